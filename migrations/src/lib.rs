@@ -1,0 +1,26 @@
+//! Schema migrations of addressbook, oldest first.
+//!
+//! Tables are named by strings and nothing of the service is imported: a migration must go on
+//! meaning the same when the entities have changed. Each runs in a transaction of its own, on both
+//! databases.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_accounts_and_keys;
+mod m20261121_000002_contacts;
+
+/// All migrations.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_accounts_and_keys::Migration),
+            Box::new(m20261121_000002_contacts::Migration),
+        ]
+    }
+}

@@ -1,0 +1,170 @@
+//! Wiring: store, service, server. The one place that sees both sides of the import rule.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{DatabaseSettings, Limits, Settings};
+use crate::domain::Error;
+use crate::domain::api_key::Token;
+use crate::domain::key_service::Keys;
+use crate::domain::repository::Store;
+use crate::http::server;
+use crate::http::state::State;
+use crate::storage::{Database, OpenError, Options, safe_url};
+
+/// Why the service does not start: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error("{source} [{url}]")]
+    Database {
+        /// What is wrong.
+        source: OpenError,
+        /// Its URL, without the password.
+        url: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// The address as it was set.
+        address: String,
+        /// What the operating system says.
+        reason: io::Error,
+    },
+    /// The first key cannot be made.
+    #[error("the first API key could not be made: {0}")]
+    FirstKey(#[from] Error),
+}
+
+/// A service that listens and does not answer yet.
+pub struct App {
+    server: Server,
+    store: Arc<dyn Store>,
+    address: SocketAddr,
+    database_url: String,
+    first_key: Option<Token>,
+}
+
+impl App {
+    /// Opens and migrates the database, listens, and makes the first key if there is none. To be
+    /// called within a Tokio runtime that lives as long as the service.
+    ///
+    /// # Errors
+    /// What an operator has to mend.
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let store = open(&settings.database).await?;
+        let keys = Keys::new(Arc::clone(&store));
+        let state = State { store: Arc::clone(&store), keys: keys.clone(), limits: settings.limits.clone() };
+        let (server, address) = server::bind(state, settings)
+            .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
+        // Only now: a key that is shown once must not be made by a start that fails.
+        let first_key = keys.create_first().await?;
+        let database_url = safe_url(&settings.database.database_url);
+        Ok(Self { server, store, address, database_url, first_key })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key that this start made, if it made one.
+    #[must_use]
+    pub fn first_key(&self) -> Option<String> {
+        self.first_key.as_ref().map(Token::reveal)
+    }
+
+    /// How to stop it.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Says where everything is.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub fn announce(&self, mut out: impl Write) -> io::Result<()> {
+        let base = format!("http://{}", self.address);
+        writeln!(out, "addressbook {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(out, "  API         {base}/v1/contacts and {base}/addressbook/contacts")?;
+        writeln!(out, "  Swagger UI  {base}/swagger-ui/")?;
+        writeln!(out, "  Database    {}", self.database_url)?;
+        if let Some(token) = &self.first_key {
+            writeln!(out, "  API key     {}", token.reveal())?;
+            writeln!(
+                out,
+                "              of the account `default`, with all permissions; shown once, never again"
+            )?;
+        }
+        out.flush()
+    }
+
+    /// Answers requests until it is stopped; finishes those that it has accepted, then closes the
+    /// database.
+    ///
+    /// # Errors
+    /// The server broke down.
+    pub async fn run(self) -> io::Result<()> {
+        let outcome = self.server.await;
+        self.store.close().await;
+        outcome
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Opens and migrates a database.
+///
+/// # Errors
+/// What an operator has to mend.
+pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
+    let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = settings;
+    let options = Options {
+        url: database_url.clone(),
+        connections: *database_connections,
+        acquire_timeout: *database_acquire_timeout,
+    };
+    match Database::open(&options).await {
+        Ok(database) => Ok(Arc::new(database)),
+        Err(source) => Err(StartError::Database { source, url: safe_url(database_url) }),
+    }
+}
+
+/// The OpenAPI document, as it is committed: pretty JSON with a line break at its end.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
+    server::document(limits).to_pretty_json().map(|json| json + "\n")
+}
+
+/// Stops a server on SIGTERM or SIGINT, and at once on the second of them.
+///
+/// # Errors
+/// Signals cannot be waited for.
+pub fn stop_on_signal(handle: ServerHandle) -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        for graceful in [true, false] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!(graceful, "stopping");
+            // Not awaited: the second signal must be heard while the first one is obeyed.
+            drop(tokio::spawn(handle.stop(graceful)));
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! `addressbook keys`.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{Outcome, SettingsFile, runtime, settings_file};
+use crate::app;
+use crate::config::DatabaseSettings;
+use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
+use crate::domain::key_service::{self, KeyRequest};
+use crate::domain::{AccountName, Permission, Permissions, Timestamp};
+
+#[derive(Args, Debug)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+#[command(after_help = settings_file::HELP)]
+enum Command {
+    /// Make a key, and its account if that is new; print the key alone on standard output
+    Create {
+        /// The account whose contacts the key opens
+        #[arg(long, value_name = "NAME", value_parser = account)]
+        account: AccountName,
+        /// What the key may do; may be given several times; everything if not given
+        #[arg(long = "permission", value_name = "PERMISSION")]
+        permissions: Vec<Permission>,
+        /// For how long the key is accepted (`90d`, `12h`); without end if not given
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        expires: Option<Duration>,
+        /// What to call the key in lists
+        #[arg(long, value_name = "TEXT", value_parser = label)]
+        label: Option<KeyLabel>,
+        #[command(flatten)]
+        to: To,
+    },
+    /// List keys, without their secrets
+    List {
+        /// Only keys of this account
+        #[arg(long, value_name = "NAME", value_parser = account)]
+        account: Option<AccountName>,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Take a key back, for good
+    Revoke {
+        /// The id of the key, as `keys list` shows it
+        id: KeyId,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Make a successor of a key; print it alone on standard output
+    Rotate {
+        /// The id of the key, as `keys list` shows it
+        id: KeyId,
+        /// For how long the old key is still accepted
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+        overlap: Duration,
+        #[command(flatten)]
+        to: To,
+    },
+}
+
+/// Which database.
+#[derive(Args, Debug)]
+struct To {
+    #[command(flatten)]
+    file: SettingsFile,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+fn account(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|fault| fault.sentence("the account's name"))
+}
+
+fn label(text: &str) -> Result<KeyLabel, String> {
+    KeyLabel::parse(text).map_err(|fault| fault.sentence("the label"))
+}
+
+impl Keys {
+    pub(super) fn run(self) -> Outcome {
+        let (Command::Create { to, .. }
+        | Command::List { to, .. }
+        | Command::Revoke { to, .. }
+        | Command::Rotate { to, .. }) = &self.command;
+        runtime()?.block_on(async {
+            let store = app::open(&to.database).await?;
+            let outcome = self.command.run(&key_service::Keys::new(Arc::clone(&store))).await;
+            store.close().await;
+            outcome
+        })
+    }
+}
+
+impl Command {
+    async fn run(&self, keys: &key_service::Keys) -> Outcome {
+        match self {
+            Self::Create { account, permissions, expires, label, to: _ } => {
+                let request = KeyRequest {
+                    permissions: Permissions::from_list(permissions.clone()),
+                    expires_in: *expires,
+                    label: label.clone(),
+                };
+                writeln!(stdout(), "{}", keys.create(account, request).await?.reveal())?;
+            }
+            Self::List { account, to: _ } => {
+                let now = Timestamp::now();
+                writeln!(
+                    stdout(),
+                    "{:<16}  {:<8}  {:<24}  {:<24}  ACCOUNT  LABEL  PERMISSIONS",
+                    "ID",
+                    "STATE",
+                    "MADE",
+                    "EXPIRES"
+                )?;
+                for key in keys.list(account.as_ref()).await? {
+                    writeln!(stdout(), "{}", line(&key, now))?;
+                }
+            }
+            Self::Revoke { id, to: _ } => {
+                keys.revoke(id).await?;
+                eprintln!("the key {id} is revoked");
+            }
+            Self::Rotate { id, overlap, to: _ } => {
+                writeln!(stdout(), "{}", keys.rotate(id, *overlap).await?.reveal())?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn line(ListedKey { key, account }: &ListedKey, now: Timestamp) -> String {
+    let state = match key.state(now) {
+        KeyState::Live => "live",
+        KeyState::Expired => "expired",
+        KeyState::Revoked => "revoked",
+    };
+    let expires = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
+    let label = key.label.as_ref().map_or("-", |label| label.as_str());
+    let permissions = match &key.permissions {
+        Permissions::All => "all".to_owned(),
+        only @ Permissions::Only(_) => only.to_string(),
+    };
+    let (id, made, account) = (&key.id, key.created_at, account.as_str());
+    format!(
+        "{id:<16}  {state:<8}  {:<24}  {expires:<24}  {account}  {label}  {permissions}",
+        made.to_string()
+    )
+}

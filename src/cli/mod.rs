@@ -1,0 +1,132 @@
+//! The command line: `addressbook serve` (what it does when nothing is said), `migrate`, `keys` and
+//! `openapi`.
+
+mod keys;
+mod openapi;
+mod settings_file;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+
+use crate::app::{self, App};
+use crate::config::{DatabaseSettings, Settings};
+use crate::log;
+
+/// A contacts service for messaging platforms: two API dialects over one store
+#[derive(Parser, Debug)]
+#[command(name = "addressbook", version, args_conflicts_with_subcommands = true, after_help = settings_file::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Answer requests (what happens when no command is named)
+    #[command(after_help = settings_file::HELP)]
+    Serve(Serve),
+    /// Bring the database's schema up to date and exit
+    #[command(after_help = settings_file::HELP)]
+    Migrate(Migrate),
+    /// Make, list, revoke and rotate API keys; works while a server runs on the same database
+    Keys(keys::Keys),
+    /// Print the OpenAPI document, or compare it with the committed one
+    Openapi(openapi::Openapi),
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    #[command(flatten)]
+    file: SettingsFile,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args, Debug)]
+struct Migrate {
+    #[command(flatten)]
+    file: SettingsFile,
+    #[command(flatten)]
+    database: DatabaseSettings,
+}
+
+/// Where more settings are.
+#[derive(Args, Debug)]
+struct SettingsFile {
+    /// A TOML file with settings, by the names of the flags with `_` for `-`
+    #[arg(long, env = "ADDRESSBOOK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Err(error) => {
+            eprintln!("{}", one_line(&error));
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match cli.command {
+        None => serve(&cli.serve.settings),
+        Some(Command::Serve(serve)) => self::serve(&serve.settings),
+        Some(Command::Migrate(migrate)) => self::migrate(&migrate.database),
+        Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Openapi(openapi)) => openapi.run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command answers: an exit code, or a line about why it could not be done.
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn parse() -> Result<Cli, clap::Error> {
+    let command = settings_file::with_defaults(Cli::command(), std::env::args_os())?;
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// The first paragraph of what clap has to say, on one line.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn serve(settings: &Settings) -> Outcome {
+    log::start(&settings.log)?;
+    runtime()?.block_on(async {
+        let app = App::start(settings).await?;
+        app::stop_on_signal(app.handle())?;
+        app.announce(io::stderr().lock())?;
+        app.run().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn migrate(settings: &DatabaseSettings) -> Outcome {
+    runtime()?.block_on(async {
+        let store = app::open(settings).await?;
+        store.close().await;
+        eprintln!("the schema is up to date");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

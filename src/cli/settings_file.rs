@@ -1,0 +1,98 @@
+//! Settings from a file: a layer between the environment and the defaults.
+//!
+//! clap reads flags and environment variables. What the file says becomes the default of the flag of
+//! the same name, so that each setting is declared, checked and explained in one place.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, error::ErrorKind};
+
+/// How the layers lie, for `--help`.
+pub(super) const HELP: &str = "A flag goes over its environment variable, that over the settings file \
+(--config), and that over the default.";
+
+const PREFIX: &str = "ADDRESSBOOK_";
+
+/// The command with the file's settings as its defaults, if a file is named.
+pub(super) fn with_defaults(
+    command: Command,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<Command, clap::Error> {
+    check_environment(&command)?;
+    // A first look, to find the file. What else may be wrong is told by the second.
+    let Ok(matches) = command.clone().ignore_errors(true).try_get_matches_from(args) else {
+        return Ok(command);
+    };
+    let Some(path) = named_file(&matches) else { return Ok(command) };
+    let fail = |reason: String| {
+        clap::Error::raw(ErrorKind::Io, format!("the settings file {}: {reason}\n", path.display()))
+    };
+
+    let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
+    let mut known = Vec::new();
+    every_arg(&command, &mut |arg| {
+        if arg.get_env().is_some() && arg.get_id() != "config" {
+            known.push(arg.get_id().to_string());
+        }
+    });
+    let mut defaults = Vec::new();
+    for (name, value) in table {
+        if !known.contains(&name) {
+            return Err(fail(format!("there is no setting `{name}`")));
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+                items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            }
+            _ => return Err(fail(format!("`{name}` must be a string, a whole number or a list of strings"))),
+        };
+        defaults.push((name, value));
+    }
+    Ok(put(command, &defaults))
+}
+
+/// A variable that looks like a setting and is none is a mistake that should not go unnoticed.
+fn check_environment(command: &Command) -> Result<(), clap::Error> {
+    let mut known = Vec::new();
+    every_arg(command, &mut |arg| known.extend(arg.get_env().map(OsString::from)));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with(PREFIX) && !known.contains(&name) {
+            let message = format!("there is no setting {} (environment variable)\n", name.to_string_lossy());
+            return Err(clap::Error::raw(ErrorKind::UnknownArgument, message));
+        }
+    }
+    Ok(())
+}
+
+fn named_file(matches: &ArgMatches) -> Option<PathBuf> {
+    if let Some((_, matches)) = matches.subcommand() {
+        return named_file(matches);
+    }
+    matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
+}
+
+fn every_arg(command: &Command, look: &mut impl FnMut(&Arg)) {
+    command.get_arguments().for_each(&mut *look);
+    for command in command.get_subcommands() {
+        every_arg(command, look);
+    }
+}
+
+fn put(command: Command, defaults: &[(String, String)]) -> Command {
+    let command = command.mut_args(|arg| {
+        let value = defaults.iter().find(|(name, _)| arg.get_id() == name.as_str());
+        match value {
+            Some((_, value)) => arg.default_value(value.clone()),
+            None => arg,
+        }
+    });
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    names
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |command| put(command, defaults)))
+}

@@ -1,0 +1,168 @@
+//! Typed settings. Flags go over environment variables, those over the settings file, and that over
+//! the defaults written here; `cli::settings_file` says how.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::domain::page;
+
+/// Everything that `serve` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one and prints it
+    #[arg(long, env = "ADDRESSBOOK_BIND", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub bind: String,
+
+    /// Threads that answer requests; 0 for one a processor
+    #[arg(long, env = "ADDRESSBOOK_WORKERS", value_name = "NUMBER", default_value = "0")]
+    pub workers: usize,
+
+    /// Origins whose pages may call the API from a browser (CORS), separated by commas; none by default
+    #[arg(long, env = "ADDRESSBOOK_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub database: DatabaseSettings,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogSettings,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: Limits,
+}
+
+/// Which database, and how to reach it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseSettings {
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "sqlite://data/addressbook.db"
+    )]
+    pub database_url: String,
+
+    /// Most connections: to PostgreSQL in all, to SQLite for reading
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_DATABASE_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "8",
+        value_parser = clap::value_parser!(u32).range(2..=1000)
+    )]
+    pub database_connections: u32,
+
+    /// How long a request waits for a connection before it is answered with 503
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT",
+        value_name = "TIME",
+        default_value = "2s",
+        value_parser = humantime::parse_duration
+    )]
+    pub database_acquire_timeout: Duration,
+}
+
+/// How the log is written.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Log")]
+pub struct LogSettings {
+    /// What is logged: a level, or levels by module (`info,actix_server=warn`)
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_LOG",
+        value_name = "LEVEL",
+        default_value = "info,actix_server=warn,sea_orm_migration=warn"
+    )]
+    pub log: String,
+
+    /// For people, for programs, or by what standard error is
+    #[arg(long, env = "ADDRESSBOOK_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+/// The form of the log.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere
+    Auto,
+    /// A line of text an event
+    Text,
+    /// A JSON object an event
+    Json,
+}
+
+/// What a request may take.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Largest JSON body, in bytes
+    #[arg(long, env = "ADDRESSBOOK_BODY_LIMIT", value_name = "BYTES", default_value = "65536")]
+    pub body_limit: usize,
+
+    /// Longest address with its query, in bytes
+    #[arg(long, env = "ADDRESSBOOK_URI_LIMIT", value_name = "BYTES", default_value = "8192")]
+    pub uri_limit: usize,
+
+    /// Deepest nesting of a JSON body
+    #[arg(long, env = "ADDRESSBOOK_JSON_DEPTH", value_name = "LEVELS", default_value = "16")]
+    pub json_depth: usize,
+
+    /// Contacts on a page when the request does not say
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_PAGE_DEFAULT",
+        value_name = "NUMBER",
+        default_value_t = page::DEFAULT_LIMIT,
+        value_parser = clap::value_parser!(u64).range(1..=10_000)
+    )]
+    pub page_default: u64,
+
+    /// Most contacts on a page
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_PAGE_MAX",
+        value_name = "NUMBER",
+        default_value_t = page::MAX_LIMIT,
+        value_parser = clap::value_parser!(u64).range(1..=10_000)
+    )]
+    pub page_max: u64,
+
+    /// How long the head of a request may take to arrive
+    #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub header_timeout: Duration,
+
+    /// How long a body may take to arrive
+    #[arg(long, env = "ADDRESSBOOK_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub body_timeout: Duration,
+
+    /// How long a request may take in all
+    #[arg(long, env = "ADDRESSBOOK_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub request_timeout: Duration,
+
+    /// How long an idle connection is kept open
+    #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub keep_alive: Duration,
+
+    /// How long a stop waits for requests that are under way
+    #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: Duration,
+}
+
+/// The settings with no flag, variable or file.
+impl Default for Settings {
+    fn default() -> Self {
+        use clap::FromArgMatches;
+        let mut matches = Self::augment_args(clap::Command::new("defaults").no_binary_name(true))
+            .mut_args(|arg| arg.env(None::<&str>))
+            .get_matches_from(Vec::<String>::new());
+        Self::from_arg_matches_mut(&mut matches).expect("every setting has a default")
+    }
+}

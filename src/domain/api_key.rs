@@ -1,0 +1,271 @@
+//! API keys: `ab_live_<id>_<secret><checksum>`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{BASE32_NOPAD, Encoding};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::account::{AccountId, AccountName};
+use super::error::{Code, Error};
+use super::fault::Fault;
+use super::fields::text;
+use super::permission::Permissions;
+use super::timestamp::Timestamp;
+
+const PREFIX: &str = "ab_live_";
+const ID_BYTES: usize = 10;
+const SECRET_BYTES: usize = 32;
+const ID_CHARS: usize = 16;
+const SECRET_CHARS: usize = 52;
+const CHECKSUM_CHARS: usize = 7;
+
+/// The public part of a key, by which it is listed and revoked: 16 letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As stored.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() == ID_CHARS && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("a key id has {ID_CHARS} lower-case letters and digits; `keys list` shows them"))
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// SHA-256 of a secret: all that is stored of it. (The secret has 256 random bits; a slow hash
+/// would protect it no better.)
+#[derive(Clone)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// As stored; `None` unless it has 32 bytes.
+    #[must_use]
+    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// As stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl PartialEq for SecretHash {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash")
+    }
+}
+
+/// A whole key. It is shown once, when it is made; neither it nor its secret is ever written to a
+/// log, and it has no `Debug` for that reason.
+pub struct Token {
+    id: KeyId,
+    secret: String,
+}
+
+impl Token {
+    /// A new random key.
+    ///
+    /// # Errors
+    /// The operating system has no random numbers to give.
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = [0; ID_BYTES + SECRET_BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(Code::Internal, error))?;
+        let (id, secret) = bytes.split_at(ID_BYTES);
+        Ok(Self { id: KeyId(encode(id)), secret: encode(secret) })
+    }
+
+    /// Reads a key. The checksum tells a mistyped one without asking the database.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, rest) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let (secret, checksum) = rest.split_at_checked(SECRET_CHARS)?;
+        let token = Self { id: id.parse().ok()?, secret: secret.to_owned() };
+        (token.checksum() == checksum).then_some(token)
+    }
+
+    /// The public part.
+    #[must_use]
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// What is stored of the secret.
+    #[must_use]
+    pub fn hash(&self) -> SecretHash {
+        SecretHash(Sha256::digest(self.secret.as_bytes()).into())
+    }
+
+    /// The whole key as text: to be shown once.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        format!("{PREFIX}{}_{}{}", self.id, self.secret, self.checksum())
+    }
+
+    fn checksum(&self) -> String {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(self.id.0.as_bytes());
+        crc.update(self.secret.as_bytes());
+        let checksum = encode(&crc.finalize().to_be_bytes());
+        debug_assert_eq!(checksum.len(), CHECKSUM_CHARS);
+        checksum
+    }
+}
+
+/// Base 32 in lower case: no character that a shell, a header or a double click breaks at.
+fn encode(bytes: &[u8]) -> String {
+    const BASE32: Encoding = BASE32_NOPAD;
+    BASE32.encode(bytes).to_ascii_lowercase()
+}
+
+/// What an operator calls a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLabel(String);
+
+impl KeyLabel {
+    /// Longest label, in characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Reads a label.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
+    }
+
+    /// The label as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As stored.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// A key as it is stored: everything but the secret.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// The public part.
+    pub id: KeyId,
+    /// Whose contacts it opens.
+    pub account: AccountId,
+    /// What the secret is compared with.
+    pub hash: SecretHash,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// What the operator calls it.
+    pub label: Option<KeyLabel>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is not accepted.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is not accepted.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Whether a key is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is.
+    Live,
+    /// Its time has run out.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+impl ApiKey {
+    /// Whether the key is accepted at a moment.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.revoked_at.is_some() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            KeyState::Expired
+        } else {
+            KeyState::Live
+        }
+    }
+}
+
+/// A key beside the name of its account, for lists.
+#[derive(Clone, Debug)]
+pub struct ListedKey {
+    /// The key.
+    pub key: ApiKey,
+    /// The account's name.
+    pub account: AccountName,
+}
+
+/// Who asks: what a valid key stands for.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Whose contacts.
+    pub account: AccountId,
+    /// By which key.
+    pub key: KeyId,
+    /// With which permissions.
+    pub permissions: Permissions,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_and_a_mistyped_one_is_not() {
+        let token = Token::generate().unwrap();
+        let text = token.reveal();
+        assert_eq!(text.len(), PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS);
+        let read = Token::parse(&text).unwrap();
+        assert_eq!(read.id(), token.id());
+        assert!(read.hash() == token.hash());
+        for at in 0..text.len() {
+            let mut mistyped = text.clone().into_bytes();
+            mistyped[at] = if mistyped[at] == b'a' { b'b' } else { b'a' };
+            let mistyped = String::from_utf8(mistyped).unwrap();
+            assert!(Token::parse(&mistyped).is_none(), "{mistyped}");
+        }
+        assert!(Token::parse("").is_none());
+        assert!(Token::parse("ab_live_é_é").is_none());
+        assert!(Token::parse(&format!("{text}a")).is_none());
+    }
+}

@@ -1,0 +1,160 @@
+//! The one error of the domain and the one table of codes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::fault::{Fault, Field, FieldFault};
+use super::permission::Permission;
+
+/// The result of anything that the domain does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A row of the table of codes: how each dialect says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// HTTP status.
+    pub status: u16,
+    /// `error.code` under `/v1`.
+    pub v1: &'static str,
+    /// `error.name` under `/addressbook`.
+    pub addressbook: &'static str,
+    /// The message where no better one is known.
+    pub message: &'static str,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident => $status:literal, $v1:literal, $name:literal, $message:literal;)*) => {
+        /// Every way in which a request can fail.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $code,)* }
+
+        impl Code {
+            /// All codes, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            /// This code's row of the table.
+            #[must_use]
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Self::$code => Row { status: $status, v1: $v1, addressbook: $name, message: $message },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A member, parameter or path segment is at fault; `details` says which.
+    Invalid => 400, "validation_failed", "ValidationError", "The request is not valid";
+    /// The body is no JSON object at all.
+    Malformed => 400, "malformed_json", "ValidationError", "The body must be a JSON object";
+    /// No key, or one that is not in force.
+    Unauthorized => 401, "unauthorized", "UnauthorizedError", "A valid API key is required";
+    /// The key lacks the permission of the operation.
+    Forbidden => 403, "forbidden", "ForbiddenError", "The API key lacks the permission for this operation";
+    /// No such contact, or none of this account.
+    NotFound => 404, "not_found", "NotFoundError", "There is no such contact";
+    /// No such address.
+    RouteNotFound => 404, "route_not_found", "NotFoundError", "There is nothing at this address";
+    /// The address exists and has no such method.
+    MethodNotAllowed => 405, "method_not_allowed", "MethodNotAllowedError", "This address does not have this method";
+    /// The request did not arrive in time.
+    RequestTimeout => 408, "request_timeout", "RequestTimeoutError", "The request did not arrive in time";
+    /// Another contact of the account has the handle.
+    HandleTaken => 409, "username_taken", "ConflictError", "The handle is already taken";
+    /// Several contacts share the phone number by which one was named.
+    PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; name one by its id";
+    /// The body is larger than allowed.
+    PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
+    /// The address is longer than allowed.
+    UriTooLong => 414, "uri_too_long", "UriTooLongError", "The address is too long";
+    /// The body is not declared as JSON.
+    UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
+    /// A fault of ours; the log has it under the request id.
+    Internal => 500, "internal_error", "InternalServerError", "Something went wrong on our side";
+    /// The database does not answer for now.
+    Unavailable => 503, "unavailable", "ServiceUnavailableError", "The service is not available for the moment; try again";
+}
+
+/// Why something could not be done: a code, the sentence for the caller, the fields at fault, and
+/// for the log alone what lies behind it.
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    message: Option<Cow<'static, str>>,
+    faults: Vec<FieldFault>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a better message than the table's.
+    pub fn with_message(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: Some(message.into()), ..Self::from(code) }
+    }
+
+    /// Faults of a request, in the order in which they are to be told.
+    #[must_use]
+    pub fn invalid(faults: Vec<FieldFault>) -> Self {
+        Self { faults, ..Self::from(Code::Invalid) }
+    }
+
+    /// The handle belongs to another contact.
+    #[must_use]
+    pub fn handle_taken() -> Self {
+        Self { faults: vec![FieldFault::of(Field::Handle, Fault::Taken)], ..Self::from(Code::HandleTaken) }
+    }
+
+    /// The key lacks a permission; the message names it.
+    #[must_use]
+    pub fn forbidden(permission: Permission) -> Self {
+        Self::with_message(Code::Forbidden, format!("The API key lacks the permission {permission}"))
+    }
+
+    /// With what lies behind it, for the log.
+    #[must_use]
+    pub fn caused_by(code: Code, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..Self::from(code) }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The fields at fault; none for most codes.
+    #[must_use]
+    pub fn faults(&self) -> &[FieldFault] {
+        &self.faults
+    }
+
+    /// The sentence for the caller where no field is at fault.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or(self.code.row().message)
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self { code, message: None, faults: Vec::new(), source: None }
+    }
+}
+
+impl From<FieldFault> for Error {
+    fn from(fault: FieldFault) -> Self {
+        Self::invalid(vec![fault])
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,213 @@
+//! What can be wrong with one value, its code, and the sentence that says so.
+
+use std::borrow::Cow;
+
+/// A stored member of a contact. Each dialect has a name of its own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `username`, `alias`.
+    Handle,
+    /// `phone_number`, `msisdn`.
+    Phone,
+    /// `display_name`.
+    DisplayName,
+    /// `avatar_url`.
+    AvatarUrl,
+    /// `meta`.
+    Meta,
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A required member is absent.
+    Required,
+    /// Empty, or nothing but blanks.
+    Blank,
+    /// More characters than allowed.
+    TooLong {
+        /// Longest, in characters.
+        max: usize,
+    },
+    /// A control, bidi-control or zero-width character.
+    ForbiddenCharacter,
+    /// Another JSON type than the documented one.
+    WrongType {
+        /// What is expected, with its article: `a string`.
+        expected: Cow<'static, str>,
+    },
+    /// A member or parameter that this operation does not have.
+    Unknown,
+    /// A member or parameter given twice.
+    Duplicate,
+    /// Not an integer within the bounds.
+    OutOfRange {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// Not one of the values of a list.
+    NotOneOf {
+        /// The values, as they are to be written.
+        allowed: &'static str,
+    },
+    /// Not a UUID.
+    NotUuid,
+    /// Neither an id nor a phone number.
+    NotContactKey,
+    /// Not an RFC 3339 moment.
+    NotTimestamp,
+    /// Not a phone number in the international form.
+    NotPhone,
+    /// A phone number whose country code no country has.
+    UnassignedCountryCode,
+    /// A phone number with too few or too many digits.
+    PhoneLength,
+    /// Not an `http` or `https` address.
+    NotHttpUrl,
+    /// An address with a user name or password in it.
+    UrlWithUserinfo,
+    /// A metadata object with too many keys.
+    TooManyKeys {
+        /// Most keys.
+        max: usize,
+    },
+    /// A metadata key that is empty or too long.
+    KeyLength {
+        /// Longest, in characters.
+        max: usize,
+    },
+    /// Metadata nested too deeply.
+    TooDeep {
+        /// Deepest.
+        max: usize,
+    },
+    /// Metadata whose JSON is too large.
+    TooLarge {
+        /// Largest, in bytes.
+        max: usize,
+    },
+    /// U+0000 somewhere in the metadata.
+    NulCharacter,
+    /// A cursor that names no contact of this list.
+    UnknownCursor,
+    /// A parameter that cannot stand beside another.
+    Excludes {
+        /// The other one.
+        other: &'static str,
+    },
+    /// Unique within the account, and another contact has it.
+    Taken,
+}
+
+impl Fault {
+    /// The stable code, as it stands in `details`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Blank => "blank",
+            Self::TooLong { .. } => "too_long",
+            Self::ForbiddenCharacter => "forbidden_character",
+            Self::WrongType { .. } => "wrong_type",
+            Self::Unknown => "unknown",
+            Self::Duplicate => "duplicate",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::NotOneOf { .. } => "not_one_of",
+            Self::NotUuid => "not_a_uuid",
+            Self::NotContactKey => "not_an_id_or_phone",
+            Self::NotTimestamp => "not_a_timestamp",
+            Self::NotPhone => "not_a_phone_number",
+            Self::UnassignedCountryCode => "unassigned_country_code",
+            Self::PhoneLength => "phone_length",
+            Self::NotHttpUrl => "not_an_http_url",
+            Self::UrlWithUserinfo => "url_with_userinfo",
+            Self::TooManyKeys { .. } => "too_many_keys",
+            Self::KeyLength { .. } => "key_length",
+            Self::TooDeep { .. } => "too_deep",
+            Self::TooLarge { .. } => "too_large",
+            Self::NulCharacter => "nul_character",
+            Self::UnknownCursor => "unknown_cursor",
+            Self::Excludes { .. } => "excludes",
+            Self::Taken => "taken",
+        }
+    }
+
+    /// One plain sentence about the member that the dialect calls `name`.
+    ///
+    /// It never repeats the value: values are personal data.
+    #[must_use]
+    pub fn sentence(&self, name: &str) -> String {
+        match self {
+            Self::Required => format!("{name} is required"),
+            Self::Blank => format!("{name} must not be blank"),
+            Self::TooLong { max } => format!("{name} must have at most {max} characters"),
+            Self::ForbiddenCharacter => {
+                format!("{name} must not contain control or invisible characters")
+            }
+            Self::WrongType { expected } => format!("{name} must be {expected}"),
+            Self::Unknown => format!("{name} is not known here"),
+            Self::Duplicate => format!("{name} must be given only once"),
+            Self::OutOfRange { min, max } => {
+                format!("{name} must be a whole number from {min} to {max}")
+            }
+            Self::NotOneOf { allowed } => format!("{name} must be one of {allowed}"),
+            Self::NotUuid => format!("{name} must be a UUID"),
+            Self::NotContactKey => {
+                format!("{name} must be an id or a phone number in international format")
+            }
+            Self::NotTimestamp => {
+                format!("{name} must be an RFC 3339 time such as 2025-11-10T20:15:12.000Z")
+            }
+            Self::NotPhone => {
+                format!("{name} must be a phone number in international format such as +4479000000001")
+            }
+            Self::UnassignedCountryCode => {
+                format!("{name} must begin with an assigned country code")
+            }
+            Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
+            Self::NotHttpUrl => format!("{name} must be an http or https URL"),
+            Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
+            Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),
+            Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),
+            Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),
+            Self::TooLarge { max } => format!("{name} must have at most {max} bytes as JSON"),
+            Self::NulCharacter => format!("{name} must not contain the character U+0000"),
+            Self::UnknownCursor => format!("{name} must be the id of a contact"),
+            Self::Excludes { other } => format!("{name} must not be given together with {other}"),
+            Self::Taken => format!("{name} is already taken"),
+        }
+    }
+}
+
+/// Where a fault is: a member of the contact, or a name as the request wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A member of the contact; the dialect names it.
+    Field(Field),
+    /// A member, parameter or path segment by its name on the wire.
+    Wire(Cow<'static, str>),
+}
+
+/// A fault and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFault {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub fault: Fault,
+}
+
+impl FieldFault {
+    /// A fault in a member of the contact.
+    #[must_use]
+    pub fn of(field: Field, fault: Fault) -> Self {
+        Self { place: Place::Field(field), fault }
+    }
+
+    /// A fault at a name of the wire.
+    pub fn at(name: impl Into<Cow<'static, str>>, fault: Fault) -> Self {
+        Self { place: Place::Wire(name.into()), fault }
+    }
+}

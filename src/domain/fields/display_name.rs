@@ -1,0 +1,30 @@
+//! The display name, which only v1 shows.
+
+use super::{stored_text, text};
+use crate::domain::fault::Fault;
+
+/// How a contact is shown in a list. Where there is none, v1 shows the handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisplayName(String);
+
+stored_text!(DisplayName);
+
+impl DisplayName {
+    /// Longest display name, in characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Reads a display name. Joiners are allowed, other than in a handle: families of emoji and
+    /// Persian names need them, and nothing is looked up by a display name.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
+    }
+
+    /// The rule as a regular expression, for the schema.
+    #[must_use]
+    pub fn pattern() -> String {
+        text::pattern(false)
+    }
+}

@@ -1,0 +1,29 @@
+//! The handle: `username` in v1, `alias` in the address book.
+
+use super::{stored_text, text};
+use crate::domain::fault::Fault;
+
+/// The name by which messages speak of a contact. Unique within the account, compared exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handle(String);
+
+stored_text!(Handle);
+
+impl Handle {
+    /// Longest handle, in characters.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Reads a handle: trimmed, in normal form C, without invisible characters.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
+    }
+
+    /// The rule as a regular expression, for the schema.
+    #[must_use]
+    pub fn pattern() -> String {
+        text::pattern(true)
+    }
+}

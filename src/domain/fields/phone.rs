@@ -1,0 +1,182 @@
+//! Phone numbers in the international form (ITU-T E.164).
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::stored_text;
+use crate::domain::fault::Fault;
+
+/// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.
+///
+/// Whether an operator has issued the number is not asked: contract 003's own example has not been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone(String);
+
+stored_text!(Phone);
+
+/// Characters between the digits, for the reader of the number alone.
+const SEPARATORS: &[char] = &[' ', '.', '-', '(', ')'];
+
+/// Which numbers from 1 to 999 are country codes, by the metadata of libphonenumber.
+static COUNTRY_CODES: LazyLock<Vec<u16>> = LazyLock::new(|| {
+    (1..=999).filter(|code| phonenumber::metadata::DATABASE.by_code(code).is_some()).collect()
+});
+
+impl Phone {
+    /// Fewest digits, the country code included.
+    pub const MIN_DIGITS: usize = 7;
+    /// Most digits, the country code included (E.164, section 6.1).
+    pub const MAX_DIGITS: usize = 15;
+    /// Longest spelling, in characters: every digit can have a separator on both sides.
+    pub const MAX_CHARS: usize = 40;
+
+    /// Reads any accepted spelling: `+44 (20) 7946-0000`, `0044.20.79460000`, `442079460000`.
+    ///
+    /// A trunk prefix written as people do, `+44 (0)20 7946 0000`, is left out: it is not dialled
+    /// from abroad.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.trim().is_empty() {
+            return Err(Fault::Blank);
+        }
+        if text.chars().count() > Self::MAX_CHARS {
+            return Err(Fault::TooLong { max: Self::MAX_CHARS });
+        }
+        let rest = text.trim_start_matches(SEPARATORS);
+        let rest = rest.strip_prefix('+').or_else(|| rest.strip_prefix("00")).unwrap_or(rest);
+        let rest = rest.trim_start_matches(SEPARATORS);
+        if rest.is_empty() || !rest.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c)) {
+            return Err(Fault::NotPhone);
+        }
+        // Country codes are prefix-free, so that at most one length fits. Its digits stand together.
+        let code = (1..=3)
+            .filter_map(|length| rest.get(..length))
+            .find(|digits| is_country_code(digits))
+            .ok_or(Fault::UnassignedCountryCode)?;
+        let national = &rest[code.len()..];
+        let dialled = without_trunk_prefix(national)
+            .map(digits)
+            .filter(|dialled| code.len() + dialled.len() >= Self::MIN_DIGITS)
+            .unwrap_or_else(|| digits(national));
+        let e164 = format!("+{code}{dialled}");
+        if (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&(e164.len() - 1)) {
+            Ok(Self(e164))
+        } else {
+            Err(Fault::PhoneLength)
+        }
+    }
+
+    /// The number without the `+`: the MSISDN.
+    #[must_use]
+    pub fn msisdn(&self) -> &str {
+        &self.0[1..]
+    }
+
+    /// The accepted spellings as a regular expression, for the schema.
+    #[must_use]
+    pub fn pattern() -> String {
+        let one = country_code_pattern(1);
+        let two = country_code_pattern(2);
+        let three = country_code_pattern(3);
+        let rest = |code: usize| {
+            format!("([ .()-]*[0-9]){{{},{}}}", Self::MIN_DIGITS - code, Self::MAX_DIGITS - code)
+        };
+        format!(
+            "[ .()-]*(\\+|00)?[ .()-]*(({one}){}|({two}){}|({three}){})[ .()-]*",
+            rest(1),
+            rest(2),
+            rest(3)
+        )
+    }
+}
+
+impl fmt::Display for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_country_code(digits: &str) -> bool {
+    digits.parse().is_ok_and(|code| COUNTRY_CODES.binary_search(&code).is_ok()) && !digits.starts_with('0')
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// What follows a `(0)` that comes right after the country code.
+fn without_trunk_prefix(national: &str) -> Option<&str> {
+    national.trim_start_matches([' ', '.', '-', ')']).strip_prefix("(0)")
+}
+
+/// The country codes of so many digits, those with the same beginning joined: `2[07]`.
+fn country_code_pattern(length: usize) -> String {
+    let codes: Vec<String> =
+        COUNTRY_CODES.iter().map(u16::to_string).filter(|code| code.len() == length).collect();
+    codes
+        .chunk_by(|a, b| a[..length - 1] == b[..length - 1])
+        .map(|group| {
+            let last: String = group.iter().map(|code| &code[length - 1..]).collect();
+            format!("{}[{last}]", &group[0][..length - 1])
+        })
+        .collect::<Vec<_>>()
+        .join("|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_accepted_spelling() {
+        for (text, e164) in [
+            ("4479000000001", "+4479000000001"),
+            ("+4479000000001", "+4479000000001"),
+            ("004479000000001", "+4479000000001"),
+            (" +44 (20) 7946-0000 ", "+442079460000"),
+            ("+44 (0)20 7946 0000", "+442079460000"),
+            ("0044.20.7946.0000", "+442079460000"),
+            ("(+1) 415-555-0100", "+14155550100"),
+            ("+39 06 1234567", "+39061234567"),
+            ("+3581234", "+3581234"),
+            ("+441234(0)", "+4412340"),
+            ("+44 (0)1234", "+4401234"),
+        ] {
+            assert_eq!(Phone::parse(text).map(Phone::into_string), Ok(e164.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for (text, fault) in [
+            ("", Fault::Blank),
+            ("   ", Fault::Blank),
+            ("+", Fault::NotPhone),
+            ("john", Fault::NotPhone),
+            ("+44 7900 000001 ext 5", Fault::NotPhone),
+            ("4479/0000", Fault::NotPhone),
+            ("\u{661}\u{662}\u{663}4567", Fault::NotPhone),
+            ("++4479000000001", Fault::NotPhone),
+            ("07900000001", Fault::UnassignedCountryCode),
+            ("+2109000000001", Fault::UnassignedCountryCode),
+            ("+447900", Fault::PhoneLength),
+            ("+4479000000000012", Fault::PhoneLength),
+            ("+44 7900 0000 0001                         ", Fault::TooLong { max: 40 }),
+        ] {
+            assert_eq!(Phone::parse(text), Err(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn knows_the_country_codes() {
+        assert!(COUNTRY_CODES.len() > 200, "{}", COUNTRY_CODES.len());
+        for code in ["1", "7", "44", "225", "998"] {
+            assert!(is_country_code(code), "{code}");
+        }
+        for code in ["0", "00", "044", "210", "999"] {
+            assert!(!is_country_code(code), "{code}");
+        }
+    }
+}

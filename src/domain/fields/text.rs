@@ -1,0 +1,128 @@
+//! Rules that texts share.
+
+use std::ops::RangeInclusive;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::domain::fault::Fault;
+
+/// Control characters, line and paragraph separators, and the characters that turn the direction of
+/// a text around: they make one name look like another.
+const CONTROLS: &[RangeInclusive<char>] = &[
+    '\u{0}'..='\u{1f}',
+    '\u{7f}'..='\u{9f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{200e}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2066}'..='\u{2069}',
+];
+
+/// Characters without width: two handles that differ by one of them look the same.
+const ZERO_WIDTH: &[RangeInclusive<char>] = &[
+    '\u{ad}'..='\u{ad}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200d}',
+    '\u{2060}'..='\u{2065}',
+    '\u{206a}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+];
+
+/// What [`char::is_whitespace`] says of the characters outside [`CONTROLS`].
+const BLANKS: &[RangeInclusive<char>] = &[
+    ' '..=' ',
+    '\u{a0}'..='\u{a0}',
+    '\u{1680}'..='\u{1680}',
+    '\u{2000}'..='\u{200a}',
+    '\u{202f}'..='\u{202f}',
+    '\u{205f}'..='\u{205f}',
+    '\u{3000}'..='\u{3000}',
+];
+
+fn within(ranges: &[RangeInclusive<char>], character: char) -> bool {
+    ranges.iter().any(|range| range.contains(&character))
+}
+
+/// Whether a character is a control or changes the direction of the text.
+#[must_use]
+pub fn is_control(character: char) -> bool {
+    within(CONTROLS, character)
+}
+
+/// Whether a character is a control, changes the direction of the text, or has no width.
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
+    is_control(character) || within(ZERO_WIDTH, character)
+}
+
+/// Reads a text of 1 to `max` characters: trimmed, in normal form C.
+///
+/// # Errors
+/// [`Fault::ForbiddenCharacter`], [`Fault::Blank`] or [`Fault::TooLong`].
+pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<String, Fault> {
+    // Nearly every text is short ASCII: one pass settles it.
+    let plain = text.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
+    let cleaned = if plain {
+        text.to_owned()
+    } else {
+        if text.chars().any(forbidden) {
+            return Err(Fault::ForbiddenCharacter);
+        }
+        text.trim().nfc().collect()
+    };
+    if cleaned.is_empty() {
+        return Err(Fault::Blank);
+    }
+    if cleaned.chars().count() > max {
+        return Err(Fault::TooLong { max });
+    }
+    Ok(cleaned)
+}
+
+/// The same rules as an ECMA 262 regular expression, for the schema: no forbidden character, and at
+/// least one that is no blank. (Lengths stand beside it as `minLength` and `maxLength`.)
+#[must_use]
+pub fn pattern(zero_width_forbidden: bool) -> String {
+    let zero_width = if zero_width_forbidden { class(ZERO_WIDTH) } else { String::new() };
+    let forbidden = class(CONTROLS) + &zero_width;
+    let blanks = class(BLANKS);
+    format!("^[^{forbidden}]*[^{forbidden}{blanks}][^{forbidden}]*$")
+}
+
+fn class(ranges: &[RangeInclusive<char>]) -> String {
+    ranges
+        .iter()
+        .map(|range| {
+            let (first, last) = (u32::from(*range.start()), u32::from(*range.end()));
+            if first == last { format!("\\u{first:04x}") } else { format!("\\u{first:04x}-\\u{last:04x}") }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_are_what_rust_trims() {
+        for character in '\0'..=char::MAX {
+            assert_eq!(
+                character.is_whitespace() && !is_control(character),
+                within(BLANKS, character),
+                "{character:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn cleans() {
+        assert_eq!(clean("  jo\u{68}n ", 64, is_invisible), Ok("john".to_owned()));
+        assert_eq!(clean("e\u{301}", 1, is_invisible), Ok("\u{e9}".to_owned()));
+        assert_eq!(clean(" \u{3000}", 64, is_invisible), Err(Fault::Blank));
+        assert_eq!(clean("", 64, is_invisible), Err(Fault::Blank));
+        assert_eq!(clean("abc", 2, is_invisible), Err(Fault::TooLong { max: 2 }));
+        assert_eq!(clean("a\nb", 64, is_invisible), Err(Fault::ForbiddenCharacter));
+        assert_eq!(clean("a\u{200b}b", 64, is_invisible), Err(Fault::ForbiddenCharacter));
+        assert_eq!(clean("\u{1f468}\u{200d}\u{1f469}", 64, is_control).map(|text| text.len()), Ok(11));
+        assert_eq!(clean("a\u{202e}b", 64, is_control), Err(Fault::ForbiddenCharacter));
+    }
+}

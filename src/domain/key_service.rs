@@ -1,0 +1,155 @@
+//! Making, listing, taking back, exchanging and checking keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::account::{AccountId, AccountName};
+use super::api_key::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
+use super::error::{Code, Error, Result};
+use super::permission::Permissions;
+use super::repository::Store;
+use super::timestamp::Timestamp;
+
+/// The keys of all accounts.
+#[derive(Clone)]
+pub struct Keys {
+    store: Arc<dyn Store>,
+}
+
+/// What an operator says of a key that is to be made.
+#[derive(Clone, Debug)]
+pub struct KeyRequest {
+    /// What it may do.
+    pub permissions: Permissions,
+    /// For how long it is accepted; without end where absent.
+    pub expires_in: Option<Duration>,
+    /// What the operator calls it.
+    pub label: Option<KeyLabel>,
+}
+
+impl Keys {
+    /// Over a database.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Makes a key, and its account if that is new.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn create(&self, account: &AccountName, request: KeyRequest) -> Result<Token> {
+        let keys = self.store.keys();
+        let account = keys.ensure_account(account).await?;
+        let token = Token::generate()?;
+        keys.insert(record(&token, account, request, Timestamp::now())).await?;
+        Ok(token)
+    }
+
+    /// Makes the first key, with all permissions, for the account `default`; nothing where there is
+    /// any key already.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn create_first(&self) -> Result<Option<Token>> {
+        let token = Token::generate()?;
+        let request = KeyRequest {
+            permissions: Permissions::All,
+            expires_in: None,
+            label: KeyLabel::parse("first start").ok(),
+        };
+        let blank = record(&token, AccountId::new(0), request, Timestamp::now());
+        let made = self
+            .store
+            .keys()
+            .insert_first(
+                &AccountName::default_account(),
+                Box::new(move |account| ApiKey { account, ..blank }),
+            )
+            .await?;
+        Ok(made.then_some(token))
+    }
+
+    /// The keys of one account or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] where there is no such account.
+    pub async fn list(&self, account: Option<&AccountName>) -> Result<Vec<ListedKey>> {
+        let keys = self.store.keys();
+        let account = match account {
+            None => None,
+            Some(name) => Some(keys.find_account(name).await?.ok_or_else(|| {
+                Error::with_message(Code::NotFound, format!("there is no account `{}`", name.as_str()))
+            })?),
+        };
+        keys.list(account).await
+    }
+
+    /// Takes a key back.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] where there is no such key.
+    pub async fn revoke(&self, id: &KeyId) -> Result<()> {
+        if self.store.keys().revoke(id, Timestamp::now()).await? { Ok(()) } else { Err(no_such_key(id)) }
+    }
+
+    /// Makes a key that may do what an older one may; the older one is accepted for `overlap` more,
+    /// and never longer than it would have been.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] where there is no such key, or it is not accepted any more.
+    pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Token> {
+        let keys = self.store.keys();
+        let now = Timestamp::now();
+        let old = keys.find(id).await?.ok_or_else(|| no_such_key(id))?;
+        if old.state(now) != KeyState::Live {
+            return Err(Error::with_message(
+                Code::NotFound,
+                format!("the key {id} has expired or was revoked; make a new one with `keys create`"),
+            ));
+        }
+        let token = Token::generate()?;
+        let new = ApiKey {
+            id: token.id().clone(),
+            hash: token.hash(),
+            created_at: now,
+            // The same span of life, counted from now.
+            expires_at: old.expires_at.map(|end| now.after(end.since(old.created_at))),
+            ..old.clone()
+        };
+        let end = now.after(overlap);
+        let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));
+        keys.replace(id, end, new).await?;
+        Ok(token)
+    }
+
+    /// Who a key stands for.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`] where it is not accepted, for whatever reason.
+    pub async fn authenticate(&self, token: &Token) -> Result<Principal> {
+        let key = self.store.keys().find(token.id()).await?.ok_or(Code::Unauthorized)?;
+        if key.hash != token.hash() || key.state(Timestamp::now()) != KeyState::Live {
+            return Err(Code::Unauthorized.into());
+        }
+        Ok(Principal { account: key.account, key: key.id, permissions: key.permissions })
+    }
+}
+
+fn record(token: &Token, account: AccountId, request: KeyRequest, now: Timestamp) -> ApiKey {
+    let KeyRequest { permissions, expires_in, label } = request;
+    ApiKey {
+        id: token.id().clone(),
+        account,
+        hash: token.hash(),
+        permissions,
+        label,
+        created_at: now,
+        expires_at: expires_in.map(|span| now.after(span)),
+        revoked_at: None,
+    }
+}
+
+fn no_such_key(id: &KeyId) -> Error {
+    Error::with_message(Code::NotFound, format!("there is no key {id}"))
+}

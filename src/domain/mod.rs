@@ -1,0 +1,24 @@
+//! What a contact is and what may be asked of it.
+//!
+//! Pure: no web framework, no database, no OpenAPI. Values are parsed once, at the edge, into types
+//! whose fields are private, so that a value of such a type is a valid one.
+
+pub mod account;
+pub mod api_key;
+pub mod contact;
+pub mod error;
+pub mod fault;
+pub mod fields;
+pub mod key_service;
+pub mod page;
+pub mod permission;
+pub mod repository;
+pub mod service;
+pub mod timestamp;
+
+pub use account::{AccountId, AccountName};
+pub use contact::{Contact, ContactId, ContactKey, ContactPatch, NewContact};
+pub use error::{Code, Error, Result};
+pub use fault::{Fault, Field, FieldFault};
+pub use permission::{Permission, Permissions};
+pub use timestamp::Timestamp;

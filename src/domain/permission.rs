@@ -1,0 +1,132 @@
+//! What a key may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident => $text:literal, $about:literal;)*) => {
+        /// One thing that a key may be allowed to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Permission { $($(#[$doc])* $name,)* }
+
+        impl Permission {
+            /// All of them, in the order in which they are explained.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is written on the wire, at the command line and in the database.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it allows, for the documentation.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$name => $about,)* }
+            }
+        }
+
+        /// One type a permission, to stand in the signature of a handler.
+        pub mod granted {
+            use super::{Grant, Permission};
+            $(
+                $(#[$doc])*
+                #[derive(Clone, Copy, Debug)]
+                pub enum $name {}
+                impl Grant for $name {
+                    const PERMISSION: Permission = Permission::$name;
+                }
+            )*
+        }
+    };
+}
+
+/// A permission as a type.
+pub trait Grant: 'static {
+    /// The permission.
+    const PERMISSION: Permission;
+}
+
+permissions! {
+    /// Make contacts.
+    CreateContacts => "create:Contacts", "make contacts";
+    /// See contacts.
+    ReadContacts => "read:Contacts", "see contacts";
+    /// Change contacts.
+    UpdateContacts => "update:Contacts", "change contacts";
+    /// Delete contacts.
+    DeleteContacts => "delete:Contacts", "delete contacts";
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Permission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|permission| permission.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|permission| permission.as_str()).collect();
+            format!("there is no such permission; there are {}", known.join(", "))
+        })
+    }
+}
+
+/// The permissions of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permissions {
+    /// Every permission there is, those of later versions included.
+    All,
+    /// These alone.
+    Only(Vec<Permission>),
+}
+
+impl Permissions {
+    const ALL: &'static str = "*";
+
+    /// From a list; an empty one means all.
+    #[must_use]
+    pub fn from_list(list: Vec<Permission>) -> Self {
+        if list.is_empty() { Self::All } else { Self::Only(list) }
+    }
+
+    /// Whether a permission is among them.
+    #[must_use]
+    pub fn allow(&self, permission: Permission) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(list) => list.contains(&permission),
+        }
+    }
+
+    /// Reads what [`fmt::Display`] wrote. A permission that this version does not know is left out:
+    /// it grants nothing here.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if text == Self::ALL {
+            return Self::All;
+        }
+        Self::Only(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+    }
+}
+
+impl fmt::Display for Permissions {
+    /// `*` for all, else the names with blanks between, as OAuth writes scopes (RFC 6749, section 3.3).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str(Self::ALL),
+            Self::Only(list) => {
+                for (index, permission) in list.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(" ")?;
+                    }
+                    write!(f, "{permission}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What the domain asks of storage.
+
+use async_trait::async_trait;
+
+use super::account::{AccountId, AccountName};
+use super::api_key::{ApiKey, KeyId, ListedKey};
+use super::contact::{Contact, ContactKey, ContactPatch};
+use super::error::Result;
+use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use super::timestamp::Timestamp;
+
+/// The contacts of one account. It cannot be asked about another.
+#[async_trait]
+pub trait ContactRepository: Send + Sync {
+    /// Stores a new contact.
+    ///
+    /// # Errors
+    /// [`Code::HandleTaken`](super::Code::HandleTaken) where another contact has its handle.
+    async fn insert(&self, contact: Contact) -> Result<Contact>;
+
+    /// Finds one contact.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](super::Code::NotFound), [`Code::PhoneAmbiguous`](super::Code::PhoneAmbiguous).
+    async fn get(&self, key: ContactKey) -> Result<Contact>;
+
+    /// Reads, changes and writes one contact, in one transaction.
+    ///
+    /// # Errors
+    /// As [`Self::get`] and [`Self::insert`], and whatever [`Contact::patched`] refuses.
+    async fn update(&self, key: ContactKey, patch: ContactPatch, now: Timestamp) -> Result<Contact>;
+
+    /// Deletes one contact.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    async fn delete(&self, key: ContactKey) -> Result<()>;
+
+    /// A page of the cursor list.
+    ///
+    /// # Errors
+    /// [`Fault::UnknownCursor`](super::Fault::UnknownCursor) where the cursor's place cannot be told.
+    async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage>;
+
+    /// A page of the offset list.
+    ///
+    /// # Errors
+    /// Only what every method can answer: the database is away.
+    async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage>;
+}
+
+/// The accounts and the keys of all of them.
+#[async_trait]
+pub trait KeyRepository: Send + Sync {
+    /// The account with this name, made if it is new.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn ensure_account(&self, name: &AccountName) -> Result<AccountId>;
+
+    /// The account with this name, if there is one.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn find_account(&self, name: &AccountName) -> Result<Option<AccountId>>;
+
+    /// Stores a new key.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn insert(&self, key: ApiKey) -> Result<()>;
+
+    /// Makes an account and stores its key, unless there is any key already.
+    /// Answers whether it did; of several that try at once, one does.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool>;
+
+    /// The key with this id.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>>;
+
+    /// The keys of one account or of all, oldest first.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>>;
+
+    /// Takes a key back. Answers whether there was such a key; one that was taken back before stays
+    /// as it was.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool>;
+
+    /// Stores the successor of a key and lets the old one run out, in one transaction.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()>;
+}
+
+/// A key that does not know its account yet.
+pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
+
+/// A database: where repositories come from.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The contacts of one account.
+    fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+
+    /// Accounts and keys.
+    fn keys(&self) -> Box<dyn KeyRepository>;
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// It gives none.
+    async fn ping(&self) -> Result<()>;
+
+    /// Waits for what is under way and closes the database.
+    async fn close(&self);
+}

@@ -1,0 +1,68 @@
+//! What may be asked of the contacts of an account, whichever dialect asks.
+
+use super::contact::{Contact, ContactKey, ContactPatch, NewContact};
+use super::error::Result;
+use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use super::repository::ContactRepository;
+use super::timestamp::Timestamp;
+
+/// The contacts of one account.
+pub struct Contacts {
+    repository: Box<dyn ContactRepository>,
+}
+
+impl Contacts {
+    /// Over the repository of the account.
+    #[must_use]
+    pub fn new(repository: Box<dyn ContactRepository>) -> Self {
+        Self { repository }
+    }
+
+    /// Makes a contact.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::insert`].
+    pub async fn create(&self, new: NewContact) -> Result<Contact> {
+        self.repository.insert(Contact::new(new)).await
+    }
+
+    /// Finds a contact.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::get`].
+    pub async fn get(&self, key: ContactKey) -> Result<Contact> {
+        self.repository.get(key).await
+    }
+
+    /// Changes a contact.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::update`].
+    pub async fn update(&self, key: ContactKey, patch: ContactPatch) -> Result<Contact> {
+        self.repository.update(key, patch, Timestamp::now()).await
+    }
+
+    /// Deletes a contact.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::delete`].
+    pub async fn delete(&self, key: ContactKey) -> Result<()> {
+        self.repository.delete(key).await
+    }
+
+    /// A page by cursor.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::cursor_page`].
+    pub async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
+        self.repository.cursor_page(query).await
+    }
+
+    /// A page by offset.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::offset_page`].
+    pub async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
+        self.repository.offset_page(query).await
+    }
+}

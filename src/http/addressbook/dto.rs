@@ -1,0 +1,168 @@
+//! Bodies of `/addressbook/contacts`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::domain::fields::{Handle, Meta, Phone};
+use crate::domain::{Contact, ContactId, ContactPatch, NewContact, Timestamp};
+use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
+use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::openapi::{examples, fields};
+
+/// A new contact. `alias` and `msisdn` are required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateAddressBookRecord)]
+pub struct CreateRecord {
+    #[validate(required)]
+    #[schema(schema_with = fields::handle, required)]
+    alias: Option<String>,
+    #[validate(required)]
+    #[schema(schema_with = fields::msisdn, required)]
+    msisdn: Option<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl CreateRecord {
+    pub(super) fn example() -> Value {
+        json!({"alias": examples::HANDLE, "msisdn": examples::MSISDN, "meta": examples::meta()})
+    }
+}
+
+impl Payload for CreateRecord {
+    type Command = NewContact;
+
+    fn into_command(self, faults: &mut Faults) -> Option<NewContact> {
+        let Self { alias, msisdn, meta } = self;
+        let handle = faults.read("alias", alias, Handle::parse);
+        let phone = faults.read("msisdn", msisdn, Phone::parse);
+        let meta = new_meta(meta, faults);
+        Some(NewContact { handle: handle?, phone: phone?, display_name: None, avatar_url: None, meta: meta? })
+    }
+}
+
+/// A change: a member that is absent keeps its value.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateAddressBookRecord)]
+pub struct UpdateRecord {
+    #[serde(default)]
+    #[schema(schema_with = fields::handle, required = false)]
+    alias: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::msisdn, required = false)]
+    msisdn: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta_patch, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl UpdateRecord {
+    pub(super) fn example() -> Value {
+        json!({"alias": "johnny", "meta": {"CITY": "Paris"}})
+    }
+}
+
+impl Payload for UpdateRecord {
+    type Command = ContactPatch;
+
+    fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
+        let Self { alias, msisdn, meta } = self;
+        Some(ContactPatch {
+            handle: faults.read_set("alias", alias, Handle::parse),
+            phone: faults.read_set("msisdn", msisdn, Phone::parse),
+            display_name: None,
+            avatar_url: None,
+            meta: changed_meta(meta),
+        })
+    }
+}
+
+/// A contact, as this dialect shows it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecord)]
+pub struct Record {
+    #[schema(schema_with = fields::id)]
+    id: ContactId,
+    #[schema(schema_with = fields::stored_handle)]
+    alias: String,
+    #[schema(schema_with = fields::stored_msisdn)]
+    msisdn: String,
+    #[schema(schema_with = fields::meta)]
+    meta: Meta,
+    #[schema(schema_with = fields::created)]
+    created_on: Timestamp,
+    #[schema(schema_with = fields::updated)]
+    updated_on: Timestamp,
+}
+
+impl From<Contact> for Record {
+    fn from(contact: Contact) -> Self {
+        let Contact {
+            id,
+            handle,
+            phone,
+            display_name: _, // of v1 alone
+            avatar_url: _,   // of v1 alone
+            meta,
+            created_at,
+            updated_at,
+            version: _, // of v1 alone
+        } = contact;
+        Self {
+            id,
+            alias: handle.into_string(),
+            msisdn: phone.msisdn().to_owned(),
+            meta,
+            created_on: created_at,
+            updated_on: updated_at,
+        }
+    }
+}
+
+/// One contact.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecordAnswer)]
+pub struct RecordAnswer {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The contact.
+    record: Record,
+}
+
+impl From<Contact> for RecordAnswer {
+    fn from(contact: Contact) -> Self {
+        Self { success: true, record: contact.into() }
+    }
+}
+
+/// A page of contacts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecordList)]
+pub struct RecordList {
+    /// Always true.
+    #[schema(example = true)]
+    pub success: bool,
+    /// Contacts, in the order that was asked for.
+    pub records: Vec<Record>,
+    /// How many contacts were left out at the beginning.
+    pub offset: u64,
+    /// Most contacts on the page.
+    pub limit: u64,
+    /// All contacts of the account.
+    pub total: u64,
+}
+
+/// The contact is gone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookDeleted)]
+pub struct Deleted {
+    /// Always true.
+    #[schema(example = true)]
+    pub success: bool,
+}

@@ -1,0 +1,147 @@
+//! The operations of `/addressbook/contacts`.
+
+use actix_web::HttpResponse;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+use super::dto::{CreateRecord, Deleted, Record, RecordAnswer, RecordList, UpdateRecord};
+use super::list::ListRecords;
+use crate::domain::fields::Phone;
+use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
+use crate::domain::{ContactId, ContactKey, Fault};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::examples;
+use crate::http::problem::Problem;
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// `{contact}`: an id or a phone number.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Key {
+    /// The id or the msisdn of the contact.
+    #[param(schema_with = key, value_type = String)]
+    contact: ContactKey,
+}
+
+impl Segment for Key {
+    const NAME: &'static str = "contact";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        // No phone number has the length and the letters of an id.
+        let contact = match ContactId::parse(text) {
+            Some(id) => ContactKey::Id(id),
+            None => ContactKey::Phone(Phone::parse(text).map_err(|_| Fault::NotContactKey)?),
+        };
+        Ok(Self { contact })
+    }
+}
+
+fn key() -> Object {
+    let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .min_length(Some(Phone::MIN_DIGITS))
+        .max_length(Some(Phone::MAX_CHARS))
+        .pattern(Some(format!("^({uuid}|{})$", Phone::pattern())))
+        .examples([examples::MSISDN, examples::ID])
+        .build()
+}
+
+/// Create a contact
+///
+/// Adds a contact to the address book. Contacts can be referenced later when sending messages using
+/// aliases, batch campaigns, or templates. The alias must be new; several contacts may share an
+/// msisdn.
+#[utoipa::path(
+    post,
+    path = "/addressbook/contacts",
+    operation_id = "createAddressBookContact",
+    request_body = CreateRecord,
+    responses((status = 200, description = "The contact was made.", body = RecordAnswer)),
+)]
+pub(super) async fn create_record(allowed: Allowed<CreateContacts>, Body(new): Body<CreateRecord>) -> Answer {
+    let contact = allowed.contacts().create(new).await?;
+    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+}
+
+/// List contacts
+///
+/// A page of the address book, the newest first unless sorted otherwise, and how many contacts there
+/// are in all.
+#[utoipa::path(
+    get,
+    path = "/addressbook/contacts",
+    operation_id = "listAddressBookContacts",
+    params(ListRecords),
+    responses((status = 200, description = "A page of contacts.", body = RecordList)),
+)]
+pub(super) async fn list_records(allowed: Allowed<ReadContacts>, Query(query): Query<ListRecords>) -> Answer {
+    let page = allowed.contacts().offset_page(query).await?;
+    Ok(HttpResponse::Ok().json(RecordList {
+        success: true,
+        records: page.contacts.into_iter().map(Record::from).collect(),
+        offset: query.offset,
+        limit: query.limit,
+        total: page.total,
+    }))
+}
+
+/// Get a contact
+///
+/// The contact with this id or this msisdn. Where several contacts share the msisdn, name one by its
+/// id.
+#[utoipa::path(
+    get,
+    path = "/addressbook/contacts/{contact}",
+    operation_id = "getAddressBookContact",
+    params(Key),
+    responses((status = 200, description = "The contact.", body = RecordAnswer)),
+)]
+pub(super) async fn get_record(
+    allowed: Allowed<ReadContacts>,
+    Segments(Key { contact }): Segments<Key>,
+) -> Answer {
+    let contact = allowed.contacts().get(contact).await?;
+    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+}
+
+/// Update a contact
+///
+/// Changes what the body names; every field is optional. `meta` is merged key by key: a key that is
+/// null goes.
+#[utoipa::path(
+    post,
+    path = "/addressbook/contacts/{contact}",
+    operation_id = "updateAddressBookContact",
+    params(Key),
+    request_body = UpdateRecord,
+    responses((status = 200, description = "The contact after the change.", body = RecordAnswer)),
+)]
+pub(super) async fn update_record(
+    allowed: Allowed<UpdateContacts>,
+    Segments(Key { contact }): Segments<Key>,
+    Body(patch): Body<UpdateRecord>,
+) -> Answer {
+    let contact = allowed.contacts().update(contact, patch).await?;
+    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+}
+
+/// Delete a contact
+///
+/// Takes the contact out of the address book, for good.
+#[utoipa::path(
+    delete,
+    path = "/addressbook/contacts/{contact}",
+    operation_id = "deleteAddressBookContact",
+    params(Key),
+    responses((status = 200, description = "The contact is gone.", body = Deleted)),
+)]
+pub(super) async fn delete_record(
+    allowed: Allowed<DeleteContacts>,
+    Segments(Key { contact }): Segments<Key>,
+) -> Answer {
+    allowed.contacts().delete(contact).await?;
+    Ok(HttpResponse::Ok().json(Deleted { success: true }))
+}

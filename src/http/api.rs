@@ -1,0 +1,181 @@
+//! The table of routes: each handler is named once, and from that one line come its route, its
+//! permission and its place in the OpenAPI document.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::http::{Method, header::HeaderValue};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, dev, web};
+use utoipa::__dev::SchemaReferences;
+use utoipa::openapi::HttpMethod;
+
+use super::auth::Allowed;
+use super::dialect::Dialect;
+use super::openapi::{Document, Spec};
+use super::problem::Problem;
+use crate::domain::Code;
+use crate::domain::permission::{Grant, Permission};
+
+/// What a protected handler answers, before it is known to be dropped or not.
+pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
+
+/// A handler whose first argument is [`Allowed`]; no other compiles into a protected route.
+///
+/// The key is checked before anything else of the request is read.
+pub trait Guarded<Args>: Clone + Send + Sync + 'static {
+    /// The permission that the first argument asks for.
+    const PERMISSION: Permission;
+
+    /// Checks the key, reads the other arguments and calls the handler.
+    fn answer(self, request: HttpRequest, payload: dev::Payload) -> Answer;
+}
+
+macro_rules! guarded {
+    ($($arg:ident $value:ident),*) => {
+        impl<F, Fut, G, $($arg,)*> Guarded<(G, $($arg,)*)> for F
+        where
+            F: Fn(Allowed<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
+            G: Grant,
+            $($arg: FromRequest<Error = Problem> + 'static,)*
+        {
+            const PERMISSION: Permission = G::PERMISSION;
+
+            #[allow(unused_mut, unused_variables)]
+            fn answer(self, request: HttpRequest, mut payload: dev::Payload) -> Answer {
+                Box::pin(async move {
+                    let allowed = Allowed::<G>::check(&request).await?;
+                    $(let $value = $arg::from_request(&request, &mut payload).await?;)*
+                    self(allowed, $($value),*).await
+                })
+            }
+        }
+    };
+}
+
+guarded!();
+guarded!(A a);
+guarded!(A a, B b);
+
+type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
+
+/// Routes and document, while they are put together and afterwards.
+#[derive(Default)]
+pub struct Api {
+    document: Document,
+    /// By path template; a path's methods in the order in which they were added.
+    routes: BTreeMap<String, Vec<(Method, MakeRoute)>>,
+}
+
+impl Api {
+    /// Adds a handler that needs a key. `path` is what `#[utoipa::path]` made of it.
+    #[must_use]
+    pub fn protected<P, F, Args>(mut self, dialect: &'static Dialect, path: P, handler: F, spec: Spec) -> Self
+    where
+        P: utoipa::Path + SchemaReferences,
+        F: Guarded<Args>,
+    {
+        let template = self.document.add(&path, Some((dialect, F::PERMISSION)), spec);
+        let make: MakeRoute = Arc::new(move |method| {
+            let handler = handler.clone();
+            Route::new().method(method).to(move |request: HttpRequest, payload: web::Payload| {
+                handler.clone().answer(request, payload.into_inner())
+            })
+        });
+        self.route::<P>(template, &make)
+    }
+
+    /// Adds a handler that anyone may call.
+    #[must_use]
+    pub fn public<P, F, Fut>(mut self, path: P, handler: F, spec: Spec) -> Self
+    where
+        P: utoipa::Path + SchemaReferences,
+        F: Fn(HttpRequest) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
+    {
+        let template = self.document.add(&path, None, spec);
+        let make: MakeRoute = Arc::new(move |method| Route::new().method(method).to(handler.clone()));
+        self.route::<P>(template, &make)
+    }
+
+    fn route<P: utoipa::Path>(mut self, template: String, make: &MakeRoute) -> Self {
+        let methods = self.routes.entry(template).or_default();
+        for method in P::methods() {
+            let method = actix_method(&method);
+            // Whatever can be got can be asked for without its body.
+            let head = (method == Method::GET).then(|| (Method::HEAD, Arc::clone(make)));
+            methods.push((method, Arc::clone(make)));
+            methods.extend(head);
+        }
+        self
+    }
+
+    /// Answers the routes under `from` under `to` too, without a word in the document.
+    #[must_use]
+    pub fn alias(mut self, from: &str, to: &str) -> Self {
+        let aliases: Vec<_> = self
+            .routes
+            .iter()
+            .filter_map(|(path, methods)| {
+                Some((format!("{to}{}", path.strip_prefix(from)?), methods.clone()))
+            })
+            .collect();
+        self.routes.extend(aliases);
+        self
+    }
+
+    /// The document of all that was added.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Puts the routes into an application. A path that is known answers other methods with 405.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        for (path, methods) in &self.routes {
+            let mut resource = web::resource(path.as_str());
+            for (method, make) in methods {
+                resource = resource.route(make(method.clone()));
+            }
+            config.service(closed(resource, methods.iter().map(|(method, _)| method.as_str())));
+        }
+    }
+}
+
+/// An address that can be read and nothing else, outside of the document.
+#[must_use]
+pub fn read_only<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let resource = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    closed(resource, ["GET", "HEAD"].into_iter())
+}
+
+/// Answers the methods that a resource does not have.
+fn closed<'a>(resource: Resource, methods: impl Iterator<Item = &'a str>) -> Resource {
+    let allow = methods.collect::<Vec<_>>().join(", ");
+    resource.default_service(web::to(move || {
+        let problem = match HeaderValue::from_str(&allow) {
+            Ok(allow) => Problem::method_not_allowed(allow),
+            Err(_) => Code::MethodNotAllowed.into(),
+        };
+        std::future::ready(Err::<HttpResponse, _>(problem))
+    }))
+}
+
+fn actix_method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}

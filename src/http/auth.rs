@@ -1,0 +1,68 @@
+//! Who asks, and whether they may.
+
+use std::marker::PhantomData;
+
+use actix_web::HttpMessage;
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+
+use super::problem::Problem;
+use super::state::State;
+use crate::domain::api_key::{Principal, Token};
+use crate::domain::permission::Grant;
+use crate::domain::service::Contacts;
+
+const REALM: &str = r#"Bearer realm="addressbook""#;
+const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
+
+/// A request whose key has the permission `G`. It is the first argument of every protected handler,
+/// and the OpenAPI document says the same because [`super::api`] reads it from there.
+pub struct Allowed<G: Grant> {
+    contacts: Contacts,
+    grant: PhantomData<G>,
+}
+
+impl<G: Grant> Allowed<G> {
+    /// Checks the key of a request: Bearer only, as RFC 6750 section 2.1 has it.
+    ///
+    /// # Errors
+    /// 401 where the key is missing, malformed, unknown, expired or revoked, 403 where it lacks the
+    /// permission.
+    pub async fn check(request: &HttpRequest) -> Result<Self, Problem> {
+        let state = State::of(request)?;
+        let principal = authenticate(request, state).await?;
+        if !principal.permissions.allow(G::PERMISSION) {
+            return Err(Problem::forbidden(G::PERMISSION));
+        }
+        let contacts = Contacts::new(state.store.contacts(principal.account));
+        request.extensions_mut().insert(principal);
+        Ok(Self { contacts, grant: PhantomData })
+    }
+
+    /// The contacts of the account that the key opens.
+    #[must_use]
+    pub fn contacts(&self) -> &Contacts {
+        &self.contacts
+    }
+}
+
+async fn authenticate(request: &HttpRequest, state: &State) -> Result<Principal, Problem> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let (Some(header), None) = (headers.next(), headers.next()) else {
+        return Err(Problem::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
+    };
+    let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Problem::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
+    }
+    let token = Token::parse(key.trim()).ok_or_else(|| {
+        Problem::unauthorized("The API key is malformed: check that it was copied whole", INVALID)
+    })?;
+    state.keys.authenticate(&token).await.map_err(|error| {
+        if error.code() == crate::domain::Code::Unauthorized {
+            Problem::unauthorized("The API key is unknown, expired or revoked", INVALID)
+        } else {
+            error.into()
+        }
+    })
+}

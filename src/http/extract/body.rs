@@ -1,0 +1,137 @@
+//! JSON bodies.
+
+use std::pin::Pin;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use serde::de::DeserializeOwned;
+use validator::{Validate, ValidationErrors};
+
+use super::diagnose;
+use super::faults::Faults;
+use super::member_names::member_names;
+use crate::config::Limits;
+use crate::domain::{Code, Error, Fault};
+use crate::http::problem::Problem;
+use crate::http::state::State;
+
+/// A request body: what serde reads, what `validator` requires, and the command it stands for.
+///
+/// Every member is optional to serde. One that is required is `#[validate(required)]`, so that all
+/// that are missing are told at once.
+pub trait Payload: DeserializeOwned + Validate + 'static {
+    /// What the body asks of the domain.
+    type Command: 'static;
+
+    /// Reads each member; notes what is wrong with it. `None` only where a fault was noted, or where
+    /// `validator` found a required member missing.
+    fn into_command(self, faults: &mut Faults) -> Option<Self::Command>;
+}
+
+/// The command of a body that arrived whole, in time, and without a fault.
+pub struct Body<P: Payload>(pub P::Command);
+
+impl<P: Payload> FromRequest for Body<P> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = web::Payload::from_request(&request, payload);
+        Box::pin(async move {
+            let limits = &State::of(&request)?.limits;
+            check_headers(&request)?;
+            let payload = payload.await.map_err(|_| Code::Malformed)?;
+            let bytes = receive(payload, limits).await?;
+            Ok(Self(read::<P>(&bytes, limits.json_depth)?))
+        })
+    }
+}
+
+fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
+    let plain = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = plain(CONTENT_TYPE).and_then(|value| value.split(';').next()).map(str::trim);
+    let json = media_type.is_some_and(|media_type| {
+        ["application/json", "application/merge-patch+json"]
+            .iter()
+            .any(|accepted| media_type.eq_ignore_ascii_case(accepted))
+    });
+    let encoded = plain(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    if json && !encoded { Ok(()) } else { Err(Code::UnsupportedMediaType.into()) }
+}
+
+async fn receive(payload: web::Payload, limits: &Limits) -> Result<web::Bytes, Problem> {
+    let too_large = || {
+        Error::with_message(
+            Code::PayloadTooLarge,
+            format!("The body is larger than {} bytes", limits.body_limit),
+        )
+    };
+    match tokio::time::timeout(limits.body_timeout, payload.to_bytes_limited(limits.body_limit)).await {
+        Err(_) => Err(Code::RequestTimeout.into()),
+        Ok(Err(_)) => Err(too_large().into()),
+        Ok(Ok(Err(error))) => Err(Error::caused_by(Code::Malformed, error.to_string()).into()),
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+    }
+}
+
+/// A body as a command. The straight way first; a body that fails it is looked at again with the
+/// patience that a good answer needs.
+fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error> {
+    if depth(bytes) > max_depth {
+        let message = format!("The body must not be nested deeper than {max_depth} levels");
+        return Err(Error::with_message(Code::Malformed, message));
+    }
+    let mut faults = Faults::default();
+    let payload = match serde_json::from_slice::<P>(bytes) {
+        Ok(payload) => payload,
+        Err(_) => diagnose::members(bytes, &mut faults)?,
+    };
+    if let Err(errors) = payload.validate() {
+        note(&errors, &mut faults);
+    }
+    let command = payload.into_command(&mut faults);
+    faults.sort(member_names::<P>());
+    faults.finish(command)
+}
+
+/// What `validator` found: only `required` stands at the members. Lengths and forms are the domain's
+/// to check, once and after normalising. (Errors of other validators would hold the value, too.)
+fn note(errors: &ValidationErrors, faults: &mut Faults) {
+    for name in errors.errors().keys() {
+        faults.add(name.clone(), Fault::Required);
+    }
+}
+
+/// How deeply brackets are nested outside of strings, without parsing.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_of_brackets_outside_of_strings() {
+        for (json, expected) in
+            [("1", 0), ("{}", 1), (r#"{"a":[{}]}"#, 3), (r#"{"a":"[[[\"[["}"#, 1), ("[[]],[[[", 4)]
+        {
+            assert_eq!(depth(json.as_bytes()), expected, "{json}");
+        }
+    }
+}

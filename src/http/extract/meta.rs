@@ -1,0 +1,122 @@
+//! The `meta` member of a request: a JSON object in which no key stands twice.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Number, Value};
+
+use super::faults::Faults;
+use super::patch::Patch;
+use crate::domain::Fault;
+use crate::domain::fields::{Meta, MetaPatch};
+
+/// A JSON object, all of whose objects have each key once. (serde_json keeps the last of two.)
+#[derive(Clone, Debug)]
+pub struct MetaObject(pub Map<String, Value>);
+
+/// The `meta` of a request that creates; none is `{}`.
+pub fn new_meta(meta: Patch<MetaObject>, faults: &mut Faults) -> Option<Meta> {
+    match meta {
+        Patch::Absent => Some(Meta::default()),
+        Patch::Null => faults.keep("meta", Err(Fault::WrongType { expected: "an object".into() })),
+        Patch::Value(MetaObject(map)) => faults.keep("meta", Meta::parse(&map)),
+    }
+}
+
+/// The `meta` of a request that changes.
+pub fn changed_meta(meta: Patch<MetaObject>) -> Option<MetaPatch> {
+    match meta {
+        Patch::Absent => None,
+        Patch::Null => Some(MetaPatch::Clear),
+        Patch::Value(MetaObject(map)) => Some(MetaPatch::Merge(map)),
+    }
+}
+
+impl<'de> Deserialize<'de> for MetaObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = MetaObject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<MetaObject, A::Error> {
+                object(members).map(MetaObject)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+fn object<'de, A: MapAccess<'de>>(mut members: A) -> Result<Map<String, Value>, A::Error> {
+    let mut map = Map::new();
+    while let Some(key) = members.next_key::<String>()? {
+        let value = members.next_value_seed(Unique)?;
+        if map.insert(key, value).is_some() {
+            return Err(A::Error::custom("duplicate key"));
+        }
+    }
+    Ok(map)
+}
+
+/// Builds a value in which no object has a key twice.
+struct Unique;
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Value, A::Error> {
+        object(members).map(Value::Object)
+    }
+}

@@ -1,0 +1,16 @@
+//! From bytes to commands of the domain: every fault is told, at its place, in one answer.
+
+pub mod body;
+mod diagnose;
+pub mod faults;
+mod member_names;
+pub mod meta;
+pub mod patch;
+pub mod path;
+pub mod query;
+
+pub use body::{Body, Payload};
+pub use faults::Faults;
+pub use patch::Patch;
+pub use path::{Segment, Segments};
+pub use query::{Parameters, Query};

@@ -1,0 +1,15 @@
+//! The two dialects over HTTP, the OpenAPI document that their handlers make, and Swagger UI.
+
+pub mod addressbook;
+pub mod api;
+pub mod auth;
+pub mod dialect;
+pub mod edge;
+pub mod explorer;
+pub mod extract;
+pub mod health;
+pub mod openapi;
+pub mod problem;
+pub mod server;
+pub mod state;
+pub mod v1;

@@ -1,0 +1,118 @@
+//! The errors of an operation: from its shape, from the table of codes, and through the very function
+//! that writes them when they happen.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Header, Ref, RefOr, Schema};
+
+use super::spec::{Spec, put};
+use crate::domain::{Code, Error, Permission};
+use crate::http::dialect::Dialect;
+use crate::http::edge::MAX_REQUEST_ID;
+use crate::http::{addressbook, v1};
+
+/// The schemas of both envelopes.
+pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
+    fn of<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+    let mut schemas = Vec::new();
+    of::<v1::envelope::ApiError>(&mut schemas);
+    of::<addressbook::envelope::AddressBookError>(&mut schemas);
+    schemas.into_iter().collect()
+}
+
+/// Documents every error that a protected operation can answer.
+pub(super) fn document(operation: &mut Operation, dialect: &Dialect, permission: Permission, spec: &Spec) {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes(operation, spec) {
+        by_status.entry(code.row().status).or_default().push(code);
+    }
+    for (status, codes) in by_status {
+        let mut content =
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(dialect.error_schema))).build();
+        let mut descriptions: Vec<String> = Vec::new();
+        for code in codes {
+            let description = format!("{}.", code.row().message);
+            put(
+                &mut content,
+                code.row().v1,
+                &description,
+                (dialect.envelope)(&example(code, permission, spec)),
+            );
+            descriptions.push(description);
+        }
+        let response =
+            ResponseBuilder::new().description(descriptions.join(" ")).content("application/json", content);
+        operation.responses.responses.insert(status.to_string(), response.build().into());
+    }
+}
+
+/// The codes that an operation can answer, in the order of the table.
+fn codes(operation: &Operation, spec: &Spec) -> Vec<Code> {
+    let has_body = operation.request_body.is_some();
+    let parameters: Vec<_> = operation
+        .parameters
+        .iter()
+        .flatten()
+        .filter_map(|parameter| if let RefOr::T(parameter) = parameter { Some(parameter) } else { None })
+        .collect();
+    let in_path = parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Path);
+    let possible = |code: &Code| match code {
+        Code::Unauthorized | Code::Forbidden | Code::UriTooLong | Code::Internal | Code::Unavailable => true,
+        Code::Invalid => has_body || !parameters.is_empty(),
+        Code::Malformed | Code::RequestTimeout | Code::PayloadTooLarge | Code::UnsupportedMediaType => {
+            has_body
+        }
+        Code::NotFound => in_path,
+        // Not of an operation, but of an address without one.
+        Code::RouteNotFound | Code::MethodNotAllowed => false,
+        Code::HandleTaken | Code::PhoneAmbiguous => spec.errors.contains(code),
+    };
+    Code::ALL.iter().copied().filter(possible).collect()
+}
+
+fn example(code: Code, permission: Permission, spec: &Spec) -> Error {
+    match code {
+        Code::Invalid => Error::invalid(spec.faults.clone()),
+        Code::Forbidden => Error::forbidden(permission),
+        Code::HandleTaken => Error::handle_taken(),
+        other => other.into(),
+    }
+}
+
+/// Documents the headers that responses carry.
+pub(super) fn document_headers(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let mut add = |name: &str, header: Header| {
+            response.headers.entry(name.to_owned()).or_insert_with(|| header.into());
+        };
+        add(
+            "X-Request-Id",
+            text_header(
+                "Names this request in the log: the caller's id, or one of ours.",
+                Some(MAX_REQUEST_ID),
+            ),
+        );
+        match status.as_str() {
+            "401" | "403" => add("WWW-Authenticate", text_header("What is missing (RFC 6750).", None)),
+            "503" if operation.security.is_some() => {
+                add("Retry-After", text_header("Seconds to wait before trying again.", None));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn text_header(about: &str, max: Option<usize>) -> Header {
+    let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).max_length(max).build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
+}

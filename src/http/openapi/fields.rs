@@ -1,0 +1,228 @@
+//! Schemas of the members that both dialects have: their limits are the constants that the domain
+//! enforces.
+
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
+
+use super::examples;
+use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
+}
+
+/// The same, or null.
+#[must_use]
+pub fn or_null(mut schema: Object) -> Object {
+    if let SchemaType::Type(kind) = schema.schema_type {
+        schema.schema_type = SchemaType::Array(vec![kind, Type::Null]);
+    }
+    schema
+}
+
+fn described(mut schema: Object, about: &str) -> Object {
+    schema.description = Some(about.to_owned());
+    schema
+}
+
+/// A handle in a request.
+#[must_use]
+pub fn handle() -> Object {
+    text()
+        .description(Some(
+            "The name by which messages speak of the contact. Unique within the account and compared \
+             exactly; blanks at the ends are cut off.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(Handle::MAX_CHARS))
+        .pattern(Some(Handle::pattern()))
+        .examples([examples::HANDLE])
+        .build()
+}
+
+/// A handle in a response.
+#[must_use]
+pub fn stored_handle() -> Object {
+    let about = "The name by which messages speak of the contact.";
+    text().description(Some(about)).max_length(Some(Handle::MAX_CHARS)).examples([examples::HANDLE]).build()
+}
+
+/// A phone number in a request, in any accepted spelling.
+#[must_use]
+pub fn phone() -> Object {
+    text()
+        .description(Some(
+            "The phone number in international format: `+`, `00` or nothing, an assigned country code, \
+             7 to 15 digits in all; blanks, dots, dashes and brackets do not count.",
+        ))
+        .min_length(Some(Phone::MIN_DIGITS))
+        .max_length(Some(Phone::MAX_CHARS))
+        .pattern(Some(format!("^{}$", Phone::pattern())))
+        .examples([examples::PHONE])
+        .build()
+}
+
+/// A phone number in a response of v1: with `+`.
+#[must_use]
+pub fn stored_phone() -> Object {
+    text()
+        .description(Some("The phone number, as E.164 writes it."))
+        .pattern(Some(format!("^\\+[1-9][0-9]{{{},{}}}$", Phone::MIN_DIGITS - 1, Phone::MAX_DIGITS - 1)))
+        .examples([examples::PHONE])
+        .build()
+}
+
+/// A phone number in the address book: without `+`.
+#[must_use]
+pub fn msisdn() -> Object {
+    let mut schema = phone();
+    schema.examples = vec![examples::MSISDN.into()];
+    schema
+}
+
+/// A phone number in a response of the address book.
+#[must_use]
+pub fn stored_msisdn() -> Object {
+    text()
+        .description(Some("The phone number in international format, digits alone."))
+        .pattern(Some(format!("^[1-9][0-9]{{{},{}}}$", Phone::MIN_DIGITS - 1, Phone::MAX_DIGITS - 1)))
+        .examples([examples::MSISDN])
+        .build()
+}
+
+/// A display name in a request that creates.
+#[must_use]
+pub fn display_name() -> Object {
+    text()
+        .description(Some("How the contact is shown in a list. By default, this is just the username."))
+        .min_length(Some(1))
+        .max_length(Some(DisplayName::MAX_CHARS))
+        .pattern(Some(DisplayName::pattern()))
+        .examples([examples::DISPLAY_NAME])
+        .build()
+}
+
+/// A display name in a request that changes.
+#[must_use]
+pub fn display_name_or_null() -> Object {
+    or_null(described(display_name(), "How the contact is shown in a list; null goes back to the username."))
+}
+
+/// A display name in a response.
+#[must_use]
+pub fn stored_display_name() -> Object {
+    text()
+        .description(Some("How the contact is shown in a list: the username, unless a name was set."))
+        .max_length(Some(DisplayName::MAX_CHARS))
+        .examples([examples::DISPLAY_NAME])
+        .build()
+}
+
+/// An avatar's address in a request that creates.
+#[must_use]
+pub fn avatar_url() -> Object {
+    text()
+        .description(Some("The address of a picture: http or https, without user name. It is never fetched."))
+        .min_length(Some("http://a".len()))
+        .max_length(Some(AvatarUrl::MAX_CHARS))
+        .pattern(Some(AvatarUrl::PATTERN))
+        .examples([examples::AVATAR_URL])
+        .build()
+}
+
+/// An avatar's address in a request that changes.
+#[must_use]
+pub fn avatar_url_or_null() -> Object {
+    or_null(described(avatar_url(), "The address of a picture: http or https; null takes it away."))
+}
+
+/// An avatar's address in a response.
+#[must_use]
+pub fn stored_avatar_url() -> Object {
+    let about = "The address of a picture, or null.";
+    or_null(
+        text()
+            .description(Some(about))
+            .max_length(Some(AvatarUrl::MAX_CHARS))
+            .examples([examples::AVATAR_URL])
+            .build(),
+    )
+}
+
+/// The contact's own data, in requests that create and in responses.
+#[must_use]
+pub fn meta() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Object))
+        .description(Some(format!(
+            "The contact's own data, for message personalisation: any JSON object, keys of 1 to {} \
+             characters, nested up to {} levels, at most {} KiB as JSON.",
+            Meta::MAX_KEY_CHARS,
+            Meta::MAX_DEPTH,
+            Meta::MAX_BYTES / 1024
+        )))
+        .max_properties(Some(Meta::MAX_KEYS))
+        .property_names(Some(
+            text()
+                .min_length(Some(1))
+                .max_length(Some(Meta::MAX_KEY_CHARS))
+                .pattern(Some("^[^\\u0000]*$"))
+                .build(),
+        ))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        .examples([examples::meta()])
+        .build()
+}
+
+/// A change to the contact's own data.
+#[must_use]
+pub fn meta_patch() -> Object {
+    or_null(described(
+        meta(),
+        "Merged into the contact's own data as RFC 7396 does: a member that is null goes, an object is \
+         merged, all else is set. Null in place of the object leaves nothing.",
+    ))
+}
+
+/// An id.
+#[must_use]
+pub fn id() -> Object {
+    text()
+        .description(Some("The id of the contact, made by the server."))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+        .examples([examples::ID])
+        .build()
+}
+
+/// The moment of creation, in a response.
+#[must_use]
+pub fn created() -> Object {
+    moment("When the contact was made: UTC, to the millisecond.")
+}
+
+/// The moment of the last change, in a response.
+#[must_use]
+pub fn updated() -> Object {
+    moment("When the contact last changed: UTC, to the millisecond.")
+}
+
+/// A moment.
+#[must_use]
+pub fn moment(about: &str) -> Object {
+    text()
+        .description(Some(about))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .examples([examples::CREATED_AT])
+        .build()
+}
+
+/// The `limit` of a list. The document puts in what the settings say.
+#[must_use]
+pub fn page_limit() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(1))
+        .build()
+}

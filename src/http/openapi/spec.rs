@@ -1,0 +1,93 @@
+//! What the table of routes says of an operation beside its handler.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, RefOr};
+
+use crate::domain::{Code, FieldFault};
+
+/// Examples, and the errors that follow from what the operation does. Those that follow from its
+/// shape (a body, a parameter, a key) are added by themselves.
+#[derive(Debug, Default)]
+pub struct Spec {
+    requests: Vec<(&'static str, &'static str, Value)>,
+    answers: Vec<(u16, Value)>,
+    pub(super) errors: Vec<Code>,
+    pub(super) faults: Vec<FieldFault>,
+}
+
+impl Spec {
+    /// An operation that answers with a status and such a body.
+    #[must_use]
+    pub fn answering(status: u16, body: impl Serialize) -> Self {
+        Self::default().and(status, body)
+    }
+
+    /// An operation whose answer has no body.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::default()
+    }
+
+    /// Another answer.
+    #[must_use]
+    pub fn and(mut self, status: u16, body: impl Serialize) -> Self {
+        self.answers.push((status, example(body)));
+        self
+    }
+
+    /// An example of the request body: a name, a line about it, and the body.
+    #[must_use]
+    pub fn request(mut self, name: &'static str, about: &'static str, body: impl Serialize) -> Self {
+        self.requests.push((name, about, example(body)));
+        self
+    }
+
+    /// Errors beside those that follow from the operation's shape.
+    #[must_use]
+    pub fn fails(mut self, errors: &[Code]) -> Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// What the example of a 400 says.
+    #[must_use]
+    pub fn fault(mut self, fault: FieldFault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    pub(super) fn put_examples(&self, operation: &mut Operation) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            for content in body.content.values_mut().filter_map(inline) {
+                for (name, about, value) in &self.requests {
+                    put(content, name, about, value.clone());
+                }
+            }
+        }
+        for (status, value) in &self.answers {
+            if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string()) {
+                for content in response.content.values_mut().filter_map(inline) {
+                    put(content, "example", &response.description, value.clone());
+                }
+            }
+        }
+    }
+}
+
+fn inline(content: &mut RefOr<Content>) -> Option<&mut Content> {
+    if let RefOr::T(content) = content { Some(content) } else { None }
+}
+
+pub(super) fn put(content: &mut Content, name: &str, about: &str, value: Value) {
+    let example = ExampleBuilder::new().summary(about).value(Some(value)).build();
+    content.examples.insert(name.to_owned(), example.into());
+}
+
+/// # Panics
+/// The example cannot be written as JSON: seen by every test that makes the document.
+fn example(body: impl Serialize) -> Value {
+    serde_json::to_value(body).expect("an example is JSON")
+}

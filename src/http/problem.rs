@@ -1,0 +1,145 @@
+//! A domain error on its way out: whichever way a request fails, it ends up as one of these, and
+//! [`super::edge`] writes it in the envelope of the dialect that was spoken.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::dialect::Dialect;
+use crate::domain::fault::Place;
+use crate::domain::{Code, Error, Fault, FieldFault, Permission};
+
+/// What a client that was answered with 503 is told to wait, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// An error and the headers that go with it.
+#[derive(Debug)]
+pub struct Problem {
+    error: Error,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A method that an address does not have, and those that it has.
+    #[must_use]
+    pub fn method_not_allowed(allow: HeaderValue) -> Self {
+        Self { headers: vec![(ALLOW, allow)], ..Code::MethodNotAllowed.into() }
+    }
+
+    /// A request whose key is missing (RFC 6750, section 3) or not in force (section 3.1).
+    #[must_use]
+    pub fn unauthorized(message: &'static str, challenge: &'static str) -> Self {
+        Self {
+            error: Error::with_message(Code::Unauthorized, message),
+            headers: vec![(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))],
+        }
+    }
+
+    /// A key that lacks a permission (RFC 6750, section 3.1).
+    #[must_use]
+    pub fn forbidden(permission: Permission) -> Self {
+        let challenge =
+            format!(r#"Bearer realm="addressbook", error="insufficient_scope", scope="{permission}""#);
+        let challenge = HeaderValue::from_str(&challenge);
+        Self {
+            headers: challenge.map(|value| (WWW_AUTHENTICATE, value)).into_iter().collect(),
+            ..Error::forbidden(permission).into()
+        }
+    }
+
+    /// The error.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The response, in the envelope of a dialect.
+    #[must_use]
+    pub fn respond(&self, dialect: &Dialect) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        if self.error.code() == Code::Unavailable {
+            response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+        }
+        response.json((dialect.envelope)(&self.error))
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { error, headers: Vec::new() }
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Error::from(code).into()
+    }
+}
+
+impl From<FieldFault> for Problem {
+    fn from(fault: FieldFault) -> Self {
+        Error::from(fault).into()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.error.code().row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Without a body: the edge of the server knows the dialect and writes one.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// One field at fault.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The member, parameter or path segment.
+    #[schema(example = "phone_number")]
+    pub field: String,
+    /// What is wrong with it, for programs.
+    #[schema(example = "required")]
+    pub code: String,
+    /// What is wrong with it, for people: one plain sentence.
+    #[schema(example = "phone_number is required")]
+    pub message: String,
+}
+
+/// The faults of an error, in a dialect's names and words.
+#[must_use]
+pub fn field_errors(error: &Error, dialect: &Dialect) -> Vec<FieldError> {
+    error.faults().iter().map(|FieldFault { place, fault }| field_error(place, fault, dialect)).collect()
+}
+
+fn field_error(place: &Place, fault: &Fault, dialect: &Dialect) -> FieldError {
+    let field = match place {
+        Place::Field(field) => (dialect.field)(*field),
+        Place::Wire(name) => name,
+    };
+    FieldError {
+        field: field.to_owned(),
+        code: fault.code().to_owned(),
+        message: fault.sentence(&(dialect.label)(field)),
+    }
+}
+
+/// The message of an error: the sentence of the first field at fault, if there is one.
+#[must_use]
+pub fn message(error: &Error, details: &[FieldError]) -> String {
+    details.first().map_or_else(|| error.message().to_owned(), |first| first.message.clone())
+}

@@ -1,0 +1,82 @@
+//! Puts routes, document and Swagger UI into one web server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_cors::Cors;
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::web::Data;
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+use super::api::Api;
+use super::edge::{self, edge};
+use super::openapi::{self, Document};
+use super::problem::Problem;
+use super::state::State;
+use super::{addressbook, explorer, health, v1};
+use crate::config::{Limits, Settings};
+use crate::domain::Code;
+
+/// Every route that there is.
+#[must_use]
+pub fn api() -> Api {
+    let api = health::routes(Api::default());
+    let api = v1::routes(api);
+    addressbook::routes(api)
+}
+
+/// The OpenAPI document, with the limits as they are set.
+#[must_use]
+pub fn document(limits: &Limits) -> utoipa::openapi::OpenApi {
+    let api = api();
+    let document: &Document = api.document();
+    document.finish(limits)
+}
+
+/// A server that listens and does not answer yet, and where it listens.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
+    let limits = state.limits.clone();
+    // Once, and not once a worker: building the document takes a while.
+    let api = Arc::new(api());
+    let served = openapi::Served::new(&api.document().finish(&limits))?;
+    let state = Data::new(state);
+    let origins = settings.cors_origins.clone();
+
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(Data::new(served.clone()))
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+            .wrap(from_fn(edge))
+            .configure(|config| api.configure(config))
+            .configure(openapi::configure)
+            .configure(explorer::configure)
+            .default_service(web::to(|| {
+                std::future::ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))
+            }))
+    })
+    .client_request_timeout(limits.header_timeout)
+    .keep_alive(limits.keep_alive)
+    .shutdown_timeout(limits.shutdown_timeout.as_secs())
+    // Signals are `app`'s to handle: by default SIGINT would drop what is under way.
+    .disable_signals();
+    let server = if settings.workers > 0 { server.workers(settings.workers) } else { server };
+    let server = server.bind(settings.bind.as_str())?;
+    let address = server.addrs().into_iter().next().ok_or_else(|| io::Error::other("no address"))?;
+    Ok((server.run(), address))
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, edge::REQUEST_ID])
+        .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER, edge::REQUEST_ID])
+        .max_age(3_600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}

@@ -1,0 +1,32 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+
+use crate::config::Limits;
+use crate::domain::Code;
+use crate::domain::key_service::Keys;
+use crate::domain::repository::Store;
+use crate::http::problem::Problem;
+
+/// The database, the keys and the limits.
+pub struct State {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The keys in it.
+    pub keys: Keys,
+    /// What a request may take.
+    pub limits: Limits,
+}
+
+impl State {
+    /// The state of the server that a request came to.
+    ///
+    /// # Errors
+    /// The server was put together without one.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Problem> {
+        request.app_data::<Data<Self>>().map(|data| data.get_ref()).ok_or_else(|| Code::Internal.into())
+    }
+}

@@ -1,0 +1,169 @@
+//! Bodies of `/v1/contacts`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::{self, ContactId, ContactPatch, NewContact, Timestamp};
+use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
+use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::openapi::{examples, fields};
+
+/// A new contact. `username` and `phone_number` are required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateContact {
+    #[validate(required)]
+    #[schema(schema_with = fields::handle, required)]
+    username: Option<String>,
+    #[validate(required)]
+    #[schema(schema_with = fields::phone, required)]
+    phone_number: Option<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::display_name, required = false)]
+    display_name: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::avatar_url, required = false)]
+    avatar_url: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl CreateContact {
+    pub(super) fn minimal_example() -> Value {
+        json!({"username": examples::HANDLE, "phone_number": examples::PHONE})
+    }
+
+    pub(super) fn full_example() -> Value {
+        json!({
+            "username": examples::HANDLE,
+            "phone_number": examples::PHONE,
+            "display_name": examples::DISPLAY_NAME,
+            "avatar_url": examples::AVATAR_URL,
+            "meta": examples::meta(),
+        })
+    }
+}
+
+impl Payload for CreateContact {
+    type Command = NewContact;
+
+    fn into_command(self, faults: &mut Faults) -> Option<NewContact> {
+        let Self { username, phone_number, display_name, avatar_url, meta } = self;
+        let handle = faults.read("username", username, Handle::parse);
+        let phone = faults.read("phone_number", phone_number, Phone::parse);
+        let display_name = faults.read_set("display_name", display_name, DisplayName::parse);
+        let avatar_url = faults.read_set("avatar_url", avatar_url, AvatarUrl::parse);
+        let meta = new_meta(meta, faults);
+        Some(NewContact { handle: handle?, phone: phone?, display_name, avatar_url, meta: meta? })
+    }
+}
+
+/// A change: a member that is absent keeps its value, null clears it where it can be cleared, a value
+/// sets it.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateContact {
+    #[serde(default)]
+    #[schema(schema_with = fields::handle, required = false)]
+    username: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::phone, required = false)]
+    phone_number: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::display_name_or_null, required = false)]
+    display_name: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::avatar_url_or_null, required = false)]
+    avatar_url: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta_patch, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl UpdateContact {
+    pub(super) fn example() -> Value {
+        json!({"display_name": "Johnny", "avatar_url": null, "meta": {"CITY": "Paris"}})
+    }
+}
+
+impl Payload for UpdateContact {
+    type Command = ContactPatch;
+
+    fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
+        let Self { username, phone_number, display_name, avatar_url, meta } = self;
+        Some(ContactPatch {
+            handle: faults.read_set("username", username, Handle::parse),
+            phone: faults.read_set("phone_number", phone_number, Phone::parse),
+            display_name: faults.read_patch("display_name", display_name, DisplayName::parse),
+            avatar_url: faults.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
+            meta: changed_meta(meta),
+        })
+    }
+}
+
+/// A contact.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Contact {
+    #[schema(schema_with = fields::id)]
+    id: ContactId,
+    #[schema(schema_with = fields::stored_handle)]
+    username: String,
+    #[schema(schema_with = fields::stored_phone)]
+    phone_number: String,
+    #[schema(schema_with = fields::stored_display_name)]
+    display_name: String,
+    #[schema(schema_with = fields::stored_avatar_url, required)]
+    avatar_url: Option<String>,
+    #[schema(schema_with = fields::meta)]
+    meta: Meta,
+    #[schema(schema_with = fields::created)]
+    created_at: Timestamp,
+    #[schema(schema_with = fields::updated)]
+    updated_at: Timestamp,
+}
+
+impl Contact {
+    pub(super) fn id(&self) -> ContactId {
+        self.id
+    }
+}
+
+impl From<domain::Contact> for Contact {
+    fn from(contact: domain::Contact) -> Self {
+        let domain::Contact {
+            id,
+            handle,
+            phone,
+            display_name,
+            avatar_url,
+            meta,
+            created_at,
+            updated_at,
+            version: _, // the entity tag
+        } = contact;
+        let username = handle.into_string();
+        Self {
+            id,
+            display_name: display_name.map_or_else(|| username.clone(), DisplayName::into_string),
+            username,
+            phone_number: phone.into_string(),
+            avatar_url: avatar_url.map(AvatarUrl::into_string),
+            meta,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// A page of contacts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContactList {
+    /// Whether there are more in the direction of the cursor.
+    pub has_more: bool,
+    /// Contacts, the newest first.
+    pub data: Vec<Contact>,
+}

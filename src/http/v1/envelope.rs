@@ -1,0 +1,38 @@
+//! `{"error": {"code", "message"}}`, with `details` where fields are at fault.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::DIALECT;
+use crate::domain::Error;
+use crate::http::problem::{FieldError, field_errors, message};
+
+/// Every 4xx and 5xx under `/v1`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiError {
+    /// What went wrong.
+    pub error: ApiErrorBody,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiErrorBody {
+    /// For programs; the list of codes only grows.
+    #[schema(example = "validation_failed")]
+    pub code: &'static str,
+    /// For people: one plain sentence.
+    #[schema(example = "username is required")]
+    pub message: String,
+    /// The fields at fault, where fields are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub details: Vec<FieldError>,
+}
+
+/// An error in this envelope.
+pub(super) fn write(error: &Error) -> Value {
+    let details = field_errors(error, &DIALECT);
+    let body = ApiErrorBody { code: error.code().row().v1, message: message(error, &details), details };
+    serde_json::to_value(ApiError { error: body }).unwrap_or_default()
+}

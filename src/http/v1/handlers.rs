@@ -1,0 +1,145 @@
+//! The operations of `/v1/contacts`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{LINK, LOCATION};
+use utoipa::IntoParams;
+
+use super::dto::{Contact, ContactList, CreateContact, UpdateContact};
+use super::list::{ListContacts, links};
+use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
+use crate::domain::{ContactId, ContactKey, Fault};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::fields;
+use crate::http::problem::Problem;
+
+type Answer = Result<HttpResponse, Problem>;
+
+const PATH: &str = "/v1/contacts";
+
+/// `{id}`
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Id {
+    /// The id of the contact.
+    #[param(schema_with = fields::id)]
+    id: ContactId,
+}
+
+impl Segment for Id {
+    const NAME: &'static str = "id";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        ContactId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    }
+}
+
+impl From<Id> for ContactKey {
+    fn from(Id { id }: Id) -> Self {
+        Self::Id(id)
+    }
+}
+
+/// Create a contact
+///
+/// Adds a contact to the contact list. The username must be new; several contacts may share a phone
+/// number.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = "createContact",
+    request_body = CreateContact,
+    responses((
+        status = 201,
+        description = "The contact was made.",
+        body = Contact,
+        headers(("Location" = String, description = "The path of the contact.")),
+    )),
+)]
+pub(super) async fn create_contact(
+    allowed: Allowed<CreateContacts>,
+    Body(new): Body<CreateContact>,
+) -> Answer {
+    let contact = Contact::from(allowed.contacts().create(new).await?);
+    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PATH}/{}", contact.id()))).json(contact))
+}
+
+/// List contacts
+///
+/// A page of the contact list, the newest first. `has_more` tells whether there are more; the `Link`
+/// header has the addresses of the next and the previous page.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listContacts",
+    params(ListContacts),
+    responses((
+        status = 200,
+        description = "A page of contacts.",
+        body = ContactList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_contacts(
+    allowed: Allowed<ReadContacts>,
+    Query(query): Query<ListContacts>,
+) -> Answer {
+    let page = allowed.contacts().cursor_page(query.clone()).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links(PATH, &query, &page) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.contacts.into_iter().map(Contact::from).collect();
+    Ok(response.json(ContactList { has_more: page.has_more, data }))
+}
+
+/// Get a contact
+///
+/// The contact with this id.
+#[utoipa::path(
+    get,
+    path = "/v1/contacts/{id}",
+    operation_id = "getContact",
+    params(Id),
+    responses((status = 200, description = "The contact.", body = Contact)),
+)]
+pub(super) async fn get_contact(allowed: Allowed<ReadContacts>, Segments(id): Segments<Id>) -> Answer {
+    let contact = allowed.contacts().get(id.into()).await?;
+    Ok(HttpResponse::Ok().json(Contact::from(contact)))
+}
+
+/// Update a contact
+///
+/// Changes what the body names: a member that is absent keeps its value, null clears it where it can
+/// be cleared, a value sets it. `meta` is merged key by key, as RFC 7396 does.
+#[utoipa::path(
+    patch,
+    path = "/v1/contacts/{id}",
+    operation_id = "updateContact",
+    params(Id),
+    request_body = UpdateContact,
+    responses((status = 200, description = "The contact after the change.", body = Contact)),
+)]
+pub(super) async fn update_contact(
+    allowed: Allowed<UpdateContacts>,
+    Segments(id): Segments<Id>,
+    Body(patch): Body<UpdateContact>,
+) -> Answer {
+    let contact = allowed.contacts().update(id.into(), patch).await?;
+    Ok(HttpResponse::Ok().json(Contact::from(contact)))
+}
+
+/// Delete a contact
+///
+/// Takes the contact out of the contact list, for good.
+#[utoipa::path(
+    delete,
+    path = "/v1/contacts/{id}",
+    operation_id = "deleteContact",
+    params(Id),
+    responses((status = 204, description = "The contact is gone.")),
+)]
+pub(super) async fn delete_contact(allowed: Allowed<DeleteContacts>, Segments(id): Segments<Id>) -> Answer {
+    allowed.contacts().delete(id.into()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

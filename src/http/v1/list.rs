@@ -1,0 +1,107 @@
+//! The parameters of `GET /v1/contacts`, and the links from a page to its neighbours.
+
+use actix_web::http::header::HeaderValue;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use crate::config::Limits;
+use crate::domain::fields::{Handle, Phone};
+use crate::domain::page::{Cursor, CursorPage, CursorQuery};
+use crate::domain::{ContactId, Fault, Timestamp};
+use crate::http::extract::{Faults, Parameters, query};
+use crate::http::openapi::fields;
+
+/// The parameters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListContacts {
+    /// Most contacts on the page.
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+    /// The page begins behind the contact with this id, towards older ones.
+    #[param(schema_with = fields::id, required = false)]
+    starting_after: Option<String>,
+    /// The page ends before the contact with this id, towards newer ones.
+    #[param(schema_with = fields::id, required = false)]
+    ending_before: Option<String>,
+    /// Only the contact with this username.
+    #[param(schema_with = fields::handle, required = false)]
+    username: Option<String>,
+    /// Only contacts with this phone number, in any accepted spelling.
+    #[param(schema_with = fields::phone, required = false)]
+    phone_number: Option<String>,
+    /// Only contacts that changed at this moment or later. The list then begins with the contact
+    /// that changed last, unless it is filtered by another parameter too.
+    #[param(schema_with = moment, required = false)]
+    updated_since: Option<String>,
+}
+
+fn moment() -> Object {
+    fields::moment("An RFC 3339 time.")
+}
+
+impl Parameters for ListContacts {
+    type Command = CursorQuery;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<CursorQuery> {
+        let Self { limit, starting_after, ending_before, username, phone_number, updated_since } = self;
+        let limit = query::limit("limit", limit, limits, faults);
+        let id = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
+        let after = faults.read("starting_after", starting_after, id);
+        let before = faults.read("ending_before", ending_before, id);
+        let cursor = match (after, before) {
+            (None, None) => Cursor::Start,
+            (Some(id), None) => Cursor::After(id),
+            (None, Some(id)) => Cursor::Before(id),
+            (Some(_), Some(_)) => {
+                faults.add("ending_before", Fault::Excludes { other: "starting_after" });
+                return None;
+            }
+        };
+        let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
+        Some(CursorQuery {
+            cursor,
+            limit: limit?,
+            handle: faults.read("username", username, Handle::parse),
+            phone: faults.read("phone_number", phone_number, Phone::parse),
+            updated_since: faults.read("updated_since", updated_since, moment),
+        })
+    }
+}
+
+/// The `Link` header of a page (RFC 8288), where it has a neighbour.
+pub(super) fn links(path: &str, query: &CursorQuery, page: &CursorPage) -> Option<HeaderValue> {
+    let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
+    let (first, last) = (page.contacts.first()?, page.contacts.last()?);
+    // Where the page begins at a cursor, the contact of the cursor is on the page that one came from.
+    let (previous, next) = match cursor {
+        Cursor::Start => (false, page.has_more),
+        Cursor::After(_) => (true, page.has_more),
+        Cursor::Before(_) => (page.has_more, true),
+    };
+    let link = |name: &str, id: ContactId, relation: &str| {
+        let mut target = format!("{path}?limit={limit}&{name}={id}");
+        let filters = [
+            ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
+            ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),
+            ("updated_since", updated_since.map(|since| since.to_string())),
+        ];
+        for (name, value) in filters {
+            if let Some(value) = value {
+                target.push_str(&format!("&{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)));
+            }
+        }
+        format!("<{target}>; rel=\"{relation}\"")
+    };
+    let links: Vec<String> = [
+        next.then(|| link("starting_after", last.id, "next")),
+        previous.then(|| link("ending_before", first.id, "prev")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if links.is_empty() { None } else { HeaderValue::try_from(links.join(", ")).ok() }
+}

@@ -1,0 +1,30 @@
+//! The log, on standard error. No phone number, name, alias, meta or key goes into it.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+use crate::config::{LogFormat, LogSettings};
+
+/// Starts logging.
+///
+/// # Errors
+/// The levels cannot be read.
+pub fn start(settings: &LogSettings) -> Result<(), String> {
+    let levels: Targets =
+        settings.log.parse().map_err(|error| format!("the log levels `{}`: {error}", settings.log))?;
+    let json = match settings.log_format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !io::stderr().is_terminal(),
+    };
+    let layer = if json {
+        fmt::layer().json().flatten_event(true).with_current_span(false).with_writer(io::stderr).boxed()
+    } else {
+        fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).boxed()
+    };
+    registry().with(layer.with_filter(levels)).try_init().map_err(|error| error.to_string())
+}

@@ -1,0 +1,76 @@
+//! Writes of contacts, each within the transaction of its caller.
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Set};
+
+use super::contact_lists::find;
+use super::entity::contact::{Column, Entity, row};
+use super::entity::contact_count;
+use super::error::{to_domain, to_domain_of_handle};
+use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
+
+pub(super) async fn insert(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    shard: i16,
+    contact: Contact,
+) -> Result<Contact> {
+    Entity::insert(row(account, &contact))
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|error| to_domain_of_handle(&error))?;
+    count(transaction, account, shard, 1).await?;
+    Ok(contact)
+}
+
+pub(super) async fn update(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    key: ContactKey,
+    patch: ContactPatch,
+    now: Timestamp,
+) -> Result<Contact> {
+    let before = find(transaction, account, &key, true).await?;
+    let after = before.patched(patch, now)?;
+    if after.version != before.version {
+        Entity::update_many()
+            .set(row(account, &after).into_active_model())
+            .filter(Column::AccountId.eq(account.get()))
+            .filter(Column::Id.eq(after.id.as_uuid()))
+            .exec(transaction)
+            .await
+            .map_err(|error| to_domain_of_handle(&error))?;
+    }
+    Ok(after)
+}
+
+pub(super) async fn delete(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    shard: i16,
+    key: ContactKey,
+) -> Result<()> {
+    let contact = find(transaction, account, &key, true).await?;
+    Entity::delete_by_id((account.get(), contact.id.as_uuid()))
+        .exec(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    count(transaction, account, shard, -1).await
+}
+
+/// Adds to one of the account's counters. It comes last in a transaction: on PostgreSQL the counter
+/// is locked from here to the commit.
+async fn count(transaction: &DatabaseTransaction, account: AccountId, shard: i16, by: i64) -> Result<()> {
+    use contact_count::{ActiveModel, Column, Entity};
+    let counter = ActiveModel { account_id: Set(account.get()), shard: Set(shard), contacts: Set(by) };
+    Entity::insert(counter)
+        .on_conflict(
+            OnConflict::columns([Column::AccountId, Column::Shard])
+                .value(Column::Contacts, Expr::col((Entity, Column::Contacts)).add(by))
+                .to_owned(),
+        )
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Reads of contacts. Each is a scan of one index that begins with the account: no sort, and no row
+//! of another account, at any size.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use super::entity::contact::{Column, Entity};
+use super::entity::contact_count;
+use super::error::to_domain;
+use crate::domain::page::{
+    Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
+};
+use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Fault, FieldFault, Result};
+
+fn of(account: AccountId) -> Select<Entity> {
+    Entity::find().filter(Column::AccountId.eq(account.get()))
+}
+
+async fn all(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Contact>> {
+    let rows = select.all(connection).await.map_err(|error| to_domain(&error))?;
+    rows.into_iter().map(Contact::try_from).collect()
+}
+
+/// One contact. `lock` keeps others from changing it until the transaction ends (on PostgreSQL; on
+/// SQLite there is one writer anyway).
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    key: &ContactKey,
+    lock: bool,
+) -> Result<Contact> {
+    let select = match key {
+        ContactKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
+        // The second one would make the first ambiguous.
+        ContactKey::Phone(phone) => {
+            of(account).filter(Column::Phone.eq(phone.as_str())).order_by_asc(Column::Id).limit(2)
+        }
+    };
+    let select = if lock { select.lock_exclusive() } else { select };
+    let mut found = all(connection, select).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(contact), true) => Ok(contact),
+        (Some(_), false) => Err(Code::PhoneAmbiguous.into()),
+        (None, _) => Err(Code::NotFound.into()),
+    }
+}
+
+/// A page of the list that is ordered from the newest on.
+pub(super) async fn cursor_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    query: CursorQuery,
+) -> Result<CursorPage> {
+    let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
+    let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
+    let forward = !matches!(cursor, Cursor::Before(_));
+    let order = if forward { Order::Desc } else { Order::Asc };
+
+    let mut select = of(account);
+    // At most one contact has the handle, and the planner need not be told of an order.
+    let at_most_one = handle.is_some();
+    if let Some(handle) = handle {
+        select = select.filter(Column::Handle.eq(handle.as_str()));
+    }
+    if let Some(phone) = phone {
+        select = select.filter(Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(since) = updated_since {
+        select = select.filter(Column::UpdatedAt.gte(since.millis()));
+    }
+    if let Cursor::After(id) | Cursor::Before(id) = cursor {
+        select = if by_change {
+            let changed_at = changed_at(connection, account, id, forward).await?;
+            let here = Expr::tuple([Expr::col(Column::UpdatedAt), Expr::col(Column::Id)]);
+            let there = Expr::tuple([changed_at.into(), id.as_uuid().into()]);
+            select.filter(if forward { here.lt(there) } else { here.gt(there) })
+        } else if forward {
+            // An id says where it stands whether or not its contact still exists.
+            select.filter(Column::Id.lt(id.as_uuid()))
+        } else {
+            select.filter(Column::Id.gt(id.as_uuid()))
+        };
+    }
+    if by_change {
+        select = select.order_by(Column::UpdatedAt, order.clone());
+    }
+    if !at_most_one {
+        select = select.order_by(Column::Id, order);
+    }
+
+    // One more than asked for tells whether there is more.
+    let mut contacts = all(connection, select.limit(limit + 1)).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = contacts.len() > limit;
+    contacts.truncate(limit);
+    if !forward {
+        contacts.reverse();
+    }
+    Ok(CursorPage { contacts, has_more })
+}
+
+/// Where a contact stands in the order of changes.
+async fn changed_at(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: ContactId,
+    forward: bool,
+) -> Result<i64> {
+    let found = of(account)
+        .filter(Column::Id.eq(id.as_uuid()))
+        .one(connection)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    let parameter = if forward { "starting_after" } else { "ending_before" };
+    Ok(found.ok_or_else(|| FieldFault::at(parameter, Fault::UnknownCursor))?.updated_at)
+}
+
+/// A page of the list that is ordered as asked for.
+pub(super) async fn offset_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    query: OffsetQuery,
+) -> Result<OffsetPage> {
+    let OffsetQuery { field, direction, offset, limit } = query;
+    let order = match direction {
+        SortDirection::Ascending => Order::Asc,
+        SortDirection::Descending => Order::Desc,
+    };
+    let select = match field {
+        // Ids are in the order of creation.
+        SortField::CreatedOn => of(account).order_by(Column::Id, order),
+        SortField::Handle => of(account).order_by(Column::Handle, order),
+        SortField::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
+    };
+    let contacts = all(connection, select.offset(offset).limit(limit)).await?;
+    Ok(OffsetPage { contacts, total: total(connection, account).await? })
+}
+
+async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
+    let counters = contact_count::Entity::find()
+        .filter(contact_count::Column::AccountId.eq(account.get()))
+        .all(connection)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    let total: i64 = counters.iter().map(|counter| counter.contacts).sum();
+    Ok(u64::try_from(total).unwrap_or(0))
+}

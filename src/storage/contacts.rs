@@ -1,0 +1,66 @@
+//! The contacts of one account: where each question goes.
+
+use async_trait::async_trait;
+
+use super::database::Database;
+use super::{contact_changes, contact_lists};
+use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::repository::ContactRepository;
+use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
+
+/// The contacts of one account.
+pub(super) struct SqlContacts {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlContacts {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl ContactRepository for SqlContacts {
+    async fn insert(&self, contact: Contact) -> Result<Contact> {
+        let (account, shard) = (self.account, self.database.shard);
+        self.database
+            .write(move |transaction| Box::pin(contact_changes::insert(transaction, account, shard, contact)))
+            .await
+    }
+
+    async fn get(&self, key: ContactKey) -> Result<Contact> {
+        let account = self.account;
+        self.database.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await
+    }
+
+    async fn update(&self, key: ContactKey, patch: ContactPatch, now: Timestamp) -> Result<Contact> {
+        let account = self.account;
+        self.database
+            .write(move |transaction| {
+                Box::pin(contact_changes::update(transaction, account, key, patch, now))
+            })
+            .await
+    }
+
+    async fn delete(&self, key: ContactKey) -> Result<()> {
+        let (account, shard) = (self.account, self.database.shard);
+        self.database
+            .write(move |transaction| Box::pin(contact_changes::delete(transaction, account, shard, key)))
+            .await
+    }
+
+    async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| contact_lists::cursor_page(&reader, account, query).await)
+            .await
+    }
+
+    async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| contact_lists::offset_page(&reader, account, query).await)
+            .await
+    }
+}

@@ -1,0 +1,6 @@
+//! The tables as sea-orm sees them. Nothing outside storage does.
+
+pub(super) mod account;
+pub(super) mod api_key;
+pub(super) mod contact;
+pub(super) mod contact_count;

@@ -1,0 +1,133 @@
+//! Database errors, turned into what the domain and an operator understand.
+//!
+//! `DbErr` prints statements and values, and values are personal data: only its kind and the
+//! database's own code go any further.
+
+use sea_orm::sqlx::Error as SqlxError;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use crate::domain::{Code, Error};
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither SQLite nor PostgreSQL.
+    #[error("the database URL must begin with sqlite:// or postgres://")]
+    UnknownScheme,
+    /// The rest of the URL makes no sense.
+    #[error("the database URL cannot be read")]
+    BadUrl,
+    /// Each connection would have a database of its own.
+    #[error("an SQLite database in memory is not supported; name a file")]
+    InMemory,
+    /// An SQLite that can lose writes.
+    #[error("SQLite {version} can lose writes; this program needs 3.51.3 or later")]
+    OldSqlite {
+        /// The version that is linked.
+        version: String,
+    },
+    /// It does not answer.
+    #[error("the database cannot be reached: {reason}")]
+    Unreachable {
+        /// In the words of the driver.
+        reason: String,
+    },
+    /// A later version of this program was here.
+    #[error("the database's schema is newer than this program (it has {migration}); use a newer addressbook")]
+    NewerSchema {
+        /// The first migration that this program does not know.
+        migration: String,
+    },
+    /// A migration failed.
+    #[error("the database's schema could not be migrated: {reason}")]
+    Migration {
+        /// In the words of the driver.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    /// While connecting there is no personal data yet: the driver's words may be shown.
+    pub(super) fn unreachable(error: DbErr) -> Self {
+        Self::Unreachable { reason: one_line(&error) }
+    }
+
+    pub(super) fn migration(error: DbErr) -> Self {
+        Self::Migration { reason: one_line(&error) }
+    }
+}
+
+fn one_line(error: &DbErr) -> String {
+    let reason = match error {
+        DbErr::ConnectionAcquire(_) => "it did not answer in time".to_owned(),
+        other => other.to_string(),
+    };
+    reason.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The domain's error for a database's.
+pub(super) fn to_domain(error: &DbErr) -> Error {
+    let code = if is_away(error) { Code::Unavailable } else { Code::Internal };
+    Error::caused_by(code, describe(error))
+}
+
+/// The same where a unique index guards the handle.
+pub(super) fn to_domain_of_handle(error: &DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::handle_taken(),
+        _ => to_domain(error),
+    }
+}
+
+/// Whether the database, and not the statement, is at fault: it may work later.
+fn is_away(error: &DbErr) -> bool {
+    match sqlx_error(error) {
+        None => matches!(error, DbErr::ConnectionAcquire(_)),
+        Some(SqlxError::Database(error)) => {
+            let code = error.code().unwrap_or_default();
+            // PostgreSQL: connection exception, out of resources, operator intervention, read only
+            // (a demoted primary). SQLite: busy, locked (primary codes; extended ones add 256s).
+            let postgres =
+                ["08", "53", "57", "25006"].iter().any(|class| code.starts_with(class)) && code.len() == 5;
+            let sqlite = code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)) && code.len() < 5;
+            postgres || sqlite
+        }
+        Some(
+            SqlxError::Io(_)
+            | SqlxError::Tls(_)
+            | SqlxError::PoolTimedOut
+            | SqlxError::PoolClosed
+            | SqlxError::WorkerCrashed
+            | SqlxError::Protocol(_),
+        ) => true,
+        Some(_) => false,
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// The kind of the error and the database's code, without a value.
+fn describe(error: &DbErr) -> String {
+    let kind = match error {
+        DbErr::ConnectionAcquire(_) => "no connection could be had in time",
+        DbErr::Conn(_) => "connection failed",
+        DbErr::Exec(_) => "statement failed",
+        DbErr::Query(_) => "query failed",
+        DbErr::Migration(_) => "migration failed",
+        _ => "a row could not be mapped",
+    };
+    match sqlx_error(error) {
+        Some(SqlxError::Database(error)) => {
+            format!("{kind}: database error {}", error.code().unwrap_or_default())
+        }
+        Some(SqlxError::Io(error)) => format!("{kind}: {}", error.kind()),
+        _ => kind.to_owned(),
+    }
+}

@@ -1,0 +1,16 @@
+//! Contacts and keys in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
+
+mod accounts;
+mod connect;
+mod contact_changes;
+mod contact_lists;
+mod contacts;
+mod database;
+mod entity;
+mod error;
+mod keys;
+mod migrate;
+
+pub use connect::{Options, safe_url};
+pub use database::{Database, Statements};
+pub use error::OpenError;
