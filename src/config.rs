@@ -79,7 +79,7 @@ pub struct LogSettings {
         long,
         env = "ADDRESSBOOK_LOG",
         value_name = "LEVEL",
-        default_value = "info,actix_server=warn,sea_orm_migration=warn"
+        default_value = "info,actix_server=warn,sea_orm_migration=warn,sqlx=warn"
     )]
     pub log: String,
 

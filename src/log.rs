@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
@@ -14,8 +14,8 @@ use crate::config::{LogFormat, LogSettings};
 /// # Errors
 /// The levels cannot be read.
 pub fn start(settings: &LogSettings) -> Result<(), String> {
-    let levels: Targets =
-        settings.log.parse().map_err(|error| format!("the log levels `{}`: {error}", settings.log))?;
+    let levels = levels(&settings.log)
+        .ok_or_else(|| format!("the log levels `{}`: write a level, or MODULE=LEVEL,…", settings.log))?;
     let json = match settings.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -27,4 +27,12 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
         fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).boxed()
     };
     registry().with(layer.with_filter(levels)).try_init().map_err(|error| error.to_string())
+}
+
+/// Levels, overall and by module. A word alone must be a level: `Targets` would take a mistyped one
+/// for a module, and log nothing.
+fn levels(text: &str) -> Option<Targets> {
+    let levels_only = text.split(',').filter(|part| !part.contains('='));
+    let mistyped = |part: &str| part.trim().parse::<LevelFilter>().is_err();
+    if levels_only.into_iter().any(mistyped) { None } else { text.parse().ok() }
 }

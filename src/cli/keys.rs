@@ -112,16 +112,15 @@ impl Command {
             }
             Self::List { account, to: _ } => {
                 let now = Timestamp::now();
+                let listed = keys.list(account.as_ref()).await?;
+                let mut out = stdout().lock();
                 writeln!(
-                    stdout(),
+                    out,
                     "{:<16}  {:<8}  {:<24}  {:<24}  ACCOUNT  LABEL  PERMISSIONS",
-                    "ID",
-                    "STATE",
-                    "MADE",
-                    "EXPIRES"
+                    "ID", "STATE", "MADE", "EXPIRES"
                 )?;
-                for key in keys.list(account.as_ref()).await? {
-                    writeln!(stdout(), "{}", line(&key, now))?;
+                for key in &listed {
+                    writeln!(out, "{}", line(key, now))?;
                 }
             }
             Self::Revoke { id, to: _ } => {

@@ -42,7 +42,7 @@ pub async fn edge(
         State::of(request.request()).map(|state| (state.limits.uri_limit, state.limits.request_timeout))?;
 
     let outcome = if request.uri().to_string().len() > uri_limit {
-        Ok(request.into_response(HttpResponse::from_error(Problem::from(Code::UriTooLong))))
+        Err(Problem::from(Code::UriTooLong).into())
     } else {
         match tokio::time::timeout(time_limit, next.call(request)).await {
             Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
@@ -99,7 +99,13 @@ fn written(
 ) -> ServiceResponse<BoxBody> {
     let mut response = match response.response().error() {
         Some(error) => {
-            let written = write(error, dialect, id);
+            let mut written = write(error, dialect, id);
+            // What other layers have added (CORS) stays.
+            for (name, value) in response.headers() {
+                if !written.headers().contains_key(name) {
+                    written.headers_mut().append(name.clone(), value.clone());
+                }
+            }
             response.into_response(written)
         }
         None => response,

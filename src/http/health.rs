@@ -44,7 +44,6 @@ impl Health {
     get,
     path = "/healthz",
     operation_id = "getHealth",
-    tag = "Health",
     responses((status = 200, description = "The process is alive.", body = Health)),
 )]
 async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -58,7 +57,6 @@ async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
     get,
     path = "/readyz",
     operation_id = "getReadiness",
-    tag = "Health",
     responses(
         (status = 200, description = "The database answers.", body = Health),
         (status = 503, description = "The database does not answer.", body = Health),

@@ -20,7 +20,6 @@ type Answer = Result<HttpResponse, Problem>;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct Key {
-    /// The id or the msisdn of the contact.
     #[param(schema_with = key, value_type = String)]
     contact: ContactKey,
 }
@@ -42,6 +41,7 @@ fn key() -> Object {
     let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::String))
+        .description(Some("The id or the msisdn of the contact."))
         .min_length(Some(Phone::MIN_DIGITS))
         .max_length(Some(Phone::MAX_CHARS))
         .pattern(Some(format!("^({uuid}|{})$", Phone::pattern())))

@@ -24,22 +24,19 @@ const MAX_OFFSET: u64 = i32::MAX as u64;
 #[serde(deny_unknown_fields)]
 #[allow(non_snake_case)] // as they are on the wire: faults name them so
 pub(super) struct ListRecords {
-    /// What to sort by.
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
-    /// Which way.
     #[param(schema_with = sort_direction, required = false)]
     sortDir: Option<String>,
-    /// How many contacts to leave out at the beginning.
     #[param(schema_with = offset, required = false)]
     offset: Option<String>,
-    /// Most contacts on the page.
     #[param(schema_with = fields::page_limit, required = false)]
     limit: Option<String>,
 }
 
-fn choice(list: &str, default: &str) -> Object {
+fn choice(about: &str, list: &str, default: &str) -> Object {
     ObjectBuilder::new()
+        .description(Some(about))
         .schema_type(SchemaType::new(Type::String))
         .enum_values(Some(list.split(", ")))
         .default(Some(default.into()))
@@ -47,15 +44,16 @@ fn choice(list: &str, default: &str) -> Object {
 }
 
 fn sort_field() -> Object {
-    choice(FIELDS, "created_on")
+    choice("What to sort by.", FIELDS, "created_on")
 }
 
 fn sort_direction() -> Object {
-    choice(DIRECTIONS, "DESC")
+    choice("Which way to sort.", DIRECTIONS, "DESC")
 }
 
 fn offset() -> Object {
     ObjectBuilder::new()
+        .description(Some("How many contacts to leave out at the beginning."))
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(0))

@@ -21,7 +21,9 @@ pub fn or_null(mut schema: Object) -> Object {
     schema
 }
 
-fn described(mut schema: Object, about: &str) -> Object {
+/// The same, with other words about it.
+#[must_use]
+pub fn described(mut schema: Object, about: &str) -> Object {
     schema.description = Some(about.to_owned());
     schema
 }
@@ -221,6 +223,7 @@ pub fn moment(about: &str) -> Object {
 #[must_use]
 pub fn page_limit() -> Object {
     ObjectBuilder::new()
+        .description(Some("Most contacts on the page."))
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(1))

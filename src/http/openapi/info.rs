@@ -10,6 +10,9 @@ use crate::http::{addressbook, v1};
 /// The name of the security scheme.
 pub(super) const SCHEME: &str = "ApiKey";
 
+/// The tag of operations that belong to no dialect.
+pub(super) const HEALTH: &str = "Health";
+
 const DESCRIPTION: &str = "\
 Contacts for messaging platforms: who has which name and which number, and what to fill their \
 templates with.
@@ -61,7 +64,7 @@ pub(super) fn tags() -> Vec<Tag> {
             "The same contacts with `alias` and `msisdn`; lists by offset; errors as \
              `{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`.",
         ),
-        tag("Health", "Signs of life, for whatever watches over the service. No key is needed."),
+        tag(HEALTH, "Signs of life, for whatever watches over the service. No key is needed."),
     ]
 }
 

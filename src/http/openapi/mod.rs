@@ -40,9 +40,11 @@ impl Document {
         spec: Spec,
     ) -> String {
         let mut operation = P::operation();
+        unfold(&mut operation);
+        describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
+        operation.tags = Some(vec![access.map_or(info::HEALTH, |(dialect, _)| dialect.tag).to_owned()]);
         if let Some((dialect, permission)) = access {
-            operation.tags = Some(vec![dialect.tag.to_owned()]);
             operation.security = Some(vec![SecurityRequirement::new(info::SCHEME, [permission.as_str()])]);
             let description = operation.description.take().unwrap_or_default();
             operation.description = Some(format!("{description}\n\nRequired permission: `{permission}`."));
@@ -82,6 +84,27 @@ impl Document {
             .paths(paths)
             .components(Some(components))
             .build()
+    }
+}
+
+/// Doc comments are broken into lines for whoever reads the code; a paragraph is one line here.
+fn unfold(operation: &mut Operation) {
+    if let Some(text) = &mut operation.description {
+        let paragraphs: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        *text = paragraphs.join("\n\n");
+    }
+}
+
+/// Puts the description of a parameter where readers look for it: schemas that are made by functions
+/// have it, parameters do not.
+fn describe_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(Parameter { description, schema: Some(RefOr::T(Schema::Object(schema))), .. }) =
+            parameter
+            && description.is_none()
+        {
+            *description = schema.description.take();
+        }
     }
 }
 

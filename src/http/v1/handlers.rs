@@ -21,7 +21,6 @@ const PATH: &str = "/v1/contacts";
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct Id {
-    /// The id of the contact.
     #[param(schema_with = fields::id)]
     id: ContactId,
 }

@@ -18,29 +18,45 @@ use crate::http::openapi::fields;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListContacts {
-    /// Most contacts on the page.
     #[param(schema_with = fields::page_limit, required = false)]
     limit: Option<String>,
-    /// The page begins behind the contact with this id, towards older ones.
-    #[param(schema_with = fields::id, required = false)]
+    #[param(schema_with = starting_after, required = false)]
     starting_after: Option<String>,
-    /// The page ends before the contact with this id, towards newer ones.
-    #[param(schema_with = fields::id, required = false)]
+    #[param(schema_with = ending_before, required = false)]
     ending_before: Option<String>,
-    /// Only the contact with this username.
-    #[param(schema_with = fields::handle, required = false)]
+    #[param(schema_with = username, required = false)]
     username: Option<String>,
-    /// Only contacts with this phone number, in any accepted spelling.
-    #[param(schema_with = fields::phone, required = false)]
+    #[param(schema_with = phone_number, required = false)]
     phone_number: Option<String>,
-    /// Only contacts that changed at this moment or later. The list then begins with the contact
-    /// that changed last, unless it is filtered by another parameter too.
-    #[param(schema_with = moment, required = false)]
+    #[param(schema_with = updated_since, required = false)]
     updated_since: Option<String>,
 }
 
-fn moment() -> Object {
-    fields::moment("An RFC 3339 time.")
+fn starting_after() -> Object {
+    fields::described(fields::id(), "The page begins behind the contact with this id, towards older ones.")
+}
+
+fn ending_before() -> Object {
+    fields::described(
+        fields::id(),
+        "The page ends before the contact with this id, towards newer ones. Not together with \
+         `starting_after`.",
+    )
+}
+
+fn username() -> Object {
+    fields::described(fields::handle(), "Only the contact with this username.")
+}
+
+fn phone_number() -> Object {
+    fields::described(fields::phone(), "Only contacts with this phone number, in any accepted spelling.")
+}
+
+fn updated_since() -> Object {
+    fields::moment(
+        "Only contacts that changed at this moment or later. The list then begins with the contact that \
+         changed last, unless it is filtered by another parameter too.",
+    )
 }
 
 impl Parameters for ListContacts {

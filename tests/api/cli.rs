@@ -1,0 +1,390 @@
+//! The program as an operator meets it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Backend, Client, folder, new_database};
+
+fn addressbook(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    addressbook(folder, args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A command that fails says why in one line.
+#[track_caller]
+fn fails(command: &mut Command, words: &[&str]) {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.success(), false, "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(words.iter().all(|word| stderr.contains(word)), "{words:?}: {stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+/// The program, serving.
+pub struct Serving {
+    child: Child,
+    lines: BufReader<std::process::ChildStderr>,
+    pub banner: String,
+}
+
+impl Serving {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("  Database ") {
+            assert!(lines.read_line(&mut banner).unwrap() > 0, "{banner}");
+        }
+        Self { child, lines, banner }
+    }
+
+    pub fn address(&self) -> &str {
+        let start = self.banner.find("http://").unwrap() + "http://".len();
+        &self.banner[start..start + self.banner[start..].find('/').unwrap()]
+    }
+
+    /// The key in the rest of the banner; the next line, whatever it is, where there is none.
+    pub fn first_key(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// Waits for its end; answers what it wrote after the banner.
+    pub fn end(mut self) -> String {
+        assert!(self.child.wait().unwrap().success());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        rest
+    }
+}
+
+impl Drop for Serving {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+    }
+}
+
+#[test]
+fn the_first_start_makes_a_key_and_shows_it_once() {
+    let folder = folder();
+    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    assert!(serving.banner.contains("sqlite://data/addressbook.db"), "{}", serving.banner);
+    assert!(serving.banner.contains(&format!("http://{}/swagger-ui/", serving.address())));
+    let key = serving.first_key();
+    let client = Client::new(serving.address(), Some(key));
+    crate::v1::create(&client, "john", "+4479000000001");
+    serving.signal("-TERM");
+    serving.end();
+    assert!(folder.join("data/addressbook.db").exists());
+    assert!(!folder.join("data/addressbook.db-wal").exists(), "the database was closed");
+
+    let again = Serving::start(&mut addressbook(&folder, &["serve", "--bind=127.0.0.1:0", "--log=off"]));
+    assert_eq!(
+        Client::new(again.address(), client.key.clone()).get("/v1/contacts").expect(200)["data"][0]["username"],
+        "john"
+    );
+    let banner = again.banner.clone();
+    again.signal("-INT");
+    assert!(!(banner + &again.end()).contains("ab_live_"), "shown once");
+}
+
+#[test]
+fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(url) = new_database(backend) else { continue };
+        let folder = folder();
+        let keys = |args: &[&str]| {
+            let output = addressbook(&folder, &["keys"])
+                .args(args)
+                .env("ADDRESSBOOK_DATABASE_URL", &url)
+                .output()
+                .unwrap();
+            (output.status.success(), stdout(&output), String::from_utf8(output.stderr).unwrap())
+        };
+        let serving = Serving::start(
+            addressbook(&folder, &["--bind", "127.0.0.1:0", "--database-url", &url])
+                .env("ADDRESSBOOK_LOG", "off"),
+        );
+        let address = serving.address().to_owned();
+        let list_status = |key: &str| Client::new(&address, Some(key.to_owned())).get("/v1/contacts").status;
+
+        let (ok, key, stderr) = keys(&[
+            "create",
+            "--account",
+            "acme",
+            "--permission",
+            "read:Contacts",
+            "--expires",
+            "90d",
+            "--label",
+            "ci job",
+        ]);
+        assert!(ok, "{stderr}");
+        assert!(
+            key.starts_with("ab_live_") && key.ends_with('\n') && key.trim().lines().count() == 1,
+            "the key alone"
+        );
+        let key = key.trim();
+        assert_eq!(list_status(key), 200);
+        let body = json!({"username": "x", "phone_number": "+4479000000001"});
+        assert_eq!(Client::new(&address, Some(key.to_owned())).post("/v1/contacts", &body).status, 403);
+
+        let id = key.split('_').nth(2).unwrap();
+        let (_, list, _) = keys(&["list", "--account", "acme"]);
+        let line = list.lines().find(|line| line.contains(id)).unwrap();
+        assert!(line.contains("live") && line.contains("ci job") && line.contains("read:Contacts"), "{line}");
+        assert!(!list.contains(&key[30..]) && list.lines().count() == 2, "{list}");
+        let (_, all, _) = keys(&["list"]);
+        assert!(all.contains("default") && all.contains("acme") && all.lines().count() == 3, "{all}");
+
+        let (ok, successor, _) = keys(&["rotate", id, "--overlap", "24h"]);
+        assert!(ok && list_status(successor.trim()) == 200 && list_status(key) == 200);
+        let (ok, _, stderr) = keys(&["revoke", id]);
+        assert!(ok, "{stderr}");
+        assert_eq!((list_status(key), list_status(successor.trim())), (401, 200));
+        assert!(keys(&["list"]).1.lines().any(|line| line.contains(id) && line.contains("revoked")));
+
+        for args in [
+            vec!["revoke", "aaaaaaaaaaaaaaaa"],
+            vec!["rotate", id],
+            vec!["list", "--account", "nobody"],
+            vec!["create"],
+            vec!["create", "--account", "a", "--permission", "fly:Contacts"],
+            vec!["revoke", "x"],
+        ] {
+            let (ok, stdout, stderr) = keys(&args);
+            assert!(!ok && stdout.is_empty() && stderr.trim().lines().count() == 1, "{args:?}: {stderr}");
+        }
+        serving.signal("-TERM");
+        serving.end();
+    }
+}
+
+#[test]
+fn settings_lie_in_layers() {
+    let folder = folder();
+    let file = folder.join("settings.toml");
+    std::fs::write(
+        &file,
+        "page_max = 50\npage_default = 5\nbody_timeout = \"3s\"\ncors_origins = [\"https://a.example\"]\n",
+    )
+    .unwrap();
+    let config = file.to_str().unwrap();
+    let limit = |command: &mut Command| {
+        let mut serving = Serving::start(command.args(["--bind", "127.0.0.1:0"]));
+        let document = Client::new(serving.address(), None).get("/openapi.json").expect(200);
+        drop(serving.first_key());
+        serving.signal("-TERM");
+        serving.end();
+        let limit = &document["paths"]["/v1/contacts"]["get"]["parameters"][0]["schema"];
+        (limit["default"].clone(), limit["maximum"].clone())
+    };
+    assert_eq!(limit(&mut addressbook(&folder, &[])), (json!(10), json!(100)));
+    assert_eq!(limit(&mut addressbook(&folder, &["serve", "--config", config])), (json!(5), json!(50)));
+    let mut environment = addressbook(&folder, &["--page-default", "7"]);
+    environment
+        .env("ADDRESSBOOK_CONFIG", config)
+        .env("ADDRESSBOOK_PAGE_DEFAULT", "6")
+        .env("ADDRESSBOOK_PAGE_MAX", "60");
+    assert_eq!(limit(&mut environment), (json!(7), json!(60)));
+}
+
+#[test]
+fn what_an_operator_got_wrong_is_told_in_one_line() {
+    let folder = folder();
+    fails(&mut addressbook(&folder, &["--colour", "red"]), &["--colour"]);
+    fails(&mut addressbook(&folder, &["sreve"]), &["sreve"]);
+    fails(&mut addressbook(&folder, &["--body-timeout", "soon"]), &["--body-timeout", "soon"]);
+    fails(addressbook(&folder, &[]).env("ADDRESSBOOK_COLOUR", "red"), &["ADDRESSBOOK_COLOUR"]);
+    fails(addressbook(&folder, &[]).env("ADDRESSBOOK_PAGE_MAX", "many"), &["many"]);
+    fails(&mut addressbook(&folder, &["--log", "loud"]), &["loud"]);
+    fails(&mut addressbook(&folder, &["--config", "nowhere.toml"]), &["nowhere.toml"]);
+    std::fs::write(folder.join("bad.toml"), "colour = 1").unwrap();
+    fails(&mut addressbook(&folder, &["--config", "bad.toml"]), &["bad.toml", "colour"]);
+    fails(&mut addressbook(&folder, &["keys", "list", "--config", "bad.toml"]), &["bad.toml", "colour"]);
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(&mut addressbook(&folder, &["--bind", &address]), &[&address, "in use"]);
+    fails(&mut addressbook(&folder, &["--bind", "nonsense"]), &["nonsense"]);
+    fails(&mut addressbook(&folder, &["--database-url", "mysql://x"]), &["sqlite://", "postgres://"]);
+    fails(&mut addressbook(&folder, &["--database-url", "sqlite::memory:"]), &["memory"]);
+    fails(
+        &mut addressbook(&folder, &["--database-url", "sqlite:///proc/nowhere/x.db"]),
+        &["cannot be reached"],
+    );
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("postgres://user:hunter2@{closed}/x");
+    let mut command = addressbook(&folder, &["--database-url", &url]);
+    let stderr = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+    fails(&mut command, &["cannot be reached", "postgres://user:***@"]);
+}
+
+#[test]
+fn a_schema_newer_than_the_program_is_left_alone() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(url) = new_database(backend) else { continue };
+        let folder = folder();
+        let migrated = run(&folder, &["migrate", "--database-url", &url]);
+        assert!(migrated.status.success());
+        assert!(run(&folder, &["migrate", "--database-url", &url]).status.success(), "again");
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            use sea_orm::ConnectionTrait;
+            let database = sea_orm::Database::connect(&url).await.unwrap();
+            let future =
+                "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_future', 0)";
+            database.execute_unprepared(future).await.unwrap();
+        });
+        for command in [vec!["serve", "--bind", "127.0.0.1:0"], vec!["migrate"], vec!["keys", "list"]] {
+            fails(
+                addressbook(&folder, &command).args(["--database-url", &url]),
+                &["newer", "m29991231_000001_future"],
+            );
+        }
+    }
+}
+
+#[test]
+fn the_document_is_printed_and_checked() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let printed = run(&root, &["openapi"]);
+    let committed = std::fs::read_to_string(root.join("openapi/openapi.json")).unwrap();
+    assert!(stdout(&printed) == committed, "the committed document is out of date");
+    assert!(run(&root, &["openapi", "--check"]).status.success());
+
+    let file = folder().join("openapi.json");
+    std::fs::write(&file, stdout(&printed).replace("createContact", "makeContact")).unwrap();
+    let output = run(&root, &["openapi", "--check", "--file", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let difference = String::from_utf8(output.stderr).unwrap();
+    assert!(difference.contains("-        \"operationId\": \"makeContact\""), "{difference}");
+    assert!(difference.contains("+        \"operationId\": \"createContact\""), "{difference}");
+}
+
+#[test]
+fn help_names_every_command_and_setting() {
+    let folder = folder();
+    for args in [
+        vec!["--help"],
+        vec!["serve", "--help"],
+        vec!["migrate", "--help"],
+        vec!["keys", "--help"],
+        vec!["keys", "create", "--help"],
+        vec!["openapi", "--help"],
+    ] {
+        let output = run(&folder, &args);
+        assert!(output.status.success() && stdout(&output).contains("Usage: "), "{args:?}");
+    }
+    let help = stdout(&run(&folder, &["--help"]));
+    for word in [
+        "serve",
+        "migrate",
+        "keys",
+        "openapi",
+        "--bind",
+        "ADDRESSBOOK_DATABASE_URL",
+        "ADDRESSBOOK_BODY_LIMIT",
+        "127.0.0.1:8080",
+    ] {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_was_accepted() {
+    let folder = folder();
+    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let key = serving.first_key();
+    // A request whose body is still on its way when the signal comes.
+    let body = r#"{"username":"late","phone_number":"+4479000000001"}"#;
+    let mut stream = TcpStream::connect(serving.address()).unwrap();
+    let (first, rest) = body.split_at(10);
+    write!(
+        stream,
+        "POST /v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
+        body.len()
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    serving.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(TcpStream::connect(serving.address()).is_err(), "it takes no new connections");
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    drop(stream.read_to_string(&mut answer));
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    serving.end();
+
+    let again = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let list = Client::new(again.address(), Some(key)).get("/v1/contacts").expect(200);
+    assert_eq!(list["data"][0]["username"], "late");
+    again.signal("-TERM");
+    again.end();
+}
+
+#[test]
+fn the_log_has_the_request_and_nothing_personal() {
+    let folder = folder();
+    let mut serving =
+        Serving::start(addressbook(&folder, &["--bind", "127.0.0.1:0"]).env("ADDRESSBOOK_LOG", "trace"));
+    let key = serving.first_key();
+    let client = Client::new(serving.address(), Some(key.clone()));
+    let body = json!({
+        "username": "Secretname", "phone_number": "+4479111222333", "display_name": "Secretdisplay",
+        "avatar_url": "https://secretavatar.example/", "meta": {"SECRETKEY": "Secretvalue"},
+    });
+    let headers = [("Content-Type", "application/json"), ("X-Request-Id", "the-first-one")];
+    let contact = client.send("POST", "/v1/contacts", &headers, body.to_string().as_bytes()).expect(201);
+    client.post("/v1/contacts", &body).expect(409);
+    client
+        .post("/v1/contacts", &json!({"username": "Secretname", "phone_number": "Secretphone"}))
+        .expect(400);
+    client.patch(&crate::v1::path(&contact), &json!({"username": "Secrettoo"})).expect(200);
+    client.get("/addressbook/contacts/4479111222333").expect(200);
+    client.get("/v1/contacts?username=Secrettoo&phone_number=%2B4479111222333").expect(200);
+    client.with_key("Secretnokey").get("/v1/contacts").expect(401);
+    client.delete("/contacts/4479111222333").expect(200);
+    serving.signal("-TERM");
+    let log = serving.end();
+    for secret in ["ecret", "SECRET", "4479111222333", &key, &key[30..]] {
+        assert!(
+            !log.contains(secret),
+            "{secret}: {}",
+            log.lines().find(|line| line.contains(secret)).unwrap()
+        );
+    }
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["message"] == "request")
+        .collect();
+    assert_eq!(lines.len(), 8, "{log}");
+    assert_eq!(
+        (&lines[0]["request_id"], &lines[0]["method"], &lines[0]["route"], &lines[0]["status"]),
+        (&json!("the-first-one"), &json!("POST"), &json!("/v1/contacts"), &json!(201))
+    );
+    assert!(lines[0]["duration_us"].is_u64());
+    assert_eq!(lines[4]["route"], "/addressbook/contacts/{contact}");
+}

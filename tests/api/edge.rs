@@ -1,0 +1,171 @@
+//! What holds for every request: ids, deadlines, health, CORS.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use serde_json::json;
+
+use crate::harness::{Backend, Service};
+
+/// Sends bytes as they are; reads what comes back until the connection is closed.
+fn raw(service: &Service, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(&service.address).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+on_both_databases! {
+    fn every_response_has_a_request_id(service: &Service) {
+        let client = service.client();
+        for path in ["/v1/contacts", "/v1/contacts/x", "/nothing", "/healthz", "/swagger-ui/", "/", "/openapi.json", "/contacts/x"] {
+            assert_eq!(client.get(path).header("X-Request-Id").len(), 36, "{path}");
+            let sane = "Trace-1.2_3:4/5+6=";
+            assert_eq!(client.send("GET", path, &[("X-Request-Id", sane)], b"").header("X-Request-Id"), sane);
+            for insane in ["", "a b", "a\"b", "ü", &"x".repeat(129)] {
+                let reply = client.send("GET", path, &[("X-Request-Id", insane)], b"");
+                assert_eq!(reply.header("X-Request-Id").len(), 36, "{path} {insane}");
+            }
+        }
+        assert_eq!(service.anonymous().get("/v1/contacts").header("X-Request-Id").len(), 36);
+        let long = format!("/v1/contacts?{}", "x".repeat(9_000));
+        assert_eq!(client.get(&long).header("X-Request-Id").len(), 36);
+    }
+
+    fn signs_of_life_need_no_key(service: &Service) {
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(service.anonymous().get(path).expect(200), json!({"status": "ok"}));
+        }
+        let reply = service.anonymous().get("/");
+        assert_eq!((reply.status, reply.header("Location")), (302, "/swagger-ui/"));
+        let reply = service.anonymous().get("/swagger-ui/");
+        assert_eq!(reply.status, 200);
+        let policy = reply.header("Content-Security-Policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
+    }
+
+    fn head_answers_like_get_without_a_body(service: &Service) {
+        let client = service.client();
+        let contact = crate::v1::create(&client, "john", "+4479000000001");
+        for path in ["/v1/contacts", "/contacts", &crate::v1::path(&contact)] {
+            let (head, get) = (client.send("HEAD", path, &[], b""), client.get(path));
+            assert_eq!((head.status, head.body.len()), (200, 0));
+            assert_eq!(head.header("Content-Length"), get.body.len().to_string());
+        }
+        assert_eq!(service.anonymous().send("HEAD", "/v1/contacts", &[], b"").status, 401);
+    }
+}
+
+#[test]
+fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
+    let service = Service::start(Backend::Sqlite, |settings| {
+        settings.limits.body_timeout = Duration::from_millis(300);
+        settings.limits.header_timeout = Duration::from_secs(2);
+    })
+    .unwrap();
+    let key = service.client().key.unwrap();
+    for (path, envelope) in
+        [("/v1/contacts", r#""code":"request_timeout""#), ("/contacts", r#""name":"RequestTimeoutError""#)]
+    {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        let answer = raw(&service, head.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(envelope), "{answer}");
+    }
+    let started = Instant::now();
+    let answer = raw(&service, b"GET /v1/contacts HTTP/1.1\r\nHost:");
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(started.elapsed() < Duration::from_secs(10), "a slow head is not waited for");
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_503_with_retry_after() {
+    let Some(service) = Service::start(Backend::Postgres, |settings| {
+        settings.limits.request_timeout = Duration::from_secs(2);
+        settings.database.database_acquire_timeout = Duration::from_millis(500);
+        settings.database.database_connections = 2;
+    }) else {
+        return;
+    };
+    let client = service.client();
+    let contact = crate::v1::create(&client, "john", "+4479000000001");
+    let (_, runtime) = service.keys();
+    let lock = runtime.block_on(async {
+        let admin = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        let lock = admin.begin().await.unwrap();
+        lock.execute_unprepared("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        lock
+    });
+    // The first two run out of time, and hold both connections while they wait; the next ones find
+    // no connection.
+    for path in ["/v1/contacts", "/contacts", "/v1/contacts", "/contacts"] {
+        let reply = client.get(path);
+        assert_eq!((reply.status, reply.header("Retry-After")), (503, "1"), "{path}");
+        let error = &reply.json()["error"];
+        let code = if path.starts_with("/v1") { &error["code"] } else { &error["name"] };
+        assert!(["unavailable", "ServiceUnavailableError"].contains(&code.as_str().unwrap()));
+    }
+    assert_eq!(client.get("/readyz").expect(503), json!({"status": "unavailable"}));
+    assert_eq!(client.get("/healthz").status, 200);
+    runtime.block_on(lock.rollback()).unwrap();
+    let patience = Instant::now();
+    while client.get("/v1/contacts").status != 200 {
+        assert!(patience.elapsed() < Duration::from_secs(10), "it did not come back");
+    }
+    assert_eq!(client.get("/v1/contacts").expect(200)["data"], json!([contact]));
+    assert_eq!(client.get("/readyz").status, 200);
+}
+
+#[test]
+fn a_fault_of_ours_is_500_and_tells_nothing() {
+    let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
+    let client = service.client();
+    let (_, runtime) = service.keys();
+    runtime.block_on(async {
+        let admin = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        admin.execute_unprepared("DROP TABLE contacts").await.unwrap();
+    });
+    let body = json!({"username": "john", "phone_number": "+4479000000001"});
+    let error = json!({"error": {"code": "internal_error", "message": "Something went wrong on our side"}});
+    assert_eq!(client.post("/v1/contacts", &body).expect(500), error);
+    let answer = client.get("/addressbook/contacts").expect(500);
+    assert_eq!(
+        (&answer["error"]["name"], &answer["error"]["statusCode"]),
+        (&json!("InternalServerError"), &json!(500))
+    );
+}
+
+#[test]
+fn other_origins_are_let_in_by_name_only() {
+    let preflight = [
+        ("Origin", "https://app.example"),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "authorization,content-type"),
+    ];
+    let closed = Service::shared(Backend::Sqlite).unwrap().client();
+    let reply = closed.send("OPTIONS", "/v1/contacts", &preflight, b"");
+    assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (405, ""));
+    let reply = closed.send("GET", "/v1/contacts", &preflight[..1], b"");
+    assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (200, ""));
+
+    let service = Service::start(Backend::Sqlite, |settings| {
+        settings.cors_origins = vec!["https://app.example".to_owned()];
+    })
+    .unwrap();
+    let client = service.client();
+    let reply = client.send("OPTIONS", "/v1/contacts", &preflight, b"");
+    assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (200, "https://app.example"));
+    let reply = client.send("GET", "/v1/contacts", &preflight[..1], b"");
+    assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (200, "https://app.example"));
+    let reply = service.anonymous().send("GET", "/v1/contacts", &preflight[..1], b"");
+    assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (401, "https://app.example"));
+    let reply =
+        client.send("OPTIONS", "/v1/contacts", &[("Origin", "https://evil.example"), preflight[1]], b"");
+    assert_eq!(reply.header("Access-Control-Allow-Origin"), "");
+    assert!(reply.status >= 400, "{}", reply.status);
+}

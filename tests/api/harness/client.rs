@@ -1,0 +1,111 @@
+//! A plain HTTP client that takes every status for an answer.
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Method, Request};
+
+/// A client with the key of an account, or with none.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    pub key: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// A header as text; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// The body as JSON, of an answer with this status.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// `error.message` and, of the first field at fault, name and code: in either envelope.
+    #[track_caller]
+    pub fn fault(&self, status: u16) -> (String, String, String) {
+        let json = self.expect(status);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let first = &json["error"]["details"][0];
+        (text(&json["error"]["message"]), text(&first["field"]), text(&first["code"]))
+    }
+}
+
+impl Client {
+    pub fn new(address: &str, key: Option<String>) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .allow_non_standard_methods(true)
+            .build();
+        Self { agent: config.into(), base: format!("http://{address}"), key }
+    }
+
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// Sends a request as it is told, and the key.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = if body.is_empty() {
+            self.agent.run(request.body(()).unwrap())
+        } else {
+            self.agent.run(request.body(body).unwrap())
+        }
+        .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        Reply {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.body_mut().read_to_vec().unwrap(),
+        }
+    }
+
+    /// Sends JSON text.
+    pub fn send_json(&self, method: &str, path: &str, json: &str) -> Reply {
+        self.send(method, path, &[("Content-Type", "application/json")], json.as_bytes())
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send_json("POST", path, &body.to_string())
+    }
+
+    pub fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send_json("PATCH", path, &body.to_string())
+    }
+
+    pub fn delete(&self, path: &str) -> Reply {
+        self.send("DELETE", path, &[], b"")
+    }
+}

@@ -1,0 +1,55 @@
+//! One folder for all that a run of the tests writes, gone when the run ends, however it ends.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Waits until this process is gone, stops the PostgreSQL server if there is one, and clears up.
+const KEEPER: &str = r#"
+trap '' INT TERM HUP
+cat >/dev/null
+pid=$(head -n 1 "$0"/postgres/data/postmaster.pid 2>/dev/null)
+if [ -n "$pid" ]; then
+    kill -QUIT "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+fi
+rm -rf "$0"
+"#;
+
+struct Root {
+    path: PathBuf,
+    _keeper: Child,
+    _pipe: Option<ChildStdin>,
+}
+
+pub(super) fn root() -> &'static Path {
+    static ROOT: OnceLock<Root> = OnceLock::new();
+    &ROOT
+        .get_or_init(|| {
+            let path = tempfile::Builder::new().prefix("addressbook-tests-").tempdir().unwrap().keep();
+            // PostgreSQL runs as another user and has to pass through.
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o711)).unwrap();
+            let mut keeper = Command::new("sh")
+                .arg("-c")
+                .arg(KEEPER)
+                .arg(&path)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let pipe = keeper.stdin.take();
+            Root { path, _keeper: keeper, _pipe: pipe }
+        })
+        .path
+}
+
+/// A new folder of one's own.
+pub fn folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let path = root().join(COUNT.fetch_add(1, Ordering::Relaxed).to_string());
+    std::fs::create_dir(&path).unwrap();
+    path
+}

@@ -1,0 +1,36 @@
+//! Real servers on real databases, started on port 0 and asked over HTTP.
+
+mod client;
+mod folder;
+mod postgres;
+mod service;
+
+pub use client::{Client, Reply};
+pub use folder::folder;
+pub use service::{Backend, Service, new_account, new_database};
+
+/// Runs a test once on SQLite and once on PostgreSQL, each time on the server that all tests share.
+/// Tests stay out of each other's way by having an account each.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$doc:meta])* fn $name:ident($service:ident: &Service) $body:block)*) => {$(
+        $(#[$doc])*
+        fn $name($service: &$crate::harness::Service) $body
+
+        mod $name {
+            use $crate::harness::{Backend, Service};
+
+            #[test]
+            fn sqlite() {
+                super::$name(Service::shared(Backend::Sqlite).unwrap());
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(service) = Service::shared(Backend::Postgres) {
+                    super::$name(service);
+                }
+            }
+        }
+    )*};
+}

@@ -1,0 +1,127 @@
+//! A service in this process, on a port and a database of its own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::JoinHandle;
+
+use addressbook::app::{self, App};
+use addressbook::config::Settings;
+use addressbook::domain::key_service::{KeyRequest, Keys};
+use addressbook::domain::{AccountName, Permission, Permissions};
+use tokio::runtime::Runtime;
+
+use super::client::Client;
+use super::{folder, postgres};
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// A service that answers.
+pub struct Service {
+    pub address: String,
+    pub settings: Settings,
+    keys: Keys,
+    runtime: Arc<Runtime>,
+    stop: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
+}
+
+impl Service {
+    /// The service that most tests share; `None` where its database is not to be had.
+    pub fn shared(backend: Backend) -> Option<&'static Self> {
+        static SQLITE: OnceLock<Option<Service>> = OnceLock::new();
+        static POSTGRES: OnceLock<Option<Service>> = OnceLock::new();
+        let cell = match backend {
+            Backend::Sqlite => &SQLITE,
+            Backend::Postgres => &POSTGRES,
+        };
+        cell.get_or_init(|| Self::start(backend, |_| {})).as_ref()
+    }
+
+    /// A service on a new database, with other settings.
+    pub fn start(backend: Backend, change: impl FnOnce(&mut Settings)) -> Option<Self> {
+        Some(Self::start_on(&new_database(backend)?, change))
+    }
+
+    /// A service on a database that there is.
+    pub fn start_on(url: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings { bind: "127.0.0.1:0".to_owned(), workers: 2, ..Settings::default() };
+        settings.database.database_url = url.to_owned();
+        change(&mut settings);
+
+        let runtime = Arc::new(Runtime::new().unwrap());
+        let (started, start) = mpsc::channel();
+        let thread = {
+            let (runtime, settings) = (Arc::clone(&runtime), settings.clone());
+            std::thread::spawn(move || {
+                runtime.block_on(async {
+                    let app = App::start(&settings).await.unwrap();
+                    started.send((app.address(), app.handle())).unwrap();
+                    app.run().await.unwrap();
+                });
+            })
+        };
+        let (address, handle) = start.recv().unwrap();
+        let store = runtime.block_on(app::open(&settings.database)).unwrap();
+        let keys = Keys::new(store);
+        Self { address: address.to_string(), settings, keys, runtime, stop: Some((handle, thread)) }
+    }
+
+    /// A client without a key.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.address, None)
+    }
+
+    /// A client of a new account, with all permissions.
+    pub fn client(&self) -> Client {
+        self.client_of(&new_account(), &[])
+    }
+
+    /// A client of an account, with these permissions; with all if there are none.
+    pub fn client_of(&self, account: &str, permissions: &[Permission]) -> Client {
+        let request = KeyRequest {
+            permissions: Permissions::from_list(permissions.to_vec()),
+            expires_in: None,
+            label: None,
+        };
+        self.client_with(account, request)
+    }
+
+    /// A client of an account, with such a key.
+    pub fn client_with(&self, account: &str, request: KeyRequest) -> Client {
+        let account = AccountName::parse(account).unwrap();
+        let token = self.runtime.block_on(self.keys.create(&account, request)).unwrap();
+        Client::new(&self.address, Some(token.reveal()))
+    }
+
+    /// The keys, and a runtime to ask them on.
+    pub fn keys(&self) -> (&Keys, &Runtime) {
+        (&self.keys, &self.runtime)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some((handle, thread)) = self.stop.take() {
+            self.runtime.block_on(handle.stop(true));
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// The name of an account that no other test has.
+pub fn new_account() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("account-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The URL of a new database.
+pub fn new_database(backend: Backend) -> Option<String> {
+    match backend {
+        Backend::Sqlite => Some(format!("sqlite://{}", folder().join("addressbook.db").display())),
+        Backend::Postgres => postgres::new_database(),
+    }
+}

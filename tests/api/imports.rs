@@ -1,0 +1,84 @@
+//! The import rule of `src/lib.rs`: `http -> domain <- storage`, and what is whose business.
+
+use std::path::{Path, PathBuf};
+
+/// Words that must not stand in the code below a folder.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "src/domain",
+        &[
+            "actix",
+            "sea_orm",
+            "utoipa",
+            "validator",
+            "clap",
+            "crate::http",
+            "crate::storage",
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+        ],
+    ),
+    (
+        "src/storage",
+        &["actix", "utoipa", "validator", "clap", "crate::http", "crate::app", "crate::cli", "crate::config"],
+    ),
+    ("src/http", &["sea_orm", "sqlx", "migrations", "crate::storage", "crate::app", "crate::cli"]),
+    ("src/http/v1", &["addressbook::"]),
+    ("src/http/addressbook", &["v1::"]),
+    ("src/cli", &["sea_orm", "actix", "crate::http", "crate::storage"]),
+    ("migrations", &["addressbook::", "addressbook ="]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .collect()
+}
+
+/// The code of a file, without comments.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+fn violations(code: &str, words: &[&'static str]) -> Vec<&'static str> {
+    words.iter().copied().filter(|word| code.contains(word)).collect()
+}
+
+#[test]
+fn run_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut read = 0;
+    for (folder, words) in FORBIDDEN {
+        for path in sources(&root.join(folder)) {
+            let code = code(&std::fs::read_to_string(&path).unwrap());
+            assert_eq!(violations(&code, words), [""; 0], "{}", path.display());
+            read += 1;
+        }
+    }
+    assert!(read > 50, "{read} files");
+}
+
+#[test]
+fn a_violation_is_seen() {
+    assert_eq!(violations(&code("use crate::http::v1; // fine"), &["crate::http"]), ["crate::http"]);
+    assert_eq!(violations(&code("//! crate::http"), &["crate::http"]), [""; 0]);
+}
+
+#[test]
+fn files_stay_short() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut lengths: Vec<(usize, PathBuf)> = ["src", "migrations", "tests/api"]
+        .into_iter()
+        .flat_map(|folder| sources(&root.join(folder)))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .map(|path| (std::fs::read_to_string(&path).unwrap().lines().count(), path))
+        .collect();
+    lengths.sort();
+    let (longest, path) = lengths.last().unwrap();
+    assert!(*longest <= 500, "{}: {longest} lines", path.display());
+    let median = lengths[lengths.len() / 2].0;
+    assert!(median <= 120, "half of the files have more than {median} lines");
+}

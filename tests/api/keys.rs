@@ -1,0 +1,80 @@
+//! Keys as requests show them.
+
+use std::time::Duration;
+
+use addressbook::domain::api_key::{KeyId, Token};
+use addressbook::domain::key_service::KeyRequest;
+use addressbook::domain::{Permission, Permissions};
+
+use crate::harness::{Client, new_account};
+
+fn id(client: &Client) -> KeyId {
+    Token::parse(client.key.as_ref().unwrap()).unwrap().id().clone()
+}
+
+fn refused(client: &Client, headers: &[(&str, &str)]) -> String {
+    let reply = client.send("GET", "/v1/contacts", headers, b"");
+    assert_eq!(reply.expect(401)["error"]["code"], "unauthorized");
+    let challenge = reply.header("WWW-Authenticate").to_owned();
+    let reply = client.send("GET", "/addressbook/contacts", headers, b"");
+    assert_eq!(reply.expect(401)["error"]["name"], "UnauthorizedError");
+    assert_eq!(reply.header("WWW-Authenticate"), challenge);
+    challenge
+}
+
+on_both_databases! {
+    fn that_are_missing_or_wrong_are_refused(service: &Service) {
+        const MISSING: &str = r#"Bearer realm="addressbook""#;
+        const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
+        let anonymous = service.anonymous();
+        let good = service.client().key.unwrap();
+        assert_eq!(refused(&anonymous, &[]), MISSING);
+        assert_eq!(refused(&anonymous, &[("Authorization", &format!("Basic {good}"))]), MISSING);
+        assert_eq!(refused(&anonymous, &[("Authorization", &good)]), MISSING);
+        assert_eq!(refused(&anonymous, &[("X-Api-Key", &good)]), MISSING);
+        assert_eq!(refused(&anonymous.with_key(&good), &[("Authorization", "Bearer x")]), MISSING, "two of them");
+        assert_eq!(refused(&anonymous.with_key(""), &[]), MISSING);
+        assert_eq!(refused(&anonymous.with_key("x"), &[]), INVALID);
+        assert_eq!(refused(&anonymous.with_key(&good[..good.len() - 1]), &[]), INVALID);
+        assert_eq!(refused(&anonymous.with_key(&format!("{good}x")), &[]), INVALID);
+        // Well-formed, but never made.
+        assert_eq!(refused(&anonymous.with_key(&Token::generate().unwrap().reveal()), &[]), INVALID);
+        // The scheme's name has no case.
+        let bearer = format!("bearer {good}");
+        assert_eq!(anonymous.send("GET", "/v1/contacts", &[("Authorization", &bearer)], b"").status, 200);
+    }
+
+    fn that_expired_or_were_revoked_are_refused(service: &Service) {
+        let (keys, runtime) = service.keys();
+        let account = new_account();
+        let short = KeyRequest {
+            permissions: Permissions::All,
+            expires_in: Some(Duration::from_millis(300)),
+            label: None,
+        };
+        let expiring = service.client_with(&account, short);
+        assert_eq!(expiring.get("/v1/contacts").status, 200);
+        std::thread::sleep(Duration::from_millis(350));
+        refused(&expiring, &[]);
+        assert!(runtime.block_on(keys.rotate(&id(&expiring), Duration::ZERO)).is_err(), "it is gone for good");
+
+        let revoked = service.client_of(&account, &[]);
+        assert_eq!(revoked.get("/v1/contacts").status, 200);
+        runtime.block_on(keys.revoke(&id(&revoked))).unwrap();
+        refused(&revoked, &[]);
+    }
+
+    fn that_are_rotated_overlap(service: &Service) {
+        let (keys, runtime) = service.keys();
+        let old = service.client_of(&new_account(), &[Permission::ReadContacts]);
+        let token = runtime.block_on(keys.rotate(&id(&old), Duration::from_millis(500))).unwrap();
+        let new = old.with_key(&token.reveal());
+        for client in [&old, &new] {
+            assert_eq!(client.get("/v1/contacts").status, 200);
+            assert_eq!(client.post("/v1/contacts", &serde_json::json!({})).status, 403, "no more than before");
+        }
+        std::thread::sleep(Duration::from_millis(550));
+        refused(&old, &[]);
+        assert_eq!(new.get("/v1/contacts").status, 200);
+    }
+}

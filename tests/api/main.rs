@@ -1,0 +1,18 @@
+//! The service as its users see it: over HTTP, on SQLite and on PostgreSQL, and at the command line.
+
+#[macro_use]
+mod harness;
+
+mod addressbook;
+mod bad_requests;
+mod cli;
+mod edge;
+mod imports;
+mod keys;
+mod matrix;
+mod openapi;
+mod parity;
+mod readme;
+mod storage;
+mod v1;
+mod v1_list;

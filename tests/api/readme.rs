@@ -1,0 +1,55 @@
+//! The README's lines, as they stand.
+
+use std::process::{Command, Stdio};
+
+use addressbook::config::Settings;
+use addressbook::domain::Permission;
+use clap::Args;
+use serde_json::Value;
+
+use crate::harness::{Backend, Service};
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn curl_lines_run() {
+    let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
+    let block = README.split("```bash\n").nth(2).unwrap().split("```").next().unwrap();
+    let lines = block.replace("127.0.0.1:8080", &service.address);
+    let output = Command::new("bash")
+        .args(["-e", "-c", &lines])
+        .env("KEY", service.client().key.unwrap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    let answers: Vec<Value> =
+        serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.len(), 5, "{stdout}");
+    assert_eq!(answers[0]["record"]["alias"], "john");
+    assert_eq!(answers[1]["phone_number"], "+442079460000");
+    assert_eq!(answers[2]["data"][1]["username"], "john");
+    assert_eq!(answers[3]["record"]["meta"]["CITY"], "Paris");
+    assert_eq!(answers[4]["success"], true);
+}
+
+#[test]
+fn every_setting_and_permission_is_named() {
+    let settings = Settings::augment_args(clap::Command::new("addressbook"));
+    for setting in settings.get_arguments() {
+        let flag = format!("`--{}`", setting.get_long().unwrap());
+        let variable = setting.get_env().unwrap().to_str().unwrap();
+        let row = README.lines().find(|line| line.starts_with(&format!("| {flag} ")));
+        let row = row.unwrap_or_else(|| panic!("{flag} is not in the README"));
+        assert!(row.contains(&format!("`{variable}`")), "{row}");
+        for default in setting.get_default_values() {
+            let default = default.to_str().unwrap();
+            assert!(flag == "`--log`" || row.contains(&format!("`{default}`")), "{row}: {default}");
+        }
+    }
+    for permission in Permission::ALL {
+        let row = format!("| `{permission}` | {} |", permission.about());
+        assert!(README.contains(&row), "{row}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What the database is asked: every list is a scan of an index, at any size; starts that race.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use addressbook::domain::fields::{Handle, Meta, Phone};
+use addressbook::domain::page::{Cursor, CursorQuery, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::repository::{ContactRepository, Store};
+use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
+use addressbook::storage::{Database, Options};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::harness::{Backend, new_database};
+
+/// Enough contacts for a planner to prefer an index, in two accounts.
+const CONTACTS: usize = 4_000;
+
+async fn open(url: &str) -> Database {
+    let options = Options { url: url.to_owned(), connections: 4, acquire_timeout: Duration::from_secs(10) };
+    Database::open(&options).await.unwrap()
+}
+
+fn contact(i: usize) -> Contact {
+    Contact::new(NewContact {
+        handle: Handle::parse(&format!("contact {i}")).unwrap(),
+        phone: Phone::parse(&format!("+4479{:08}", i / 2)).unwrap(),
+        display_name: None,
+        avatar_url: None,
+        meta: Meta::default(),
+    })
+}
+
+/// Copies of a contact under other ids, by the database itself: quicker than one request each.
+async fn multiply(database: &Database, backend: DbBackend) {
+    let id = match backend {
+        DbBackend::Sqlite => "randomblob(16)",
+        _ => "gen_random_uuid()",
+    };
+    let numbers =
+        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {CONTACTS})");
+    let copy = format!(
+        "INSERT INTO contacts {numbers} SELECT account_id, {id}, handle || '#' || i, phone, display_name, \
+         avatar_url, meta, created_at + i, updated_at + i, version FROM contacts, n"
+    );
+    for sql in [copy.as_str(), "ANALYZE"] {
+        database.reader().execute_unprepared(&format!("PRAGMA query_only = off;{sql}")).await.ok();
+        if backend == DbBackend::Postgres {
+            database.reader().execute_unprepared(sql).await.unwrap();
+        }
+    }
+}
+
+async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
+    let keys = [ContactKey::Id(some.id), ContactKey::Phone(Phone::parse("+14155550199").unwrap())];
+    for key in keys.clone() {
+        drop(contacts.get(key).await);
+    }
+    let nothing =
+        ContactPatch { handle: None, phone: None, display_name: None, avatar_url: None, meta: None };
+    let renamed = ContactPatch { handle: Some(Handle::parse("renamed").unwrap()), ..nothing };
+    contacts.update(keys[0].clone(), renamed, Timestamp::now()).await.unwrap();
+    for cursor in [Cursor::Start, Cursor::After(some.id), Cursor::Before(some.id)] {
+        for handle in [None, Some(some.handle.clone())] {
+            for phone in [None, Some(some.phone.clone())] {
+                for updated_since in [None, Some(some.updated_at)] {
+                    let query = CursorQuery {
+                        cursor,
+                        limit: 10,
+                        handle: handle.clone(),
+                        phone: phone.clone(),
+                        updated_since,
+                    };
+                    contacts.cursor_page(query).await.unwrap();
+                }
+            }
+        }
+    }
+    for field in [SortField::CreatedOn, SortField::Handle, SortField::Phone] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            contacts.offset_page(OffsetQuery { field, direction, offset: 20, limit: 10 }).await.unwrap();
+        }
+    }
+    contacts.delete(keys[0].clone()).await.unwrap();
+}
+
+/// The plan of a statement, as one text.
+async fn plan(database: &Database, backend: DbBackend, statement: &Statement) -> String {
+    let (explain, column) = match backend {
+        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN ", "detail"),
+        _ => ("EXPLAIN ", "QUERY PLAN"),
+    };
+    let mut statement = statement.clone();
+    statement.sql.insert_str(0, explain);
+    let rows = database.reader().query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+fn check(backend: DbBackend, sql: &str, plan: &str) {
+    let words: &[&str] = match backend {
+        DbBackend::Sqlite => &["SCAN contacts", "TEMP B-TREE"],
+        _ => &["Seq Scan on contacts", "Sort"],
+    };
+    for word in words {
+        assert!(!plan.contains(word), "{sql}\n{plan}");
+    }
+}
+
+fn every_query_is_an_index_scan(backend: DbBackend) {
+    let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
+    let Some(url) = new_database(kind) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let plain = open(&url).await;
+        for account in [1, 2] {
+            let contacts = plain.contacts(AccountId::new(account));
+            for i in 0..4 {
+                contacts.insert(contact(i)).await.unwrap();
+            }
+        }
+        multiply(&plain, backend).await;
+        let contacts = plain.contacts(AccountId::new(1));
+        let some = contacts.insert(contact(1_000_000)).await.unwrap();
+        let page = contacts
+            .cursor_page(CursorQuery {
+                cursor: Cursor::Start,
+                limit: 100,
+                handle: None,
+                phone: None,
+                updated_since: None,
+            })
+            .await
+            .unwrap();
+        assert_eq!(page.contacts.len(), 100, "there is something to plan for");
+
+        let (database, statements) = plain.clone().recording();
+        ask_everything(database.contacts(AccountId::new(1)).as_ref(), &some).await;
+        // Any plan that is possible is taken before one with a sort or a scan of the table.
+        let mut plans = BTreeMap::new();
+        let recorded = statements.lock().unwrap().clone();
+        for statement in recorded {
+            let about_contacts = statement.sql.contains("\"contacts\"");
+            let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| statement.sql.starts_with(verb));
+            if about_contacts && reads {
+                plans.insert(statement.sql.clone(), plan(&plain, backend, &statement).await);
+            }
+        }
+        assert!(plans.len() >= 20, "{} queries", plans.len());
+        for (sql, plan) in &plans {
+            println!("{sql}\n{plan}\n");
+            check(backend, sql, plan);
+        }
+        // A query that no index serves is seen.
+        let bad = Statement::from_string(backend, "SELECT * FROM contacts ORDER BY display_name");
+        let bad_plan = plan(&plain, backend, &bad).await;
+        assert!(std::panic::catch_unwind(|| check(backend, "", &bad_plan)).is_err(), "{bad_plan}");
+    });
+}
+
+#[test]
+fn every_query_is_an_index_scan_on_sqlite() {
+    every_query_is_an_index_scan(DbBackend::Sqlite);
+}
+
+#[test]
+fn every_query_is_an_index_scan_on_postgres() {
+    every_query_is_an_index_scan(DbBackend::Postgres);
+}
+
+/// Several that open one empty database at once all succeed, and one first key is made.
+fn starts_that_race(kind: Backend) {
+    let Some(url) = new_database(kind) else { return };
+    let tables: Vec<usize> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    tokio::runtime::Runtime::new().unwrap().block_on(async {
+                        let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(open(&url).await);
+                        let keys = addressbook::domain::key_service::Keys::new(store);
+                        let made = keys.create_first().await.unwrap();
+                        assert_eq!(keys.list(None).await.unwrap().len(), 1);
+                        usize::from(made.is_some())
+                    })
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(tables.iter().sum::<usize>(), 1, "one first key: {tables:?}");
+}
+
+#[test]
+fn starts_that_race_on_sqlite() {
+    starts_that_race(Backend::Sqlite);
+}
+
+#[test]
+fn starts_that_race_on_postgres() {
+    starts_that_race(Backend::Postgres);
+}
