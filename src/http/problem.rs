@@ -110,13 +110,13 @@ impl ResponseError for Problem {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldError {
     /// The member, parameter or path segment.
-    #[schema(example = "phone_number")]
+    #[schema(example = "meta")]
     pub field: String,
     /// What is wrong with it, for programs.
-    #[schema(example = "required")]
+    #[schema(example = "too_many_keys")]
     pub code: String,
     /// What is wrong with it, for people: one plain sentence.
-    #[schema(example = "phone_number is required")]
+    #[schema(example = "meta must have at most 50 keys")]
     pub message: String,
 }
 

@@ -29,7 +29,7 @@ fn stdout(output: &Output) -> String {
 fn fails(command: &mut Command, words: &[&str]) {
     let output = command.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.success(), false, "{stderr}");
+    assert!(!output.status.success(), "{stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
     assert!(words.iter().all(|word| stderr.contains(word)), "{words:?}: {stderr}");
     assert!(output.stdout.is_empty());

@@ -73,6 +73,7 @@ fn says_what_it_is() {
             assert!(!operation[text].as_str().unwrap().is_empty(), "{id}: {text}");
         }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert_eq!(parameter["required"], parameter["in"] == "path", "{id}: {parameter}");
             assert!(!parameter["description"].as_str().unwrap().is_empty(), "{id}: {parameter}");
         }
         assert!(tags.contains(operation["tags"][0].as_str().unwrap()), "{id}");

@@ -29,7 +29,7 @@ Two dialects speak of the same contacts. What one writes, the other reads at onc
 | `meta` | `meta` | any JSON object, for templates |
 | `created_at`, `updated_at` | `created_on`, `updated_on` | UTC, to the millisecond |
 
-Every request needs an API key: press **Authorize** and paste it. Each operation names the \
+Every request for contacts needs an API key: press **Authorize** and paste it. Each operation names the \
 permission that the key must have.";
 
 pub(super) fn info() -> Info {
@@ -39,10 +39,8 @@ pub(super) fn info() -> Info {
         .description(Some(DESCRIPTION))
         .contact(Some(ContactBuilder::new().name(Some("The operator of this service")).build()))
         .license(Some(
-            LicenseBuilder::new()
-                .name(env!("CARGO_PKG_LICENSE"))
-                .identifier(Some(env!("CARGO_PKG_LICENSE")))
-                .build(),
+            // Without an identifier: readers make a link of it, and a choice of two has no page.
+            LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build(),
         ))
         .build()
 }

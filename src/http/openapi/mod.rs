@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use utoipa::__dev::SchemaReferences;
 use utoipa::Path;
-use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Paths, RefOr, Schema};
+use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
 use super::dialect::Dialect;
 use super::problem::FieldError;
@@ -96,9 +96,14 @@ fn unfold(operation: &mut Operation) {
 }
 
 /// Puts the description of a parameter where readers look for it: schemas that are made by functions
-/// have it, parameters do not.
+/// have it, parameters do not. For the same reason utoipa does not see that they are required.
 fn describe_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.parameter_in == ParameterIn::Path
+        {
+            parameter.required = Required::True;
+        }
         if let RefOr::T(Parameter { description, schema: Some(RefOr::T(Schema::Object(schema))), .. }) =
             parameter
             && description.is_none()

@@ -62,7 +62,9 @@ fn start() -> Option<u16> {
 
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let log = std::fs::File::create(home.join("log")).unwrap();
-    command("postgres")
+    // The keeper of the folder ends it.
+    #[allow(clippy::zombie_processes)]
+    let _server = command("postgres")
         .arg("-D")
         .arg(&data)
         .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])

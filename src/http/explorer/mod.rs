@@ -30,7 +30,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .display_operation_id(true)
         .display_request_duration(true)
         .default_models_expand_depth(0)
-        .show_common_extensions(true)
+        // The standalone layout has a bar on top that invites to documents of other hosts.
+        .use_base_layout()
         // Else Swagger UI asks a validator on the internet about the document.
         .validator_url("none");
     config
@@ -40,12 +41,24 @@ pub fn configure(config: &mut web::ServiceConfig) {
             web::scope("")
                 .wrap(from_fn(protect))
                 .guard(actix_web::guard::fn_guard(|context| context.head().uri.path().starts_with(PATH)))
+                // Swagger UI's own page has no viewport for phones.
+                .service(read_only(PATH, page))
+                .service(read_only("/swagger-ui/index.html", page))
+                .service(read_only("/swagger-ui/index.css", style))
                 .service(SwaggerUi::new("/swagger-ui/{_:.*}").config(explorer)),
         );
 }
 
 async fn lead_to_explorer() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, PATH)).finish()
+}
+
+async fn page() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("index.html"))
+}
+
+async fn style() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(include_str!("index.css"))
 }
 
 async fn protect(
