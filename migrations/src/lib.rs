@@ -11,6 +11,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261121_000001_accounts_and_keys;
 mod m20261121_000002_contacts;
+mod m20261121_000003_idempotency_keys;
 
 /// All migrations.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_accounts_and_keys::Migration),
             Box::new(m20261121_000002_contacts::Migration),
+            Box::new(m20261121_000003_idempotency_keys::Migration),
         ]
     }
 }

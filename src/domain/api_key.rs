@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use data_encoding::{BASE32_NOPAD, Encoding};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use super::account::{AccountId, AccountName};
 use super::error::{Code, Error};
 use super::fault::Fault;
 use super::fields::text;
-use super::permission::Permissions;
+use super::permission::{Permission, Permissions};
 use super::timestamp::Timestamp;
 
 const PREFIX: &str = "ab_live_";
@@ -238,12 +239,28 @@ pub struct ListedKey {
 /// Who asks: what a valid key stands for.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// Whose contacts.
-    pub account: AccountId,
     /// By which key.
-    pub key: KeyId,
-    /// With which permissions.
-    pub permissions: Permissions,
+    pub(super) key: Arc<ApiKey>,
+}
+
+impl Principal {
+    /// Whose contacts.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.key.account
+    }
+
+    /// By which key.
+    #[must_use]
+    pub fn key(&self) -> &KeyId {
+        &self.key.id
+    }
+
+    /// Whether the key has a permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.key.permissions.allow(permission)
+    }
 }
 
 #[cfg(test)]

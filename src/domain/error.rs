@@ -64,14 +64,22 @@ codes! {
     HandleTaken => 409, "username_taken", "ConflictError", "The handle is already taken";
     /// Several contacts share the phone number by which one was named.
     PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; name one by its id";
+    /// A request with the same idempotency key is being answered right now.
+    AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being answered; try again";
+    /// The contact has another version than the client expects.
+    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "The contact has changed since it was read; read it again";
     /// The body is larger than allowed.
     PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
     /// The address is longer than allowed.
     UriTooLong => 414, "uri_too_long", "UriTooLongError", "The address is too long";
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
+    /// The idempotency key was used before, with another body.
+    AttemptMismatch => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key was used for another request";
     /// A fault of ours; the log has it under the request id.
     Internal => 500, "internal_error", "InternalServerError", "Something went wrong on our side";
+    /// The disk of the database is full.
+    StorageFull => 507, "storage_full", "InsufficientStorageError", "There is no room to store this; nothing was changed";
     /// The database does not answer for now.
     Unavailable => 503, "unavailable", "ServiceUnavailableError", "The service is not available for the moment; try again";
 }
@@ -126,6 +134,12 @@ impl Error {
     #[must_use]
     pub fn faults(&self) -> &[FieldFault] {
         &self.faults
+    }
+
+    /// What lies behind it, for the log; empty where nothing does.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        self.source.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     /// The sentence for the caller where no field is at fault.

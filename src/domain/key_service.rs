@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::future::Cache;
+
 use super::account::{AccountId, AccountName};
 use super::api_key::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
 use super::error::{Code, Error, Result};
@@ -14,7 +16,17 @@ use super::timestamp::Timestamp;
 #[derive(Clone)]
 pub struct Keys {
     store: Arc<dyn Store>,
+    /// Keys that were looked up a moment ago, so that a request costs a look into memory. Only keys
+    /// that exist: looking for ones that do not must not crowd them out.
+    known: Cache<KeyId, Arc<ApiKey>>,
 }
+
+/// How long a key that was looked up is believed. A key that is revoked, here, by another process or
+/// on another instance, is refused after this time at the latest.
+const BELIEVED: Duration = Duration::from_millis(500);
+
+/// Most keys that are kept in memory.
+const MOST_KNOWN: u64 = 100_000;
 
 /// What an operator says of a key that is to be made.
 #[derive(Clone, Debug)]
@@ -31,7 +43,8 @@ impl Keys {
     /// Over a database.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        let known = Cache::builder().max_capacity(MOST_KNOWN).time_to_live(BELIEVED).build();
+        Self { store, known }
     }
 
     /// Makes a key, and its account if that is new.
@@ -128,11 +141,25 @@ impl Keys {
     /// # Errors
     /// [`Code::Unauthorized`] where it is not accepted, for whatever reason.
     pub async fn authenticate(&self, token: &Token) -> Result<Principal> {
-        let key = self.store.keys().find(token.id()).await?.ok_or(Code::Unauthorized)?;
+        let key = self.find(token.id()).await?;
         if key.hash != token.hash() || key.state(Timestamp::now()) != KeyState::Live {
             return Err(Code::Unauthorized.into());
         }
-        Ok(Principal { account: key.account, key: key.id, permissions: key.permissions })
+        Ok(Principal { key })
+    }
+
+    /// A key from memory; else from the database, once for all who ask at the same time.
+    async fn find(&self, id: &KeyId) -> Result<Arc<ApiKey>> {
+        if let Some(key) = self.known.get(id).await {
+            return Ok(key);
+        }
+        let look_up =
+            async { self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(Code::Unauthorized)) };
+        self.known
+            .try_get_with(id.clone(), look_up)
+            .await
+            // The one error is shared by all who waited for it.
+            .map_err(|error| Error::caused_by(error.code(), error.cause()))
     }
 }
 

@@ -6,17 +6,21 @@ use super::account::{AccountId, AccountName};
 use super::api_key::{ApiKey, KeyId, ListedKey};
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
+use super::idempotency::{Attempt, Created};
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use super::precondition::Precondition;
 use super::timestamp::Timestamp;
 
 /// The contacts of one account. It cannot be asked about another.
 #[async_trait]
 pub trait ContactRepository: Send + Sync {
-    /// Stores a new contact.
+    /// Stores a new contact; or, where the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::HandleTaken`](super::Code::HandleTaken) where another contact has its handle.
-    async fn insert(&self, contact: Contact) -> Result<Contact>;
+    /// [`Code::HandleTaken`](super::Code::HandleTaken) where another contact has its handle;
+    /// [`Code::AttemptMismatch`](super::Code::AttemptMismatch) and
+    /// [`Code::AttemptInFlight`](super::Code::AttemptInFlight) where the attempt's key is not free.
+    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created>;
 
     /// Finds one contact.
     ///
@@ -27,14 +31,21 @@ pub trait ContactRepository: Send + Sync {
     /// Reads, changes and writes one contact, in one transaction.
     ///
     /// # Errors
-    /// As [`Self::get`] and [`Self::insert`], and whatever [`Contact::patched`] refuses.
-    async fn update(&self, key: ContactKey, patch: ContactPatch, now: Timestamp) -> Result<Contact>;
+    /// As [`Self::get`] and [`Self::insert`], whatever [`Contact::patched`] refuses, and
+    /// [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    async fn update(
+        &self,
+        key: ContactKey,
+        patch: ContactPatch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Contact>;
 
     /// Deletes one contact.
     ///
     /// # Errors
-    /// As [`Self::get`].
-    async fn delete(&self, key: ContactKey) -> Result<()>;
+    /// As [`Self::get`], and [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()>;
 
     /// A page of the cursor list.
     ///

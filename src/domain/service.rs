@@ -2,7 +2,9 @@
 
 use super::contact::{Contact, ContactKey, ContactPatch, NewContact};
 use super::error::Result;
+use super::idempotency::{Attempt, Created};
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use super::precondition::Precondition;
 use super::repository::ContactRepository;
 use super::timestamp::Timestamp;
 
@@ -22,8 +24,8 @@ impl Contacts {
     ///
     /// # Errors
     /// See [`ContactRepository::insert`].
-    pub async fn create(&self, new: NewContact) -> Result<Contact> {
-        self.repository.insert(Contact::new(new)).await
+    pub async fn create(&self, new: NewContact, attempt: Option<Attempt>) -> Result<Created> {
+        self.repository.insert(Contact::new(new), attempt).await
     }
 
     /// Finds a contact.
@@ -38,16 +40,21 @@ impl Contacts {
     ///
     /// # Errors
     /// See [`ContactRepository::update`].
-    pub async fn update(&self, key: ContactKey, patch: ContactPatch) -> Result<Contact> {
-        self.repository.update(key, patch, Timestamp::now()).await
+    pub async fn update(
+        &self,
+        key: ContactKey,
+        patch: ContactPatch,
+        precondition: Precondition,
+    ) -> Result<Contact> {
+        self.repository.update(key, patch, precondition, Timestamp::now()).await
     }
 
     /// Deletes a contact.
     ///
     /// # Errors
     /// See [`ContactRepository::delete`].
-    pub async fn delete(&self, key: ContactKey) -> Result<()> {
-        self.repository.delete(key).await
+    pub async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
+        self.repository.delete(key, precondition).await
     }
 
     /// A page by cursor.

@@ -57,6 +57,7 @@ macro_rules! guarded {
 guarded!();
 guarded!(A a);
 guarded!(A a, B b);
+guarded!(A a, B b, C c);
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 

@@ -31,10 +31,10 @@ impl<G: Grant> Allowed<G> {
     pub async fn check(request: &HttpRequest) -> Result<Self, Problem> {
         let state = State::of(request)?;
         let principal = authenticate(request, state).await?;
-        if !principal.permissions.allow(G::PERMISSION) {
+        if !principal.may(G::PERMISSION) {
             return Err(Problem::forbidden(G::PERMISSION));
         }
-        let contacts = Contacts::new(state.store.contacts(principal.account));
+        let contacts = Contacts::new(state.store.contacts(principal.account()));
         request.extensions_mut().insert(principal);
         Ok(Self { contacts, grant: PhantomData })
     }

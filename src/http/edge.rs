@@ -65,8 +65,8 @@ pub async fn edge(
             let route = response.request().match_pattern().unwrap_or_default();
             let extensions = response.request().extensions();
             let principal = extensions.get::<Principal>();
-            let key = principal.map(|principal| principal.key.as_str());
-            let account = principal.map(|principal| principal.account.get());
+            let key = principal.map(|principal| principal.key().as_str());
+            let account = principal.map(|principal| principal.account().get());
             tracing::info!(request_id = id, %method, route, status, duration_us, account, key, "request");
             drop(extensions);
             Ok(response)
@@ -131,7 +131,7 @@ fn write(error: &ActixError, dialect: Option<&'static Dialect>, id: &HeaderValue
     };
     let row = problem.error().code().row();
     if row.status >= 500 {
-        let cause = std::error::Error::source(problem.error()).map(ToString::to_string);
+        let cause = problem.error().cause();
         let id = id.to_str().unwrap_or_default();
         tracing::error!(request_id = id, code = row.v1, cause, "request failed");
     }

@@ -7,30 +7,19 @@ use super::contact_lists::find;
 use super::entity::contact::{Column, Entity, row};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
-use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
-
-pub(super) async fn insert(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    shard: i16,
-    contact: Contact,
-) -> Result<Contact> {
-    Entity::insert(row(account, &contact))
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain_of_handle(&error))?;
-    count(transaction, account, shard, 1).await?;
-    Ok(contact)
-}
+use crate::domain::precondition::Precondition;
+use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
 
 pub(super) async fn update(
     transaction: &DatabaseTransaction,
     account: AccountId,
     key: ContactKey,
     patch: ContactPatch,
+    precondition: &Precondition,
     now: Timestamp,
 ) -> Result<Contact> {
     let before = find(transaction, account, &key, true).await?;
+    check(&before, precondition)?;
     let after = before.patched(patch, now)?;
     if after.version != before.version {
         Entity::update_many()
@@ -49,8 +38,10 @@ pub(super) async fn delete(
     account: AccountId,
     shard: i16,
     key: ContactKey,
+    precondition: &Precondition,
 ) -> Result<()> {
     let contact = find(transaction, account, &key, true).await?;
+    check(&contact, precondition)?;
     Entity::delete_by_id((account.get(), contact.id.as_uuid()))
         .exec(transaction)
         .await
@@ -58,9 +49,18 @@ pub(super) async fn delete(
     count(transaction, account, shard, -1).await
 }
 
+fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {
+    if precondition.allows(contact.version) { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
+}
+
 /// Adds to one of the account's counters. It comes last in a transaction: on PostgreSQL the counter
 /// is locked from here to the commit.
-async fn count(transaction: &DatabaseTransaction, account: AccountId, shard: i16, by: i64) -> Result<()> {
+pub(super) async fn count(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    shard: i16,
+    by: i64,
+) -> Result<()> {
     use contact_count::{ActiveModel, Column, Entity};
     let counter = ActiveModel { account_id: Set(account.get()), shard: Set(shard), contacts: Set(by) };
     Entity::insert(counter)

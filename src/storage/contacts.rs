@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use super::database::Database;
 use super::{contact_changes, contact_lists};
+use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
 
@@ -22,11 +24,8 @@ impl SqlContacts {
 
 #[async_trait]
 impl ContactRepository for SqlContacts {
-    async fn insert(&self, contact: Contact) -> Result<Contact> {
-        let (account, shard) = (self.account, self.database.shard);
-        self.database
-            .write(move |transaction| Box::pin(contact_changes::insert(transaction, account, shard, contact)))
-            .await
+    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created> {
+        self.database.insert(self.account, contact, attempt).await
     }
 
     async fn get(&self, key: ContactKey) -> Result<Contact> {
@@ -34,19 +33,31 @@ impl ContactRepository for SqlContacts {
         self.database.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await
     }
 
-    async fn update(&self, key: ContactKey, patch: ContactPatch, now: Timestamp) -> Result<Contact> {
+    async fn update(
+        &self,
+        key: ContactKey,
+        patch: ContactPatch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Contact> {
         let account = self.account;
         self.database
             .write(move |transaction| {
-                Box::pin(contact_changes::update(transaction, account, key, patch, now))
+                Box::pin(async move {
+                    contact_changes::update(transaction, account, key, patch, &precondition, now).await
+                })
             })
             .await
     }
 
-    async fn delete(&self, key: ContactKey) -> Result<()> {
+    async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard);
         self.database
-            .write(move |transaction| Box::pin(contact_changes::delete(transaction, account, shard, key)))
+            .write(move |transaction| {
+                Box::pin(async move {
+                    contact_changes::delete(transaction, account, shard, key, &precondition).await
+                })
+            })
             .await
     }
 

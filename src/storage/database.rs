@@ -12,12 +12,15 @@ use sea_orm::{
 use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
+use super::attempts::{self, InFlight};
 use super::connect::{self, Options};
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
+use super::group::Groups;
 use super::migrate;
+use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
-use crate::domain::{AccountId, Code, Error, Result};
+use crate::domain::{AccountId, Code, Contact, Error, Result};
 
 /// A database that is open and migrated.
 #[derive(Clone)]
@@ -29,10 +32,18 @@ pub struct Database {
     runtime: Handle,
     /// Which of the counters of an account this process adds to.
     pub(super) shard: i16,
+    groups: Groups,
+    in_flight: InFlight,
 }
+
+/// How many groups are committed at the same time on PostgreSQL. SQLite has one writer.
+const COMMITTERS: usize = 2;
 
 /// How many counters an account has on PostgreSQL, so that instances seldom wait for each other.
 const SHARDS: u16 = 16;
+
+/// How often attempts that are not remembered any more are cleared away.
+const CLEAR_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How long closing waits for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +69,33 @@ impl Database {
             }
             _ => 0,
         };
-        Ok(Self { writer: pools.writer, reader: pools.reader, runtime: Handle::current(), shard })
+        tokio::spawn(clear_attempts(pools.writer.clone()));
+        let groups = Groups::start(&pools.writer, shard, if pools.file.is_some() { 1 } else { COMMITTERS });
+        Ok(Self {
+            writer: pools.writer,
+            reader: pools.reader,
+            runtime: Handle::current(),
+            shard,
+            groups,
+            in_flight: InFlight::default(),
+        })
+    }
+
+    /// Stores a contact, together with all others that are waiting.
+    pub(super) async fn insert(
+        &self,
+        account: AccountId,
+        contact: Contact,
+        attempt: Option<Attempt>,
+    ) -> Result<Created> {
+        let attempt = match attempt {
+            None => None,
+            Some(attempt) => {
+                let flight = self.in_flight.begin(account, &attempt)?;
+                Some((attempt, flight))
+            }
+        };
+        self.groups.insert(account, contact, attempt).await
     }
 
     /// Keeps each statement that this handle runs from now on.
@@ -103,13 +140,7 @@ impl Database {
     {
         let writer = self.writer.clone();
         self.run(async move {
-            // A deferred transaction that reads before it writes fails at once on SQLite when
-            // another process has written in between.
-            let options = TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            let transaction = writer.begin_with_options(options).await.map_err(|error| to_domain(&error))?;
+            let transaction = begin_write(&writer).await?;
             match job(&transaction).await {
                 Ok(value) => {
                     transaction.commit().await.map_err(|error| to_domain(&error))?;
@@ -132,6 +163,28 @@ impl Database {
     ) -> Result<T> {
         self.runtime.spawn(work).await.map_err(|error| Error::caused_by(Code::Internal, error))?
     }
+}
+
+/// Clears away old attempts from time to time.
+async fn clear_attempts(writer: DatabaseConnection) {
+    let mut clock = tokio::time::interval(CLEAR_EVERY);
+    loop {
+        clock.tick().await;
+        if let Err(error) = attempts::clear(&writer).await {
+            tracing::warn!(reason = error.cause(), "old idempotency keys could not be cleared away");
+        }
+    }
+}
+
+/// Begins a transaction that is going to write.
+pub(super) async fn begin_write(writer: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    // A deferred transaction that reads before it writes fails at once on SQLite when another
+    // process has written in between.
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    writer.begin_with_options(options).await.map_err(|error| to_domain(&error))
 }
 
 #[async_trait]

@@ -67,7 +67,13 @@ fn one_line(error: &DbErr) -> String {
 
 /// The domain's error for a database's.
 pub(super) fn to_domain(error: &DbErr) -> Error {
-    let code = if is_away(error) { Code::Unavailable } else { Code::Internal };
+    let code = if is_full(error) {
+        Code::StorageFull
+    } else if is_away(error) {
+        Code::Unavailable
+    } else {
+        Code::Internal
+    };
     Error::caused_by(code, describe(error))
 }
 
@@ -77,6 +83,13 @@ pub(super) fn to_domain_of_handle(error: &DbErr) -> Error {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::handle_taken(),
         _ => to_domain(error),
     }
+}
+
+/// Whether there is no room left: SQLite's `FULL` and the growth of its shared memory, PostgreSQL's
+/// `disk_full`.
+fn is_full(error: &DbErr) -> bool {
+    let Some(SqlxError::Database(error)) = sqlx_error(error) else { return false };
+    error.code().is_some_and(|code| ["13", "4874", "53100"].contains(&code.as_ref()))
 }
 
 /// Whether the database, and not the statement, is at fault: it may work later.

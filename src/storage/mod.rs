@@ -1,6 +1,7 @@
 //! Contacts and keys in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
 
 mod accounts;
+mod attempts;
 mod connect;
 mod contact_changes;
 mod contact_lists;
@@ -8,6 +9,7 @@ mod contacts;
 mod database;
 mod entity;
 mod error;
+mod group;
 mod keys;
 mod migrate;
 

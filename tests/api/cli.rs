@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Client, folder, new_database};
+use crate::harness::{Backend, Client, IN_FORCE, folder, new_database};
 
 fn addressbook(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
@@ -162,6 +162,7 @@ fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
         assert!(ok && list_status(successor.trim()) == 200 && list_status(key) == 200);
         let (ok, _, stderr) = keys(&["revoke", id]);
         assert!(ok, "{stderr}");
+        std::thread::sleep(IN_FORCE);
         assert_eq!((list_status(key), list_status(successor.trim())), (401, 200));
         assert!(keys(&["list"]).1.lines().any(|line| line.contains(id) && line.contains("revoked")));
 

@@ -6,7 +6,7 @@ use addressbook::domain::api_key::{KeyId, Token};
 use addressbook::domain::key_service::KeyRequest;
 use addressbook::domain::{Permission, Permissions};
 
-use crate::harness::{Client, new_account};
+use crate::harness::{Client, IN_FORCE, new_account};
 
 fn id(client: &Client) -> KeyId {
     Token::parse(client.key.as_ref().unwrap()).unwrap().id().clone()
@@ -61,19 +61,20 @@ on_both_databases! {
         let revoked = service.client_of(&account, &[]);
         assert_eq!(revoked.get("/v1/contacts").status, 200);
         runtime.block_on(keys.revoke(&id(&revoked))).unwrap();
+        std::thread::sleep(IN_FORCE);
         refused(&revoked, &[]);
     }
 
     fn that_are_rotated_overlap(service: &Service) {
         let (keys, runtime) = service.keys();
         let old = service.client_of(&new_account(), &[Permission::ReadContacts]);
-        let token = runtime.block_on(keys.rotate(&id(&old), Duration::from_millis(500))).unwrap();
+        let token = runtime.block_on(keys.rotate(&id(&old), Duration::from_millis(200))).unwrap();
         let new = old.with_key(&token.reveal());
         for client in [&old, &new] {
             assert_eq!(client.get("/v1/contacts").status, 200);
             assert_eq!(client.post("/v1/contacts", &serde_json::json!({})).status, 403, "no more than before");
         }
-        std::thread::sleep(Duration::from_millis(550));
+        std::thread::sleep(IN_FORCE);
         refused(&old, &[]);
         assert_eq!(new.get("/v1/contacts").status, 200);
     }

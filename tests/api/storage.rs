@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use addressbook::domain::fields::{Handle, Meta, Phone};
 use addressbook::domain::page::{Cursor, CursorQuery, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::{ContactRepository, Store};
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
@@ -58,7 +59,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
     let nothing =
         ContactPatch { handle: None, phone: None, display_name: None, avatar_url: None, meta: None };
     let renamed = ContactPatch { handle: Some(Handle::parse("renamed").unwrap()), ..nothing };
-    contacts.update(keys[0].clone(), renamed, Timestamp::now()).await.unwrap();
+    contacts.update(keys[0].clone(), renamed, Precondition::None, Timestamp::now()).await.unwrap();
     for cursor in [Cursor::Start, Cursor::After(some.id), Cursor::Before(some.id)] {
         for handle in [None, Some(some.handle.clone())] {
             for phone in [None, Some(some.phone.clone())] {
@@ -80,7 +81,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
             contacts.offset_page(OffsetQuery { field, direction, offset: 20, limit: 10 }).await.unwrap();
         }
     }
-    contacts.delete(keys[0].clone()).await.unwrap();
+    contacts.delete(keys[0].clone(), Precondition::None).await.unwrap();
 }
 
 /// The plan of a statement, as one text.
@@ -113,12 +114,12 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         for account in [1, 2] {
             let contacts = plain.contacts(AccountId::new(account));
             for i in 0..4 {
-                contacts.insert(contact(i)).await.unwrap();
+                contacts.insert(contact(i), None).await.unwrap();
             }
         }
         multiply(&plain, backend).await;
         let contacts = plain.contacts(AccountId::new(1));
-        let some = contacts.insert(contact(1_000_000)).await.unwrap();
+        let some = contacts.insert(contact(1_000_000), None).await.unwrap().contact;
         let page = contacts
             .cursor_page(CursorQuery {
                 cursor: Cursor::Start,

@@ -20,6 +20,7 @@ on_both_databases! {
             client.post("/v1/contacts", &json!({"username": " john ", "phone_number": "00 44 (0)7900-000001"}));
         let contact = reply.expect(201);
         assert_eq!(reply.header("Location"), path(&contact));
+        assert_eq!(reply.header("ETag"), "\"1\"");
         assert_eq!(
             contact,
             json!({

@@ -7,12 +7,17 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use super::dto::{CreateRecord, Deleted, Record, RecordAnswer, RecordList, UpdateRecord};
 use super::list::ListRecords;
 use crate::domain::fields::Phone;
+use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
+use crate::domain::precondition::Precondition;
 use crate::domain::{ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::examples;
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
 use crate::http::problem::Problem;
+
+const CREATE: &str = "createAddressBookContact";
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -57,13 +62,24 @@ fn key() -> Object {
 #[utoipa::path(
     post,
     path = "/addressbook/contacts",
-    operation_id = "createAddressBookContact",
+    operation_id = CREATE,
+    params(AttemptHeader),
     request_body = CreateRecord,
-    responses((status = 200, description = "The contact was made.", body = RecordAnswer)),
+    responses((
+        status = 200,
+        description = "The contact was made.",
+        body = RecordAnswer,
+        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the contact.")),
+    )),
 )]
-pub(super) async fn create_record(allowed: Allowed<CreateContacts>, Body(new): Body<CreateRecord>) -> Answer {
-    let contact = allowed.contacts().create(new).await?;
-    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(RecordAnswer::from(contact)))
 }
 
 /// List contacts
@@ -122,9 +138,9 @@ pub(super) async fn get_record(
 pub(super) async fn update_record(
     allowed: Allowed<UpdateContacts>,
     Segments(Key { contact }): Segments<Key>,
-    Body(patch): Body<UpdateRecord>,
+    body: Body<UpdateRecord>,
 ) -> Answer {
-    let contact = allowed.contacts().update(contact, patch).await?;
+    let contact = allowed.contacts().update(contact, body.command, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
 }
 
@@ -142,6 +158,6 @@ pub(super) async fn delete_record(
     allowed: Allowed<DeleteContacts>,
     Segments(Key { contact }): Segments<Key>,
 ) -> Answer {
-    allowed.contacts().delete(contact).await?;
+    allowed.contacts().delete(contact, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

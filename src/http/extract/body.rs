@@ -5,13 +5,16 @@ use std::pin::Pin;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use validator::{Validate, ValidationErrors};
 
 use super::diagnose;
 use super::faults::Faults;
 use super::member_names::member_names;
 use crate::config::Limits;
-use crate::domain::{Code, Error, Fault};
+use crate::domain::idempotency::{Attempt, IdempotencyKey};
+use crate::domain::{Code, Error, Fault, FieldFault};
+use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
 use crate::http::problem::Problem;
 use crate::http::state::State;
 
@@ -29,7 +32,20 @@ pub trait Payload: DeserializeOwned + Validate + 'static {
 }
 
 /// The command of a body that arrived whole, in time, and without a fault.
-pub struct Body<P: Payload>(pub P::Command);
+pub struct Body<P: Payload> {
+    /// What the body asks of the domain.
+    pub command: P::Command,
+    attempt: Option<(IdempotencyKey, [u8; 32])>,
+}
+
+impl<P: Payload> Body<P> {
+    /// The command, and the attempt that the client named with `Idempotency-Key`.
+    #[must_use]
+    pub fn attempt(self, operation: &'static str) -> (P::Command, Option<Attempt>) {
+        let attempt = self.attempt.map(|(key, fingerprint)| Attempt { operation, key, fingerprint });
+        (self.command, attempt)
+    }
+}
 
 impl<P: Payload> FromRequest for Body<P> {
     type Error = Problem;
@@ -41,9 +57,11 @@ impl<P: Payload> FromRequest for Body<P> {
         Box::pin(async move {
             let limits = &State::of(&request)?.limits;
             check_headers(&request)?;
+            let key = idempotency_key(&request)?;
             let payload = payload.await.map_err(|_| Code::Malformed)?;
             let bytes = receive(payload, limits).await?;
-            Ok(Self(read::<P>(&bytes, limits.json_depth)?))
+            let attempt = key.map(|key| (key, Sha256::digest(&bytes).into()));
+            Ok(Self { command: read::<P>(&bytes, limits.json_depth)?, attempt })
         })
     }
 }
@@ -58,6 +76,17 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     });
     let encoded = plain(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     if json && !encoded { Ok(()) } else { Err(Code::UnsupportedMediaType.into()) }
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+    let Some(value) = values.next() else { return Ok(None) };
+    let fault = |fault| FieldFault::at(IDEMPOTENCY_KEY, fault);
+    if values.next().is_some() {
+        return Err(fault(Fault::Duplicate).into());
+    }
+    let text = value.to_str().map_err(|_| fault(Fault::ForbiddenCharacter))?;
+    Ok(Some(IdempotencyKey::parse(text).map_err(fault)?))
 }
 
 async fn receive(payload: web::Payload, limits: &Limits) -> Result<web::Bytes, Problem> {

@@ -1,6 +1,7 @@
 //! From bytes to commands of the domain: every fault is told, at its place, in one answer.
 
 pub mod body;
+pub mod condition;
 mod diagnose;
 pub mod faults;
 mod member_names;
@@ -10,6 +11,7 @@ pub mod path;
 pub mod query;
 
 pub use body::{Body, Payload};
+pub use condition::{Cached, Expected, entity_tag};
 pub use faults::Faults;
 pub use patch::Patch;
 pub use path::{Segment, Segments};

@@ -11,6 +11,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Header, Ref, RefOr, Schema};
 
+use super::parameters::{IDEMPOTENCY_KEY, IF_MATCH};
 use super::spec::{Spec, put};
 use crate::domain::{Code, Error, Permission};
 use crate::http::dialect::Dialect;
@@ -32,7 +33,7 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
 /// Documents every error that a protected operation can answer.
 pub(super) fn document(operation: &mut Operation, dialect: &Dialect, permission: Permission, spec: &Spec) {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes(operation, spec) {
+    for code in codes(operation, permission, spec) {
         by_status.entry(code.row().status).or_default().push(code);
     }
     for (status, codes) in by_status {
@@ -56,7 +57,7 @@ pub(super) fn document(operation: &mut Operation, dialect: &Dialect, permission:
 }
 
 /// The codes that an operation can answer, in the order of the table.
-fn codes(operation: &Operation, spec: &Spec) -> Vec<Code> {
+fn codes(operation: &Operation, permission: Permission, spec: &Spec) -> Vec<Code> {
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters
@@ -65,6 +66,7 @@ fn codes(operation: &Operation, spec: &Spec) -> Vec<Code> {
         .filter_map(|parameter| if let RefOr::T(parameter) = parameter { Some(parameter) } else { None })
         .collect();
     let in_path = parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Path);
+    let has_header = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let possible = |code: &Code| match code {
         Code::Unauthorized | Code::Forbidden | Code::UriTooLong | Code::Internal | Code::Unavailable => true,
         Code::Invalid => has_body || !parameters.is_empty(),
@@ -72,6 +74,9 @@ fn codes(operation: &Operation, spec: &Spec) -> Vec<Code> {
             has_body
         }
         Code::NotFound => in_path,
+        Code::AttemptInFlight | Code::AttemptMismatch => has_header(IDEMPOTENCY_KEY),
+        Code::PreconditionFailed => has_header(IF_MATCH),
+        Code::StorageFull => permission != Permission::ReadContacts,
         // Not of an operation, but of an address without one.
         Code::RouteNotFound | Code::MethodNotAllowed => false,
         Code::HandleTaken | Code::PhoneAmbiguous => spec.errors.contains(code),

@@ -4,6 +4,7 @@ mod errors;
 pub mod examples;
 pub mod fields;
 mod info;
+pub mod parameters;
 mod served;
 mod spec;
 

@@ -126,12 +126,6 @@ pub struct Contact {
     updated_at: Timestamp,
 }
 
-impl Contact {
-    pub(super) fn id(&self) -> ContactId {
-        self.id
-    }
-}
-
 impl From<domain::Contact> for Contact {
     fn from(contact: domain::Contact) -> Self {
         let domain::Contact {

@@ -1,21 +1,24 @@
 //! The operations of `/v1/contacts`.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{LINK, LOCATION};
+use actix_web::http::header::{ETag, LINK, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
 use super::dto::{Contact, ContactList, CreateContact, UpdateContact};
 use super::list::{ListContacts, links};
+use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
-use crate::domain::{ContactId, ContactKey, Fault};
+use crate::domain::{self, ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader, REPLAYED};
 use crate::http::problem::Problem;
 
 type Answer = Result<HttpResponse, Problem>;
 
 const PATH: &str = "/v1/contacts";
+const CREATE: &str = "createContact";
 
 /// `{id}`
 #[derive(IntoParams)]
@@ -46,21 +49,34 @@ impl From<Id> for ContactKey {
 #[utoipa::path(
     post,
     path = PATH,
-    operation_id = "createContact",
+    operation_id = CREATE,
+    params(AttemptHeader),
     request_body = CreateContact,
     responses((
         status = 201,
         description = "The contact was made.",
         body = Contact,
-        headers(("Location" = String, description = "The path of the contact.")),
+        headers(
+            ("Location" = String, description = "The path of the contact."),
+            ("ETag" = String, description = "The version of the contact."),
+            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the contact."),
+        ),
     )),
 )]
-pub(super) async fn create_contact(
-    allowed: Allowed<CreateContacts>,
-    Body(new): Body<CreateContact>,
-) -> Answer {
-    let contact = Contact::from(allowed.contacts().create(new).await?);
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PATH}/{}", contact.id()))).json(contact))
+pub(super) async fn create_contact(allowed: Allowed<CreateContacts>, body: Body<CreateContact>) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("{PATH}/{}", contact.id)));
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(with_tag(response, contact))
+}
+
+/// A response with one contact, and its entity tag.
+fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> HttpResponse {
+    response.insert_header(ETag(entity_tag(contact.version))).json(Contact::from(contact))
 }
 
 /// List contacts
@@ -99,12 +115,32 @@ pub(super) async fn list_contacts(
     get,
     path = "/v1/contacts/{id}",
     operation_id = "getContact",
-    params(Id),
-    responses((status = 200, description = "The contact.", body = Contact)),
+    params(Id, CachedHeader),
+    responses(
+        (
+            status = 200,
+            description = "The contact.",
+            body = Contact,
+            headers(("ETag" = String, description = "The version of the contact.")),
+        ),
+        (
+            status = 304,
+            description = "The contact is still of the version that the client has.",
+            headers(("ETag" = String, description = "The version of the contact.")),
+        ),
+    ),
 )]
-pub(super) async fn get_contact(allowed: Allowed<ReadContacts>, Segments(id): Segments<Id>) -> Answer {
+pub(super) async fn get_contact(
+    allowed: Allowed<ReadContacts>,
+    Segments(id): Segments<Id>,
+    cached: Cached,
+) -> Answer {
     let contact = allowed.contacts().get(id.into()).await?;
-    Ok(HttpResponse::Ok().json(Contact::from(contact)))
+    let tag = entity_tag(contact.version);
+    if cached.has(&tag) {
+        return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
+    }
+    Ok(with_tag(HttpResponse::Ok(), contact))
 }
 
 /// Update a contact
@@ -115,17 +151,23 @@ pub(super) async fn get_contact(allowed: Allowed<ReadContacts>, Segments(id): Se
     patch,
     path = "/v1/contacts/{id}",
     operation_id = "updateContact",
-    params(Id),
+    params(Id, ExpectedHeader),
     request_body = UpdateContact,
-    responses((status = 200, description = "The contact after the change.", body = Contact)),
+    responses((
+        status = 200,
+        description = "The contact after the change.",
+        body = Contact,
+        headers(("ETag" = String, description = "The version of the contact.")),
+    )),
 )]
 pub(super) async fn update_contact(
     allowed: Allowed<UpdateContacts>,
     Segments(id): Segments<Id>,
-    Body(patch): Body<UpdateContact>,
+    Expected(precondition): Expected,
+    body: Body<UpdateContact>,
 ) -> Answer {
-    let contact = allowed.contacts().update(id.into(), patch).await?;
-    Ok(HttpResponse::Ok().json(Contact::from(contact)))
+    let contact = allowed.contacts().update(id.into(), body.command, precondition).await?;
+    Ok(with_tag(HttpResponse::Ok(), contact))
 }
 
 /// Delete a contact
@@ -135,10 +177,14 @@ pub(super) async fn update_contact(
     delete,
     path = "/v1/contacts/{id}",
     operation_id = "deleteContact",
-    params(Id),
+    params(Id, ExpectedHeader),
     responses((status = 204, description = "The contact is gone.")),
 )]
-pub(super) async fn delete_contact(allowed: Allowed<DeleteContacts>, Segments(id): Segments<Id>) -> Answer {
-    allowed.contacts().delete(id.into()).await?;
+pub(super) async fn delete_contact(
+    allowed: Allowed<DeleteContacts>,
+    Segments(id): Segments<Id>,
+    Expected(precondition): Expected,
+) -> Answer {
+    allowed.contacts().delete(id.into(), precondition).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,3 +4,4 @@ pub(super) mod account;
 pub(super) mod api_key;
 pub(super) mod contact;
 pub(super) mod contact_count;
+pub(super) mod idempotency_key;

@@ -1,0 +1,57 @@
+//! Requests that can be sent again without doing their work twice.
+
+use super::contact::Contact;
+use super::fault::Fault;
+
+/// What a client calls one attempt to create: the header `Idempotency-Key`
+/// (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Longest key, in characters.
+    pub const MAX_CHARS: usize = 255;
+
+    /// Reads a key: visible ASCII characters.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            Err(Fault::Blank)
+        } else if text.len() > Self::MAX_CHARS {
+            Err(Fault::TooLong { max: Self::MAX_CHARS })
+        } else if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Fault::ForbiddenCharacter)
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One attempt: which operation, under which key, with which body. The same key under another
+/// operation, or of another account, is another attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The operation id.
+    pub operation: &'static str,
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// SHA-256 of the body.
+    pub fingerprint: [u8; 32],
+}
+
+/// What became of a create.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The contact, as it was when it was made.
+    pub contact: Contact,
+    /// Whether an earlier request with the same key made it.
+    pub replayed: bool,
+}

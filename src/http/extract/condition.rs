@@ -1,0 +1,67 @@
+//! Conditional requests (RFC 9110, section 13): entity tags and what is asked of them.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::header::{self, EntityTag, Header, IfMatch, IfNoneMatch};
+use actix_web::{FromRequest, HttpRequest, dev};
+
+use crate::domain::precondition::Precondition;
+use crate::http::problem::Problem;
+
+/// `If-Match`: what must hold for a change to be made.
+pub struct Expected(pub Precondition);
+
+impl FromRequest for Expected {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        if !request.headers().contains_key(header::IF_MATCH) {
+            return ready(Ok(Self(Precondition::None)));
+        }
+        ready(Ok(Self(match IfMatch::parse(request) {
+            Ok(IfMatch::Any) => Precondition::Exists,
+            Ok(IfMatch::Items(tags)) => Precondition::OneOf(tags.iter().filter_map(version).collect()),
+            // Whatever it is, it is no version that a contact could have.
+            Err(_) => Precondition::OneOf(Vec::new()),
+        })))
+    }
+}
+
+/// `If-None-Match`: versions that the client has already.
+pub struct Cached(IfNoneMatch);
+
+impl Cached {
+    /// Whether the client has this version.
+    #[must_use]
+    pub fn has(&self, tag: &EntityTag) -> bool {
+        match &self.0 {
+            IfNoneMatch::Any => true,
+            IfNoneMatch::Items(tags) => tags.iter().any(|cached| cached.weak_eq(tag)),
+        }
+    }
+}
+
+impl FromRequest for Cached {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let nothing = || IfNoneMatch::Items(Vec::new());
+        let present = request.headers().contains_key(header::IF_NONE_MATCH);
+        let cached =
+            if present { IfNoneMatch::parse(request).unwrap_or_else(|_| nothing()) } else { nothing() };
+        ready(Ok(Self(cached)))
+    }
+}
+
+/// The entity tag of a version: a strong one, since the version grows with every change.
+#[must_use]
+pub fn entity_tag(version: i64) -> EntityTag {
+    EntityTag::new_strong(version.to_string())
+}
+
+/// The version that a strong tag names. A weak one never matches here (section 8.8.3.2).
+fn version(tag: &EntityTag) -> Option<i64> {
+    if tag.weak { None } else { tag.tag().parse().ok() }
+}

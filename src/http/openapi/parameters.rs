@@ -1,0 +1,71 @@
+//! Header parameters, as the document shows them. The extractors read them by themselves.
+
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+use crate::domain::idempotency::IdempotencyKey;
+
+/// The header that names an attempt to create.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The header that names the version that is to be changed.
+pub const IF_MATCH: &str = "If-Match";
+
+/// The response header that says that an earlier request made the contact.
+pub const REPLAYED: &str = "Idempotent-Replayed";
+
+/// `Idempotency-Key`, of operations that create.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // read by utoipa
+pub struct AttemptHeader {
+    #[param(rename = "Idempotency-Key", schema_with = idempotency_key)]
+    key: String,
+}
+
+/// `If-Match`, of operations that change.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // read by utoipa
+pub struct ExpectedHeader {
+    #[param(rename = "If-Match", schema_with = if_match)]
+    tag: String,
+}
+
+/// `If-None-Match`, of operations that read one contact.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // read by utoipa
+pub struct CachedHeader {
+    #[param(rename = "If-None-Match", schema_with = if_none_match)]
+    tag: String,
+}
+
+fn header(about: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).description(Some(about))
+}
+
+fn idempotency_key() -> Object {
+    header(
+        "A name for this attempt, new for each contact (a UUID, say). A request with the same key and the \
+         same body is not carried out again: it gets the first answer once more, for 24 hours.",
+    )
+    .min_length(Some(1))
+    .max_length(Some(IdempotencyKey::MAX_CHARS))
+    .pattern(Some("^[!-~]+$"))
+    .build()
+}
+
+fn if_match() -> Object {
+    header(
+        "The entity tag (`ETag`) of the version that is to be changed, or `*`. If the contact has changed \
+         since, the answer is 412 and nothing is changed.",
+    )
+    .build()
+}
+
+fn if_none_match() -> Object {
+    header(
+        "The entity tag (`ETag`) of the version that the client has. If it is still that, the answer is 304.",
+    )
+    .build()
+}
