@@ -57,15 +57,17 @@ impl App {
     /// # Errors
     /// What an operator has to mend.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let store = open(&settings.database).await?;
+        let (options, url) = options(&settings.database);
+        let database = Database::open_to_serve(&options).await;
+        let store: Arc<dyn Store> =
+            Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
         let keys = Keys::new(Arc::clone(&store));
         let state = State { store: Arc::clone(&store), keys: keys.clone(), limits: settings.limits.clone() };
         let (server, address) = server::bind(state, settings)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
         // Only now: a key that is shown once must not be made by a start that fails.
         let first_key = keys.create_first().await?;
-        let database_url = safe_url(&settings.database.database_url);
-        Ok(Self { server, store, address, database_url, first_key })
+        Ok(Self { server, store, address, database_url: url, first_key })
     }
 
     /// Where it listens.
@@ -124,21 +126,27 @@ impl fmt::Debug for App {
     }
 }
 
-/// Opens and migrates a database.
+/// Opens and migrates a database, beside a server on the same one if there is one.
 ///
 /// # Errors
 /// What an operator has to mend.
 pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
+    let (options, url) = options(settings);
+    match Database::open(&options).await {
+        Ok(database) => Ok(Arc::new(database)),
+        Err(source) => Err(StartError::Database { source, url }),
+    }
+}
+
+/// The settings as storage wants them, and the URL as people may see it.
+fn options(settings: &DatabaseSettings) -> (Options, String) {
     let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = settings;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
         acquire_timeout: *database_acquire_timeout,
     };
-    match Database::open(&options).await {
-        Ok(database) => Ok(Arc::new(database)),
-        Err(source) => Err(StartError::Database { source, url: safe_url(database_url) }),
-    }
+    (options, safe_url(database_url))
 }
 
 /// The OpenAPI document, as it is committed: pretty JSON with a line break at its end.

@@ -1,6 +1,7 @@
 //! Accounts and keys in the database.
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set,
@@ -22,13 +23,24 @@ impl AccountRepository {
     pub(super) fn new(database: Database) -> Self {
         Self { database }
     }
+
+    /// A write that no contact has to do with.
+    async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.database
+            .write(move |transaction| Box::pin(async move { Ok((job(transaction).await?, Vec::new())) }))
+            .await
+    }
 }
 
 #[async_trait]
 impl KeyRepository for AccountRepository {
     async fn ensure_account(&self, name: &AccountName) -> Result<AccountId> {
         let name = name.clone();
-        self.database.write(move |transaction| Box::pin(ensure_account(transaction, name))).await
+        self.write(move |transaction| Box::pin(ensure_account(transaction, name))).await
     }
 
     async fn find_account(&self, name: &AccountName) -> Result<Option<AccountId>> {
@@ -37,31 +49,30 @@ impl KeyRepository for AccountRepository {
     }
 
     async fn insert(&self, key: ApiKey) -> Result<()> {
-        self.database.write(move |transaction| Box::pin(insert(transaction, key))).await
+        self.write(move |transaction| Box::pin(insert(transaction, key))).await
     }
 
     async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool> {
         let account = account.clone();
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    if transaction.get_database_backend() == DbBackend::Postgres {
-                        // Two instances that start at once must not both find the table empty.
-                        transaction
-                            .execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
-                            .await
-                            .map_err(|error| to_domain(&error))?;
-                    }
-                    let any = api_key::Entity::find().one(transaction).await;
-                    if any.map_err(|error| to_domain(&error))?.is_some() {
-                        return Ok(false);
-                    }
-                    let account = ensure_account(transaction, account).await?;
-                    insert(transaction, key(account)).await?;
-                    Ok(true)
-                })
+        self.write(move |transaction| {
+            Box::pin(async move {
+                if transaction.get_database_backend() == DbBackend::Postgres {
+                    // Two instances that start at once must not both find the table empty.
+                    transaction
+                        .execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
+                        .await
+                        .map_err(|error| to_domain(&error))?;
+                }
+                let any = api_key::Entity::find().one(transaction).await;
+                if any.map_err(|error| to_domain(&error))?.is_some() {
+                    return Ok(false);
+                }
+                let account = ensure_account(transaction, account).await?;
+                insert(transaction, key(account)).await?;
+                Ok(true)
             })
-            .await
+        })
+        .await
     }
 
     async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>> {
@@ -94,40 +105,38 @@ impl KeyRepository for AccountRepository {
 
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool> {
         let id = id.as_str().to_owned();
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    // The first revocation counts: a second one must not move its time.
-                    let first = Expr::case(api_key::Column::RevokedAt.is_null(), now.millis())
-                        .finally(Expr::col(api_key::Column::RevokedAt));
-                    let done = api_key::Entity::update_many()
-                        .col_expr(api_key::Column::RevokedAt, first.into())
-                        .filter(api_key::Column::Id.eq(id))
-                        .exec(transaction)
-                        .await
-                        .map_err(|error| to_domain(&error))?;
-                    Ok(done.rows_affected > 0)
-                })
+        self.write(move |transaction| {
+            Box::pin(async move {
+                // The first revocation counts: a second one must not move its time.
+                let first = Expr::case(api_key::Column::RevokedAt.is_null(), now.millis())
+                    .finally(Expr::col(api_key::Column::RevokedAt));
+                let done = api_key::Entity::update_many()
+                    .col_expr(api_key::Column::RevokedAt, first.into())
+                    .filter(api_key::Column::Id.eq(id))
+                    .exec(transaction)
+                    .await
+                    .map_err(|error| to_domain(&error))?;
+                Ok(done.rows_affected > 0)
             })
-            .await
+        })
+        .await
     }
 
     async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()> {
         let old = old.as_str().to_owned();
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    insert(transaction, new).await?;
-                    api_key::Entity::update_many()
-                        .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
-                        .filter(api_key::Column::Id.eq(old))
-                        .exec(transaction)
-                        .await
-                        .map_err(|error| to_domain(&error))?;
-                    Ok(())
-                })
+        self.write(move |transaction| {
+            Box::pin(async move {
+                insert(transaction, new).await?;
+                api_key::Entity::update_many()
+                    .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
+                    .filter(api_key::Column::Id.eq(old))
+                    .exec(transaction)
+                    .await
+                    .map_err(|error| to_domain(&error))?;
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 }
 

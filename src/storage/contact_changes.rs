@@ -8,7 +8,7 @@ use super::entity::contact::{Column, Entity, row};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
 use crate::domain::precondition::Precondition;
-use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
+use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
 
 pub(super) async fn update(
     transaction: &DatabaseTransaction,
@@ -39,14 +39,15 @@ pub(super) async fn delete(
     shard: i16,
     key: ContactKey,
     precondition: &Precondition,
-) -> Result<()> {
+) -> Result<ContactId> {
     let contact = find(transaction, account, &key, true).await?;
     check(&contact, precondition)?;
     Entity::delete_by_id((account.get(), contact.id.as_uuid()))
         .exec(transaction)
         .await
         .map_err(|error| to_domain(&error))?;
-    count(transaction, account, shard, -1).await
+    count(transaction, account, shard, -1).await?;
+    Ok(contact.id)
 }
 
 fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::cache::Change;
 use super::database::Database;
 use super::{contact_changes, contact_lists};
 use crate::domain::idempotency::{Attempt, Created};
@@ -29,8 +30,7 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn get(&self, key: ContactKey) -> Result<Contact> {
-        let account = self.account;
-        self.database.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await
+        self.database.get(self.account, key).await
     }
 
     async fn update(
@@ -44,7 +44,9 @@ impl ContactRepository for SqlContacts {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    contact_changes::update(transaction, account, key, patch, &precondition, now).await
+                    let contact =
+                        contact_changes::update(transaction, account, key, patch, &precondition, now).await?;
+                    Ok((contact.clone(), vec![Change::Put(account, contact)]))
                 })
             })
             .await
@@ -55,7 +57,8 @@ impl ContactRepository for SqlContacts {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    contact_changes::delete(transaction, account, shard, key, &precondition).await
+                    let id = contact_changes::delete(transaction, account, shard, key, &precondition).await?;
+                    Ok(((), vec![Change::Remove(account, id)]))
                 })
             })
             .await

@@ -5,27 +5,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
 use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
 use super::attempts::{self, InFlight};
-use super::connect::{self, Options};
+use super::cache::ContactCache;
+use super::connect::{self, Options, Pools};
+use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
-use super::group::Groups;
+use super::group::{Create, Groups};
+use super::lock::ServerLock;
 use super::migrate;
+use super::writer::{Done, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
-use crate::domain::{AccountId, Code, Contact, Error, Result};
+use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
 /// A database that is open and migrated.
 #[derive(Clone)]
 pub struct Database {
-    writer: DatabaseConnection,
+    writer: Writer,
+    write_pool: DatabaseConnection,
     reader: DatabaseConnection,
     /// Where connections live. A web server's threads come and go; a connection that was opened on
     /// one of them would die with it.
@@ -34,6 +36,8 @@ pub struct Database {
     pub(super) shard: i16,
     groups: Groups,
     in_flight: InFlight,
+    cache: Option<ContactCache>,
+    _lock: Option<Arc<ServerLock>>,
 }
 
 /// How many groups are committed at the same time on PostgreSQL. SQLite has one writer.
@@ -58,27 +62,64 @@ impl Database {
     /// # Errors
     /// What an operator has to mend, in one line.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
+        Self::assemble(options, connect::open(options).await?, None).await
+    }
+
+    /// The same for a server. It is then the only one that writes contacts to an SQLite file, and may
+    /// keep contacts in memory.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`OpenError::ServedElsewhere`].
+    pub async fn open_to_serve(options: &Options) -> Result<Self, OpenError> {
         let pools = connect::open(options).await?;
+        let lock = pools.file.as_deref().map(ServerLock::take).transpose()?;
+        Self::assemble(options, pools, lock).await
+    }
+
+    async fn assemble(options: &Options, pools: Pools, lock: Option<ServerLock>) -> Result<Self, OpenError> {
         migrate::migrate(&pools).await?;
-        let shard = match pools.writer.get_database_backend() {
-            DbBackend::Postgres => {
-                let mut random = [0; 2];
-                // Any shard will do.
-                getrandom::fill(&mut random).unwrap_or_default();
-                i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
-            }
-            _ => 0,
+        let sqlite = pools.file.is_some();
+        let shard = if sqlite {
+            0
+        } else {
+            let mut random = [0; 2];
+            // Any shard will do.
+            getrandom::fill(&mut random).unwrap_or_default();
+            i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
-        tokio::spawn(clear_attempts(pools.writer.clone()));
-        let groups = Groups::start(&pools.writer, shard, if pools.file.is_some() { 1 } else { COMMITTERS });
+        let cache = lock.is_some().then(ContactCache::new);
+        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout);
+        if lock.is_some() || !sqlite {
+            tokio::spawn(clear_attempts(pools.writer.clone()));
+        }
         Ok(Self {
-            writer: pools.writer,
+            groups: Groups::start(&writer, shard, if sqlite { 1 } else { COMMITTERS }),
+            writer,
+            write_pool: pools.writer,
             reader: pools.reader,
             runtime: Handle::current(),
             shard,
-            groups,
             in_flight: InFlight::default(),
+            cache,
+            _lock: lock.map(Arc::new),
         })
+    }
+
+    /// A contact: from memory if it is there.
+    pub(super) async fn get(&self, account: AccountId, key: ContactKey) -> Result<Contact> {
+        let (Some(cache), ContactKey::Id(id)) = (&self.cache, &key) else {
+            return self
+                .read(async move |reader| contact_lists::find(&reader, account, &key, false).await)
+                .await;
+        };
+        if let Some(contact) = cache.get(account, *id) {
+            return Ok(contact.as_ref().clone());
+        }
+        let moment = cache.moment();
+        let contact =
+            self.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await?;
+        cache.keep(moment, account, &contact);
+        Ok(contact)
     }
 
     /// Stores a contact, together with all others that are waiting.
@@ -88,21 +129,15 @@ impl Database {
         contact: Contact,
         attempt: Option<Attempt>,
     ) -> Result<Created> {
-        let attempt = match attempt {
-            None => None,
-            Some(attempt) => {
-                let flight = self.in_flight.begin(account, &attempt)?;
-                Some((attempt, flight))
-            }
-        };
-        self.groups.insert(account, contact, attempt).await
+        let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
+        self.groups.insert(Create { account, contact, attempt }, flight).await
     }
 
     /// Keeps each statement that this handle runs from now on.
     #[must_use]
     pub fn recording(mut self) -> (Self, Statements) {
         let statements = Statements::default();
-        for connection in [&mut self.writer, &mut self.reader] {
+        for connection in [&mut self.write_pool, &mut self.reader] {
             let statements = Arc::clone(&statements);
             connection.set_metric_callback(move |info| {
                 if let Ok(mut statements) = statements.lock() {
@@ -110,6 +145,7 @@ impl Database {
                 }
             });
         }
+        self.writer = Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT);
         (self, statements)
     }
 
@@ -129,32 +165,14 @@ impl Database {
         self.run(job(self.reader.clone())).await
     }
 
-    /// Runs a write in one transaction: committed if it succeeds, rolled back if not.
-    ///
-    /// It runs in a task of its own. A client that goes away drops the handler; a transaction that
-    /// is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
+    /// Runs a write in one transaction, in a task of its own.
     pub(super) async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>> + Send + 'static,
     {
         let writer = self.writer.clone();
-        self.run(async move {
-            let transaction = begin_write(&writer).await?;
-            match job(&transaction).await {
-                Ok(value) => {
-                    transaction.commit().await.map_err(|error| to_domain(&error))?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    if let Err(rollback) = transaction.rollback().await {
-                        tracing::warn!(reason = %to_domain(&rollback), "rollback failed");
-                    }
-                    Err(error)
-                }
-            }
-        })
-        .await
+        self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
     async fn run<T: Send + 'static>(
@@ -174,17 +192,6 @@ async fn clear_attempts(writer: DatabaseConnection) {
             tracing::warn!(reason = error.cause(), "old idempotency keys could not be cleared away");
         }
     }
-}
-
-/// Begins a transaction that is going to write.
-pub(super) async fn begin_write(writer: &DatabaseConnection) -> Result<DatabaseTransaction> {
-    // A deferred transaction that reads before it writes fails at once on SQLite when another
-    // process has written in between.
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    writer.begin_with_options(options).await.map_err(|error| to_domain(&error))
 }
 
 #[async_trait]
@@ -210,7 +217,7 @@ impl Store for Database {
     }
 
     async fn close(&self) {
-        for connection in [&self.reader, &self.writer] {
+        for connection in [&self.reader, &self.write_pool] {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close_by_ref()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");
             }

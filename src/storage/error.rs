@@ -38,6 +38,9 @@ pub enum OpenError {
         /// The first migration that this program does not know.
         migration: String,
     },
+    /// Another server has the file.
+    #[error("another server has this SQLite database; PostgreSQL is for several")]
+    ServedElsewhere,
     /// A migration failed.
     #[error("the database's schema could not be migrated: {reason}")]
     Migration {

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, Iterable};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, Iterable};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::attempts::{self, Flight, Found};
+use super::cache::Change;
 use super::contact_changes::count;
-use super::database::begin_write;
 use super::entity::contact::{Column, Entity, row};
 use super::error::to_domain;
+use super::writer::{Failure, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Code, Contact, Error, Result};
 
@@ -26,12 +27,20 @@ const MOST: usize = 128;
 /// Most creates that wait; past them a request is turned away at once.
 const WAITING: usize = 1_024;
 
+/// A contact that is to be created.
+#[derive(Debug)]
+pub(super) struct Create {
+    pub(super) account: AccountId,
+    pub(super) contact: Contact,
+    pub(super) attempt: Option<Attempt>,
+}
+
 /// A create that waits for its group.
 struct Waiting {
-    account: AccountId,
-    contact: Contact,
-    attempt: Option<(Attempt, Flight)>,
+    create: Arc<Create>,
     answer: oneshot::Sender<Result<Created>>,
+    /// Ends when the answer is given, and not when the client goes away.
+    _flight: Option<Flight>,
 }
 
 /// Where creates wait.
@@ -43,7 +52,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Starts so many committers, each with a connection of its own while it commits. They end when
     /// the last handle is dropped.
-    pub(super) fn start(writer: &DatabaseConnection, shard: i16, committers: usize) -> Self {
+    pub(super) fn start(writer: &Writer, shard: i16, committers: usize) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..committers {
@@ -53,14 +62,9 @@ impl Groups {
     }
 
     /// Waits for a place in a group, and for its commit.
-    pub(super) async fn insert(
-        &self,
-        account: AccountId,
-        contact: Contact,
-        attempt: Option<(Attempt, Flight)>,
-    ) -> Result<Created> {
+    pub(super) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { account, contact, attempt, answer };
+        let waiting = Waiting { create: Arc::new(create), answer, _flight: flight };
         self.queue
             .try_send(waiting)
             .map_err(|_| Error::with_message(Code::Unavailable, "Too many writes are waiting; try again"))?;
@@ -68,14 +72,15 @@ impl Groups {
     }
 }
 
-async fn commit_groups(writer: DatabaseConnection, shard: i16, waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+async fn commit_groups(writer: Writer, shard: i16, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
     loop {
         let mut group = Vec::new();
-        if waiting.lock().await.recv_many(&mut group, MOST).await == 0 {
+        if queue.lock().await.recv_many(&mut group, MOST).await == 0 {
             return;
         }
         // The same order everywhere: two committers that wait for each other's rows would deadlock.
         group.sort_by(|a, b| {
+            let (a, b) = (&a.create, &b.create);
             (a.account.get(), a.contact.handle.as_str()).cmp(&(b.account.get(), b.contact.handle.as_str()))
         });
         match commit(&writer, shard, &group).await {
@@ -83,14 +88,14 @@ async fn commit_groups(writer: DatabaseConnection, shard: i16, waiting: Arc<Mute
             // What one of them has done to the statement must not be told to the others.
             Err(Failure::BeforeCommit(error)) if error.code() == Code::Internal && group.len() > 1 => {
                 for waiting in group {
-                    let group = vec![waiting];
-                    match commit(&writer, shard, &group).await {
-                        Ok(outcomes) => answer(group, outcomes),
-                        Err(failure) => refuse(group, &failure),
+                    let alone = vec![waiting];
+                    match commit(&writer, shard, &alone).await {
+                        Ok(outcomes) => answer(alone, outcomes),
+                        Err(failure) => refuse(alone, failure),
                     }
                 }
             }
-            Err(failure) => refuse(group, &failure),
+            Err(failure) => refuse(group, failure),
         }
     }
 }
@@ -102,52 +107,43 @@ fn answer(group: Vec<Waiting>, outcomes: Vec<Result<Created>>) {
     }
 }
 
-fn refuse(group: Vec<Waiting>, failure: &Failure) {
-    let (Failure::BeforeCommit(error) | Failure::AtCommit(error)) = failure;
+fn refuse(group: Vec<Waiting>, failure: Failure) {
+    let error = Error::from(failure);
     let outcomes = group.iter().map(|_| Err(Error::caused_by(error.code(), error.cause()))).collect();
     answer(group, outcomes);
 }
 
-/// How far a group got.
-enum Failure {
-    /// Nothing was stored.
-    BeforeCommit(Error),
-    /// The database did not say whether everything was stored: not to be tried again.
-    AtCommit(Error),
-}
-
 /// Stores a group in one transaction; answers what became of each, in order.
-async fn commit(
-    writer: &DatabaseConnection,
-    shard: i16,
-    group: &[Waiting],
-) -> std::result::Result<Vec<Result<Created>>, Failure> {
-    let transaction = begin_write(writer).await.map_err(Failure::BeforeCommit)?;
-    match store(&transaction, shard, group).await {
-        Ok(outcomes) => {
-            transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error)))?;
-            Ok(outcomes)
-        }
-        Err(error) => {
-            if let Err(rollback) = transaction.rollback().await {
-                tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
-            }
-            Err(Failure::BeforeCommit(error))
-        }
-    }
+async fn commit(writer: &Writer, shard: i16, group: &[Waiting]) -> Result<Vec<Result<Created>>, Failure> {
+    let group: Vec<Arc<Create>> = group.iter().map(|waiting| Arc::clone(&waiting.create)).collect();
+    writer
+        .transact(move |transaction| {
+            Box::pin(async move {
+                let outcomes = store(transaction, shard, &group).await?;
+                let made = group
+                    .iter()
+                    .zip(&outcomes)
+                    .filter(|(_, outcome)| outcome.as_ref().is_ok_and(|created| !created.replayed));
+                let changes =
+                    made.map(|(create, _)| Change::Put(create.account, create.contact.clone())).collect();
+                Ok((outcomes, changes))
+            })
+        })
+        .await
 }
 
 async fn store(
     transaction: &DatabaseTransaction,
     shard: i16,
-    group: &[Waiting],
+    group: &[Arc<Create>],
 ) -> Result<Vec<Result<Created>>> {
-    let (plain, tried): (Vec<_>, Vec<_>) = group.iter().partition(|waiting| waiting.attempt.is_none());
+    let (plain, tried): (Vec<&Create>, Vec<&Create>) =
+        group.iter().map(AsRef::as_ref).partition(|create| create.attempt.is_none());
     let mut stored = insert_all(transaction, &plain).await?;
     let mut earlier: HashMap<Uuid, Result<Created>> = HashMap::new();
-    for waiting in tried {
-        let id = waiting.contact.id.as_uuid();
-        match attempt(transaction, waiting).await {
+    for create in tried {
+        let id = create.contact.id.as_uuid();
+        match try_once(transaction, create).await {
             Ok(None) => drop(stored.insert(id)),
             Ok(Some(created)) => drop(earlier.insert(id, Ok(created))),
             // One's own fault; a fault of the database is everybody's.
@@ -156,32 +152,32 @@ async fn store(
         }
     }
     let mut counts: BTreeMap<i64, (AccountId, i64)> = BTreeMap::new();
-    for waiting in group.iter().filter(|waiting| stored.contains(&waiting.contact.id.as_uuid())) {
-        counts.entry(waiting.account.get()).or_insert((waiting.account, 0)).1 += 1;
+    for create in group.iter().filter(|create| stored.contains(&create.contact.id.as_uuid())) {
+        counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
     }
     for (account, by) in counts.into_values() {
         count(transaction, account, shard, by).await?;
     }
-    let outcome = |waiting: &Waiting| {
-        let id = waiting.contact.id.as_uuid();
+    let mut outcome = |create: &Arc<Create>| {
+        let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            return Ok(Created { contact: waiting.contact.clone(), replayed: false });
+            return Ok(Created { contact: create.contact.clone(), replayed: false });
         }
         earlier.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };
-    Ok(group.iter().map(outcome).collect())
+    Ok(group.iter().map(&mut outcome).collect())
 }
 
 /// One create under an idempotency key. `None` where it was stored, the earlier outcome where it was
 /// not the first of its key.
-async fn attempt(transaction: &DatabaseTransaction, waiting: &Waiting) -> Result<Option<Created>> {
-    let Some((attempt, _)) = &waiting.attempt else { return Ok(None) };
-    match attempts::note(transaction, waiting.account, attempt, &waiting.contact).await? {
+async fn try_once(transaction: &DatabaseTransaction, create: &Create) -> Result<Option<Created>> {
+    let Some(attempt) = &create.attempt else { return Ok(None) };
+    match attempts::note(transaction, create.account, attempt, &create.contact).await? {
         Found::Made(contact) => Ok(Some(Created { contact: *contact, replayed: true })),
         Found::Taken => Err(Error::handle_taken()),
         Found::First => {
-            if insert_all(transaction, &[waiting]).await?.is_empty() {
-                attempts::note_taken(transaction, waiting.account, attempt).await?;
+            if insert_all(transaction, &[create]).await?.is_empty() {
+                attempts::note_taken(transaction, create.account, attempt).await?;
                 return Err(Error::handle_taken());
             }
             Ok(None)
@@ -190,7 +186,7 @@ async fn attempt(transaction: &DatabaseTransaction, waiting: &Waiting) -> Result
 }
 
 /// Stores contacts; answers the ids of those whose handle was free.
-async fn insert_all(transaction: &DatabaseTransaction, group: &[&Waiting]) -> Result<HashSet<Uuid>> {
+async fn insert_all(transaction: &DatabaseTransaction, group: &[&Create]) -> Result<HashSet<Uuid>> {
     let mut stored = HashSet::with_capacity(group.len());
     let mut rest = group;
     while !rest.is_empty() {
@@ -199,8 +195,8 @@ async fn insert_all(transaction: &DatabaseTransaction, group: &[&Waiting]) -> Re
         rest = later;
         let mut insert = Query::insert();
         insert.into_table(Entity).columns(Column::iter());
-        for waiting in now {
-            let mut row = row(waiting.account, &waiting.contact);
+        for create in now {
+            let mut row = row(create.account, &create.contact);
             let values = Column::iter().filter_map(|column| row.take(column).into_value().map(Into::into));
             insert.values_panic(values);
         }

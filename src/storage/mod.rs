@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod cache;
 mod connect;
 mod contact_changes;
 mod contact_lists;
@@ -11,7 +12,9 @@ mod entity;
 mod error;
 mod group;
 mod keys;
+mod lock;
 mod migrate;
+mod writer;
 
 pub use connect::{Options, safe_url};
 pub use database::{Database, Statements};

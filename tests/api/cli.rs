@@ -82,6 +82,7 @@ impl Drop for Serving {
     /// A test that fails leaves no server behind.
     fn drop(&mut self) {
         drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -241,6 +242,19 @@ fn what_an_operator_got_wrong_is_told_in_one_line() {
     let stderr = String::from_utf8(command.output().unwrap().stderr).unwrap();
     assert!(!stderr.contains("hunter2"), "{stderr}");
     fails(&mut command, &["cannot be reached", "postgres://user:***@"]);
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_file_refuses_to_start() {
+    let folder = folder();
+    let first = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    fails(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]), &["another server", "data/addressbook.db"]);
+    first.signal("-KILL");
+    drop(first);
+    // Nothing is left behind that would keep the next one from starting.
+    let next = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    next.signal("-TERM");
+    next.end();
 }
 
 #[test]

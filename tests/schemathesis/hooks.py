@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know of the service: a contact has an address in each dialect."""
+"""What Schemathesis cannot know: the addresses of one contact in the two dialects are of one contact."""
 
 import re
 from urllib.parse import unquote, urlsplit

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn depth_is_of_brackets_outside_of_strings() {
         for (json, expected) in
-            [("1", 0), ("{}", 1), (r#"{"a":[{}]}"#, 3), (r#"{"a":"[[[\"[["}"#, 1), ("[[]],[[[", 4)]
+            [("1", 0), ("{}", 1), (r#"{"a":[{}]}"#, 3), (r#"{"a":"[[[\"[["}"#, 1), ("[[]],[[[", 3)]
         {
             assert_eq!(depth(json.as_bytes()), expected, "{json}");
         }

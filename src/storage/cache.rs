@@ -1,0 +1,141 @@
+//! Contacts in memory, while this process is the only one that writes them (SQLite; see
+//! [`super::lock`]). A read of one contact then needs no round trip to the database.
+//!
+//! The cache never contradicts the database. A contact gets in by the hand of the writer after its
+//! commit, or by a reader, if no write has begun since it looked into the database: else it might put
+//! an old version in after the writer put the new one. While a commit is under way readers see what is
+//! in the cache or, if nothing is, what is in the database; since nothing old gets in any more, nobody
+//! sees an old version after a new one.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use quick_cache::sync::Cache;
+
+use crate::domain::{AccountId, Contact, ContactId};
+
+/// Most contacts in memory.
+const MOST: usize = 20_000;
+
+/// What a write has done to a contact.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It looks like this now.
+    Put(AccountId, Contact),
+    /// It is gone.
+    Remove(AccountId, ContactId),
+}
+
+/// The contacts.
+#[derive(Clone)]
+pub(super) struct ContactCache {
+    contacts: Arc<Cache<(AccountId, ContactId), Arc<Contact>>>,
+    /// Whether a write is under way, and how many have begun.
+    writes: Arc<RwLock<Writes>>,
+}
+
+#[derive(Debug, Default)]
+struct Writes {
+    under_way: bool,
+    begun: u64,
+}
+
+/// When a reader looked into the database.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(Option<u64>);
+
+impl ContactCache {
+    pub(super) fn new() -> Self {
+        Self { contacts: Arc::new(Cache::new(MOST)), writes: Arc::default() }
+    }
+
+    /// A contact, if it is in memory.
+    pub(super) fn get(&self, account: AccountId, id: ContactId) -> Option<Arc<Contact>> {
+        self.contacts.get(&(account, id))
+    }
+
+    /// To be taken before the database is asked.
+    pub(super) fn moment(&self) -> Moment {
+        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        Moment((!writes.under_way).then_some(writes.begun))
+    }
+
+    /// Keeps what the database said, unless a write has begun since.
+    pub(super) fn keep(&self, moment: Moment, account: AccountId, contact: &Contact) {
+        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        if moment.0 == Some(writes.begun) && !writes.under_way {
+            self.contacts.insert((account, contact.id), Arc::new(contact.clone()));
+        }
+    }
+
+    /// To be called before a write commits; the caller sees to it that writes come one by one.
+    pub(super) fn begin(&self) {
+        let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        writes.begun += 1;
+        writes.under_way = true;
+    }
+
+    /// To be called after a commit, and before anybody hears of it.
+    pub(super) fn end(&self, changes: impl IntoIterator<Item = Change>) {
+        let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            match change {
+                Change::Put(account, contact) => {
+                    self.contacts.insert((account, contact.id), Arc::new(contact));
+                }
+                Change::Remove(account, id) => drop(self.contacts.remove(&(account, id))),
+            }
+        }
+        writes.under_way = false;
+    }
+
+    /// To be called in place of [`Self::end`] where nobody knows what a commit has done.
+    pub(super) fn forget(&self) {
+        let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        self.contacts.clear();
+        writes.under_way = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::NewContact;
+    use crate::domain::fields::{Handle, Meta, Phone};
+
+    fn contact(name: &str) -> Contact {
+        Contact::new(NewContact {
+            handle: Handle::parse(name).unwrap(),
+            phone: Phone::parse("+4479000000001").unwrap(),
+            display_name: None,
+            avatar_url: None,
+            meta: Meta::default(),
+        })
+    }
+
+    #[test]
+    fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
+        let (cache, account, old) = (ContactCache::new(), AccountId::new(1), contact("old"));
+        let new = Contact { version: 2, ..old.clone() };
+
+        let before = cache.moment();
+        cache.begin();
+        let during = cache.moment();
+        cache.keep(before, account, &old);
+        cache.keep(during, account, &old);
+        assert!(cache.get(account, old.id).is_none());
+        cache.end([Change::Put(account, new.clone())]);
+        cache.keep(before, account, &old);
+        cache.keep(during, account, &old);
+        assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
+
+        cache.begin();
+        cache.end([Change::Remove(account, old.id)]);
+        assert!(cache.get(account, old.id).is_none());
+        cache.keep(cache.moment(), account, &new);
+        assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
+        assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
+        cache.begin();
+        cache.forget();
+        assert!(cache.get(account, old.id).is_none());
+    }
+}

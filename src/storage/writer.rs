@@ -1,0 +1,117 @@
+//! The way that every write takes: one transaction, and then the cache, before anybody is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::Mutex;
+
+use super::cache::{Change, ContactCache};
+use super::error::to_domain;
+use crate::domain::{Code, Error, Result};
+
+/// Writes to one database.
+#[derive(Clone)]
+pub(super) struct Writer {
+    connection: DatabaseConnection,
+    cached: Option<Cached>,
+    patience: Duration,
+}
+
+/// What a write has to keep true beside the database.
+#[derive(Clone)]
+struct Cached {
+    cache: ContactCache,
+    /// Held from the beginning of a transaction until the cache is up to date: writes reach the cache
+    /// in the order in which they reach the database.
+    order: Arc<Mutex<()>>,
+}
+
+/// How far a write got before it failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing was stored.
+    BeforeCommit(Error),
+    /// The database did not say whether everything was stored: not to be tried again.
+    AtCommit(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let (Failure::BeforeCommit(error) | Failure::AtCommit(error)) = failure;
+        error
+    }
+}
+
+/// What a job gives back: its answer, and what the cache has to know.
+pub(super) type Done<T> = (T, Vec<Change>);
+
+impl Writer {
+    /// Over a connection pool; `patience` is how long a write waits for the one before it.
+    pub(super) fn new(
+        connection: DatabaseConnection,
+        cache: Option<ContactCache>,
+        patience: Duration,
+    ) -> Self {
+        let cached = cache.map(|cache| Cached { cache, order: Arc::default() });
+        Self { connection, cached, patience }
+    }
+
+    /// Runs a job in one transaction: committed if it succeeds, rolled back if not.
+    ///
+    /// To be called in a task of its own. A client that goes away drops the handler; a transaction
+    /// that is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
+    pub(super) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, Failure>
+    where
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>>,
+    {
+        let Some(Cached { cache, order }) = &self.cached else {
+            let (transaction, (answer, _)) = self.prepare(job).await?;
+            transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error)))?;
+            return Ok(answer);
+        };
+        let _turn = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
+            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
+        })?;
+        let (transaction, (answer, changes)) = self.prepare(job).await?;
+        cache.begin();
+        match transaction.commit().await {
+            Ok(()) => cache.end(changes),
+            Err(error) => {
+                cache.forget();
+                return Err(Failure::AtCommit(to_domain(&error)));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Everything up to the commit.
+    async fn prepare<T, F>(&self, job: F) -> std::result::Result<(DatabaseTransaction, Done<T>), Failure>
+    where
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>>,
+    {
+        // A deferred transaction that reads before it writes fails at once on SQLite when another
+        // process has written in between.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self
+            .connection
+            .begin_with_options(options)
+            .await
+            .map_err(|error| Failure::BeforeCommit(to_domain(&error)))?;
+        match job(&transaction).await {
+            Ok(done) => Ok((transaction, done)),
+            Err(error) => {
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
+                }
+                Err(Failure::BeforeCommit(error))
+            }
+        }
+    }
+}
