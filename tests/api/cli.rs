@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Backend, Client, IN_FORCE, folder, new_database};
 
-fn addressbook(folder: &Path, args: &[&str]) -> Command {
+/// The program with such arguments, in a folder.
+pub fn addressbook(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
     command.args(args).current_dir(folder).stdin(Stdio::null());
     command
@@ -63,6 +64,10 @@ impl Serving {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.split_whitespace().last().unwrap().to_owned()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: &str) {

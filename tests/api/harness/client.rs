@@ -66,6 +66,17 @@ impl Client {
 
     /// Sends a request as it is told, and the key.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// The same to a server that may go away.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Reply, ureq::Error> {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(format!("{}{path}", self.base));
@@ -76,16 +87,15 @@ impl Client {
             request = request.header(*name, *value);
         }
         let mut response = if body.is_empty() {
-            self.agent.run(request.body(()).unwrap())
+            self.agent.run(request.body(()).unwrap())?
         } else {
-            self.agent.run(request.body(body).unwrap())
-        }
-        .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        Reply {
+            self.agent.run(request.body(body).unwrap())?
+        };
+        Ok(Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: response.body_mut().read_to_vec().unwrap(),
-        }
+            body: response.body_mut().read_to_vec()?,
+        })
     }
 
     /// Sends JSON text.
