@@ -90,13 +90,6 @@ pub enum Fault {
     },
     /// U+0000 somewhere in the metadata.
     NulCharacter,
-    /// A cursor that names no contact of this list.
-    UnknownCursor,
-    /// A parameter that cannot stand beside another.
-    Excludes {
-        /// The other one.
-        other: &'static str,
-    },
     /// Unique within the account, and another contact has it.
     Taken,
 }
@@ -128,8 +121,6 @@ impl Fault {
             Self::TooDeep { .. } => "too_deep",
             Self::TooLarge { .. } => "too_large",
             Self::NulCharacter => "nul_character",
-            Self::UnknownCursor => "unknown_cursor",
-            Self::Excludes { .. } => "excludes",
             Self::Taken => "taken",
         }
     }
@@ -174,8 +165,6 @@ impl Fault {
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),
             Self::TooLarge { max } => format!("{name} must have at most {max} bytes as JSON"),
             Self::NulCharacter => format!("{name} must not contain the character U+0000"),
-            Self::UnknownCursor => format!("{name} must be the id of a contact"),
-            Self::Excludes { other } => format!("{name} must not be given together with {other}"),
             Self::Taken => format!("{name} is already taken"),
         }
     }

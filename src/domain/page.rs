@@ -4,21 +4,28 @@ use super::contact::{Contact, ContactId};
 use super::fields::{Handle, Phone};
 use super::timestamp::Timestamp;
 
-/// Where a page of a cursor list begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cursor {
-    /// At the newest contact.
-    Start,
+/// Between which contacts a page of a cursor list lies. With neither it begins at the newest one; with
+/// both it begins behind the one and ends before the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
     /// Just behind this contact, towards older ones.
-    After(ContactId),
+    pub after: Option<ContactId>,
     /// Just before this contact, towards newer ones.
-    Before(ContactId),
+    pub before: Option<ContactId>,
+}
+
+impl Cursor {
+    /// Whether the page is filled from its newer end.
+    #[must_use]
+    pub fn forward(self) -> bool {
+        self.after.is_some() || self.before.is_none()
+    }
 }
 
 /// A page of the list that v1 shows: newest first.
 #[derive(Clone, Debug)]
 pub struct CursorQuery {
-    /// Where the page begins.
+    /// Where the page lies.
     pub cursor: Cursor,
     /// Most contacts on it.
     pub limit: u64,

@@ -50,7 +50,8 @@ pub trait ContactRepository: Send + Sync {
     /// A page of the cursor list.
     ///
     /// # Errors
-    /// [`Fault::UnknownCursor`](super::Fault::UnknownCursor) where the cursor's place cannot be told.
+    /// [`Code::NotFound`](super::Code::NotFound) where the contact of a cursor is gone and its place cannot
+    /// be told without it.
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage>;
 
     /// A page of the offset list.

@@ -12,7 +12,7 @@ use super::error::to_domain;
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
-use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Fault, FieldFault, Result};
+use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Error, Result};
 
 fn of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
@@ -55,7 +55,7 @@ pub(super) async fn cursor_page(
 ) -> Result<CursorPage> {
     let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
-    let forward = !matches!(cursor, Cursor::Before(_));
+    let forward = cursor.forward();
     let order = if forward { Order::Desc } else { Order::Asc };
 
     let mut select = of(account);
@@ -70,18 +70,18 @@ pub(super) async fn cursor_page(
     if let Some(since) = updated_since {
         select = select.filter(Column::UpdatedAt.gte(since.millis()));
     }
-    if let Cursor::After(id) | Cursor::Before(id) = cursor {
-        select = if by_change {
-            let changed_at = changed_at(connection, account, id, forward).await?;
+    let Cursor { after, before } = cursor;
+    for (id, newer) in [(after, false), (before, true)] {
+        let Some(id) = id else { continue };
+        let (here, there) = if by_change {
+            let changed_at = changed_at(connection, account, id).await?;
             let here = Expr::tuple([Expr::col(Column::UpdatedAt), Expr::col(Column::Id)]);
-            let there = Expr::tuple([changed_at.into(), id.as_uuid().into()]);
-            select.filter(if forward { here.lt(there) } else { here.gt(there) })
-        } else if forward {
-            // An id says where it stands whether or not its contact still exists.
-            select.filter(Column::Id.lt(id.as_uuid()))
+            (here, Expr::tuple([changed_at.into(), id.as_uuid().into()]))
         } else {
-            select.filter(Column::Id.gt(id.as_uuid()))
+            // An id says where it stands whether or not its contact still exists.
+            (Expr::col(Column::Id), Expr::value(id.as_uuid()))
         };
+        select = select.filter(if newer { here.gt(there) } else { here.lt(there) });
     }
     if by_change {
         select = select.order_by(Column::UpdatedAt, order.clone());
@@ -102,19 +102,14 @@ pub(super) async fn cursor_page(
 }
 
 /// Where a contact stands in the order of changes.
-async fn changed_at(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    id: ContactId,
-    forward: bool,
-) -> Result<i64> {
+async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: ContactId) -> Result<i64> {
     let found = of(account)
         .filter(Column::Id.eq(id.as_uuid()))
         .one(connection)
         .await
         .map_err(|error| to_domain(&error))?;
-    let parameter = if forward { "starting_after" } else { "ending_before" };
-    Ok(found.ok_or_else(|| FieldFault::at(parameter, Fault::UnknownCursor))?.updated_at)
+    let gone = "The contact of the cursor is gone, and with it its place in the order of changes";
+    Ok(found.ok_or_else(|| Error::with_message(Code::NotFound, gone))?.updated_at)
 }
 
 /// A page of the list that is ordered as asked for.

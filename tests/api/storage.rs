@@ -60,7 +60,10 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
         ContactPatch { handle: None, phone: None, display_name: None, avatar_url: None, meta: None };
     let renamed = ContactPatch { handle: Some(Handle::parse("renamed").unwrap()), ..nothing };
     contacts.update(keys[0].clone(), renamed, Precondition::None, Timestamp::now()).await.unwrap();
-    for cursor in [Cursor::Start, Cursor::After(some.id), Cursor::Before(some.id)] {
+    for (after, before) in
+        [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
+    {
+        let cursor = Cursor { after, before };
         for handle in [None, Some(some.handle.clone())] {
             for phone in [None, Some(some.phone.clone())] {
                 for updated_since in [None, Some(some.updated_at)] {
@@ -122,7 +125,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         let some = contacts.insert(contact(1_000_000), None).await.unwrap().contact;
         let page = contacts
             .cursor_page(CursorQuery {
-                cursor: Cursor::Start,
+                cursor: Cursor::default(),
                 limit: 100,
                 handle: None,
                 phone: None,

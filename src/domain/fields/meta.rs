@@ -20,10 +20,21 @@ pub enum MetaPatch {
     Merge(Map<String, Value>),
 }
 
+impl MetaPatch {
+    /// Reads a change: an object within the limits, which may have nulls.
+    ///
+    /// # Errors
+    /// What is wrong with it, whatever it is merged into.
+    pub fn parse(map: Map<String, Value>) -> Result<Self, Fault> {
+        check_top(&map)?;
+        Ok(Self::Merge(map))
+    }
+}
+
 impl Meta {
     /// Most keys at the top level.
     pub const MAX_KEYS: usize = 50;
-    /// Longest key at any level, in characters.
+    /// Longest key at the top level, in characters.
     pub const MAX_KEY_CHARS: usize = 64;
     /// Deepest nesting; the object itself is the first level.
     pub const MAX_DEPTH: usize = 5;
@@ -35,10 +46,7 @@ impl Meta {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, Fault> {
-        if map.len() > Self::MAX_KEYS {
-            return Err(Fault::TooManyKeys { max: Self::MAX_KEYS });
-        }
-        check_object(map, 1)?;
+        check_top(map)?;
         let json = serde_json::value::to_raw_value(map)
             .map_err(|_| Fault::WrongType { expected: "an object".into() })?;
         if json.get().len() > Self::MAX_BYTES {
@@ -132,12 +140,20 @@ fn check(value: &Value, depth: usize) -> Result<(), Fault> {
     }
 }
 
+/// The top level, whose keys are the names of templates' variables.
+fn check_top(map: &Map<String, Value>) -> Result<(), Fault> {
+    if map.len() > Meta::MAX_KEYS {
+        return Err(Fault::TooManyKeys { max: Meta::MAX_KEYS });
+    }
+    if map.keys().any(|key| !(1..=Meta::MAX_KEY_CHARS).contains(&key.chars().count())) {
+        return Err(Fault::KeyLength { max: Meta::MAX_KEY_CHARS });
+    }
+    check_object(map, 1)
+}
+
 fn check_object(map: &Map<String, Value>, depth: usize) -> Result<(), Fault> {
     check_depth(depth)?;
     map.iter().try_for_each(|(key, value)| {
-        if !(1..=Meta::MAX_KEY_CHARS).contains(&key.chars().count()) {
-            return Err(Fault::KeyLength { max: Meta::MAX_KEY_CHARS });
-        }
         check_text(key)?;
         check(value, depth + 1)
     })
@@ -179,7 +195,8 @@ mod tests {
         assert_eq!(parse(json!({"a": {"b": {"c": {"d": [[]]}}}})), Err(Fault::TooDeep { max: 5 }));
         assert!(parse(json!({"k".repeat(64): 1})).is_ok());
         assert_eq!(parse(json!({"k".repeat(65): 1})), Err(Fault::KeyLength { max: 64 }));
-        assert_eq!(parse(json!({"a": {"": 1}})), Err(Fault::KeyLength { max: 64 }));
+        assert_eq!(parse(json!({"": 1})), Err(Fault::KeyLength { max: 64 }));
+        assert!(parse(json!({"a": {"": 1}})).is_ok(), "no variable's name");
         assert!(parse(json!({"a": "x".repeat(16 * 1024 - 8)})).is_ok());
         assert_eq!(parse(json!({"a": "x".repeat(16 * 1024 - 7)})), Err(Fault::TooLarge { max: 16 * 1024 }));
         assert_eq!(parse(json!({"a": ["\0"]})), Err(Fault::NulCharacter));

@@ -77,7 +77,7 @@ impl Payload for UpdateRecord {
             phone: faults.read_set("msisdn", msisdn, Phone::parse),
             display_name: None,
             avatar_url: None,
-            meta: changed_meta(meta),
+            meta: changed_meta(meta, faults),
         })
     }
 }

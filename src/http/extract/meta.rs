@@ -25,11 +25,11 @@ pub fn new_meta(meta: Patch<MetaObject>, faults: &mut Faults) -> Option<Meta> {
 }
 
 /// The `meta` of a request that changes.
-pub fn changed_meta(meta: Patch<MetaObject>) -> Option<MetaPatch> {
+pub fn changed_meta(meta: Patch<MetaObject>, faults: &mut Faults) -> Option<MetaPatch> {
     match meta {
         Patch::Absent => None,
         Patch::Null => Some(MetaPatch::Clear),
-        Patch::Value(MetaObject(map)) => Some(MetaPatch::Merge(map)),
+        Patch::Value(MetaObject(map)) => faults.keep("meta", MetaPatch::parse(map)),
     }
 }
 

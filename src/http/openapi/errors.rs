@@ -73,7 +73,7 @@ fn codes(operation: &Operation, permission: Permission, spec: &Spec) -> Vec<Code
         Code::Malformed | Code::RequestTimeout | Code::PayloadTooLarge | Code::UnsupportedMediaType => {
             has_body
         }
-        Code::NotFound => in_path,
+        Code::NotFound => in_path || spec.errors.contains(code),
         Code::AttemptInFlight | Code::AttemptMismatch => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
         Code::StorageFull => permission != Permission::ReadContacts,

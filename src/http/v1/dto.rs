@@ -100,7 +100,7 @@ impl Payload for UpdateContact {
             phone: faults.read_set("phone_number", phone_number, Phone::parse),
             display_name: faults.read_patch("display_name", display_name, DisplayName::parse),
             avatar_url: faults.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
-            meta: changed_meta(meta),
+            meta: changed_meta(meta, faults),
         })
     }
 }

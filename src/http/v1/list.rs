@@ -39,8 +39,8 @@ fn starting_after() -> Object {
 fn ending_before() -> Object {
     fields::described(
         fields::id(),
-        "The page ends before the contact with this id, towards newer ones. Not together with \
-         `starting_after`.",
+        "The page ends before the contact with this id, towards newer ones; together with \
+         `starting_after`, towards older ones.",
     )
 }
 
@@ -66,16 +66,9 @@ impl Parameters for ListContacts {
         let Self { limit, starting_after, ending_before, username, phone_number, updated_since } = self;
         let limit = query::limit("limit", limit, limits, faults);
         let id = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
-        let after = faults.read("starting_after", starting_after, id);
-        let before = faults.read("ending_before", ending_before, id);
-        let cursor = match (after, before) {
-            (None, None) => Cursor::Start,
-            (Some(id), None) => Cursor::After(id),
-            (None, Some(id)) => Cursor::Before(id),
-            (Some(_), Some(_)) => {
-                faults.add("ending_before", Fault::Excludes { other: "starting_after" });
-                return None;
-            }
+        let cursor = Cursor {
+            after: faults.read("starting_after", starting_after, id),
+            before: faults.read("ending_before", ending_before, id),
         };
         let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
         Some(CursorQuery {
@@ -93,14 +86,16 @@ pub(super) fn links(path: &str, query: &CursorQuery, page: &CursorPage) -> Optio
     let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
     let (first, last) = (page.contacts.first()?, page.contacts.last()?);
     // Where the page begins at a cursor, the contact of the cursor is on the page that one came from.
-    let (previous, next) = match cursor {
-        Cursor::Start => (false, page.has_more),
-        Cursor::After(_) => (true, page.has_more),
-        Cursor::Before(_) => (page.has_more, true),
+    let (previous, next) = match (cursor.after, cursor.before) {
+        (None, None) => (false, page.has_more),
+        (Some(_), _) => (true, page.has_more),
+        (None, Some(_)) => (page.has_more, true),
     };
     let link = |name: &str, id: ContactId, relation: &str| {
         let mut target = format!("{path}?limit={limit}&{name}={id}");
+        let other_end = cursor.before.filter(|_| cursor.after.is_some() && relation == "next");
         let filters = [
+            ("ending_before", other_end.map(|id| id.to_string())),
             ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
             ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),
             ("updated_since", updated_since.map(|since| since.to_string())),

@@ -54,7 +54,9 @@ pub(super) fn routes(api: Api) -> Api {
         &DIALECT,
         __path_list_contacts,
         list_contacts,
-        Spec::answering(200, list).fault(FieldFault::at("starting_after", Fault::NotUuid)),
+        Spec::answering(200, list)
+            .fails(&[Code::NotFound])
+            .fault(FieldFault::at("starting_after", Fault::NotUuid)),
     )
     .protected(&DIALECT, __path_get_contact, get_contact, Spec::answering(200, contact()).fault(not_uuid()))
     .protected(
