@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{DatabaseSettings, Limits, Settings};
+use crate::config::{DatabaseSettings, Limits, Settings, StorageSettings};
 use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::key_service::Keys;
@@ -57,7 +57,7 @@ impl App {
     /// # Errors
     /// What an operator has to mend.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let (options, url) = options(&settings.database);
+        let (options, url) = options(&settings.database, &settings.storage);
         let database = Database::open_to_serve(&options).await;
         let store: Arc<dyn Store> =
             Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
@@ -131,7 +131,7 @@ impl fmt::Debug for App {
 /// # Errors
 /// What an operator has to mend.
 pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
-    let (options, url) = options(settings);
+    let (options, url) = options(settings, &Settings::default().storage);
     match Database::open(&options).await {
         Ok(database) => Ok(Arc::new(database)),
         Err(source) => Err(StartError::Database { source, url }),
@@ -139,12 +139,16 @@ pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartEr
 }
 
 /// The settings as storage wants them, and the URL as people may see it.
-fn options(settings: &DatabaseSettings) -> (Options, String) {
-    let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = settings;
+fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, String) {
+    let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = database;
+    let StorageSettings { write_queue, cached_contacts, idempotency_ttl } = storage;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
         acquire_timeout: *database_acquire_timeout,
+        write_queue: usize::try_from(*write_queue).unwrap_or(usize::MAX),
+        cached_contacts: *cached_contacts,
+        idempotency_ttl: *idempotency_ttl,
     };
     (options, safe_url(database_url))
 }

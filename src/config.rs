@@ -28,6 +28,10 @@ pub struct Settings {
 
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub storage: StorageSettings,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub log: LogSettings,
 
     #[command(flatten)]
@@ -68,6 +72,35 @@ pub struct DatabaseSettings {
         value_parser = humantime::parse_duration
     )]
     pub database_acquire_timeout: Duration,
+}
+
+/// How writes wait, what is kept in memory, and for how long attempts are remembered.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageSettings {
+    /// Most creates that wait for a commit; past them a request is answered with 503 at once
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_WRITE_QUEUE",
+        value_name = "NUMBER",
+        default_value = "1024",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub write_queue: u32,
+
+    /// Most contacts kept in memory; on SQLite only
+    #[arg(long, env = "ADDRESSBOOK_CACHED_CONTACTS", value_name = "NUMBER", default_value = "20000")]
+    pub cached_contacts: usize,
+
+    /// For how long an Idempotency-Key is remembered
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_IDEMPOTENCY_TTL",
+        value_name = "TIME",
+        default_value = "24h",
+        value_parser = humantime::parse_duration
+    )]
+    pub idempotency_ttl: Duration,
 }
 
 /// How the log is written.

@@ -54,6 +54,13 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This moment and a span of time earlier.
+    #[must_use]
+    pub fn before(self, span: std::time::Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The span of time since an earlier moment; none since a later one.
     #[must_use]
     pub fn since(self, earlier: Self) -> std::time::Duration {

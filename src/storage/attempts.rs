@@ -12,9 +12,6 @@ use super::error::to_domain;
 use crate::domain::idempotency::Attempt;
 use crate::domain::{AccountId, Code, Contact, Error, Result, Timestamp};
 
-/// For how long an attempt is remembered.
-pub(super) const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// What an attempt finds.
 pub(super) enum Found {
     /// It is the first of its key, and noted down as one that makes the contact.
@@ -26,16 +23,16 @@ pub(super) enum Found {
 }
 
 /// Notes an attempt down, unless there is one under its key already. One that is older than
-/// [`REMEMBERED`] gives its place away.
+/// `ttl` gives its place away.
 pub(super) async fn note(
     transaction: &DatabaseTransaction,
     account: AccountId,
     attempt: &Attempt,
     contact: &Contact,
+    ttl: Duration,
 ) -> Result<Found> {
     let Attempt { operation, key, fingerprint } = attempt;
-    let now = Timestamp::now().millis();
-    let oldest = now - i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
+    let now = Timestamp::now();
     let snapshot = serde_json::to_string(&Snapshot::from(contact))
         .map_err(|error| Error::caused_by(Code::Internal, error))?;
     let row = ActiveModel {
@@ -44,13 +41,13 @@ pub(super) async fn note(
         key: Set(key.as_str().to_owned()),
         fingerprint: Set(fingerprint.to_vec()),
         contact: Set(Some(snapshot)),
-        created_at: Set(now),
+        created_at: Set(now.millis()),
     };
     let noted = Entity::insert(row)
         .on_conflict(
             OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
                 .update_columns([Column::Fingerprint, Column::Contact, Column::CreatedAt])
-                .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(oldest))
+                .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
                 .to_owned(),
         )
         .exec_without_returning(transaction)
@@ -96,8 +93,8 @@ pub(super) async fn note_taken(
 }
 
 /// Clears away what is not remembered any more.
-pub(super) async fn clear(connection: &impl ConnectionTrait) -> Result<()> {
-    let oldest = Timestamp::now().millis() - i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
+pub(super) async fn clear(connection: &impl ConnectionTrait, ttl: Duration) -> Result<()> {
+    let oldest = Timestamp::now().before(ttl).millis();
     Entity::delete_many()
         .filter(Column::CreatedAt.lt(oldest))
         .exec(connection)

@@ -13,9 +13,6 @@ use quick_cache::sync::Cache;
 
 use crate::domain::{AccountId, Contact, ContactId};
 
-/// Most contacts in memory.
-const MOST: usize = 20_000;
-
 /// What a write has done to a contact.
 #[derive(Debug)]
 pub(super) enum Change {
@@ -44,8 +41,9 @@ struct Writes {
 pub(super) struct Moment(Option<u64>);
 
 impl ContactCache {
-    pub(super) fn new() -> Self {
-        Self { contacts: Arc::new(Cache::new(MOST)), writes: Arc::default() }
+    /// With room for so many contacts.
+    pub(super) fn new(most: usize) -> Self {
+        Self { contacts: Arc::new(Cache::new(most)), writes: Arc::default() }
     }
 
     /// A contact, if it is in memory.
@@ -114,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
-        let (cache, account, old) = (ContactCache::new(), AccountId::new(1), contact("old"));
+        let (cache, account, old) = (ContactCache::new(10), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
 
         let before = cache.moment();

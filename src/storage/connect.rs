@@ -20,6 +20,12 @@ pub struct Options {
     pub connections: u32,
     /// How long a request waits for one of them.
     pub acquire_timeout: Duration,
+    /// Most creates that wait for a commit.
+    pub write_queue: usize,
+    /// Most contacts kept in memory; only by a server on SQLite.
+    pub cached_contacts: usize,
+    /// For how long an idempotency key is remembered.
+    pub idempotency_ttl: Duration,
 }
 
 /// The pools of one database. PostgreSQL has one, in both places.

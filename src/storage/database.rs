@@ -87,13 +87,13 @@ impl Database {
             getrandom::fill(&mut random).unwrap_or_default();
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
-        let cache = lock.is_some().then(ContactCache::new);
+        let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout);
         if lock.is_some() || !sqlite {
-            tokio::spawn(clear_attempts(pools.writer.clone()));
+            tokio::spawn(clear_attempts(pools.writer.clone(), options.idempotency_ttl));
         }
         Ok(Self {
-            groups: Groups::start(&writer, shard, if sqlite { 1 } else { COMMITTERS }),
+            groups: Groups::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
             writer,
             write_pool: pools.writer,
             reader: pools.reader,
@@ -184,11 +184,11 @@ impl Database {
 }
 
 /// Clears away old attempts from time to time.
-async fn clear_attempts(writer: DatabaseConnection) {
+async fn clear_attempts(writer: DatabaseConnection, ttl: Duration) {
     let mut clock = tokio::time::interval(CLEAR_EVERY);
     loop {
         clock.tick().await;
-        if let Err(error) = attempts::clear(&writer).await {
+        if let Err(error) = attempts::clear(&writer, ttl).await {
             tracing::warn!(reason = error.cause(), "old idempotency keys could not be cleared away");
         }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, Iterable};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::attempts::{self, Flight, Found};
 use super::cache::Change;
+use super::connect::Options;
 use super::contact_changes::count;
 use super::entity::contact::{Column, Entity, row};
 use super::error::to_domain;
@@ -24,8 +26,14 @@ use crate::domain::{AccountId, Code, Contact, Error, Result};
 /// Most creates in a group.
 const MOST: usize = 128;
 
-/// Most creates that wait; past them a request is turned away at once.
-const WAITING: usize = 1_024;
+/// What every group of a process has in common.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Which of an account's counters it adds to.
+    shard: i16,
+    /// For how long attempts are remembered.
+    ttl: Duration,
+}
 
 /// A contact that is to be created.
 #[derive(Debug)]
@@ -52,11 +60,12 @@ pub(super) struct Groups {
 impl Groups {
     /// Starts so many committers, each with a connection of its own while it commits. They end when
     /// the last handle is dropped.
-    pub(super) fn start(writer: &Writer, shard: i16, committers: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(WAITING);
+    pub(super) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
+        let (queue, waiting) = mpsc::channel(options.write_queue);
+        let place = Place { shard, ttl: options.idempotency_ttl };
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..committers {
-            tokio::spawn(commit_groups(writer.clone(), shard, Arc::clone(&waiting)));
+            tokio::spawn(commit_groups(writer.clone(), place, Arc::clone(&waiting)));
         }
         Self { queue }
     }
@@ -72,7 +81,7 @@ impl Groups {
     }
 }
 
-async fn commit_groups(writer: Writer, shard: i16, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
     loop {
         let mut group = Vec::new();
         if queue.lock().await.recv_many(&mut group, MOST).await == 0 {
@@ -83,13 +92,13 @@ async fn commit_groups(writer: Writer, shard: i16, queue: Arc<Mutex<mpsc::Receiv
             let (a, b) = (&a.create, &b.create);
             (a.account.get(), a.contact.handle.as_str()).cmp(&(b.account.get(), b.contact.handle.as_str()))
         });
-        match commit(&writer, shard, &group).await {
+        match commit(&writer, place, &group).await {
             Ok(outcomes) => answer(group, outcomes),
             // What one of them has done to the statement must not be told to the others.
             Err(Failure::BeforeCommit(error)) if error.code() == Code::Internal && group.len() > 1 => {
                 for waiting in group {
                     let alone = vec![waiting];
-                    match commit(&writer, shard, &alone).await {
+                    match commit(&writer, place, &alone).await {
                         Ok(outcomes) => answer(alone, outcomes),
                         Err(failure) => refuse(alone, failure),
                     }
@@ -114,12 +123,12 @@ fn refuse(group: Vec<Waiting>, failure: Failure) {
 }
 
 /// Stores a group in one transaction; answers what became of each, in order.
-async fn commit(writer: &Writer, shard: i16, group: &[Waiting]) -> Result<Vec<Result<Created>>, Failure> {
+async fn commit(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Result<Created>>, Failure> {
     let group: Vec<Arc<Create>> = group.iter().map(|waiting| Arc::clone(&waiting.create)).collect();
     writer
         .transact(move |transaction| {
             Box::pin(async move {
-                let outcomes = store(transaction, shard, &group).await?;
+                let outcomes = store(transaction, place, &group).await?;
                 let made = group
                     .iter()
                     .zip(&outcomes)
@@ -134,7 +143,7 @@ async fn commit(writer: &Writer, shard: i16, group: &[Waiting]) -> Result<Vec<Re
 
 async fn store(
     transaction: &DatabaseTransaction,
-    shard: i16,
+    place: Place,
     group: &[Arc<Create>],
 ) -> Result<Vec<Result<Created>>> {
     let (plain, tried): (Vec<&Create>, Vec<&Create>) =
@@ -143,7 +152,7 @@ async fn store(
     let mut earlier: HashMap<Uuid, Result<Created>> = HashMap::new();
     for create in tried {
         let id = create.contact.id.as_uuid();
-        match try_once(transaction, create).await {
+        match try_once(transaction, create, place.ttl).await {
             Ok(None) => drop(stored.insert(id)),
             Ok(Some(created)) => drop(earlier.insert(id, Ok(created))),
             // One's own fault; a fault of the database is everybody's.
@@ -156,7 +165,7 @@ async fn store(
         counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
     }
     for (account, by) in counts.into_values() {
-        count(transaction, account, shard, by).await?;
+        count(transaction, account, place.shard, by).await?;
     }
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
@@ -170,9 +179,13 @@ async fn store(
 
 /// One create under an idempotency key. `None` where it was stored, the earlier outcome where it was
 /// not the first of its key.
-async fn try_once(transaction: &DatabaseTransaction, create: &Create) -> Result<Option<Created>> {
+async fn try_once(
+    transaction: &DatabaseTransaction,
+    create: &Create,
+    ttl: Duration,
+) -> Result<Option<Created>> {
     let Some(attempt) = &create.attempt else { return Ok(None) };
-    match attempts::note(transaction, create.account, attempt, &create.contact).await? {
+    match attempts::note(transaction, create.account, attempt, &create.contact, ttl).await? {
         Found::Made(contact) => Ok(Some(Created { contact: *contact, replayed: true })),
         Found::Taken => Err(Error::handle_taken()),
         Found::First => {

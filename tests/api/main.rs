@@ -9,6 +9,7 @@ mod cli;
 mod conditional;
 mod durability;
 mod edge;
+mod faults;
 mod idempotency;
 mod imports;
 mod keys;

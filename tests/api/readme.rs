@@ -14,8 +14,10 @@ const README: &str = include_str!("../../README.md");
 #[test]
 fn curl_lines_run() {
     let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
-    let block = README.split("```bash\n").nth(2).unwrap().split("```").next().unwrap();
-    let lines = block.replace("127.0.0.1:8080", &service.address);
+    // The first block exports the key; the others are run as they stand.
+    let blocks: Vec<&str> =
+        README.split("```bash\n").skip(2).map(|rest| rest.split("```").next().unwrap()).collect();
+    let lines = blocks.concat().replace("127.0.0.1:8080", &service.address);
     let output = Command::new("bash")
         .args(["-e", "-c", &lines])
         .env("KEY", service.client().key.unwrap())
@@ -26,12 +28,13 @@ fn curl_lines_run() {
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     let answers: Vec<Value> =
         serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.len(), 5, "{stdout}");
+    assert_eq!(answers.len(), 6, "{stdout}");
     assert_eq!(answers[0]["record"]["alias"], "john");
     assert_eq!(answers[1]["phone_number"], "+442079460000");
     assert_eq!(answers[2]["data"][1]["username"], "john");
     assert_eq!(answers[3]["record"]["meta"]["CITY"], "Paris");
     assert_eq!(answers[4]["success"], true);
+    assert_eq!(answers[5]["username"], "paul");
 }
 
 #[test]

@@ -17,7 +17,14 @@ use crate::harness::{Backend, new_database};
 const CONTACTS: usize = 4_000;
 
 async fn open(url: &str) -> Database {
-    let options = Options { url: url.to_owned(), connections: 4, acquire_timeout: Duration::from_secs(10) };
+    let options = Options {
+        url: url.to_owned(),
+        connections: 4,
+        acquire_timeout: Duration::from_secs(10),
+        write_queue: 100,
+        cached_contacts: 0,
+        idempotency_ttl: Duration::from_secs(1),
+    };
     Database::open(&options).await.unwrap()
 }
 

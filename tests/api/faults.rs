@@ -1,0 +1,160 @@
+//! When writes cannot be made: a clear answer at once, reads go on, and so does everything once the
+//! cause is gone, without a restart.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use serde_json::json;
+
+use crate::harness::{Backend, Client, Service, folder};
+
+fn create(client: &Client, name: &str, padding: usize) -> u16 {
+    let body =
+        json!({"username": name, "phone_number": "+4479000000001", "meta": {"padding": "x".repeat(padding)}});
+    client.post("/v1/contacts", &body).status
+}
+
+#[test]
+fn past_the_queue_writes_are_turned_away_at_once() {
+    let service = Service::start(Backend::Sqlite, |settings| settings.storage.write_queue = 4).unwrap();
+    let client = service.client();
+    let (_, runtime) = service.keys();
+    // Another process that writes.
+    let lock = runtime.block_on(async {
+        let other = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        other.begin_with_options(immediate).await.unwrap()
+    });
+    let replies: Vec<(u16, String, Duration)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..30)
+            .map(|i| {
+                let client = client.clone();
+                scope.spawn(move || {
+                    let started = Instant::now();
+                    let body = json!({"username": format!("u{i}"), "phone_number": "+4479000000001"});
+                    let reply = client.post("/v1/contacts", &body);
+                    (reply.status, reply.header("Retry-After").to_owned(), started.elapsed())
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(client.get("/v1/contacts").status, 200, "reads go on");
+        runtime.block_on(lock.rollback()).unwrap();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let made = replies.iter().filter(|(status, ..)| *status == 201).count();
+    let turned_away: Vec<_> = replies.iter().filter(|(status, ..)| *status == 503).collect();
+    assert_eq!(made + turned_away.len(), 30, "{replies:?}");
+    // Those of the group that was waiting for the database, and those in the queue.
+    assert!((4..30).contains(&made), "{made} made");
+    for (_, retry_after, took) in turned_away {
+        assert_eq!(retry_after, "1");
+        assert!(*took < Duration::from_secs(2), "not at once, but after {took:?}");
+    }
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made, "what was accepted is there");
+    assert_eq!(create(&client, "afterwards", 0), 201);
+}
+
+#[test]
+fn an_idempotency_key_is_forgotten_after_its_time() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(service) = Service::start(backend, |settings| {
+            settings.storage.idempotency_ttl = Duration::from_secs(1);
+            settings.storage.cached_contacts = 0;
+        }) else {
+            continue;
+        };
+        let client = service.client();
+        let attempt = |name: &str| {
+            let body = json!({"username": name, "phone_number": "+4479000000001"}).to_string();
+            let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "key")];
+            client.send("POST", "/v1/contacts", &headers, body.as_bytes()).status
+        };
+        assert_eq!(attempt("first"), 201);
+        assert_eq!(attempt("second"), 422);
+        std::thread::sleep(Duration::from_millis(1_200));
+        assert_eq!(attempt("second"), 201);
+        assert_eq!(attempt("first"), 422);
+    }
+}
+
+/// A small file system of its own, gone with this.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<Self> {
+        let path = folder();
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(&path)
+            .status();
+        status.is_ok_and(|status| status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+fn fill(path: &Path, bytes: usize) {
+    std::fs::write(path, vec![b'x'; bytes]).unwrap();
+}
+
+#[test]
+fn a_full_disk_is_507_and_no_reason_to_restart() {
+    let Some(disk) = SmallDisk::mount("6m") else {
+        eprintln!("a file system cannot be mounted here: this test does nothing");
+        return;
+    };
+    let filler = disk.0.join("filler");
+    fill(&filler, 3 << 20);
+    let service = Service::start_on(&format!("sqlite://{}", disk.0.join("addressbook.db").display()), |_| {});
+    let client = service.client();
+    let mut made = Vec::new();
+    let refused = (0..1_000).find(|i| {
+        let status = create(&client, &format!("u{i}"), 15_000);
+        if status == 201 {
+            made.push(format!("u{i}"));
+        } else {
+            assert_eq!(status, 507);
+        }
+        status == 507
+    });
+    assert!(refused.is_some_and(|refused| refused > 10), "{refused:?}");
+    let id = client.get("/v1/contacts?username=u0").expect(200)["data"][0]["id"].as_str().unwrap().to_owned();
+    for round in 0..3 {
+        let body = json!({"username": format!("full{round}"), "phone_number": "+4479000000001", "meta": {"padding": "x".repeat(15_000)}});
+        assert_eq!(client.post("/v1/contacts", &body).expect(507)["error"]["code"], "storage_full");
+        let answer = client.post(
+            "/contacts",
+            &json!({"alias": format!("full{round}"), "msisdn": "4479000000001", "meta": body["meta"]}),
+        );
+        assert_eq!(answer.expect(507)["error"]["name"], "InsufficientStorageError");
+        assert_eq!(client.get("/v1/contacts").status, 200, "reads go on");
+        assert_eq!(client.get(&format!("/v1/contacts/{id}")).status, 200);
+    }
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made.len());
+
+    std::fs::remove_file(&filler).unwrap();
+    for i in 0..20 {
+        let name = format!("room{i}");
+        assert_eq!(create(&client, &name, 15_000), 201, "{name}");
+        made.push(name);
+    }
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made.len());
+    let (_, runtime) = service.keys();
+    runtime.block_on(async {
+        let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        let check = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "PRAGMA integrity_check");
+        let row = database.query_one_raw(check).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "ok");
+    });
+    drop(service);
+}
