@@ -58,7 +58,7 @@ fn load(client: &Client, prefix: &str, known: &Mutex<Vec<Known>>, count: &Atomic
 }
 
 /// Every contact of the account, page by page.
-fn all(client: &Client) -> Vec<Value> {
+pub fn all(client: &Client) -> Vec<Value> {
     let mut contacts = Vec::new();
     let mut page = "/v1/contacts?limit=100".to_owned();
     loop {

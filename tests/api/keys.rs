@@ -6,7 +6,7 @@ use addressbook::domain::api_key::{KeyId, Token};
 use addressbook::domain::key_service::KeyRequest;
 use addressbook::domain::{Permission, Permissions};
 
-use crate::harness::{Client, IN_FORCE, new_account};
+use crate::harness::{Backend, Client, IN_FORCE, Service, new_account, new_database};
 
 fn id(client: &Client) -> KeyId {
     Token::parse(client.key.as_ref().unwrap()).unwrap().id().clone()
@@ -78,4 +78,23 @@ on_both_databases! {
         refused(&old, &[]);
         assert_eq!(new.get("/v1/contacts").status, 200);
     }
+}
+
+#[test]
+fn that_are_revoked_on_one_instance_are_refused_on_all() {
+    let Some(url) = new_database(Backend::Postgres) else { return };
+    let (one, other) = (Service::start_on(&url, |_| {}), Service::start_on(&url, |_| {}));
+    let client = one.client();
+    let elsewhere = Client::new(&other.address, client.key.clone());
+    crate::v1::create(&client, "john", "+4479000000001");
+    assert_eq!(elsewhere.get("/v1/contacts?username=john").expect(200)["data"][0]["username"], "john");
+    let (keys, runtime) = one.keys();
+    runtime.block_on(keys.revoke(&id(&client))).unwrap();
+    // Asked all the time, so that no instance has a reason to forget the key by itself.
+    let revoked = std::time::Instant::now();
+    while revoked.elapsed() < IN_FORCE {
+        drop((client.get("/v1/contacts"), elsewhere.get("/v1/contacts")));
+    }
+    refused(&client, &[]);
+    refused(&elsewhere, &[]);
 }

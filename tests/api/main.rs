@@ -16,6 +16,7 @@ mod keys;
 mod matrix;
 mod openapi;
 mod parity;
+mod postgres_faults;
 mod readme;
 mod storage;
 mod v1;

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 cat >/dev/null
-pid=$(head -n 1 "$0"/postgres/data/postmaster.pid 2>/dev/null)
-if [ -n "$pid" ]; then
+for file in "$0"/*/data/postmaster.pid; do
+    pid=$(head -n 1 "$file" 2>/dev/null) || continue
     kill -QUIT "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-fi
+done
 rm -rf "$0"
 "#;
 
@@ -24,7 +24,7 @@ struct Root {
     _pipe: Option<ChildStdin>,
 }
 
-pub(super) fn root() -> &'static Path {
+fn root() -> &'static Path {
     static ROOT: OnceLock<Root> = OnceLock::new();
     &ROOT
         .get_or_init(|| {

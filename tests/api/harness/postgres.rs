@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL cluster on loopback, one for a run of the tests.
+//! Throw-away PostgreSQL clusters on loopback.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -10,82 +10,113 @@ use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 
-use super::folder::root;
+use super::folder::folder;
 
-/// The URL of a new, empty database; `None` where PostgreSQL's programs are not found (and
-/// `TEST_POSTGRES` does not say that they must be).
+/// The URL of a new, empty database in the cluster that tests share; `None` where PostgreSQL's programs
+/// are not found (and `TEST_POSTGRES` does not say that they must be).
 pub(super) fn new_database() -> Option<String> {
-    static CLUSTER: OnceLock<Option<u16>> = OnceLock::new();
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let port = (*CLUSTER.get_or_init(start))?;
+    // Most tests are about what the service says, not about power cuts.
+    let cluster = CLUSTER.get_or_init(|| Cluster::start(&["-c", "fsync=off"])).as_ref()?;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let admin = sea_orm::Database::connect(url(port, "postgres")).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-        admin.close().await.unwrap();
-    });
-    Some(url(port, &name))
+    cluster.run(&format!("CREATE DATABASE {name}"));
+    Some(cluster.url(&name))
 }
 
-fn url(port: u16, database: &str) -> String {
-    format!("postgres://postgres@127.0.0.1:{port}/{database}")
+/// A cluster that runs until the tests end. (The keeper of the folder ends it.)
+pub struct Cluster {
+    programs: PathBuf,
+    home: PathBuf,
+    port: u16,
+    options: Vec<String>,
 }
 
-fn start() -> Option<u16> {
-    let Some(programs) = programs() else {
-        assert!(std::env::var_os("TEST_POSTGRES").is_none(), "PostgreSQL's programs are not found");
-        eprintln!("PostgreSQL's programs are not found: its tests do nothing");
-        return None;
-    };
-    let home = root().join("postgres");
-    std::fs::create_dir(&home).unwrap();
-    let user = unprivileged_user();
-    if let Some((uid, gid)) = user {
-        std::os::unix::fs::chown(&home, Some(uid), Some(gid)).unwrap();
+impl Cluster {
+    /// A new one, with such options for the server.
+    pub fn start(options: &[&str]) -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(std::env::var_os("TEST_POSTGRES").is_none(), "PostgreSQL's programs are not found");
+            eprintln!("PostgreSQL's programs are not found: its tests do nothing");
+            return None;
+        };
+        let home = folder();
+        if let Some((uid, gid)) = unprivileged_user() {
+            std::os::unix::fs::chown(&home, Some(uid), Some(gid)).unwrap();
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let cluster = Self { programs, home, port, options };
+        let made = cluster
+            .command("initdb")
+            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata=data"])
+            .status()
+            .unwrap();
+        assert!(made.success(), "initdb failed");
+        cluster.resume();
+        Some(cluster)
     }
-    let command = |program: &str| {
-        let mut command = Command::new(programs.join(program));
-        if let Some((uid, gid)) = user {
+
+    /// Starts the server.
+    pub fn resume(&self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.home.join("log")).unwrap();
+        // The keeper of the folder ends it.
+        #[allow(clippy::zombie_processes)]
+        let _server = self
+            .command("postgres")
+            .args(["-D", "data", "-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "unix_socket_directories=", "-c", "max_connections=200"])
+            .args(&self.options)
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        for _ in 0..300 {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() && self.ready() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("PostgreSQL did not start: {}", std::fs::read_to_string(self.home.join("log")).unwrap());
+    }
+
+    /// Stops the server as a crash would.
+    pub fn crash(&self) {
+        let stopped = self
+            .command("pg_ctl")
+            .args(["stop", "-D", "data", "-m", "immediate", "-w", "-s"])
+            .status()
+            .unwrap();
+        assert!(stopped.success());
+    }
+
+    /// Runs a statement in the database `postgres`.
+    pub fn run(&self, sql: &str) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let admin = sea_orm::Database::connect(self.url("postgres")).await.unwrap();
+            admin.execute_unprepared(sql).await.unwrap();
+            admin.close().await.unwrap();
+        });
+    }
+
+    /// The URL of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        if let Some((uid, gid)) = unprivileged_user() {
             command.uid(uid).gid(gid);
         }
-        command.current_dir(&home).stdin(Stdio::null()).stdout(Stdio::null());
+        command.current_dir(&self.home).stdin(Stdio::null()).stdout(Stdio::null());
         command
-    };
-    let data = home.join("data");
-    let made = command("initdb")
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata"])
-        .arg(&data)
-        .status()
-        .unwrap();
-    assert!(made.success(), "initdb failed");
-
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let log = std::fs::File::create(home.join("log")).unwrap();
-    // The keeper of the folder ends it.
-    #[allow(clippy::zombie_processes)]
-    let _server = command("postgres")
-        .arg("-D")
-        .arg(&data)
-        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-        // These tests are about what the service says, not about power cuts.
-        .args(["-c", "fsync=off", "-c", "max_connections=200"])
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    for _ in 0..300 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() && ready(port) {
-            return Some(port);
-        }
-        std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("PostgreSQL did not start: {}", std::fs::read_to_string(home.join("log")).unwrap());
-}
 
-fn ready(port: u16) -> bool {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async { sea_orm::Database::connect(url(port, "postgres")).await.is_ok() })
+    fn ready(&self) -> bool {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async { sea_orm::Database::connect(self.url("postgres")).await.is_ok() })
+    }
 }
 
 /// PostgreSQL refuses to run as root.

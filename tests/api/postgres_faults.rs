@@ -1,0 +1,112 @@
+//! A PostgreSQL that goes away under load and comes back: nothing that was acknowledged is lost, clients
+//! are told to try again meanwhile, and no restart is needed.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::durability::all;
+use crate::harness::{Client, Cluster, Service};
+
+/// After this time at the latest the service works again.
+const BACK: Duration = Duration::from_secs(5);
+
+/// Creates contacts until told to stop; notes those that were acknowledged.
+fn load(client: &Client, prefix: &str, stop: &AtomicBool, acknowledged: &Mutex<HashSet<String>>) {
+    for i in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let name = format!("{prefix}-{i}");
+        let reply = client.post("/v1/contacts", &json!({"username": name, "phone_number": "+4479000000001"}));
+        match reply.status {
+            201 => drop(acknowledged.lock().unwrap().insert(name)),
+            status => {
+                assert_eq!(
+                    (status, reply.header("Retry-After")),
+                    (503, "1"),
+                    "{}",
+                    String::from_utf8_lossy(&reply.body)
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+/// Runs a load while something happens to the database; then everything acknowledged must be there.
+fn nothing_is_lost(happens: impl FnOnce(&Cluster, &Client, &dyn Fn(usize))) {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let service = Service::start_on(&cluster.url("postgres"), |_| {});
+    let client = service.client();
+    let (stop, acknowledged) = (AtomicBool::new(false), Mutex::new(HashSet::new()));
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (client, stop, acknowledged) = (client.clone(), &stop, &acknowledged);
+            scope.spawn(move || load(&client, &thread.to_string(), stop, acknowledged));
+        }
+        let more = |count: usize| {
+            let (goal, started) = (acknowledged.lock().unwrap().len() + count, Instant::now());
+            while acknowledged.lock().unwrap().len() < goal {
+                assert!(
+                    started.elapsed() < BACK + Duration::from_secs(10),
+                    "nothing is acknowledged any more"
+                );
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        happens(&cluster, &client, &more);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let stored = all(&client);
+    let names: HashSet<String> =
+        stored.iter().map(|contact| contact["username"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), stored.len(), "nothing is stored twice");
+    let acknowledged = acknowledged.into_inner().unwrap();
+    let lost: Vec<_> = acknowledged.difference(&names).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} were acknowledged and are lost: {lost:?}",
+        lost.len(),
+        acknowledged.len()
+    );
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], stored.len());
+}
+
+#[test]
+fn a_crash_of_the_database_loses_nothing() {
+    nothing_is_lost(|cluster, client, more| {
+        for _ in 0..3 {
+            more(200);
+            cluster.crash();
+            let reply = client.get("/v1/contacts");
+            assert_eq!((reply.status, reply.header("Retry-After")), (503, "1"));
+            assert_eq!(client.get("/readyz").status, 503);
+            assert_eq!(client.get("/healthz").status, 200);
+            cluster.resume();
+            let back = Instant::now();
+            while client.get("/readyz").status != 200 {
+                assert!(back.elapsed() < BACK, "it is not back after {BACK:?}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            assert_eq!(client.get("/v1/contacts").status, 200);
+        }
+        more(200);
+    });
+}
+
+#[test]
+fn connections_that_are_terminated_lose_nothing() {
+    nothing_is_lost(|cluster, _, more| {
+        for _ in 0..10 {
+            more(50);
+            cluster.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'addressbook'",
+            );
+        }
+        more(200);
+    });
+}
