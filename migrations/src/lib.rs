@@ -12,6 +12,7 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_accounts_and_keys;
 mod m20261121_000002_contacts;
 mod m20261121_000003_idempotency_keys;
+mod m20261121_000004_planner_statistics;
 
 /// All migrations.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_accounts_and_keys::Migration),
             Box::new(m20261121_000002_contacts::Migration),
             Box::new(m20261121_000003_idempotency_keys::Migration),
+            Box::new(m20261121_000004_planner_statistics::Migration),
         ]
     }
 }

@@ -1,10 +1,14 @@
 //! Reads of contacts. Each is a scan of one index that begins with the account: no sort, and no row
 //! of another account, at any size.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
 };
+
+use uuid::Uuid;
 
 use super::entity::contact::{Column, Entity};
 use super::entity::contact_count;
@@ -34,9 +38,7 @@ pub(super) async fn find(
     let select = match key {
         ContactKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
         // The second one would make the first ambiguous.
-        ContactKey::Phone(phone) => {
-            of(account).filter(Column::Phone.eq(phone.as_str())).order_by_asc(Column::Id).limit(2)
-        }
+        ContactKey::Phone(phone) => of(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
     };
     let select = if lock { select.lock_exclusive() } else { select };
     let mut found = all(connection, select).await?;
@@ -129,8 +131,31 @@ pub(super) async fn offset_page(
         SortField::Handle => of(account).order_by(Column::Handle, order),
         SortField::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
     };
-    let contacts = all(connection, select.offset(offset).limit(limit)).await?;
+    // First the ids: what is left out at the beginning is left out in an index, without a look at the
+    // contacts themselves.
+    let ids: Vec<Uuid> = select
+        .select_only()
+        .column(Column::Id)
+        .offset(offset)
+        .limit(limit)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    let contacts = by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { contacts, total: total(connection, account).await? })
+}
+
+/// These contacts, in this order; without those that have gone in the meantime.
+async fn by_ids(connection: &impl ConnectionTrait, account: AccountId, ids: &[Uuid]) -> Result<Vec<Contact>> {
+    let Some(last) = ids.last() else { return Ok(Vec::new()) };
+    // Lists of a few lengths only: a connection keeps its prepared statements.
+    let padding = std::iter::repeat_n(last, ids.len().next_power_of_two() - ids.len());
+    let found =
+        all(connection, of(account).filter(Column::Id.is_in(ids.iter().chain(padding).copied()))).await?;
+    let mut by_id: HashMap<Uuid, Contact> =
+        found.into_iter().map(|contact| (contact.id.as_uuid(), contact)).collect();
+    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
 async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
