@@ -88,7 +88,7 @@ on_both_databases! {
                 assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
                 assert!(message.to_lowercase().contains(&field.to_lowercase()), "{message} names {field}");
             }
-            for body in ["", "{", "[]", "null", "42", "\"x\"", "{}{}", "{\"a\":1,}", &deep, r#"{"x":"\ud800"}"#] {
+            for body in ["", "{", "[]", "null", "42", "\"x\"", "{}{}", "{\"a\":1,}", r#"["john","+4479000000001"]"#, &deep, r#"{"x":"\ud800"}"#] {
                 let reply = client.send("POST", path, &[JSON], body.as_bytes());
                 if body.is_empty() {
                     // A client without a body sends no Content-Type on its own; here it does.

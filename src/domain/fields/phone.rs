@@ -74,14 +74,16 @@ impl Phone {
         &self.0[1..]
     }
 
-    /// The accepted spellings as a regular expression, for the schema.
+    /// The accepted spellings as a regular expression, for the schema. (A trunk prefix that is left out
+    /// is not one of the digits that are counted.)
     #[must_use]
     pub fn pattern() -> String {
         let one = country_code_pattern(1);
         let two = country_code_pattern(2);
         let three = country_code_pattern(3);
         let rest = |code: usize| {
-            format!("([ .()-]*[0-9]){{{},{}}}", Self::MIN_DIGITS - code, Self::MAX_DIGITS - code)
+            let (min, max) = (Self::MIN_DIGITS - code, Self::MAX_DIGITS - code);
+            format!("([ .)-]*\\(0\\))?([ .()-]*[0-9]){{{min},{max}}}")
         };
         format!(
             "[ .()-]*(\\+|00)?[ .()-]*(({one}){}|({two}){}|({three}){})[ .()-]*",

@@ -56,6 +56,9 @@ pub fn is_invisible(character: char) -> bool {
 
 /// Reads a text of 1 to `max` characters: trimmed, in normal form C.
 ///
+/// Both the text as it was sent and the text as it is kept have to be within `max`. The first is what a
+/// schema can say; the second can be longer, because normal form C takes some characters apart.
+///
 /// # Errors
 /// [`Fault::ForbiddenCharacter`], [`Fault::Blank`] or [`Fault::TooLong`].
 pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<String, Fault> {
@@ -72,7 +75,7 @@ pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<Stri
     if cleaned.is_empty() {
         return Err(Fault::Blank);
     }
-    if cleaned.chars().count() > max {
+    if text.chars().count() > max || cleaned.chars().count() > max {
         return Err(Fault::TooLong { max });
     }
     Ok(cleaned)
@@ -116,7 +119,10 @@ mod tests {
     #[test]
     fn cleans() {
         assert_eq!(clean("  jo\u{68}n ", 64, is_invisible), Ok("john".to_owned()));
-        assert_eq!(clean("e\u{301}", 1, is_invisible), Ok("\u{e9}".to_owned()));
+        assert_eq!(clean("e\u{301}", 2, is_invisible), Ok("\u{e9}".to_owned()));
+        assert_eq!(clean("e\u{301}", 1, is_invisible), Err(Fault::TooLong { max: 1 }));
+        assert_eq!(clean(" ab", 2, is_invisible), Err(Fault::TooLong { max: 2 }));
+        assert_eq!(clean("\u{958}", 1, is_invisible), Err(Fault::TooLong { max: 1 }));
         assert_eq!(clean(" \u{3000}", 64, is_invisible), Err(Fault::Blank));
         assert_eq!(clean("", 64, is_invisible), Err(Fault::Blank));
         assert_eq!(clean("abc", 2, is_invisible), Err(Fault::TooLong { max: 2 }));

@@ -112,9 +112,11 @@ fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error>
         return Err(Error::with_message(Code::Malformed, message));
     }
     let mut faults = Faults::default();
+    // serde reads a struct from an array, too: the members in the order in which they are declared.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
     let payload = match serde_json::from_slice::<P>(bytes) {
-        Ok(payload) => payload,
-        Err(_) => diagnose::members(bytes, &mut faults)?,
+        Ok(payload) if is_object => payload,
+        _ => diagnose::members(bytes, &mut faults)?,
     };
     if let Err(errors) = payload.validate() {
         note(&errors, &mut faults);
