@@ -45,6 +45,15 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// How long a write on SQLite waits for another process that writes (a `keys` command).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How far the WAL grows before its pages are written to the database file: 16 MiB. The larger it is,
+/// the fewer pages are written twice.
+const CHECKPOINT_PAGES: &str = "4000";
+
+/// Page caches, in KiB (SQLite counts in pages where the number is not negative). A create touches a
+/// page of each index, anywhere in it.
+const WRITER_CACHE: &str = "-4096";
+const READER_CACHE: &str = "-2048";
+
 /// A PostgreSQL transaction that we forgot about is ended by the server after this time.
 const IDLE_IN_TRANSACTION: &str = "10s";
 
@@ -99,7 +108,12 @@ fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectO
             // Acknowledged means on the disk: the WAL is synced before COMMIT returns.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            // What a statement would undo if it failed half-way is kept in memory, not in a file that
+            // is made and deleted for each group of creates.
+            .pragma("temp_store", "memory")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("cache_size", if read_only { READER_CACHE } else { WRITER_CACHE });
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
     // SQLite ends a transaction by itself when the disk is full, and the count that sqlx keeps of

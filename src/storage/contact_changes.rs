@@ -1,10 +1,12 @@
 //! Writes of contacts, each within the transaction of its caller.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Set,
+};
 
 use super::contact_lists::find;
-use super::entity::contact::{Column, Entity, row};
+use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
 use crate::domain::precondition::Precondition;
@@ -23,7 +25,7 @@ pub(super) async fn update(
     let after = before.patched(patch, now)?;
     if after.version != before.version {
         Entity::update_many()
-            .set(row(account, &after).into_active_model())
+            .set(Model::new(account, &after).into_active_model().reset_all())
             .filter(Column::AccountId.eq(account.get()))
             .filter(Column::Id.eq(after.id.as_uuid()))
             .exec(transaction)

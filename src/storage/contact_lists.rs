@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::entity::contact::{Column, Entity};
 use super::entity::contact_count;
 use super::error::to_domain;
+use super::rows;
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
@@ -20,11 +21,6 @@ use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Error, Resu
 
 fn of(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
-}
-
-async fn all(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Contact>> {
-    let rows = select.all(connection).await.map_err(|error| to_domain(&error))?;
-    rows.into_iter().map(Contact::try_from).collect()
 }
 
 /// One contact. `lock` keeps others from changing it until the transaction ends (on PostgreSQL; on
@@ -41,7 +37,7 @@ pub(super) async fn find(
         ContactKey::Phone(phone) => of(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
     };
     let select = if lock { select.lock_exclusive() } else { select };
-    let mut found = all(connection, select).await?;
+    let mut found = rows::contacts(connection, select).await?;
     match (found.pop(), found.is_empty()) {
         (Some(contact), true) => Ok(contact),
         (Some(_), false) => Err(Code::PhoneAmbiguous.into()),
@@ -93,7 +89,7 @@ pub(super) async fn cursor_page(
     }
 
     // One more than asked for tells whether there is more.
-    let mut contacts = all(connection, select.limit(limit + 1)).await?;
+    let mut contacts = rows::contacts(connection, select.limit(limit + 1)).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = contacts.len() > limit;
     contacts.truncate(limit);
@@ -133,15 +129,8 @@ pub(super) async fn offset_page(
     };
     // First the ids: what is left out at the beginning is left out in an index, without a look at the
     // contacts themselves.
-    let ids: Vec<Uuid> = select
-        .select_only()
-        .column(Column::Id)
-        .offset(offset)
-        .limit(limit)
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    let ids = select.select_only().column(Column::Id).offset(offset).limit(limit);
+    let ids = rows::ids(connection, ids).await?;
     let contacts = by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { contacts, total: total(connection, account).await? })
 }
@@ -152,7 +141,8 @@ async fn by_ids(connection: &impl ConnectionTrait, account: AccountId, ids: &[Uu
     // Lists of a few lengths only: a connection keeps its prepared statements.
     let padding = std::iter::repeat_n(last, ids.len().next_power_of_two() - ids.len());
     let found =
-        all(connection, of(account).filter(Column::Id.is_in(ids.iter().chain(padding).copied()))).await?;
+        rows::contacts(connection, of(account).filter(Column::Id.is_in(ids.iter().chain(padding).copied())))
+            .await?;
     let mut by_id: HashMap<Uuid, Contact> =
         found.into_iter().map(|contact| (contact.id.as_uuid(), contact)).collect();
     Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
 use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
@@ -155,14 +155,21 @@ impl Database {
         &self.reader
     }
 
-    /// Runs a read to its end, whatever becomes of the request that asked for it.
+    /// Runs a read. On PostgreSQL to its end, whatever becomes of the request that asked for it: a
+    /// connection that is left half-way through an answer is lost. A connection to SQLite is a thread,
+    /// which ends what it has begun; there a task of its own would cost more than the read.
     pub(super) async fn read<T, F, Fut>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(DatabaseConnection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        self.run(job(self.reader.clone())).await
+        let work = job(self.reader.clone());
+        if self.reader.get_database_backend() == DbBackend::Sqlite {
+            work.await
+        } else {
+            self.run(work).await
+        }
     }
 
     /// Runs a write in one transaction, in a task of its own.

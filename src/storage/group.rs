@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sea_query::{OnConflict, Query};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, Iterable};
+use sea_orm::DatabaseTransaction;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -17,8 +16,7 @@ use super::attempts::{self, Flight, Found};
 use super::cache::Change;
 use super::connect::Options;
 use super::contact_changes::count;
-use super::entity::contact::{Column, Entity, row};
-use super::error::to_domain;
+use super::rows::Given;
 use super::writer::{Failure, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Code, Contact, Error, Result};
@@ -93,7 +91,8 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
             (a.account.get(), a.contact.handle.as_str()).cmp(&(b.account.get(), b.contact.handle.as_str()))
         });
         match commit(&writer, place, &group).await {
-            Ok(outcomes) => answer(group, outcomes),
+            // By somebody else, so that the next group need not wait: each answer wakes a thread.
+            Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),
             // What one of them has done to the statement must not be told to the others.
             Err(Failure::BeforeCommit(error)) if error.code() == Code::Internal && group.len() > 1 => {
                 for waiting in group {
@@ -200,26 +199,12 @@ async fn try_once(
 
 /// Stores contacts; answers the ids of those whose handle was free.
 async fn insert_all(transaction: &DatabaseTransaction, group: &[&Create]) -> Result<HashSet<Uuid>> {
-    let mut stored = HashSet::with_capacity(group.len());
-    let mut rest = group;
-    while !rest.is_empty() {
-        // Powers of two: a connection keeps its prepared statements, and there are few of them.
-        let (now, later) = rest.split_at(1 << rest.len().ilog2());
-        rest = later;
-        let mut insert = Query::insert();
-        insert.into_table(Entity).columns(Column::iter());
-        for create in now {
-            let mut row = row(create.account, &create.contact);
-            let values = Column::iter().filter_map(|column| row.take(column).into_value().map(Into::into));
-            insert.values_panic(values);
-        }
-        insert
-            .on_conflict(OnConflict::columns([Column::AccountId, Column::Handle]).do_nothing().to_owned())
-            .returning_col(Column::Id);
-        let rows = transaction.query_all(&insert).await.map_err(|error| to_domain(&error))?;
-        for row in rows {
-            stored.insert(row.try_get::<Uuid>("", "id").map_err(|error| to_domain(&error))?);
-        }
+    if group.is_empty() {
+        return Ok(HashSet::new());
     }
-    Ok(stored)
+    let given = Given::new(group.iter().map(|create| (create.account, &create.contact)))?;
+    if given.store(transaction).await? {
+        return Ok(group.iter().map(|create| create.contact.id.as_uuid()).collect());
+    }
+    Ok(given.stored(transaction).await?.into_iter().collect())
 }

@@ -1,12 +1,12 @@
 //! Table `contacts`, and how a row becomes a contact and back.
 
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::{AccountId, Code, Contact, ContactId, Error, Timestamp};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]
 #[sea_orm(table_name = "contacts")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -62,20 +62,22 @@ impl TryFrom<Model> for Contact {
     }
 }
 
-/// A row for a contact of an account.
-pub(in crate::storage) fn row(account: AccountId, contact: &Contact) -> ActiveModel {
-    let Contact { id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, version } =
-        contact;
-    ActiveModel {
-        account_id: Set(account.get()),
-        id: Set(id.as_uuid()),
-        handle: Set(handle.as_str().to_owned()),
-        phone: Set(phone.as_str().to_owned()),
-        display_name: Set(display_name.as_ref().map(|name| name.as_str().to_owned())),
-        avatar_url: Set(avatar_url.as_ref().map(|url| url.as_str().to_owned())),
-        meta: Set(meta.as_json().to_owned()),
-        created_at: Set(created_at.millis()),
-        updated_at: Set(updated_at.millis()),
-        version: Set(*version),
+impl Model {
+    /// The row of a contact of an account.
+    pub(in crate::storage) fn new(account: AccountId, contact: &Contact) -> Self {
+        let Contact { id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, version } =
+            contact;
+        Self {
+            account_id: account.get(),
+            id: id.as_uuid(),
+            handle: handle.as_str().to_owned(),
+            phone: phone.as_str().to_owned(),
+            display_name: display_name.as_ref().map(|name| name.as_str().to_owned()),
+            avatar_url: avatar_url.as_ref().map(|url| url.as_str().to_owned()),
+            meta: meta.as_json().to_owned(),
+            created_at: created_at.millis(),
+            updated_at: updated_at.millis(),
+            version: *version,
+        }
     }
 }

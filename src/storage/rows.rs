@@ -1,0 +1,122 @@
+//! How rows of contacts cross between us and the database: many of them as one JSON text.
+//!
+//! A connection to SQLite is a thread of its own, and each row and each parameter would be carried to
+//! or from it by itself. SQLite reads and writes JSON faster than that. A statement for any number of
+//! rows is then one statement, and a connection has it prepared.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, IdenStatic, Iterable, QueryTrait, Select, Statement,
+};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::entity::contact::{Column, Entity, Model};
+use super::error::to_domain;
+use crate::domain::{AccountId, Code, Contact, Error, Result};
+
+/// The contacts that a query selects, in its order.
+pub(super) async fn contacts(
+    connection: &impl ConnectionTrait,
+    select: Select<Entity>,
+) -> Result<Vec<Contact>> {
+    let rows: Vec<Model> = if connection.get_database_backend() == DbBackend::Sqlite {
+        let columns: Vec<String> = Column::iter().map(|column| written(&column)).collect();
+        array(connection, &format!("json_array({})", columns.join(", ")), select).await?
+    } else {
+        select.all(connection).await.map_err(|error| to_domain(&error))?
+    };
+    rows.into_iter().map(Contact::try_from).collect()
+}
+
+/// The ids that a query selects (and nothing else), in its order.
+pub(super) async fn ids(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Uuid>> {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        return array(connection, &written(&Column::Id), select).await;
+    }
+    select.into_tuple().all(connection).await.map_err(|error| to_domain(&error))
+}
+
+/// A column as JSON has it.
+fn written(column: &Column) -> String {
+    let name = column.as_str();
+    if matches!(column, Column::Id) { format!("hex({name})") } else { name.to_owned() }
+}
+
+/// What SQLite makes of each row of a query, as one JSON array.
+async fn array<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    item: &str,
+    select: Select<Entity>,
+) -> Result<Vec<T>> {
+    let Statement { sql, values, db_backend } = select.build(DbBackend::Sqlite);
+    let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");
+    let row = connection
+        .query_one_raw(Statement { sql, values, db_backend })
+        .await
+        .map_err(|error| to_domain(&error))?
+        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
+    let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
+    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+}
+
+/// Contacts of any accounts, on their way into the database.
+pub(super) struct Given {
+    json: String,
+    rows: usize,
+}
+
+impl Given {
+    pub(super) fn new<'c>(contacts: impl Iterator<Item = (AccountId, &'c Contact)>) -> Result<Self> {
+        let rows: Vec<Model> = contacts.map(|(account, contact)| Model::new(account, contact)).collect();
+        let json = serde_json::to_string(&rows).map_err(|error| Error::caused_by(Code::Internal, error))?;
+        Ok(Self { json, rows: rows.len() })
+    }
+
+    /// Stores those whose handle is free, in their order. Answers whether all were.
+    pub(super) async fn store(&self, transaction: &DatabaseTransaction) -> Result<bool> {
+        let columns = columns().join(", ");
+        let statement = self.statement(transaction, |given| {
+            format!(
+                "INSERT INTO contacts ({columns}) {given} \
+                 ON CONFLICT (account_id, handle) DO NOTHING"
+            )
+        });
+        let done = transaction.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
+        Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
+    }
+
+    /// The ids of those that are stored.
+    pub(super) async fn stored(&self, transaction: &DatabaseTransaction) -> Result<Vec<Uuid>> {
+        let statement = self.statement(transaction, |given| {
+            format!(
+                "SELECT id FROM contacts WHERE (account_id, id) IN \
+                 (SELECT account_id, id FROM ({given}) AS given)"
+            )
+        });
+        let rows = transaction.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
+        rows.iter().map(|row| row.try_get("", "id").map_err(|error| to_domain(&error))).collect()
+    }
+
+    /// A statement around the query that makes rows of the JSON.
+    fn statement(&self, transaction: &DatabaseTransaction, around: impl FnOnce(&str) -> String) -> Statement {
+        let backend = transaction.get_database_backend();
+        let given = if backend == DbBackend::Sqlite {
+            let values: Vec<String> = columns()
+                .iter()
+                .map(|name| match *name {
+                    "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
+                    name => format!("value ->> '{name}' AS {name}"),
+                })
+                .collect();
+            // Without a condition SQLite would take ON for a part of a join.
+            format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+        } else {
+            format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", columns().join(", "))
+        };
+        Statement::from_sql_and_values(backend, around(&given), [self.json.as_str().into()])
+    }
+}
+
+fn columns() -> Vec<&'static str> {
+    Column::iter().map(|column| column.as_str()).collect()
+}
