@@ -13,6 +13,7 @@ mod faults;
 mod idempotency;
 mod imports;
 mod keys;
+mod linearizability;
 mod matrix;
 mod openapi;
 mod parity;
