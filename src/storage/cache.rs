@@ -3,9 +3,9 @@
 //!
 //! The cache never contradicts the database. A contact gets in by the hand of the writer after its
 //! commit, or by a reader, if no write has begun since it looked into the database: else it might put
-//! an old version in after the writer put the new one. While a commit is under way readers see what is
-//! in the cache or, if nothing is, what is in the database; since nothing old gets in any more, nobody
-//! sees an old version after a new one.
+//! an old version in after the writer put the new one. What a write is about to change is taken out
+//! before its commit: while that is under way everybody sees what the database says, whether they ask
+//! for one contact or for a list, and nobody sees an old version after a new one.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -66,21 +66,22 @@ impl ContactCache {
     }
 
     /// To be called before a write commits; the caller sees to it that writes come one by one.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, changes: &[Change]) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         writes.begun += 1;
         writes.under_way = true;
+        for change in changes {
+            let (Change::Put(account, Contact { id, .. }) | Change::Remove(account, id)) = change;
+            self.contacts.remove(&(*account, *id));
+        }
     }
 
     /// To be called after a commit, and before anybody hears of it.
     pub(super) fn end(&self, changes: impl IntoIterator<Item = Change>) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
-            match change {
-                Change::Put(account, contact) => {
-                    self.contacts.insert((account, contact.id), Arc::new(contact));
-                }
-                Change::Remove(account, id) => drop(self.contacts.remove(&(account, id))),
+            if let Change::Put(account, contact) = change {
+                self.contacts.insert((account, contact.id), Arc::new(contact));
             }
         }
         writes.under_way = false;
@@ -116,7 +117,7 @@ mod tests {
         let new = Contact { version: 2, ..old.clone() };
 
         let before = cache.moment();
-        cache.begin();
+        cache.begin(&[Change::Put(account, new.clone())]);
         let during = cache.moment();
         cache.keep(before, account, &old);
         cache.keep(during, account, &old);
@@ -126,13 +127,14 @@ mod tests {
         cache.keep(during, account, &old);
         assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
 
-        cache.begin();
+        cache.begin(&[Change::Remove(account, old.id)]);
+        assert!(cache.get(account, old.id).is_none(), "a list may know already that it is gone");
         cache.end([Change::Remove(account, old.id)]);
         assert!(cache.get(account, old.id).is_none());
         cache.keep(cache.moment(), account, &new);
         assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
         assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
-        cache.begin();
+        cache.begin(&[]);
         cache.forget();
         assert!(cache.get(account, old.id).is_none());
     }

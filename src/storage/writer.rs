@@ -77,7 +77,7 @@ impl Writer {
             Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
         })?;
         let (transaction, (answer, changes)) = self.prepare(job).await?;
-        cache.begin();
+        cache.begin(&changes);
         match transaction.commit().await {
             Ok(()) => cache.end(changes),
             Err(error) => {

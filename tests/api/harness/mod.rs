@@ -3,6 +3,7 @@
 mod client;
 mod folder;
 mod postgres;
+pub mod raw;
 mod service;
 
 pub use client::{Client, Reply};

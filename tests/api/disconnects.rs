@@ -1,0 +1,269 @@
+//! Clients that go away at any moment leave a write whole or absent, and nothing else: no connection,
+//! no transaction, no thread, no file.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::cli::{Serving, addressbook};
+use crate::durability::all;
+use crate::harness::{Backend, Client, folder, new_database, raw};
+
+/// Clients at once, and what each of them does.
+const CLIENTS: usize = 16;
+const REQUESTS: usize = 60;
+
+/// Connections to the database.
+const CONNECTIONS: usize = 4;
+
+/// A long body arrives in more than one piece.
+const PADDING: usize = 4_000;
+
+/// Every write sets both names, so that half a write shows.
+fn fields(name: &str) -> Value {
+    json!({"display_name": name, "meta": {"name": name, "padding": "x".repeat(PADDING)}})
+}
+
+fn new(name: &str) -> String {
+    let mut body = fields(name);
+    body["username"] = json!(name);
+    body["phone_number"] = json!("+4479000000001");
+    body.to_string()
+}
+
+/// A contact of each thread's own to delete for each request, and some that all change.
+fn prepare(client: &Client) -> (Vec<Vec<String>>, Vec<String>) {
+    let make = |name: String| {
+        let contact = client.send_json("POST", "/v1/contacts", &new(&name)).expect(201);
+        client.get("/v1/contacts?limit=50").expect(200);
+        let path = crate::v1::path(&contact);
+        client.patch(&path, &fields(&name)).expect(200);
+        path
+    };
+    let make = &make;
+    let own = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CLIENTS)
+            .map(|thread| {
+                scope.spawn(move || (0..REQUESTS / 4).map(|i| make(format!("own-{thread}-{i}"))).collect())
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    (own, (0..CONNECTIONS * 2).map(|i| make(format!("shared-{i}"))).collect())
+}
+
+/// Sends requests and goes away; answers the names under which it may have created a contact, each with
+/// the key that it used.
+fn misbehave(
+    address: &str,
+    key: &str,
+    thread: usize,
+    own: Vec<String>,
+    shared: &[String],
+) -> Vec<(String, Option<String>)> {
+    let mut own = own.into_iter();
+    let mut created = Vec::new();
+    for i in 0..REQUESTS {
+        let name = format!("new-{thread}-{i}");
+        let bytes = match fastrand::u8(..4) {
+            0 => {
+                created.push((name.clone(), None));
+                raw::request(key, "POST", "/v1/contacts", &[], &new(&name))
+            }
+            1 => {
+                created.push((name.clone(), Some(name.clone())));
+                raw::request(key, "POST", "/v1/contacts", &[("Idempotency-Key", &name)], &new(&name))
+            }
+            2 => {
+                let path = &shared[fastrand::usize(..shared.len())];
+                raw::request(key, "PATCH", path, &[], &fields(&name).to_string())
+            }
+            _ => match own.next() {
+                Some(path) => raw::request(key, "DELETE", &path, &[], ""),
+                None => continue,
+            },
+        };
+        let mut stream = TcpStream::connect(address).unwrap();
+        let pause = || std::thread::sleep(Duration::from_micros(fastrand::u64(..8_000)));
+        // The server may be the first to close.
+        match fastrand::u8(..4) {
+            0 => drop(stream.write_all(&bytes[..fastrand::usize(..bytes.len())])),
+            1 => {
+                let (first, second) = bytes.split_at(fastrand::usize(..bytes.len()));
+                drop(stream.write_all(first));
+                pause();
+                drop(stream.write_all(second));
+            }
+            2 => {
+                drop(stream.write_all(&bytes));
+                pause();
+            }
+            _ => {
+                drop(stream.write_all(&bytes));
+                drop(stream.read(&mut [0; 20]));
+            }
+        }
+        if fastrand::bool() {
+            // A reset, where it would otherwise say that it has finished.
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    }
+    created
+}
+
+/// How many files and threads a process has open.
+fn open_files_and_threads(process: u32) -> (usize, usize) {
+    let count = |what| std::fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
+    (count("fd"), count("task"))
+}
+
+/// Waits until something holds; answers whether it came to that.
+fn comes_to_hold(condition: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while !condition() {
+        if started.elapsed() > Duration::from_secs(8) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    true
+}
+
+fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
+    let Some(url) = new_database(backend) else { return };
+    let mut serving = Serving::start(
+        addressbook(&folder(), &["--bind=127.0.0.1:0", "--log=off", "--keep-alive=1s"]).args([
+            "--database-url",
+            &url,
+            "--database-connections",
+            &CONNECTIONS.to_string(),
+        ]),
+    );
+    let (address, key) = (serving.address().to_owned(), serving.first_key());
+    let client = || Client::new(&address, Some(key.clone()));
+    let (own, shared) = prepare(&client());
+    // The level comes with as many clients at once, and when they have gone.
+    std::thread::sleep(Duration::from_secs(2));
+    let level = open_files_and_threads(serving.id());
+
+    let mut created = HashMap::new();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CLIENTS)
+            .zip(own)
+            .map(|(thread, own)| {
+                let (address, key, shared) = (&address, &key, &shared);
+                scope.spawn(move || misbehave(address, key, thread, own, shared))
+            })
+            .collect();
+        let others = client();
+        for i in 0..50 {
+            others.send_json("POST", "/v1/contacts", &new(&format!("honest-{i}"))).expect(201);
+            others.patch(&shared[i % shared.len()], &fields(&format!("honest-{i}"))).expect(200);
+        }
+        drop(others);
+        created.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
+    });
+
+    assert!(
+        comes_to_hold(|| {
+            let (files, threads) = open_files_and_threads(serving.id());
+            files <= level.0 && threads <= level.1
+        }),
+        "{:?} files and threads; {level:?} before",
+        open_files_and_threads(serving.id())
+    );
+    let postgres = (backend == Backend::Postgres).then(|| {
+        let runtime = Runtime::new().unwrap();
+        let database = runtime.block_on(sea_orm::Database::connect(&url)).unwrap();
+        // First of all: the next write would end a transaction that was left open.
+        let open = || runtime.block_on(sessions(&database, "state LIKE 'idle in transaction%'"));
+        assert!(comes_to_hold(|| open() == 0), "{} open transactions", open());
+        (runtime, database)
+    });
+    every_write_is_whole_or_absent(&client(), &created);
+    if let Some((runtime, database)) = postgres {
+        every_connection_works(&client(), &shared, &runtime, &database);
+        runtime.block_on(database.close()).unwrap();
+    }
+    serving.signal("-TERM");
+    serving.end();
+}
+
+fn every_write_is_whole_or_absent(client: &Client, created: &HashMap<String, Option<String>>) {
+    let stored = all(client);
+    let names: HashMap<&str, &Value> =
+        stored.iter().map(|contact| (contact["username"].as_str().unwrap(), contact)).collect();
+    assert_eq!(names.len(), stored.len(), "no name twice");
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], stored.len(), "the count is right");
+    for contact in &stored {
+        let name = contact["username"].as_str().unwrap();
+        assert_eq!(contact["display_name"], contact["meta"]["name"], "{name} is half changed");
+        assert_eq!(contact["meta"]["padding"].as_str().map(str::len), Some(PADDING), "{name}");
+    }
+    let made = created.keys().filter(|name| names.contains_key(name.as_str())).count();
+    assert!((1..created.len()).contains(&made), "{made} of {} were stored", created.len());
+    println!("{made} of {} creates were stored", created.len());
+    // A client that comes back gets its contact, by the same key.
+    for (name, key) in created {
+        let Some(key) = key else { continue };
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
+        let reply = client.send("POST", "/v1/contacts", &headers, new(name).as_bytes());
+        let contact = reply.expect(201);
+        let before = names.get(name.as_str());
+        assert_eq!(reply.header("Idempotent-Replayed") == "true", before.is_some(), "{name}");
+        assert!(before.is_none_or(|before| before["id"] == contact["id"]), "{name}");
+        client.get(&crate::v1::path(&contact)).expect(200);
+    }
+}
+
+/// How many of the service's sessions are so.
+async fn sessions(database: &DatabaseConnection, condition: &str) -> usize {
+    let sql = format!(
+        "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'addressbook' AND {condition}"
+    );
+    let row = database.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    usize::try_from(row.unwrap().try_get_by_index::<i64>(0).unwrap()).unwrap()
+}
+
+/// As many changes as there are connections wait for a lock: each has a connection of its own.
+fn every_connection_works(
+    client: &Client,
+    shared: &[String],
+    runtime: &Runtime,
+    database: &DatabaseConnection,
+) {
+    let lock = runtime.block_on(async {
+        let lock = database.begin().await.unwrap();
+        lock.execute_unprepared("SELECT 1 FROM contacts FOR UPDATE").await.unwrap();
+        lock
+    });
+    std::thread::scope(|scope| {
+        let changes: Vec<_> = shared[..CONNECTIONS]
+            .iter()
+            .map(|path| scope.spawn(|| client.patch(path, &fields("last")).status))
+            .collect();
+        let wait = || runtime.block_on(sessions(database, "wait_event_type = 'Lock'"));
+        let all_wait = comes_to_hold(|| wait() == CONNECTIONS);
+        runtime.block_on(lock.rollback()).unwrap();
+        assert!(all_wait, "connections are missing");
+        for change in changes {
+            assert_eq!(change.join().unwrap(), 200);
+        }
+    });
+}
+
+#[test]
+fn on_sqlite() {
+    clients_that_go_away_leave_nothing_behind(Backend::Sqlite);
+}
+
+#[test]
+fn on_postgres() {
+    clients_that_go_away_leave_nothing_behind(Backend::Postgres);
+}
