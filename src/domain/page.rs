@@ -6,7 +6,7 @@ use super::timestamp::Timestamp;
 
 /// Between which contacts a page of a cursor list lies. With neither it begins at the newest one; with
 /// both it begins behind the one and ends before the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// Just behind this contact, towards older ones.
     pub after: Option<ContactId>,
@@ -23,7 +23,7 @@ impl Cursor {
 }
 
 /// A page of the list that v1 shows: newest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CursorQuery {
     /// Where the page lies.
     pub cursor: Cursor,
@@ -39,7 +39,7 @@ pub struct CursorQuery {
 }
 
 /// What a cursor list answers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CursorPage {
     /// In the order of the list, whichever way the cursor went.
     pub contacts: Vec<Contact>,
@@ -48,7 +48,7 @@ pub struct CursorPage {
 }
 
 /// What the address book can sort by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortField {
     /// The moment of creation.
     CreatedOn,
@@ -59,7 +59,7 @@ pub enum SortField {
 }
 
 /// Which way it sorts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortDirection {
     /// Smallest, oldest first.
     Ascending,
@@ -68,7 +68,7 @@ pub enum SortDirection {
 }
 
 /// A page of the list that the address book shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OffsetQuery {
     /// Sorted by.
     pub field: SortField,
@@ -81,7 +81,7 @@ pub struct OffsetQuery {
 }
 
 /// What an offset list answers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OffsetPage {
     /// In the order that was asked for.
     pub contacts: Vec<Contact>,

@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 ///
 /// Milliseconds are what both contracts show (`2025-11-10T20:15:12.000Z`) and what both databases
 /// keep exactly: finer fractions would differ between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

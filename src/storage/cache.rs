@@ -7,10 +7,14 @@
 //! before its commit: while that is under way everybody sees what the database says, whether they ask
 //! for one contact or for a list, and nobody sees an old version after a new one.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use quick_cache::sync::Cache;
 
+use super::pages::{Page, Pages};
+use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId};
 
 /// What a write has done to a contact.
@@ -22,10 +26,12 @@ pub(super) enum Change {
     Remove(AccountId, ContactId),
 }
 
-/// The contacts.
+/// The contacts, and pages of their lists.
 #[derive(Clone)]
 pub(super) struct ContactCache {
     contacts: Arc<Cache<(AccountId, ContactId), Arc<Contact>>>,
+    pub(super) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,
+    pub(super) offset_pages: Arc<Pages<OffsetQuery, OffsetPage>>,
     /// Whether a write is under way, and how many have begun.
     writes: Arc<RwLock<Writes>>,
 }
@@ -34,6 +40,8 @@ pub(super) struct ContactCache {
 struct Writes {
     under_way: bool,
     begun: u64,
+    /// The number of the last one in each account.
+    last: HashMap<AccountId, u64>,
 }
 
 /// When a reader looked into the database.
@@ -43,7 +51,14 @@ pub(super) struct Moment(Option<u64>);
 impl ContactCache {
     /// With room for so many contacts.
     pub(super) fn new(most: usize) -> Self {
-        Self { contacts: Arc::new(Cache::new(most)), writes: Arc::default() }
+        // Few pages are looked at often, and their contacts are there a second time.
+        let on_pages = most / 8;
+        Self {
+            contacts: Arc::new(Cache::new(most)),
+            cursor_pages: Arc::new(Pages::new(on_pages)),
+            offset_pages: Arc::new(Pages::new(on_pages)),
+            writes: Arc::default(),
+        }
     }
 
     /// A contact, if it is in memory.
@@ -65,6 +80,37 @@ impl ContactCache {
         }
     }
 
+    /// A page of a list, if it is in memory.
+    pub(super) fn page<Q, P>(&self, pages: &Pages<Q, P>, account: AccountId, query: &Q) -> Option<P>
+    where
+        Q: Clone + Eq + Hash,
+        P: Page,
+    {
+        let last = {
+            let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+            writes.last.get(&account).copied().unwrap_or_default()
+        };
+        pages.get(account, query, last)
+    }
+
+    /// Keeps a page that the database answered, unless a write has begun since.
+    pub(super) fn keep_page<Q, P>(
+        &self,
+        pages: &Pages<Q, P>,
+        moment: Moment,
+        account: AccountId,
+        query: Q,
+        page: &P,
+    ) where
+        Q: Clone + Eq + Hash,
+        P: Page,
+    {
+        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        if moment.0 == Some(writes.begun) && !writes.under_way {
+            pages.put(account, query, page.clone(), writes.begun);
+        }
+    }
+
     /// To be called before a write commits; the caller sees to it that writes come one by one.
     pub(super) fn begin(&self, changes: &[Change]) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
@@ -73,6 +119,8 @@ impl ContactCache {
         for change in changes {
             let (Change::Put(account, Contact { id, .. }) | Change::Remove(account, id)) = change;
             self.contacts.remove(&(*account, *id));
+            let begun = writes.begun;
+            writes.last.insert(*account, begun);
         }
     }
 
@@ -91,6 +139,8 @@ impl ContactCache {
     pub(super) fn forget(&self) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         self.contacts.clear();
+        self.cursor_pages.clear();
+        self.offset_pages.clear();
         writes.under_way = false;
     }
 }
@@ -100,6 +150,7 @@ mod tests {
     use super::*;
     use crate::domain::NewContact;
     use crate::domain::fields::{Handle, Meta, Phone};
+    use crate::domain::page::{SortDirection, SortField};
 
     fn contact(name: &str) -> Contact {
         Contact::new(NewContact {
@@ -113,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
-        let (cache, account, old) = (ContactCache::new(10), AccountId::new(1), contact("old"));
+        let (cache, account, old) = (ContactCache::new(100), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
 
         let before = cache.moment();
@@ -134,6 +185,29 @@ mod tests {
         cache.keep(cache.moment(), account, &new);
         assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
         assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
+        let query = OffsetQuery {
+            field: SortField::Handle,
+            direction: SortDirection::Ascending,
+            offset: 0,
+            limit: 10,
+        };
+        let page = OffsetPage { contacts: vec![new.clone()], total: 1 };
+        let pages = Arc::clone(&cache.offset_pages);
+        let early = cache.moment();
+        cache.keep_page(&pages, early, account, query, &page);
+        let get = |account| cache.page(&pages, account, &query).map(|page| page.total);
+        assert_eq!(get(account), Some(1));
+        assert_eq!(get(AccountId::new(2)), None, "another account's");
+        cache.begin(&[Change::Remove(AccountId::new(2), old.id)]);
+        cache.end([]);
+        assert_eq!(get(account), Some(1), "another account was written to");
+        cache.begin(&[Change::Remove(account, old.id)]);
+        assert_eq!(get(account), None, "the database may say otherwise already");
+        cache.keep_page(&pages, cache.moment(), account, query, &page);
+        cache.end([]);
+        cache.keep_page(&pages, early, account, query, &page);
+        assert_eq!(get(account), None);
+
         cache.begin(&[]);
         cache.forget();
         assert!(cache.get(account, old.id).is_none());

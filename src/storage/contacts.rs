@@ -65,16 +65,14 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
-        let account = self.account;
-        self.database
-            .read(async move |reader| contact_lists::cursor_page(&reader, account, query).await)
-            .await
+        let (account, asked) = (self.account, query.clone());
+        let job = async move |reader| contact_lists::cursor_page(&reader, account, asked).await;
+        self.database.page(|cache| &cache.cursor_pages, account, query, job).await
     }
 
     async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
         let account = self.account;
-        self.database
-            .read(async move |reader| contact_lists::offset_page(&reader, account, query).await)
-            .await
+        let job = async move |reader| contact_lists::offset_page(&reader, account, query).await;
+        self.database.page(|cache| &cache.offset_pages, account, query, job).await
     }
 }

@@ -1,5 +1,6 @@
 //! One database: its pools, and the way every read and every write takes.
 
+use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::error::{OpenError, to_domain};
 use super::group::{Create, Groups};
 use super::lock::ServerLock;
 use super::migrate;
+use super::pages::{Page, Pages};
 use super::writer::{Done, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
@@ -120,6 +122,31 @@ impl Database {
             self.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await?;
         cache.keep(moment, account, &contact);
         Ok(contact)
+    }
+
+    /// A page of a list: from memory if it is there.
+    pub(super) async fn page<Q, P, F, Fut>(
+        &self,
+        pages: fn(&ContactCache) -> &Pages<Q, P>,
+        account: AccountId,
+        query: Q,
+        job: F,
+    ) -> Result<P>
+    where
+        Q: Clone + Eq + Hash,
+        P: Page + Send + 'static,
+        F: FnOnce(DatabaseConnection) -> Fut,
+        Fut: Future<Output = Result<P>> + Send + 'static,
+    {
+        let Some(cache) = &self.cache else { return self.read(job).await };
+        let pages = pages(cache);
+        if let Some(page) = cache.page(pages, account, &query) {
+            return Ok(page);
+        }
+        let moment = cache.moment();
+        let page = self.read(job).await?;
+        cache.keep_page(pages, moment, account, query, &page);
+        Ok(page)
     }
 
     /// Stores a contact, together with all others that are waiting.

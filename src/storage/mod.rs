@@ -14,6 +14,7 @@ mod group;
 mod keys;
 mod lock;
 mod migrate;
+mod pages;
 mod rows;
 mod writer;
 

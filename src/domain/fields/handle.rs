@@ -4,7 +4,7 @@ use super::{stored_text, text};
 use crate::domain::fault::Fault;
 
 /// The name by which messages speak of a contact. Unique within the account, compared exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Handle(String);
 
 stored_text!(Handle);

@@ -9,7 +9,7 @@ use crate::domain::fault::Fault;
 /// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.
 ///
 /// Whether an operator has issued the number is not asked: contract 003's own example has not been.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Phone(String);
 
 stored_text!(Phone);
