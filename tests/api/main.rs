@@ -7,6 +7,7 @@ mod addressbook;
 mod bad_requests;
 mod cli;
 mod conditional;
+mod crowds;
 mod disconnects;
 mod durability;
 mod edge;
