@@ -21,6 +21,7 @@ mod openapi;
 mod parity;
 mod postgres_faults;
 mod readme;
+mod stops;
 mod storage;
 mod v1;
 mod v1_list;
