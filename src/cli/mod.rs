@@ -109,6 +109,7 @@ fn one_line(error: &clap::Error) -> String {
 
 fn serve(settings: &Settings) -> Outcome {
     log::start(&settings.log)?;
+    raise_file_limit();
     runtime()?.block_on(async {
         let app = App::start(settings).await?;
         app::stop_on_signal(app.handle())?;
@@ -116,6 +117,15 @@ fn serve(settings: &Settings) -> Outcome {
         app.run().await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Every connection is an open file, and systems let a process have few (1,024, mostly) unless it asks
+/// for all that it may have.
+fn raise_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "files that may be open at once"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
 }
 
 fn migrate(settings: &DatabaseSettings) -> Outcome {

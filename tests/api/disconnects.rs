@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
@@ -88,7 +87,7 @@ fn misbehave(
                 None => continue,
             },
         };
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut stream = raw::connect(address);
         let pause = || std::thread::sleep(Duration::from_micros(fastrand::u64(..8_000)));
         // The server may be the first to close.
         match fastrand::u8(..4) {

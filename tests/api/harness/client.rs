@@ -1,5 +1,7 @@
 //! A plain HTTP client that takes every status for an answer.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
@@ -56,6 +58,8 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .allow_non_standard_methods(true)
+            // A request that is never answered fails its test.
+            .timeout_global(Some(Duration::from_secs(60)))
             .build();
         Self { agent: config.into(), base: format!("http://{address}"), key }
     }

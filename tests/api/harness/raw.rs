@@ -1,5 +1,16 @@
 //! Requests as bytes, for clients that do not behave.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A connection on which a server that never answers fails the test.
+pub fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
 /// A request with a key.
 pub fn request(key: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -9,4 +20,32 @@ pub fn request(key: &str, method: &str, path: &str, headers: &[(&str, &str)], bo
         body.len()
     )
     .into_bytes()
+}
+
+/// The status and the body of the next answer; `None` where the connection ended before it began.
+///
+/// # Panics
+/// It ended within the answer.
+pub fn answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break String::from_utf8(bytes[..end + 4].to_vec()).unwrap().to_lowercase();
+        }
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1..) => bytes.push(byte[0]),
+            Ok(0) => {
+                assert!(bytes.is_empty(), "half an answer: {}", String::from_utf8_lossy(&bytes));
+                return None;
+            }
+            Err(error) if bytes.is_empty() && error.kind() == ErrorKind::ConnectionReset => return None,
+            Err(error) => panic!("{error} after {}", String::from_utf8_lossy(&bytes)),
+        }
+    };
+    let status = head[9..12].parse().unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).unwrap_or_else(|error| panic!("half an answer ({error}): {head}"));
+    Some((status, body))
 }
