@@ -75,7 +75,7 @@ def locked(crate):
 
 def pinned(package):
     """The version of a Python package that is installed."""
-    return re.search(rf"^{package}==(\S+)", (ROOT / "benches/requirements.txt").read_text(), re.MULTILINE)[1]
+    return re.search(rf"^{package}(?:\[.+\])?==(\S+)", (ROOT / "benches/requirements.txt").read_text(), re.MULTILINE)[1]
 
 
 def processor():

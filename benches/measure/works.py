@@ -130,7 +130,7 @@ def _pgbench(run, cluster, _python, database):
 
 
 def _fastapi(run, _cluster, python, database):
-    with FastApi(python, database) as system:
+    with FastApi(run.place("fastapi"), python, database) as system:
         load.create(system, CREATORS, 1, "random")
         run.create(system, system.name, POSTGRES_CREATES)
 

@@ -15,7 +15,7 @@ class FastApi(System):
     create = ("/contacts", CONTACT)
     token = "Bearer a-long-key-that-is-only-in-memory"
 
-    def __init__(self, python, database):
+    def __init__(self, folder, python, database):
         port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         environment = {
@@ -25,5 +25,6 @@ class FastApi(System):
         }
         command = [python, "-m", "uvicorn", "fastapi_contacts:app", "--app-dir", PEERS, "--port", str(port)]
         command += ["--workers", str(WORKERS), "--loop", "uvloop", "--http", "httptools"]
-        self.start([*command, "--no-access-log", "--log-level", "warning"], env=environment)
+        with open(folder / "log", "w") as log:
+            self.start([*command, "--no-access-log", "--log-level", "warning"], env=environment, stderr=log)
         wait_for(self.base, self.process)
