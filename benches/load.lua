@@ -1,21 +1,48 @@
--- What wrk sends: creates with names that are all new, or one address again and again.
--- Arguments: method, address, token, and for creates the body with %s for the name.
-local method, address, token, body
-local number = 0
+-- What wrk sends. Arguments: the token, a file of addresses to get, each time one of them at random;
+-- or the token, an address to post to, a body with %s for the name and %07d for the end of the number,
+-- and whether the names are in `order` or at `random`.
+-- Requests are put together beforehand: the load shares the machine with what it measures.
+local requests, head, body, in_order
+local prefix, number = "", 0
+
+local threads = 0
+function setup(thread)
+    threads = threads + 1
+    thread:set("thread_number", threads)
+end
 
 function init(args)
-    method, address, token, body = args[1], args[2], args[3], args[4]
-    math.randomseed(os.time() + math.floor(os.clock() * 1e6))
-    prefix = string.format("u%d-%d", os.time(), math.random(1e9))
+    local token, address, template, order = args[1], args[2], args[3], args[4]
+    local headers = { ["Authorization"] = token, ["Content-Type"] = "application/json" }
+    math.randomseed(os.time() * 100 + thread_number)
+    for _ = 1, 10 do math.random() end
+    if template then
+        -- Bodies are all of one length, and so the head is always the same.
+        body, in_order = template, order == "order"
+        prefix = string.format("%08x", math.random(0, 2 ^ 31 - 1))
+        local example = string.format(body, string.rep("x", 16), 0)
+        local request = wrk.format("POST", address, headers, example)
+        head = request:sub(1, #request - #example)
+    else
+        requests = {}
+        for line in io.lines(address) do
+            requests[#requests + 1] = wrk.format("GET", line, headers)
+        end
+    end
 end
 
 function request()
-    local headers = { ["Authorization"] = token, ["Content-Type"] = "application/json" }
-    if method == "GET" then
-        return wrk.format("GET", address, headers)
+    if requests then
+        return requests[math.random(#requests)]
     end
     number = number + 1
-    return wrk.format("POST", address, headers, (body:gsub("%%s", prefix .. "-" .. number)))
+    local name
+    if in_order then
+        name = prefix .. string.format("%08x", number)
+    else
+        name = string.format("%08x%08x", math.random(0, 2 ^ 31 - 1), math.random(0, 2 ^ 31 - 1))
+    end
+    return head .. string.format(body, name, in_order and number or math.random(0, 9999999))
 end
 
 function done(summary, latency)

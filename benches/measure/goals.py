@@ -1,0 +1,82 @@
+"""What is to be reached: the rows of the table, in their order."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Literal
+
+LARGE = "1,000,000 contacts"
+SMALL = "10,000 contacts"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one figure is to be, beside another one of the same run or by itself."""
+
+    work: str
+    subject: str
+    reference: str | None
+    """`None` where the figure itself has a limit."""
+    sense: Literal["≥", "≤"]
+    limit: float
+    unit: str = "/s"
+
+    @property
+    def label(self):
+        """The work and what it is compared with."""
+        at = f" at {self.subject}" if self.subject in (LARGE, SMALL) else ""
+        beside = f" · {self.reference}" if self.reference else ""
+        return f"{self.work}{at}{beside}"
+
+
+OURS = "addressbook"
+CREATES = ("create, names in order", "create, names at random")
+GETS = ("get, the same contact", "get, any contact")
+LISTS = ("list of 50, the newest", "list of 50, any place")
+POSTGRES_CREATES = tuple(f"{create}, PostgreSQL" for create in CREATES)
+PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with total, any order")
+MEMORY = "memory after all of this"
+WAL = "largest WAL file"
+
+GOALS = (
+    *(Goal(work, OURS, "PocketBase", "≥", 8) for work in CREATES),
+    Goal(CREATES[0], OURS, "bare actix-web", "≥", 0.35),
+    *(Goal(work, OURS, "PocketBase", "≥", 10) for work in GETS),
+    *(Goal(work, OURS, "bare actix-web", "≥", 0.5) for work in GETS),
+    *(Goal(work, OURS, "PocketBase", "≥", 8) for work in LISTS),
+    Goal(MEMORY, OURS, "PocketBase", "≤", 0.5, " MiB"),
+    *(Goal(work, LARGE, SMALL, "≥", 0.8) for work in (*CREATES, *GETS, *LISTS)),
+    *(Goal(work, LARGE, None, "≤", 20, " ms") for work in PAGES),
+    *(Goal(work, OURS, "FastAPI", "≥", 8) for work in POSTGRES_CREATES),
+    *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in POSTGRES_CREATES),
+    Goal(WAL, OURS, None, "≤", 128, " MiB"),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal, and the figures of a run."""
+
+    goal: Goal
+    figure: float
+    reference: float | None
+
+    @property
+    def value(self):
+        """What is held to the limit: the ratio, or the figure itself."""
+        return self.figure if self.reference is None else self.figure / self.reference
+
+    @property
+    def reached(self):
+        return self.value >= self.goal.limit if self.goal.sense == "≥" else self.value <= self.goal.limit
+
+
+def judge(figures):
+    """A verdict on each goal that this run has figures for: medians of `figures[system, work]`."""
+    verdicts = []
+    for goal in GOALS:
+        ours = figures.get((goal.subject, goal.work))
+        theirs = figures.get((goal.reference, goal.work))
+        if not ours or (goal.reference and not theirs):
+            continue
+        verdicts.append(Verdict(goal, statistics.median(ours), statistics.median(theirs) if theirs else None))
+    return verdicts

@@ -1,0 +1,84 @@
+"""A PostgreSQL cluster that is thrown away: on loopback, as it comes, with fsync."""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .http import free_port
+
+
+class Cluster:
+    """Runs as long as its `with` block."""
+
+    def __init__(self, folder):
+        self.programs = programs()
+        # PostgreSQL refuses to run as root.
+        self.user = {} if os.getuid() else unprivileged_user()
+        self.home = Path(tempfile.mkdtemp(prefix="postgres-", dir=folder))
+        self.port = free_port()
+
+    def __enter__(self):
+        if self.user:
+            os.chown(self.home, self.user["user"], self.user["group"])
+        initdb = [self.programs / "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--pgdata=data"]
+        subprocess.run(initdb, cwd=self.home, check=True, stdout=subprocess.DEVNULL, **self.user)
+        server = [self.programs / "postgres", "-D", "data", "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
+        server += ["-c", "unix_socket_directories=", "-c", "max_connections=300"]
+        with open(self.home / "log", "w") as log:
+            self.process = subprocess.Popen(server, cwd=self.home, stderr=log, **self.user)
+        atexit.register(self.process.kill)
+        for _ in range(300):
+            if self._run("pg_isready", "-q").returncode == 0:
+                return self
+            time.sleep(0.1)
+        raise SystemExit(f"PostgreSQL did not start: {(self.home / 'log').read_text()}")
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        shutil.rmtree(self.home)
+
+    def new_database(self, name):
+        """Its URL."""
+        self._run("createdb", name).check_returncode()
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def checkpoint(self):
+        """Writes out what the load before has left, so that the next one does not pay for it."""
+        self._run("psql", "-c", "CHECKPOINT", "postgres").check_returncode()
+
+    def version(self):
+        """As people write it: 15.18."""
+        said = subprocess.run([self.programs / "postgres", "--version"], check=True, capture_output=True, text=True)
+        return said.stdout.split()[2]
+
+    def _run(self, program, *arguments):
+        server = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        command = [self.programs / program, *server, *arguments]
+        return subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+
+
+def programs():
+    """The folder of PostgreSQL's programs; Debian keeps those of the server off the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    for folder in [*debian, *map(Path, os.environ.get("PATH", "").split(":"))]:
+        if all((folder / name).exists() for name in ("initdb", "postgres", "pgbench")):
+            return folder
+    raise SystemExit("PostgreSQL's initdb and pgbench are needed (Debian: apt-get install postgresql)")
+
+
+def unprivileged_user():
+    """Who to run as in root's stead, as `subprocess` wants it."""
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    raise SystemExit("a user other than root is needed")

