@@ -62,7 +62,12 @@ impl App {
         let store: Arc<dyn Store> =
             Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
         let keys = Keys::new(Arc::clone(&store));
-        let state = State { store: Arc::clone(&store), keys: keys.clone(), limits: settings.limits.clone() };
+        let state = State {
+            store: Arc::clone(&store),
+            keys: keys.clone(),
+            limits: settings.limits.clone(),
+            trust_proxy: settings.trust_proxy,
+        };
         let (server, address) = server::bind(state, settings)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
         // Only now: a key that is shown once must not be made by a start that fails.

@@ -22,6 +22,20 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 
+    /// Believe the proxy in front: the path before ours in X-Forwarded-Prefix. Only where every request
+    /// comes through a proxy that sets or removes this header
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_TRUST_PROXY",
+        value_name = "TRUE OR FALSE",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub trust_proxy: bool,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub database: DatabaseSettings,

@@ -46,10 +46,15 @@ pub(super) fn with_defaults(
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(whether) => whether.to_string(),
             toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
                 items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
             }
-            _ => return Err(fail(format!("`{name}` must be a string, a whole number or a list of strings"))),
+            _ => {
+                return Err(fail(format!(
+                    "`{name}` must be a string, a whole number, true, false or a list of strings"
+                )));
+            }
         };
         defaults.push((name, value));
     }

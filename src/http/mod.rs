@@ -9,6 +9,7 @@ pub mod explorer;
 pub mod extract;
 pub mod health;
 pub mod openapi;
+pub mod prefix;
 pub mod problem;
 pub mod server;
 pub mod state;

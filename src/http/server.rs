@@ -44,7 +44,7 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
     let limits = state.limits.clone();
     // Once, and not once a worker: building the document takes a while.
     let api = Arc::new(api());
-    let served = openapi::Served::new(&api.document().finish(&limits))?;
+    let served = openapi::Served::new(api.document().finish(&limits))?;
     let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 

@@ -11,7 +11,7 @@ use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
 use crate::http::problem::Problem;
 
-/// The database, the keys and the limits.
+/// The database, the keys, and what the settings say of requests.
 pub struct State {
     /// The database.
     pub store: Arc<dyn Store>,
@@ -19,6 +19,8 @@ pub struct State {
     pub keys: Keys,
     /// What a request may take.
     pub limits: Limits,
+    /// Whether a proxy stands in front, whose headers are believed.
+    pub trust_proxy: bool,
 }
 
 impl State {

@@ -189,6 +189,29 @@ fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
 }
 
 #[test]
+fn a_switch_lies_in_layers_too() {
+    let folder = folder();
+    std::fs::write(folder.join("settings.toml"), "trust_proxy = true\n").unwrap();
+    let trusts = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = addressbook(&folder, &["--bind", "127.0.0.1:0"]);
+        command.args(arguments).envs(variable.map(|value| ("ADDRESSBOOK_TRUST_PROXY", value)));
+        let mut serving = Serving::start(&mut command);
+        let client = Client::new(serving.address(), None);
+        let page =
+            client.send("GET", "/", &[("X-Forwarded-Prefix", "/a")], b"").header("Location").to_owned();
+        drop(serving.first_key());
+        serving.signal("-TERM");
+        serving.end();
+        page == "/a/swagger-ui/"
+    };
+    assert!(!trusts(&[], None));
+    assert!(trusts(&["--config", "settings.toml"], None));
+    assert!(!trusts(&["--config", "settings.toml"], Some("false")));
+    assert!(trusts(&["--trust-proxy"], Some("false")));
+    assert!(!trusts(&["--trust-proxy=false"], Some("true")));
+}
+
+#[test]
 fn settings_lie_in_layers() {
     let folder = folder();
     let file = folder.join("settings.toml");

@@ -1,6 +1,6 @@
 // Runs the service in a temporary folder, as somebody does who starts it for the first time.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,11 +8,11 @@ import { join, resolve } from 'node:path';
 
 const PATIENCE = 20_000;
 
-export async function startService(binary) {
+export async function startService(binary, ...settings) {
   const folder = await mkdtemp(join(tmpdir(), 'addressbook-browser-'));
   // Settings of the caller's shell must not reach the service: the test is about the defaults.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ADDRESSBOOK_')));
-  const service = spawn(resolve(binary), ['--bind', '127.0.0.1:0'], {
+  const service = spawn(resolve(binary), ['--bind', '127.0.0.1:0', ...settings], {
     cwd: folder,
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -32,8 +32,14 @@ export async function startService(binary) {
     return service.exitCode;
   };
 
+  // Another key of the same account, with one permission.
+  const keyWith = (permission) => {
+    const asked = ['keys', 'create', '--account', 'default', '--permission', permission];
+    return /ab_live_\S+/.exec(execFileSync(resolve(binary), asked, { cwd: folder, env, encoding: 'utf8' }))[0];
+  };
+
   try {
-    return { ...(await banner(service)), stop };
+    return { ...(await banner(service)), keyWith, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,4 @@
-//! The document as it is served: bytes that are made once.
+//! The document as it is served: text that is made once, but for the server in it.
 
 use std::io;
 
@@ -7,27 +7,56 @@ use actix_web::web::{self, Bytes, Data};
 use utoipa::openapi::OpenApi;
 
 use crate::http::api::read_only;
+use crate::http::prefix::Prefix;
 
 /// Where the document is, as JSON.
 pub const JSON_PATH: &str = "/openapi.json";
 /// Where the document is, as YAML.
 pub const YAML_PATH: &str = "/openapi.yaml";
 
+/// Stands in the text where the server's path belongs.
+const ROOT: &str = "/root-of-this-service";
+
 /// The document in both forms.
 #[derive(Clone)]
 pub struct Served {
-    json: Bytes,
-    yaml: Bytes,
+    json: Text,
+    yaml: Text,
+}
+
+/// What stands before the server's path, and behind it. The path needs no escapes: see [`Prefix`].
+#[derive(Clone)]
+struct Text {
+    before: Bytes,
+    behind: Bytes,
 }
 
 impl Served {
     /// Writes the document in both forms.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn new(document: &OpenApi) -> io::Result<Self> {
+    /// It cannot be written, or does not name this server once.
+    pub fn new(mut document: OpenApi) -> io::Result<Self> {
+        for server in document.servers.iter_mut().flatten() {
+            ROOT.clone_into(&mut server.url);
+        }
         let yaml = document.to_yaml().map_err(io::Error::other)?;
-        Ok(Self { json: document.to_pretty_json()?.into(), yaml: yaml.into() })
+        Ok(Self { json: Text::new(&document.to_pretty_json()?)?, yaml: Text::new(&yaml)? })
+    }
+}
+
+impl Text {
+    fn new(text: &str) -> io::Result<Self> {
+        let parts: Vec<&str> = text.split(ROOT).collect();
+        let [before, behind] = parts[..] else {
+            return Err(io::Error::other("the document does not name one server"));
+        };
+        Ok(Self { before: before.to_owned().into(), behind: behind.to_owned().into() })
+    }
+
+    /// The whole text, for callers who find the service under such a path.
+    fn under(&self, prefix: &Prefix) -> Vec<u8> {
+        [&self.before, prefix.root().as_bytes(), &self.behind].concat()
     }
 }
 
@@ -36,11 +65,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(read_only(JSON_PATH, json)).service(read_only(YAML_PATH, yaml));
 }
 
-async fn json(served: Data<Served>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(served.json.clone())
+async fn json(served: Data<Served>, prefix: Prefix) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(served.json.under(&prefix))
 }
 
-async fn yaml(served: Data<Served>) -> HttpResponse {
+async fn yaml(served: Data<Served>, prefix: Prefix) -> HttpResponse {
     // RFC 9512
-    HttpResponse::Ok().content_type("application/yaml").body(served.yaml.clone())
+    HttpResponse::Ok().content_type("application/yaml").body(served.yaml.under(&prefix))
 }

@@ -13,6 +13,7 @@ use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader, REPLAYED};
+use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
 
 type Answer = Result<HttpResponse, Problem>;
@@ -63,11 +64,15 @@ impl From<Id> for ContactKey {
         ),
     )),
 )]
-pub(super) async fn create_contact(allowed: Allowed<CreateContacts>, body: Body<CreateContact>) -> Answer {
+pub(super) async fn create_contact(
+    allowed: Allowed<CreateContacts>,
+    prefix: Prefix,
+    body: Body<CreateContact>,
+) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { contact, replayed } = allowed.contacts().create(new, attempt).await?;
     let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("{PATH}/{}", contact.id)));
+    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", contact.id))));
     if replayed {
         response.insert_header((REPLAYED, "true"));
     }
@@ -97,11 +102,12 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
 )]
 pub(super) async fn list_contacts(
     allowed: Allowed<ReadContacts>,
+    prefix: Prefix,
     Query(query): Query<ListContacts>,
 ) -> Answer {
     let page = allowed.contacts().cursor_page(query.clone()).await?;
     let mut response = HttpResponse::Ok();
-    if let Some(links) = links(PATH, &query, &page) {
+    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
         response.insert_header((LINK, links));
     }
     let data = page.contacts.into_iter().map(Contact::from).collect();

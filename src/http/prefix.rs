@@ -1,0 +1,70 @@
+//! The path under which a proxy serves the service, where one does: `https://example.com/contacts-api/`.
+//!
+//! The proxy takes the prefix off before it passes a request on, and says so in `X-Forwarded-Prefix`.
+//! Whatever names an address of ours in an answer puts it back.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::header::HeaderName;
+use actix_web::{FromRequest, HttpRequest, dev};
+
+use super::problem::Problem;
+use super::state::State;
+
+/// The header in which a proxy names the prefix.
+pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// Longest prefix that is believed, in bytes.
+pub const MAX_BYTES: usize = 255;
+
+/// Empty, or segments of which each begins with a slash. It can stand in a header, in JSON and in YAML
+/// as it is, and never names another host.
+#[derive(Debug, Default)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// The prefix of a request; empty unless the settings trust the proxy and it names a sound one.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Self {
+        if !State::of(request).is_ok_and(|state| state.trust_proxy) {
+            return Self::default();
+        }
+        let mut headers = request.headers().get_all(FORWARDED_PREFIX);
+        // Two of them contradict each other.
+        let (Some(header), None) = (headers.next(), headers.next()) else { return Self::default() };
+        header.to_str().ok().and_then(Self::parse).unwrap_or_default()
+    }
+
+    /// A prefix without the slash that it may end with.
+    fn parse(text: &str) -> Option<Self> {
+        let path = text.strip_suffix('/').unwrap_or(text);
+        let sound = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        let is_sound = path.len() <= MAX_BYTES
+            && (path.is_empty() || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(sound)));
+        is_sound.then(|| Self(path.to_owned()))
+    }
+
+    /// A path of ours, as the proxy's callers have to write it.
+    #[must_use]
+    pub fn before(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
+    /// Where the service begins: the prefix, or `/`.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        if self.0.is_empty() { "/" } else { &self.0 }
+    }
+}
+
+impl FromRequest for Prefix {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}

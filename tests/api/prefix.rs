@@ -1,0 +1,134 @@
+//! Behind a proxy that serves the service under a path.
+
+use addressbook::http::prefix::MAX_BYTES;
+use serde_json::json;
+
+use crate::harness::{Backend, Client, Reply, Service, serve_under};
+use crate::v1::create;
+
+fn trusting() -> Service {
+    Service::start(Backend::Sqlite, |settings| settings.trust_proxy = true).unwrap()
+}
+
+/// What an answer to `GET path` with such a header says of the prefix.
+fn redirected(client: &Client, prefix: &str) -> String {
+    let reply = client.send("GET", "/", &[("X-Forwarded-Prefix", prefix)], b"");
+    assert_eq!(reply.status, 302);
+    reply.header("Location").to_owned()
+}
+
+#[test]
+fn every_address_in_an_answer_carries_the_prefix() {
+    let service = trusting();
+    let client = serve_under(&service, "/team/contacts-api");
+    let under = |path: &str| client.get(&format!("/team/contacts-api{path}"));
+    assert_eq!(client.get("/v1/contacts").status, 404, "the proxy serves the path alone");
+
+    // Whatever is answered leads on by its own headers.
+    let body = json!({"username": "john", "phone_number": "+4479000000001"});
+    let made = client.post("/team/contacts-api/v1/contacts", &body);
+    let location = made.header("Location").to_owned();
+    assert!(location.starts_with("/team/contacts-api/v1/contacts/"), "{location}");
+    assert_eq!(client.get(&location).expect(200), made.expect(201));
+
+    for i in 0..2 {
+        create(&Client::new(&service.address, client.key.clone()), &format!("u{i}"), "+4479000000001");
+    }
+    let follow = |reply: &Reply, relation: &str| {
+        let links = reply.header("Link");
+        let link = links.split(", ").find(|link| link.ends_with(&format!("rel=\"{relation}\""))).unwrap();
+        assert!(link.starts_with("</team/contacts-api/v1/contacts?"), "{link}");
+        client.get(&link[1..link.find('>').unwrap()])
+    };
+    let first = under("/v1/contacts?limit=2");
+    let second = follow(&first, "next");
+    assert_eq!(second.expect(200)["data"][0]["username"], "john");
+    assert_eq!(follow(&second, "prev").expect(200)["data"], first.expect(200)["data"]);
+
+    for path in ["/", "/swagger-ui"] {
+        let page = under(path).header("Location").to_owned();
+        assert_eq!(page, "/team/contacts-api/swagger-ui/");
+        assert_eq!(client.get(&page).status, 200);
+    }
+}
+
+#[test]
+fn the_document_names_the_server_with_the_prefix() {
+    let service = trusting();
+    let (plain, proxied) = (service.anonymous(), serve_under(&service, "/contacts"));
+    let mut document = proxied.get("/contacts/openapi.json").expect(200);
+    assert_eq!(document["servers"][0]["url"], "/contacts");
+    document["servers"][0]["url"] = json!("/");
+    assert_eq!(document, plain.get("/openapi.json").expect(200), "and says the same of everything else");
+
+    let yaml = |client: &Client, path: &str| String::from_utf8(client.get(path).body).unwrap();
+    let yaml_document = yaml(&proxied, "/contacts/openapi.yaml");
+    assert!(yaml_document.contains("\n- url: /contacts\n"));
+    let plain_document = yaml_document.replace("\n- url: /contacts\n", "\n- url: /\n");
+    assert_eq!(plain_document, yaml(&plain, "/openapi.yaml"));
+}
+
+#[test]
+fn a_prefix_that_is_not_sound_is_ignored() {
+    let service = trusting();
+    let client = service.anonymous();
+    let longest = format!("/{}", "x".repeat(MAX_BYTES - 1));
+    for (prefix, root) in
+        [("/a", "/a"), ("/a/", "/a"), ("/a.b/c-d_e~1", "/a.b/c-d_e~1"), ("/", ""), (&longest, &longest)]
+    {
+        assert_eq!(redirected(&client, prefix), format!("{root}/swagger-ui/"), "{prefix}");
+    }
+    let too_long = format!("{longest}x");
+    for prefix in [
+        "",
+        "a",
+        "a/b",
+        "//",
+        "//evil.example",
+        "/a//b",
+        "/a//",
+        "/..",
+        "/a/../b",
+        "/.",
+        "/\\evil.example",
+        "\\\\evil",
+        "https://evil.example",
+        "/a:b",
+        "/a@b",
+        "/a b",
+        "/a,/b",
+        "/a?b",
+        "/a#b",
+        "/a%0d%0ab",
+        "/a;b",
+        "/a\"b",
+        "/<a>",
+        "/a\tb",
+        "/ä",
+        &too_long,
+    ] {
+        assert_eq!(redirected(&client, prefix), "/swagger-ui/", "{prefix}");
+    }
+    let twice = [("X-Forwarded-Prefix", "/a"), ("X-Forwarded-Prefix", "/b")];
+    assert_eq!(client.send("GET", "/", &twice, b"").header("Location"), "/swagger-ui/");
+    // A line break ends a header; what follows is another one, and never comes back in an answer.
+    let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Prefix: /a\r\n Set-Cookie: b=c\r\nConnection: close\r\n\r\n";
+    let answer = crate::edge::raw(&service, bytes);
+    assert!(!answer.to_lowercase().contains("set-cookie"), "{answer}");
+}
+
+#[test]
+fn without_the_setting_nobody_is_believed() {
+    let service = Service::shared(Backend::Sqlite).unwrap();
+    let client = service.client();
+    assert_eq!(redirected(&client, "/a"), "/swagger-ui/");
+    let claim = [("X-Forwarded-Prefix", "/a"), ("Content-Type", "application/json")];
+    let document = client.send("GET", "/openapi.json", &claim[..1], b"").expect(200);
+    assert_eq!(document["servers"][0]["url"], "/");
+    let body = br#"{"username": "john", "phone_number": "+4479000000001"}"#;
+    let made = client.send("POST", "/v1/contacts", &claim, body);
+    assert!(made.header("Location").starts_with("/v1/contacts/"), "{}", made.header("Location"));
+    create(&client, "mary", "+4479000000001");
+    let page = client.send("GET", "/v1/contacts?limit=1", &claim[..1], b"");
+    assert!(page.header("Link").starts_with("</v1/contacts?"), "{}", page.header("Link"));
+}
