@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::harness::{Backend, Service};
 
 /// Sends bytes as they are; reads what comes back until the connection is closed.
-fn raw(service: &Service, bytes: &[u8]) -> String {
+pub fn raw(service: &Service, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(&service.address).unwrap();
     stream.write_all(bytes).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

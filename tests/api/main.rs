@@ -5,14 +5,17 @@ mod harness;
 
 mod addressbook;
 mod bad_requests;
+mod calls;
 mod cli;
 mod conditional;
+mod coverage;
 mod durability;
 mod edge;
 mod faults;
 mod idempotency;
 mod imports;
 mod keys;
+mod links;
 mod matrix;
 mod openapi;
 mod parity;
