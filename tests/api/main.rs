@@ -9,6 +9,7 @@ mod calls;
 mod cli;
 mod conditional;
 mod coverage;
+mod docs;
 mod durability;
 mod edge;
 mod faults;

@@ -21,9 +21,9 @@ use request::Request;
 pub const EXTENSION: &str = "x-codeSamples";
 
 /// The environment variable with the address of the service.
-pub const URL: &str = "ADDRESSBOOK_URL";
+pub const URL: &str = crate::config::CLIENT_URL;
 /// The environment variable with the API key.
-pub const KEY: &str = "ADDRESSBOOK_KEY";
+pub const KEY: &str = crate::config::CLIENT_KEY;
 /// The environment variable with the id of the contact that a sample is about.
 pub const CONTACT_ID: &str = "CONTACT_ID";
 

@@ -25,6 +25,7 @@ pub(super) fn write(request: &Request) -> String {
     arguments.push("timeout=10".to_owned());
     format!(
         "\
+# pip install requests
 import os
 
 import requests

@@ -34,8 +34,10 @@ pub(super) fn write(request: &Request) -> String {
         (false, true) => "\nuse serde_json::json;\n",
         (false, false) => "",
     };
+    let crates = if imports.is_empty() { "ureq" } else { "serde_json ureq --features ureq/json" };
     format!(
         "\
+// cargo add {crates}
 use std::env;
 {imports}
 fn main() -> Result<(), Box<dyn std::error::Error>> {{
