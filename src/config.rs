@@ -7,6 +7,12 @@ use clap::{Args, ValueEnum};
 
 use crate::domain::page;
 
+/// Environment variables that are no settings: from these, clients read where the service is and their
+/// key. A shell that has them set can start the service all the same.
+pub const CLIENT_URL: &str = "ADDRESSBOOK_URL";
+#[allow(missing_docs)]
+pub const CLIENT_KEY: &str = "ADDRESSBOOK_KEY";
+
 /// Everything that `serve` can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, error::ErrorKind};
 
+use crate::config::{CLIENT_KEY, CLIENT_URL};
+
 /// How the layers lie, for `--help`.
 pub(super) const HELP: &str = "A flag goes over its environment variable, that over the settings file \
 (--config), and that over the default.";
@@ -63,7 +65,7 @@ pub(super) fn with_defaults(
 
 /// A variable that looks like a setting and is none is a mistake that should not go unnoticed.
 fn check_environment(command: &Command) -> Result<(), clap::Error> {
-    let mut known = Vec::new();
+    let mut known = vec![OsString::from(CLIENT_URL), OsString::from(CLIENT_KEY)];
     every_arg(command, &mut |arg| known.extend(arg.get_env().map(OsString::from)));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with(PREFIX) && !known.contains(&name) {

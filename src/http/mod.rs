@@ -1,9 +1,11 @@
-//! The two dialects over HTTP, the OpenAPI document that their handlers make, and Swagger UI.
+//! The two dialects over HTTP, the OpenAPI document that their handlers make, documentation made of it,
+//! and Swagger UI.
 
 pub mod addressbook;
 pub mod api;
 pub mod auth;
 pub mod dialect;
+pub mod docs;
 pub mod edge;
 pub mod explorer;
 pub mod extract;

@@ -16,7 +16,7 @@ use super::edge::{self, edge};
 use super::openapi::{self, Document};
 use super::problem::Problem;
 use super::state::State;
-use super::{addressbook, explorer, health, v1};
+use super::{addressbook, docs, explorer, health, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::Code;
 
@@ -44,7 +44,9 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
     let limits = state.limits.clone();
     // Once, and not once a worker: building the document takes a while.
     let api = Arc::new(api());
-    let served = openapi::Served::new(api.document().finish(&limits))?;
+    let document = api.document().finish(&limits);
+    let docs = docs::Docs::new(&document)?;
+    let served = openapi::Served::new(document)?;
     let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 
@@ -56,6 +58,7 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
             .wrap(from_fn(edge))
             .configure(|config| api.configure(config))
             .configure(openapi::configure)
+            .configure(|config| docs.configure(config))
             .configure(explorer::configure)
             .default_service(web::to(|| {
                 std::future::ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))

@@ -236,7 +236,10 @@ fn settings_lie_in_layers() {
     environment
         .env("ADDRESSBOOK_CONFIG", config)
         .env("ADDRESSBOOK_PAGE_DEFAULT", "6")
-        .env("ADDRESSBOOK_PAGE_MAX", "60");
+        .env("ADDRESSBOOK_PAGE_MAX", "60")
+        // What clients read from the same shell.
+        .env("ADDRESSBOOK_URL", "http://127.0.0.1:8080")
+        .env("ADDRESSBOOK_KEY", "ab_live_");
     assert_eq!(limit(&mut environment), (json!(7), json!(60)));
 }
 

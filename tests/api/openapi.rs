@@ -102,7 +102,7 @@ fn says_what_it_is() {
 }
 
 /// A validator of the schema at a place in the document.
-fn validator(document: &Value, pointer: &str) -> jsonschema::Validator {
+pub fn validator(document: &Value, pointer: &str) -> jsonschema::Validator {
     let mut whole = document.clone();
     whole["$ref"] = json!(format!("#{}", pointer.replace('{', "%7B").replace('}', "%7D")));
     jsonschema::draft202012::options().build(&whole).unwrap()

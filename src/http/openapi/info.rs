@@ -29,8 +29,8 @@ Two dialects speak of the same contacts. What one writes, the other reads at onc
 | `meta` | `meta` | any JSON object, for templates |
 | `created_at`, `updated_at` | `created_on`, `updated_on` | UTC, to the millisecond |
 
-Every request for contacts needs an API key: press **Authorize** and paste it. Each operation names the \
-permission that the key must have.";
+Every request for contacts needs an API key; in Swagger UI, press **Authorize** and paste it. Each \
+operation names the permission that the key must have.";
 
 pub(super) fn info() -> Info {
     InfoBuilder::new()

@@ -4,7 +4,9 @@ mod errors;
 pub mod examples;
 pub mod fields;
 mod info;
+mod links;
 pub mod parameters;
+pub mod samples;
 mod served;
 mod spec;
 
@@ -52,6 +54,7 @@ impl Document {
             errors::document(&mut operation, dialect, permission, &spec);
         }
         errors::document_headers(&mut operation);
+        links::document(&mut operation);
         let template = P::path();
         self.paths.add_path_operation(&template, P::methods(), operation);
 
@@ -65,9 +68,10 @@ impl Document {
     #[must_use]
     pub fn finish(&self, limits: &Limits) -> OpenApi {
         let mut paths = self.paths.clone();
-        for item in paths.paths.values_mut() {
-            for operation in operations(item) {
+        for (path, item) in &mut paths.paths {
+            for (method, operation) in operations(item) {
                 set_page_limits(operation, limits);
+                samples::document(path, method, operation);
             }
         }
         let mut components = Components::new();
@@ -114,8 +118,10 @@ fn describe_parameters(operation: &mut Operation) {
     }
 }
 
-fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    methods.into_iter().zip(operations).filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 /// The `limit` of a list, between 1 and what the settings allow.

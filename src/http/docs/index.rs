@@ -1,0 +1,55 @@
+//! The index: for language models after the llms.txt convention, and with everything in one file.
+
+use serde_json::Value;
+
+use super::operation::Operation;
+use super::{page, schema};
+
+/// What the service is: a heading, a quotation, and what to know before calling anything.
+fn about(document: &Value) -> String {
+    let info = &document["info"];
+    let description = schema::text(&info["description"]);
+    let (first, rest) = description.split_once("\n\n").unwrap_or((&description, ""));
+    let keys = schema::members(&document["components"]["securitySchemes"]);
+    let keys: String =
+        keys.map(|(_, scheme)| format!("\n\n{}", schema::text(&scheme["description"]))).collect();
+    format!("# {}\n\n> {first}\n\n{rest}{keys}\n", schema::text(&info["title"]))
+}
+
+/// `/llms.txt`.
+pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
+    let mut text = about(document) + &grouped(document, operations, |id| format!("docs/{id}.md"));
+    text += "\n## Optional\n\n\
+        - [llms-full.txt](llms-full.txt): all of these pages in one fetch\n\
+        - [openapi.json](openapi.json): the OpenAPI 3.1 document that all of this is made of\n\
+        - [Swagger UI](swagger-ui/): try the operations out\n";
+    text
+}
+
+/// The operations under the headings of their tags.
+pub(super) fn grouped(document: &Value, operations: &[Operation], link: impl Fn(&str) -> String) -> String {
+    let mut text = String::new();
+    for tag in schema::list(&document["tags"]) {
+        let name = schema::text(&tag["name"]);
+        text += &format!("\n## {name}\n\n{}\n\n", schema::text(&tag["description"]));
+        for operation in operations.iter().filter(|operation| operation.tag == name) {
+            let Operation { id, title, method, path, .. } = operation;
+            let about = operation.first_sentence();
+            text += &format!("- [{title}]({}): `{method} {path}`. {about}\n", link(id));
+        }
+    }
+    text
+}
+
+/// `/llms-full.txt`.
+pub(super) fn llms_full(document: &Value, operations: &[Operation]) -> String {
+    let pages = operations
+        .iter()
+        .map(|operation| format!("\n{}\n{}", page::front_matter(operation), page::whole(operation, "docs/")));
+    about(document) + &pages.collect::<String>()
+}
+
+/// The index for people, in Markdown.
+pub(super) fn overview(document: &Value, operations: &[Operation]) -> String {
+    about(document) + &grouped(document, operations, str::to_owned)
+}

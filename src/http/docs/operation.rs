@@ -1,0 +1,177 @@
+//! An operation as its page tells of it, read out of the document.
+
+use serde_json::Value;
+
+use super::schema::{self, Attribute};
+use crate::http::openapi::samples;
+
+/// An operation.
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) tag: String,
+    pub(super) title: String,
+    pub(super) description: String,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) permission: Option<String>,
+    pub(super) has_body: bool,
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) samples: Vec<Sample>,
+    /// Summary and body of each example of the request.
+    pub(super) requests: Vec<(String, Value)>,
+    /// Those that are no errors.
+    pub(super) answers: Vec<Answer>,
+    pub(super) errors: Vec<Failure>,
+    pub(super) envelope: Option<String>,
+    pub(super) next: Vec<Next>,
+}
+
+/// A sample in a language.
+pub(super) struct Sample {
+    pub(super) lang: String,
+    pub(super) label: String,
+    pub(super) source: String,
+}
+
+/// An answer that is no error.
+pub(super) struct Answer {
+    pub(super) status: String,
+    pub(super) about: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) example: Option<Value>,
+}
+
+/// An operation that follows.
+pub(super) struct Next {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) endpoint: String,
+    pub(super) about: String,
+}
+
+/// A way in which it fails.
+pub(super) struct Failure {
+    pub(super) status: String,
+    pub(super) code: String,
+    pub(super) about: String,
+    pub(super) example: Value,
+}
+
+impl Operation {
+    /// Every operation, in the order of the document's tags and paths.
+    pub(super) fn all(document: &Value) -> Vec<Self> {
+        let tags = schema::list(&document["tags"]);
+        let mut operations: Vec<Self> = raw(document)
+            .map(|(path, method, operation)| Self::read(document, path, method, operation))
+            .collect();
+        operations.sort_by_key(|operation| tags.iter().position(|tag| tag["name"] == *operation.tag));
+        operations
+    }
+
+    fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
+        let body = schema::resolve(document, &operation["requestBody"]);
+        let content = &body["content"]["application/json"];
+        let mut attributes: Vec<Attribute> = schema::list(&operation["parameters"])
+            .iter()
+            .map(|parameter| Attribute::of_parameter(document, schema::resolve(document, parameter)))
+            .collect();
+        attributes.extend(schema::attributes(document, &content["schema"], "body"));
+        let (mut answers, mut errors, mut envelope, mut next) = (Vec::new(), Vec::new(), None, Vec::new());
+        for (status, response) in schema::members(&operation["responses"]) {
+            let response = schema::resolve(document, response);
+            let content = &response["content"]["application/json"];
+            if status.starts_with('2') {
+                next.extend(schema::members(&response["links"]).map(|(_, link)| Next::read(document, link)));
+            }
+            // The signs of life have no envelope: their 503 is an answer like the other.
+            if status.starts_with(['4', '5']) && operation["security"].is_array() {
+                envelope = Some(schema::shape(document, &content["schema"]));
+                errors.extend(schema::members(&content["examples"]).map(|(code, example)| Failure {
+                    status: status.to_owned(),
+                    code: code.to_owned(),
+                    about: schema::text(&example["summary"]),
+                    example: example["value"].clone(),
+                }));
+            } else {
+                answers.push(Answer::read(document, status, response));
+            }
+        }
+        let samples = schema::list(&operation[samples::EXTENSION]).iter().map(|sample| Sample {
+            lang: schema::text(&sample["lang"]),
+            label: schema::text(&sample["label"]),
+            source: schema::text(&sample["source"]),
+        });
+        Self {
+            id: schema::text(&operation["operationId"]),
+            tag: schema::text(&operation["tags"][0]),
+            title: schema::text(&operation["summary"]),
+            description: schema::text(&operation["description"]),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            permission: schema::members(&operation["security"][0])
+                .next()
+                .map(|(_, permissions)| schema::text(&permissions[0])),
+            has_body: body.is_object(),
+            attributes,
+            samples: samples.collect(),
+            requests: schema::members(&content["examples"])
+                .map(|(_, example)| (schema::text(&example["summary"]), example["value"].clone()))
+                .collect(),
+            answers,
+            errors,
+            envelope,
+            next,
+        }
+    }
+
+    /// Its description up to the end of the first sentence.
+    pub(super) fn first_sentence(&self) -> &str {
+        self.description
+            .split_inclusive(". ")
+            .next()
+            .unwrap_or_default()
+            .split("\n\n")
+            .next()
+            .unwrap_or_default()
+            .trim()
+    }
+}
+
+/// Every operation as the document has it, with its path and method.
+fn raw(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    schema::members(&document["paths"])
+        .flat_map(|(path, item)| schema::members(item).map(move |(method, it)| (path, method, it)))
+        .filter(|(_, _, operation)| operation["operationId"].is_string())
+}
+
+impl Next {
+    fn read(document: &Value, link: &Value) -> Self {
+        let target = raw(document).find(|(_, _, target)| target["operationId"] == link["operationId"]);
+        let (path, method, target) = target.unwrap_or(("", "", &Value::Null));
+        Self {
+            id: schema::text(&link["operationId"]),
+            title: schema::text(&target["summary"]),
+            endpoint: format!("{} {path}", method.to_uppercase()),
+            about: schema::text(&link["description"]),
+        }
+    }
+}
+
+impl Answer {
+    fn read(document: &Value, status: &str, response: &Value) -> Self {
+        let content = &response["content"]["application/json"];
+        let headers = schema::members(&response["headers"]).map(|(name, header)| {
+            (name.to_owned(), schema::text(&schema::resolve(document, header)["description"]))
+        });
+        Self {
+            status: status.to_owned(),
+            about: schema::text(&response["description"]),
+            headers: headers.collect(),
+            attributes: schema::attributes(document, &content["schema"], ""),
+            example: schema::members(&content["examples"])
+                .next()
+                .map(|(_, example)| example["value"].clone()),
+        }
+    }
+}

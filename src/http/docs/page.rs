@@ -1,0 +1,160 @@
+//! The page of an operation, in Markdown.
+
+use serde_json::Value;
+
+use super::last_verified;
+use super::operation::{Answer, Next, Operation};
+use super::schema::Attribute;
+use crate::http::openapi::samples;
+
+/// The page as it is served to language models.
+pub(super) fn markdown(operation: &Operation) -> String {
+    format!(
+        "{}\n> For the complete documentation index, see [llms.txt](../llms.txt).\n\
+         > Everything in one fetch: [llms-full.txt](../llms-full.txt).\n\n{}",
+        front_matter(operation),
+        whole(operation, "")
+    )
+}
+
+/// All that is told of it, without its place among other pages; `pages` is the folder that they are in.
+pub(super) fn whole(operation: &Operation, pages: &str) -> String {
+    let samples = operation
+        .samples
+        .iter()
+        .map(|sample| format!("### {}\n\n{}", sample.label, fence(&sample.lang, &sample.source)));
+    format!(
+        "{}\n{}\n{}",
+        before_samples(operation),
+        samples.collect::<Vec<_>>().join("\n"),
+        after_samples(operation, pages)
+    )
+}
+
+/// Front matter (YAML, which takes strings of JSON).
+pub(super) fn front_matter(operation: &Operation) -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
+    format!(
+        "---\ntitle: {}\ndescription: {}\nendpoint: {}\nmethod: {}\nlast_verified: {}\n---\n",
+        quoted(&operation.title),
+        quoted(operation.first_sentence()),
+        quoted(&operation.path),
+        quoted(&operation.method),
+        last_verified(),
+    )
+}
+
+/// Title, endpoint and attributes, up to the heading of the samples.
+pub(super) fn before_samples(operation: &Operation) -> String {
+    let mut page = format!("# {}\n\n{}\n\n", operation.title, operation.description);
+    page += &format!("- **Endpoint**: `{} {}`\n", operation.method, operation.path);
+    page += &match &operation.permission {
+        Some(permission) => format!(
+            "- **Auth**: `Authorization: Bearer <api_key>` (required), with the permission `{permission}`\n"
+        ),
+        None => "- **Auth**: none\n".to_owned(),
+    };
+    if operation.has_body {
+        page += "- **Content-Type**: `application/json`\n";
+    }
+    if let Some(envelope) = &operation.envelope {
+        page += &format!("- **Error envelope**: 4xx/5xx return `{envelope}`\n");
+    }
+    for (heading, required) in [("Required attributes", true), ("Optional attributes", false)] {
+        let attributes: Vec<_> =
+            operation.attributes.iter().filter(|attribute| attribute.required == required).collect();
+        if !attributes.is_empty() {
+            page += &format!("\n## {heading}\n\n{}", listed(attributes));
+        }
+    }
+    page += "\n## Request example\n\n";
+    page += &variables(operation);
+    page
+}
+
+/// What the samples read from the environment.
+fn variables(operation: &Operation) -> String {
+    let all = [
+        (samples::URL, "where the service is, such as `http://127.0.0.1:8080`"),
+        (samples::KEY, "an API key"),
+        (samples::CONTACT_ID, "the id of the contact"),
+    ];
+    let read = |name: &str| operation.samples.iter().any(|sample| sample.source.contains(name));
+    let named: Vec<_> = all
+        .iter()
+        .filter(|(name, _)| read(name))
+        .map(|(name, about)| format!("`{name}` ({about})"))
+        .collect();
+    format!("From the environment: {}.\n", named.join(", "))
+}
+
+/// Bodies, answers, errors and what follows.
+pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
+    let mut page = String::new();
+    if operation.requests.len() > 1 {
+        page += "## Request bodies\n";
+        for (about, body) in &operation.requests {
+            page += &format!("\n{about}:\n\n{}", json(body));
+        }
+        page += "\n";
+    }
+    page += "## Response\n";
+    for answer in &operation.answers {
+        page += &told(answer);
+    }
+    if !operation.errors.is_empty() {
+        page += "\n## Errors\n\n";
+        for error in &operation.errors {
+            page += &format!("- `{}` `{}`: {}\n", error.status, error.code, error.about);
+        }
+    }
+    // The one that says most.
+    if let Some(error) = operation.errors.iter().max_by_key(|error| error.example.to_string().len()) {
+        page += &format!("\nFor example, `{}`:\n\n{}", error.status, json(&error.example));
+    }
+    if !operation.next.is_empty() {
+        page += "\n## What follows\n\n";
+        for Next { id, title, endpoint, about } in &operation.next {
+            page += &format!("- [{title}]({pages}{id}.md), `{endpoint}`: {about}\n");
+        }
+    }
+    page
+}
+
+fn told(answer: &Answer) -> String {
+    let mut text = format!("\n`{}`: {}\n", answer.status, answer.about);
+    if let Some(example) = &answer.example {
+        text += &format!("\n{}", json(example));
+    }
+    if !answer.attributes.is_empty() {
+        text += &format!("\nAttributes:\n\n{}", listed(answer.attributes.iter().collect()));
+    }
+    if !answer.headers.is_empty() {
+        text += "\nHeaders:\n\n";
+        for (name, about) in &answer.headers {
+            text += &format!("- `{name}`: {about}\n");
+        }
+    }
+    text
+}
+
+fn listed(attributes: Vec<&Attribute>) -> String {
+    let line = |attribute: &Attribute| {
+        let Attribute { name, place, kind, required, about, example } = attribute;
+        let separator = if place.is_empty() { "" } else { ", " };
+        let absent = if place.is_empty() && !required { ", not always there" } else { "" };
+        let example = example.as_ref().map(|example| format!(" Example: `{example}`.")).unwrap_or_default();
+        format!("- `{name}` ({place}{separator}{kind}{absent}): {about}{example}\n")
+    };
+    attributes.into_iter().map(line).collect()
+}
+
+fn json(value: &Value) -> String {
+    fence("json", &format!("{value:#}\n"))
+}
+
+/// A block of code.
+pub(super) fn fence(language: &str, code: &str) -> String {
+    let language = if language == "Shell" { "bash".to_owned() } else { language.to_lowercase() };
+    format!("```{language}\n{code}```\n")
+}

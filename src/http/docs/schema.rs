@@ -1,0 +1,146 @@
+//! Schemas in words.
+
+use serde_json::Value;
+
+/// A parameter, or a member of a body.
+#[derive(Debug)]
+pub(super) struct Attribute {
+    pub(super) name: String,
+    /// `path`, `query`, `header` or `body`; empty in an answer.
+    pub(super) place: String,
+    /// Its type and limits.
+    pub(super) kind: String,
+    pub(super) required: bool,
+    pub(super) about: String,
+    pub(super) example: Option<String>,
+}
+
+impl Attribute {
+    pub(super) fn of_parameter(document: &Value, parameter: &Value) -> Self {
+        let about = text(&parameter["description"]);
+        let required = parameter["required"] == true;
+        Self {
+            about,
+            ..Self::read(
+                document,
+                &parameter["schema"],
+                &text(&parameter["name"]),
+                &text(&parameter["in"]),
+                required,
+            )
+        }
+    }
+
+    fn read(document: &Value, schema: &Value, name: &str, place: &str, required: bool) -> Self {
+        let target = resolve(document, schema);
+        let own = |member: &str| if schema[member].is_null() { &target[member] } else { &schema[member] };
+        let example = list(own("examples")).first().or(Some(own("example"))).filter(|it| !it.is_null());
+        Self {
+            name: name.to_owned(),
+            place: place.to_owned(),
+            kind: kind(document, target),
+            required,
+            about: text(own("description")),
+            example: example.map(Value::to_string),
+        }
+    }
+}
+
+/// The members of an object, and theirs, by their paths: `record.id`, `data[].id`.
+pub(super) fn attributes(document: &Value, schema: &Value, place: &str) -> Vec<Attribute> {
+    let mut attributes = Vec::new();
+    collect(document, schema, "", place, &mut attributes);
+    attributes
+}
+
+fn collect(document: &Value, schema: &Value, prefix: &str, place: &str, attributes: &mut Vec<Attribute>) {
+    let schema = resolve(document, schema);
+    for (name, member) in members(&schema["properties"]) {
+        let required = list(&schema["required"]).iter().any(|required| required == name);
+        let path = format!("{prefix}{name}");
+        attributes.push(Attribute::read(document, member, &path, place, required));
+        let target = resolve(document, member);
+        if target["items"].is_object() {
+            collect(document, &target["items"], &format!("{path}[]."), place, attributes);
+        } else {
+            collect(document, target, &format!("{path}."), place, attributes);
+        }
+    }
+}
+
+/// What a reference points at; the schema itself where it is none.
+pub(super) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    match target.and_then(|pointer| document.pointer(pointer)) {
+        Some(target) => resolve(document, target),
+        None => schema,
+    }
+}
+
+/// Type and limits: `string, 1–64 characters`.
+fn kind(document: &Value, schema: &Value) -> String {
+    let mut parts = vec![types(document, schema)];
+    parts.extend(schema["format"].as_str().filter(|format| !format.starts_with("int")).map(str::to_owned));
+    parts.extend(range(&schema["minLength"], &schema["maxLength"], " characters"));
+    parts.extend(range(&schema["minimum"], &schema["maximum"], ""));
+    parts.extend(range(&schema["minProperties"], &schema["maxProperties"], " members"));
+    let choices: Vec<_> = list(&schema["enum"]).iter().map(|choice| format!("`{}`", plain(choice))).collect();
+    if !choices.is_empty() {
+        parts.push(format!("one of {}", choices.join(", ")));
+    }
+    if !schema["default"].is_null() {
+        parts.push(format!("default `{}`", plain(&schema["default"])));
+    }
+    parts.join(", ")
+}
+
+fn types(document: &Value, schema: &Value) -> String {
+    let alternatives = ["oneOf", "anyOf"].into_iter().flat_map(|of| list(&schema[of]));
+    let of_alternatives = alternatives.map(|alternative| types(document, resolve(document, alternative)));
+    let own =
+        list(&schema["type"]).iter().chain(schema["type"].is_string().then_some(&schema["type"])).map(text);
+    let mut types: Vec<String> = own.chain(of_alternatives).collect();
+    types.dedup();
+    if types.is_empty() { "any".to_owned() } else { types.join(" or ") }
+}
+
+fn range(least: &Value, most: &Value, unit: &str) -> Option<String> {
+    match (least.as_u64(), most.as_u64()) {
+        (Some(least), Some(most)) => Some(format!("{least}–{most}{unit}")),
+        (None, Some(most)) => Some(format!("at most {most}{unit}")),
+        (Some(least), None) if least > 0 => Some(format!("at least {least}{unit}")),
+        _ => None,
+    }
+}
+
+/// What a value that obeys the schema must have: `{"error": {"code": string}}`.
+pub(super) fn shape(document: &Value, schema: &Value) -> String {
+    let schema = resolve(document, schema);
+    if !schema["properties"].is_object() {
+        return types(document, schema);
+    }
+    let required = list(&schema["required"]).iter().filter_map(Value::as_str);
+    let members: Vec<_> = required
+        .map(|name| format!("\"{name}\": {}", shape(document, &schema["properties"][name])))
+        .collect();
+    format!("{{{}}}", members.join(", "))
+}
+
+/// The members of an object; none of anything else.
+pub(super) fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+/// The items of a list; none of anything else.
+pub(super) fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A text; empty where it is none.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,182 @@
+//! Where an answer leads: the operations that follow from it, and what of the answer they need.
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::Operation;
+
+/// Operations that follow from an answer.
+struct Lead {
+    from: &'static str,
+    status: &'static str,
+    to: &'static [&'static str],
+    /// Parameters of theirs, and where their values stand (runtime expressions).
+    with: &'static [(&'static str, &'static str)],
+    about: &'static str,
+}
+
+const SHOWN: &str = "The answer shows the contact; its id names it.";
+const UNCHANGED: &str = "The entity tag sees to it that nobody else has changed the contact meanwhile.";
+const BOTH: &str = "The other dialect shows the same contact at once.";
+const FIRST: &str = "Each contact on the page can be named by its id; this is the first one.";
+const NOW: &str = "Somebody else was faster; this is the contact as it is now.";
+const LEFT: &str = "The contacts that are left.";
+
+const LEADS: &[Lead] = &[
+    // /v1
+    Lead {
+        from: "createContact",
+        status: "201",
+        to: &["getContact", "updateContact", "deleteContact"],
+        with: &[("id", "$response.body#/id")],
+        about: SHOWN,
+    },
+    Lead {
+        from: "createContact",
+        status: "201",
+        to: &["getAddressBookContact"],
+        with: &[("contact", "$response.body#/id")],
+        about: BOTH,
+    },
+    Lead {
+        from: "createContact",
+        status: "409",
+        to: &["listContacts"],
+        with: &[("username", "$request.body#/username")],
+        about: "The contact that has the username.",
+    },
+    Lead {
+        from: "listContacts",
+        status: "200",
+        to: &["getContact", "updateContact", "deleteContact"],
+        with: &[("id", "$response.body#/data/0/id")],
+        about: FIRST,
+    },
+    Lead {
+        from: "listContacts",
+        status: "200",
+        to: &["listContacts"],
+        with: &[("ending_before", "$response.body#/data/0/id")],
+        about: "The contacts that have come since.",
+    },
+    Lead {
+        from: "getContact",
+        status: "200",
+        to: &["getContact"],
+        with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
+        about: "Answered with 304, and without a body, for as long as the contact stays the same.",
+    },
+    Lead {
+        from: "getContact",
+        status: "200",
+        to: &["updateContact", "deleteContact"],
+        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
+        about: UNCHANGED,
+    },
+    Lead {
+        from: "updateContact",
+        status: "200",
+        to: &["getContact", "deleteContact"],
+        with: &[("id", "$response.body#/id")],
+        about: SHOWN,
+    },
+    Lead {
+        from: "updateContact",
+        status: "200",
+        to: &["updateContact"],
+        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
+        about: UNCHANGED,
+    },
+    Lead {
+        from: "updateContact",
+        status: "412",
+        to: &["getContact"],
+        with: &[("id", "$request.path.id")],
+        about: NOW,
+    },
+    Lead { from: "deleteContact", status: "204", to: &["listContacts"], with: &[], about: LEFT },
+    Lead {
+        from: "deleteContact",
+        status: "412",
+        to: &["getContact"],
+        with: &[("id", "$request.path.id")],
+        about: NOW,
+    },
+    // /addressbook
+    Lead {
+        from: "createAddressBookContact",
+        status: "200",
+        to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],
+        with: &[("contact", "$response.body#/record/id")],
+        about: SHOWN,
+    },
+    Lead {
+        from: "createAddressBookContact",
+        status: "200",
+        to: &["getContact"],
+        with: &[("id", "$response.body#/record/id")],
+        about: BOTH,
+    },
+    Lead {
+        from: "listAddressBookContacts",
+        status: "200",
+        to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],
+        with: &[("contact", "$response.body#/records/0/id")],
+        about: FIRST,
+    },
+    Lead {
+        from: "getAddressBookContact",
+        status: "200",
+        to: &["updateAddressBookContact", "deleteAddressBookContact"],
+        with: &[("contact", "$response.body#/record/id")],
+        about: SHOWN,
+    },
+    Lead {
+        from: "updateAddressBookContact",
+        status: "200",
+        to: &["getAddressBookContact", "deleteAddressBookContact"],
+        with: &[("contact", "$response.body#/record/id")],
+        about: SHOWN,
+    },
+    Lead {
+        from: "deleteAddressBookContact",
+        status: "200",
+        to: &["listAddressBookContacts"],
+        with: &[],
+        about: LEFT,
+    },
+    // Signs of life
+    Lead {
+        from: "getHealth",
+        status: "200",
+        to: &["getReadiness"],
+        with: &[],
+        about: "Whether its database answers, too.",
+    },
+    Lead {
+        from: "getReadiness",
+        status: "200",
+        to: &["listContacts", "listAddressBookContacts"],
+        with: &[],
+        about: "Contacts can be asked for.",
+    },
+];
+
+/// Documents where the answers of an operation lead.
+///
+/// # Panics
+/// The table names an answer that the operation does not have: seen by every test that makes the
+/// document.
+pub(super) fn document(operation: &mut Operation) {
+    let id = operation.operation_id.clone().unwrap_or_default();
+    for Lead { from: _, status, to, with, about } in LEADS.iter().filter(|lead| lead.from == id) {
+        let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) else {
+            panic!("{id} has no {status}");
+        };
+        for target in *to {
+            let link = Link::builder().operation_id(*target).description(*about);
+            let link = with.iter().fold(link, |link, (name, value)| link.parameter(*name, *value)).build();
+            let before = response.links.insert((*target).to_owned(), link.into());
+            assert!(before.is_none(), "{id} {status} leads twice to {target}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! curl.
+
+use super::KEY;
+use super::literal::JSON;
+use super::request::Request;
+
+pub(super) fn write(request: &Request) -> String {
+    let mut lines = Vec::new();
+    // GET without a body and POST with one are what curl does by itself.
+    let by_itself = if request.body.is_some() { "POST" } else { "GET" };
+    if request.method != by_itself {
+        lines.push(format!("--request {}", request.method));
+    }
+    if request.needs_key {
+        lines.push(format!("--header \"Authorization: Bearer ${KEY}\""));
+    }
+    if let Some(body) = &request.body {
+        lines.push("--header \"Content-Type: application/json\"".to_owned());
+        lines.push(format!("--data '{}'", JSON.write(body, 1).replace('\'', r"'\''")));
+    }
+    let url = request.url_and_query(|name| format!("${name}"));
+    lines.insert(0, format!("curl --fail-with-body \"{url}\""));
+    lines.join(" \\\n  ") + "\n"
+}

@@ -1,0 +1,41 @@
+//! JavaScript with `fetch`, as it is in Node.js 18 and later.
+
+use super::KEY;
+use super::literal::JSON;
+use super::request::Request;
+
+pub(super) fn write(request: &Request) -> String {
+    let url = request.url_and_query(|name| format!("${{{name}}}"));
+    let mut options = Vec::new();
+    if request.method != "GET" {
+        options.push(format!("method: \"{}\",", request.method));
+    }
+    let mut headers = Vec::new();
+    if request.needs_key {
+        headers.push(format!("Authorization: `Bearer ${{{KEY}}}`,"));
+    }
+    if request.body.is_some() {
+        headers.push("\"Content-Type\": \"application/json\",".to_owned());
+    }
+    if !headers.is_empty() {
+        options.push(format!("headers: {{\n    {}\n  }},", headers.join("\n    ")));
+    }
+    if let Some(body) = &request.body {
+        options.push(format!("body: JSON.stringify({}),", JSON.write(body, 1)));
+    }
+    let options =
+        if options.is_empty() { String::new() } else { format!(", {{\n  {}\n}}", options.join("\n  ")) };
+    let answer = if request.is_answered { "await response.json()" } else { "response.status" };
+    format!(
+        "\
+const {{ {variables} }} = process.env;
+
+const response = await fetch(`{url}`{options});
+if (!response.ok) {{
+  throw new Error(`${{response.status}}: ${{await response.text()}}`);
+}}
+console.log({answer});
+",
+        variables = request.variables().join(", "),
+    )
+}

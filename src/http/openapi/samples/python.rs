@@ -1,0 +1,49 @@
+//! Python with `requests`.
+
+use super::literal::Style;
+use super::request::Request;
+
+const PYTHON: Style = Style { indent: "    ", null: "None", yes: "True", no: "False", last: "," };
+
+pub(super) fn write(request: &Request) -> String {
+    let variables: String = request
+        .variables()
+        .iter()
+        .map(|name| format!("{} = os.environ[\"{name}\"]\n", variable(name)))
+        .collect();
+    let mut arguments = vec![format!("f\"{}\"", request.url(|name| format!("{{{}}}", variable(name))))];
+    if !request.query.is_empty() {
+        let query = request.query.iter().map(|(name, value)| format!("\"{name}\": \"{value}\""));
+        arguments.push(format!("params={{{}}}", query.collect::<Vec<_>>().join(", ")));
+    }
+    if request.needs_key {
+        arguments.push("headers={\"Authorization\": f\"Bearer {key}\"}".to_owned());
+    }
+    if let Some(body) = &request.body {
+        arguments.push(format!("json={}", PYTHON.write(body, 1)));
+    }
+    arguments.push("timeout=10".to_owned());
+    format!(
+        "\
+# pip install requests
+import os
+
+import requests
+
+{variables}
+response = requests.{method}(
+    {arguments},
+)
+response.raise_for_status()
+print({answer})
+",
+        method = request.method.to_lowercase(),
+        arguments = arguments.join(",\n    "),
+        answer = if request.is_answered { "response.json()" } else { "response.status_code" },
+    )
+}
+
+/// `ADDRESSBOOK_URL` is `url`, `CONTACT_ID` is `contact_id`.
+pub(super) fn variable(name: &str) -> String {
+    name.trim_start_matches("ADDRESSBOOK_").to_lowercase()
+}

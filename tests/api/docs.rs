@@ -1,0 +1,227 @@
+//! The documentation that the service serves: complete, linked, and at home behind any path.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::calls::Call;
+use crate::harness::{Backend, Client, Service};
+
+const RELEASED: &str = include_str!("../../openapi/released/LAST");
+
+fn client() -> Client {
+    Service::shared(Backend::Sqlite).unwrap().anonymous()
+}
+
+fn text(client: &Client, path: &str) -> String {
+    let reply = client.get(path);
+    assert_eq!(reply.status, 200, "{path}");
+    String::from_utf8(reply.body).unwrap()
+}
+
+/// The targets of the links of a page in HTML (`href="…"`) or Markdown (`](…)`).
+fn links<'a>(page: &'a str, before: &str, after: char) -> Vec<&'a str> {
+    page.split(before).skip(1).map(|rest| rest.split(after).next().unwrap()).collect()
+}
+
+/// A page as it is read: without the marks that HTML puts in place of some characters.
+fn unescaped(html: &str) -> String {
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+        .iter()
+        .fold(html.to_owned(), |text, (mark, character)| text.replace(mark, character))
+}
+
+#[test]
+fn every_operation_has_a_page_that_says_everything() {
+    let client = client();
+    let document = client.get("/openapi.json").expect(200);
+    let released = RELEASED.split_whitespace().nth(1).unwrap();
+    for call in Call::all(&document) {
+        let operation = &document["paths"][&call.path][call.method.to_lowercase()];
+        let page = text(&client, &format!("/docs/{}.md", call.id));
+        let html = unescaped(&text(&client, &format!("/docs/{}", call.id)));
+        let mut lines = page.lines();
+        assert_eq!(lines.next(), Some("---"));
+        for (name, value) in [
+            ("title", operation["summary"].to_string()),
+            (
+                "description",
+                operation["description"].as_str().unwrap().split_inclusive(". ").next().unwrap().to_owned(),
+            ),
+            ("endpoint", format!("\"{}\"", call.path)),
+            ("method", format!("\"{}\"", call.method)),
+            ("last_verified", released.to_owned()),
+        ] {
+            let line = lines.next().unwrap();
+            let said =
+                line.strip_prefix(&format!("{name}: ")).unwrap_or_else(|| panic!("{}: {line}", call.id));
+            let of_same_words = said == value || value.trim().starts_with(said.trim_matches('"'));
+            assert!(of_same_words && !said.is_empty(), "{}: {said} is not {value}", call.id);
+        }
+        assert_eq!(lines.next(), Some("---"));
+
+        let mut expected = vec![format!("`{} {}`", call.method, call.path)];
+        expected.extend(call.permission.clone());
+        expected.extend(call.known.iter().map(|(name, place)| format!("- `{name}` ({place}, ")));
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        if let Some(schema) = schema.as_str() {
+            let members = &document.pointer(schema.trim_start_matches('#')).unwrap()["properties"];
+            expected.extend(members.as_object().unwrap().keys().map(|name| format!("- `{name}` (body, ")));
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let examples =
+                response["content"]["application/json"]["examples"].as_object().into_iter().flatten();
+            expected.push(format!("`{status}`"));
+            for (name, example) in examples.filter(|(name, _)| *name != "example") {
+                expected.push(format!("- `{status}` `{name}`: {}", example["summary"].as_str().unwrap()));
+            }
+            for link in
+                response["links"].as_object().into_iter().flatten().filter(|_| status.starts_with('2'))
+            {
+                expected.push(format!("({}.md)", link.1["operationId"].as_str().unwrap()));
+            }
+        }
+        let samples = operation["x-codeSamples"].as_array().unwrap();
+        assert_eq!(samples.len(), 5);
+        expected.extend(samples.iter().map(|sample| sample["source"].as_str().unwrap().to_owned()));
+        for part in &expected {
+            assert!(page.contains(part.as_str()), "{}: {part} is missing", call.id);
+        }
+        for sample in samples {
+            assert!(html.contains(sample["source"].as_str().unwrap()), "{} in HTML", call.id);
+        }
+    }
+}
+
+#[test]
+fn the_index_leads_to_every_page() {
+    let client = client();
+    let document = client.get("/openapi.json").expect(200);
+    let (index, full, html) =
+        (text(&client, "/llms.txt"), text(&client, "/llms-full.txt"), text(&client, "/docs/"));
+    // The convention: one heading with the name, a quotation that sums up, lists of links.
+    assert!(index.starts_with("# addressbook\n\n> Contacts for messaging platforms"), "{index}");
+    assert!(index.contains("\n## Optional\n"));
+    for call in Call::all(&document) {
+        assert!(
+            index.contains(&format!("](docs/{}.md): `{} {}`", call.id, call.method, call.path)),
+            "{}",
+            call.id
+        );
+        assert!(html.contains(&format!("<a href=\"{}\">", call.id)), "{}", call.id);
+        let page = text(&client, &format!("/docs/{}.md", call.id));
+        let heading = page.find("\n# ").unwrap();
+        let follows = page.find("\n## What follows").unwrap_or(page.len());
+        assert!(full.contains(&page[heading..follows]), "{} in full", call.id);
+    }
+}
+
+/// Every link of every page, where the service is behind a path that it does not know of.
+#[test]
+fn links_hold_behind_a_prefix() {
+    let client = client();
+    let prefix = "http://example.com/some/prefix";
+    let mut pages = vec!["/docs/".to_owned(), "/llms.txt".to_owned(), "/llms-full.txt".to_owned()];
+    for call in Call::all(&client.get("/openapi.json").expect(200)) {
+        pages.extend([format!("/docs/{}", call.id), format!("/docs/{}.md", call.id)]);
+    }
+    let mut followed = 0;
+    for page in pages {
+        let base = Url::parse(&format!("{prefix}{page}")).unwrap();
+        let content = text(&client, &page);
+        let is_html = content.starts_with("<!DOCTYPE html>");
+        let found = if is_html { links(&content, "href=\"", '"') } else { links(&content, "](", ')') };
+        assert!(found.len() >= 3, "{page}: {found:?}");
+        for link in found {
+            let target = base.join(link).unwrap();
+            let inside =
+                target.as_str().strip_prefix(prefix).unwrap_or_else(|| panic!("{page}: {link} leads away"));
+            let path = inside.split('#').next().unwrap();
+            assert_eq!(client.get(path).status, 200, "{page}: {link}");
+            followed += 1;
+        }
+    }
+    assert!(followed > 200, "{followed}");
+    let reply = client.get("/docs");
+    assert_eq!((reply.status, reply.header("Location")), (302, "docs/"));
+}
+
+#[test]
+fn pages_load_nothing_and_run_nothing() {
+    let client = client();
+    for path in ["/docs/", "/docs/createContact"] {
+        let reply = client.get(path);
+        assert_eq!(reply.header("Content-Type"), "text/html; charset=utf-8");
+        let policy = reply.header("Content-Security-Policy").to_owned();
+        assert!(policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'; "), "{policy}");
+        let html = String::from_utf8(reply.body).unwrap();
+        for word in ["<script", " style=", " onclick=", "<iframe", "@import"] {
+            assert!(!html.contains(word), "{path}: {word}");
+        }
+        // Addresses of other hosts stand in samples, as text, and nowhere else.
+        assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "{path}");
+        assert!(html.contains("name=\"viewport\""), "{path}");
+    }
+    let style = text(&client, "/docs/style.css");
+    assert!(style.contains("prefers-color-scheme: dark") && !style.contains("url("));
+}
+
+#[test]
+fn files_are_cached_by_their_entity_tag() {
+    let client = client();
+    for (path, kind) in [
+        ("/docs/", "text/html; charset=utf-8"),
+        ("/docs/getContact", "text/html; charset=utf-8"),
+        ("/docs/getContact.md", "text/markdown; charset=utf-8"),
+        ("/docs/style.css", "text/css; charset=utf-8"),
+        ("/llms.txt", "text/plain; charset=utf-8"),
+        ("/llms-full.txt", "text/plain; charset=utf-8"),
+    ] {
+        let first = client.get(path);
+        let tag = first.header("ETag").to_owned();
+        assert_eq!((first.status, first.header("Content-Type"), tag.len()), (200, kind, 34), "{path}");
+        let again = client.send("GET", path, &[("If-None-Match", &tag)], b"");
+        assert_eq!((again.status, again.body.len(), again.header("ETag")), (304, 0, tag.as_str()), "{path}");
+        assert_eq!(
+            client.send("GET", path, &[("If-None-Match", "\"other\"")], b"").body,
+            first.body,
+            "{path}"
+        );
+        assert_eq!(client.send("HEAD", path, &[], b"").header("ETag"), tag, "{path}");
+        let reply = client.send_json("POST", path, "{}");
+        assert_eq!((reply.status, reply.header("Allow")), (405, "GET, HEAD"), "{path}");
+    }
+    assert_eq!(client.get("/docs/nothing").status, 404);
+}
+
+#[test]
+fn it_says_what_the_settings_say() {
+    let service = Service::start(Backend::Sqlite, |settings| {
+        settings.limits.page_max = 7;
+        settings.limits.page_default = 3;
+    })
+    .unwrap();
+    let client = service.anonymous();
+    let page = text(&client, "/docs/listContacts.md");
+    assert!(
+        page.contains("- `limit` (query, integer, 1–7, default `3`)") && page.contains("?limit=3\""),
+        "{page}"
+    );
+}
+
+#[test]
+fn the_last_release_is_kept() {
+    let (version, date) = RELEASED.trim().split_once(' ').unwrap();
+    assert!(chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok(), "{date}");
+    let released = std::fs::read_to_string(format!("openapi/released/{version}.json")).unwrap();
+    let released: Value = serde_json::from_str(&released).unwrap();
+    assert_eq!(released["info"]["version"], version);
+    let files = std::fs::read_dir("openapi/released").unwrap();
+    let newest = files
+        .filter_map(|file| {
+            file.unwrap().file_name().to_str().unwrap().strip_suffix(".json").map(str::to_owned)
+        })
+        .max_by_key(|version| {
+            version.split('.').map(|part| part.parse::<u32>().unwrap()).collect::<Vec<_>>()
+        });
+    assert_eq!(newest.as_deref(), Some(version), "LAST names the last one");
+}

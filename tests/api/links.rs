@@ -1,0 +1,61 @@
+//! The links of the document: each is followed, and leads where it says.
+
+use crate::calls::Call;
+use crate::harness::{Client, Reply, Service};
+
+/// A client of a new account with one contact, and its id.
+fn account(service: &Service) -> (Client, String) {
+    let client = service.client();
+    let contact = crate::v1::create(&client, "john", "+4479000000001");
+    (client, contact["id"].as_str().unwrap().to_owned())
+}
+
+/// Calls an operation so that it gives this answer.
+fn provoke(service: &Service, call: Call, status: &str) -> (Client, Call, Reply) {
+    let (client, id) = account(service);
+    let creates = call.id.starts_with("create");
+    let (client, call) = match status {
+        "412" => (client, call.about(&id).with("If-Match", "\"0\"")),
+        // Of a new account: nobody has the name.
+        "200" | "201" if creates => (service.client(), call),
+        _ => (client, call.about(&id)),
+    };
+    let reply = call.send(&client);
+    assert_eq!(reply.status.to_string(), status, "{}", call.id);
+    (client, call, reply)
+}
+
+on_both_databases! {
+    fn lead_where_they_say(service: &Service) {
+        let document = service.anonymous().get("/openapi.json").expect(200);
+        let calls = Call::all(&document);
+        let mut followed = 0;
+        for source in &calls {
+            let operation = &document["paths"][&source.path][source.method.to_lowercase()];
+            let mut leads_on = 0;
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                for (name, link) in response["links"].as_object().into_iter().flatten() {
+                    let (client, source, reply) = provoke(service, source.clone(), status);
+                    let target = calls.iter().find(|call| call.id == link["operationId"]).unwrap();
+                    let parameters = link["parameters"].as_object().into_iter().flatten();
+                    let target = parameters.fold(target.clone(), |target, (name, expression)| {
+                        target.with(name, source.evaluate(expression.as_str().unwrap(), &reply))
+                    });
+                    assert!(!link["description"].as_str().unwrap().is_empty());
+                    let answer = target.send(&client);
+                    // What has just been read is still the same; what was changed is not.
+                    let expected = if target.parameters.contains_key("If-None-Match") { 304..305 } else { 200..300 };
+                    assert!(expected.contains(&answer.status), "{} {status} {name}: {}", source.id, answer.status);
+                    let shown = String::from_utf8(answer.body).unwrap();
+                    if let Some(id) = target.path_parameter().filter(|_| target.method == "GET" && answer.status == 200) {
+                        assert!(shown.contains(target.parameters[&id].as_str().unwrap()), "{} {name}", source.id);
+                    }
+                    followed += 1;
+                    leads_on += 1;
+                }
+            }
+            assert!(leads_on > 0, "nothing follows from {}", source.id);
+        }
+        assert!(followed >= 30, "{followed} links");
+    }
+}
