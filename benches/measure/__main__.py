@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from . import options, report, works
+from .http import Failure
 from .run import Run
 
 KINDS = (
@@ -19,10 +20,17 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder, *arguments = sys.argv[1:]
     run = Run(options.read(arguments), Path(folder))
-    for names, work in KINDS:
-        if names & run.only:
-            work(run)
+    problem = None
+    try:
+        for names, work in KINDS:
+            if names & run.only:
+                work(run)
+    except Failure as failure:
+        # What was measured before is not lost for that.
+        problem = f"ended early: {failure}"
+        run.facts.append(problem.splitlines()[0])
     print("\n" + report.write(run, Path(__file__).resolve().parent.parent))
+    sys.exit(problem)
 
 
 main()

@@ -4,8 +4,9 @@ import statistics
 from dataclasses import dataclass
 from typing import Literal
 
-LARGE = "1,000,000 contacts"
-SMALL = "10,000 contacts"
+# How many contacts are in them, a run says.
+LARGE = "large account"
+SMALL = "small account"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Goal:
     @property
     def label(self):
         """The work and what it is compared with."""
-        at = f" at {self.subject}" if self.subject in (LARGE, SMALL) else ""
+        at = f", {self.subject}" if self.subject in (LARGE, SMALL) else ""
         beside = f" · {self.reference}" if self.reference else ""
         return f"{self.work}{at}{beside}"
 

@@ -8,6 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 
+class Failure(Exception):
+    """A system that does not answer, or not with a success."""
+
+
 class Connection:
     """Requests one after the other over one connection."""
 
@@ -23,7 +27,7 @@ class Connection:
         response = self.http.getresponse()
         answer = response.read()
         if response.status >= 300:
-            raise SystemExit(f"{method} {address}: {response.status} {answer.decode(errors='replace')}")
+            raise Failure(f"{method} {address}: {response.status} {answer.decode(errors='replace')}")
         return json.loads(answer or b"null")
 
 
@@ -39,13 +43,13 @@ def wait_for(base, process):
     netloc = urlsplit(base)
     for _ in range(600):
         if process.poll() is not None:
-            raise SystemExit(f"{process.args[0]} ended with {process.returncode}")
+            raise Failure(f"{process.args[0]} ended with {process.returncode}")
         try:
             socket.create_connection((netloc.hostname, netloc.port), 1).close()
             return
         except OSError:
             time.sleep(0.05)
-    raise SystemExit(f"{base} does not answer")
+    raise Failure(f"{base} does not answer")
 
 
 def fill(system, bodies, at_once=16):

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from .http import Failure
+
 # As many as there are processors: with one of two the load, and not the server, would be what is measured.
 THREADS = min(os.cpu_count(), 8)
 SCRIPT = Path(__file__).resolve().parent.parent / "load.lua"
@@ -51,5 +53,5 @@ def finish(system, process):
     requests, micros, errors, p99 = map(float, result.split()[1:])
     # A system that refuses requests does so faster than it answers them.
     if errors or not requests:
-        raise SystemExit(f"{system.name}: {errors:.0f} errors in {requests:.0f} requests\n{output}")
+        raise Failure(f"{system.name}: {errors:.0f} errors in {requests:.0f} requests\n{output}")
     return Outcome(requests / (micros / 1e6), p99)

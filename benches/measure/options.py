@@ -27,7 +27,12 @@ def read(arguments=None):
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="for how long each time (%(default)s)")
     parser.add_argument("--minutes", type=float, default=1, help="for how long the WAL is watched (%(default)s)")
-    parser.add_argument("--contacts", type=int, default=1_000_000, help="in the large account (%(default)s)")
+    parser.add_argument(
+        "--contacts",
+        type=int,
+        default=1_000_000,
+        help="in the large account (%(default)s, which is what the goals are for)",
+    )
     parser.add_argument("--folder", type=Path, help="whose disk the databases are on (that of temporary files)")
     parser.add_argument("--no-build", action="store_true", help="take target/release as it is")
     return parser.parse_args(arguments)

@@ -34,7 +34,7 @@ def draw(verdicts, file):
 
 def _ratios(axis, verdicts):
     values = [verdict.value for verdict in verdicts]
-    labels = [f"{verdict.goal.sense} {verdict.goal.limit:g}:  {verdict.value:.2f}×" for verdict in verdicts]
+    labels = [f"{verdict.value:.2f}×  ({verdict.goal.sense} {verdict.goal.limit:g})" for verdict in verdicts]
     _bars(axis, verdicts, values, [verdict.goal.limit for verdict in verdicts], labels)
     axis.set_title("times the figure of what it is measured beside", loc="left", fontsize=9.5)
 
@@ -42,7 +42,7 @@ def _ratios(axis, verdicts):
 def _limits(axis, verdicts):
     values = [verdict.value / verdict.goal.limit for verdict in verdicts]
     labels = [
-        f"{verdict.goal.sense} {verdict.goal.limit:g}:  {verdict.value:.3g}{verdict.goal.unit}" for verdict in verdicts
+        f"{verdict.value:.3g}{verdict.goal.unit}  ({verdict.goal.sense} {verdict.goal.limit:g})" for verdict in verdicts
     ]
     _bars(axis, verdicts, values, [1] * len(verdicts), labels)
     axis.set_title("times the limit", loc="left", fontsize=9.5)

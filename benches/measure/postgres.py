@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .http import free_port
+from .http import Failure, free_port
 
 
 class Cluster:
@@ -37,7 +37,7 @@ class Cluster:
             if self._run("pg_isready", "-q").returncode == 0:
                 return self
             time.sleep(0.1)
-        raise SystemExit(f"PostgreSQL did not start: {(self.home / 'log').read_text()}")
+        raise Failure(f"PostgreSQL did not start: {(self.home / 'log').read_text()}")
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)

@@ -50,8 +50,8 @@ def warm_up(system, ids, folder):
 
 def large_account(run):
     """Ourselves with many contacts in one account, beside ourselves with few; and pages with a total."""
-    small = prepare(run, "small", lambda system: fill(system, [contact(number) for number in range(FEW)]))
-    large = prepare(run, "large", lambda system: fill_to(system, run.contacts))
+    small = prepare(run, SMALL, lambda system: fill(system, [contact(number) for number in range(FEW)]))
+    large = prepare(run, LARGE, lambda system: fill_to(system, run.contacts))
     for _ in range(run.rounds):
         for name, (database, token, ids) in ((SMALL, small), (LARGE, large)):
             folder = run.place("account")
@@ -83,12 +83,13 @@ def pages(run, system, folder):
 
 def prepare(run, name, fill_it):
     """A database with contacts in it, made once a run: its file, its key, and all ids."""
-    folder = run.place(name)
+    folder = run.place(name.replace(" ", "-"))
     # Long pages, to read the ids; the service that is measured has no such setting.
     with Addressbook(folder, flags=["--page-max", "10000"]) as system:
         fill_it(system)
         ids = all_ids(Connection(system.base, system.token))
-    run.facts.append(f"an account of {len(ids):,} contacts: {system.database.stat().st_size / 2**20:,.0f} MiB")
+    size = system.database.stat().st_size / 2**20
+    run.facts.append(f"{name}: {len(ids):,} contacts, {size:,.0f} MiB")
     return system.database, system.token, ids
 
 

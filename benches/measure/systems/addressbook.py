@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from ..http import Failure
 from .system import CONTACT, System
 
 PROGRAM = Path(__file__).resolve().parents[3] / "target/release/addressbook"
@@ -32,7 +33,7 @@ class Addressbook(System):
             # The last line before the key; a new database has one.
             if (line.startswith("  Database") and self.token) or line.startswith("  API key  "):
                 return
-        raise SystemExit(f"addressbook did not start: {said}")
+        raise Failure(f"addressbook did not start: {said}")
 
     def one(self, contact_id):
         return f"/v1/contacts/{contact_id}"

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 
+from ..http import Failure
 from .system import CONTACT
 
 # `load.lua` has names of 16 characters; ids that ascend fall into the index where version 7 UUIDs do.
@@ -35,5 +36,5 @@ class Pgbench:
         command += [f"--define=n={FIRST[order]}", f"--file={self.script}"]
         output = subprocess.run([*command, self.database], check=True, capture_output=True, text=True).stdout
         if not re.search(r"failed transactions: 0 ", output):
-            raise SystemExit(f"pgbench: {output}")
+            raise Failure(f"pgbench: {output}")
         return float(re.search(r"tps = ([\d.]+)", output)[1])

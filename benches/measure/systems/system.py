@@ -5,6 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+from ..http import Failure
+
 # Both are for `load.lua` to fill in; so wide that all bodies are of one length.
 CONTACT = {
     "username": "%s",
@@ -56,7 +58,7 @@ class System:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-        raise SystemExit(f"{self.name} has ended")
+        raise Failure(f"{self.name} has ended")
 
     def __enter__(self):
         return self
