@@ -12,6 +12,7 @@ mod disconnects;
 mod durability;
 mod edge;
 mod faults;
+mod few_files;
 mod idempotency;
 mod imports;
 mod keys;
