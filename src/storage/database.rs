@@ -18,6 +18,7 @@ use super::error::{OpenError, to_domain};
 use super::group::{Create, Groups};
 use super::lock::ServerLock;
 use super::migrate;
+use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
@@ -88,7 +89,7 @@ impl Database {
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
         let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
-        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout);
+        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
         if lock.is_some() || !sqlite {
             tokio::spawn(clear_attempts(pools.writer.clone(), options.idempotency_ttl));
         }
@@ -145,7 +146,8 @@ impl Database {
                 }
             });
         }
-        self.writer = Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT);
+        self.writer =
+            Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
         (self, statements)
     }
 

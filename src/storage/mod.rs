@@ -14,6 +14,7 @@ mod group;
 mod keys;
 mod lock;
 mod migrate;
+mod trust;
 mod writer;
 
 pub use connect::{Options, safe_url};
