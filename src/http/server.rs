@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use actix_cors::Cors;
 use actix_web::dev::Server;
@@ -69,10 +71,35 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
     .shutdown_timeout(limits.shutdown_timeout.as_secs())
     // Signals are `app`'s to handle: by default SIGINT would drop what is under way.
     .disable_signals();
-    let server = if settings.workers > 0 { server.workers(settings.workers) } else { server };
+    let workers = match settings.workers {
+        0 => available_parallelism().map_or(1, NonZeroUsize::get),
+        workers => workers,
+    };
+    let server = server.workers(workers).max_connections(connections_per_worker(settings, workers));
     let server = server.bind(settings.bind.as_str())?;
     let address = server.addrs().into_iter().next().ok_or_else(|| io::Error::other("no address"))?;
     Ok((server.run(), address))
+}
+
+/// Most connections that a worker takes, where the limit of open files allows them.
+const MOST_CONNECTIONS: usize = 25_000;
+
+/// Files that the server has open whatever it does, and how many more with each worker and each
+/// connection to the database.
+const OWN_FILES: usize = 32;
+const FILES_OF_A_WORKER: usize = 4;
+const FILES_OF_THE_DATABASE: usize = 3;
+
+/// How many connections each worker takes. Clients past that wait: they must not take the files that
+/// are needed to answer those before them.
+fn connections_per_worker(settings: &Settings, workers: usize) -> usize {
+    let Ok(files) = rlimit::Resource::NOFILE.get_soft() else { return MOST_CONNECTIONS };
+    let database = usize::try_from(settings.database.database_connections).unwrap_or(usize::MAX);
+    let own = OWN_FILES
+        .saturating_add(workers.saturating_mul(FILES_OF_A_WORKER))
+        .saturating_add(database.saturating_mul(FILES_OF_THE_DATABASE));
+    let left = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(own);
+    (left / workers).clamp(1, MOST_CONNECTIONS)
 }
 
 fn cors(origins: &[String]) -> Cors {

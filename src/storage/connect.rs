@@ -10,6 +10,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Fr
 use url::Url;
 
 use super::error::OpenError;
+use super::trust::Trust;
 
 /// Which database, and how many connections to it.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Pools {
     pub(super) reader: DatabaseConnection,
     /// The database file; SQLite only.
     pub(super) file: Option<PathBuf>,
+    /// Whether the connections may be used; PostgreSQL's ask.
+    pub(super) trust: Trust,
 }
 
 /// The oldest SQLite without the fault that loses writes when the WAL is reset.
@@ -94,7 +97,7 @@ async fn open_sqlite(options: &Options) -> Result<Pools, OpenError> {
     let writer = connect(sqlite_pool(options, 1, false)).await?;
     check_sqlite_version(&writer).await?;
     let reader = connect(sqlite_pool(options, options.connections, true)).await?;
-    Ok(Pools { writer, reader, file: Some(file) })
+    Ok(Pools { writer, reader, file: Some(file), trust: Trust::default() })
 }
 
 fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
@@ -137,8 +140,13 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
             Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
         })
     });
+    let trust = Trust::default();
+    let trusted = trust.clone();
+    pool.map_sqlx_postgres_before_acquire(move |_, PoolConnectionMetadata { age, .. }| {
+        Box::pin(std::future::ready(Ok(trusted.holds(age))))
+    });
     let pool = connect(pool).await?;
-    Ok(Pools { writer: pool.clone(), reader: pool, file: None })
+    Ok(Pools { writer: pool.clone(), reader: pool, file: None, trust })
 }
 
 fn common(options: &Options, connections: u32) -> ConnectOptions {

@@ -20,6 +20,7 @@ use super::group::{Create, Groups};
 use super::lock::ServerLock;
 use super::migrate;
 use super::pages::{Page, Pages};
+use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
@@ -90,7 +91,7 @@ impl Database {
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
         let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
-        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout);
+        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
         if lock.is_some() || !sqlite {
             tokio::spawn(clear_attempts(pools.writer.clone(), options.idempotency_ttl));
         }
@@ -172,7 +173,8 @@ impl Database {
                 }
             });
         }
-        self.writer = Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT);
+        self.writer =
+            Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
         (self, statements)
     }
 

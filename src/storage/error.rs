@@ -102,10 +102,12 @@ fn is_away(error: &DbErr) -> bool {
         Some(SqlxError::Database(error)) => {
             let code = error.code().unwrap_or_default();
             // PostgreSQL: connection exception, out of resources, operator intervention, read only
-            // (a demoted primary). SQLite: busy, locked (primary codes; extended ones add 256s).
+            // (a demoted primary). SQLite: busy, locked, no file can be opened (primary codes; extended
+            // ones add 256s).
             let postgres =
                 ["08", "53", "57", "25006"].iter().any(|class| code.starts_with(class)) && code.len() == 5;
-            let sqlite = code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)) && code.len() < 5;
+            let sqlite =
+                code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 14)) && code.len() < 5;
             postgres || sqlite
         }
         Some(

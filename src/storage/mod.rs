@@ -16,6 +16,7 @@ mod lock;
 mod migrate;
 mod pages;
 mod rows;
+mod trust;
 mod writer;
 
 pub use connect::{Options, safe_url};

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::cache::{Change, ContactCache};
 use super::error::to_domain;
+use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
 
 /// Writes to one database.
@@ -19,6 +20,7 @@ pub(super) struct Writer {
     connection: DatabaseConnection,
     cached: Option<Cached>,
     patience: Duration,
+    trust: Trust,
 }
 
 /// What a write has to keep true beside the database.
@@ -55,9 +57,10 @@ impl Writer {
         connection: DatabaseConnection,
         cache: Option<ContactCache>,
         patience: Duration,
+        trust: Trust,
     ) -> Self {
         let cached = cache.map(|cache| Cached { cache, order: Arc::default() });
-        Self { connection, cached, patience }
+        Self { connection, cached, patience, trust }
     }
 
     /// Runs a job in one transaction: committed if it succeeds, rolled back if not.
@@ -107,6 +110,9 @@ impl Writer {
         match job(&transaction).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {
+                if error.code() == Code::Unavailable {
+                    self.trust.lose();
+                }
                 if let Err(rollback) = transaction.rollback().await {
                     tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
                 }

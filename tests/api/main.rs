@@ -16,6 +16,7 @@ mod durability;
 mod edge;
 mod explorer;
 mod faults;
+mod few_files;
 mod idempotency;
 mod imports;
 mod keys;

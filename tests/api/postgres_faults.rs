@@ -110,3 +110,53 @@ fn connections_that_are_terminated_lose_nothing() {
         more(200);
     });
 }
+
+/// After a failover the connections to the old primary still work, and take no write any more. Here the
+/// sessions that are open become read-only, and new ones are not.
+#[test]
+fn connections_that_have_become_read_only_are_not_used_again() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let service = Service::start_on(&cluster.url("postgres"), |_| {});
+    let client = service.client();
+    let create = |name: String| {
+        let reply = client.post("/v1/contacts", &json!({"username": name, "phone_number": "+4479000000001"}));
+        (reply.status, reply.header("Retry-After").to_owned())
+    };
+    // Lists and changes, at once: as many connections as there may be.
+    let work = |prefix: &str| {
+        std::thread::scope(|scope| {
+            for thread in 0..16 {
+                let client = client.clone();
+                scope.spawn(move || {
+                    let contact = crate::v1::create(&client, &format!("{prefix}-{thread}"), "+4479000000001");
+                    for i in 0..10 {
+                        let path = crate::v1::path(&contact);
+                        client.patch(&path, &json!({"display_name": i.to_string()})).expect(200);
+                        client.get("/v1/contacts").expect(200);
+                    }
+                });
+            }
+        });
+    };
+    work("before");
+    // What is set for the database comes before what is set for the server, but only in new sessions.
+    cluster.run("ALTER DATABASE postgres SET default_transaction_read_only = off");
+    cluster.run("ALTER SYSTEM SET default_transaction_read_only = on");
+    cluster.run("SELECT pg_reload_conf()");
+    let until = |status: u16| {
+        let started = Instant::now();
+        for i in 0.. {
+            let (answered, retry_after) = create(format!("{status}-{i}"));
+            assert!([(201, ""), (503, "1")].contains(&(answered, retry_after.as_str())), "{answered}");
+            if answered == status {
+                return;
+            }
+            assert!(started.elapsed() < BACK, "no {status} within {BACK:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    until(503);
+    until(201);
+    // Not only the one that had failed is gone.
+    work("afterwards");
+}
