@@ -117,7 +117,7 @@ export async function desk(service) {
     assert.deepEqual(await api(`/v1/contacts/${body.id}`), body);
   });
 
-  const links = Object.values(operations.createContact.responses[201].links ?? {}).filter(({ parameters }) => parameters);
+  const links = Object.values(operations.createContact.responses[201].links ?? {});
   await check(`createContact: its answer fills in the ${links.length} operations that it links to`, async () => {
     for (const { operationId, parameters } of links) {
       const box = await unfold(page, operationId);
@@ -127,8 +127,8 @@ export async function desk(service) {
         assert.equal(await field.inputValue(), made.id, `${operationId} ${name}`);
       }
     }
-    if (!links.length) return;
-    // The link itself leads there, too, and takes along what is not required.
+    assert.ok(links.length > 0);
+    // The link itself leads there, too.
     const box = operation(page, 'createContact');
     await box.locator('.operation-link').getByRole('link', { name: 'getContact', exact: true }).click();
     const { status, body } = await execute(operation(page, 'getContact'));
@@ -177,6 +177,18 @@ export async function desk(service) {
     });
   }
 
+  await check('createContact: the same username is refused (409), and the link there leads to its holder', async () => {
+    const box = await unfold(page, 'createContact');
+    provoked.push(`409 ${service.url}/v1/contacts`);
+    await box.locator('textarea').fill(JSON.stringify({ username: 'john', phone_number: '+14155550100' }));
+    const { status, body } = await execute(box);
+    assert.deepEqual([status, body.error.code], [409, 'username_taken']);
+    await box.locator('.response[data-code="409"] .operation-link').getByRole('link').click();
+    // Unlike the rest, the link fills in what is not required, too.
+    const found = await execute(operation(page, 'listContacts'));
+    assert.deepEqual(found.body.data, [made]);
+  });
+
   await check('getContact: asks for the id before it sends anything', async () => {
     const box = await unfold(page, 'getContact');
     await box.locator('tr[data-param-name="id"] input').fill('');
@@ -195,6 +207,7 @@ export async function desk(service) {
     for (const button of await box.locator('.request-snippets .languages button').all()) {
       await button.click();
       const name = await button.innerText();
+      await box.locator('.request-snippets code').scrollIntoViewIfNeeded();
       await picture(page, `snippet-${name}`);
       commands[name] = await box.locator('.request-snippets code').innerText();
     }

@@ -51,8 +51,12 @@ export const links = ({ React: { createElement, createContext, useContext } }) =
       const expression = parameters[parameter.name];
       const value = expression && evaluate(expression, seen);
       if (value === undefined) continue;
-      const { name } = parameter;
-      system.specActions.changeParam([target.path, target.method], name, parameter.in, String(value), false);
+      const at = [target.path, target.method];
+      const is = (one) => one.get('name') === parameter.name && one.get('in') === parameter.in;
+      // By its name, for an operation that was never unfolded, and as the field on the page knows it.
+      system.specActions.changeParam(at, parameter.name, parameter.in, String(value), false);
+      const field = system.specSelectors.specJsonWithResolvedSubtrees().getIn(['paths', ...at, 'parameters']).find(is);
+      system.specActions.changeParamByIdentity(at, field, String(value), false);
     }
   }
 
@@ -62,10 +66,12 @@ export const links = ({ React: { createElement, createContext, useContext } }) =
         wrapActions: {
           setResponse: (original, system) => (path, method, response) => {
             const action = original(path, method, response);
-            if (response.error && !response.status) return action; // there was no answer
-            const seen = exchange(system, path, method, response);
-            last[[path, method, response.status]] = seen;
-            const followed = paths(system)[path]?.[method]?.responses?.[response.status]?.links ?? {};
+            // Swagger UI takes a status of 400 and above for an error around the answer.
+            const answer = response.error ? response.err?.response : response;
+            if (!answer) return action;
+            const seen = exchange(system, path, method, answer);
+            last[[path, method, answer.status]] = seen;
+            const followed = paths(system)[path]?.[method]?.responses?.[answer.status]?.links ?? {};
             for (const link of Object.values(followed)) {
               fillIn(system, link, seen, (parameter) => parameter.in === 'path');
             }
