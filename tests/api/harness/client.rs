@@ -60,6 +60,9 @@ impl Client {
             .allow_non_standard_methods(true)
             // A request that is never answered fails its test.
             .timeout_global(Some(Duration::from_secs(60)))
+            // Well before the server closes a connection that lies idle: a request that crosses the
+            // close on the wire is lost.
+            .max_idle_age(Duration::from_secs(1))
             .build();
         Self { agent: config.into(), base: format!("http://{address}"), key }
     }
