@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Client, IN_FORCE, folder, new_database};
+use crate::harness::{Backend, Client, IN_FORCE, PATIENCE, folder, new_database};
 
 /// The program with such arguments, in a folder.
 pub fn addressbook(folder: &Path, args: &[&str]) -> Command {
@@ -45,6 +45,7 @@ pub struct Serving {
 
 impl Serving {
     pub fn start(command: &mut Command) -> Self {
+        command.env("ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT", format!("{}s", PATIENCE.as_secs()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut banner = String::new();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::durability::all;
-use crate::harness::{Client, Cluster, Service};
+use crate::harness::{Client, Cluster, PATIENCE, Service};
 
 /// After this time at the latest the service works again.
 const BACK: Duration = Duration::from_secs(5);
@@ -116,7 +116,9 @@ fn connections_that_are_terminated_lose_nothing() {
 #[test]
 fn connections_that_have_become_read_only_are_not_used_again() {
     let Some(cluster) = Cluster::start(&[]) else { return };
-    let service = Service::start_on(&cluster.url("postgres"), |_| {});
+    let service = Service::start_on(&cluster.url("postgres"), |settings| {
+        settings.database.database_acquire_timeout = PATIENCE;
+    });
     let client = service.client();
     let create = |name: String| {
         let reply = client.post("/v1/contacts", &json!({"username": name, "phone_number": "+4479000000001"}));

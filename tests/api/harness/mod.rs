@@ -16,6 +16,10 @@ pub use service::{Backend, Service, new_account, new_database};
 /// After this time at the latest, what was done to a key is in force everywhere.
 pub const IN_FORCE: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How long a service waits for a database that works: longer than by default, since a machine that is
+/// busy with tests is no fault.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// Runs a test once on SQLite and once on PostgreSQL, each time on the server that all tests share.
 /// Tests stay out of each other's way by having an account each.
 #[macro_export]

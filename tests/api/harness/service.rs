@@ -11,7 +11,7 @@ use addressbook::domain::{AccountName, Permission, Permissions};
 use tokio::runtime::Runtime;
 
 use super::client::Client;
-use super::{folder, postgres};
+use super::{PATIENCE, folder, postgres};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ impl Service {
 
     /// A service on a new database, with other settings.
     pub fn start(backend: Backend, change: impl FnOnce(&mut Settings)) -> Option<Self> {
+        let change = |settings: &mut Settings| {
+            settings.database.database_acquire_timeout = PATIENCE;
+            change(settings);
+        };
         Some(Self::start_on(&new_database(backend)?, change))
     }
 
