@@ -12,7 +12,7 @@ use crate::domain::api_key::{Principal, Token};
 use crate::domain::permission::Grant;
 use crate::domain::service::Contacts;
 
-const REALM: &str = r#"Bearer realm="addressbook""#;
+pub(super) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 
 /// A request whose key has the permission `G`. It is the first argument of every protected handler,

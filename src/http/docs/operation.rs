@@ -84,8 +84,9 @@ impl Operation {
             if status.starts_with('2') {
                 next.extend(schema::members(&response["links"]).map(|(_, link)| Next::read(document, link)));
             }
-            // The signs of life have no envelope: their 503 is an answer like the other.
-            if status.starts_with(['4', '5']) && operation["security"].is_array() {
+            // The 503 of a sign of life has no envelope: it is an answer like the other.
+            let schema = schema::resolve(document, &content["schema"]);
+            if schema["properties"]["error"].is_object() {
                 envelope = Some(schema::shape(document, &content["schema"]));
                 errors.extend(schema::members(&content["examples"]).map(|(code, example)| Failure {
                     status: status.to_owned(),

@@ -30,8 +30,16 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     schemas.into_iter().collect()
 }
 
-/// Documents every error that a protected operation can answer.
-pub(super) fn document(operation: &mut Operation, dialect: &Dialect, permission: Permission, spec: &Spec) {
+/// Documents every error that an operation can answer; `access` is the dialect and the permission of a
+/// protected one.
+pub(super) fn document(
+    operation: &mut Operation,
+    access: Option<(&'static Dialect, Permission)>,
+    spec: &Spec,
+) {
+    // What belongs to no dialect answers as the first one.
+    let dialect = access.map_or(&v1::DIALECT, |(dialect, _)| dialect);
+    let permission = access.map(|(_, permission)| permission);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes(operation, permission, spec) {
         by_status.entry(code.row().status).or_default().push(code);
@@ -57,7 +65,8 @@ pub(super) fn document(operation: &mut Operation, dialect: &Dialect, permission:
 }
 
 /// The codes that an operation can answer, in the order of the table.
-fn codes(operation: &Operation, permission: Permission, spec: &Spec) -> Vec<Code> {
+fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> Vec<Code> {
+    let Some(permission) = permission else { return vec![Code::UriTooLong] };
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters
@@ -84,12 +93,12 @@ fn codes(operation: &Operation, permission: Permission, spec: &Spec) -> Vec<Code
     Code::ALL.iter().copied().filter(possible).collect()
 }
 
-fn example(code: Code, permission: Permission, spec: &Spec) -> Error {
-    match code {
-        Code::Invalid => Error::invalid(spec.faults.clone()),
-        Code::Forbidden => Error::forbidden(permission),
-        Code::HandleTaken => Error::handle_taken(),
-        other => other.into(),
+fn example(code: Code, permission: Option<Permission>, spec: &Spec) -> Error {
+    match (code, permission) {
+        (Code::Invalid, _) => Error::invalid(spec.faults.clone()),
+        (Code::Forbidden, Some(permission)) => Error::forbidden(permission),
+        (Code::HandleTaken, _) => Error::handle_taken(),
+        (other, _) => other.into(),
     }
 }
 
@@ -109,7 +118,7 @@ pub(super) fn document_headers(operation: &mut Operation) {
         );
         match status.as_str() {
             "401" | "403" => add("WWW-Authenticate", text_header("What is missing (RFC 6750).", None)),
-            "503" if operation.security.is_some() => {
+            "503" if operation.security.as_ref().is_some_and(|keys| !keys.is_empty()) => {
                 add("Retry-After", text_header("Seconds to wait before trying again.", None));
             }
             _ => {}

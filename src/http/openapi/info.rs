@@ -39,8 +39,12 @@ pub(super) fn info() -> Info {
         .description(Some(DESCRIPTION))
         .contact(Some(ContactBuilder::new().name(Some("The operator of this service")).build()))
         .license(Some(
-            // Without an identifier: readers make a link of it, and a choice of two has no page.
-            LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build(),
+            // Without an identifier: readers make a link of it, and a choice of two has no page. This
+            // one explains both.
+            LicenseBuilder::new()
+                .name(env!("CARGO_PKG_LICENSE"))
+                .url(Some("https://spdx.org/licenses/"))
+                .build(),
         ))
         .build()
 }

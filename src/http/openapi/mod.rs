@@ -3,6 +3,7 @@
 mod errors;
 pub mod examples;
 pub mod fields;
+mod headers;
 mod info;
 mod links;
 pub mod parameters;
@@ -47,13 +48,16 @@ impl Document {
         describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
         operation.tags = Some(vec![access.map_or(info::HEALTH, |(dialect, _)| dialect.tag).to_owned()]);
-        if let Some((dialect, permission)) = access {
+        // None at all says that no key is needed; silence would leave it open.
+        operation.security = Some(Vec::new());
+        if let Some((_, permission)) = access {
             operation.security = Some(vec![SecurityRequirement::new(info::SCHEME, [permission.as_str()])]);
             let description = operation.description.take().unwrap_or_default();
             operation.description = Some(format!("{description}\n\nRequired permission: `{permission}`."));
-            errors::document(&mut operation, dialect, permission, &spec);
         }
+        errors::document(&mut operation, access, &spec);
         errors::document_headers(&mut operation);
+        headers::document(&mut operation, access.map(|(_, permission)| permission));
         links::document(&mut operation);
         let template = P::path();
         self.paths.add_path_operation(&template, P::methods(), operation);

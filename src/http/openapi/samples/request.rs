@@ -47,7 +47,7 @@ impl Request {
         let is_answered = operation.responses.responses.iter().any(|(status, response)| {
             status.starts_with('2') && matches!(response, RefOr::T(response) if !response.content.is_empty())
         });
-        let needs_key = operation.security.is_some();
+        let needs_key = operation.security.as_ref().is_some_and(|keys| !keys.is_empty());
         Self { method, url, query, needs_key, body: body(operation), is_answered }
     }
 

@@ -1,0 +1,52 @@
+//! Examples of the headers that responses carry, made as the headers themselves are.
+
+use actix_web::http::header::{ETag, TryIntoHeaderValue};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::examples;
+use super::parameters::REPLAYED;
+use crate::domain::{Code, Permission};
+use crate::http::auth::REALM;
+use crate::http::extract::entity_tag;
+use crate::http::problem::Problem;
+use crate::http::v1;
+
+/// Puts an example to each header of each response.
+///
+/// # Panics
+/// There is a header without an example here: seen by every test that makes the document.
+pub(super) fn document(operation: &mut Operation, permission: Option<Permission>) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        for (name, header) in &mut response.headers {
+            let RefOr::T(header) = header else { continue };
+            let example = example(name, status, permission);
+            let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
+            if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
+                schema.examples = vec![example.into()];
+            }
+        }
+    }
+}
+
+fn example(name: &str, status: &str, permission: Option<Permission>) -> Option<String> {
+    let of = |problem: Problem| {
+        let response = problem.respond(&v1::DIALECT);
+        Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+    };
+    match (name, status) {
+        ("ETag", _) => {
+            let tag = ETag(entity_tag(examples::contact().version)).try_into_value().ok()?;
+            Some(tag.to_str().ok()?.to_owned())
+        }
+        ("Location", _) => Some(format!("/v1/contacts/{}", examples::ID)),
+        ("Link", _) => Some(format!("</v1/contacts?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
+        ("X-Request-Id", _) => Some(examples::ID.to_owned()),
+        (REPLAYED, _) => Some("true".to_owned()),
+        ("Retry-After", _) => of(Code::Unavailable.into()),
+        ("WWW-Authenticate", "403") => of(Problem::forbidden(permission?)),
+        ("WWW-Authenticate", _) => of(Problem::unauthorized("", REALM)),
+        _ => None,
+    }
+}
