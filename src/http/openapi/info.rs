@@ -39,8 +39,11 @@ pub(super) fn info() -> Info {
         .description(Some(DESCRIPTION))
         .contact(Some(ContactBuilder::new().name(Some("The operator of this service")).build()))
         .license(Some(
-            // Without an identifier: readers make a link of it, and a choice of two has no page.
-            LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build(),
+            // Generators refuse a licence without an identifier; an SPDX expression is one.
+            LicenseBuilder::new()
+                .name(env!("CARGO_PKG_LICENSE"))
+                .identifier(Some(env!("CARGO_PKG_LICENSE")))
+                .build(),
         ))
         .build()
 }
