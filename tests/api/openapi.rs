@@ -257,6 +257,43 @@ fn every_operation_names_every_status() {
     }
 }
 
+/// What a schema refers to, or itself.
+fn named<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(name) => document.pointer(&name[1..]).unwrap(),
+        None => schema,
+    }
+}
+
+/// What generators make of the document depends on these.
+#[test]
+fn is_fit_for_generators() {
+    let document = document();
+    // OpenAPI Generator refuses a licence without an identifier.
+    assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
+    // Choices and the free-form object have names; generators make up names for what has none.
+    let inline = |schema: &Value| schema["enum"].is_array() || schema["additionalProperties"] == true;
+    for schema in document["components"]["schemas"].as_object().unwrap().values() {
+        for (member, rules) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(!inline(rules), "{member}: {rules}");
+            // Not every generator knows lists of types.
+            assert!(!rules["type"].is_array(), "{member}: {rules}");
+        }
+    }
+    for (id, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(!inline(&parameter["schema"]), "{id}: {parameter}");
+        }
+        // The name of an argument, where it would be the method's name again.
+        let expected = match operation["requestBody"].is_object() {
+            true if id.starts_with("create") => json!("contact"),
+            true => json!("changes"),
+            false => Value::Null,
+        };
+        assert_eq!(operation["requestBody"]["x-codegen-request-body-name"], expected, "{id}");
+    }
+}
+
 /// A text that has so many characters and obeys the rules of a member.
 fn text_of(member: &str, length: usize) -> String {
     match member {
@@ -291,6 +328,7 @@ fn its_limits_are_enforced() {
         let required: Vec<_> =
             schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         for (member, rules) in schema["properties"].as_object().unwrap() {
+            let rules = named(&document, rules);
             let mut edge = |rule: &str, inside: Value, outside: Value| {
                 let status = attempt(&client, path, &required, member, inside);
                 assert!((200..300).contains(&status), "{path} {member} at {rule}: {status}");
@@ -329,6 +367,56 @@ fn its_limits_are_enforced() {
         }
     }
     assert_eq!(held.len(), 2 * (2 + 2 + 3) + 2 + 2, "{held:?}");
+}
+
+/// What the document says of the characters of names is what the service does.
+#[test]
+fn its_texts_are_the_accepted_ones() {
+    let document = document();
+    let client = Service::shared(Backend::Sqlite).unwrap().client();
+    let texts = [
+        "Jürgen",
+        "É",
+        "李",
+        "a b",
+        "\u{1f468}\u{200d}\u{1f469}",
+        "a\u{200b}",
+        "a\u{ad}",
+        "\u{feff}",
+        "a\n",
+        "a\u{0}",
+        "a\u{7f}",
+        "a\u{85}",
+        "a\u{202e}b",
+        "a\u{2028}",
+        " ",
+        "\u{a0}\u{3000}",
+        "\u{2009}a",
+    ];
+    let mut refused = 0;
+    for (schema, path) in
+        [("CreateContact", "/v1/contacts"), ("CreateAddressBookRecord", "/addressbook/contacts")]
+    {
+        let required: Vec<_> = document["components"]["schemas"][schema]["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap())
+            .collect();
+        for member in ["username", "alias", "display_name"] {
+            let pointer = format!("/components/schemas/{schema}/properties/{member}");
+            let Some(rules) = document.pointer(&pointer) else { continue };
+            // Every language's regular expressions know its words.
+            assert!(!rules["pattern"].as_str().unwrap().contains("\\u"), "{pointer}");
+            let validator = validator(&document, &pointer);
+            for text in texts {
+                let status = attempt(&client, path, &required, member, json!(text));
+                assert_eq!(status != 400, validator.is_valid(&json!(text)), "{pointer}: {text:?}: {status}");
+                refused += usize::from(status == 400);
+            }
+        }
+    }
+    assert_eq!(refused, 2 * 12 + 8);
 }
 
 #[test]

@@ -22,9 +22,12 @@ impl DisplayName {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 
-    /// The rule as a regular expression, for the schema.
+    /// What of the rule every regular expression can say, for the schema.
+    pub const PATTERN: &str = text::PATTERN;
+
+    /// What the rule forbids as a regular expression, for the schema.
     #[must_use]
-    pub fn pattern() -> String {
-        text::pattern(false)
+    pub fn forbidden_pattern() -> String {
+        text::forbidden_pattern(false)
     }
 }

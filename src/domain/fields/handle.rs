@@ -21,9 +21,12 @@ impl Handle {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 
-    /// The rule as a regular expression, for the schema.
+    /// What of the rule every regular expression can say, for the schema.
+    pub const PATTERN: &str = text::PATTERN;
+
+    /// What the rule forbids as a regular expression, for the schema.
     #[must_use]
-    pub fn pattern() -> String {
-        text::pattern(true)
+    pub fn forbidden_pattern() -> String {
+        text::forbidden_pattern(true)
     }
 }

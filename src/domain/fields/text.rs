@@ -81,14 +81,16 @@ pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<Stri
     Ok(cleaned)
 }
 
-/// The same rules as an ECMA 262 regular expression, for the schema: no forbidden character, and at
-/// least one that is no blank. (Lengths stand beside it as `minLength` and `maxLength`.)
+/// What of the rules each dialect of regular expressions can say in the same words: no ASCII control.
+/// (Others have other words for characters past ASCII, or take a text for bytes.)
+pub const PATTERN: &str = "^[^\\x00-\\x1f\\x7f]*$";
+
+/// The texts that the rules forbid, as an ECMA 262 regular expression: those with a forbidden character,
+/// and those of nothing but blanks.
 #[must_use]
-pub fn pattern(zero_width_forbidden: bool) -> String {
+pub fn forbidden_pattern(zero_width_forbidden: bool) -> String {
     let zero_width = if zero_width_forbidden { class(ZERO_WIDTH) } else { String::new() };
-    let forbidden = class(CONTROLS) + &zero_width;
-    let blanks = class(BLANKS);
-    format!("^[^{forbidden}]*[^{forbidden}{blanks}][^{forbidden}]*$")
+    format!("[{}{zero_width}]|^[{}]*$", class(CONTROLS), class(BLANKS))
 }
 
 fn class(ranges: &[RangeInclusive<char>]) -> String {

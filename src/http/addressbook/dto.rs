@@ -151,8 +151,10 @@ pub struct RecordList {
     /// Contacts, in the order that was asked for.
     pub records: Vec<Record>,
     /// How many contacts were left out at the beginning.
+    #[schema(format = Int32)]
     pub offset: u64,
     /// Most contacts on the page.
+    #[schema(format = Int32)]
     pub limit: u64,
     /// All contacts of the account.
     pub total: u64,

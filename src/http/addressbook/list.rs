@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 
 use crate::config::Limits;
 use crate::domain::Fault;
@@ -43,12 +44,26 @@ fn choice(about: &str, list: &str, default: &str) -> Object {
         .build()
 }
 
-fn sort_field() -> Object {
-    choice("What to sort by.", FIELDS, "created_on")
+const SORT_FIELD: &str = "AddressBookSortField";
+const SORT_DIRECTION: &str = "SortDirection";
+
+/// Choices are schemas with names: clients have types of these names.
+pub(in crate::http) fn schemas() -> [(String, RefOr<Schema>); 2] {
+    [
+        (SORT_FIELD.to_owned(), choice("What a list is sorted by.", FIELDS, "created_on").into()),
+        (SORT_DIRECTION.to_owned(), choice("Which way a list is sorted.", DIRECTIONS, "DESC").into()),
+    ]
 }
 
-fn sort_direction() -> Object {
-    choice("Which way to sort.", DIRECTIONS, "DESC")
+fn sort_field() -> Ref {
+    Ref::builder().ref_location_from_schema_name(SORT_FIELD).description(Some("What to sort by.")).build()
+}
+
+fn sort_direction() -> Ref {
+    Ref::builder()
+        .ref_location_from_schema_name(SORT_DIRECTION)
+        .description(Some("Which way to sort."))
+        .build()
 }
 
 fn offset() -> Object {

@@ -25,7 +25,7 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
         T::schemas(schemas);
     }
     let mut schemas = Vec::new();
-    of::<v1::envelope::ApiError>(&mut schemas);
+    of::<v1::envelope::V1Error>(&mut schemas);
     of::<addressbook::envelope::AddressBookError>(&mut schemas);
     schemas.into_iter().collect()
 }

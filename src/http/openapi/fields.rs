@@ -1,9 +1,12 @@
 //! Schemas of the members that both dialects have: their limits are the constants that the domain
 //! enforces.
 
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{
-    AdditionalProperties, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+    AdditionalProperties, KnownFormat, Object, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
 };
+use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::examples;
 use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
@@ -12,12 +15,20 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
 }
 
-/// The same, or null.
+/// The name of the schema of a contact's own data. It has one because generators make up one for each
+/// place otherwise.
+pub const META: &str = "ContactMeta";
+
+/// A schema, or null. (A list of types would say it, too, but not to every generator.)
 #[must_use]
-pub fn or_null(mut schema: Object) -> Object {
-    if let SchemaType::Type(kind) = schema.schema_type {
-        schema.schema_type = SchemaType::Array(vec![kind, Type::Null]);
-    }
+fn or_null(schema: impl Into<RefOr<Schema>>, about: &str) -> Schema {
+    let null = ObjectBuilder::new().schema_type(SchemaType::new(Type::Null));
+    OneOfBuilder::new().description(Some(about)).item(schema).item(null).into()
+}
+
+/// The same, without words about it.
+fn bare(mut schema: Object) -> Object {
+    schema.description = None;
     schema
 }
 
@@ -26,6 +37,13 @@ pub fn or_null(mut schema: Object) -> Object {
 pub fn described(mut schema: Object, about: &str) -> Object {
     schema.description = Some(about.to_owned());
     schema
+}
+
+/// `not`: texts that a pattern would have to describe in words that only ECMA 262 knows. Clients check
+/// `pattern` with the regular expressions of their language, and leave `not` to validators of JSON Schema.
+/// (utoipa has no member for it, and writes what it calls extensions as they stand.)
+fn not(pattern: &str) -> Extensions {
+    Extensions::from_iter([("not", json!({"pattern": pattern}))])
 }
 
 /// A handle in a request.
@@ -38,7 +56,8 @@ pub fn handle() -> Object {
         ))
         .min_length(Some(1))
         .max_length(Some(Handle::MAX_CHARS))
-        .pattern(Some(Handle::pattern()))
+        .pattern(Some(Handle::PATTERN))
+        .extensions(Some(not(&Handle::forbidden_pattern())))
         .examples([examples::HANDLE])
         .build()
 }
@@ -100,15 +119,16 @@ pub fn display_name() -> Object {
         .description(Some("How the contact is shown in a list. By default, this is just the username."))
         .min_length(Some(1))
         .max_length(Some(DisplayName::MAX_CHARS))
-        .pattern(Some(DisplayName::pattern()))
+        .pattern(Some(DisplayName::PATTERN))
+        .extensions(Some(not(&DisplayName::forbidden_pattern())))
         .examples([examples::DISPLAY_NAME])
         .build()
 }
 
 /// A display name in a request that changes.
 #[must_use]
-pub fn display_name_or_null() -> Object {
-    or_null(described(display_name(), "How the contact is shown in a list; null goes back to the username."))
+pub fn display_name_or_null() -> Schema {
+    or_null(bare(display_name()), "How the contact is shown in a list; null goes back to the username.")
 }
 
 /// A display name in a response.
@@ -135,26 +155,28 @@ pub fn avatar_url() -> Object {
 
 /// An avatar's address in a request that changes.
 #[must_use]
-pub fn avatar_url_or_null() -> Object {
-    or_null(described(avatar_url(), "The address of a picture: http or https; null takes it away."))
+pub fn avatar_url_or_null() -> Schema {
+    or_null(bare(avatar_url()), "The address of a picture: http or https; null takes it away.")
 }
 
 /// An avatar's address in a response.
 #[must_use]
-pub fn stored_avatar_url() -> Object {
-    let about = "The address of a picture, or null.";
+pub fn stored_avatar_url() -> Schema {
     or_null(
-        text()
-            .description(Some(about))
-            .max_length(Some(AvatarUrl::MAX_CHARS))
-            .examples([examples::AVATAR_URL])
-            .build(),
+        text().max_length(Some(AvatarUrl::MAX_CHARS)).examples([examples::AVATAR_URL]),
+        "The address of a picture, or null.",
     )
 }
 
 /// The contact's own data, in requests that create and in responses.
 #[must_use]
-pub fn meta() -> Object {
+pub fn meta() -> Ref {
+    Ref::from_schema_name(META)
+}
+
+/// What [`META`] is.
+#[must_use]
+pub fn meta_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Object))
         .description(Some(format!(
@@ -169,7 +191,7 @@ pub fn meta() -> Object {
             text()
                 .min_length(Some(1))
                 .max_length(Some(Meta::MAX_KEY_CHARS))
-                .pattern(Some("^[^\\u0000]*$"))
+                .pattern(Some("^[^\\x00]*$"))
                 .build(),
         ))
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))
@@ -179,12 +201,12 @@ pub fn meta() -> Object {
 
 /// A change to the contact's own data.
 #[must_use]
-pub fn meta_patch() -> Object {
-    or_null(described(
+pub fn meta_patch() -> Schema {
+    or_null(
         meta(),
         "Merged into the contact's own data as RFC 7396 does: a member that is null goes, an object is \
          merged, all else is set. Null in place of the object leaves nothing.",
-    ))
+    )
 }
 
 /// An id.

@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 
 use utoipa::__dev::SchemaReferences;
 use utoipa::Path;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
+use super::addressbook;
 use super::dialect::Dialect;
 use super::problem::FieldError;
 use crate::config::Limits;
@@ -47,6 +49,7 @@ impl Document {
         unfold(&mut operation);
         describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
+        name_body(&mut operation);
         operation.tags = Some(vec![access.map_or(info::HEALTH, |(dialect, _)| dialect.tag).to_owned()]);
         // None at all says that no key is needed; silence would leave it open.
         operation.security = Some(Vec::new());
@@ -81,6 +84,8 @@ impl Document {
         let mut components = Components::new();
         components.schemas.extend(self.schemas.clone());
         components.schemas.extend(errors::schemas());
+        components.schemas.extend(addressbook::schemas());
+        components.schemas.insert(fields::META.to_owned(), fields::meta_schema().into());
         components.schemas.insert(
             <FieldError as utoipa::ToSchema>::name().into_owned(),
             <FieldError as utoipa::PartialSchema>::schema(),
@@ -113,12 +118,24 @@ fn describe_parameters(operation: &mut Operation) {
         {
             parameter.required = Required::True;
         }
-        if let RefOr::T(Parameter { description, schema: Some(RefOr::T(Schema::Object(schema))), .. }) =
-            parameter
-            && description.is_none()
-        {
-            *description = schema.description.take();
+        let RefOr::T(Parameter { description, schema: Some(schema), .. }) = parameter else { continue };
+        if description.is_none() {
+            *description = match schema {
+                RefOr::T(Schema::Object(schema)) => schema.description.take(),
+                RefOr::Ref(schema) => Some(std::mem::take(&mut schema.description)),
+                RefOr::T(_) => None,
+            };
         }
+    }
+}
+
+/// Names the argument of methods that OpenAPI Generator makes: it would have the type's name, and
+/// read `createContact(createContact)`.
+fn name_body(operation: &mut Operation) {
+    let creates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("create"));
+    let name = if creates { "contact" } else { "changes" };
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.extensions = Some(Extensions::from_iter([("x-codegen-request-body-name", name)]));
     }
 }
 

@@ -10,14 +10,14 @@ use crate::http::problem::{FieldError, field_errors, message};
 
 /// Every 4xx and 5xx under `/v1`.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ApiError {
+pub struct V1Error {
     /// What went wrong.
-    pub error: ApiErrorBody,
+    pub error: V1ErrorBody,
 }
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ApiErrorBody {
+pub struct V1ErrorBody {
     /// For programs; the list of codes only grows.
     #[schema(example = "validation_failed")]
     pub code: &'static str,
@@ -33,6 +33,6 @@ pub struct ApiErrorBody {
 /// An error in this envelope.
 pub(super) fn write(error: &Error) -> Value {
     let details = field_errors(error, &DIALECT);
-    let body = ApiErrorBody { code: error.code().row().v1, message: message(error, &details), details };
-    serde_json::to_value(ApiError { error: body }).unwrap_or_default()
+    let body = V1ErrorBody { code: error.code().row().v1, message: message(error, &details), details };
+    serde_json::to_value(V1Error { error: body }).unwrap_or_default()
 }

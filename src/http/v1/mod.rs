@@ -19,7 +19,7 @@ pub static DIALECT: Dialect = Dialect {
     field,
     label: str::to_owned,
     envelope: envelope::write,
-    error_schema: "ApiError",
+    error_schema: "V1Error",
 };
 
 fn field(field: Field) -> &'static str {

@@ -1,0 +1,131 @@
+// A user of the generated Go client.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"reflect"
+
+	"clients/client"
+)
+
+const number = "4479000000002"
+
+func passed(step string) { fmt.Println("ok " + step) }
+
+func check(holds bool, seen ...any) {
+	if !holds {
+		log.Panic(seen...)
+	}
+}
+
+// The answer of a call that has to succeed.
+func ok[T, R any](answer T, _ R, err error) T {
+	check(err == nil, err)
+	return answer
+}
+
+// The typed error of a call that has to fail.
+func problem[E, T, R any](_ T, _ R, err error) E {
+	var failure *addressbook.GenericOpenAPIError
+	check(errors.As(err, &failure), err)
+	typed, isTyped := failure.Model().(E)
+	check(isTyped, failure.Model())
+	return typed
+}
+
+func api(url string) *addressbook.APIClient {
+	configuration := addressbook.NewConfiguration()
+	configuration.Servers = addressbook.ServerConfigurations{{URL: url}}
+	return addressbook.NewAPIClient(configuration)
+}
+
+func main() {
+	url, key := os.Args[1], os.Args[2]
+	ctx := context.WithValue(context.Background(), addressbook.ContextAccessToken, key)
+	contacts, book := api(url).ContactsAPI, api(url).AddressBookAPI
+
+	contact := addressbook.CreateContact{
+		Username:    "ann",
+		PhoneNumber: "+44 20 7946 0001",
+		DisplayName: addressbook.PtrString("Ann"),
+		Meta:        map[string]any{"CITY": "London"},
+	}
+	ann := ok(contacts.CreateContact(ctx).Contact(contact).IdempotencyKey("ann-1").Execute())
+	check(ann.Username == "ann" && ann.PhoneNumber == "+442079460001", ann)
+	passed("create a contact")
+
+	record := addressbook.CreateAddressBookRecord{Alias: "ben", Msisdn: number}
+	ben := ok(book.CreateAddressBookContact(ctx).Contact(record).Execute()).Record
+	check(ben.Alias == "ben" && ben.Msisdn == number, ben)
+	passed("create an address book contact")
+
+	check(reflect.DeepEqual(ok(contacts.GetContact(ctx, ann.Id).Execute()), ann))
+	check(ann.Meta["CITY"] == "London" && ann.AvatarUrl.Get() == nil, ann)
+	passed("read the contact")
+
+	check(reflect.DeepEqual(ok(book.GetAddressBookContact(ctx, number).Execute()).Record, ben))
+	passed("read the address book contact by its number")
+
+	page := ok(contacts.ListContacts(ctx).Limit(1).Execute())
+	check(page.HasMore && len(page.Data) == 1 && page.Data[0].Id == ben.Id, page)
+	passed("list the first page")
+
+	page = ok(contacts.ListContacts(ctx).Limit(1).StartingAfter(ben.Id).Execute())
+	check(!page.HasMore && reflect.DeepEqual(page.Data, []addressbook.Contact{*ann}), page)
+	passed("list the second page")
+
+	list := ok(book.ListAddressBookContacts(ctx).
+		SortField(addressbook.ALIAS).SortDir(addressbook.ASC).Limit(1).Execute())
+	check(list.Total == 2 && len(list.Records) == 1 && list.Records[0].Alias == "ann", list)
+	passed("list the address book")
+
+	changes := addressbook.UpdateContact{Meta: map[string]any{"CITY": "Paris"}}
+	changes.SetDisplayName("Annie")
+	changed := ok(contacts.UpdateContact(ctx, ann.Id).Changes(changes).IfMatch("*").Execute())
+	check(changed.DisplayName == "Annie" && changed.Meta["CITY"] == "Paris", changed)
+	passed("update the contact")
+
+	changes = addressbook.UpdateContact{}
+	changes.SetDisplayNameNil()
+	check(ok(contacts.UpdateContact(ctx, ann.Id).Changes(changes).Execute()).DisplayName == "ann")
+	passed("clear a member with null")
+
+	rename := addressbook.UpdateAddressBookRecord{Alias: addressbook.PtrString("benny")}
+	check(ok(book.UpdateAddressBookContact(ctx, number).Changes(rename).Execute()).Record.Alias == "benny")
+	passed("update the address book contact")
+
+	// With a character without width.
+	bad := addressbook.CreateContact{Username: "a\u200bb", PhoneNumber: number}
+	fault := problem[addressbook.V1Error](contacts.CreateContact(ctx).Contact(bad).Execute()).Error
+	check(fault.Code == "validation_failed", fault)
+	check(fault.Details[0].Field == "username" && fault.Details[0].Code == "forbidden_character", fault)
+	badRecord := addressbook.CreateAddressBookRecord{Alias: "a\u200bb", Msisdn: number}
+	bookFault := problem[addressbook.AddressBookError](book.CreateAddressBookContact(ctx).Contact(badRecord).Execute())
+	check(bookFault.Error.Name == "ValidationError", bookFault)
+	passed("get a typed validation error")
+
+	fault = problem[addressbook.V1Error](contacts.CreateContact(ctx).Contact(contact).Execute()).Error
+	check(fault.Code == "username_taken", fault)
+	taken := addressbook.CreateAddressBookRecord{Alias: "ann", Msisdn: number}
+	bookFault = problem[addressbook.AddressBookError](book.CreateAddressBookContact(ctx).Contact(taken).Execute())
+	check(bookFault.Error.Name == "ConflictError", bookFault)
+	passed("get a typed conflict")
+
+	_, err := contacts.DeleteContact(ctx, ann.Id).Execute()
+	check(err == nil, err)
+	fault = problem[addressbook.V1Error](contacts.GetContact(ctx, ann.Id).Execute()).Error
+	check(fault.Code == "not_found", fault)
+	check(ok(book.DeleteAddressBookContact(ctx, number).Execute()).Success)
+	passed("delete both")
+
+	stranger := context.Background()
+	fault = problem[addressbook.V1Error](contacts.ListContacts(stranger).Execute()).Error
+	check(fault.Code == "unauthorized", fault)
+	bookFault = problem[addressbook.AddressBookError](book.ListAddressBookContacts(stranger).Execute())
+	check(bookFault.Error.Name == "UnauthorizedError", bookFault)
+	passed("get a typed error without a key")
+}

@@ -1,0 +1,111 @@
+// A user of the client that @hey-api/openapi-ts makes: a function an operation, answers and errors typed.
+
+import assert from 'node:assert/strict';
+import { createClient } from './client/client/index.js';
+import {
+  createAddressBookContact,
+  createContact,
+  type CreateContact,
+  deleteAddressBookContact,
+  deleteContact,
+  getAddressBookContact,
+  getContact,
+  listAddressBookContacts,
+  listContacts,
+  updateAddressBookContact,
+  updateContact,
+} from './client/index.js';
+
+const [url, key] = process.argv.slice(2) as [string, string];
+const NUMBER = '4479000000002';
+
+const passed = (step: string) => console.log(`ok ${step}`);
+
+// The answer of a call, or its typed error.
+async function ok<T>(call: Promise<{ data?: T; error?: unknown }>): Promise<T> {
+  const { data, error } = await call;
+  assert(data !== undefined, JSON.stringify(error));
+  return data;
+}
+async function problem<E>(call: Promise<{ error?: { error: E } }>): Promise<E> {
+  const { error } = await call;
+  assert(error !== undefined);
+  return error.error;
+}
+
+const client = createClient({ baseUrl: url, auth: key });
+
+const body: CreateContact = {
+  username: 'ann',
+  phone_number: '+44 20 7946 0001',
+  display_name: 'Ann',
+  meta: { CITY: 'London' },
+};
+const ann = await ok(createContact({ client, body, headers: { 'Idempotency-Key': 'ann-1' } }));
+assert.deepEqual([ann.username, ann.phone_number], ['ann', '+442079460001']);
+passed('create a contact');
+
+const { record: ben } = await ok(createAddressBookContact({ client, body: { alias: 'ben', msisdn: NUMBER } }));
+assert.deepEqual([ben.alias, ben.msisdn], ['ben', NUMBER]);
+passed('create an address book contact');
+
+assert.deepEqual(await ok(getContact({ client, path: { id: ann.id } })), ann);
+assert.equal(ann.meta['CITY'], 'London');
+assert.equal(ann.avatar_url, null);
+passed('read the contact');
+
+assert.deepEqual((await ok(getAddressBookContact({ client, path: { contact: NUMBER } }))).record, ben);
+passed('read the address book contact by its number');
+
+const first = await ok(listContacts({ client, query: { limit: 1 } }));
+assert.equal(first.has_more, true);
+assert.deepEqual(first.data.map(({ id }) => id), [ben.id]);
+passed('list the first page');
+
+const second = await ok(listContacts({ client, query: { limit: 1, starting_after: ben.id } }));
+assert.equal(second.has_more, false);
+assert.deepEqual(second.data, [ann]);
+passed('list the second page');
+
+const list = await ok(listAddressBookContacts({ client, query: { sortField: 'alias', sortDir: 'ASC', limit: 1 } }));
+assert.equal(list.total, 2);
+assert.deepEqual(list.records.map(({ alias }) => alias), ['ann']);
+passed('list the address book');
+
+const path = { id: ann.id };
+const changes = { display_name: 'Annie', meta: { CITY: 'Paris' } };
+const changed = await ok(updateContact({ client, path, body: changes, headers: { 'If-Match': '*' } }));
+assert.deepEqual([changed.display_name, changed.meta['CITY']], ['Annie', 'Paris']);
+passed('update the contact');
+
+assert.equal((await ok(updateContact({ client, path, body: { display_name: null } }))).display_name, 'ann');
+passed('clear a member with null');
+
+const { record } = await ok(
+  updateAddressBookContact({ client, path: { contact: NUMBER }, body: { alias: 'benny' } }),
+);
+assert.equal(record.alias, 'benny');
+passed('update the address book contact');
+
+// With a character without width.
+const fault = await problem(createContact({ client, body: { username: 'a\u200bb', phone_number: NUMBER } }));
+assert.equal(fault.code, 'validation_failed');
+assert.deepEqual([fault.details?.[0]?.field, fault.details?.[0]?.code], ['username', 'forbidden_character']);
+const bookFault = await problem(createAddressBookContact({ client, body: { alias: 'a\u200bb', msisdn: NUMBER } }));
+assert.equal(bookFault.name, 'ValidationError');
+passed('get a typed validation error');
+
+assert.equal((await problem(createContact({ client, body }))).code, 'username_taken');
+const conflict = await problem(createAddressBookContact({ client, body: { alias: 'ann', msisdn: NUMBER } }));
+assert.equal(conflict.name, 'ConflictError');
+passed('get a typed conflict');
+
+assert.equal((await deleteContact({ client, path })).response?.status, 204);
+assert.equal((await problem(getContact({ client, path }))).code, 'not_found');
+assert.equal((await ok(deleteAddressBookContact({ client, path: { contact: NUMBER } }))).success, true);
+passed('delete both');
+
+const stranger = createClient({ baseUrl: url });
+assert.equal((await problem(listContacts({ client: stranger }))).code, 'unauthorized');
+assert.equal((await problem(listAddressBookContacts({ client: stranger }))).name, 'UnauthorizedError');
+passed('get a typed error without a key');

@@ -1,0 +1,130 @@
+// A user of the client that oapi-codegen makes: an answer has a member for each status.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"reflect"
+
+	"github.com/oapi-codegen/nullable"
+
+	"clients/client"
+)
+
+const number = "4479000000002"
+
+func passed(step string) { fmt.Println("ok " + step) }
+
+func check(holds bool, seen ...any) {
+	if !holds {
+		log.Panic(seen...)
+	}
+}
+
+// The answer of a call that reached the service.
+func got[T any](answer *T, err error) *T {
+	check(err == nil, err)
+	return answer
+}
+
+func to[T any](value T) *T { return &value }
+
+func main() {
+	url, key := os.Args[1], os.Args[2]
+	ctx := context.Background()
+	authorize := func(_ context.Context, request *http.Request) error {
+		request.Header.Set("Authorization", "Bearer "+key)
+		return nil
+	}
+	client := got(addressbook.NewClientWithResponses(url, addressbook.WithRequestEditorFn(authorize)))
+
+	contact := addressbook.CreateContact{
+		Username:    "ann",
+		PhoneNumber: "+44 20 7946 0001",
+		DisplayName: to("Ann"),
+		Meta:        &addressbook.ContactMeta{"CITY": "London"},
+	}
+	first := addressbook.CreateContactParams{IdempotencyKey: to("ann-1")}
+	ann := got(client.CreateContactWithResponse(ctx, &first, contact)).JSON201
+	check(ann != nil && ann.Username == "ann" && ann.PhoneNumber == "+442079460001", ann)
+	passed("create a contact")
+
+	record := addressbook.CreateAddressBookRecord{Alias: "ben", Msisdn: number}
+	ben := got(client.CreateAddressBookContactWithResponse(ctx, nil, record)).JSON200.Record
+	check(ben.Alias == "ben" && ben.Msisdn == number, ben)
+	passed("create an address book contact")
+
+	check(reflect.DeepEqual(got(client.GetContactWithResponse(ctx, ann.Id, nil)).JSON200, ann))
+	check(ann.Meta["CITY"] == "London" && ann.AvatarUrl.IsNull(), ann)
+	passed("read the contact")
+
+	check(reflect.DeepEqual(got(client.GetAddressBookContactWithResponse(ctx, number)).JSON200.Record, ben))
+	passed("read the address book contact by its number")
+
+	query := addressbook.ListContactsParams{Limit: to[int32](1)}
+	page := got(client.ListContactsWithResponse(ctx, &query)).JSON200
+	check(page.HasMore && len(page.Data) == 1 && page.Data[0].Id == ben.Id, page)
+	passed("list the first page")
+
+	query.StartingAfter = &ben.Id
+	page = got(client.ListContactsWithResponse(ctx, &query)).JSON200
+	check(!page.HasMore && reflect.DeepEqual(page.Data, []addressbook.Contact{*ann}), page)
+	passed("list the second page")
+
+	sorted := addressbook.ListAddressBookContactsParams{
+		SortField: to(addressbook.AddressBookSortFieldAlias),
+		SortDir:   to(addressbook.SortDirectionASC),
+		Limit:     to[int32](1),
+	}
+	list := got(client.ListAddressBookContactsWithResponse(ctx, &sorted)).JSON200
+	check(list.Total == 2 && len(list.Records) == 1 && list.Records[0].Alias == "ann", list)
+	passed("list the address book")
+
+	changes := addressbook.UpdateContact{
+		DisplayName: nullable.NewNullableWithValue("Annie"),
+		Meta:        nullable.NewNullableWithValue(addressbook.ContactMeta{"CITY": "Paris"}),
+	}
+	anyVersion := addressbook.UpdateContactParams{IfMatch: to("*")}
+	changed := got(client.UpdateContactWithResponse(ctx, ann.Id, &anyVersion, changes)).JSON200
+	check(changed.DisplayName == "Annie" && changed.Meta["CITY"] == "Paris", changed)
+	passed("update the contact")
+
+	changes = addressbook.UpdateContact{DisplayName: nullable.NewNullNullable[string]()}
+	check(got(client.UpdateContactWithResponse(ctx, ann.Id, nil, changes)).JSON200.DisplayName == "ann")
+	passed("clear a member with null")
+
+	rename := addressbook.UpdateAddressBookRecord{Alias: to("benny")}
+	check(got(client.UpdateAddressBookContactWithResponse(ctx, number, rename)).JSON200.Record.Alias == "benny")
+	passed("update the address book contact")
+
+	// With a character without width.
+	bad := addressbook.CreateContact{Username: "a\u200bb", PhoneNumber: number}
+	fault := got(client.CreateContactWithResponse(ctx, nil, bad)).JSON400.Error
+	check(fault.Code == "validation_failed", fault)
+	details := *fault.Details
+	check(details[0].Field == "username" && details[0].Code == "forbidden_character", fault)
+	badRecord := addressbook.CreateAddressBookRecord{Alias: "a\u200bb", Msisdn: number}
+	bookFault := got(client.CreateAddressBookContactWithResponse(ctx, nil, badRecord)).JSON400.Error
+	check(bookFault.Name == "ValidationError", bookFault)
+	passed("get a typed validation error")
+
+	fault = got(client.CreateContactWithResponse(ctx, nil, contact)).JSON409.Error
+	check(fault.Code == "username_taken", fault)
+	taken := addressbook.CreateAddressBookRecord{Alias: "ann", Msisdn: number}
+	bookFault = got(client.CreateAddressBookContactWithResponse(ctx, nil, taken)).JSON409.Error
+	check(bookFault.Name == "ConflictError", bookFault)
+	passed("get a typed conflict")
+
+	check(got(client.DeleteContactWithResponse(ctx, ann.Id, nil)).StatusCode() == http.StatusNoContent)
+	check(got(client.GetContactWithResponse(ctx, ann.Id, nil)).JSON404.Error.Code == "not_found")
+	check(got(client.DeleteAddressBookContactWithResponse(ctx, number)).JSON200.Success)
+	passed("delete both")
+
+	stranger := got(addressbook.NewClientWithResponses(url))
+	check(got(stranger.ListContactsWithResponse(ctx, nil)).JSON401.Error.Code == "unauthorized")
+	check(got(stranger.ListAddressBookContactsWithResponse(ctx, nil)).JSON401.Error.Name == "UnauthorizedError")
+	passed("get a typed error without a key")
+}

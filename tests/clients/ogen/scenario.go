@@ -1,0 +1,151 @@
+// A user of the client that ogen makes: an answer is one of the types of the operation's statuses.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"reflect"
+
+	"github.com/go-faster/jx"
+
+	"clients/client"
+)
+
+const number = "4479000000002"
+
+func passed(step string) { fmt.Println("ok " + step) }
+
+func check(holds bool, seen ...any) {
+	if !holds {
+		log.Panic(seen...)
+	}
+}
+
+// The answer of a call, as the type that it has to be.
+func as[T any](answer any, err error) T {
+	check(err == nil, err)
+	typed, isTyped := answer.(T)
+	check(isTyped, fmt.Sprintf("%T %v", answer, answer))
+	return typed
+}
+
+type apiKey string
+
+func (key apiKey) ApiKey(context.Context, addressbook.OperationName) (addressbook.ApiKey, error) {
+	return addressbook.ApiKey{Token: string(key)}, nil
+}
+
+func client(url string, key apiKey) *addressbook.Client {
+	client, err := addressbook.NewClient(url, key)
+	check(err == nil, err)
+	return client
+}
+
+func main() {
+	ctx := context.Background()
+	client, stranger := client(os.Args[1], apiKey(os.Args[2])), client(os.Args[1], "")
+
+	contact := &addressbook.CreateContact{
+		Username:    "ann",
+		PhoneNumber: "+44 20 7946 0001",
+		DisplayName: addressbook.NewOptString("Ann"),
+		Meta:        addressbook.NewOptContactMeta(addressbook.ContactMeta{"CITY": jx.Raw(`"London"`)}),
+	}
+	first := addressbook.CreateContactParams{IdempotencyKey: addressbook.NewOptString("ann-1")}
+	ann := as[*addressbook.ContactHeaders](client.CreateContact(ctx, contact, first)).Response
+	check(ann.Username == "ann" && ann.PhoneNumber == "+442079460001", ann)
+	passed("create a contact")
+
+	once := addressbook.CreateAddressBookContactParams{}
+	record := &addressbook.CreateAddressBookRecord{Alias: "ben", Msisdn: number}
+	created := as[*addressbook.AddressBookRecordAnswerHeaders](client.CreateAddressBookContact(ctx, record, once))
+	ben := created.Response.Record
+	check(ben.Alias == "ben" && ben.Msisdn == number, ben)
+	passed("create an address book contact")
+
+	byID := addressbook.GetContactParams{ID: ann.ID}
+	check(reflect.DeepEqual(as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response, ann))
+	check(string(ann.Meta["CITY"]) == `"London"` && ann.AvatarURL.Null, ann)
+	passed("read the contact")
+
+	byNumber := addressbook.GetAddressBookContactParams{Contact: number}
+	read := as[*addressbook.GetAddressBookContactOKHeaders](client.GetAddressBookContact(ctx, byNumber))
+	check(reflect.DeepEqual(read.Response.Record, ben), read)
+	passed("read the address book contact by its number")
+
+	query := addressbook.ListContactsParams{Limit: addressbook.NewOptInt32(1)}
+	page := as[*addressbook.ContactListHeaders](client.ListContacts(ctx, query)).Response
+	check(page.HasMore && len(page.Data) == 1 && page.Data[0].ID == ben.ID, page)
+	passed("list the first page")
+
+	query.StartingAfter = addressbook.NewOptUUID(ben.ID)
+	page = as[*addressbook.ContactListHeaders](client.ListContacts(ctx, query)).Response
+	check(!page.HasMore && reflect.DeepEqual(page.Data, []addressbook.Contact{ann}), page)
+	passed("list the second page")
+
+	sorted := addressbook.ListAddressBookContactsParams{
+		SortField: addressbook.NewOptAddressBookSortField(addressbook.AddressBookSortFieldAlias),
+		SortDir:   addressbook.NewOptSortDirection(addressbook.SortDirectionASC),
+		Limit:     addressbook.NewOptInt32(1),
+	}
+	list := as[*addressbook.AddressBookRecordListHeaders](client.ListAddressBookContacts(ctx, sorted)).Response
+	check(list.Total == 2 && len(list.Records) == 1 && list.Records[0].Alias == "ann", list)
+	passed("list the address book")
+
+	changes := &addressbook.UpdateContact{
+		DisplayName: addressbook.NewOptNilString("Annie"),
+		Meta:        addressbook.NewOptNilContactMeta(addressbook.ContactMeta{"CITY": jx.Raw(`"Paris"`)}),
+	}
+	of := addressbook.UpdateContactParams{ID: ann.ID, IfMatch: addressbook.NewOptString("*")}
+	// What an update answers has the type that ogen found for `getContact`: the two look alike.
+	changed := as[*addressbook.GetContactOKHeaders](client.UpdateContact(ctx, changes, of)).Response
+	check(changed.DisplayName == "Annie" && string(changed.Meta["CITY"]) == `"Paris"`, changed)
+	passed("update the contact")
+
+	changes = &addressbook.UpdateContact{}
+	changes.DisplayName.SetToNull()
+	changed = as[*addressbook.GetContactOKHeaders](client.UpdateContact(ctx, changes, of)).Response
+	check(changed.DisplayName == "ann", changed)
+	passed("clear a member with null")
+
+	rename := &addressbook.UpdateAddressBookRecord{Alias: addressbook.NewOptString("benny")}
+	ofNumber := addressbook.UpdateAddressBookContactParams{Contact: number}
+	renamed := as[*addressbook.GetAddressBookContactOKHeaders](client.UpdateAddressBookContact(ctx, rename, ofNumber))
+	check(renamed.Response.Record.Alias == "benny", renamed)
+	passed("update the address book contact")
+
+	// With a character without width.
+	again := addressbook.CreateContactParams{}
+	bad := &addressbook.CreateContact{Username: "a\u200bb", PhoneNumber: number}
+	fault := as[*addressbook.CreateContactBadRequest](client.CreateContact(ctx, bad, again)).Response.Error
+	check(fault.Code == "validation_failed", fault)
+	check(fault.Details[0].Field == "username" && fault.Details[0].Code == "forbidden_character", fault)
+	badRecord := &addressbook.CreateAddressBookRecord{Alias: "a\u200bb", Msisdn: number}
+	answer, err := client.CreateAddressBookContact(ctx, badRecord, once)
+	check(as[*addressbook.CreateAddressBookContactBadRequest](answer, err).Response.Error.Name == "ValidationError")
+	passed("get a typed validation error")
+
+	conflict := as[*addressbook.CreateContactConflict](client.CreateContact(ctx, contact, again)).Response
+	check(conflict.Error.Code == "username_taken", conflict)
+	taken := &addressbook.CreateAddressBookRecord{Alias: "ann", Msisdn: number}
+	answer, err = client.CreateAddressBookContact(ctx, taken, once)
+	check(as[*addressbook.CreateAddressBookContactConflict](answer, err).Response.Error.Name == "ConflictError")
+	passed("get a typed conflict")
+
+	gone := addressbook.DeleteContactParams{ID: ann.ID}
+	as[*addressbook.DeleteContactNoContent](client.DeleteContact(ctx, gone))
+	missing := as[*addressbook.GetContactNotFound](client.GetContact(ctx, byID)).Response
+	check(missing.Error.Code == "not_found", missing)
+	goneNumber := addressbook.DeleteAddressBookContactParams{Contact: number}
+	check(as[*addressbook.AddressBookDeletedHeaders](client.DeleteAddressBookContact(ctx, goneNumber)).Response.Success)
+	passed("delete both")
+
+	refused := as[*addressbook.ListContactsUnauthorized](stranger.ListContacts(ctx, addressbook.ListContactsParams{}))
+	check(refused.Response.Error.Code == "unauthorized", refused)
+	none := addressbook.ListAddressBookContactsParams{}
+	bookRefused := as[*addressbook.ListAddressBookContactsUnauthorized](stranger.ListAddressBookContacts(ctx, none))
+	check(bookRefused.Response.Error.Name == "UnauthorizedError", bookRefused)
+	passed("get a typed error without a key")
+}

@@ -1,0 +1,107 @@
+// A user of openapi-fetch: paths as they are on the wire, typed by what openapi-typescript makes.
+
+import assert from 'node:assert/strict';
+import createClient from 'openapi-fetch';
+import type { components, paths } from './client.js';
+
+const [url, key] = process.argv.slice(2) as [string, string];
+const NUMBER = '4479000000002';
+
+const passed = (step: string) => console.log(`ok ${step}`);
+
+// The answer of a call, or its typed error.
+async function ok<T>(call: Promise<{ data?: T; error?: unknown }>): Promise<T> {
+  const { data, error } = await call;
+  assert(data !== undefined, JSON.stringify(error));
+  return data;
+}
+async function problem<E>(call: Promise<{ error?: { error: E } }>): Promise<E> {
+  const { error } = await call;
+  assert(error !== undefined);
+  return error.error;
+}
+
+const client = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
+
+const body: components['schemas']['CreateContact'] = {
+  username: 'ann',
+  phone_number: '+44 20 7946 0001',
+  display_name: 'Ann',
+  meta: { CITY: 'London' },
+};
+const ann = await ok(client.POST('/v1/contacts', { body, params: { header: { 'Idempotency-Key': 'ann-1' } } }));
+assert.deepEqual([ann.username, ann.phone_number], ['ann', '+442079460001']);
+passed('create a contact');
+
+const { record: ben } = await ok(client.POST('/addressbook/contacts', { body: { alias: 'ben', msisdn: NUMBER } }));
+assert.deepEqual([ben.alias, ben.msisdn], ['ben', NUMBER]);
+passed('create an address book contact');
+
+const path = { id: ann.id };
+assert.deepEqual(await ok(client.GET('/v1/contacts/{id}', { params: { path } })), ann);
+assert.equal(ann.meta['CITY'], 'London');
+assert.equal(ann.avatar_url, null);
+passed('read the contact');
+
+const params = { path: { contact: NUMBER } };
+assert.deepEqual((await ok(client.GET('/addressbook/contacts/{contact}', { params }))).record, ben);
+passed('read the address book contact by its number');
+
+const first = await ok(client.GET('/v1/contacts', { params: { query: { limit: 1 } } }));
+assert.equal(first.has_more, true);
+assert.deepEqual(first.data.map(({ id }) => id), [ben.id]);
+passed('list the first page');
+
+const second = await ok(client.GET('/v1/contacts', { params: { query: { limit: 1, starting_after: ben.id } } }));
+assert.equal(second.has_more, false);
+assert.deepEqual(second.data, [ann]);
+passed('list the second page');
+
+const list = await ok(
+  client.GET('/addressbook/contacts', { params: { query: { sortField: 'alias', sortDir: 'ASC', limit: 1 } } }),
+);
+assert.equal(list.total, 2);
+assert.deepEqual(list.records.map(({ alias }) => alias), ['ann']);
+passed('list the address book');
+
+const changed = await ok(
+  client.PATCH('/v1/contacts/{id}', {
+    params: { path, header: { 'If-Match': '*' } },
+    body: { display_name: 'Annie', meta: { CITY: 'Paris' } },
+  }),
+);
+assert.deepEqual([changed.display_name, changed.meta['CITY']], ['Annie', 'Paris']);
+passed('update the contact');
+
+const cleared = await ok(client.PATCH('/v1/contacts/{id}', { params: { path }, body: { display_name: null } }));
+assert.equal(cleared.display_name, 'ann');
+passed('clear a member with null');
+
+const { record } = await ok(client.POST('/addressbook/contacts/{contact}', { params, body: { alias: 'benny' } }));
+assert.equal(record.alias, 'benny');
+passed('update the address book contact');
+
+// With a character without width.
+const fault = await problem(client.POST('/v1/contacts', { body: { username: 'a\u200bb', phone_number: NUMBER } }));
+assert.equal(fault.code, 'validation_failed');
+assert.deepEqual([fault.details?.[0]?.field, fault.details?.[0]?.code], ['username', 'forbidden_character']);
+const bookFault = await problem(
+  client.POST('/addressbook/contacts', { body: { alias: 'a\u200bb', msisdn: NUMBER } }),
+);
+assert.equal(bookFault.name, 'ValidationError');
+passed('get a typed validation error');
+
+assert.equal((await problem(client.POST('/v1/contacts', { body }))).code, 'username_taken');
+const conflict = await problem(client.POST('/addressbook/contacts', { body: { alias: 'ann', msisdn: NUMBER } }));
+assert.equal(conflict.name, 'ConflictError');
+passed('get a typed conflict');
+
+assert.equal((await client.DELETE('/v1/contacts/{id}', { params: { path } })).response.status, 204);
+assert.equal((await problem(client.GET('/v1/contacts/{id}', { params: { path } }))).code, 'not_found');
+assert.equal((await ok(client.DELETE('/addressbook/contacts/{contact}', { params }))).success, true);
+passed('delete both');
+
+const stranger = createClient<paths>({ baseUrl: url });
+assert.equal((await problem(stranger.GET('/v1/contacts'))).code, 'unauthorized');
+assert.equal((await problem(stranger.GET('/addressbook/contacts'))).name, 'UnauthorizedError');
+passed('get a typed error without a key');

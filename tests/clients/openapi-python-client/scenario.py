@@ -1,0 +1,121 @@
+"""A user of the client that openapi-python-client makes: a function an operation, in a module of its own."""
+
+import sys
+
+from addressbook import AuthenticatedClient, Client
+from addressbook.api.address_book import (
+    create_address_book_contact,
+    delete_address_book_contact,
+    get_address_book_contact,
+    list_address_book_contacts,
+    update_address_book_contact,
+)
+from addressbook.api.contacts import create_contact, delete_contact, get_contact, list_contacts, update_contact
+from addressbook.models import (
+    AddressBookDeleted,
+    AddressBookError,
+    AddressBookRecordAnswer,
+    AddressBookRecordList,
+    AddressBookSortField,
+    Contact,
+    ContactList,
+    ContactMeta,
+    CreateAddressBookRecord,
+    CreateContact,
+    SortDirection,
+    UpdateAddressBookRecord,
+    UpdateContact,
+    V1Error,
+)
+
+URL, KEY = sys.argv[1:]
+NUMBER = "4479000000002"
+
+
+def passed(step):
+    print(f"ok {step}", flush=True)
+
+
+def of(kind, answer):
+    assert isinstance(answer, kind), answer
+    return answer
+
+
+client = AuthenticatedClient(base_url=URL, token=KEY)
+
+new = CreateContact(
+    username="ann",
+    phone_number="+44 20 7946 0001",
+    display_name="Ann",
+    meta=ContactMeta.from_dict({"CITY": "London"}),
+)
+ann = of(Contact, create_contact.sync(client=client, body=new, idempotency_key="ann-1"))
+assert (ann.username, ann.phone_number) == ("ann", "+442079460001")
+passed("create a contact")
+
+record = CreateAddressBookRecord(alias="ben", msisdn=NUMBER)
+ben = of(AddressBookRecordAnswer, create_address_book_contact.sync(client=client, body=record)).record
+assert (ben.alias, ben.msisdn) == ("ben", NUMBER)
+passed("create an address book contact")
+
+assert get_contact.sync(ann.id, client=client) == ann
+assert ann.meta["CITY"] == "London" and ann.avatar_url is None
+passed("read the contact")
+
+assert of(AddressBookRecordAnswer, get_address_book_contact.sync(NUMBER, client=client)).record == ben
+passed("read the address book contact by its number")
+
+page = of(ContactList, list_contacts.sync(client=client, limit=1))
+assert page.has_more and [contact.id for contact in page.data] == [ben.id]
+passed("list the first page")
+
+page = of(ContactList, list_contacts.sync(client=client, limit=1, starting_after=page.data[-1].id))
+assert not page.has_more and page.data == [ann]
+passed("list the second page")
+
+records = list_address_book_contacts.sync(
+    client=client, sort_field=AddressBookSortField.ALIAS, sort_dir=SortDirection.ASC, limit=1
+)
+records = of(AddressBookRecordList, records)
+assert records.total == 2 and [record.alias for record in records.records] == ["ann"]
+passed("list the address book")
+
+changes = UpdateContact(display_name="Annie", meta=ContactMeta.from_dict({"CITY": "Paris"}))
+changed = of(Contact, update_contact.sync(ann.id, client=client, body=changes, if_match="*"))
+assert (changed.display_name, changed.meta["CITY"]) == ("Annie", "Paris")
+passed("update the contact")
+
+changed = of(Contact, update_contact.sync(ann.id, client=client, body=UpdateContact(display_name=None)))
+assert changed.display_name == "ann"
+passed("clear a member with null")
+
+changed = update_address_book_contact.sync(NUMBER, client=client, body=UpdateAddressBookRecord(alias="benny"))
+assert of(AddressBookRecordAnswer, changed).record.alias == "benny"
+passed("update the address book contact")
+
+# With a character without width.
+bad = CreateContact(username="a\u200bb", phone_number=NUMBER)
+problem = of(V1Error, create_contact.sync(client=client, body=bad)).error
+assert problem.code == "validation_failed"
+assert (problem.details[0].field, problem.details[0].code) == ("username", "forbidden_character")
+bad = CreateAddressBookRecord(alias="a\u200bb", msisdn=NUMBER)
+problem = of(AddressBookError, create_address_book_contact.sync(client=client, body=bad)).error
+assert problem.name == "ValidationError"
+passed("get a typed validation error")
+
+assert of(V1Error, create_contact.sync(client=client, body=new)).error.code == "username_taken"
+taken = CreateAddressBookRecord(alias="ann", msisdn=NUMBER)
+problem = of(AddressBookError, create_address_book_contact.sync(client=client, body=taken)).error
+assert problem.name == "ConflictError"
+passed("get a typed conflict")
+
+assert delete_contact.sync_detailed(ann.id, client=client).status_code == 204
+assert of(V1Error, get_contact.sync(ann.id, client=client)).error.code == "not_found"
+assert of(AddressBookDeleted, delete_address_book_contact.sync(NUMBER, client=client)).success
+passed("delete both")
+
+stranger = Client(base_url=URL)
+assert of(V1Error, list_contacts.sync(client=stranger)).error.code == "unauthorized"
+problem = of(AddressBookError, list_address_book_contacts.sync(client=stranger)).error
+assert problem.name == "UnauthorizedError"
+passed("get a typed error without a key")

@@ -1,0 +1,114 @@
+"""A user of the generated Python client."""
+
+import sys
+
+import addressbook
+from addressbook import (
+    AddressBookError,
+    AddressBookSortField,
+    CreateAddressBookRecord,
+    CreateContact,
+    SortDirection,
+    UpdateAddressBookRecord,
+    UpdateContact,
+    V1Error,
+)
+from addressbook.exceptions import (
+    BadRequestException,
+    ConflictException,
+    NotFoundException,
+    UnauthorizedException,
+)
+
+URL, KEY = sys.argv[1:]
+NUMBER = "4479000000002"
+
+
+def passed(step):
+    print(f"ok {step}", flush=True)
+
+
+def error(expected, call, *arguments, **named):
+    """The typed error that a call fails with."""
+    try:
+        call(*arguments, **named)
+    except expected as exception:
+        return exception.data
+    raise AssertionError(f"no {expected.__name__}")
+
+
+client = addressbook.ApiClient(addressbook.Configuration(host=URL, access_token=KEY))
+contacts = addressbook.ContactsApi(client)
+book = addressbook.AddressBookApi(client)
+
+new = CreateContact(
+    username="ann", phone_number="+44 20 7946 0001", display_name="Ann", meta={"CITY": "London"}
+)
+ann = contacts.create_contact(new, idempotency_key="ann-1")
+assert (ann.username, ann.phone_number) == ("ann", "+442079460001")
+passed("create a contact")
+
+ben = book.create_address_book_contact(CreateAddressBookRecord(alias="ben", msisdn=NUMBER)).record
+assert (ben.alias, ben.msisdn) == ("ben", NUMBER)
+passed("create an address book contact")
+
+assert contacts.get_contact(ann.id) == ann
+assert ann.meta["CITY"] == "London" and ann.avatar_url is None
+passed("read the contact")
+
+assert book.get_address_book_contact(NUMBER).record == ben
+passed("read the address book contact by its number")
+
+page = contacts.list_contacts(limit=1)
+assert page.has_more and [contact.id for contact in page.data] == [ben.id]
+passed("list the first page")
+
+page = contacts.list_contacts(limit=1, starting_after=page.data[-1].id)
+assert not page.has_more and page.data == [ann]
+passed("list the second page")
+
+records = book.list_address_book_contacts(
+    sort_field=AddressBookSortField.ALIAS, sort_dir=SortDirection.ASC, limit=1
+)
+assert records.total == 2 and [record.alias for record in records.records] == ["ann"]
+passed("list the address book")
+
+changed = contacts.update_contact(ann.id, UpdateContact(display_name="Annie", meta={"CITY": "Paris"}), if_match="*")
+assert (changed.display_name, changed.meta["CITY"]) == ("Annie", "Paris")
+passed("update the contact")
+
+assert contacts.update_contact(ann.id, UpdateContact(display_name=None)).display_name == "ann"
+passed("clear a member with null")
+
+record = book.update_address_book_contact(NUMBER, UpdateAddressBookRecord(alias="benny")).record
+assert record.alias == "benny"
+passed("update the address book contact")
+
+# With a character without width. (`field` is a word of pydantic.)
+problem = error(BadRequestException, contacts.create_contact, CreateContact(username="a\u200bb", phone_number=NUMBER))
+assert isinstance(problem, V1Error) and problem.error.code == "validation_failed"
+assert (problem.error.details[0].var_field, problem.error.details[0].code) == ("username", "forbidden_character")
+problem = error(
+    BadRequestException, book.create_address_book_contact, CreateAddressBookRecord(alias="a\u200bb", msisdn=NUMBER)
+)
+assert isinstance(problem, AddressBookError) and problem.error.name == "ValidationError"
+passed("get a typed validation error")
+
+problem = error(ConflictException, contacts.create_contact, new)
+assert isinstance(problem, V1Error) and problem.error.code == "username_taken"
+problem = error(
+    ConflictException, book.create_address_book_contact, CreateAddressBookRecord(alias="ann", msisdn=NUMBER)
+)
+assert isinstance(problem, AddressBookError) and problem.error.name == "ConflictError"
+passed("get a typed conflict")
+
+contacts.delete_contact(ann.id)
+assert error(NotFoundException, contacts.get_contact, ann.id).error.code == "not_found"
+assert book.delete_address_book_contact(NUMBER).success
+passed("delete both")
+
+stranger = addressbook.ApiClient(addressbook.Configuration(host=URL))
+assert error(UnauthorizedException, addressbook.ContactsApi(stranger).list_contacts).error.code == "unauthorized"
+problem = error(UnauthorizedException, addressbook.AddressBookApi(stranger).list_address_book_contacts)
+assert problem.error.name == "UnauthorizedError"
+passed("get a typed error without a key")

@@ -1,0 +1,127 @@
+// A user of the generated fetch client.
+
+import assert from 'node:assert/strict';
+import {
+  AddressBookApi,
+  type AddressBookError,
+  AddressBookErrorFromJSON,
+  AddressBookSortField,
+  Configuration,
+  ContactsApi,
+  type CreateContact,
+  ResponseError,
+  SortDirection,
+  type V1Error,
+  V1ErrorFromJSON,
+} from './client/index.js';
+
+const [url, key] = process.argv.slice(2) as [string, string];
+const NUMBER = '4479000000002';
+
+const passed = (step: string) => console.log(`ok ${step}`);
+
+// The typed error of a call that fails. (The client throws the response; its types read the body.)
+async function error<T>(status: number, read: (body: unknown) => T, call: Promise<unknown>): Promise<T> {
+  try {
+    await call;
+  } catch (thrown) {
+    assert(thrown instanceof ResponseError);
+    assert.equal(thrown.response.status, status);
+    return read(await thrown.response.json());
+  }
+  assert.fail('it did not fail');
+}
+const problem = (status: number, call: Promise<unknown>): Promise<V1Error> => error(status, V1ErrorFromJSON, call);
+const bookProblem = (status: number, call: Promise<unknown>): Promise<AddressBookError> =>
+  error(status, AddressBookErrorFromJSON, call);
+
+const configuration = new Configuration({ basePath: url, accessToken: key });
+const contacts = new ContactsApi(configuration);
+const book = new AddressBookApi(configuration);
+
+const contact: CreateContact = {
+  username: 'ann',
+  phoneNumber: '+44 20 7946 0001',
+  displayName: 'Ann',
+  meta: { CITY: 'London' },
+};
+const ann = await contacts.createContact({ contact, idempotencyKey: 'ann-1' });
+assert.deepEqual([ann.username, ann.phoneNumber], ['ann', '+442079460001']);
+passed('create a contact');
+
+const { record: ben } = await book.createAddressBookContact({ contact: { alias: 'ben', msisdn: NUMBER } });
+assert.deepEqual([ben.alias, ben.msisdn], ['ben', NUMBER]);
+passed('create an address book contact');
+
+assert.deepEqual(await contacts.getContact({ id: ann.id }), ann);
+assert.equal(ann.meta['CITY'], 'London');
+assert.equal(ann.avatarUrl, null);
+passed('read the contact');
+
+assert.deepEqual((await book.getAddressBookContact({ contact: NUMBER })).record, ben);
+passed('read the address book contact by its number');
+
+const first = await contacts.listContacts({ limit: 1 });
+assert.equal(first.hasMore, true);
+assert.deepEqual(first.data.map(({ id }) => id), [ben.id]);
+passed('list the first page');
+
+const second = await contacts.listContacts({ limit: 1, startingAfter: ben.id });
+assert.equal(second.hasMore, false);
+assert.deepEqual(second.data, [ann]);
+passed('list the second page');
+
+const list = await book.listAddressBookContacts({
+  sortField: AddressBookSortField.Alias,
+  sortDir: SortDirection.Asc,
+  limit: 1,
+});
+assert.equal(list.total, 2);
+assert.deepEqual(list.records.map(({ alias }) => alias), ['ann']);
+passed('list the address book');
+
+const changed = await contacts.updateContact({
+  id: ann.id,
+  changes: { displayName: 'Annie', meta: { CITY: 'Paris' } },
+  ifMatch: '*',
+});
+assert.deepEqual([changed.displayName, changed.meta['CITY']], ['Annie', 'Paris']);
+passed('update the contact');
+
+const cleared = await contacts.updateContact({ id: ann.id, changes: { displayName: null } });
+assert.equal(cleared.displayName, 'ann');
+passed('clear a member with null');
+
+const { record } = await book.updateAddressBookContact({ contact: NUMBER, changes: { alias: 'benny' } });
+assert.equal(record.alias, 'benny');
+passed('update the address book contact');
+
+// With a character without width.
+const { error: fault } = await problem(
+  400,
+  contacts.createContact({ contact: { username: 'a\u200bb', phoneNumber: NUMBER } }),
+);
+assert.equal(fault.code, 'validation_failed');
+assert.deepEqual([fault.details?.[0]?.field, fault.details?.[0]?.code], ['username', 'forbidden_character']);
+const bookFault = await bookProblem(
+  400,
+  book.createAddressBookContact({ contact: { alias: 'a\u200bb', msisdn: NUMBER } }),
+);
+assert.equal(bookFault.error.name, 'ValidationError');
+passed('get a typed validation error');
+
+assert.equal((await problem(409, contacts.createContact({ contact }))).error.code, 'username_taken');
+const conflict = await bookProblem(409, book.createAddressBookContact({ contact: { alias: 'ann', msisdn: NUMBER } }));
+assert.equal(conflict.error.name, 'ConflictError');
+passed('get a typed conflict');
+
+await contacts.deleteContact({ id: ann.id });
+assert.equal((await problem(404, contacts.getContact({ id: ann.id }))).error.code, 'not_found');
+assert.equal((await book.deleteAddressBookContact({ contact: NUMBER })).success, true);
+passed('delete both');
+
+const stranger = new Configuration({ basePath: url });
+assert.equal((await problem(401, new ContactsApi(stranger).listContacts())).error.code, 'unauthorized');
+const refused = await bookProblem(401, new AddressBookApi(stranger).listAddressBookContacts());
+assert.equal(refused.error.name, 'UnauthorizedError');
+passed('get a typed error without a key');
