@@ -57,7 +57,8 @@ pub(super) fn before_samples(operation: &Operation) -> String {
     if operation.has_body {
         page += "- **Content-Type**: `application/json`\n";
     }
-    if let Some(envelope) = &operation.envelope {
+    // The 503 of a sign of life is no error, and has none.
+    if let (Some(envelope), Some(_)) = (&operation.envelope, &operation.permission) {
         page += &format!("- **Error envelope**: 4xx/5xx return `{envelope}`\n");
     }
     for (heading, required) in [("Required attributes", true), ("Optional attributes", false)] {
