@@ -13,6 +13,7 @@ mod m20261121_000001_accounts_and_keys;
 mod m20261121_000002_contacts;
 mod m20261121_000003_idempotency_keys;
 mod m20261121_000004_planner_statistics;
+mod m20261122_000005_order_of_creation;
 
 /// All migrations.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_contacts::Migration),
             Box::new(m20261121_000003_idempotency_keys::Migration),
             Box::new(m20261121_000004_planner_statistics::Migration),
+            Box::new(m20261122_000005_order_of_creation::Migration),
         ]
     }
 }

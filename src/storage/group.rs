@@ -45,8 +45,8 @@ pub(super) struct Create {
 struct Waiting {
     create: Arc<Create>,
     answer: oneshot::Sender<Result<Created>>,
-    /// Ends when the answer is given, and not when the client goes away.
-    _flight: Option<Flight>,
+    /// Ends when the answer is there, and not when the client goes away.
+    flight: Option<Flight>,
 }
 
 /// Where creates wait.
@@ -71,7 +71,7 @@ impl Groups {
     /// Waits for a place in a group, and for its commit.
     pub(super) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { create: Arc::new(create), answer, _flight: flight };
+        let waiting = Waiting { create: Arc::new(create), answer, flight };
         self.queue
             .try_send(waiting)
             .map_err(|_| Error::with_message(Code::Unavailable, "Too many writes are waiting; try again"))?;
@@ -110,8 +110,10 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
 
 /// Whoever has gone away does not hear of it; the contact is stored all the same.
 fn answer(group: Vec<Waiting>, outcomes: Vec<Result<Created>>) {
-    for (waiting, outcome) in group.into_iter().zip(outcomes) {
-        drop(waiting.answer.send(outcome));
+    for (Waiting { create: _, answer, flight }, outcome) in group.into_iter().zip(outcomes) {
+        // First: who has the answer may use the key again.
+        drop(flight);
+        drop(answer.send(outcome));
     }
 }
 

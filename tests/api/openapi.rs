@@ -269,8 +269,8 @@ fn named<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 #[test]
 fn is_fit_for_generators() {
     let document = document();
-    // OpenAPI Generator refuses a licence without an identifier.
-    assert_eq!(document["info"]["license"]["identifier"], "MIT OR Apache-2.0");
+    // OpenAPI Generator refuses a licence with neither address nor identifier.
+    assert!(document["info"]["license"]["url"].is_string());
     // Choices and the free-form object have names; generators make up names for what has none.
     let inline = |schema: &Value| schema["enum"].is_array() || schema["additionalProperties"] == true;
     for schema in document["components"]["schemas"].as_object().unwrap().values() {
