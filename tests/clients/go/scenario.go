@@ -98,12 +98,12 @@ func main() {
 	check(ok(book.UpdateAddressBookContact(ctx, number).Changes(rename).Execute()).Record.Alias == "benny")
 	passed("update the address book contact")
 
-	// With a character without width.
-	bad := addressbook.CreateContact{Username: "a\u200bb", PhoneNumber: number}
+	// With a name of nothing but blanks.
+	bad := addressbook.CreateContact{Username: " ", PhoneNumber: number}
 	fault := problem[addressbook.V1Error](contacts.CreateContact(ctx).Contact(bad).Execute()).Error
 	check(fault.Code == "validation_failed", fault)
-	check(fault.Details[0].Field == "username" && fault.Details[0].Code == "forbidden_character", fault)
-	badRecord := addressbook.CreateAddressBookRecord{Alias: "a\u200bb", Msisdn: number}
+	check(fault.Details[0].Field == "username" && fault.Details[0].Code == "blank", fault)
+	badRecord := addressbook.CreateAddressBookRecord{Alias: " ", Msisdn: number}
 	bookFault := problem[addressbook.AddressBookError](book.CreateAddressBookContact(ctx).Contact(badRecord).Execute())
 	check(bookFault.Error.Name == "ValidationError", bookFault)
 	passed("get a typed validation error")

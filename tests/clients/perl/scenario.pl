@@ -1,0 +1,105 @@
+# A user of the generated Perl client.
+
+use strict;
+use warnings FATAL => 'all';
+use utf8;
+
+use JSON qw(decode_json);
+use AddressBook::AddressBookApi;
+use AddressBook::ContactsApi;
+use AddressBook::Object::AddressBookError;
+use AddressBook::Object::CreateAddressBookRecord;
+use AddressBook::Object::CreateContact;
+use AddressBook::Object::UpdateAddressBookRecord;
+use AddressBook::Object::V1Error;
+
+my ($url, $key) = @ARGV;
+my $NUMBER = '4479000000002';
+$| = 1;
+
+sub passed { print "ok $_[0]\n" }
+
+sub check {
+    my ($seen, $expected) = @_;
+    die "$seen is not $expected" unless $seen eq $expected;
+}
+
+# The typed error of a call that fails. (The client dies with a text that ends with the body; its types
+# read it.)
+sub problem {
+    my ($type, $status, $call) = @_;
+    eval { $call->(); 1 } and die 'it did not fail';
+    my ($code, $body) = $@ =~ /^API Exception\((\d+)\): .*?\n(\{.*\})/s or die $@;
+    check($code, $status);
+    return "AddressBook::Object::$type"->new->from_hash(decode_json($body))->error;
+}
+
+my $contacts = AddressBook::ContactsApi->new(base_url => $url, access_token => $key);
+my $book = AddressBook::AddressBookApi->new(base_url => $url, access_token => $key);
+
+my $contact = AddressBook::Object::CreateContact->new(
+    username => 'ann', phone_number => '+44 20 7946 0001', display_name => 'Ann', meta => { CITY => 'London' }
+);
+my $ann = $contacts->create_contact(contact => $contact, idempotency_key => 'ann-1');
+check($ann->username . ' ' . $ann->phone_number, 'ann +442079460001');
+passed('create a contact');
+
+my $record = AddressBook::Object::CreateAddressBookRecord->new(alias => 'ben', msisdn => $NUMBER);
+my $ben = $book->create_address_book_contact(contact => $record)->record;
+check($ben->alias . ' ' . $ben->msisdn, "ben $NUMBER");
+passed('create an address book contact');
+
+my $read = $contacts->get_contact(id => $ann->id);
+check($read->username . ' ' . $read->meta->{CITY}, 'ann London');
+die 'avatar' if defined $read->avatar_url;
+passed('read the contact');
+
+check($book->get_address_book_contact(contact => $NUMBER)->record->id, $ben->id);
+passed('read the address book contact by its number');
+
+my $page = $contacts->list_contacts(limit => 1);
+check(join(' ', !!$page->has_more, map { $_->id } @{ $page->data }), '1 ' . $ben->id);
+passed('list the first page');
+
+$page = $contacts->list_contacts(limit => 1, starting_after => $ben->id);
+check(join(' ', !!$page->has_more, map { $_->id } @{ $page->data }), ' ' . $ann->id);
+passed('list the second page');
+
+my $list = $book->list_address_book_contacts(sort_field => 'alias', sort_dir => 'ASC', limit => 1);
+check(join(' ', $list->total, map { $_->alias } @{ $list->records }), '2 ann');
+passed('list the address book');
+
+my $unwritten = 'the generator has not written PATCH';
+print "cannot update the contact: $unwritten\n";
+print "cannot clear a member with null: $unwritten\n";
+
+my $changes = AddressBook::Object::UpdateAddressBookRecord->new(alias => 'benny');
+check($book->update_address_book_contact(contact => $NUMBER, changes => $changes)->record->alias, 'benny');
+passed('update the address book contact');
+
+# With a name of nothing but blanks.
+my $bad = AddressBook::Object::CreateContact->new(username => ' ', phone_number => $NUMBER);
+my $fault = problem('V1Error', 400, sub { $contacts->create_contact(contact => $bad) });
+check($fault->code, 'validation_failed');
+check($fault->details->[0]->field . ' ' . $fault->details->[0]->code, 'username blank');
+$bad = AddressBook::Object::CreateAddressBookRecord->new(alias => ' ', msisdn => $NUMBER);
+$fault = problem('AddressBookError', 400, sub { $book->create_address_book_contact(contact => $bad) });
+check($fault->name, 'ValidationError');
+passed('get a typed validation error');
+
+check(problem('V1Error', 409, sub { $contacts->create_contact(contact => $contact) })->code, 'username_taken');
+my $taken = AddressBook::Object::CreateAddressBookRecord->new(alias => 'ann', msisdn => $NUMBER);
+$fault = problem('AddressBookError', 409, sub { $book->create_address_book_contact(contact => $taken) });
+check($fault->name, 'ConflictError');
+passed('get a typed conflict');
+
+$contacts->delete_contact(id => $ann->id);
+check(problem('V1Error', 404, sub { $contacts->get_contact(id => $ann->id) })->code, 'not_found');
+die 'not deleted' unless $book->delete_address_book_contact(contact => $NUMBER)->success;
+passed('delete both');
+
+my $stranger = AddressBook::ContactsApi->new(base_url => $url);
+check(problem('V1Error', 401, sub { $stranger->list_contacts })->code, 'unauthorized');
+$stranger = AddressBook::AddressBookApi->new(base_url => $url);
+check(problem('AddressBookError', 401, sub { $stranger->list_address_book_contacts })->name, 'UnauthorizedError');
+passed('get a typed error without a key');

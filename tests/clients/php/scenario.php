@@ -1,0 +1,134 @@
+<?php
+
+// A user of the generated PHP client.
+
+use AddressBook\Api\AddressBookApi;
+use AddressBook\Api\ContactsApi;
+use AddressBook\ApiException;
+use AddressBook\Configuration;
+use AddressBook\Model\AddressBookError;
+use AddressBook\Model\AddressBookSortField;
+use AddressBook\Model\CreateAddressBookRecord;
+use AddressBook\Model\CreateContact;
+use AddressBook\Model\SortDirection;
+use AddressBook\Model\UpdateAddressBookRecord;
+use AddressBook\Model\UpdateContact;
+use AddressBook\Model\V1Error;
+
+// Debian's Guzzle, and the client as Composer would find it.
+require 'GuzzleHttp/autoload.php';
+spl_autoload_register(function (string $class) use ($argv): void {
+    if (str_starts_with($class, 'AddressBook\\')) {
+        require $argv[1] . '/' . strtr(substr($class, strlen('AddressBook\\')), '\\', '/') . '.php';
+    }
+});
+// What PHP would only warn of ends the scenario.
+set_error_handler(fn (int $level, string $message, string $file, int $line) => throw new ErrorException(
+    $message, 0, $level, $file, $line
+));
+
+[, , $url, $key] = $argv;
+const NUMBER = '4479000000002';
+
+function passed(string $step): void
+{
+    echo "ok $step\n";
+}
+
+function check(mixed $seen, mixed $expected): void
+{
+    if ($seen != $expected) {
+        throw new RuntimeException(var_export($seen, true) . ' is not ' . var_export($expected, true));
+    }
+}
+
+/** The typed error of a call that fails. */
+function problem(int $status, string $type, callable $call): mixed
+{
+    try {
+        $call();
+    } catch (ApiException $exception) {
+        check($exception->getCode(), $status);
+        check(get_class($exception->getResponseObject()), $type);
+        return $exception->getResponseObject()->getError();
+    }
+    throw new RuntimeException('it did not fail');
+}
+
+$configuration = (new Configuration())->setHost($url)->setAccessToken($key);
+$contacts = new ContactsApi(config: $configuration);
+$book = new AddressBookApi(config: $configuration);
+
+$contact = (new CreateContact())
+    ->setUsername('ann')->setPhoneNumber('+44 20 7946 0001')->setDisplayName('Ann')->setMeta(['CITY' => 'London']);
+$ann = $contacts->createContact($contact, idempotency_key: 'ann-1');
+check([$ann->getUsername(), $ann->getPhoneNumber()], ['ann', '+442079460001']);
+passed('create a contact');
+
+$record = (new CreateAddressBookRecord())->setAlias('ben')->setMsisdn(NUMBER);
+$ben = $book->createAddressBookContact($record)->getRecord();
+check([$ben->getAlias(), $ben->getMsisdn()], ['ben', NUMBER]);
+passed('create an address book contact');
+
+check($contacts->getContact($ann->getId()), $ann);
+check([$ann->getMeta()['CITY'], $ann->getAvatarUrl()], ['London', null]);
+passed('read the contact');
+
+check($book->getAddressBookContact(NUMBER)->getRecord(), $ben);
+passed('read the address book contact by its number');
+
+$page = $contacts->listContacts(limit: 1);
+check([$page->getHasMore(), count($page->getData()), $page->getData()[0]->getId()], [true, 1, $ben->getId()]);
+passed('list the first page');
+
+$page = $contacts->listContacts(limit: 1, starting_after: $ben->getId());
+check([$page->getHasMore(), $page->getData()], [false, [$ann]]);
+passed('list the second page');
+
+$list = $book->listAddressBookContacts(AddressBookSortField::ALIAS, SortDirection::ASC, limit: 1);
+check([$list->getTotal(), count($list->getRecords()), $list->getRecords()[0]->getAlias()], [2, 1, 'ann']);
+passed('list the address book');
+
+$changes = (new UpdateContact())->setDisplayName('Annie')->setMeta(['CITY' => 'Paris']);
+$changed = $contacts->updateContact($ann->getId(), $changes, if_match: '*');
+check([$changed->getDisplayName(), $changed->getMeta()['CITY']], ['Annie', 'Paris']);
+passed('update the contact');
+
+$changed = $contacts->updateContact($ann->getId(), (new UpdateContact())->setDisplayName(null));
+check($changed->getDisplayName(), 'ann');
+passed('clear a member with null');
+
+$changed = $book->updateAddressBookContact(NUMBER, (new UpdateAddressBookRecord())->setAlias('benny'));
+check($changed->getRecord()->getAlias(), 'benny');
+passed('update the address book contact');
+
+// With a name of nothing but blanks.
+$bad = (new CreateContact())->setUsername(' ')->setPhoneNumber(NUMBER);
+$fault = problem(400, V1Error::class, fn () => $contacts->createContact($bad));
+check($fault->getCode(), 'validation_failed');
+check([$fault->getDetails()[0]->getField(), $fault->getDetails()[0]->getCode()], ['username', 'blank']);
+$bad = (new CreateAddressBookRecord())->setAlias(' ')->setMsisdn(NUMBER);
+$fault = problem(400, AddressBookError::class, fn () => $book->createAddressBookContact($bad));
+check($fault->getName(), 'ValidationError');
+passed('get a typed validation error');
+
+$fault = problem(409, V1Error::class, fn () => $contacts->createContact($contact));
+check($fault->getCode(), 'username_taken');
+$taken = (new CreateAddressBookRecord())->setAlias('ann')->setMsisdn(NUMBER);
+$fault = problem(409, AddressBookError::class, fn () => $book->createAddressBookContact($taken));
+check($fault->getName(), 'ConflictError');
+passed('get a typed conflict');
+
+$contacts->deleteContact($ann->getId());
+check(problem(404, V1Error::class, fn () => $contacts->getContact($ann->getId()))->getCode(), 'not_found');
+check($book->deleteAddressBookContact(NUMBER)->getSuccess(), true);
+passed('delete both');
+
+$stranger = (new Configuration())->setHost($url);
+$fault = problem(401, V1Error::class, fn () => (new ContactsApi(config: $stranger))->listContacts());
+check($fault->getCode(), 'unauthorized');
+$fault = problem(
+    401, AddressBookError::class, fn () => (new AddressBookApi(config: $stranger))->listAddressBookContacts()
+);
+check($fault->getName(), 'UnauthorizedError');
+passed('get a typed error without a key');

@@ -1,0 +1,119 @@
+# A user of the generated Ruby client. (`alias` is a word of Ruby.)
+
+require 'addressbook'
+require 'json'
+require 'uri'
+
+URL = URI(ARGV[0])
+KEY = ARGV[1]
+NUMBER = '4479000000002'
+
+$stdout.sync = true
+
+def passed(step)
+  puts "ok #{step}"
+end
+
+def check(seen, expected)
+  raise "#{seen.inspect} is not #{expected.inspect}" unless seen == expected
+end
+
+# The typed error of a call that fails. (The client raises the body as text; its types read it.)
+def problem(type, status)
+  yield
+rescue AddressBook::ApiError => e
+  check e.code, status
+  type.build_from_hash(JSON.parse(e.response_body)).error
+else
+  raise 'it did not fail'
+end
+
+def client(key)
+  AddressBook::ApiClient.new(AddressBook::Configuration.new do |configuration|
+    configuration.scheme = URL.scheme
+    configuration.host = "#{URL.host}:#{URL.port}"
+    configuration.access_token = key
+  end)
+end
+
+contacts = AddressBook::ContactsApi.new(client(KEY))
+book = AddressBook::AddressBookApi.new(client(KEY))
+
+contact = AddressBook::CreateContact.new(
+  username: 'ann', phone_number: '+44 20 7946 0001', display_name: 'Ann', meta: { CITY: 'London' }
+)
+ann = contacts.create_contact(contact, idempotency_key: 'ann-1')
+check [ann.username, ann.phone_number], ['ann', '+442079460001']
+passed 'create a contact'
+
+record = AddressBook::CreateAddressBookRecord.new(_alias: 'ben', msisdn: NUMBER)
+ben = book.create_address_book_contact(record).record
+check [ben._alias, ben.msisdn], ['ben', NUMBER]
+passed 'create an address book contact'
+
+check contacts.get_contact(ann.id), ann
+check [ann.meta['CITY'], ann.avatar_url], ['London', nil]
+passed 'read the contact'
+
+check book.get_address_book_contact(NUMBER).record, ben
+passed 'read the address book contact by its number'
+
+page = contacts.list_contacts(limit: 1)
+check [page.has_more, page.data.map(&:id)], [true, [ben.id]]
+passed 'list the first page'
+
+page = contacts.list_contacts(limit: 1, starting_after: ben.id)
+check [page.has_more, page.data], [false, [ann]]
+passed 'list the second page'
+
+list = book.list_address_book_contacts(
+  sort_field: AddressBook::AddressBookSortField::ALIAS, sort_dir: AddressBook::SortDirection::ASC, limit: 1
+)
+check [list.total, list.records.map(&:_alias)], [2, ['ann']]
+passed 'list the address book'
+
+changes = AddressBook::UpdateContact.new(display_name: 'Annie', meta: { CITY: 'Paris' })
+changed = contacts.update_contact(ann.id, changes, if_match: '*')
+check [changed.display_name, changed.meta['CITY']], ['Annie', 'Paris']
+passed 'update the contact'
+
+changed = contacts.update_contact(ann.id, AddressBook::UpdateContact.new(display_name: nil))
+check changed.display_name, 'ann'
+passed 'clear a member with null'
+
+changes = AddressBook::UpdateAddressBookRecord.new(_alias: 'benny')
+check book.update_address_book_contact(NUMBER, changes).record._alias, 'benny'
+passed 'update the address book contact'
+
+# With a name of nothing but blanks.
+fault = problem(AddressBook::V1Error, 400) do
+  contacts.create_contact(AddressBook::CreateContact.new(username: " ", phone_number: NUMBER))
+end
+check fault.code, 'validation_failed'
+check [fault.details[0].field, fault.details[0].code], %w[username blank]
+fault = problem(AddressBook::AddressBookError, 400) do
+  book.create_address_book_contact(AddressBook::CreateAddressBookRecord.new(_alias: " ", msisdn: NUMBER))
+end
+check fault.name, 'ValidationError'
+passed 'get a typed validation error'
+
+check problem(AddressBook::V1Error, 409) { contacts.create_contact(contact) }.code, 'username_taken'
+fault = problem(AddressBook::AddressBookError, 409) do
+  book.create_address_book_contact(AddressBook::CreateAddressBookRecord.new(_alias: 'ann', msisdn: NUMBER))
+end
+check fault.name, 'ConflictError'
+passed 'get a typed conflict'
+
+contacts.delete_contact(ann.id)
+check problem(AddressBook::V1Error, 404) { contacts.get_contact(ann.id) }.code, 'not_found'
+check book.delete_address_book_contact(NUMBER).success, true
+passed 'delete both'
+
+stranger = client(nil)
+fault = problem(AddressBook::V1Error, 401) { AddressBook::ContactsApi.new(stranger).list_contacts }
+check fault.code, 'unauthorized'
+fault = problem(AddressBook::AddressBookError, 401) do
+  AddressBook::AddressBookApi.new(stranger).list_address_book_contacts
+end
+check fault.name, 'UnauthorizedError'
+passed 'get a typed error without a key'
