@@ -1,0 +1,114 @@
+// A user of the generated Kotlin client.
+
+import addressbook.apis.AddressBookApi
+import addressbook.apis.ContactsApi
+import addressbook.infrastructure.ApiClient
+import addressbook.infrastructure.ClientError
+import addressbook.infrastructure.ClientException
+import addressbook.infrastructure.Serializer
+import addressbook.models.AddressBookError
+import addressbook.models.AddressBookSortField
+import addressbook.models.CreateAddressBookRecord
+import addressbook.models.CreateContact
+import addressbook.models.SortDirection
+import addressbook.models.UpdateAddressBookRecord
+import addressbook.models.UpdateContact
+import addressbook.models.V1Error
+
+const val NUMBER = "4479000000002"
+
+fun passed(step: String) = println("ok $step")
+
+fun check(seen: Any?, expected: Any?) {
+    if (seen != expected) throw AssertionError("$seen is not $expected")
+}
+
+/** The typed error of a call that fails. (The client throws the body as text; its types read it.) */
+inline fun <reified E> problem(status: Int, call: () -> Any?): E {
+    try {
+        call()
+    } catch (exception: ClientException) {
+        check(exception.statusCode, status)
+        val body = (exception.response as ClientError<*>).body as String
+        return Serializer.moshi.adapter(E::class.java).fromJson(body)!!
+    }
+    throw AssertionError("it did not fail")
+}
+
+fun main(arguments: Array<String>) {
+    val (url, key) = arguments
+    ApiClient.accessToken = key
+    val contacts = ContactsApi(url)
+    val book = AddressBookApi(url)
+
+    val contact = CreateContact(
+        username = "ann",
+        phoneNumber = "+44 20 7946 0001",
+        displayName = "Ann",
+        meta = mapOf("CITY" to "London"),
+    )
+    val ann = contacts.createContact(contact, idempotencyKey = "ann-1")
+    check(ann.username to ann.phoneNumber, "ann" to "+442079460001")
+    passed("create a contact")
+
+    val ben = book.createAddressBookContact(CreateAddressBookRecord(alias = "ben", msisdn = NUMBER)).record
+    check(ben.alias to ben.msisdn, "ben" to NUMBER)
+    passed("create an address book contact")
+
+    check(contacts.getContact(ann.id), ann)
+    check(ann.meta["CITY"] to ann.avatarUrl, "London" to null)
+    passed("read the contact")
+
+    check(book.getAddressBookContact(NUMBER).record, ben)
+    passed("read the address book contact by its number")
+
+    val first = contacts.listContacts(limit = 1)
+    check(first.hasMore to first.data.map { it.id }, true to listOf(ben.id))
+    passed("list the first page")
+
+    val second = contacts.listContacts(limit = 1, startingAfter = ben.id)
+    check(second.hasMore to second.data, false to listOf(ann))
+    passed("list the second page")
+
+    val list = book.listAddressBookContacts(AddressBookSortField.alias, SortDirection.ASC, limit = 1)
+    check(list.total to list.records.map { it.alias }, 2L to listOf("ann"))
+    passed("list the address book")
+
+    val changes = UpdateContact(displayName = "Annie", meta = mapOf("CITY" to "Paris"))
+    val changed = contacts.updateContact(ann.id, changes, ifMatch = "*")
+    check(changed.displayName to changed.meta["CITY"], "Annie" to "Paris")
+    passed("update the contact")
+
+    println("cannot clear a member with null: the generated types leave out what is null")
+
+    val renamed = book.updateAddressBookContact(NUMBER, UpdateAddressBookRecord(alias = "benny")).record
+    check(renamed.alias, "benny")
+    passed("update the address book contact")
+
+    // With a name of nothing but blanks.
+    val fault = problem<V1Error>(400) { contacts.createContact(CreateContact(username = " ", phoneNumber = NUMBER)) }
+    check(fault.error.code, "validation_failed")
+    check(fault.error.details?.map { it.field to it.code }, listOf("username" to "blank"))
+    val bookFault = problem<AddressBookError>(400) {
+        book.createAddressBookContact(CreateAddressBookRecord(alias = " ", msisdn = NUMBER))
+    }
+    check(bookFault.error.name, "ValidationError")
+    passed("get a typed validation error")
+
+    check(problem<V1Error>(409) { contacts.createContact(contact) }.error.code, "username_taken")
+    val conflict = problem<AddressBookError>(409) {
+        book.createAddressBookContact(CreateAddressBookRecord(alias = "ann", msisdn = NUMBER))
+    }
+    check(conflict.error.name, "ConflictError")
+    passed("get a typed conflict")
+
+    contacts.deleteContact(ann.id)
+    check(problem<V1Error>(404) { contacts.getContact(ann.id) }.error.code, "not_found")
+    check(book.deleteAddressBookContact(NUMBER).success, true)
+    passed("delete both")
+
+    ApiClient.accessToken = null
+    check(problem<V1Error>(401) { contacts.listContacts() }.error.code, "unauthorized")
+    check(problem<AddressBookError>(401) { book.listAddressBookContacts() }.error.name, "UnauthorizedError")
+    passed("get a typed error without a key")
+}

@@ -1,0 +1,133 @@
+//! A user of the client that progenitor makes: a builder an operation, and a type a member that has limits.
+
+use std::fmt::Debug;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use serde_json::json;
+use types::{
+    AddressBookError, AddressBookSortField, ContactMeta, CreateAddressBookRecord, CreateContact,
+    SortDirection, UpdateAddressBookRecord, UpdateContact, V1Error,
+};
+
+progenitor::generate_api!(spec = "openapi.json", interface = Builder, derives = [PartialEq]);
+
+const NUMBER: &str = "4479000000002";
+
+fn passed(step: &str) {
+    println!("ok {step}");
+}
+
+/// The typed error of a call that fails.
+fn problem<T: Debug, E: Debug>(status: u16, result: Result<T, Error<E>>) -> E {
+    match result {
+        Err(Error::ErrorResponse(response)) if response.status() == status => response.into_inner(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn meta(city: &str) -> ContactMeta {
+    json!({"CITY": city}).as_object().expect("an object").clone().into()
+}
+
+fn contact(username: &str, number: &str) -> types::builder::CreateContact {
+    CreateContact::builder().username(username).phone_number(number)
+}
+
+fn record(alias: &str) -> types::builder::CreateAddressBookRecord {
+    CreateAddressBookRecord::builder().alias(alias).msisdn(NUMBER)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().expect("the address");
+    let key = format!("Bearer {}", arguments.next().expect("the key"));
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, key.parse().expect("a header"))]);
+    let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
+    let client = Client::new_with_client(&url, http);
+    let stranger = Client::new(&url);
+
+    let new = contact("ann", "+44 20 7946 0001").display_name(Some("Ann".parse().expect("a name")));
+    let new = new.meta(Some(meta("London")));
+    let ann = client.create_contact().idempotency_key("ann-1").body(new.clone()).send().await;
+    let ann = ann.expect("a contact").into_inner();
+    assert_eq!((ann.username.as_str(), ann.phone_number.as_str()), ("ann", "+442079460001"));
+    passed("create a contact");
+
+    let ben = client.create_address_book_contact().body(record("ben")).send().await;
+    let ben = ben.expect("a contact").into_inner().record;
+    assert_eq!((ben.alias.as_str(), ben.msisdn.as_str()), ("ben", NUMBER));
+    passed("create an address book contact");
+
+    let read = client.get_contact().id(ann.id).send().await.expect("a contact").into_inner();
+    assert_eq!(read, ann);
+    assert_eq!((&ann.meta["CITY"], &ann.avatar_url), (&json!("London"), &None));
+    passed("read the contact");
+
+    let read =
+        client.get_address_book_contact().contact(NUMBER).send().await.expect("a contact").into_inner();
+    assert_eq!(read.record, ben);
+    passed("read the address book contact by its number");
+
+    let page = client.list_contacts().limit(1).send().await.expect("a page").into_inner();
+    assert!(page.has_more && page.data.len() == 1 && page.data[0].id == ben.id, "{page:?}");
+    passed("list the first page");
+
+    let page =
+        client.list_contacts().limit(1).starting_after(ben.id).send().await.expect("a page").into_inner();
+    assert_eq!((page.has_more, &*page.data), (false, &[ann.clone()][..]));
+    passed("list the second page");
+
+    let list = client.list_address_book_contacts();
+    let list =
+        list.sort_field(AddressBookSortField::Alias).sort_dir(SortDirection::Asc).limit(1).send().await;
+    let list = list.expect("a page").into_inner();
+    assert!(list.total == 2 && list.records.len() == 1 && *list.records[0].alias == "ann", "{list:?}");
+    passed("list the address book");
+
+    let changes = UpdateContact::builder()
+        .display_name(Some("Annie".parse().expect("a name")))
+        .meta(Some(meta("Paris")));
+    let changed = client.update_contact().id(ann.id).if_match("*").body(changes).send().await;
+    let changed = changed.expect("the contact").into_inner();
+    assert_eq!((changed.display_name.as_str(), &changed.meta["CITY"]), ("Annie", &json!("Paris")));
+    passed("update the contact");
+
+    println!("cannot clear a member with null: the generated types leave out what is null");
+
+    let rename = UpdateAddressBookRecord::builder().alias(Some("benny".parse().expect("a name")));
+    let renamed = client.update_address_book_contact().contact(NUMBER).body(rename).send().await;
+    assert_eq!(&*renamed.expect("the contact").record.alias, "benny");
+    passed("update the address book contact");
+
+    // With a name of nothing but blanks.
+    let fault: V1Error = problem(400, client.create_contact().body(contact(" ", NUMBER)).send().await);
+    assert_eq!(fault.error.code, "validation_failed");
+    assert_eq!(
+        (fault.error.details[0].field.as_str(), fault.error.details[0].code.as_str()),
+        ("username", "blank")
+    );
+    let fault: AddressBookError =
+        problem(400, client.create_address_book_contact().body(record(" ")).send().await);
+    assert_eq!(fault.error.name, "ValidationError");
+    passed("get a typed validation error");
+
+    let fault = problem(409, client.create_contact().body(new).send().await);
+    assert_eq!(fault.error.code, "username_taken");
+    let fault = problem(409, client.create_address_book_contact().body(record("ann")).send().await);
+    assert_eq!(fault.error.name, "ConflictError");
+    passed("get a typed conflict");
+
+    client.delete_contact().id(ann.id).send().await.expect("deleted");
+    let fault = problem(404, client.get_contact().id(ann.id).send().await);
+    assert_eq!(fault.error.code, "not_found");
+    let deleted = client.delete_address_book_contact().contact(NUMBER).send().await.expect("deleted");
+    assert!(deleted.success);
+    passed("delete both");
+
+    let fault = problem(401, stranger.list_contacts().send().await);
+    assert_eq!(fault.error.code, "unauthorized");
+    let fault = problem(401, stranger.list_address_book_contacts().send().await);
+    assert_eq!(fault.error.name, "UnauthorizedError");
+    passed("get a typed error without a key");
+}

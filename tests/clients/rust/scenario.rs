@@ -1,0 +1,127 @@
+//! A user of the generated Rust client.
+
+use std::fmt::Debug;
+
+use openapi::apis::address_book_api as book;
+use openapi::apis::configuration::Configuration;
+use openapi::apis::contacts_api as contacts;
+use openapi::apis::{Error, ResponseContent};
+use openapi::models::{
+    AddressBookError, AddressBookSortField, CreateAddressBookRecord, CreateContact, SortDirection,
+    UpdateAddressBookRecord, UpdateContact, V1Error,
+};
+use serde_json::json;
+
+const NUMBER: &str = "4479000000002";
+
+fn passed(step: &str) {
+    println!("ok {step}");
+}
+
+/// The typed error of a call that fails. (The operation's own error is a choice of one type a status of
+/// which the first fits all, whatever the status is; so the body is read again.)
+fn problem<T: Debug, E: Debug, P: serde::de::DeserializeOwned>(
+    status: u16,
+    result: Result<T, Error<E>>,
+) -> P {
+    match result {
+        Err(Error::ResponseError(ResponseContent { status: seen, content, entity: Some(_) }))
+            if seen == status =>
+        {
+            serde_json::from_str(&content).expect("the typed error")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let stranger = Configuration { base_path: arguments.next().expect("the address"), ..Default::default() };
+    let client = &Configuration { bearer_access_token: arguments.next(), ..stranger.clone() };
+
+    let mut contact = CreateContact::new("ann".into(), "+44 20 7946 0001".into());
+    contact.display_name = Some("Ann".into());
+    contact.meta = Some([("CITY".into(), json!("London"))].into());
+    let ann = contacts::create_contact(client, contact.clone(), Some("ann-1")).await.expect("a contact");
+    assert_eq!((&*ann.username, &*ann.phone_number), ("ann", "+442079460001"));
+    let id = &ann.id.to_string();
+    passed("create a contact");
+
+    let record = CreateAddressBookRecord::new("ben".into(), NUMBER.into());
+    let ben = book::create_address_book_contact(client, record, None).await.expect("a contact").record;
+    assert_eq!((&*ben.alias, &*ben.msisdn), ("ben", NUMBER));
+    passed("create an address book contact");
+
+    assert_eq!(contacts::get_contact(client, id, None).await.expect("a contact"), ann);
+    assert_eq!((&ann.meta["CITY"], &ann.avatar_url), (&json!("London"), &None));
+    passed("read the contact");
+
+    assert_eq!(book::get_address_book_contact(client, NUMBER).await.expect("a contact").record, ben);
+    passed("read the address book contact by its number");
+
+    let page = contacts::list_contacts(client, Some(1), None, None, None, None, None).await.expect("a page");
+    assert!(page.has_more && page.data.len() == 1 && page.data[0].id == ben.id, "{page:?}");
+    passed("list the first page");
+
+    let after = ben.id.to_string();
+    let page =
+        contacts::list_contacts(client, Some(1), Some(&after), None, None, None, None).await.expect("a page");
+    assert_eq!((page.has_more, &*page.data), (false, &[ann][..]));
+    passed("list the second page");
+
+    let (field, direction) = (AddressBookSortField::Alias, SortDirection::Asc);
+    let list = book::list_address_book_contacts(client, Some(field), Some(direction), None, Some(1));
+    let list = list.await.expect("a page");
+    assert!(list.total == 2 && list.records.len() == 1 && list.records[0].alias == "ann", "{list:?}");
+    passed("list the address book");
+
+    let changes = UpdateContact {
+        display_name: Some(Some("Annie".into())),
+        meta: Some(Some([("CITY".into(), json!("Paris"))].into())),
+        ..Default::default()
+    };
+    let changed = contacts::update_contact(client, id, changes, Some("*")).await.expect("the contact");
+    assert_eq!((&*changed.display_name, &changed.meta["CITY"]), ("Annie", &json!("Paris")));
+    passed("update the contact");
+
+    let changes = UpdateContact { display_name: Some(None), ..Default::default() };
+    let changed = contacts::update_contact(client, id, changes, None).await.expect("the contact");
+    assert_eq!(changed.display_name, "ann");
+    passed("clear a member with null");
+
+    let rename = UpdateAddressBookRecord { alias: Some("benny".into()), ..Default::default() };
+    let renamed = book::update_address_book_contact(client, NUMBER, rename).await.expect("the contact");
+    assert_eq!(renamed.record.alias, "benny");
+    passed("update the address book contact");
+
+    // With a name of nothing but blanks.
+    let bad = CreateContact::new(" ".into(), NUMBER.into());
+    let fault: V1Error = problem(400, contacts::create_contact(client, bad, None).await);
+    assert_eq!(fault.error.code, "validation_failed");
+    let details = fault.error.details.expect("details");
+    assert_eq!((&*details[0].field, &*details[0].code), ("username", "blank"));
+    let bad = CreateAddressBookRecord::new(" ".into(), NUMBER.into());
+    let fault: AddressBookError = problem(400, book::create_address_book_contact(client, bad, None).await);
+    assert_eq!(fault.error.name, "ValidationError");
+    passed("get a typed validation error");
+
+    let fault: V1Error = problem(409, contacts::create_contact(client, contact, None).await);
+    assert_eq!(fault.error.code, "username_taken");
+    let taken = CreateAddressBookRecord::new("ann".into(), NUMBER.into());
+    let fault: AddressBookError = problem(409, book::create_address_book_contact(client, taken, None).await);
+    assert_eq!(fault.error.name, "ConflictError");
+    passed("get a typed conflict");
+
+    contacts::delete_contact(client, id, None).await.expect("deleted");
+    let fault: V1Error = problem(404, contacts::get_contact(client, id, None).await);
+    assert_eq!(fault.error.code, "not_found");
+    assert!(book::delete_address_book_contact(client, NUMBER).await.expect("deleted").success);
+    passed("delete both");
+
+    let refused = contacts::list_contacts(&stranger, None, None, None, None, None, None).await;
+    assert_eq!(problem::<_, _, V1Error>(401, refused).error.code, "unauthorized");
+    let refused = book::list_address_book_contacts(&stranger, None, None, None, None).await;
+    assert_eq!(problem::<_, _, AddressBookError>(401, refused).error.name, "UnauthorizedError");
+    passed("get a typed error without a key");
+}
