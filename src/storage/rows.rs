@@ -109,7 +109,7 @@ impl Given {
                 })
                 .collect();
             // Without a condition SQLite would take ON for a part of a join.
-            format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+            format!("SELECT {} FROM jsonb_each($1) WHERE true", values.join(", "))
         } else {
             format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", columns().join(", "))
         };
