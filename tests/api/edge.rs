@@ -87,7 +87,7 @@ fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
 fn a_database_that_does_not_answer_is_503_with_retry_after() {
     let Some(service) = Service::start(Backend::Postgres, |settings| {
         settings.limits.request_timeout = Duration::from_secs(2);
-        settings.database.database_acquire_timeout = Duration::from_millis(500);
+        settings.database.database_acquire_timeout = Duration::from_millis(1_500);
         settings.database.database_connections = 2;
     }) else {
         return;
