@@ -6,7 +6,7 @@ use super::cache::Change;
 use super::database::Database;
 use super::{contact_changes, contact_lists};
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::page::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
@@ -67,12 +67,13 @@ impl ContactRepository for SqlContacts {
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
         let (account, asked) = (self.account, query.clone());
         let job = async move |reader| contact_lists::cursor_page(&reader, account, asked).await;
-        self.database.page(|cache| &cache.cursor_pages, account, query, job).await
+        let beginning = query.cursor == Cursor::default();
+        self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 
     async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
         let account = self.account;
         let job = async move |reader| contact_lists::offset_page(&reader, account, query).await;
-        self.database.page(|cache| &cache.offset_pages, account, query, job).await
+        self.database.page(|cache| &cache.offset_pages, query.offset == 0, account, query, job).await
     }
 }

@@ -125,10 +125,12 @@ impl Database {
         Ok(contact)
     }
 
-    /// A page of a list: from memory if it is there.
+    /// A page of a list: from memory if it is there. Only beginnings of lists are kept; the others
+    /// are seldom looked at twice.
     pub(super) async fn page<Q, P, F, Fut>(
         &self,
         pages: fn(&ContactCache) -> &Pages<Q, P>,
+        beginning: bool,
         account: AccountId,
         query: Q,
         job: F,
@@ -139,7 +141,7 @@ impl Database {
         F: FnOnce(DatabaseConnection) -> Fut,
         Fut: Future<Output = Result<P>> + Send + 'static,
     {
-        let Some(cache) = &self.cache else { return self.read(job).await };
+        let Some(cache) = self.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
         let pages = pages(cache);
         if let Some(page) = cache.page(pages, account, &query) {
             return Ok(page);
