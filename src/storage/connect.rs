@@ -54,7 +54,7 @@ const CHECKPOINT_PAGES: &str = "4000";
 
 /// Page caches, in KiB (SQLite counts in pages where the number is not negative). A create touches a
 /// page of each index, anywhere in it.
-const WRITER_CACHE: &str = "-16384";
+const WRITER_CACHE: &str = "-8192";
 const READER_CACHE: &str = "-2048";
 
 /// A PostgreSQL transaction that we forgot about is ended by the server after this time.
