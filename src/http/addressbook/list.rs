@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::{Ref, RefOr, Schema};
 
 use crate::config::Limits;
 use crate::domain::Fault;
@@ -35,8 +34,12 @@ pub(super) struct ListRecords {
     limit: Option<String>,
 }
 
-fn choice(about: &str, list: &str, default: &str) -> Object {
+/// A choice has a title, which generators make a name of; those that want a type of this name have an
+/// option for it. (A schema of its own would name it for all, but the C client then does not compile, and
+/// the C++ client sends the name of a value in place of it.)
+fn choice(name: &str, about: &str, list: &str, default: &str) -> Object {
     ObjectBuilder::new()
+        .title(Some(name))
         .description(Some(about))
         .schema_type(SchemaType::new(Type::String))
         .enum_values(Some(list.split(", ")))
@@ -44,26 +47,12 @@ fn choice(about: &str, list: &str, default: &str) -> Object {
         .build()
 }
 
-const SORT_FIELD: &str = "AddressBookSortField";
-const SORT_DIRECTION: &str = "SortDirection";
-
-/// Choices are schemas with names: clients have types of these names.
-pub(in crate::http) fn schemas() -> [(String, RefOr<Schema>); 2] {
-    [
-        (SORT_FIELD.to_owned(), choice("What a list is sorted by.", FIELDS, "created_on").into()),
-        (SORT_DIRECTION.to_owned(), choice("Which way a list is sorted.", DIRECTIONS, "DESC").into()),
-    ]
+fn sort_field() -> Object {
+    choice("SortField", "What to sort by.", FIELDS, "created_on")
 }
 
-fn sort_field() -> Ref {
-    Ref::builder().ref_location_from_schema_name(SORT_FIELD).description(Some("What to sort by.")).build()
-}
-
-fn sort_direction() -> Ref {
-    Ref::builder()
-        .ref_location_from_schema_name(SORT_DIRECTION)
-        .description(Some("Which way to sort."))
-        .build()
+fn sort_direction() -> Object {
+    choice("SortDirection", "Which way to sort.", DIRECTIONS, "DESC")
 }
 
 fn offset() -> Object {

@@ -5,8 +5,6 @@ pub mod envelope;
 mod handlers;
 mod list;
 
-pub(super) use list::schemas;
-
 use super::api::Api;
 use super::dialect::Dialect;
 use super::openapi::{Spec, examples};

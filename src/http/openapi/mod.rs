@@ -17,7 +17,6 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
-use super::addressbook;
 use super::dialect::Dialect;
 use super::problem::FieldError;
 use crate::config::Limits;
@@ -76,7 +75,6 @@ impl Document {
         let mut components = Components::new();
         components.schemas.extend(self.schemas.clone());
         components.schemas.extend(errors::schemas());
-        components.schemas.extend(addressbook::schemas());
         components.schemas.insert(fields::META.to_owned(), fields::meta_schema().into());
         components.schemas.insert(
             <FieldError as utoipa::ToSchema>::name().into_owned(),
@@ -110,13 +108,11 @@ fn describe_parameters(operation: &mut Operation) {
         {
             parameter.required = Required::True;
         }
-        let RefOr::T(Parameter { description, schema: Some(schema), .. }) = parameter else { continue };
-        if description.is_none() {
-            *description = match schema {
-                RefOr::T(Schema::Object(schema)) => schema.description.take(),
-                RefOr::Ref(schema) => Some(std::mem::take(&mut schema.description)),
-                RefOr::T(_) => None,
-            };
+        if let RefOr::T(Parameter { description, schema: Some(RefOr::T(Schema::Object(schema))), .. }) =
+            parameter
+            && description.is_none()
+        {
+            *description = schema.description.take();
         }
     }
 }

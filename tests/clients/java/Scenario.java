@@ -79,7 +79,7 @@ public final class Scenario {
         passed("list the second page");
 
         AddressBookRecordList list =
-                book.listAddressBookContacts(AddressBookSortField.ALIAS, SortDirection.ASC, null, 1);
+                book.listAddressBookContacts(SortField.ALIAS, SortDirection.ASC, null, 1);
         check(list.getTotal(), 2L);
         check(list.getRecords().stream().map(AddressBookRecord::getAlias).toList(), List.of("ann"));
         passed("list the address book");

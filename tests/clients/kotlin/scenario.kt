@@ -7,7 +7,7 @@ import addressbook.infrastructure.ClientError
 import addressbook.infrastructure.ClientException
 import addressbook.infrastructure.Serializer
 import addressbook.models.AddressBookError
-import addressbook.models.AddressBookSortField
+import addressbook.models.SortField
 import addressbook.models.CreateAddressBookRecord
 import addressbook.models.CreateContact
 import addressbook.models.SortDirection
@@ -70,7 +70,7 @@ fun main(arguments: Array<String>) {
     check(second.hasMore to second.data, false to listOf(ann))
     passed("list the second page")
 
-    val list = book.listAddressBookContacts(AddressBookSortField.alias, SortDirection.ASC, limit = 1)
+    val list = book.listAddressBookContacts(SortField.alias, SortDirection.ASC, limit = 1)
     check(list.total to list.records.map { it.alias }, 2L to listOf("ann"))
     passed("list the address book")
 

@@ -75,8 +75,8 @@ func main() {
 	passed("list the second page")
 
 	sorted := addressbook.ListAddressBookContactsParams{
-		SortField: to(addressbook.AddressBookSortFieldAlias),
-		SortDir:   to(addressbook.SortDirectionASC),
+		SortField: to(addressbook.ListAddressBookContactsParamsSortFieldAlias),
+		SortDir:   to(addressbook.ListAddressBookContactsParamsSortDirASC),
 		Limit:     to[int32](1),
 	}
 	list := got(client.ListAddressBookContactsWithResponse(ctx, &sorted)).JSON200

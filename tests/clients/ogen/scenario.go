@@ -86,8 +86,8 @@ func main() {
 	passed("list the second page")
 
 	sorted := addressbook.ListAddressBookContactsParams{
-		SortField: addressbook.NewOptAddressBookSortField(addressbook.AddressBookSortFieldAlias),
-		SortDir:   addressbook.NewOptSortDirection(addressbook.SortDirectionASC),
+		SortField: addressbook.NewOptListAddressBookContactsSortField(addressbook.ListAddressBookContactsSortFieldAlias),
+		SortDir:   addressbook.NewOptListAddressBookContactsSortDir(addressbook.ListAddressBookContactsSortDirASC),
 		Limit:     addressbook.NewOptInt32(1),
 	}
 	list := as[*addressbook.AddressBookRecordListHeaders](client.ListAddressBookContacts(ctx, sorted)).Response

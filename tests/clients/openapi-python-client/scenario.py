@@ -16,13 +16,13 @@ from addressbook.models import (
     AddressBookError,
     AddressBookRecordAnswer,
     AddressBookRecordList,
-    AddressBookSortField,
+    ListAddressBookContactsSortField,
     Contact,
     ContactList,
     ContactMeta,
     CreateAddressBookRecord,
     CreateContact,
-    SortDirection,
+    ListAddressBookContactsSortDirection,
     UpdateAddressBookRecord,
     UpdateContact,
     V1Error,
@@ -74,7 +74,7 @@ assert not page.has_more and page.data == [ann]
 passed("list the second page")
 
 records = list_address_book_contacts.sync(
-    client=client, sort_field=AddressBookSortField.ALIAS, sort_dir=SortDirection.ASC, limit=1
+    client=client, sort_field=ListAddressBookContactsSortField.ALIAS, sort_dir=ListAddressBookContactsSortDirection.ASC, limit=1
 )
 records = of(AddressBookRecordList, records)
 assert records.total == 2 and [record.alias for record in records.records] == ["ann"]

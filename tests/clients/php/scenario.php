@@ -7,7 +7,7 @@ use AddressBook\Api\ContactsApi;
 use AddressBook\ApiException;
 use AddressBook\Configuration;
 use AddressBook\Model\AddressBookError;
-use AddressBook\Model\AddressBookSortField;
+use AddressBook\Model\SortField;
 use AddressBook\Model\CreateAddressBookRecord;
 use AddressBook\Model\CreateContact;
 use AddressBook\Model\SortDirection;
@@ -85,7 +85,7 @@ $page = $contacts->listContacts(limit: 1, starting_after: $ben->getId());
 check([$page->getHasMore(), $page->getData()], [false, [$ann]]);
 passed('list the second page');
 
-$list = $book->listAddressBookContacts(AddressBookSortField::ALIAS, SortDirection::ASC, limit: 1);
+$list = $book->listAddressBookContacts(SortField::ALIAS, SortDirection::ASC, limit: 1);
 check([$list->getTotal(), count($list->getRecords()), $list->getRecords()[0]->getAlias()], [2, 1, 'ann']);
 passed('list the address book');
 

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
-    AddressBookError, AddressBookSortField, ContactMeta, CreateAddressBookRecord, CreateContact,
-    SortDirection, UpdateAddressBookRecord, UpdateContact, V1Error,
+    AddressBookError, ContactMeta, CreateAddressBookRecord, CreateContact, SortDirection, SortField,
+    UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
 progenitor::generate_api!(spec = "openapi.json", interface = Builder, derives = [PartialEq]);
@@ -79,8 +79,7 @@ async fn main() {
     passed("list the second page");
 
     let list = client.list_address_book_contacts();
-    let list =
-        list.sort_field(AddressBookSortField::Alias).sort_dir(SortDirection::Asc).limit(1).send().await;
+    let list = list.sort_field(SortField::Alias).sort_dir(SortDirection::Asc).limit(1).send().await;
     let list = list.expect("a page").into_inner();
     assert!(list.total == 2 && list.records.len() == 1 && *list.records[0].alias == "ann", "{list:?}");
     passed("list the address book");

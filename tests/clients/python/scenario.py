@@ -5,7 +5,7 @@ import sys
 import addressbook
 from addressbook import (
     AddressBookError,
-    AddressBookSortField,
+    SortField,
     CreateAddressBookRecord,
     CreateContact,
     SortDirection,
@@ -68,7 +68,7 @@ assert not page.has_more and page.data == [ann]
 passed("list the second page")
 
 records = book.list_address_book_contacts(
-    sort_field=AddressBookSortField.ALIAS, sort_dir=SortDirection.ASC, limit=1
+    sort_field=SortField.ALIAS, sort_dir=SortDirection.ASC, limit=1
 )
 assert records.total == 2 and [record.alias for record in records.records] == ["ann"]
 passed("list the address book")

@@ -67,7 +67,7 @@ check [page.has_more, page.data], [false, [ann]]
 passed 'list the second page'
 
 list = book.list_address_book_contacts(
-  sort_field: AddressBook::AddressBookSortField::ALIAS, sort_dir: AddressBook::SortDirection::ASC, limit: 1
+  sort_field: AddressBook::SortField::ALIAS, sort_dir: AddressBook::SortDirection::ASC, limit: 1
 )
 check [list.total, list.records.map(&:_alias)], [2, ['ann']]
 passed 'list the address book'

@@ -7,7 +7,7 @@ use openapi::apis::configuration::Configuration;
 use openapi::apis::contacts_api as contacts;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
-    AddressBookError, AddressBookSortField, CreateAddressBookRecord, CreateContact, SortDirection,
+    AddressBookError, CreateAddressBookRecord, CreateContact, SortDirection, SortField,
     UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 use serde_json::json;
@@ -70,7 +70,7 @@ async fn main() {
     assert_eq!((page.has_more, &*page.data), (false, &[ann][..]));
     passed("list the second page");
 
-    let (field, direction) = (AddressBookSortField::Alias, SortDirection::Asc);
+    let (field, direction) = (SortField::Alias, SortDirection::Asc);
     let list = book::list_address_book_contacts(client, Some(field), Some(direction), None, Some(1));
     let list = list.await.expect("a page");
     assert!(list.total == 2 && list.records.len() == 1 && list.records[0].alias == "ann", "{list:?}");

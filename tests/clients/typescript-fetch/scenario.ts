@@ -5,7 +5,7 @@ import {
   AddressBookApi,
   type AddressBookError,
   AddressBookErrorFromJSON,
-  AddressBookSortField,
+  SortField,
   Configuration,
   ContactsApi,
   type CreateContact,
@@ -72,7 +72,7 @@ assert.deepEqual(second.data, [ann]);
 passed('list the second page');
 
 const list = await book.listAddressBookContacts({
-  sortField: AddressBookSortField.Alias,
+  sortField: SortField.Alias,
   sortDir: SortDirection.Asc,
   limit: 1,
 });

@@ -1,0 +1,96 @@
+# A user of the generated command for shells, with jq for what it prints.
+set -euo pipefail
+
+client=$1 url=$2 key=$3
+NUMBER=4479000000002
+
+passed() {
+    echo "ok $1"
+}
+
+# Calls an operation; `answer` is set afterwards.
+call() {
+    answer=$(bash "$client" --no-colors --host "$url" --silent "$1" "Authorization:Bearer $key" "${@:2}")
+}
+
+# What a path of jq says of the answer.
+check() {
+    local seen
+    seen=$(jq --compact-output --raw-output "$1" <<<"$answer")
+    [[ $seen == "$2" ]] || {
+        echo "$1 of $answer is not $2" >&2
+        exit 1
+    }
+}
+
+call createContact username==ann 'phone_number==+44 20 7946 0001' display_name==Ann 'meta:={"CITY":"London"}' \
+    Idempotency-Key:ann-1
+check '[.username, .phone_number]' '["ann","+442079460001"]'
+ann=$answer id=$(jq -r .id <<<"$answer")
+passed 'create a contact'
+
+call createAddressBookContact alias==ben msisdn=="$NUMBER"
+check '[.record.alias, .record.msisdn]' "[\"ben\",\"$NUMBER\"]"
+ben=$(jq -r .record.id <<<"$answer")
+passed 'create an address book contact'
+
+call getContact id="$id"
+[[ $answer == "$ann" ]]
+check '[.meta.CITY, .avatar_url]' '["London",null]'
+passed 'read the contact'
+
+call getAddressBookContact contact="$NUMBER"
+check .record.id "$ben"
+passed 'read the address book contact by its number'
+
+call listContacts limit=1
+check '[.has_more, .data[].id]' "[true,\"$ben\"]"
+passed 'list the first page'
+
+call listContacts limit=1 starting_after="$ben"
+check '[.has_more, .data[].id]' "[false,\"$id\"]"
+passed 'list the second page'
+
+call listAddressBookContacts sortField=alias sortDir=ASC limit=1
+check '[.total, .records[].alias]' '[2,"ann"]'
+passed 'list the address book'
+
+call updateContact id="$id" display_name==Annie 'meta:={"CITY":"Paris"}' 'If-Match:*'
+check '[.display_name, .meta.CITY]' '["Annie","Paris"]'
+passed 'update the contact'
+
+call updateContact id="$id" display_name:=null
+check .display_name ann
+passed 'clear a member with null'
+
+call updateAddressBookContact contact="$NUMBER" alias==benny
+check .record.alias benny
+passed 'update the address book contact'
+
+# With a name of nothing but blanks.
+call createContact 'username== ' phone_number=="$NUMBER"
+check '[.error.code, .error.details[0].field, .error.details[0].code]' '["validation_failed","username","blank"]'
+call createAddressBookContact 'alias== ' msisdn=="$NUMBER"
+check .error.name ValidationError
+echo 'cannot get a typed validation error: there are no types, but the codes of errors were compared'
+
+call createContact username==ann phone_number=="$NUMBER"
+check .error.code username_taken
+call createAddressBookContact alias==ann msisdn=="$NUMBER"
+check .error.name ConflictError
+echo 'cannot get a typed conflict: there are no types, but the codes of errors were compared'
+
+call deleteContact id="$id"
+[[ -z $answer ]]
+call getContact id="$id"
+check .error.code not_found
+call deleteAddressBookContact contact="$NUMBER"
+check .success true
+passed 'delete both'
+
+key=none
+call listContacts
+check .error.code unauthorized
+call listAddressBookContacts
+check .error.name UnauthorizedError
+echo 'cannot get a typed error without a key: there are no types, but the codes of errors were compared'

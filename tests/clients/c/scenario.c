@@ -1,0 +1,162 @@
+// A user of the generated C client.
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/api/AddressBookAPI.h"
+#include "client/api/ContactsAPI.h"
+#include "client/model/address_book_error.h"
+#include "client/model/v1_error.h"
+
+#define NUMBER "4479000000002"
+// Each contact here has a picture: the client takes null for a member that is missing.
+#define AVATAR "https://example.com/a.png"
+
+static void passed(const char *step) {
+    printf("ok %s\n", step);
+    fflush(stdout);
+}
+
+static void check(int holds, const char *what) {
+    if (!holds) {
+        fprintf(stderr, "not so: %s\n", what);
+        exit(1);
+    }
+}
+
+#define CHECK(condition) check(condition, #condition)
+
+static int same(const char *seen, const char *expected) { return seen != NULL && strcmp(seen, expected) == 0; }
+
+// The body of the last answer. (Where a call fails it answers NULL, and lets one see the body on its way.)
+static char *body;
+
+static void keep_body(void **data, long *size) {
+    free(body);
+    body = strndup(*data, (size_t)*size);
+}
+
+static apiClient_t *connect_to(const char *url, const char *key) {
+    apiClient_t *client = apiClient_create_with_base_path(url, NULL);
+    client->accessToken = key == NULL ? NULL : strdup(key);
+    client->data_callback_func = keep_body;
+    return client;
+}
+
+// The typed error of the last call.
+static v1_error_body_t *problem(apiClient_t *client, const void *answer, long status) {
+    CHECK(answer == NULL);
+    CHECK(client->response_code == status);
+    v1_error_t *error = v1_error_parseFromJSON(cJSON_Parse(body));
+    CHECK(error != NULL);
+    return error->error;
+}
+
+static address_book_error_body_t *book_problem(apiClient_t *client, const void *answer, long status) {
+    CHECK(answer == NULL);
+    CHECK(client->response_code == status);
+    address_book_error_t *error = address_book_error_parseFromJSON(cJSON_Parse(body));
+    CHECK(error != NULL);
+    return error->error;
+}
+
+static const char *city(contact_meta_t *meta) {
+    return cJSON_GetStringValue(cJSON_GetObjectItem(contact_meta_convertToJSON(meta), "CITY"));
+}
+
+int main(int count, char **arguments) {
+    CHECK(count == 3);
+    apiClient_t *client = connect_to(arguments[1], arguments[2]);
+    apiClient_t *stranger = connect_to(arguments[1], NULL);
+    int one = 1;
+
+    contact_meta_t london = {.temporary = "{\"CITY\": \"London\"}"};
+    create_contact_t contact = {
+        .username = "ann", .phone_number = "+44 20 7946 0001", .display_name = "Ann", .avatar_url = AVATAR,
+        .meta = &london};
+    contact_t *ann = ContactsAPI_createContact(client, &contact, "ann-1");
+    CHECK(ann != NULL && same(ann->username, "ann") && same(ann->phone_number, "+442079460001"));
+    passed("create a contact");
+
+    create_address_book_record_t record = {.alias = "ben", .msisdn = NUMBER};
+    address_book_record_t *ben = AddressBookAPI_createAddressBookContact(client, &record, NULL)->record;
+    CHECK(same(ben->alias, "ben") && same(ben->msisdn, NUMBER));
+    update_contact_t picture = {.avatar_url = AVATAR};
+    CHECK(ContactsAPI_updateContact(client, ben->id, &picture, NULL) != NULL);
+    passed("create an address book contact");
+
+    contact_t *read = ContactsAPI_getContact(client, ann->id, NULL);
+    CHECK(same(read->username, "ann") && same(city(read->meta), "London") && same(read->avatar_url, AVATAR));
+    passed("read the contact");
+
+    CHECK(same(AddressBookAPI_getAddressBookContact(client, NUMBER)->record->id, ben->id));
+    passed("read the address book contact by its number");
+
+    contact_list_t *page = ContactsAPI_listContacts(client, &one, NULL, NULL, NULL, NULL, 0);
+    CHECK(*page->has_more && page->data->count == 1);
+    CHECK(same(((contact_t *)page->data->firstEntry->data)->id, ben->id));
+    passed("list the first page");
+
+    page = ContactsAPI_listContacts(client, &one, ben->id, NULL, NULL, NULL, 0);
+    CHECK(!*page->has_more && page->data->count == 1);
+    CHECK(same(((contact_t *)page->data->firstEntry->data)->id, ann->id));
+    passed("list the second page");
+
+    address_book_record_list_t *list = AddressBookAPI_listAddressBookContacts(
+        client, addressbook_listAddressBookContacts_SORTFIELD_alias, addressbook_listAddressBookContacts_SORTDIR_ASC,
+        NULL, &one);
+    CHECK(*list->total == 2 && list->records->count == 1);
+    CHECK(same(((address_book_record_t *)list->records->firstEntry->data)->alias, "ann"));
+    passed("list the address book");
+
+    contact_meta_t paris = {.temporary = "{\"CITY\": \"Paris\"}"};
+    update_contact_t changes = {.display_name = "Annie", .meta = &paris};
+    contact_t *changed = ContactsAPI_updateContact(client, ann->id, &changes, "*");
+    CHECK(same(changed->display_name, "Annie") && same(city(changed->meta), "Paris"));
+    passed("update the contact");
+
+    puts("cannot clear a member with null: the generated types leave out what is null");
+
+    update_address_book_record_t rename = {.alias = "benny"};
+    CHECK(same(AddressBookAPI_updateAddressBookContact(client, NUMBER, &rename)->record->alias, "benny"));
+    passed("update the address book contact");
+
+    // With a name of nothing but blanks.
+    create_contact_t bad = {.username = " ", .phone_number = NUMBER};
+    v1_error_body_t *fault = problem(client, ContactsAPI_createContact(client, &bad, NULL), 400);
+    CHECK(same(fault->code, "validation_failed"));
+    field_error_t *detail = fault->details->firstEntry->data;
+    CHECK(same(detail->field, "username") && same(detail->code, "blank"));
+    create_address_book_record_t bad_record = {.alias = " ", .msisdn = NUMBER};
+    address_book_error_body_t *book_fault =
+        book_problem(client, AddressBookAPI_createAddressBookContact(client, &bad_record, NULL), 400);
+    CHECK(same(book_fault->name, "ValidationError"));
+    passed("get a typed validation error");
+
+    fault = problem(client, ContactsAPI_createContact(client, &contact, NULL), 409);
+    CHECK(same(fault->code, "username_taken"));
+    create_address_book_record_t taken = {.alias = "ann", .msisdn = NUMBER};
+    book_fault = book_problem(client, AddressBookAPI_createAddressBookContact(client, &taken, NULL), 409);
+    CHECK(same(book_fault->name, "ConflictError"));
+    passed("get a typed conflict");
+
+    ContactsAPI_deleteContact(client, ann->id, NULL);
+    CHECK(client->response_code == 204);
+    fault = problem(client, ContactsAPI_getContact(client, ann->id, NULL), 404);
+    CHECK(same(fault->code, "not_found"));
+    CHECK(*AddressBookAPI_deleteAddressBookContact(client, NUMBER)->success);
+    passed("delete both");
+
+    fault = problem(stranger, ContactsAPI_listContacts(stranger, NULL, NULL, NULL, NULL, NULL, 0), 401);
+    CHECK(same(fault->code, "unauthorized"));
+    book_fault =
+        book_problem(stranger, AddressBookAPI_listAddressBookContacts(stranger, 0, 0, NULL, NULL), 401);
+    CHECK(same(book_fault->name, "UnauthorizedError"));
+    passed("get a typed error without a key");
+
+    apiClient_free(client);
+    apiClient_free(stranger);
+    apiClient_unsetupGlobalEnv();
+    return 0;
+}
