@@ -3,6 +3,7 @@
 
 pub mod addressbook;
 pub mod api;
+pub mod asset;
 pub mod auth;
 pub mod dialect;
 pub mod docs;

@@ -3,10 +3,7 @@
 mod files;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETag, LOCATION, REFERRER_POLICY,
-    X_FRAME_OPTIONS,
-};
+use actix_web::http::header::LOCATION;
 use actix_web::web;
 
 use super::api::read_only;
@@ -14,7 +11,6 @@ use super::extract::Cached;
 use super::prefix::Prefix;
 use super::problem::Problem;
 use crate::domain::Code;
-use files::File;
 
 /// Where the explorer is.
 pub const PATH: &str = "/swagger-ui/";
@@ -47,19 +43,5 @@ async fn file(name: web::Path<String>, cached: Cached) -> Result<HttpResponse, P
 }
 
 fn answer(name: &str, cached: &Cached) -> Result<HttpResponse, Problem> {
-    let File { content_type, gzipped, bytes, tag } = files::named(name).ok_or(Code::RouteNotFound)?;
-    let mut response = if cached.has(tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response
-        .insert_header(ETag(tag.clone()))
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_FRAME_OPTIONS, "DENY"))
-        .insert_header((REFERRER_POLICY, "no-referrer"));
-    if cached.has(tag) {
-        return Ok(response.finish());
-    }
-    if *gzipped {
-        response.insert_header((CONTENT_ENCODING, "gzip"));
-    }
-    Ok(response.content_type(content_type.as_str()).body(bytes.clone()))
+    Ok(files::named(name).ok_or(Code::RouteNotFound)?.answer(cached))
 }

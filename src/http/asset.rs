@@ -1,0 +1,56 @@
+//! A file that is made once and served as it is, to browsers: with an entity tag, and told what it may
+//! load and who may frame it.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETag, EntityTag, REFERRER_POLICY,
+    X_FRAME_OPTIONS,
+};
+use actix_web::web::Bytes;
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::extract::Cached;
+
+/// A file with all that its answers need.
+pub struct Asset {
+    content_type: String,
+    gzipped: bool,
+    bytes: Bytes,
+    /// Changes with the content, so that a reload fetches nothing that the browser has.
+    tag: EntityTag,
+    policy: &'static str,
+}
+
+impl Asset {
+    /// A file under a content security policy; `gzipped` says that its bytes are.
+    pub fn new(
+        content_type: impl Into<String>,
+        gzipped: bool,
+        bytes: impl Into<Bytes>,
+        policy: &'static str,
+    ) -> Self {
+        let bytes = bytes.into();
+        let tag = EntityTag::new_strong(HEXLOWER.encode(&Sha256::digest(&bytes)[..16]));
+        Self { content_type: content_type.into(), gzipped, bytes, tag, policy }
+    }
+
+    /// The file, or 304 for a client that has it.
+    pub fn answer(&self, cached: &Cached) -> HttpResponse {
+        let known = cached.has(&self.tag);
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header(ETag(self.tag.clone()))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((CONTENT_SECURITY_POLICY, self.policy))
+            .insert_header((X_FRAME_OPTIONS, "DENY"))
+            .insert_header((REFERRER_POLICY, "no-referrer"));
+        if known {
+            return response.finish();
+        }
+        if self.gzipped {
+            response.insert_header((CONTENT_ENCODING, "gzip"));
+        }
+        response.content_type(self.content_type.as_str()).body(self.bytes.clone())
+    }
+}
