@@ -74,9 +74,17 @@ impl ContactCache {
 
     /// Keeps what the database said, unless a write has begun since.
     pub(super) fn keep(&self, moment: Moment, account: AccountId, contact: &Contact) {
+        self.unless_overtaken(moment, |_| {
+            self.contacts.insert((account, contact.id), Arc::new(contact.clone()));
+        });
+    }
+
+    /// Puts something into memory, unless a write has begun since; it hears how many have in all. None
+    /// begins before it is done.
+    fn unless_overtaken(&self, moment: Moment, put: impl FnOnce(u64)) {
         let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
         if moment.0 == Some(writes.begun) && !writes.under_way {
-            self.contacts.insert((account, contact.id), Arc::new(contact.clone()));
+            put(writes.begun);
         }
     }
 
@@ -105,10 +113,7 @@ impl ContactCache {
         Q: Clone + Eq + Hash,
         P: Page,
     {
-        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
-        if moment.0 == Some(writes.begun) && !writes.under_way {
-            pages.put(account, query, page.clone(), writes.begun);
-        }
+        self.unless_overtaken(moment, |writes| pages.put(account, query, page.clone(), writes));
     }
 
     /// To be called before a write commits; the caller sees to it that writes come one by one.
@@ -116,10 +121,10 @@ impl ContactCache {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         writes.begun += 1;
         writes.under_way = true;
+        let begun = writes.begun;
         for change in changes {
             let (Change::Put(account, Contact { id, .. }) | Change::Remove(account, id)) = change;
             self.contacts.remove(&(*account, *id));
-            let begun = writes.begun;
             writes.last.insert(*account, begun);
         }
     }

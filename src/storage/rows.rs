@@ -4,6 +4,8 @@
 //! or from it by itself. SQLite reads and writes JSON faster than that. A statement for any number of
 //! rows is then one statement, and a connection has it prepared.
 
+use std::sync::LazyLock;
+
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, IdenStatic, Iterable, QueryTrait, Select, Statement,
 };
@@ -14,14 +16,41 @@ use super::entity::contact::{Column, Entity, Model};
 use super::error::to_domain;
 use crate::domain::{AccountId, Code, Contact, Error, Result};
 
+/// An id as JSON has it.
+const ID: &str = "hex(id)";
+
+/// A row as a JSON array.
+static ROW: LazyLock<String> =
+    LazyLock::new(|| format!("json_array({})", listed(|name| if name == "id" { ID } else { name })));
+
+/// Rows out of JSON objects, on SQLite. (Without a condition it would take a following ON for a part of
+/// a join.)
+static SQLITE_ROWS: LazyLock<String> = LazyLock::new(|| {
+    let values = listed(|name| match name {
+        "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
+        name => format!("value ->> '{name}' AS {name}"),
+    });
+    format!("SELECT {values} FROM jsonb_each($1) WHERE true")
+});
+
+/// The same on PostgreSQL.
+static POSTGRES_ROWS: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", listed(|name| name))
+});
+
+/// Something for each column, in their order.
+fn listed<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
+    let items: Vec<T> = Column::iter().map(|column| item(column.as_str())).collect();
+    items.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
+}
+
 /// The contacts that a query selects, in its order.
 pub(super) async fn contacts(
     connection: &impl ConnectionTrait,
     select: Select<Entity>,
 ) -> Result<Vec<Contact>> {
     let rows: Vec<Model> = if connection.get_database_backend() == DbBackend::Sqlite {
-        let columns: Vec<String> = Column::iter().map(|column| written(&column)).collect();
-        array(connection, &format!("json_array({})", columns.join(", ")), select).await?
+        array(connection, &ROW, select).await?
     } else {
         select.all(connection).await.map_err(|error| to_domain(&error))?
     };
@@ -31,15 +60,9 @@ pub(super) async fn contacts(
 /// The ids that a query selects (and nothing else), in its order.
 pub(super) async fn ids(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Uuid>> {
     if connection.get_database_backend() == DbBackend::Sqlite {
-        return array(connection, &written(&Column::Id), select).await;
+        return array(connection, ID, select).await;
     }
     select.into_tuple().all(connection).await.map_err(|error| to_domain(&error))
-}
-
-/// A column as JSON has it.
-fn written(column: &Column) -> String {
-    let name = column.as_str();
-    if matches!(column, Column::Id) { format!("hex({name})") } else { name.to_owned() }
 }
 
 /// What SQLite makes of each row of a query, as one JSON array.
@@ -74,7 +97,7 @@ impl Given {
 
     /// Stores those whose handle is free, in their order. Answers whether all were.
     pub(super) async fn store(&self, transaction: &DatabaseTransaction) -> Result<bool> {
-        let columns = columns().join(", ");
+        let columns = listed(|name| name);
         let statement = self.statement(transaction, |given| {
             format!(
                 "INSERT INTO contacts ({columns}) {given} \
@@ -100,23 +123,7 @@ impl Given {
     /// A statement around the query that makes rows of the JSON.
     fn statement(&self, transaction: &DatabaseTransaction, around: impl FnOnce(&str) -> String) -> Statement {
         let backend = transaction.get_database_backend();
-        let given = if backend == DbBackend::Sqlite {
-            let values: Vec<String> = columns()
-                .iter()
-                .map(|name| match *name {
-                    "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
-                    name => format!("value ->> '{name}' AS {name}"),
-                })
-                .collect();
-            // Without a condition SQLite would take ON for a part of a join.
-            format!("SELECT {} FROM jsonb_each($1) WHERE true", values.join(", "))
-        } else {
-            format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", columns().join(", "))
-        };
-        Statement::from_sql_and_values(backend, around(&given), [self.json.as_str().into()])
+        let rows = if backend == DbBackend::Sqlite { &SQLITE_ROWS } else { &POSTGRES_ROWS };
+        Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
     }
-}
-
-fn columns() -> Vec<&'static str> {
-    Column::iter().map(|column| column.as_str()).collect()
 }
