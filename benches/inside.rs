@@ -24,7 +24,7 @@ const FULL: &str = r#"{"username":"josé.núñez","phone_number":"+44 (0)20 7946
 const PAGE: usize = 50;
 
 fn new_contact(body: &str) -> NewContact {
-    let payload: v1::dto::CreateContact = serde_json::from_str(body).expect("the body is JSON");
+    let payload: v1::contacts::dto::CreateContact = serde_json::from_str(body).expect("the body is JSON");
     payload.into_command(&mut Faults::default()).expect("the body has no fault")
 }
 
@@ -53,7 +53,7 @@ fn parse(criterion: &mut Criterion) {
 
 /// The steps from the bytes of a body to the command that they stand for.
 fn create(criterion: &mut Criterion) {
-    use v1::dto::CreateContact;
+    use v1::contacts::dto::CreateContact;
 
     let mut group = criterion.benchmark_group("create");
     for (size, body) in [("small", SMALL), ("full", FULL)] {
@@ -87,14 +87,14 @@ fn answer(criterion: &mut Criterion) {
         group.bench_function(format!("v1, one {size}"), |b| {
             b.iter_batched(
                 || contact.clone(),
-                |contact| serde_json::to_vec(&v1::dto::Contact::from(contact)),
+                |contact| serde_json::to_vec(&v1::contacts::dto::Contact::from(contact)),
                 BatchSize::SmallInput,
             )
         });
         group.bench_function(format!("address book, one {size}"), |b| {
             b.iter_batched(
                 || contact.clone(),
-                |contact| serde_json::to_vec(&address_book::dto::RecordAnswer::from(contact)),
+                |contact| serde_json::to_vec(&address_book::contacts::dto::RecordAnswer::from(contact)),
                 BatchSize::SmallInput,
             )
         });
@@ -105,8 +105,8 @@ fn answer(criterion: &mut Criterion) {
         b.iter_batched(
             || page.clone(),
             |page| {
-                let data = page.into_iter().map(v1::dto::Contact::from).collect();
-                serde_json::to_vec(&v1::dto::ContactList { has_more: true, data })
+                let data = page.into_iter().map(v1::contacts::dto::Contact::from).collect();
+                serde_json::to_vec(&v1::contacts::dto::ContactList { has_more: true, data })
             },
             BatchSize::SmallInput,
         )

@@ -160,6 +160,10 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_BODY_LIMIT", value_name = "BYTES", default_value = "65536")]
     pub body_limit: usize,
 
+    /// Largest JSON body of an operation on many things at once, in bytes
+    #[arg(long, env = "ADDRESSBOOK_BATCH_BODY_LIMIT", value_name = "BYTES", default_value = "1048576")]
+    pub batch_body_limit: usize,
+
     /// Longest address with its query, in bytes
     #[arg(long, env = "ADDRESSBOOK_URI_LIMIT", value_name = "BYTES", default_value = "8192")]
     pub uri_limit: usize,

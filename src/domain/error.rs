@@ -52,7 +52,7 @@ codes! {
     Unauthorized => 401, "unauthorized", "UnauthorizedError", "A valid API key is required";
     /// The key lacks the permission of the operation.
     Forbidden => 403, "forbidden", "ForbiddenError", "The API key lacks the permission for this operation";
-    /// No such contact, or none of this account.
+    /// No such contact (or whatever it is about), or none of this account.
     NotFound => 404, "not_found", "NotFoundError", "There is no such contact";
     /// No such address.
     RouteNotFound => 404, "route_not_found", "NotFoundError", "There is nothing at this address";
@@ -62,12 +62,14 @@ codes! {
     RequestTimeout => 408, "request_timeout", "RequestTimeoutError", "The request did not arrive in time";
     /// Another contact of the account has the handle.
     HandleTaken => 409, "username_taken", "ConflictError", "The handle is already taken";
+    /// Another thing of the same kind in the account has the name.
+    NameTaken => 409, "name_taken", "ConflictError", "The name is already taken";
     /// Several contacts share the phone number by which one was named.
     PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; name one by its id";
     /// A request with the same idempotency key is being answered right now.
     AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being answered; try again";
-    /// The contact has another version than the client expects.
-    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "The contact has changed since it was read; read it again";
+    /// It has another version than the client expects.
+    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "It has changed since it was read; read it again";
     /// The body is larger than allowed.
     PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
     /// The address is longer than allowed.
@@ -110,6 +112,18 @@ impl Error {
     #[must_use]
     pub fn handle_taken() -> Self {
         Self { faults: vec![FieldFault::of(Field::Handle, Fault::Taken)], ..Self::from(Code::HandleTaken) }
+    }
+
+    /// Another one of its kind has the name.
+    #[must_use]
+    pub fn name_taken() -> Self {
+        Self { faults: vec![FieldFault::at("name", Fault::Taken)], ..Self::from(Code::NameTaken) }
+    }
+
+    /// Something of another kind than a contact is not there; `what` is the kind.
+    #[must_use]
+    pub fn no_such(what: &str) -> Self {
+        Self::with_message(Code::NotFound, format!("There is no such {what}"))
     }
 
     /// The key lacks a permission; the message names it.

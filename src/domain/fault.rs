@@ -68,6 +68,11 @@ pub enum Fault {
     NotHttpUrl,
     /// An address with a user name or password in it.
     UrlWithUserinfo,
+    /// A list with too many items.
+    TooManyItems {
+        /// Most items.
+        max: usize,
+    },
     /// A metadata object with too many keys.
     TooManyKeys {
         /// Most keys.
@@ -116,6 +121,7 @@ impl Fault {
             Self::PhoneLength => "phone_length",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
+            Self::TooManyItems { .. } => "too_many_items",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
             Self::TooDeep { .. } => "too_deep",
@@ -160,6 +166,7 @@ impl Fault {
             Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
+            Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),
             Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),

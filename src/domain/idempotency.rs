@@ -1,6 +1,5 @@
 //! Requests that can be sent again without doing their work twice.
 
-use super::contact::Contact;
 use super::fault::Fault;
 
 /// What a client calls one attempt to create: the header `Idempotency-Key`
@@ -49,9 +48,9 @@ pub struct Attempt {
 
 /// What became of a create.
 #[derive(Clone, Debug)]
-pub struct Created {
-    /// The contact, as it was when it was made.
-    pub contact: Contact,
+pub struct Created<T> {
+    /// What was made, as it was then.
+    pub made: T,
     /// Whether an earlier request with the same key made it.
     pub replayed: bool,
 }

@@ -93,3 +93,5 @@ pub struct OffsetPage {
 pub const DEFAULT_LIMIT: u64 = 10;
 /// Most contacts on a page, unless a setting says otherwise.
 pub const MAX_LIMIT: u64 = 100;
+/// Most items of a request that is about many things at once.
+pub const MAX_BATCH: usize = 1_000;

@@ -19,6 +19,12 @@ macro_rules! permissions {
                 match self { $(Self::$name => $text,)* }
             }
 
+            /// Whether what it allows changes anything that is stored.
+            #[must_use]
+            pub fn changes_something(self) -> bool {
+                !self.as_str().starts_with("read:")
+            }
+
             /// What it allows, for the documentation.
             #[must_use]
             pub const fn about(self) -> &'static str {

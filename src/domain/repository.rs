@@ -20,7 +20,7 @@ pub trait ContactRepository: Send + Sync {
     /// [`Code::HandleTaken`](super::Code::HandleTaken) where another contact has its handle;
     /// [`Code::AttemptMismatch`](super::Code::AttemptMismatch) and
     /// [`Code::AttemptInFlight`](super::Code::AttemptInFlight) where the attempt's key is not free.
-    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created>;
+    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created<Contact>>;
 
     /// Finds one contact.
     ///

@@ -24,7 +24,7 @@ impl Contacts {
     ///
     /// # Errors
     /// See [`ContactRepository::insert`].
-    pub async fn create(&self, new: NewContact, attempt: Option<Attempt>) -> Result<Created> {
+    pub async fn create(&self, new: NewContact, attempt: Option<Attempt>) -> Result<Created<Contact>> {
         self.repository.insert(Contact::new(new), attempt).await
     }
 

@@ -1,6 +1,7 @@
 //! Who asks, and whether they may.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::HttpRequest;
@@ -8,8 +9,10 @@ use actix_web::http::header::AUTHORIZATION;
 
 use super::problem::Problem;
 use super::state::State;
+use crate::domain::AccountId;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::permission::Grant;
+use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
 
 pub(super) const REALM: &str = r#"Bearer realm="addressbook""#;
@@ -18,7 +21,8 @@ const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 /// A request whose key has the permission `G`. It is the first argument of every protected handler,
 /// and the OpenAPI document says the same because [`super::api`] reads it from there.
 pub struct Allowed<G: Grant> {
-    contacts: Contacts,
+    store: Arc<dyn Store>,
+    account: AccountId,
     grant: PhantomData<G>,
 }
 
@@ -34,15 +38,15 @@ impl<G: Grant> Allowed<G> {
         if !principal.may(G::PERMISSION) {
             return Err(Problem::forbidden(G::PERMISSION));
         }
-        let contacts = Contacts::new(state.store.contacts(principal.account()));
+        let (store, account) = (Arc::clone(&state.store), principal.account());
         request.extensions_mut().insert(principal);
-        Ok(Self { contacts, grant: PhantomData })
+        Ok(Self { store, account, grant: PhantomData })
     }
 
     /// The contacts of the account that the key opens.
     #[must_use]
-    pub fn contacts(&self) -> &Contacts {
-        &self.contacts
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(self.store.contacts(self.account))
     }
 }
 

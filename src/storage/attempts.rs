@@ -4,49 +4,77 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Snapshot};
+use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 use super::error::to_domain;
-use crate::domain::idempotency::Attempt;
-use crate::domain::{AccountId, Code, Contact, Error, Result, Timestamp};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::{AccountId, Code, Error, Result, Timestamp};
 
 /// What an attempt finds.
 pub(super) enum Found {
-    /// It is the first of its key, and noted down as one that makes the contact.
+    /// It is the first of its key, and noted down.
     First,
-    /// An earlier one made this contact.
-    Made(Box<Contact>),
-    /// An earlier one found the handle taken.
+    /// An earlier one made this; see [`read`].
+    Made(String),
+    /// An earlier one found the name taken.
     Taken,
 }
 
-/// Notes an attempt down, unless there is one under its key already. One that is older than
-/// `ttl` gives its place away.
-pub(super) async fn note(
+/// Carries out an attempt that is the first of its key, and gives the answer of the first to all
+/// others. The inner error is an answer, too: it is to be committed.
+pub(super) async fn once<M, F>(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    attempt: Option<Attempt>,
+    ttl: Duration,
+    store: F,
+) -> Result<Result<Created<M>>>
+where
+    M: Serialize + DeserializeOwned + Send + Sync,
+    F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Option<M>>>,
+{
+    if let Some(attempt) = &attempt {
+        match note::<M>(transaction, account, attempt, None, ttl).await? {
+            Found::First => {}
+            Found::Made(made) => return Ok(Ok(Created { made: read(&made)?, replayed: true })),
+            Found::Taken => return Ok(Err(Error::name_taken())),
+        }
+    }
+    let made = store(transaction).await?;
+    if let (Some(attempt), Some(made)) = (&attempt, &made) {
+        note_outcome(transaction, account, attempt, Some(made)).await?;
+    }
+    Ok(made.map(|made| Created { made, replayed: false }).ok_or_else(Error::name_taken))
+}
+
+/// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
+/// older than `ttl` gives its place away.
+pub(super) async fn note<M: Serialize>(
     transaction: &DatabaseTransaction,
     account: AccountId,
     attempt: &Attempt,
-    contact: &Contact,
+    made: Option<&M>,
     ttl: Duration,
 ) -> Result<Found> {
     let Attempt { operation, key, fingerprint } = attempt;
     let now = Timestamp::now();
-    let snapshot = serde_json::to_string(&Snapshot::from(contact))
-        .map_err(|error| Error::caused_by(Code::Internal, error))?;
     let row = ActiveModel {
         account_id: Set(account.get()),
         operation: Set((*operation).to_owned()),
         key: Set(key.as_str().to_owned()),
         fingerprint: Set(fingerprint.to_vec()),
-        contact: Set(Some(snapshot)),
+        made: Set(made.map(write).transpose()?),
         created_at: Set(now.millis()),
     };
     let noted = Entity::insert(row)
         .on_conflict(
             OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
-                .update_columns([Column::Fingerprint, Column::Contact, Column::CreatedAt])
+                .update_columns([Column::Fingerprint, Column::Made, Column::CreatedAt])
                 .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
                 .to_owned(),
         )
@@ -60,10 +88,16 @@ pub(super) async fn note(
     if earlier.fingerprint != fingerprint {
         return Err(Code::AttemptMismatch.into());
     }
-    let Some(snapshot) = earlier.contact else { return Ok(Found::Taken) };
-    let snapshot: Snapshot =
-        serde_json::from_str(&snapshot).map_err(|_| Error::caused_by(Code::Internal, "a stored snapshot"))?;
-    Ok(Found::Made(Box::new(snapshot.try_into()?)))
+    Ok(earlier.made.map_or(Found::Taken, Found::Made))
+}
+
+fn write(made: &impl Serialize) -> Result<String> {
+    serde_json::to_string(made).map_err(|error| Error::caused_by(Code::Internal, error))
+}
+
+/// Reads what an earlier attempt made.
+pub(super) fn read<M: DeserializeOwned>(made: &str) -> Result<M> {
+    serde_json::from_str(made).map_err(|_| Error::caused_by(Code::Internal, "a stored answer"))
 }
 
 async fn find(transaction: &DatabaseTransaction, account: AccountId, attempt: &Attempt) -> Result<Model> {
@@ -75,14 +109,15 @@ async fn find(transaction: &DatabaseTransaction, account: AccountId, attempt: &A
         .ok_or_else(|| Error::caused_by(Code::Unavailable, "an attempt was cleared away while it was read"))
 }
 
-/// Notes down that the handle was taken.
-pub(super) async fn note_taken(
+/// Notes down what a noted attempt made, or that the name was taken.
+pub(super) async fn note_outcome<M: Serialize>(
     transaction: &DatabaseTransaction,
     account: AccountId,
     attempt: &Attempt,
+    made: Option<&M>,
 ) -> Result<()> {
     Entity::update_many()
-        .col_expr(Column::Contact, Expr::value(Value::String(None)))
+        .col_expr(Column::Made, Expr::value(made.map(write).transpose()?))
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::Operation.eq(attempt.operation))
         .filter(Column::Key.eq(attempt.key.as_str()))

@@ -25,7 +25,7 @@ impl SqlContacts {
 
 #[async_trait]
 impl ContactRepository for SqlContacts {
-    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created> {
+    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created<Contact>> {
         self.database.insert(self.account, contact, attempt).await
     }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
@@ -16,7 +18,7 @@ use super::connect::{self, Options, Pools};
 use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
-use super::group::{Create, Groups};
+use super::group_commit::{Create, GroupCommit};
 use super::lock::ServerLock;
 use super::migrate;
 use super::pages::{Page, Pages};
@@ -37,8 +39,9 @@ pub struct Database {
     runtime: Handle,
     /// Which of the counters of an account this process adds to.
     pub(super) shard: i16,
-    groups: Groups,
+    group_commit: GroupCommit,
     in_flight: InFlight,
+    idempotency_ttl: Duration,
     cache: Option<ContactCache>,
     _lock: Option<Arc<ServerLock>>,
 }
@@ -96,13 +99,14 @@ impl Database {
             tokio::spawn(clear_attempts(pools.writer.clone(), options.idempotency_ttl));
         }
         Ok(Self {
-            groups: Groups::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
+            group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
             writer,
             write_pool: pools.writer,
             reader: pools.reader,
             runtime: Handle::current(),
             shard,
             in_flight: InFlight::default(),
+            idempotency_ttl: options.idempotency_ttl,
             cache,
             _lock: lock.map(Arc::new),
         })
@@ -158,9 +162,33 @@ impl Database {
         account: AccountId,
         contact: Contact,
         attempt: Option<Attempt>,
-    ) -> Result<Created> {
+    ) -> Result<Created<Contact>> {
         let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
-        self.groups.insert(Create { account, contact, attempt }, flight).await
+        self.group_commit.insert(Create { account, contact, attempt }, flight).await
+    }
+
+    /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
+    /// what there is then, or `None` where its name is taken.
+    pub(super) async fn make<M, F>(
+        &self,
+        account: AccountId,
+        attempt: Option<Attempt>,
+        store: F,
+    ) -> Result<Created<M>>
+    where
+        M: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Option<M>>> + Send + 'static,
+    {
+        let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
+        let ttl = self.idempotency_ttl;
+        let outcome = self.write(move |transaction| {
+            Box::pin(async move {
+                let outcome = attempts::once(transaction, account, attempt, ttl, store).await?;
+                // The flight ends after the commit, and not when the client goes away.
+                Ok(((outcome, flight), Vec::new()))
+            })
+        });
+        outcome.await?.0
     }
 
     /// Keeps each statement that this handle runs from now on.

@@ -10,7 +10,7 @@ mod contacts;
 mod database;
 mod entity;
 mod error;
-mod group;
+mod group_commit;
 mod keys;
 mod lock;
 mod migrate;

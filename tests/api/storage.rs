@@ -143,7 +143,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         }
         multiply(&plain, backend).await;
         let contacts = plain.contacts(AccountId::new(1));
-        let some = contacts.insert(contact(1_000_000), None).await.unwrap().contact;
+        let some = contacts.insert(contact(1_000_000), None).await.unwrap().made;
         let page = contacts
             .cursor_page(CursorQuery {
                 cursor: Cursor::default(),

@@ -1,6 +1,7 @@
 //! JSON bodies.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, dev, web};
@@ -25,6 +26,11 @@ use crate::http::state::State;
 pub trait Payload: DeserializeOwned + Validate + 'static {
     /// What the body asks of the domain.
     type Command: 'static;
+
+    /// The largest body, in bytes.
+    fn body_limit(limits: &Limits) -> usize {
+        limits.body_limit
+    }
 
     /// Reads each member; notes what is wrong with it. `None` only where a fault was noted, or where
     /// `validator` found a required member missing.
@@ -59,7 +65,7 @@ impl<P: Payload> FromRequest for Body<P> {
             check_headers(&request)?;
             let key = idempotency_key(&request)?;
             let payload = payload.await.map_err(|_| Code::Malformed)?;
-            let bytes = receive(payload, limits).await?;
+            let bytes = receive(payload, limits.body_timeout, P::body_limit(limits)).await?;
             let attempt = key.map(|key| (key, Sha256::digest(&bytes).into()));
             Ok(Self { command: read::<P>(&bytes, limits.json_depth)?, attempt })
         })
@@ -89,14 +95,10 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Prob
     Ok(Some(IdempotencyKey::parse(text).map_err(fault)?))
 }
 
-async fn receive(payload: web::Payload, limits: &Limits) -> Result<web::Bytes, Problem> {
-    let too_large = || {
-        Error::with_message(
-            Code::PayloadTooLarge,
-            format!("The body is larger than {} bytes", limits.body_limit),
-        )
-    };
-    match tokio::time::timeout(limits.body_timeout, payload.to_bytes_limited(limits.body_limit)).await {
+async fn receive(payload: web::Payload, patience: Duration, limit: usize) -> Result<web::Bytes, Problem> {
+    let too_large =
+        || Error::with_message(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes"));
+    match tokio::time::timeout(patience, payload.to_bytes_limited(limit)).await {
         Err(_) => Err(Code::RequestTimeout.into()),
         Ok(Err(_)) => Err(too_large().into()),
         Ok(Ok(Err(error))) => Err(Error::caused_by(Code::Malformed, error.to_string()).into()),

@@ -37,14 +37,29 @@ pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], faults: &mut Faults) ->
             continue;
         }
         let value = Value::from(value);
-        let alone = Map::from_iter([(name.clone(), value.clone())]);
-        match serde_json::from_value::<T>(Value::Object(alone)) {
-            Ok(_) => drop(sound.insert(name, value)),
-            Err(error) => faults.add(name, Fault::WrongType { expected: expected(&error).into() }),
+        match readable::<T>(&name, value.clone()) {
+            Ok(()) => drop(sound.insert(name, value)),
+            Err(error) => {
+                let (place, error) = in_list::<T>(&name, &value).unwrap_or((name, error));
+                faults.add(place, Fault::WrongType { expected: expected(&error).into() });
+            }
         }
     }
     // Every member of it was read once already.
     serde_json::from_value(Value::Object(sound)).map_err(|_| Code::Malformed.into())
+}
+
+/// Whether a body of this member alone can be read.
+fn readable<T: DeserializeOwned>(name: &str, value: Value) -> serde_json::Result<()> {
+    serde_json::from_value::<T>(Value::Object(Map::from_iter([(name.to_owned(), value)]))).map(drop)
+}
+
+/// The item of a list that cannot be read, by its number from 0: `contacts.3`.
+fn in_list<T: DeserializeOwned>(name: &str, value: &Value) -> Option<(String, serde_json::Error)> {
+    value.as_array()?.iter().enumerate().find_map(|(index, item)| {
+        let error = readable::<T>(name, Value::Array(vec![item.clone()])).err()?;
+        Some((format!("{name}.{index}"), error))
+    })
 }
 
 /// What serde would have liked: the part of its message behind the value, which is not repeated.

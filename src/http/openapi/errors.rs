@@ -49,13 +49,12 @@ pub(super) fn document(
             ContentBuilder::new().schema(Some(Ref::from_schema_name(dialect.error_schema))).build();
         let mut descriptions: Vec<String> = Vec::new();
         for code in codes {
-            let description = format!("{}.", code.row().message);
-            put(
-                &mut content,
-                code.row().v1,
-                &description,
-                (dialect.envelope)(&example(code, permission, spec)),
-            );
+            let example = example(code, permission, spec);
+            // What is said of the one example at hand would be too narrow for the others.
+            let narrow = matches!(code, Code::Forbidden);
+            let message = if narrow { code.row().message } else { example.message() };
+            let description = format!("{message}.");
+            put(&mut content, code.row().v1, &description, (dialect.envelope)(&example));
             descriptions.push(description);
         }
         let response =
@@ -85,10 +84,10 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
         Code::NotFound => in_path || spec.errors.contains(code),
         Code::AttemptInFlight | Code::AttemptMismatch => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
-        Code::StorageFull => permission != Permission::ReadContacts,
+        Code::StorageFull => permission.changes_something() || spec.errors.contains(code),
         // Not of an operation, but of an address without one.
         Code::RouteNotFound | Code::MethodNotAllowed => false,
-        Code::HandleTaken | Code::PhoneAmbiguous => spec.errors.contains(code),
+        Code::HandleTaken | Code::NameTaken | Code::PhoneAmbiguous => spec.errors.contains(code),
     };
     Code::ALL.iter().copied().filter(possible).collect()
 }
@@ -98,6 +97,10 @@ fn example(code: Code, permission: Option<Permission>, spec: &Spec) -> Error {
         (Code::Invalid, _) => Error::invalid(spec.faults.clone()),
         (Code::Forbidden, Some(permission)) => Error::forbidden(permission),
         (Code::HandleTaken, _) => Error::handle_taken(),
+        (Code::NameTaken, _) => Error::name_taken(),
+        (Code::NotFound, _) => {
+            spec.subject.map_or_else(|| code.into(), |subject| Error::no_such(subject.noun))
+        }
         (other, _) => other.into(),
     }
 }

@@ -26,7 +26,7 @@ use crate::config::Limits;
 use crate::domain::Permission;
 
 pub use served::{JSON_PATH, Served, YAML_PATH, configure};
-pub use spec::Spec;
+pub use spec::{Spec, Subject};
 
 /// The document while operations are added to it.
 #[derive(Default)]
@@ -48,8 +48,10 @@ impl Document {
         unfold(&mut operation);
         describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
-        name_body(&mut operation);
-        operation.tags = Some(vec![access.map_or(info::HEALTH, |(dialect, _)| dialect.tag).to_owned()]);
+        name_body(&mut operation, &spec);
+        let tag = spec.subject.and_then(|subject| subject.tag);
+        let tag = tag.unwrap_or_else(|| access.map_or(info::HEALTH, |(dialect, _)| dialect.tag));
+        operation.tags = Some(vec![tag.to_owned()]);
         // None at all says that no key is needed; silence would leave it open.
         operation.security = Some(Vec::new());
         if let Some((_, permission)) = access {
@@ -127,9 +129,10 @@ fn describe_parameters(operation: &mut Operation) {
 
 /// Names the argument of methods that OpenAPI Generator makes: it would have the type's name, and
 /// read `createContact(createContact)`.
-fn name_body(operation: &mut Operation) {
-    let creates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("create"));
-    let name = if creates { "contact" } else { "changes" };
+fn name_body(operation: &mut Operation, spec: &Spec) {
+    let updates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("update"));
+    let argument = spec.subject.map_or("contact", |subject| subject.argument);
+    let name = if updates { "changes" } else { argument };
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.extensions = Some(Extensions::from_iter([("x-codegen-request-body-name", name)]));
     }

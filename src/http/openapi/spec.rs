@@ -16,6 +16,19 @@ pub struct Spec {
     answers: Vec<(u16, Value)>,
     pub(super) errors: Vec<Code>,
     pub(super) faults: Vec<FieldFault>,
+    /// What the operation is about; a contact where nothing is said.
+    pub(super) subject: Option<&'static Subject>,
+}
+
+/// A kind of thing that operations are about, as the document speaks of it.
+#[derive(Debug)]
+pub struct Subject {
+    /// The tag of its operations; `None` for the dialect's own.
+    pub tag: Option<&'static str>,
+    /// What it is called in a sentence: `group`.
+    pub noun: &'static str,
+    /// What generated methods call the argument with the body: `group`.
+    pub argument: &'static str,
 }
 
 impl Spec {
@@ -49,6 +62,13 @@ impl Spec {
     #[must_use]
     pub fn fails(mut self, errors: &[Code]) -> Self {
         self.errors.extend(errors);
+        self
+    }
+
+    /// What the operation is about, if it is not a contact.
+    #[must_use]
+    pub fn about(mut self, subject: &'static Subject) -> Self {
+        self.subject = Some(subject);
         self
     }
 

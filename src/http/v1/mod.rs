@@ -1,16 +1,11 @@
-//! The dialect of contract 000: `/v1/contacts`.
+//! The dialect of contract 000: `/v1/contacts`, and what belongs to it.
 
-pub mod dto;
+pub mod contacts;
 pub mod envelope;
-mod handlers;
-mod list;
 
 use super::api::Api;
 use super::dialect::Dialect;
-use super::openapi::{Spec, examples};
-use crate::domain::fields::Handle;
-use crate::domain::{Code, Fault, Field, FieldFault};
-use dto::{Contact, ContactList, CreateContact, UpdateContact};
+use crate::domain::Field;
 
 /// What the rest of the server needs to know of this dialect.
 pub static DIALECT: Dialect = Dialect {
@@ -34,43 +29,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    use handlers::*;
-
-    let contact = || Contact::from(examples::contact());
-    let list = ContactList { has_more: false, data: vec![contact()] };
-    let not_uuid = || FieldFault::at("id", Fault::NotUuid);
-    api.protected(
-        &DIALECT,
-        __path_create_contact,
-        create_contact,
-        Spec::answering(201, contact())
-            .request("minimal", "Only what is required", CreateContact::minimal_example())
-            .request("full", "Everything that can be set", CreateContact::full_example())
-            .fails(&[Code::HandleTaken])
-            .fault(FieldFault::of(Field::Handle, Fault::Required))
-            .fault(FieldFault::of(Field::Phone, Fault::Required)),
-    )
-    .protected(
-        &DIALECT,
-        __path_list_contacts,
-        list_contacts,
-        Spec::answering(200, list)
-            .fails(&[Code::NotFound])
-            .fault(FieldFault::at("starting_after", Fault::NotUuid)),
-    )
-    .protected(&DIALECT, __path_get_contact, get_contact, Spec::answering(200, contact()).fault(not_uuid()))
-    .protected(
-        &DIALECT,
-        __path_update_contact,
-        update_contact,
-        Spec::answering(200, contact())
-            .request(
-                "change",
-                "One member set, one cleared, one key of meta changed",
-                UpdateContact::example(),
-            )
-            .fails(&[Code::HandleTaken])
-            .fault(FieldFault::of(Field::Handle, Fault::TooLong { max: Handle::MAX_CHARS })),
-    )
-    .protected(&DIALECT, __path_delete_contact, delete_contact, Spec::silent().fault(not_uuid()))
+    contacts::routes(api)
 }

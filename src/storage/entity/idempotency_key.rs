@@ -1,4 +1,5 @@
-//! Table `idempotency_keys`, and the form in which it keeps a contact.
+//! Table `idempotency_keys`, and the form in which it keeps a contact. (Contacts were all that there
+//! was to make when a column got its name.)
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,9 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// A [`Snapshot`]; none where the handle was taken.
-    pub contact: Option<String>,
+    /// What was made, as JSON (of a contact a [`Snapshot`]); none where its name was taken.
+    #[sea_orm(column_name = "contact")]
+    pub made: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }

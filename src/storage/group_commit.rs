@@ -16,6 +16,7 @@ use super::attempts::{self, Flight, Found};
 use super::cache::Change;
 use super::connect::Options;
 use super::contact_changes::count;
+use super::entity::idempotency_key::Snapshot;
 use super::rows::Given;
 use super::writer::{Failure, Writer};
 use crate::domain::idempotency::{Attempt, Created};
@@ -44,18 +45,18 @@ pub(super) struct Create {
 /// A create that waits for its group.
 struct Waiting {
     create: Arc<Create>,
-    answer: oneshot::Sender<Result<Created>>,
+    answer: oneshot::Sender<Result<Created<Contact>>>,
     /// Ends when the answer is there, and not when the client goes away.
     flight: Option<Flight>,
 }
 
 /// Where creates wait.
 #[derive(Clone, Debug)]
-pub(super) struct Groups {
+pub(super) struct GroupCommit {
     queue: mpsc::Sender<Waiting>,
 }
 
-impl Groups {
+impl GroupCommit {
     /// Starts so many committers, each with a connection of its own while it commits. They end when
     /// the last handle is dropped.
     pub(super) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
@@ -69,7 +70,7 @@ impl Groups {
     }
 
     /// Waits for a place in a group, and for its commit.
-    pub(super) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created> {
+    pub(super) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created<Contact>> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { create: Arc::new(create), answer, flight };
         self.queue
@@ -109,7 +110,7 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
 }
 
 /// Whoever has gone away does not hear of it; the contact is stored all the same.
-fn answer(group: Vec<Waiting>, outcomes: Vec<Result<Created>>) {
+fn answer(group: Vec<Waiting>, outcomes: Vec<Result<Created<Contact>>>) {
     for (Waiting { create: _, answer, flight }, outcome) in group.into_iter().zip(outcomes) {
         // First: who has the answer may use the key again.
         drop(flight);
@@ -124,7 +125,11 @@ fn refuse(group: Vec<Waiting>, failure: Failure) {
 }
 
 /// Stores a group in one transaction; answers what became of each, in order.
-async fn commit(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Result<Created>>, Failure> {
+async fn commit(
+    writer: &Writer,
+    place: Place,
+    group: &[Waiting],
+) -> Result<Vec<Result<Created<Contact>>>, Failure> {
     let group: Vec<Arc<Create>> = group.iter().map(|waiting| Arc::clone(&waiting.create)).collect();
     writer
         .transact(move |transaction| {
@@ -146,11 +151,11 @@ async fn store(
     transaction: &DatabaseTransaction,
     place: Place,
     group: &[Arc<Create>],
-) -> Result<Vec<Result<Created>>> {
+) -> Result<Vec<Result<Created<Contact>>>> {
     let (plain, tried): (Vec<&Create>, Vec<&Create>) =
         group.iter().map(AsRef::as_ref).partition(|create| create.attempt.is_none());
     let mut stored = insert_all(transaction, &plain).await?;
-    let mut earlier: HashMap<Uuid, Result<Created>> = HashMap::new();
+    let mut earlier: HashMap<Uuid, Result<Created<Contact>>> = HashMap::new();
     for create in tried {
         let id = create.contact.id.as_uuid();
         match try_once(transaction, create, place.ttl).await {
@@ -171,7 +176,7 @@ async fn store(
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            return Ok(Created { contact: create.contact.clone(), replayed: false });
+            return Ok(Created { made: create.contact.clone(), replayed: false });
         }
         earlier.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };
@@ -184,14 +189,18 @@ async fn try_once(
     transaction: &DatabaseTransaction,
     create: &Create,
     ttl: Duration,
-) -> Result<Option<Created>> {
+) -> Result<Option<Created<Contact>>> {
     let Some(attempt) = &create.attempt else { return Ok(None) };
-    match attempts::note(transaction, create.account, attempt, &create.contact, ttl).await? {
-        Found::Made(contact) => Ok(Some(Created { contact: *contact, replayed: true })),
+    let snapshot = Snapshot::from(&create.contact);
+    match attempts::note(transaction, create.account, attempt, Some(&snapshot), ttl).await? {
+        Found::Made(snapshot) => {
+            let snapshot: Snapshot = attempts::read(&snapshot)?;
+            Ok(Some(Created { made: snapshot.try_into()?, replayed: true }))
+        }
         Found::Taken => Err(Error::handle_taken()),
         Found::First => {
             if insert_all(transaction, &[create]).await?.is_empty() {
-                attempts::note_taken(transaction, create.account, attempt).await?;
+                attempts::note_outcome::<Snapshot>(transaction, create.account, attempt, None).await?;
                 return Err(Error::handle_taken());
             }
             Ok(None)

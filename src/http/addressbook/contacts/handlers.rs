@@ -74,7 +74,7 @@ fn key() -> Object {
 )]
 pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
     let mut response = HttpResponse::Ok();
     if replayed {
         response.insert_header((REPLAYED, "true"));

@@ -70,7 +70,7 @@ pub(super) async fn create_contact(
     body: Body<CreateContact>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", contact.id))));
     if replayed {
