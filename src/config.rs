@@ -121,6 +121,16 @@ pub struct StorageSettings {
         value_parser = humantime::parse_duration
     )]
     pub idempotency_ttl: Duration,
+
+    /// For how long an audience is kept
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_AUDIENCE_TTL",
+        value_name = "TIME",
+        default_value = "24h",
+        value_parser = humantime::parse_duration
+    )]
+    pub audience_ttl: Duration,
 }
 
 /// How the log is written.
@@ -191,6 +201,14 @@ pub struct Limits {
         value_parser = clap::value_parser!(u64).range(1..=10_000)
     )]
     pub page_max: u64,
+
+    /// Most recipients of an audience in one JSON answer; one that streams may have more
+    #[arg(long, env = "ADDRESSBOOK_AUDIENCE_ANSWER_LIMIT", value_name = "NUMBER", default_value = "10000")]
+    pub audience_answer_limit: u64,
+
+    /// Most recipients of an audience that is kept
+    #[arg(long, env = "ADDRESSBOOK_AUDIENCE_KEPT_LIMIT", value_name = "NUMBER", default_value = "250000")]
+    pub audience_kept_limit: u64,
 
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]

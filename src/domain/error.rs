@@ -74,6 +74,8 @@ codes! {
     PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
     /// The address is longer than allowed.
     UriTooLong => 414, "uri_too_long", "UriTooLongError", "The address is too long";
+    /// More recipients than one answer, or a kept audience, may have.
+    AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large for this; let it stream as application/x-ndjson, or make a dry run";
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.

@@ -73,6 +73,11 @@ pub enum Fault {
         /// Most items.
         max: usize,
     },
+    /// None, or more than one, of the members that stand for each other.
+    NotExactlyOne {
+        /// Their names.
+        of: &'static str,
+    },
     /// A metadata object with too many keys.
     TooManyKeys {
         /// Most keys.
@@ -131,6 +136,7 @@ impl Fault {
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::TooManyItems { .. } => "too_many_items",
+            Self::NotExactlyOne { .. } => "not_exactly_one",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
             Self::TooDeep { .. } => "too_deep",
@@ -177,6 +183,7 @@ impl Fault {
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
+            Self::NotExactlyOne { of } => format!("{name} must have exactly one of {of}"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),
             Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),

@@ -5,10 +5,12 @@
 
 pub mod account;
 pub mod api_key;
+pub mod audience;
 pub mod contact;
 pub mod error;
 pub mod fault;
 pub mod fields;
+pub mod id;
 pub mod idempotency;
 pub mod key_service;
 pub mod page;

@@ -1,8 +1,11 @@
 //! What the domain asks of storage.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::account::{AccountId, AccountName};
+use super::audience::AudienceRepository;
 use super::api_key::{ApiKey, KeyId, ListedKey};
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
@@ -123,6 +126,9 @@ pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
 pub trait Store: Send + Sync {
     /// The contacts of one account.
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+
+    /// Recipients in one account.
+    fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository>;
 
     /// Accounts and keys.
     fn keys(&self) -> Box<dyn KeyRepository>;

@@ -127,6 +127,17 @@ pub(super) async fn note_outcome<M: Serialize>(
     Ok(())
 }
 
+/// Forgets an attempt: it can be made again.
+pub(super) async fn forget(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    attempt: &Attempt,
+) -> Result<()> {
+    let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
+    Entity::delete_by_id(id).exec(transaction).await.map_err(|error| to_domain(&error))?;
+    Ok(())
+}
+
 /// Clears away what is not remembered any more.
 pub(super) async fn clear(connection: &impl ConnectionTrait, ttl: Duration) -> Result<()> {
     let oldest = Timestamp::now().before(ttl).millis();

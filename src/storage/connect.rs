@@ -27,6 +27,8 @@ pub struct Options {
     pub cached_contacts: usize,
     /// For how long an idempotency key is remembered.
     pub idempotency_ttl: Duration,
+    /// For how long an audience is kept.
+    pub audience_ttl: Duration,
 }
 
 /// The pools of one database. PostgreSQL has one, in both places.

@@ -13,17 +13,20 @@ use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
 use super::attempts::{self, InFlight};
+use super::audiences::SqlAudiences;
 use super::cache::ContactCache;
 use super::connect::{self, Options, Pools};
 use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
 use super::group_commit::{Create, GroupCommit};
+use super::kept_audiences;
 use super::lock::ServerLock;
 use super::migrate;
 use super::pages::{Page, Pages};
 use super::trust::Trust;
 use super::writer::{Done, Writer};
+use crate::domain::audience::AudienceRepository;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
@@ -42,6 +45,8 @@ pub struct Database {
     group_commit: GroupCommit,
     in_flight: InFlight,
     idempotency_ttl: Duration,
+    /// For how long an audience is kept.
+    pub(super) audience_ttl: Duration,
     cache: Option<ContactCache>,
     _lock: Option<Arc<ServerLock>>,
 }
@@ -54,6 +59,9 @@ const SHARDS: u16 = 16;
 
 /// How often attempts that are not remembered any more are cleared away.
 const CLEAR_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long clearing away lets others write after each of its lots.
+const CLEAR_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long closing waits for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,7 +104,7 @@ impl Database {
         let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
         if lock.is_some() || !sqlite {
-            tokio::spawn(clear_attempts(pools.writer.clone(), options.idempotency_ttl));
+            tokio::spawn(clear_away(pools.writer.clone(), options.idempotency_ttl));
         }
         Ok(Self {
             group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
@@ -107,6 +115,7 @@ impl Database {
             shard,
             in_flight: InFlight::default(),
             idempotency_ttl: options.idempotency_ttl,
+            audience_ttl: options.audience_ttl,
             cache,
             _lock: lock.map(Arc::new),
         })
@@ -241,6 +250,11 @@ impl Database {
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
+    /// Does something beside whoever asked for it, to its end.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime.spawn(work));
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
@@ -249,13 +263,16 @@ impl Database {
     }
 }
 
-/// Clears away old attempts from time to time.
-async fn clear_attempts(writer: DatabaseConnection, ttl: Duration) {
+/// Clears away old attempts and audiences from time to time.
+async fn clear_away(writer: DatabaseConnection, ttl: Duration) {
     let mut clock = tokio::time::interval(CLEAR_EVERY);
     loop {
         clock.tick().await;
         if let Err(error) = attempts::clear(&writer, ttl).await {
             tracing::warn!(reason = error.cause(), "old idempotency keys could not be cleared away");
+        }
+        if let Err(error) = kept_audiences::clear(&writer, CLEAR_PAUSE).await {
+            tracing::warn!(reason = error.cause(), "old audiences could not be cleared away");
         }
     }
 }
@@ -264,6 +281,10 @@ async fn clear_attempts(writer: DatabaseConnection, ttl: Duration) {
 impl Store for Database {
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository> {
         Box::new(SqlContacts::new(self.clone(), account))
+    }
+
+    fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository> {
+        Arc::new(SqlAudiences::new(self.clone(), account))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {

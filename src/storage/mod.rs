@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod audiences;
 mod cache;
 mod connect;
 mod contact_changes;
@@ -11,10 +12,12 @@ mod database;
 mod entity;
 mod error;
 mod group_commit;
+mod kept_audiences;
 mod keys;
 mod lock;
 mod migrate;
 mod pages;
+mod people;
 mod rows;
 mod trust;
 mod writer;

@@ -20,7 +20,7 @@ use crate::domain::{AccountId, Code, Contact, Error, Result};
 const ID: &str = "hex(id)";
 
 /// A row as a JSON array.
-static ROW: LazyLock<String> =
+pub(super) static ROW: LazyLock<String> =
     LazyLock::new(|| format!("json_array({})", listed(|name| if name == "id" { ID } else { name })));
 
 /// Rows out of JSON objects, on SQLite. (Without a condition it would take a following ON for a part of
@@ -39,7 +39,7 @@ static POSTGRES_ROWS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Something for each column, in their order.
-fn listed<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
+pub(super) fn listed<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
     let items: Vec<T> = Column::iter().map(|column| item(column.as_str())).collect();
     items.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
 }

@@ -74,6 +74,12 @@ impl Phone {
         &self.0[1..]
     }
 
+    /// The digits as a number; no two phone numbers have the same one.
+    #[must_use]
+    pub fn as_number(&self) -> u64 {
+        self.msisdn().bytes().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+    }
+
     /// The accepted spellings as a regular expression, for the schema. (A trunk prefix that is left out
     /// is not one of the digits that are counted.)
     #[must_use]

@@ -2,6 +2,8 @@
 
 pub(super) mod account;
 pub(super) mod api_key;
+pub(super) mod audience;
+pub(super) mod audience_entry;
 pub(super) mod contact;
 pub(super) mod contact_count;
 pub(super) mod idempotency_key;

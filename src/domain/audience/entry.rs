@@ -1,0 +1,152 @@
+//! What becomes of each recipient.
+
+use super::Person;
+use crate::domain::contact::{Contact, ContactId};
+use crate::domain::fields::{Handle, Phone};
+use crate::domain::template::{Message, Unrendered};
+
+/// One of those who were asked for.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// Gets a message.
+    Included(Included),
+    /// Gets none.
+    Excluded(Exclusion),
+}
+
+/// A contact, as far as an answer shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its id.
+    pub id: ContactId,
+    /// Its handle.
+    pub handle: Handle,
+}
+
+impl From<&Contact> for Known {
+    fn from(contact: &Contact) -> Self {
+        Self { id: contact.id, handle: contact.handle.clone() }
+    }
+}
+
+/// Somebody who gets a message.
+#[derive(Clone, Debug)]
+pub struct Included {
+    /// Which item of the request named it, from 0.
+    pub index: usize,
+    /// The contact; none where the request named a number that is no contact's.
+    pub contact: Option<Known>,
+    /// The number.
+    pub phone: Phone,
+    /// The text, if the request has a template.
+    pub message: Option<Message>,
+}
+
+/// Somebody who gets none.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    /// Which item of the request named it, from 0.
+    pub index: usize,
+    /// The contact, if there is one.
+    pub contact: Option<Known>,
+    /// The number, if it is known.
+    pub phone: Option<Phone>,
+    /// What the request called it, where nothing was found under that.
+    pub named: Option<String>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why somebody gets no message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No contact has the handle.
+    UnknownAlias,
+    /// No contact has the id.
+    UnknownId,
+    /// No group has the id or the name.
+    UnknownGroup,
+    /// Several contacts have the number by which one was named.
+    AmbiguousNumber,
+    /// The number has opted out.
+    OptedOut,
+    /// The number gets a message already.
+    DuplicateNumber,
+    /// The text cannot be made.
+    Unrendered(Unrendered),
+}
+
+macro_rules! reasons {
+    ($($pattern:pat => $code:literal, $about:literal;)*) => {
+        impl Reason {
+            /// All codes and what they mean.
+            pub const ALL: &'static [(&'static str, &'static str)] = &[$(($code, $about)),*];
+
+            /// The stable code.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self { $($pattern => $code,)* }
+            }
+
+            fn about(&self) -> &'static str {
+                match self { $($pattern => $about,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Self::UnknownAlias => "unknown_alias", "no contact has this name";
+    Self::UnknownId => "unknown_id", "no contact has this id";
+    Self::UnknownGroup => "unknown_group", "no group has this id or name";
+    Self::AmbiguousNumber => "ambiguous_number", "several contacts have this number";
+    Self::OptedOut => "opted_out", "the number has opted out";
+    Self::DuplicateNumber => "duplicate_number", "the number gets a message already";
+    Self::Unrendered(Unrendered::Missing { .. }) => "missing_variable", "the contact lacks what the template fills in";
+    Self::Unrendered(Unrendered::TooLong) => "text_too_long", "the text would take more than 10 SMS parts";
+    Self::Unrendered(Unrendered::Empty) => "text_empty", "nothing is left of the text";
+    Self::Unrendered(Unrendered::Failed { .. }) => "template_failed", "the template cannot be filled in with this data";
+}
+
+impl Reason {
+    /// One plain sentence. It repeats names of data, never the data.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Unrendered(Unrendered::Missing { variable, similar: None }) => {
+                format!("{variable} is missing")
+            }
+            Self::Unrendered(Unrendered::Missing { variable, similar: Some(similar) }) => {
+                format!("{variable} is missing; there is {similar}, and names compare exactly")
+            }
+            Self::Unrendered(Unrendered::Failed { reason }) => {
+                format!("the template cannot be filled in with this data: {reason}")
+            }
+            other => other.about().to_owned(),
+        }
+    }
+
+    /// The variable that is missing, and what there is that differs by case alone.
+    #[must_use]
+    pub fn variable(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            Self::Unrendered(Unrendered::Missing { variable, similar }) => {
+                (Some(variable), similar.as_deref())
+            }
+            _ => (None, None),
+        }
+    }
+}
+
+impl Exclusion {
+    /// Somebody of whom nothing was found.
+    pub(super) fn unknown(index: usize, named: String, reason: Reason) -> Self {
+        Self { index, contact: None, phone: None, named: Some(named), reason }
+    }
+
+    /// Somebody who was found.
+    pub(super) fn of(index: usize, person: Option<&Person>, phone: Phone, reason: Reason) -> Self {
+        let contact = person.map(|person| Known::from(&person.contact));
+        Self { index, contact, phone: Some(phone), named: None, reason }
+    }
+}

@@ -1,0 +1,88 @@
+//! The account of an audience: counts that add up, and what stands in the way of the others.
+
+use super::entry::{Entry, Exclusion, Included};
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All who were asked for: each member of a group counts.
+    pub asked: u64,
+    /// Those who get a message.
+    pub recipients: u64,
+    /// Those who get none.
+    pub excluded: u64,
+    /// SMS parts in all, where there is a template.
+    pub parts: u64,
+}
+
+/// A reason why some get no message.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<Exclusion>,
+}
+
+/// What was found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many there are.
+    pub counts: Counts,
+    /// By reason and missing variable, in the order in which they came up. Each has an example.
+    pub problems: Vec<Problem>,
+}
+
+impl Report {
+    /// How many examples of a problem are kept.
+    pub const EXAMPLES: usize = 5;
+
+    pub(super) fn add(&mut self, entry: &Entry) {
+        self.counts.asked += 1;
+        match entry {
+            Entry::Included(Included { index: _, contact: _, phone: _, message }) => {
+                self.counts.recipients += 1;
+                let parts = message.as_ref().map_or(0, |message| message.size.parts);
+                self.counts.parts += u64::try_from(parts).unwrap_or(u64::MAX);
+            }
+            Entry::Excluded(exclusion) => {
+                self.counts.excluded += 1;
+                self.count(exclusion);
+            }
+        }
+    }
+
+    fn count(&mut self, exclusion: &Exclusion) {
+        let same = |problem: &&mut Problem| {
+            problem.examples.first().is_some_and(|first| {
+                first.reason.code() == exclusion.reason.code()
+                    && first.reason.variable().0 == exclusion.reason.variable().0
+            })
+        };
+        match self.problems.iter_mut().find(same) {
+            Some(problem) => {
+                problem.count += 1;
+                if problem.examples.len() < Self::EXAMPLES {
+                    problem.examples.push(exclusion.clone());
+                }
+            }
+            None => self.problems.push(Problem { count: 1, examples: vec![exclusion.clone()] }),
+        }
+    }
+}
+
+impl Problem {
+    /// One plain sentence: `92 of 10000 lack CITY`.
+    #[must_use]
+    pub fn sentence(&self, asked: u64) -> String {
+        let Self { count, examples } = self;
+        let Some(first) = examples.first() else { return String::new() };
+        match first.reason.variable() {
+            (Some(variable), None) => format!("{count} of {asked} lack {variable}"),
+            (Some(variable), Some(similar)) => {
+                format!("{count} of {asked} lack {variable}; there is {similar}, and names compare exactly")
+            }
+            (None, _) => format!("{count} of {asked}: {}", first.reason.sentence()),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What audiences ask of storage.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use uuid::Uuid;
+
+use super::entry::Entry;
+use super::report::Report;
+use super::{AudienceId, Kept};
+use crate::domain::contact::{Contact, ContactId};
+use crate::domain::error::Result;
+use crate::domain::fields::{Handle, Phone};
+use crate::domain::idempotency::{Attempt, Created};
+
+/// A contact, and whether its number has opted out.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The contact.
+    pub contact: Contact,
+    /// Whether its number has opted out.
+    pub opted_out: bool,
+}
+
+/// A number that was named.
+#[derive(Clone, Debug)]
+pub struct Number {
+    /// The number.
+    pub phone: Phone,
+    /// Whose it is.
+    pub whose: Whose,
+    /// Whether it has opted out.
+    pub opted_out: bool,
+}
+
+/// Whose a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// No contact's.
+    Nobodys,
+    /// This contact's.
+    One(ContactId),
+    /// Several contacts'.
+    Several,
+}
+
+/// What was found under handles, ids and numbers, in any order.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The contacts: those of numbers with one contact included.
+    pub people: Vec<Person>,
+    /// The numbers, each once.
+    pub numbers: Vec<Number>,
+}
+
+/// The two lists of a kept audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Those who get a message.
+    Recipients,
+    /// Those who get none.
+    Exclusions,
+}
+
+/// A page of a kept audience.
+#[derive(Clone, Debug)]
+pub struct EntryPage {
+    /// Entries with their positions, in order.
+    pub entries: Vec<(i64, Entry)>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// Recipients in one account. It cannot be asked about another.
+#[async_trait]
+pub trait AudienceRepository: Send + Sync {
+    /// Finds who was named one by one.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn find(&self, handles: Vec<Handle>, ids: Vec<ContactId>, phones: Vec<Phone>) -> Result<Found>;
+
+    /// The group with this id or this name.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn group(&self, key: &str) -> Result<Option<Uuid>>;
+
+    /// The members of a group, or all contacts, the newest first, some at a time. Reads ahead of who
+    /// takes them, by a little.
+    fn walk(&self, group: Option<Uuid>) -> BoxStream<'static, Result<Vec<Person>>>;
+
+    /// Begins an audience that is kept; nobody sees it before [`Self::finish`].
+    ///
+    /// # Errors
+    /// [`Code::AttemptMismatch`](crate::domain::Code::AttemptMismatch) and
+    /// [`Code::AttemptInFlight`](crate::domain::Code::AttemptInFlight).
+    async fn begin(&self, attempt: Option<Attempt>) -> Result<Created<AudienceId>>;
+
+    /// Keeps further entries of an audience that was begun, each at its position in its list.
+    ///
+    /// # Errors
+    /// The database is away or full.
+    async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()>;
+
+    /// Shows an audience whose entries are all there.
+    ///
+    /// # Errors
+    /// The database is away or full.
+    async fn finish(&self, id: AudienceId, report: Report) -> Result<Kept>;
+
+    /// Forgets an audience that was begun, and the attempt to make it.
+    async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>);
+
+    /// An audience that is kept.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    async fn kept(&self, id: AudienceId) -> Result<Kept>;
+
+    /// A page of it, behind a position.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    async fn page(&self, id: AudienceId, kind: Kind, after: Option<i64>, limit: u64) -> Result<EntryPage>;
+}

@@ -1,0 +1,113 @@
+//! What both dialects do with an audience, each in its own words.
+
+pub mod schema;
+mod stream;
+
+use std::sync::Arc;
+
+use actix_web::http::header::ACCEPT;
+use actix_web::{FromRequest, HttpRequest, dev};
+
+use super::auth::Allowed;
+use super::problem::Problem;
+use crate::domain::audience::{
+    Asked, AudienceRepository, Entry, Exclusion, Included, Options, Report, Request, Resolver,
+};
+use crate::domain::permission::granted::ReadContacts;
+use crate::domain::template::Template;
+use crate::domain::{Code, Error, Result};
+
+pub use stream::{Lines, NDJSON, lines};
+
+/// What a request asks for.
+pub struct Plan {
+    /// Whom.
+    pub asked: Vec<Asked>,
+    /// With which text.
+    pub template: Option<TemplateChoice>,
+    /// What is wanted otherwise than by default.
+    pub options: Options,
+    /// Counts and problems alone.
+    pub dry_run: bool,
+    /// The audience is kept.
+    pub keep: bool,
+}
+
+/// A template that a request names or brings.
+pub enum TemplateChoice {
+    /// Brought along.
+    Text(Template),
+    /// A saved one.
+    Saved(String),
+}
+
+impl Plan {
+    /// The request, with its template at hand.
+    ///
+    /// # Errors
+    /// There is no such template.
+    pub async fn request(self, _allowed: &Allowed<ReadContacts>) -> Result<Request> {
+        let Self { asked, template, options, dry_run: _, keep: _ } = self;
+        let template = match template {
+            None => None,
+            Some(TemplateChoice::Text(template)) => Some(template),
+            Some(TemplateChoice::Saved(_)) => return Err(Error::no_such("template")),
+        };
+        Ok(Request { asked, template, options })
+    }
+}
+
+/// An audience as a whole.
+pub struct Whole {
+    /// The account of it.
+    pub report: Report,
+    /// Those who get a message; none in a dry run.
+    pub recipients: Vec<Included>,
+    /// Those who get none; none in a dry run.
+    pub exclusions: Vec<Exclusion>,
+}
+
+/// Finds an audience whole.
+///
+/// # Errors
+/// [`Code::AudienceTooLarge`] where it is no dry run and has more than `limit`; the database is away.
+pub async fn whole(
+    source: Arc<dyn AudienceRepository>,
+    request: Request,
+    dry_run: bool,
+    limit: u64,
+) -> Result<Whole> {
+    let mut resolver = Resolver::begin(source, request).await?;
+    let (mut recipients, mut exclusions) = (Vec::new(), Vec::new());
+    while let Some(entries) = resolver.next().await? {
+        if dry_run {
+            continue;
+        }
+        if resolver.report().counts.asked > limit {
+            return Err(Code::AudienceTooLarge.into());
+        }
+        for entry in entries {
+            match entry {
+                Entry::Included(included) => recipients.push(included),
+                Entry::Excluded(exclusion) => exclusions.push(exclusion),
+            }
+        }
+    }
+    Ok(Whole { report: resolver.report().clone(), recipients, exclusions })
+}
+
+/// Whether a client asks for lines of JSON.
+pub struct AsLines(pub bool);
+
+impl FromRequest for AsLines {
+    type Error = Problem;
+    type Future = std::future::Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+        let wanted = accepted.flat_map(|value| value.split(',')).any(|range| {
+            range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(NDJSON))
+        });
+        std::future::ready(Ok(Self(wanted)))
+    }
+}

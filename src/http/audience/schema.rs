@@ -1,0 +1,164 @@
+//! Members that both dialects have in common: how they are described, and how they are read.
+
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Ref, Schema};
+
+use super::TemplateChoice;
+use crate::domain::audience::Reason;
+use crate::domain::fields::Handle;
+use crate::domain::page::MAX_BATCH;
+use crate::domain::sms::{self, Encoding};
+use crate::domain::template::{Gaps, Template};
+use crate::domain::{ContactId, Fault};
+use crate::http::extract::Faults;
+use crate::http::openapi::{examples, fields};
+
+const EXCLUDE: &str = "exclude";
+const BLANK: &str = "blank";
+/// The two, as a sentence lists them.
+const GAPS: &str = "exclude, blank";
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
+}
+
+/// A list of things that have a schema of their own.
+#[must_use]
+pub fn list_of(name: &str, about: &str) -> Array {
+    ArrayBuilder::new()
+        .description(Some(about))
+        .items(Ref::from_schema_name(name))
+        .max_items(Some(MAX_BATCH))
+        .build()
+}
+
+/// A list of texts.
+#[must_use]
+pub fn list_of_texts(item: impl Into<Schema>, about: &str) -> Array {
+    ArrayBuilder::new()
+        .description(Some(about))
+        .items(item.into())
+        .max_items(Some(MAX_BATCH))
+        .build()
+}
+
+/// What becomes of those for whom something is missing.
+#[must_use]
+pub fn missing_variables() -> Object {
+    text()
+        .title(Some("MissingVariables"))
+        .description(Some(
+            "What becomes of recipients for whom something is missing: they get no message, or the place \
+             stays empty.",
+        ))
+        .enum_values(Some(GAPS.split(", ")))
+        .default(Some(EXCLUDE.into()))
+        .build()
+}
+
+/// Reads the same.
+pub fn read_missing_variables(value: Option<String>, faults: &mut Faults) -> Option<Gaps> {
+    match value.as_deref() {
+        None | Some(EXCLUDE) => Some(Gaps::Exclude),
+        Some(BLANK) => Some(Gaps::Blank),
+        Some(_) => faults.keep("missing_variables", Err(Fault::NotOneOf { allowed: GAPS })),
+    }
+}
+
+/// The id or the name of a group.
+#[must_use]
+pub fn group() -> Object {
+    let mut schema = fields::handle();
+    schema.description = Some("The id or the name of a group: all its members.".to_owned());
+    schema.examples = vec!["customers".into()];
+    schema
+}
+
+/// Everybody.
+#[must_use]
+pub fn all() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Boolean))
+        .description(Some("True: every contact of the account."))
+        .build()
+}
+
+/// The text of a template.
+#[must_use]
+pub fn template_text() -> Object {
+    text()
+        .description(Some(
+            "A text with places to fill in: `{{NAME}}` from the recipient's `meta` or `fields`, \
+             `{{contact.alias}}` and the like from the contact, `{{ NAME | default(\"friend\") }}` with a \
+             fallback. What is null or blank counts as missing.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(Template::MAX_CHARS))
+        .examples([examples::TEMPLATE])
+        .build()
+}
+
+/// The id of a saved template.
+#[must_use]
+pub fn template_id() -> Object {
+    fields::described(fields::id(), "The id of a saved template.")
+}
+
+/// The name of a saved template.
+#[must_use]
+pub fn template_name() -> Object {
+    let mut schema = fields::handle();
+    schema.description = Some("The name of a saved template.".to_owned());
+    schema.examples = vec!["welcome".into()];
+    schema
+}
+
+/// Reads the text of a template.
+pub fn read_text(place: &'static str, text: &str, faults: &mut Faults) -> Option<TemplateChoice> {
+    faults.keep(place, Template::parse(text)).map(TemplateChoice::Text)
+}
+
+/// Reads the id of a saved template.
+pub fn read_template_id(place: &'static str, id: &str, faults: &mut Faults) -> Option<TemplateChoice> {
+    faults
+        .keep(place, ContactId::parse(id).ok_or(Fault::NotUuid))
+        .map(|id| TemplateChoice::Saved(id.to_string()))
+}
+
+/// Reads the name of a saved template.
+pub fn read_template_name(place: &'static str, name: &str, faults: &mut Faults) -> Option<TemplateChoice> {
+    faults.keep(place, Handle::parse(name)).map(|name| TemplateChoice::Saved(name.into_string()))
+}
+
+/// How a text is sent, in a response.
+#[must_use]
+pub fn encoding() -> Object {
+    text()
+        .title(Some("Encoding"))
+        .description(Some(
+            "How the text is sent: in the alphabet of GSM 03.38, or in UCS-2 where it has other characters.",
+        ))
+        .enum_values(Some(Encoding::ALL.map(Encoding::as_str)))
+        .build()
+}
+
+/// The number of SMS parts of a text, in a response.
+#[must_use]
+pub fn parts() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .description(Some("How many SMS parts the text takes."))
+        .minimum(Some(1))
+        .maximum(Some(sms::MAX_PARTS))
+        .build()
+}
+
+/// Why somebody gets no message, in a response.
+#[must_use]
+pub fn reason() -> Object {
+    let reasons: String = Reason::ALL.iter().map(|(code, about)| format!("\n- `{code}`: {about}")).collect();
+    text()
+        .description(Some(format!("Why, for programs; the list only grows.\n{reasons}")))
+        .examples(["opted_out"])
+        .build()
+}

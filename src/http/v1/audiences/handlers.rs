@@ -1,0 +1,207 @@
+//! The operations of `/v1/audiences`.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{LINK, LOCATION};
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::IntoParams;
+
+use super::answer::{
+    Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceRecipient,
+    AudienceRecipientPage, KeptAudience,
+};
+use super::list::{ListEntries, PageOf, link};
+use super::request::CreateAudience;
+use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep};
+use crate::domain::idempotency::Created;
+use crate::domain::permission::granted::ReadContacts;
+use crate::domain::{Code, Error, Fault};
+use crate::http::audience::{AsLines, NDJSON, lines, whole};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::prefix::Prefix;
+use crate::http::problem::Problem;
+use crate::http::state::State;
+
+type Answer = Result<HttpResponse, Problem>;
+
+const PATH: &str = "/v1/audiences";
+const CREATE: &str = "createAudience";
+
+/// `{id}`
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Id {
+    #[param(schema_with = super::id, value_type = String)]
+    id: AudienceId,
+}
+
+impl Segment for Id {
+    const NAME: &'static str = "id";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        AudienceId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    }
+}
+
+/// Resolve an audience
+///
+/// Answers who exactly gets what text, who does not, and why. Recipients are named in any mix; those who
+/// have opted out and numbers that get a message already are left out, and every one who is left out is
+/// told with a reason. Nothing is sent.
+///
+/// With `dry_run` the answer has counts and problems alone. With `Accept: application/x-ndjson` the
+/// answer comes as lines, however many there are; the last one has the `summary`, and without it the
+/// answer is not whole. With `keep` the audience is kept as it is found, whatever becomes of its
+/// contacts; it is read page by page and gone after a day.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateAudience,
+    responses(
+        (
+            status = 200,
+            description = "The audience; lines of it, if these are accepted.",
+            content((Audience = "application/json"), (AudienceLine = "application/x-ndjson")),
+        ),
+        (
+            status = 201,
+            description = "The audience is kept.",
+            body = KeptAudience,
+            headers(
+                ("Location" = String, description = "The path of the audience."),
+                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the audience."),
+            ),
+        ),
+    ),
+)]
+pub(super) async fn create_audience(
+    allowed: Allowed<ReadContacts>,
+    request: HttpRequest,
+    as_lines: AsLines,
+    body: Body<CreateAudience>,
+) -> Answer {
+    let limits = &State::of(&request)?.limits;
+    let (plan, attempt) = body.attempt(CREATE);
+    let (dry_run, kept) = (plan.dry_run, plan.keep);
+    let source = allowed.audiences();
+    let wanted = plan.request(&allowed).await?;
+    if kept && !dry_run {
+        let prefix = Prefix::of(&request)?;
+        let limit = limits.audience_kept_limit;
+        // To its end, whatever becomes of the client.
+        let work = actix_web::rt::spawn(keep(source, wanted, attempt, limit));
+        let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
+        let Created { made, replayed } = done?;
+        let mut response = HttpResponse::Created();
+        response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", made.id))));
+        if replayed {
+            response.insert_header((REPLAYED, "true"));
+        }
+        return Ok(response.json(KeptAudience::from(made)));
+    }
+    if as_lines.0 && !dry_run {
+        let resolver = Resolver::begin(source, wanted).await?;
+        return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines::<AudienceLine>(resolver)));
+    }
+    let audience = whole(source, wanted, dry_run, limits.audience_answer_limit).await?;
+    Ok(HttpResponse::Ok().json(Audience::from(audience)))
+}
+
+/// Get an audience
+///
+/// An audience that is kept: its counts, and why some get no message.
+#[utoipa::path(
+    get,
+    path = "/v1/audiences/{id}",
+    operation_id = "getAudience",
+    params(Id),
+    responses((status = 200, description = "The audience.", body = KeptAudience)),
+)]
+pub(super) async fn get_audience(
+    allowed: Allowed<ReadContacts>,
+    Segments(Id { id }): Segments<Id>,
+) -> Answer {
+    let kept = allowed.audiences().kept(id).await?;
+    Ok(HttpResponse::Ok().json(KeptAudience::from(kept)))
+}
+
+/// List the recipients of an audience
+///
+/// A page of those who get a message, in the order of the audience.
+#[utoipa::path(
+    get,
+    path = "/v1/audiences/{id}/recipients",
+    operation_id = "listAudienceRecipients",
+    params(Id, ListEntries),
+    responses((
+        status = 200,
+        description = "A page of recipients.",
+        body = AudienceRecipientPage,
+        headers(("Link" = String, description = "The next page (RFC 8288), where there is one.")),
+    )),
+)]
+pub(super) async fn list_recipients(
+    allowed: Allowed<ReadContacts>,
+    prefix: Prefix,
+    Segments(Id { id }): Segments<Id>,
+    Query(of): Query<ListEntries>,
+) -> Answer {
+    let page = page(&allowed, id, Kind::Recipients, of).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(link) = link(&prefix.before(&format!("{PATH}/{id}/recipients")), of, &page) {
+        response.insert_header((LINK, link));
+    }
+    let has_more = page.has_more;
+    let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
+        Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
+        Entry::Excluded(_) => None,
+    });
+    Ok(response.json(AudienceRecipientPage { has_more, data: data.collect() }))
+}
+
+/// List the exclusions of an audience
+///
+/// A page of those who get no message, and why, in the order of the audience.
+#[utoipa::path(
+    get,
+    path = "/v1/audiences/{id}/exclusions",
+    operation_id = "listAudienceExclusions",
+    params(Id, ListEntries),
+    responses((
+        status = 200,
+        description = "A page of exclusions.",
+        body = AudienceExclusionPage,
+        headers(("Link" = String, description = "The next page (RFC 8288), where there is one.")),
+    )),
+)]
+pub(super) async fn list_exclusions(
+    allowed: Allowed<ReadContacts>,
+    prefix: Prefix,
+    Segments(Id { id }): Segments<Id>,
+    Query(of): Query<ListEntries>,
+) -> Answer {
+    let page = page(&allowed, id, Kind::Exclusions, of).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(link) = link(&prefix.before(&format!("{PATH}/{id}/exclusions")), of, &page) {
+        response.insert_header((LINK, link));
+    }
+    let has_more = page.has_more;
+    let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
+        Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),
+        Entry::Included(_) => None,
+    });
+    Ok(response.json(AudienceExclusionPage { has_more, data: data.collect() }))
+}
+
+async fn page(
+    allowed: &Allowed<ReadContacts>,
+    id: AudienceId,
+    kind: Kind,
+    PageOf { after, limit }: PageOf,
+) -> Result<EntryPage, Problem> {
+    Ok(Arc::clone(&allowed.audiences()).page(id, kind, after, limit).await?)
+}

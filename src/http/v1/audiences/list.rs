@@ -1,0 +1,61 @@
+//! The parameters of the lists of a kept audience.
+
+use actix_web::http::header::HeaderValue;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+
+use crate::config::Limits;
+use crate::domain::audience::EntryPage;
+use crate::http::extract::{Faults, Parameters, query};
+use crate::http::openapi::fields;
+
+/// The parameters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListEntries {
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+    #[param(schema_with = starting_after, required = false)]
+    starting_after: Option<String>,
+}
+
+/// Where a page begins, and how long it is.
+#[derive(Clone, Copy)]
+pub(super) struct PageOf {
+    pub(super) after: Option<i64>,
+    pub(super) limit: u64,
+}
+
+const MAX_POSITION: u64 = i32::MAX as u64;
+
+fn starting_after() -> Object {
+    ObjectBuilder::new()
+        .description(Some("The page begins behind the entry with this `position`."))
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(0))
+        .maximum(Some(MAX_POSITION as usize))
+        .build()
+}
+
+impl Parameters for ListEntries {
+    type Command = PageOf;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<PageOf> {
+        let Self { limit, starting_after } = self;
+        let limit = query::limit("limit", limit, limits, faults);
+        let after = starting_after.map(|text| {
+            let number = query::number("starting_after", &text, 0, MAX_POSITION, faults);
+            number.and_then(|number| i64::try_from(number).ok())
+        });
+        Some(PageOf { after: after.flatten(), limit: limit? })
+    }
+}
+
+/// The `Link` header of a page (RFC 8288), where another one follows.
+pub(super) fn link(path: &str, of: PageOf, page: &EntryPage) -> Option<HeaderValue> {
+    let (last, _) = page.entries.last().filter(|_| page.has_more)?;
+    HeaderValue::try_from(format!("<{path}?limit={}&starting_after={last}>; rel=\"next\"", of.limit)).ok()
+}

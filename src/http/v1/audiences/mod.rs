@@ -1,0 +1,78 @@
+//! `/v1/audiences`
+
+pub mod answer;
+mod handlers;
+mod list;
+mod request;
+
+use utoipa::openapi::schema::Object;
+
+use super::DIALECT;
+use crate::domain::{Code, Fault, FieldFault};
+use crate::http::api::Api;
+use crate::http::openapi::{Spec, Subject, examples, fields};
+use answer::{Audience, AudienceExclusionPage, AudienceRecipientPage, KeptAudience};
+use request::CreateAudience;
+
+/// How the document speaks of them.
+pub const SUBJECT: Subject = Subject { tag: Some("Audiences"), noun: "audience", argument: "audience" };
+
+fn id() -> Object {
+    fields::described(fields::id(), "The id of the audience, made by the server.")
+}
+
+fn created() -> Object {
+    fields::moment("When it was found: UTC, to the millisecond.")
+}
+
+fn expires() -> Object {
+    fields::moment("From when on it is gone: UTC, to the millisecond.")
+}
+
+/// Adds the routes.
+pub(super) fn routes(api: Api) -> Api {
+    use handlers::*;
+
+    let kept = || KeptAudience::from(examples::kept_audience());
+    let audience = Audience::from(examples::audience());
+    let recipients = AudienceRecipientPage {
+        has_more: false,
+        data: vec![answer::AudienceRecipient::at(Some(0), examples::included())],
+    };
+    let exclusions = AudienceExclusionPage {
+        has_more: false,
+        data: vec![answer::AudienceExclusion::at(Some(0), examples::exclusion())],
+    };
+    let not_uuid = || FieldFault::at("id", Fault::NotUuid);
+    api.protected(
+        &DIALECT,
+        __path_create_audience,
+        create_audience,
+        Spec::answering(200, audience)
+            .and(201, kept())
+            .about(&SUBJECT)
+            .request("messages", "Two recipients and a text", CreateAudience::example())
+            .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
+            .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())
+            .fails(&[Code::NotFound, Code::AudienceTooLarge, Code::StorageFull])
+            .fault(FieldFault::at("recipients", Fault::Required)),
+    )
+    .protected(
+        &DIALECT,
+        __path_get_audience,
+        get_audience,
+        Spec::answering(200, kept()).about(&SUBJECT).fault(not_uuid()),
+    )
+    .protected(
+        &DIALECT,
+        __path_list_recipients,
+        list_recipients,
+        Spec::answering(200, recipients).about(&SUBJECT).fault(not_uuid()),
+    )
+    .protected(
+        &DIALECT,
+        __path_list_exclusions,
+        list_exclusions,
+        Spec::answering(200, exclusions).about(&SUBJECT).fault(not_uuid()),
+    )
+}

@@ -1,0 +1,189 @@
+//! The body of `POST /v1/audiences`.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::config::Limits;
+use crate::domain::audience::{Asked, Options, Who};
+use crate::domain::fields::{Handle, Meta, Phone};
+use crate::domain::page::MAX_BATCH;
+use crate::domain::{ContactId, Fault};
+use crate::http::audience::{Plan, TemplateChoice, schema};
+use crate::http::extract::meta::MetaObject;
+use crate::http::extract::{Faults, Payload};
+use crate::http::openapi::{examples, fields};
+
+/// Who is to get what. `recipients` is required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAudience {
+    #[validate(required)]
+    #[schema(schema_with = recipients, required)]
+    recipients: Option<Vec<AudienceItem>>,
+    /// The text for each recipient. Without one the answer tells who would get it.
+    #[schema(required = false, nullable = false)]
+    template: Option<AudienceTemplate>,
+    /// Whether numbers that have opted out get a message all the same.
+    #[schema(required = false, nullable = false, default = false)]
+    include_opted_out: Option<bool>,
+    /// Whether a number can get more than one message.
+    #[schema(required = false, nullable = false, default = false)]
+    repeat_numbers: Option<bool>,
+    #[schema(schema_with = schema::missing_variables, required = false)]
+    missing_variables: Option<String>,
+    /// Whether only counts and problems are told.
+    #[schema(required = false, nullable = false, default = false)]
+    dry_run: Option<bool>,
+    /// Whether the audience is kept as it is found, to be read page by page. The answer is then 201.
+    #[schema(required = false, nullable = false, default = false)]
+    keep: Option<bool>,
+}
+
+/// One recipient or several: exactly one of `username`, `id`, `phone_number`, `group` and `all`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AudienceItem {
+    #[schema(schema_with = fields::handle, required = false)]
+    username: Option<String>,
+    #[schema(schema_with = fields::id, required = false)]
+    id: Option<String>,
+    #[schema(schema_with = fields::phone, required = false)]
+    phone_number: Option<String>,
+    #[schema(schema_with = schema::group, required = false)]
+    group: Option<String>,
+    #[schema(schema_with = schema::all, required = false)]
+    all: Option<bool>,
+    #[schema(schema_with = fields::meta, required = false)]
+    fields: Option<MetaObject>,
+}
+
+/// A template: exactly one of `text`, `id` and `name`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AudienceTemplate {
+    #[schema(schema_with = schema::template_text, required = false)]
+    text: Option<String>,
+    #[schema(schema_with = schema::template_id, required = false)]
+    id: Option<String>,
+    #[schema(schema_with = schema::template_name, required = false)]
+    name: Option<String>,
+}
+
+fn recipients() -> utoipa::openapi::schema::Array {
+    schema::list_of("AudienceItem", "Whom it is for, in the order of the answer.")
+}
+
+impl CreateAudience {
+    pub(super) fn example() -> Value {
+        json!({
+            "recipients": [
+                {"username": examples::HANDLE},
+                {"phone_number": "+44 20 7946 0000", "fields": {"NAME": "Mary"}},
+            ],
+            "template": {"text": examples::TEMPLATE},
+        })
+    }
+
+    pub(super) fn dry_run_example() -> Value {
+        json!({"recipients": [{"all": true}], "template": {"text": examples::TEMPLATE}, "dry_run": true})
+    }
+
+    pub(super) fn kept_example() -> Value {
+        json!({"recipients": [{"all": true}], "keep": true})
+    }
+}
+
+impl Payload for CreateAudience {
+    type Command = Plan;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, faults: &mut Faults) -> Option<Plan> {
+        let Self { recipients, template, include_opted_out, repeat_numbers, missing_variables, dry_run, keep } =
+            self;
+        let recipients = recipients?;
+        if recipients.len() > MAX_BATCH {
+            faults.add("recipients", Fault::TooManyItems { max: MAX_BATCH });
+        }
+        let asked: Vec<Asked> = recipients
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, item)| item.into_asked(&format!("recipients.{index}"), faults))
+            .collect();
+        let gaps = schema::read_missing_variables(missing_variables, faults);
+        Some(Plan {
+            asked,
+            template: template.and_then(|template| template.into_choice(faults)),
+            options: Options {
+                opted_out: include_opted_out.unwrap_or_default(),
+                repeated_numbers: repeat_numbers.unwrap_or_default(),
+                gaps: gaps?,
+            },
+            dry_run: dry_run.unwrap_or_default(),
+            keep: keep.unwrap_or_default(),
+        })
+    }
+}
+
+impl AudienceItem {
+    fn into_asked(self, place: &str, faults: &mut Faults) -> Option<Asked> {
+        let Self { username, id, phone_number, group, all, fields } = self;
+        let mut read = Vec::new();
+        let mut keep = |name: &str, who: Result<Who, Fault>| match who {
+            Ok(who) => read.push(Some(who)),
+            Err(fault) => {
+                faults.add(format!("{place}.{name}"), fault);
+                read.push(None);
+            }
+        };
+        if let Some(text) = username {
+            keep("username", Handle::parse(&text).map(Who::Handle));
+        }
+        if let Some(text) = id {
+            keep("id", ContactId::parse(&text).map(Who::Id).ok_or(Fault::NotUuid));
+        }
+        if let Some(text) = phone_number {
+            keep("phone_number", Phone::parse(&text).map(Who::Phone));
+        }
+        if let Some(text) = group {
+            keep("group", Handle::parse(&text).map(|name| Who::Group(name.into_string())));
+        }
+        if let Some(all) = all {
+            keep("all", if all { Ok(Who::All) } else { Err(Fault::NotOneOf { allowed: "true" }) });
+        }
+        let fields = match fields.map(|MetaObject(map)| Meta::parse(&map).map(|_| map)).transpose() {
+            Ok(fields) => fields,
+            Err(fault) => {
+                faults.add(format!("{place}.fields"), fault);
+                None
+            }
+        };
+        match <[Option<Who>; 1]>::try_from(read) {
+            Ok([who]) => who.map(|who| Asked { who, fields }),
+            Err(_) => {
+                let of = "username, id, phone_number, group and all";
+                faults.add(place.to_owned(), Fault::NotExactlyOne { of });
+                None
+            }
+        }
+    }
+}
+
+impl AudienceTemplate {
+    fn into_choice(self, faults: &mut Faults) -> Option<TemplateChoice> {
+        let Self { text, id, name } = self;
+        match (text, id, name) {
+            (Some(text), None, None) => schema::read_text("template.text", &text, faults),
+            (None, Some(id), None) => schema::read_template_id("template.id", &id, faults),
+            (None, None, Some(name)) => schema::read_template_name("template.name", &name, faults),
+            _ => {
+                faults.add("template", Fault::NotExactlyOne { of: "text, id and name" });
+                None
+            }
+        }
+    }
+}

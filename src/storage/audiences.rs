@@ -1,0 +1,123 @@
+//! Recipients in one account: where each question goes.
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use sea_orm::{ConnectionTrait, Statement};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::error::to_domain;
+use super::{kept_audiences, people};
+use crate::domain::audience::{
+    AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Person, Report,
+};
+use crate::domain::fields::{Handle, Phone};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::{AccountId, ContactId, Result};
+
+/// Contacts that are read at a time: enough that the way to the database does not count, few enough
+/// that others get their turn.
+const PAGE: u64 = 500;
+
+/// Recipients in one account.
+pub(super) struct SqlAudiences {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlAudiences {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl AudienceRepository for SqlAudiences {
+    async fn find(&self, handles: Vec<Handle>, ids: Vec<ContactId>, phones: Vec<Phone>) -> Result<Found> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| people::find(&reader, account, &handles, ids, &phones).await)
+            .await
+    }
+
+    async fn group(&self, key: &str) -> Result<Option<Uuid>> {
+        let (account, key) = (self.account, key.to_owned());
+        self.database
+            .read(async move |reader| {
+                let by = if Uuid::try_parse(&key).is_ok() { "id" } else { "name" };
+                let value = Uuid::try_parse(&key).map_or_else(|_| key.into(), sea_orm::Value::from);
+                let sql = format!(
+                    "SELECT id FROM groups WHERE account_id = $1 AND {by} = $2 AND name IS NOT NULL"
+                );
+                let backend = reader.get_database_backend();
+                let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), value]);
+                let row = reader.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+                row.map(|row| row.try_get("", "id").map_err(|error| to_domain(&error))).transpose()
+            })
+            .await
+    }
+
+    fn walk(&self, group: Option<Uuid>) -> BoxStream<'static, Result<Vec<Person>>> {
+        // One page is read while the one before it is worked on; none is read for who has gone away.
+        let (pages, taken) = mpsc::channel(1);
+        self.database.spawn(walk(self.database.clone(), self.account, group, pages));
+        stream::unfold(taken, async |mut taken| taken.recv().await.map(|page| (page, taken))).boxed()
+    }
+
+    async fn begin(&self, attempt: Option<Attempt>) -> Result<Created<AudienceId>> {
+        kept_audiences::begin(&self.database, self.account, attempt).await
+    }
+
+    async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
+        kept_audiences::keep(&self.database, self.account, id, entries).await
+    }
+
+    async fn finish(&self, id: AudienceId, report: Report) -> Result<Kept> {
+        kept_audiences::finish(&self.database, self.account, id, report).await
+    }
+
+    async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>) {
+        if let Err(error) = kept_audiences::abandon(&self.database, self.account, id, attempt).await {
+            // It is cleared away at its end.
+            tracing::warn!(reason = error.cause(), "an audience that nobody gets could not be cleared away");
+        }
+    }
+
+    async fn kept(&self, id: AudienceId) -> Result<Kept> {
+        kept_audiences::find(&self.database, self.account, id).await
+    }
+
+    async fn page(&self, id: AudienceId, kind: Kind, after: Option<i64>, limit: u64) -> Result<EntryPage> {
+        kept_audiences::page(&self.database, self.account, id, kind, after, limit).await
+    }
+}
+
+/// Reads page after page, as far ahead as the channel has room.
+async fn walk(
+    database: Database,
+    account: AccountId,
+    group: Option<Uuid>,
+    pages: mpsc::Sender<Result<Vec<Person>>>,
+) {
+    let mut before = Uuid::max();
+    loop {
+        let page = database.read(async move |reader| match group {
+            Some(group) => people::member_page(&reader, account, group, before, PAGE).await,
+            None => people::page(&reader, account, before, PAGE).await,
+        });
+        let page = page.await;
+        let last = page.as_ref().ok().and_then(|people| people.last()).map(|person| person.contact.id);
+        let Some(last) = last else {
+            // The end, or a fault, which is passed on.
+            if page.is_err() {
+                drop(pages.send(page).await);
+            }
+            return;
+        };
+        before = last.as_uuid();
+        if pages.send(page).await.is_err() {
+            return;
+        }
+    }
+}

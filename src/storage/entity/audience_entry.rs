@@ -1,0 +1,141 @@
+//! Table `audience_entries`, and the form in which it keeps an entry.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::audience::{Entry, Exclusion, Included, Known, Reason};
+use crate::domain::fields::{Handle, Phone};
+use crate::domain::sms;
+use crate::domain::template::{Message, Unrendered};
+use crate::domain::{Code, ContactId, Error};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audience_entries")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub audience_id: Uuid,
+    /// 0: recipients, 1: exclusions.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kind: i16,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    /// A [`Snapshot`] as JSON.
+    pub entry: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// An entry as it was when it was found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::storage) struct Snapshot {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<(Uuid, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    named: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Why>,
+}
+
+/// [`Reason`] with all that it says.
+#[derive(Debug, Serialize, Deserialize)]
+enum Why {
+    UnknownAlias,
+    UnknownId,
+    UnknownGroup,
+    AmbiguousNumber,
+    OptedOut,
+    DuplicateNumber,
+    Missing(String, Option<String>),
+    TooLong,
+    Empty,
+    Failed(String),
+}
+
+impl From<&Entry> for Snapshot {
+    fn from(entry: &Entry) -> Self {
+        let known = |contact: &Option<Known>| {
+            contact.as_ref().map(|Known { id, handle }| (id.as_uuid(), handle.as_str().to_owned()))
+        };
+        match entry {
+            Entry::Included(Included { index, contact, phone, message }) => Self {
+                index: *index,
+                contact: known(contact),
+                phone: Some(phone.as_str().to_owned()),
+                text: message.as_ref().map(|Message { text, size: _ }| text.clone()),
+                named: None,
+                reason: None,
+            },
+            Entry::Excluded(Exclusion { index, contact, phone, named, reason }) => Self {
+                index: *index,
+                contact: known(contact),
+                phone: phone.as_ref().map(|phone| phone.as_str().to_owned()),
+                text: None,
+                named: named.clone(),
+                reason: Some(reason.into()),
+            },
+        }
+    }
+}
+
+impl TryFrom<Snapshot> for Entry {
+    type Error = Error;
+
+    fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
+        let Snapshot { index, contact, phone, text, named, reason } = snapshot;
+        let contact = contact
+            .map(|(id, handle)| Known { id: ContactId::from_uuid(id), handle: Handle::from_stored(handle) });
+        let phone = phone.map(Phone::from_stored);
+        if let Some(reason) = reason {
+            return Ok(Self::Excluded(Exclusion { index, contact, phone, named, reason: reason.into() }));
+        }
+        let phone = phone.ok_or_else(|| Error::caused_by(Code::Internal, "a stored recipient without number"))?;
+        let message = text.map(|text| Message { size: sms::measure(&text), text });
+        Ok(Self::Included(Included { index, contact, phone, message }))
+    }
+}
+
+impl From<&Reason> for Why {
+    fn from(reason: &Reason) -> Self {
+        match reason {
+            Reason::UnknownAlias => Self::UnknownAlias,
+            Reason::UnknownId => Self::UnknownId,
+            Reason::UnknownGroup => Self::UnknownGroup,
+            Reason::AmbiguousNumber => Self::AmbiguousNumber,
+            Reason::OptedOut => Self::OptedOut,
+            Reason::DuplicateNumber => Self::DuplicateNumber,
+            Reason::Unrendered(Unrendered::Missing { variable, similar }) => {
+                Self::Missing(variable.clone(), similar.clone())
+            }
+            Reason::Unrendered(Unrendered::TooLong) => Self::TooLong,
+            Reason::Unrendered(Unrendered::Empty) => Self::Empty,
+            Reason::Unrendered(Unrendered::Failed { reason }) => Self::Failed(reason.clone()),
+        }
+    }
+}
+
+impl From<Why> for Reason {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::UnknownAlias => Self::UnknownAlias,
+            Why::UnknownId => Self::UnknownId,
+            Why::UnknownGroup => Self::UnknownGroup,
+            Why::AmbiguousNumber => Self::AmbiguousNumber,
+            Why::OptedOut => Self::OptedOut,
+            Why::DuplicateNumber => Self::DuplicateNumber,
+            Why::Missing(variable, similar) => Self::Unrendered(Unrendered::Missing { variable, similar }),
+            Why::TooLong => Self::Unrendered(Unrendered::TooLong),
+            Why::Empty => Self::Unrendered(Unrendered::Empty),
+            Why::Failed(reason) => Self::Unrendered(Unrendered::Failed { reason }),
+        }
+    }
+}
