@@ -18,6 +18,8 @@ pub mod permission;
 pub mod precondition;
 pub mod repository;
 pub mod service;
+pub mod sms;
+pub mod template;
 pub mod timestamp;
 
 pub use account::{AccountId, AccountName};
