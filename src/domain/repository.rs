@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::account::{AccountId, AccountName};
-use super::audience::AudienceRepository;
 use super::api_key::{ApiKey, KeyId, ListedKey};
+use super::audience::AudienceRepository;
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
 use super::idempotency::{Attempt, Created};
+use super::opt_out::OptOutRepository;
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
 use super::timestamp::Timestamp;
@@ -126,6 +127,9 @@ pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
 pub trait Store: Send + Sync {
     /// The contacts of one account.
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+
+    /// The opt-outs of one account.
+    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;
 
     /// Recipients in one account.
     fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository>;

@@ -12,6 +12,7 @@ use super::state::State;
 use crate::domain::AccountId;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
+use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
@@ -49,9 +50,13 @@ impl<G: Grant> Allowed<G> {
     pub fn contacts(&self) -> Contacts {
         Contacts::new(self.store.contacts(self.account))
     }
-}
 
-impl<G: Grant> Allowed<G> {
+    /// The opt-outs of the account that the key opens.
+    #[must_use]
+    pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
+        self.store.opt_outs(self.account)
+    }
+
     /// Recipients in the account that the key opens.
     #[must_use]
     pub fn audiences(&self) -> Arc<dyn AudienceRepository> {

@@ -4,6 +4,7 @@
 pub mod addressbook;
 pub mod api;
 pub mod asset;
+pub mod audience;
 pub mod auth;
 pub mod dialect;
 pub mod docs;

@@ -47,9 +47,8 @@ impl AudienceRepository for SqlAudiences {
             .read(async move |reader| {
                 let by = if Uuid::try_parse(&key).is_ok() { "id" } else { "name" };
                 let value = Uuid::try_parse(&key).map_or_else(|_| key.into(), sea_orm::Value::from);
-                let sql = format!(
-                    "SELECT id FROM groups WHERE account_id = $1 AND {by} = $2 AND name IS NOT NULL"
-                );
+                let sql =
+                    format!("SELECT id FROM groups WHERE account_id = $1 AND {by} = $2 AND name IS NOT NULL");
                 let backend = reader.get_database_backend();
                 let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), value]);
                 let row = reader.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;

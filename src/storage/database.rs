@@ -23,11 +23,13 @@ use super::group_commit::{Create, GroupCommit};
 use super::kept_audiences;
 use super::lock::ServerLock;
 use super::migrate;
+use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
 use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
@@ -281,6 +283,10 @@ async fn clear_away(writer: DatabaseConnection, ttl: Duration) {
 impl Store for Database {
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository> {
         Box::new(SqlContacts::new(self.clone(), account))
+    }
+
+    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
+        Box::new(SqlOptOuts::new(self.clone(), account))
     }
 
     fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository> {

@@ -16,9 +16,12 @@ mod kept_audiences;
 mod keys;
 mod lock;
 mod migrate;
+mod opt_outs;
 mod pages;
+mod paging;
 mod people;
 mod rows;
+mod tallies;
 mod trust;
 mod writer;
 

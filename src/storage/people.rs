@@ -49,7 +49,8 @@ async fn people(
             "SELECT json_group_array(json_array({row}, {OPTED_OUT})) AS \"rows\" \
              FROM (SELECT {columns} {select}) AS contacts"
         );
-        let rows: Vec<(Model, u8)> = json(connection, Statement::from_sql_and_values(backend, sql, values)).await?;
+        let rows: Vec<(Model, u8)> =
+            json(connection, Statement::from_sql_and_values(backend, sql, values)).await?;
         let row = |(contact, opted_out)| Row { contact, opted_out: opted_out != 0 };
         return rows.into_iter().map(row).map(Person::try_from).collect();
     }

@@ -3,6 +3,9 @@
 
 pub mod contacts;
 pub mod envelope;
+mod optouts;
+mod paging;
+mod resolve;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -42,5 +45,5 @@ fn label(name: &str) -> String {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    contacts::routes(api)
+    resolve::routes(optouts::routes(contacts::routes(api)))
 }

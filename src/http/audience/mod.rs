@@ -3,13 +3,16 @@
 pub mod schema;
 mod stream;
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::http::header::ACCEPT;
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::auth::Allowed;
+use super::prefix::Prefix;
 use super::problem::Problem;
+use super::state::State;
 use crate::domain::audience::{
     Asked, AudienceRepository, Entry, Exclusion, Included, Options, Report, Request, Resolver,
 };
@@ -96,18 +99,34 @@ pub async fn whole(
     Ok(Whole { report: resolver.report().clone(), recipients, exclusions })
 }
 
-/// Whether a client asks for lines of JSON.
-pub struct AsLines(pub bool);
+/// How a request for an audience is to be answered.
+pub struct Manner {
+    /// As lines of JSON, because the client accepts them.
+    pub as_lines: bool,
+    /// Most recipients in one answer.
+    pub answer_limit: u64,
+    /// Most recipients in an audience that is kept.
+    pub kept_limit: u64,
+    /// The path under which a proxy serves the service.
+    pub prefix: Prefix,
+}
 
-impl FromRequest for AsLines {
+impl FromRequest for Manner {
     type Error = Problem;
-    type Future = std::future::Ready<std::result::Result<Self, Problem>>;
+    type Future = Ready<std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-        let wanted = accepted.flat_map(|value| value.split(',')).any(|range| {
-            range.split(';').next().is_some_and(|range| range.trim().eq_ignore_ascii_case(NDJSON))
-        });
-        std::future::ready(Ok(Self(wanted)))
+        ready(State::of(request).map(|state| Self {
+            as_lines: accepts_lines(request),
+            answer_limit: state.limits.audience_answer_limit,
+            kept_limit: state.limits.audience_kept_limit,
+            prefix: Prefix::of(request),
+        }))
     }
+}
+
+fn accepts_lines(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let mut ranges = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    ranges.any(|range| range.trim().eq_ignore_ascii_case(NDJSON))
 }

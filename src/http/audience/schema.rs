@@ -1,7 +1,7 @@
 //! Members that both dialects have in common: how they are described, and how they are read.
 
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{Ref, Schema};
+use utoipa::openapi::schema::{Array, ArrayBuilder, ArrayItems, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
 
 use super::TemplateChoice;
 use crate::domain::audience::Reason;
@@ -11,7 +11,8 @@ use crate::domain::sms::{self, Encoding};
 use crate::domain::template::{Gaps, Template};
 use crate::domain::{ContactId, Fault};
 use crate::http::extract::Faults;
-use crate::http::openapi::{examples, fields};
+use crate::http::openapi::examples::audience;
+use crate::http::openapi::fields;
 
 const EXCLUDE: &str = "exclude";
 const BLANK: &str = "blank";
@@ -22,22 +23,12 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
 }
 
-/// A list of things that have a schema of their own.
+/// A list of as many as a request may name.
 #[must_use]
-pub fn list_of(name: &str, about: &str) -> Array {
+pub fn list_of(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
     ArrayBuilder::new()
         .description(Some(about))
-        .items(Ref::from_schema_name(name))
-        .max_items(Some(MAX_BATCH))
-        .build()
-}
-
-/// A list of texts.
-#[must_use]
-pub fn list_of_texts(item: impl Into<Schema>, about: &str) -> Array {
-    ArrayBuilder::new()
-        .description(Some(about))
-        .items(item.into())
+        .items(ArrayItems::RefOrSchema(Box::new(item.into())))
         .max_items(Some(MAX_BATCH))
         .build()
 }
@@ -94,7 +85,7 @@ pub fn template_text() -> Object {
         ))
         .min_length(Some(1))
         .max_length(Some(Template::MAX_CHARS))
-        .examples([examples::TEMPLATE])
+        .examples([audience::TEMPLATE])
         .build()
 }
 

@@ -4,8 +4,8 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
 
-use crate::domain::audience::{Entry, Report, Resolver};
 use crate::domain::Error;
+use crate::domain::audience::{Entry, Report, Resolver};
 
 /// The media type of lines of JSON.
 pub const NDJSON: &str = "application/x-ndjson";

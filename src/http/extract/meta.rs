@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
 use super::faults::Faults;
@@ -12,7 +12,7 @@ use crate::domain::Fault;
 use crate::domain::fields::{Meta, MetaPatch};
 
 /// A JSON object, all of whose objects have each key once. (serde_json keeps the last of two.)
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct MetaObject(pub Map<String, Value>);
 
 /// The `meta` of a request that creates; none is `{}`.

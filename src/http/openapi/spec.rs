@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, RefOr};
+use utoipa::openapi::{Content, RefOr, Schema};
 
 use crate::domain::{Code, FieldFault};
 
 /// Examples, and the errors that follow from what the operation does. Those that follow from its
 /// shape (a body, a parameter, a key) are added by themselves.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Spec {
     requests: Vec<(&'static str, &'static str, Value)>,
     answers: Vec<(u16, Value)>,
@@ -18,6 +19,8 @@ pub struct Spec {
     pub(super) faults: Vec<FieldFault>,
     /// What the operation is about; a contact where nothing is said.
     pub(super) subject: Option<&'static Subject>,
+    /// Schemas that the operation's own refer to by their names alone.
+    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
 /// A kind of thing that operations are about, as the document speaks of it.
@@ -69,6 +72,14 @@ impl Spec {
     #[must_use]
     pub fn about(mut self, subject: &'static Subject) -> Self {
         self.subject = Some(subject);
+        self
+    }
+
+    /// A schema to which one of the operation's own refers by its name alone.
+    #[must_use]
+    pub fn refers_to<T: ToSchema>(mut self) -> Self {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
         self
     }
 

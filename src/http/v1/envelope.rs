@@ -32,7 +32,11 @@ pub struct V1ErrorBody {
 
 /// An error in this envelope.
 pub(super) fn write(error: &Error) -> Value {
+    serde_json::to_value(V1Error { error: body(error) }).unwrap_or_default()
+}
+
+/// What went wrong, as it stands in the envelope.
+pub(super) fn body(error: &Error) -> V1ErrorBody {
     let details = field_errors(error, &DIALECT);
-    let body = V1ErrorBody { code: error.code().row().v1, message: message(error, &details), details };
-    serde_json::to_value(V1Error { error: body }).unwrap_or_default()
+    V1ErrorBody { code: error.code().row().v1, message: message(error, &details), details }
 }

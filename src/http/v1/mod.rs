@@ -1,7 +1,10 @@
 //! The dialect of contract 000: `/v1/contacts`, and what belongs to it.
 
+pub mod audiences;
 pub mod contacts;
 pub mod envelope;
+pub mod opt_outs;
+mod paging;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -29,5 +32,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    contacts::routes(api)
+    audiences::routes(opt_outs::routes(contacts::routes(api)))
 }

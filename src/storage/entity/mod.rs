@@ -7,3 +7,5 @@ pub(super) mod audience_entry;
 pub(super) mod contact;
 pub(super) mod contact_count;
 pub(super) mod idempotency_key;
+pub(super) mod opt_out;
+pub(super) mod tally;

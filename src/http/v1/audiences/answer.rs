@@ -3,15 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::audience::{
-    AudienceId, Counts, Entry, Exclusion, Included, Kept, Known, Problem, Report,
-};
+use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Known, Problem, Report};
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::template::Message;
 use crate::domain::{ContactId, Error, Timestamp};
 use crate::http::audience::{Lines, Whole, schema};
 use crate::http::openapi::fields;
-use crate::http::v1::envelope::{V1ErrorBody, error_body};
+use crate::http::v1::envelope::{self, V1ErrorBody};
 
 /// Somebody who gets a message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,6 +141,7 @@ pub struct Audience {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptAudience {
     #[schema(schema_with = super::id)]
+    #[allow(missing_docs)]
     pub id: AudienceId,
     /// How many.
     counts: AudienceCounts,
@@ -296,6 +295,6 @@ impl Lines for AudienceLine {
     }
 
     fn error(error: &Error) -> Self {
-        Self { error: Some(error_body(error)), ..Self::default() }
+        Self { error: Some(envelope::body(error)), ..Self::default() }
     }
 }

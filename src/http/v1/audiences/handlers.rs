@@ -1,9 +1,7 @@
 //! The operations of `/v1/audiences`.
 
-use std::sync::Arc;
-
+use actix_web::HttpResponse;
 use actix_web::http::header::{LINK, LOCATION};
-use actix_web::{HttpRequest, HttpResponse};
 use utoipa::IntoParams;
 
 use super::answer::{
@@ -16,13 +14,12 @@ use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::{Code, Error, Fault};
-use crate::http::audience::{AsLines, NDJSON, lines, whole};
+use crate::http::audience::{Manner, NDJSON, lines, whole};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
-use crate::http::state::State;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -80,34 +77,30 @@ impl Segment for Id {
 )]
 pub(super) async fn create_audience(
     allowed: Allowed<ReadContacts>,
-    request: HttpRequest,
-    as_lines: AsLines,
+    manner: Manner,
     body: Body<CreateAudience>,
 ) -> Answer {
-    let limits = &State::of(&request)?.limits;
     let (plan, attempt) = body.attempt(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
     let source = allowed.audiences();
     let wanted = plan.request(&allowed).await?;
     if kept && !dry_run {
-        let prefix = Prefix::of(&request)?;
-        let limit = limits.audience_kept_limit;
         // To its end, whatever becomes of the client.
-        let work = actix_web::rt::spawn(keep(source, wanted, attempt, limit));
+        let work = actix_web::rt::spawn(keep(source, wanted, attempt, manner.kept_limit));
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
         let Created { made, replayed } = done?;
         let mut response = HttpResponse::Created();
-        response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", made.id))));
+        response.insert_header((LOCATION, manner.prefix.before(&format!("{PATH}/{}", made.id))));
         if replayed {
             response.insert_header((REPLAYED, "true"));
         }
         return Ok(response.json(KeptAudience::from(made)));
     }
-    if as_lines.0 && !dry_run {
+    if manner.as_lines && !dry_run {
         let resolver = Resolver::begin(source, wanted).await?;
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines::<AudienceLine>(resolver)));
     }
-    let audience = whole(source, wanted, dry_run, limits.audience_answer_limit).await?;
+    let audience = whole(source, wanted, dry_run, manner.answer_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 
@@ -203,5 +196,5 @@ async fn page(
     kind: Kind,
     PageOf { after, limit }: PageOf,
 ) -> Result<EntryPage, Problem> {
-    Ok(Arc::clone(&allowed.audiences()).page(id, kind, after, limit).await?)
+    Ok(allowed.audiences().page(id, kind, after, limit).await?)
 }

@@ -10,12 +10,16 @@ use utoipa::openapi::schema::Object;
 use super::DIALECT;
 use crate::domain::{Code, Fault, FieldFault};
 use crate::http::api::Api;
-use crate::http::openapi::{Spec, Subject, examples, fields};
+use crate::http::openapi::examples::audience as examples;
+use crate::http::openapi::{Spec, Subject, fields};
 use answer::{Audience, AudienceExclusionPage, AudienceRecipientPage, KeptAudience};
-use request::CreateAudience;
+use request::{AudienceItem, CreateAudience};
+
+/// The tag of its operations.
+pub const TAG: &str = "Audiences";
 
 /// How the document speaks of them.
-pub const SUBJECT: Subject = Subject { tag: Some("Audiences"), noun: "audience", argument: "audience" };
+const SUBJECT: Subject = Subject { tag: Some(TAG), noun: "audience", argument: "audience" };
 
 fn id() -> Object {
     fields::described(fields::id(), "The id of the audience, made by the server.")
@@ -51,6 +55,7 @@ pub(super) fn routes(api: Api) -> Api {
         Spec::answering(200, audience)
             .and(201, kept())
             .about(&SUBJECT)
+            .refers_to::<AudienceItem>()
             .request("messages", "Two recipients and a text", CreateAudience::example())
             .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
             .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())

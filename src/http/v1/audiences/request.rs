@@ -1,8 +1,10 @@
 //! The body of `POST /v1/audiences`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::Array;
 use validator::Validate;
 
 use crate::config::Limits;
@@ -13,7 +15,8 @@ use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, TemplateChoice, schema};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::{Faults, Payload};
-use crate::http::openapi::{examples, fields};
+use crate::http::openapi::examples::{self, audience};
+use crate::http::openapi::fields;
 
 /// Who is to get what. `recipients` is required.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -42,7 +45,7 @@ pub struct CreateAudience {
 }
 
 /// One recipient or several: exactly one of `username`, `id`, `phone_number`, `group` and `all`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AudienceItem {
     #[schema(schema_with = fields::handle, required = false)]
@@ -71,8 +74,9 @@ pub struct AudienceTemplate {
     name: Option<String>,
 }
 
-fn recipients() -> utoipa::openapi::schema::Array {
-    schema::list_of("AudienceItem", "Whom it is for, in the order of the answer.")
+fn recipients() -> Array {
+    let item = Ref::from_schema_name(AudienceItem::name());
+    schema::list_of(item, "Whom it is for, in the order of the answer.")
 }
 
 impl CreateAudience {
@@ -80,14 +84,14 @@ impl CreateAudience {
         json!({
             "recipients": [
                 {"username": examples::HANDLE},
-                {"phone_number": "+44 20 7946 0000", "fields": {"NAME": "Mary"}},
+                {"phone_number": audience::OTHER_PHONE, "fields": audience::other_fields()},
             ],
-            "template": {"text": examples::TEMPLATE},
+            "template": {"text": audience::TEMPLATE},
         })
     }
 
     pub(super) fn dry_run_example() -> Value {
-        json!({"recipients": [{"all": true}], "template": {"text": examples::TEMPLATE}, "dry_run": true})
+        json!({"recipients": [{"all": true}], "template": {"text": audience::TEMPLATE}, "dry_run": true})
     }
 
     pub(super) fn kept_example() -> Value {
@@ -103,8 +107,15 @@ impl Payload for CreateAudience {
     }
 
     fn into_command(self, faults: &mut Faults) -> Option<Plan> {
-        let Self { recipients, template, include_opted_out, repeat_numbers, missing_variables, dry_run, keep } =
-            self;
+        let Self {
+            recipients,
+            template,
+            include_opted_out,
+            repeat_numbers,
+            missing_variables,
+            dry_run,
+            keep,
+        } = self;
         let recipients = recipients?;
         if recipients.len() > MAX_BATCH {
             faults.add("recipients", Fault::TooManyItems { max: MAX_BATCH });

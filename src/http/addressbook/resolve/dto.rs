@@ -1,0 +1,294 @@
+//! Bodies of `/addressbook/resolve`.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, Array, Object, ObjectBuilder, SchemaType, Type};
+use validator::Validate;
+
+use crate::config::Limits;
+use crate::domain::audience::{Asked, Counts, Exclusion, Included, Known, Options, Problem, Report, Who};
+use crate::domain::fields::{Handle, Meta};
+use crate::domain::page::MAX_BATCH;
+use crate::domain::template::Message;
+use crate::domain::{ContactId, Fault};
+use crate::http::audience::{Plan, Whole, schema};
+use crate::http::extract::meta::MetaObject;
+use crate::http::extract::{Faults, Payload};
+use crate::http::openapi::examples::{self, audience};
+use crate::http::openapi::fields;
+
+/// Who is to get what. `aliases` is required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ResolveAddressBookAliases)]
+pub struct ResolveRequest {
+    #[validate(required)]
+    #[schema(schema_with = aliases, required)]
+    aliases: Option<Vec<String>>,
+    #[schema(schema_with = per_alias, required = false)]
+    fields: Option<HashMap<String, MetaObject>>,
+    #[schema(schema_with = schema::template_text, required = false)]
+    template: Option<String>,
+    #[schema(schema_with = schema::template_name, required = false)]
+    template_name: Option<String>,
+    /// Whether numbers that have opted out get a message all the same.
+    #[schema(required = false, nullable = false, default = false)]
+    include_opted_out: Option<bool>,
+    /// Whether a number can get more than one message.
+    #[schema(required = false, nullable = false, default = false)]
+    repeat_numbers: Option<bool>,
+    #[schema(schema_with = schema::missing_variables, required = false)]
+    missing_variables: Option<String>,
+    /// Whether only counts and problems are told.
+    #[schema(required = false, nullable = false, default = false)]
+    dry_run: Option<bool>,
+}
+
+fn aliases() -> Array {
+    schema::list_of(fields::handle(), "Whom it is for, in the order of the answer.")
+}
+
+fn per_alias() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Object))
+        .description(Some("Data for single recipients, by alias. It goes over the contact's own."))
+        .additional_properties(Some(AdditionalProperties::RefOr(fields::meta().into())))
+        .build()
+}
+
+impl ResolveRequest {
+    pub(super) fn example() -> Value {
+        json!({
+            "aliases": [examples::HANDLE, "mary"],
+            "fields": {"mary": audience::other_fields()},
+            "template": audience::TEMPLATE,
+        })
+    }
+
+    pub(super) fn dry_run_example() -> Value {
+        json!({"aliases": [examples::HANDLE], "template": audience::TEMPLATE, "dry_run": true})
+    }
+}
+
+impl Payload for ResolveRequest {
+    type Command = Plan;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, faults: &mut Faults) -> Option<Plan> {
+        let Self {
+            aliases,
+            fields,
+            template,
+            template_name,
+            include_opted_out,
+            repeat_numbers,
+            missing_variables,
+            dry_run,
+        } = self;
+        let aliases = aliases?;
+        if aliases.len() > MAX_BATCH {
+            faults.add("aliases", Fault::TooManyItems { max: MAX_BATCH });
+        }
+        let mut per_alias: HashMap<String, Map<String, Value>> = HashMap::new();
+        for (alias, MetaObject(map)) in fields.into_iter().flatten() {
+            if let Err(fault) = Meta::parse(&map) {
+                faults.add(format!("fields.{alias}"), fault);
+            }
+            per_alias.insert(alias, map);
+        }
+        let mut asked = Vec::with_capacity(aliases.len());
+        for (index, alias) in aliases.iter().enumerate() {
+            match Handle::parse(alias) {
+                Ok(handle) => {
+                    asked.push(Asked { who: Who::Handle(handle), fields: per_alias.get(alias).cloned() });
+                }
+                Err(fault) => faults.add(format!("aliases.{index}"), fault),
+            }
+        }
+        let template = match (template, template_name) {
+            (Some(_), Some(_)) => {
+                faults.add("template_name", Fault::NotExactlyOne { of: "template and template_name" });
+                None
+            }
+            (Some(text), None) => schema::read_text("template", &text, faults),
+            (None, Some(name)) => schema::read_template_name("template_name", &name, faults),
+            (None, None) => None,
+        };
+        let gaps = schema::read_missing_variables(missing_variables, faults);
+        Some(Plan {
+            asked,
+            template,
+            options: Options {
+                opted_out: include_opted_out.unwrap_or_default(),
+                repeated_numbers: repeat_numbers.unwrap_or_default(),
+                gaps: gaps?,
+            },
+            dry_run: dry_run.unwrap_or_default(),
+            keep: false,
+        })
+    }
+}
+
+/// Somebody who gets a message.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResolvedAddressBookRecord)]
+pub struct ResolvedRecord {
+    #[schema(schema_with = fields::id)]
+    id: Option<ContactId>,
+    #[schema(schema_with = fields::stored_handle)]
+    alias: Option<String>,
+    #[schema(schema_with = fields::stored_msisdn)]
+    msisdn: String,
+    /// The text; absent where the request has no template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = "Hi John, greetings from London!")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::encoding, required = false)]
+    encoding: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::parts, required = false)]
+    parts: Option<usize>,
+}
+
+/// Somebody who gets none, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExcludedAddressBookAlias)]
+pub struct ExcludedAlias {
+    /// Which of the aliases of the request, from 0.
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::stored_handle, required = false)]
+    alias: Option<String>,
+    #[schema(schema_with = schema::reason)]
+    reason: &'static str,
+    /// Why, for people.
+    #[schema(example = "the number has opted out")]
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::stored_msisdn, required = false)]
+    msisdn: Option<String>,
+    /// What is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = "CITY")]
+    variable: Option<String>,
+    /// What there is instead, where it differs by case alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = "City")]
+    similar: Option<String>,
+}
+
+/// Counts that add up.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookResolveCounts)]
+pub struct ResolveCounts {
+    /// All who were asked for.
+    #[schema(example = 2)]
+    asked: u64,
+    /// Those who get a message.
+    #[schema(example = 1)]
+    recipients: u64,
+    /// Those who get none.
+    #[schema(example = 1)]
+    excluded: u64,
+    /// SMS parts in all.
+    #[schema(example = 1)]
+    parts: u64,
+}
+
+/// A reason why some get no message.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookResolveProblem)]
+pub struct ResolveProblem {
+    #[schema(schema_with = schema::reason)]
+    reason: &'static str,
+    /// How many.
+    #[schema(example = 92)]
+    count: u64,
+    /// The same for people.
+    #[schema(example = "92 of 10000 lack CITY")]
+    message: String,
+    /// The first of them.
+    examples: Vec<ExcludedAlias>,
+}
+
+/// Who gets what, who does not, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookResolveAnswer)]
+pub struct ResolveAnswer {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// How many.
+    counts: ResolveCounts,
+    /// Why some get no message, in the order in which it came up.
+    problems: Vec<ResolveProblem>,
+    /// Those who get a message, in the order of the request. None in a dry run.
+    records: Vec<ResolvedRecord>,
+    /// Those who get none, in the same order. None in a dry run.
+    excluded: Vec<ExcludedAlias>,
+}
+
+fn known(contact: Option<Known>) -> (Option<ContactId>, Option<String>) {
+    contact.map(|Known { id, handle }| (id, handle.into_string())).unzip()
+}
+
+impl From<Included> for ResolvedRecord {
+    fn from(Included { index: _, contact, phone, message }: Included) -> Self {
+        let (id, alias) = known(contact);
+        let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
+        Self {
+            id,
+            alias,
+            msisdn: phone.msisdn().to_owned(),
+            text,
+            encoding: size.map(|size| size.encoding.as_str()),
+            parts: size.map(|size| size.parts),
+        }
+    }
+}
+
+impl From<Exclusion> for ExcludedAlias {
+    fn from(Exclusion { index, contact, phone, named, reason }: Exclusion) -> Self {
+        let (_, alias) = known(contact);
+        let (variable, similar) = reason.variable();
+        Self {
+            index,
+            alias: alias.or(named),
+            reason: reason.code(),
+            message: reason.sentence(),
+            msisdn: phone.map(|phone| phone.msisdn().to_owned()),
+            variable: variable.map(str::to_owned),
+            similar: similar.map(str::to_owned),
+        }
+    }
+}
+
+impl From<Whole> for ResolveAnswer {
+    fn from(Whole { report, recipients, exclusions }: Whole) -> Self {
+        let Report { counts: Counts { asked, recipients: included, excluded, parts }, problems } = report;
+        let problem = |problem: Problem| {
+            let message = problem.sentence(asked);
+            let Problem { count, examples } = problem;
+            ResolveProblem {
+                reason: examples.first().map_or("", |first| first.reason.code()),
+                count,
+                message,
+                examples: examples.into_iter().map(ExcludedAlias::from).collect(),
+            }
+        };
+        Self {
+            success: true,
+            counts: ResolveCounts { asked, recipients: included, excluded, parts },
+            problems: problems.into_iter().map(problem).collect(),
+            records: recipients.into_iter().map(ResolvedRecord::from).collect(),
+            excluded: exclusions.into_iter().map(ExcludedAlias::from).collect(),
+        }
+    }
+}

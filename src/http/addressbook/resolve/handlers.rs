@@ -1,0 +1,34 @@
+//! The operation of `/addressbook/resolve`.
+
+use actix_web::HttpResponse;
+
+use super::dto::{ResolveAnswer, ResolveRequest};
+use crate::domain::permission::granted::ReadContacts;
+use crate::http::audience::{Manner, whole};
+use crate::http::auth::Allowed;
+use crate::http::extract::Body;
+use crate::http::problem::Problem;
+
+/// Resolve aliases
+///
+/// Answers who exactly gets what text, who does not, and why, for up to 1,000 aliases. Numbers that have
+/// opted out, and numbers that get a message already, are left out. Nothing is sent. With `dry_run` the
+/// answer has counts and problems alone.
+#[utoipa::path(
+    post,
+    path = "/addressbook/resolve",
+    operation_id = "resolveAddressBookAliases",
+    request_body = ResolveRequest,
+    responses((status = 200, description = "The messages, and who gets none.", body = ResolveAnswer)),
+)]
+pub(super) async fn resolve(
+    allowed: Allowed<ReadContacts>,
+    manner: Manner,
+    body: Body<ResolveRequest>,
+) -> Result<HttpResponse, Problem> {
+    let plan = body.command;
+    let dry_run = plan.dry_run;
+    let wanted = plan.request(&allowed).await?;
+    let audience = whole(allowed.audiences(), wanted, dry_run, manner.answer_limit).await?;
+    Ok(HttpResponse::Ok().json(ResolveAnswer::from(audience)))
+}

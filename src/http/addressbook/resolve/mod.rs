@@ -1,0 +1,30 @@
+//! `/addressbook/resolve`
+
+mod dto;
+mod handlers;
+
+use super::DIALECT;
+use crate::domain::{Code, Fault, FieldFault};
+use crate::http::api::Api;
+use crate::http::openapi::examples::audience;
+use crate::http::openapi::{Spec, Subject};
+use dto::{ResolveAnswer, ResolveRequest};
+
+const SUBJECT: Subject = Subject { tag: None, noun: "template", argument: "audience" };
+
+/// Adds the routes.
+pub(super) fn routes(api: Api) -> Api {
+    use handlers::*;
+
+    api.protected(
+        &DIALECT,
+        __path_resolve,
+        resolve,
+        Spec::answering(200, ResolveAnswer::from(audience::audience()))
+            .about(&SUBJECT)
+            .request("messages", "Two aliases and a text", ResolveRequest::example())
+            .request("dry_run", "Counts and problems alone", ResolveRequest::dry_run_example())
+            .fails(&[Code::NotFound])
+            .fault(FieldFault::at("aliases", Fault::Required)),
+    )
+}

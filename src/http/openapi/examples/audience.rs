@@ -1,0 +1,90 @@
+//! The one example audience: the example contact, who gets a text, and a number that has opted out.
+
+use serde_json::json;
+
+use super::contact;
+use crate::domain::audience::{
+    AudienceId, Counts, Exclusion, Included, Kept, Known, Problem, Reason, Report,
+};
+use crate::domain::fields::Phone;
+use crate::domain::template::{Gaps, Recipient, Template};
+use crate::domain::{Contact, Timestamp};
+use crate::http::audience::Whole;
+
+/// The text, with places to fill in.
+pub const TEMPLATE: &str = "Hi {{NAME}}, greetings from {{ CITY | default(\"nowhere\") }}!";
+/// The number that has opted out, as a request may write it.
+pub const OTHER_PHONE: &str = "+44 20 7946 0000";
+
+/// What `fields` say of the other recipient.
+#[must_use]
+pub fn other_fields() -> serde_json::Value {
+    json!({"NAME": "Mary"})
+}
+
+/// Somebody who gets a message.
+///
+/// # Panics
+/// The example contact cannot be filled in: seen by every test that makes the document.
+#[must_use]
+pub fn included() -> Included {
+    let contact: Contact = contact();
+    let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields: None };
+    let template = Template::parse(TEMPLATE).expect("a template");
+    let message = template.render(recipient, Gaps::Exclude).expect("a text");
+    Included {
+        index: 0,
+        contact: Some(Known::from(&contact)),
+        phone: contact.phone.clone(),
+        message: Some(message),
+    }
+}
+
+/// Somebody who gets none.
+///
+/// # Panics
+/// The constant is no number: seen by every test that makes the document.
+#[must_use]
+pub fn exclusion() -> Exclusion {
+    Exclusion {
+        index: 1,
+        contact: None,
+        phone: Some(Phone::parse(OTHER_PHONE).expect("a phone number")),
+        named: None,
+        reason: Reason::OptedOut,
+    }
+}
+
+fn report() -> Report {
+    let parts = included().message.map_or(0, |message| message.size.parts);
+    Report {
+        counts: Counts {
+            asked: 2,
+            recipients: 1,
+            excluded: 1,
+            parts: u64::try_from(parts).unwrap_or_default(),
+        },
+        problems: vec![Problem { count: 1, examples: vec![exclusion()] }],
+    }
+}
+
+/// The audience.
+#[must_use]
+pub fn audience() -> Whole {
+    Whole { report: report(), recipients: vec![included()], exclusions: vec![exclusion()] }
+}
+
+/// The audience, kept.
+///
+/// # Panics
+/// The constants are not what the domain takes: seen by every test that makes the document.
+#[must_use]
+pub fn kept_audience() -> Kept {
+    let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");
+    Kept {
+        id: AudienceId::parse(super::ID).expect("an id"),
+        created_at,
+        expires_at: created_at.after(std::time::Duration::from_secs(24 * 60 * 60)),
+        report: report(),
+    }
+}
