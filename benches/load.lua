@@ -1,5 +1,5 @@
--- What wrk sends. Arguments: the token, a file of addresses to get, each time one of them at random;
--- or the token, an address to post to, a body with %s for the name and %07d for the end of the number,
+-- What wrk sends. Arguments: the token, a file of addresses to get, each time one of them at random (an
+-- address with a tab and a body behind it is posted to); or the token, an address to post to, a body with %s for the name and %07d for the end of the number,
 -- and whether the names are in `order` or at `random`.
 -- Requests are put together beforehand: the load shares the machine with what it measures.
 local requests, head, body, in_order
@@ -26,7 +26,9 @@ function init(args)
     else
         requests = {}
         for line in io.lines(address) do
-            requests[#requests + 1] = wrk.format("GET", line, headers)
+            local target, posted = line:match("^([^\t]+)\t(.*)$")
+            requests[#requests + 1] = posted and wrk.format("POST", target, headers, posted)
+                or wrk.format("GET", line, headers)
         end
     end
 end

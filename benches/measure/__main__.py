@@ -4,13 +4,14 @@ import signal
 import sys
 from pathlib import Path
 
-from . import options, report, works
+from . import audiences, options, report, works
 from .http import Failure
 from .run import Run
 
 KINDS = (
     ({"create", "get", "list", "memory"}, works.beside_peers),
     ({"million", "pages"}, works.large_account),
+    ({"audience"}, audiences.measure),
     ({"postgres"}, works.on_postgres),
     ({"wal"}, works.write_ahead_log),
 )

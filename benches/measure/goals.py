@@ -35,6 +35,9 @@ GETS = ("get, the same contact", "get, any contact")
 LISTS = ("list of 50, the newest", "list of 50, any place")
 POSTGRES_CREATES = tuple(f"{create}, PostgreSQL" for create in CREATES)
 PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with total, any order")
+AUDIENCE = "audience of 100,000 as lines"
+AUDIENCE_MEMORY = "memory that such an audience takes"
+ALIASES = "1,000 aliases, p99"
 MEMORY = "memory after all of this"
 WAL = "largest WAL file"
 
@@ -47,6 +50,9 @@ GOALS = (
     Goal(MEMORY, OURS, "PocketBase", "≤", 0.5, " MiB"),
     *(Goal(work, LARGE, SMALL, "≥", 0.8) for work in (*CREATES, *GETS, *LISTS)),
     *(Goal(work, LARGE, None, "≤", 20, " ms") for work in PAGES),
+    Goal(AUDIENCE, OURS, "plain loop", "≥", 0.5),
+    Goal(AUDIENCE_MEMORY, OURS, None, "≤", 32, " MiB"),
+    Goal(ALIASES, OURS, None, "≤", 25, " ms"),
     *(Goal(work, OURS, "FastAPI", "≥", 8) for work in POSTGRES_CREATES),
     *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in POSTGRES_CREATES),
     Goal(WAL, OURS, None, "≤", 128, " MiB"),

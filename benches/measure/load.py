@@ -24,7 +24,7 @@ class Outcome:
 
 
 def get(system, connections, seconds, addresses, folder):
-    """Gets these addresses at random."""
+    """Gets these addresses at random. One with a tab and a body behind it is posted to."""
     listed = folder / "addresses"
     listed.write_text("\n".join(addresses) + "\n")
     return finish(system, _wrk(system, connections, seconds, listed))

@@ -13,7 +13,7 @@ cargo, Python with venv, wrk and PostgreSQL's programs; everything else comes fr
 that is thrown away. What each row is and why it is fair stands in benches/README.md.
 """
 
-WORKS = ("create", "get", "list", "memory", "million", "pages", "postgres", "wal")
+WORKS = ("create", "get", "list", "memory", "million", "pages", "audience", "postgres", "wal")
 
 
 def read(arguments=None):

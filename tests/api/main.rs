@@ -4,6 +4,7 @@
 mod harness;
 
 mod addressbook;
+mod audiences;
 mod bad_requests;
 mod calls;
 mod cli;

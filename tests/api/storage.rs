@@ -24,6 +24,7 @@ pub async fn open(url: &str) -> Database {
         write_queue: 100,
         cached_contacts: 0,
         idempotency_ttl: Duration::from_secs(1),
+        audience_ttl: Duration::from_secs(1),
     };
     Database::open(&options).await.unwrap()
 }

@@ -55,8 +55,19 @@ class System:
 
     def memory(self):
         """Most resident memory so far, in MiB."""
+        return self._memory("VmHWM:")
+
+    def resident(self):
+        """Resident memory now, in MiB."""
+        return self._memory("VmRSS:")
+
+    def forget_peak(self):
+        """`memory` begins anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _memory(self, figure):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(figure):
                 return int(line.split()[1]) / 1024
         raise Failure(f"{self.name} has ended")
 
