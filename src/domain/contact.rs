@@ -1,63 +1,14 @@
 //! A contact, and what can be asked of one.
 
-use std::fmt;
-
-use uuid::Uuid;
-
 use super::error::Error;
 use super::fault::{Field, FieldFault};
 use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
+use super::id::id_type;
 use super::timestamp::Timestamp;
 
-/// The id of a contact: a UUIDv7, so that ids in descending order are contacts from the newest on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContactId(Uuid);
-
-impl ContactId {
-    /// A new id and the moment that stands in it.
-    ///
-    /// Ids of one process ascend even within a millisecond. The moment becomes `created_at`: so the
-    /// order by id and the order by creation are the same, and one index serves both.
-    #[must_use]
-    pub fn generate() -> (Self, Timestamp) {
-        let id = Uuid::now_v7();
-        let made_at = id.get_timestamp().map_or_else(Timestamp::now, |moment| {
-            let (seconds, nanos) = moment.to_unix();
-            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX / 1_000);
-            Timestamp::from_millis(seconds * 1_000 + i64::from(nanos / 1_000_000))
-        });
-        (Self(id), made_at)
-    }
-
-    /// Reads the hyphenated form, in either case. Other spellings of a UUID are not ours.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH).map(Self)
-    }
-
-    /// As stored.
-    #[must_use]
-    pub fn from_uuid(id: Uuid) -> Self {
-        Self(id)
-    }
-
-    /// As stored.
-    #[must_use]
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl fmt::Display for ContactId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
-
-impl serde::Serialize for ContactId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+id_type! {
+    /// The id of a contact.
+    ContactId
 }
 
 /// A contact as it is stored. Each dialect shows a part of it.
@@ -168,27 +119,5 @@ impl Contact {
             patched.version += 1;
         }
         Ok(patched)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_ascend_and_hold_their_moment() {
-        let made: Vec<_> = (0..10_000).map(|_| ContactId::generate()).collect();
-        assert!(made.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
-        let apart = Timestamp::now().millis() - made[9_999].1.millis();
-        assert!(apart.abs() < 10_000, "{apart}");
-    }
-
-    #[test]
-    fn ids_are_read_in_one_spelling() {
-        let text = "3392287d-7a79-4789-9ef8-7dc174836688";
-        assert_eq!(ContactId::parse(text).map(|id| id.to_string()), Some(text.to_owned()));
-        assert!(ContactId::parse(&text.to_uppercase()).is_some());
-        assert!(ContactId::parse(&text.replace('-', "")).is_none());
-        assert!(ContactId::parse(&format!("{{{text}}}")).is_none());
     }
 }

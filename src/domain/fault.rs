@@ -93,6 +93,15 @@ pub enum Fault {
         /// Largest, in bytes.
         max: usize,
     },
+    /// A template that cannot be read.
+    TemplateSyntax {
+        /// Where, from 1.
+        line: usize,
+        /// Where in the line, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
     /// U+0000 somewhere in the metadata.
     NulCharacter,
     /// Unique within the account, and another contact has it.
@@ -126,6 +135,7 @@ impl Fault {
             Self::KeyLength { .. } => "key_length",
             Self::TooDeep { .. } => "too_deep",
             Self::TooLarge { .. } => "too_large",
+            Self::TemplateSyntax { .. } => "template_syntax",
             Self::NulCharacter => "nul_character",
             Self::Taken => "taken",
         }
@@ -171,6 +181,9 @@ impl Fault {
             Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),
             Self::TooLarge { max } => format!("{name} must have at most {max} bytes as JSON"),
+            Self::TemplateSyntax { line, column, message } => {
+                format!("{name} cannot be read at line {line}, column {column}: {message}")
+            }
             Self::NulCharacter => format!("{name} must not contain the character U+0000"),
             Self::Taken => format!("{name} is already taken"),
         }

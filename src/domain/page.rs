@@ -4,22 +4,37 @@ use super::contact::{Contact, ContactId};
 use super::fields::{Handle, Phone};
 use super::timestamp::Timestamp;
 
-/// Between which contacts a page of a cursor list lies. With neither it begins at the newest one; with
-/// both it begins behind the one and ends before the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Cursor {
-    /// Just behind this contact, towards older ones.
-    pub after: Option<ContactId>,
-    /// Just before this contact, towards newer ones.
-    pub before: Option<ContactId>,
+/// Between which things a page of a cursor list lies, by their ids. With neither it begins at the newest
+/// one; with both it begins behind the one and ends before the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor<I = ContactId> {
+    /// Just behind this one, towards older ones.
+    pub after: Option<I>,
+    /// Just before this one, towards newer ones.
+    pub before: Option<I>,
 }
 
-impl Cursor {
+impl<I> Default for Cursor<I> {
+    fn default() -> Self {
+        Self { after: None, before: None }
+    }
+}
+
+impl<I> Cursor<I> {
     /// Whether the page is filled from its newer end.
     #[must_use]
-    pub fn forward(self) -> bool {
+    pub fn forward(&self) -> bool {
         self.after.is_some() || self.before.is_none()
     }
+}
+
+/// A page of any list that is ordered by id, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByCursor<I> {
+    /// Where the page lies.
+    pub cursor: Cursor<I>,
+    /// Most things on it.
+    pub limit: u64,
 }
 
 /// A page of the list that v1 shows: newest first.
@@ -40,11 +55,33 @@ pub struct CursorQuery {
 
 /// What a cursor list answers.
 #[derive(Clone, Debug)]
-pub struct CursorPage {
+pub struct CursorPage<T = Contact> {
     /// In the order of the list, whichever way the cursor went.
-    pub contacts: Vec<Contact>,
+    pub items: Vec<T>,
     /// Whether there are more in the direction of the cursor.
     pub has_more: bool,
+}
+
+impl<T> CursorPage<T> {
+    /// A page of what was found: from the newest on where the cursor goes forward, else from the oldest,
+    /// and one more than asked for where there is one. That one tells that there is more.
+    #[must_use]
+    pub fn of<I>(mut found: Vec<T>, cursor: &Cursor<I>, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        if !cursor.forward() {
+            found.reverse();
+        }
+        Self { items: found, has_more }
+    }
+
+    /// The same page of something else.
+    #[must_use]
+    pub fn map<U>(self, map: impl FnMut(T) -> U) -> CursorPage<U> {
+        let Self { items, has_more } = self;
+        CursorPage { items: items.into_iter().map(map).collect(), has_more }
+    }
 }
 
 /// What the address book can sort by.
@@ -80,12 +117,23 @@ pub struct OffsetQuery {
     pub limit: u64,
 }
 
+/// A page of any list that is ordered by id, with some left out at the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByOffset {
+    /// Which way.
+    pub direction: SortDirection,
+    /// How many things to leave out at the beginning.
+    pub offset: u64,
+    /// Most things on the page.
+    pub limit: u64,
+}
+
 /// What an offset list answers.
 #[derive(Clone, Debug)]
-pub struct OffsetPage {
+pub struct OffsetPage<T = Contact> {
     /// In the order that was asked for.
-    pub contacts: Vec<Contact>,
-    /// All contacts of the account.
+    pub items: Vec<T>,
+    /// All that the account has.
     pub total: u64,
 }
 

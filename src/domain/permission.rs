@@ -62,6 +62,12 @@ permissions! {
     UpdateContacts => "update:Contacts", "change contacts";
     /// Delete contacts.
     DeleteContacts => "delete:Contacts", "delete contacts";
+    /// Opt numbers out.
+    CreateOptOuts => "create:OptOuts", "opt phone numbers out";
+    /// See opt-outs.
+    ReadOptOuts => "read:OptOuts", "see opt-outs";
+    /// Take opt-outs back.
+    DeleteOptOuts => "delete:OptOuts", "take opt-outs back";
 }
 
 impl fmt::Display for Permission {

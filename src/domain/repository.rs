@@ -7,6 +7,7 @@ use super::api_key::{ApiKey, KeyId, ListedKey};
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
 use super::idempotency::{Attempt, Created};
+use super::opt_out::OptOutRepository;
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
 use super::timestamp::Timestamp;
@@ -123,6 +124,9 @@ pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
 pub trait Store: Send + Sync {
     /// The contacts of one account.
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+
+    /// The opt-outs of one account.
+    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;
 
     /// Accounts and keys.
     fn keys(&self) -> Box<dyn KeyRepository>;

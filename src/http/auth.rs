@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::state::State;
 use crate::domain::AccountId;
 use crate::domain::api_key::{Principal, Token};
+use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
@@ -47,6 +48,12 @@ impl<G: Grant> Allowed<G> {
     #[must_use]
     pub fn contacts(&self) -> Contacts {
         Contacts::new(self.store.contacts(self.account))
+    }
+
+    /// The opt-outs of the account that the key opens.
+    #[must_use]
+    pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
+        self.store.opt_outs(self.account)
     }
 }
 

@@ -196,7 +196,7 @@ mod tests {
             offset: 0,
             limit: 10,
         };
-        let page = OffsetPage { contacts: vec![new.clone()], total: 1 };
+        let page = OffsetPage { items: vec![new.clone()], total: 1 };
         let pages = Arc::clone(&cache.offset_pages);
         let early = cache.moment();
         cache.keep_page(&pages, early, account, query, &page);

@@ -53,8 +53,7 @@ pub(super) async fn cursor_page(
 ) -> Result<CursorPage> {
     let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
-    let forward = cursor.forward();
-    let order = if forward { Order::Desc } else { Order::Asc };
+    let order = if cursor.forward() { Order::Desc } else { Order::Asc };
 
     let mut select = of(account);
     // At most one contact has the handle, and the planner need not be told of an order.
@@ -89,14 +88,8 @@ pub(super) async fn cursor_page(
     }
 
     // One more than asked for tells whether there is more.
-    let mut contacts = rows::contacts(connection, select.limit(limit + 1)).await?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = contacts.len() > limit;
-    contacts.truncate(limit);
-    if !forward {
-        contacts.reverse();
-    }
-    Ok(CursorPage { contacts, has_more })
+    let contacts = rows::contacts(connection, select.limit(limit + 1)).await?;
+    Ok(CursorPage::of(contacts, &cursor, limit))
 }
 
 /// Where a contact stands in the order of changes.
@@ -131,8 +124,8 @@ pub(super) async fn offset_page(
     // contacts themselves.
     let ids = select.select_only().column(Column::Id).offset(offset).limit(limit);
     let ids = rows::ids(connection, ids).await?;
-    let contacts = by_ids(connection, account, &ids).await?;
-    Ok(OffsetPage { contacts, total: total(connection, account).await? })
+    let items = by_ids(connection, account, &ids).await?;
+    Ok(OffsetPage { items, total: total(connection, account).await? })
 }
 
 /// These contacts, in this order; without those that have gone in the meantime.

@@ -21,10 +21,12 @@ use super::error::{OpenError, to_domain};
 use super::group_commit::{Create, GroupCommit};
 use super::lock::ServerLock;
 use super::migrate;
+use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
 use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
@@ -264,6 +266,10 @@ async fn clear_attempts(writer: DatabaseConnection, ttl: Duration) {
 impl Store for Database {
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository> {
         Box::new(SqlContacts::new(self.clone(), account))
+    }
+
+    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
+        Box::new(SqlOptOuts::new(self.clone(), account))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {

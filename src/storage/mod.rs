@@ -14,8 +14,11 @@ mod group_commit;
 mod keys;
 mod lock;
 mod migrate;
+mod opt_outs;
 mod pages;
+mod paging;
 mod rows;
+mod tallies;
 mod trust;
 mod writer;
 

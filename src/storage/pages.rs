@@ -20,13 +20,13 @@ pub(super) trait Page: Clone {
 
 impl Page for CursorPage {
     fn contacts(&self) -> usize {
-        self.contacts.len()
+        self.items.len()
     }
 }
 
 impl Page for OffsetPage {
     fn contacts(&self) -> usize {
-        self.contacts.len()
+        self.items.len()
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::harness::{Client, Reply};
+use crate::things::Things;
 
 /// An operation of the document, and what it is called with.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Call {
     /// The parameters that it has: name and place.
     pub known: Vec<(String, String)>,
     pub permission: Option<String>,
+    /// The answers that it has.
+    pub statuses: Vec<u16>,
     pub parameters: Map<String, Value>,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
@@ -35,6 +38,12 @@ impl Call {
                     path: path.clone(),
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
                     permission: permission.as_str().map(str::to_owned),
+                    statuses: operation["responses"]
+                        .as_object()
+                        .unwrap()
+                        .keys()
+                        .map(|status| status.parse().unwrap())
+                        .collect(),
                     parameters: Map::new(),
                     headers: Vec::new(),
                     body: examples.map(|examples| examples.values().next().unwrap()["value"].to_string()),
@@ -46,26 +55,44 @@ impl Call {
 
     /// With a value for a parameter that it must have.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        assert!(self.known.iter().any(|(known, _)| known == name), "{} has no parameter {name}", self.id);
+        assert!(self.takes(name), "{} has no parameter {name}", self.id);
         self.parameters.insert(name.to_owned(), value.into());
         self
     }
 
-    /// On this contact, where it is about one.
-    pub fn about(self, contact: &str) -> Self {
-        match self.path_parameter() {
-            Some(name) => self.with(&name, contact),
-            None => self,
+    /// On these things, where it is about such.
+    pub fn on(mut self, things: &Things) -> Self {
+        let path = self.path.clone();
+        for (collection, segment) in path.split('/').zip(path.split('/').skip(1)) {
+            if let Some(name) = segment.strip_prefix('{') {
+                self = self.with(name.trim_end_matches('}'), things.id(collection));
+            }
         }
+        self
+    }
+
+    /// Whether it makes something of its own, and not something of another thing.
+    pub fn creates(&self) -> bool {
+        self.id.starts_with("create") && !self.path.contains('{')
+    }
+
+    /// Whether it has such a parameter.
+    pub fn takes(&self, name: &str) -> bool {
+        self.known.iter().any(|(known, _)| known == name)
+    }
+
+    /// Its body as JSON.
+    pub fn json(&self) -> Value {
+        self.body.as_deref().map_or(Value::Null, |body| serde_json::from_str(body).unwrap())
     }
 
     pub fn with_body(&self, body: impl Into<String>) -> Self {
         Self { body: Some(body.into()), ..self.clone() }
     }
 
-    /// The name of the parameter in its path.
-    pub fn path_parameter(&self) -> Option<String> {
-        self.known.iter().find(|(_, place)| place == "path").map(|(name, _)| name.clone())
+    /// The parameter that its path ends with.
+    pub fn last_path_parameter(&self) -> Option<&str> {
+        self.path.rsplit('/').next()?.strip_prefix('{')?.strip_suffix('}')
     }
 
     /// The address, with its path and query parameters.
@@ -79,7 +106,7 @@ impl Call {
                 _ => {}
             }
         }
-        assert!(!path.contains('{'), "{} is about a contact", self.id);
+        assert!(!path.contains('{'), "{}: on what?", self.id);
         path + &query
     }
 

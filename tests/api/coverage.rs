@@ -8,14 +8,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use addressbook::domain::Permission;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::calls::Call;
 use crate::edge::raw;
 use crate::faults::SmallDisk;
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
+use crate::things::{Things, account_for, other, unique_member};
 
 /// Headers that stand in some answers of a status only.
 const NOT_ALWAYS: [&str; 2] = ["Link", "Idempotent-Replayed"];
@@ -23,17 +23,21 @@ const NOT_ALWAYS: [&str; 2] = ["Link", "Idempotent-Replayed"];
 const NUMBER: &str = "+4479000000001";
 const MOMENT: &str = "2025-11-10T20:15:12.000Z";
 
+/// More things to try with, where one call is not enough.
+const TRIES: usize = 60;
+
 /// Servers in the states that documented answers need; those that cannot be had here are `None`.
 struct Servers {
+    calls: Vec<Call>,
     sound: &'static Service,
     /// It does not wait for bodies.
     hasty: Service,
-    /// Its table of contacts is gone.
+    /// Its tables are gone, save for those of accounts and keys.
     broken: Service,
     /// Its database is gone.
     cut_off: Option<(Service, Client)>,
-    /// Its disk is full, save for what these contacts need.
-    full: Option<(Service, Client, Vec<String>, SmallDisk)>,
+    /// Its disk is full, save for what these things need.
+    full: Option<(Service, Client, Vec<Things>, SmallDisk)>,
 }
 
 impl Servers {
@@ -45,7 +49,14 @@ impl Servers {
         broken.keys().1.block_on(async {
             let url = &broken.settings.database.database_url;
             let admin = sea_orm::Database::connect(url).await.unwrap();
-            admin.execute_unprepared("DROP TABLE contacts").await.unwrap();
+            let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' \
+                          AND name NOT IN ('accounts', 'api_keys', 'seaql_migrations')";
+            let tables =
+                admin.query_all_raw(Statement::from_string(DbBackend::Sqlite, tables)).await.unwrap();
+            for table in tables {
+                let name: String = table.try_get("", "name").unwrap();
+                admin.execute_unprepared(&format!("DROP TABLE {name}")).await.unwrap();
+            }
         });
         let cut_off = Cluster::start(&[]).map(|cluster| {
             let service = Service::start_on(&cluster.url("postgres"), |_| {});
@@ -54,40 +65,42 @@ impl Servers {
             (service, client)
         });
         let sound = Service::shared(Backend::Sqlite).unwrap();
-        Self { sound, hasty: hasty.unwrap(), broken, cut_off, full: full() }
+        let calls = Call::all(&sound.anonymous().get("/openapi.json").expect(200));
+        let full = full(&calls);
+        Self { calls, sound, hasty: hasty.unwrap(), broken, cut_off, full }
     }
 
     /// Brings an operation to give an answer; `None` where that cannot be done here.
     fn provoke(&self, call: &Call, status: u16) -> Option<Reply> {
-        let name = new_account();
-        let client = self.sound.client_of(&name, &[]);
-        let contact = crate::v1::create(&client, "john", NUMBER)["id"].as_str().unwrap().to_owned();
-        let creates = call.id.starts_with("create");
-        let usual = call.clone().about(&contact);
-        let nobody = Uuid::now_v7().to_string();
+        let (client, usual) = account_for(self.sound, &self.calls, call, status);
+        let nowhere = || call.clone().on(&Things::nowhere());
+        let is_about_one = call.path.contains('{');
         Some(match status {
-            // In a new account: nobody has the name.
-            200 | 201 if creates => usual.send(&self.sound.client()),
             200 | 201 | 204 => usual.send(&client),
             304 => usual.with("If-None-Match", "*").send(&client),
-            400 if call.path_parameter().is_some() => call.clone().about("neither").send(&client),
-            400 if creates => usual.with_body("{}").send(&client),
+            400 if is_about_one => call.clone().on(&Things::all("%00")).send(&client),
+            400 if call.body.is_some() => usual.with_body("{}").send(&client),
             400 => usual.with("limit", 0).send(&client),
             401 => usual.send(&self.sound.anonymous()),
             403 => {
                 let needed = Permission::from_str(call.permission.as_deref().unwrap()).unwrap();
                 let others = Permission::ALL.iter().copied().filter(|other| *other != needed);
-                usual.send(&self.sound.client_of(&name, &others.collect::<Vec<_>>()))
+                usual.send(&self.sound.client_of(&new_account(), &others.collect::<Vec<_>>()))
             }
+            404 if is_about_one => nowhere().send(&client),
             // Only a list in the order of changes needs the contact of its cursor.
-            404 if call.path_parameter().is_none() => {
-                usual.with("starting_after", nobody).with("updated_since", MOMENT).send(&client)
+            404 => {
+                let gone = Things::nowhere();
+                usual.with("starting_after", gone.id("contacts")).with("updated_since", MOMENT).send(&client)
             }
-            404 => usual.about(&nobody).send(&client),
             408 => self.never_finish(&usual),
-            409 => conflict(&usual, &client, creates),
+            409 => conflict(&self.calls, &usual, &client),
             412 => usual.with("If-Match", "\"0\"").send(&client),
-            413 => usual.with_body(json!({"x": "x".repeat(70_000)}).to_string()).send(&client),
+            // The limit of most bodies, and the one of bodies that are about many things.
+            413 => [70_000, 1_100_000]
+                .iter()
+                .map(|length| usual.with_body(json!({"x": "x".repeat(*length)}).to_string()).send(&client))
+                .find(|reply| reply.status == 413)?,
             414 => client.send(&call.method, &format!("{}?{}", usual.target(), "x".repeat(9_000)), &[], b""),
             415 => {
                 let mut call = usual;
@@ -95,20 +108,22 @@ impl Servers {
                 call.send(&client)
             }
             422 => {
-                let (client, call) = (self.sound.client(), usual.with("Idempotency-Key", "key"));
+                let call = usual.with("Idempotency-Key", "key");
                 assert!(call.send(&client).status < 300);
-                call.with_body(r#"{"another": "body"}"#).send(&client);
-                let other = call.body.as_deref().unwrap().replace("john", "mary");
-                call.with_body(other).send(&client)
+                // The same to whoever reads it, and another body nevertheless.
+                call.with_body(format!("{} ", call.body.as_deref().unwrap())).send(&client)
             }
-            500 => usual.about(&nobody).send(&self.broken.client()),
-            503 => usual.about(&nobody).send(&self.cut_off.as_ref()?.1),
+            500 => nowhere().send(&self.broken.client()),
+            503 => nowhere().send(&self.cut_off.as_ref()?.1),
             507 => {
-                let (_, client, contacts, _) = self.full.as_ref()?;
+                let (_, client, things, _) = self.full.as_ref()?;
                 // Until the room that the database has taken already is used up.
-                let tries = contacts.iter().enumerate().map(|(index, contact)| {
-                    let body = call.body.as_ref().map(|body| body.replace("john", &format!("x{index}")));
-                    Call { body, ..call.clone() }.about(contact).send(client)
+                let tries = things.iter().enumerate().map(|(index, things)| {
+                    let call = match call.json() {
+                        Value::Null => call.clone(),
+                        body => call.with_body(other(body, 1_000 + index).to_string()),
+                    };
+                    call.on(things).send(client)
                 });
                 tries.into_iter().find(|reply| reply.status == 507)?
             }
@@ -140,32 +155,52 @@ impl Servers {
     }
 }
 
-/// A name that another contact has, or a number that two contacts have.
-fn conflict(call: &Call, client: &Client, creates: bool) -> Reply {
-    if creates {
-        return call.send(client);
+/// A name that another thing has, a number that two contacts have, or an attempt that is under way.
+fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
+    if call.creates() {
+        let reply = call.send(client);
+        return if reply.status == 409 { reply } else { in_flight(call, client) };
     }
-    crate::v1::create(client, "mary", NUMBER);
+    Things::make_other(calls, client, 2);
     if call.body.is_none() {
-        return call.clone().about(NUMBER.trim_start_matches('+')).send(client);
+        crate::v1::create(client, "mary", NUMBER);
+        let number = Things::all(NUMBER.trim_start_matches('+'));
+        return call.clone().on(&number).send(client);
     }
-    let member = if call.path.starts_with("/v1") { "username" } else { "alias" };
-    call.clone().with_body(json!({member: "mary"}).to_string()).send(client)
+    let create = calls.iter().find(|create| {
+        let collection = create.path.as_str();
+        create.creates() && call.path.strip_prefix(collection).is_some_and(|rest| rest.starts_with('/'))
+    });
+    let taken = other(create.unwrap().json(), 2);
+    let member = unique_member(&taken).unwrap();
+    call.with_body(json!({member: taken[member]}).to_string()).send(client)
 }
 
-/// A service on a disk that is full, a client, and contacts to try with.
-fn full() -> Option<(Service, Client, Vec<String>, SmallDisk)> {
+/// Several at once under one key: all but one may be told that it is in use.
+fn in_flight(call: &Call, client: &Client) -> Reply {
+    let mut rounds = (0..50).map(|round| {
+        let call = call.clone().with("Idempotency-Key", format!("round-{round}"));
+        std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| call.send(&client.clone()))).collect();
+            let replies = racers.into_iter().map(|racer| racer.join().unwrap());
+            replies.max_by_key(|reply| reply.status).unwrap()
+        })
+    });
+    rounds.find(|reply| reply.status == 409).expect("nobody was told that the key is in use")
+}
+
+/// A service on a disk that is full, a client, and things to try with.
+fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Things>, SmallDisk)> {
     let disk = SmallDisk::mount("6m");
     assert!(disk.is_some() || std::env::var_os("TEST_MOUNT").is_none(), "a file system cannot be mounted");
     let disk = disk?;
     let service =
         Service::start_on(&format!("sqlite://{}", disk.path().join("addressbook.db").display()), |_| {});
     let client = service.client();
-    let contacts = (0..60).map(|index| crate::v1::create(&client, &format!("u{index}"), NUMBER));
-    let contacts = contacts.map(|contact| contact["id"].as_str().unwrap().to_owned()).collect();
+    let things = (0..TRIES).map(|number| Things::make_other(calls, &client, number)).collect();
     let mut filler = File::create(disk.path().join("filler")).unwrap();
     while filler.write_all(&[b'x'; 4_096]).is_ok() {}
-    Some((service, client, contacts, disk))
+    Some((service, client, things, disk))
 }
 
 /// That an answer is the one which the document describes.
@@ -236,7 +271,7 @@ fn row(
 fn every_documented_answer_is_seen() {
     let servers = Servers::start();
     let document = servers.sound.anonymous().get("/openapi.json").expect(200);
-    let calls = Call::all(&document);
+    let calls = &servers.calls;
     // At once, since much of it is waiting.
     let mut outcomes: BTreeMap<String, BTreeMap<u16, Option<bool>>> = std::thread::scope(|scope| {
         let rows: Vec<_> = calls
@@ -245,8 +280,8 @@ fn every_documented_answer_is_seen() {
             .collect();
         rows.into_iter().map(|(call, row)| (call.id.clone(), row.join().unwrap())).collect()
     });
-    // One after the other: they share the contacts on the full disk.
-    for call in &calls {
+    // One after the other: they share the things on the full disk.
+    for call in calls {
         outcomes.get_mut(&call.id).unwrap().extend(row(&servers, &document, call, |status| status == 507));
     }
     // Past the capture of output: the table is what a reader of the log looks for.
@@ -254,7 +289,7 @@ fn every_documented_answer_is_seen() {
     std::io::stdout().write_all(table.as_bytes()).unwrap();
     let all =
         || outcomes.iter().flat_map(|(id, row)| row.iter().map(move |(status, seen)| (id, status, *seen)));
-    assert!(all().count() > 100, "{table}");
+    assert!(all().count() > 180, "{table}");
     let unseen: Vec<_> = all().filter(|(.., seen)| *seen == Some(false)).collect();
     assert!(unseen.is_empty(), "documented and never seen: {unseen:?}\n{table}");
 }

@@ -16,7 +16,7 @@ use crate::harness::{Backend, new_database};
 /// Enough contacts for a planner to prefer an index, in two accounts.
 const CONTACTS: usize = 4_000;
 
-async fn open(url: &str) -> Database {
+pub async fn open(url: &str) -> Database {
     let options = Options {
         url: url.to_owned(),
         connections: 4,
@@ -97,7 +97,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
 }
 
 /// The plan of a statement, as one text.
-async fn plan(database: &Database, backend: DbBackend, statement: &Statement) -> String {
+pub async fn plan(database: &Database, backend: DbBackend, statement: &Statement) -> String {
     let (explain, column) = match backend {
         DbBackend::Sqlite => ("EXPLAIN QUERY PLAN ", "detail"),
         _ => ("EXPLAIN ", "QUERY PLAN"),
@@ -154,7 +154,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
             })
             .await
             .unwrap();
-        assert_eq!(page.contacts.len(), 100, "there is something to plan for");
+        assert_eq!(page.items.len(), 100, "there is something to plan for");
 
         let (database, statements) = plain.clone().recording();
         ask_everything(database.contacts(AccountId::new(1)).as_ref(), &some).await;

@@ -1,8 +1,8 @@
 """Runs every sample of the document that a service serves: samples.py BINARY FOLDER.
 
-Each is run twice. Once with an account of its own, that has the contact which the sample is about: it
-has to end well, say what the service answered, and do to the contact what its operation is for. And
-once with an address at which there is nothing: it has to fail.
+Each is run twice. Once with an account of its own, that has one thing of each kind, as the document makes
+them: it has to end well, say what the service answered, and do to the thing that it is about what its
+operation is for. And once with an address at which there is nothing: it has to fail.
 """
 
 import os
@@ -15,23 +15,65 @@ from pathlib import Path
 from languages import LANGUAGES
 from service import Service
 
+# The kinds, each after those that it needs.
+ORDER = ["contacts", "optouts", "groups", "templates", "audiences"]
 METHODS = ["get", "post", "put", "patch", "delete"]
 PATIENCE = 120
+
+
+class Operation:
+    """An operation of the document."""
+
+    def __init__(self, path, method, described):
+        self.id = described["operationId"]
+        self.path = path
+        self.samples = described.get("x-codeSamples", [])
+        self.is_silent = "204" in described["responses"]
+        content = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+        self.example = next(iter(content.get("examples", {}).values()), {}).get("value")
+        # `/v1/opt_outs` and `/addressbook/optouts` are of one kind.
+        self.kind = path.split("/")[2].replace("_", "") if path.count("/") > 1 else None
+
+    @property
+    def creates(self):
+        return self.id.startswith("create") and "{" not in self.path
+
+    @property
+    def deletes(self):
+        return self.id.startswith("delete") and self.path.count("{") == 1 and self.path.endswith("}")
+
+    def does(self, *verbs):
+        return any(self.id.startswith(verb) for verb in verbs)
 
 
 def operations(document):
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                yield item[method]["operationId"], item[method]
+                yield Operation(path, method, item[method])
 
 
-def example(document):
-    """The example contact, as the document creates it."""
-    for name, operation in operations(document):
-        if name == "createContact":
-            return next(iter(operation["requestBody"]["content"]["application/json"]["examples"].values()))["value"]
-    raise SystemExit("there is no createContact")
+class Kinds:
+    """The kinds of things: whatever an operation under `/v1` creates. Those that others need come first."""
+
+    def __init__(self, document):
+        made = [it for it in operations(document) if it.creates and it.path.startswith("/v1/")]
+        self.create = {it.kind: it for it in sorted(made, key=lambda it: ORDER.index(it.kind))}
+
+    def make(self, service, key, but):
+        """One thing of each kind but one; answers with them."""
+        return {
+            kind: service.create(key, create.path, create.example)
+            for kind, create in self.create.items()
+            if kind != but
+        }
+
+    def there(self, service, key, kind):
+        return service.things(key, self.create[kind].path)
+
+    def variables(self, things):
+        """The ids, in the variables in which samples look for them."""
+        return {f"{self.create[kind].path.split('/')[2][:-1].upper()}_ID": it["id"] for kind, it in things.items()}
 
 
 def run(command, environment):
@@ -41,33 +83,33 @@ def run(command, environment):
     )
 
 
-def fault(service, operation, label, command, contact):
+def fault(service, kinds, operation, label, command):
     """What is wrong with a sample; `None` where nothing is."""
-    key = service.account(f"{operation}-{label}")
-    creates = operation.startswith("create")
-    before = None if creates else service.create(key, contact)
-    environment = {"ADDRESSBOOK_URL": service.url, "ADDRESSBOOK_KEY": key}
-    if before:
-        environment["CONTACT_ID"] = before["id"]
+    key = service.account(f"{operation.id}-{label}")
+    things = kinds.make(service, key, but=operation.kind if operation.creates else None)
+    environment = {"ADDRESSBOOK_URL": service.url, "ADDRESSBOOK_KEY": key, **kinds.variables(things)}
 
     done = run(command, environment)
     if done.returncode != 0:
         return f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
-    after = service.contacts(key)
-    if operation.startswith("delete"):
-        if after:
-            return "the contact is still there"
-    elif len(after) != 1:
-        return f"there are {len(after)} contacts"
-    elif operation.startswith("update") and after[0]["updated_at"] == before["updated_at"]:
-        return "the contact is the same as before"
-    elif (operation.startswith("get") or operation.startswith("list")) and after[0] != before:
-        return "the contact has changed"
-    # What is told of the answer: the contact, a sign of life, or that it is gone.
-    about_contacts = "Contact" in operation and not operation.startswith("delete")
-    expected = [after[0]["id"]] if about_contacts else ["ok", "204", "success"]
+    # What is told of the answer: what it is about, a sign of life, or that it is gone.
+    expected = ["ok", "204", "success"]
+    if operation.kind in kinds.create:
+        after = kinds.there(service, key, operation.kind)
+        if operation.deletes:
+            if after:
+                return "it is still there"
+        elif len(after) != 1:
+            return f"there are {len(after)} {operation.kind}"
+        elif operation.does("update") and after[0] == things[operation.kind]:
+            return "it is the same as before"
+        elif operation.does("get", "list") and after[0] != things[operation.kind]:
+            return "it has changed"
+        # (What belongs to a thing, its members say, is shown without it.)
+        if after and operation.path.count("/") <= 3:
+            expected = [after[0]["id"]]
     # curl has nothing to say where the answer has no body.
-    silent = label == "Shell" and operation == "deleteContact"
+    silent = label == "Shell" and operation.is_silent
     if not silent and not any(word in done.stdout for word in expected):
         return f"it says nothing of the answer:\n{done.stdout}"
 
@@ -85,24 +127,23 @@ def main():
         document = service.document()
         languages = {name: language(folder / name) for name, language in LANGUAGES.items()}
         found = []
-        for operation, described in operations(document):
-            samples = described.get("x-codeSamples", [])
-            missing = languages.keys() - {sample["lang"] for sample in samples}
-            if missing or len(samples) != len(languages):
-                raise SystemExit(f"{operation} has no sample in {missing}")
-            for sample in samples:
-                languages[sample["lang"]].write(operation, sample["source"])
+        for operation in operations(document):
+            missing = languages.keys() - {sample["lang"] for sample in operation.samples}
+            if missing or len(operation.samples) != len(languages):
+                raise SystemExit(f"{operation.id} has no sample in {missing}")
+            for sample in operation.samples:
+                languages[sample["lang"]].write(operation.id, sample["source"])
                 found.append((operation, sample["lang"]))
         for language in languages.values():
             language.prepare()
-        contact = example(document)
+        kinds = Kinds(document)
         with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
             faults = list(
-                pool.map(lambda it: fault(service, it[0], it[1], languages[it[1]].command(it[0]), contact), found)
+                pool.map(lambda it: fault(service, kinds, it[0], it[1], languages[it[1]].command(it[0].id)), found)
             )
     finally:
         service.stop()
-    report(found, faults, list(languages))
+    report([(operation.id, language) for operation, language in found], faults, list(languages))
 
 
 def report(found, faults, languages):

@@ -50,13 +50,13 @@ class Service:
         )
         return made.stdout.strip()
 
-    def create(self, key, contact):
-        answer = requests.post(f"{self.url}/v1/contacts", headers=bearer(key), json=contact, timeout=10)
+    def create(self, key, path, thing):
+        answer = requests.post(f"{self.url}{path}", headers=bearer(key), json=thing, timeout=10)
         answer.raise_for_status()
         return answer.json()
 
-    def contacts(self, key):
-        answer = requests.get(f"{self.url}/v1/contacts", headers=bearer(key), timeout=10)
+    def things(self, key, path):
+        answer = requests.get(f"{self.url}{path}", headers=bearer(key), timeout=10)
         answer.raise_for_status()
         return answer.json()["data"]
 

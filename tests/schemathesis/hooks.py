@@ -19,12 +19,12 @@ def before_call(context, case, kwargs):
         case.headers["Idempotency-Key"] = key.removesuffix(mark)[: 255 - len(mark)] + mark
 
 
-# A contact has an address in each dialect, and in the address book another one by its phone number.
+# A thing has an address in each dialect, and some have another one by their phone number.
 
-# The phone number of every contact that an answer has shown, by the contact's id.
+# The phone number of every contact and opt-out that an answer has shown, by its id.
 numbers = {}
-# The ids of contacts that were deleted, through whichever dialect, or that may have been: the answer to a
-# repeated `Idempotency-Key` shows a contact as it was when it was made.
+# The ids of what was deleted, through whichever dialect, or may have been: the answer to a repeated
+# `Idempotency-Key` shows a thing as it was when it was made.
 gone = set()
 
 
@@ -41,13 +41,15 @@ def after_call(context, case, response):
         name = unquote(urlsplit(response.request.url).path.rpartition("/")[2])
         gone.add(name.lower())
         gone.update(id for id, number in numbers.items() if number == digits(name))
-    elif "/contacts" in case.path:
+    else:
         body = response.json()
-        for contact in [body, body.get("record"), *body.get("data", []), *body.get("records", [])]:
-            if contact and "id" in contact:
-                numbers[contact["id"]] = digits(contact.get("phone_number") or contact["msisdn"])
+        for thing in [body, body.get("record"), *body.get("data", []), *body.get("records", [])]:
+            if isinstance(thing, dict) and "id" in thing:
+                number = thing.get("phone_number") or thing.get("msisdn")
+                if number:
+                    numbers[thing["id"]] = digits(number)
                 if "idempotent-replayed" in response.headers:
-                    gone.add(contact["id"])
+                    gone.add(thing["id"])
 
 
 @schemathesis.hook

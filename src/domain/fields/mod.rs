@@ -37,4 +37,4 @@ macro_rules! stored_text {
         }
     };
 }
-use stored_text;
+pub(super) use stored_text;

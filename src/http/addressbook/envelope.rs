@@ -1,5 +1,5 @@
 //! `{"success": false, "error": {"name", "statusCode", "message"}}`, with `details` where fields are
-//! at fault.
+//! at fault; and the answer that says that something was deleted.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -36,6 +36,15 @@ pub struct AddressBookErrorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<FieldError>,
+}
+
+/// What was to be deleted is gone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookDeleted)]
+pub struct Deleted {
+    /// Always true.
+    #[schema(example = true)]
+    pub success: bool,
 }
 
 /// An error in this envelope.

@@ -3,6 +3,8 @@
 
 pub mod contacts;
 pub mod envelope;
+mod optouts;
+mod paging;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -42,5 +44,5 @@ fn label(name: &str) -> String {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    contacts::routes(api)
+    optouts::routes(contacts::routes(api))
 }

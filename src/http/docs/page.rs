@@ -75,11 +75,14 @@ pub(super) fn before_samples(operation: &Operation) -> String {
 
 /// What the samples read from the environment.
 fn variables(operation: &Operation) -> String {
-    let all = [
-        (samples::URL, "where the service is, such as `http://127.0.0.1:8080`"),
-        (samples::KEY, "an API key"),
-        (samples::CONTACT_ID, "the id of the contact"),
+    let mut all = vec![
+        (samples::URL.to_owned(), "where the service is, such as `http://127.0.0.1:8080`".to_owned()),
+        (samples::KEY.to_owned(), "an API key".to_owned()),
     ];
+    all.extend(samples::collections(&operation.path).map(|(_, collection)| {
+        let noun = samples::singular(collection).replace('_', "-");
+        (samples::id_variable(collection), format!("the id of the {noun}"))
+    }));
     let read = |name: &str| operation.samples.iter().any(|sample| sample.source.contains(name));
     let named: Vec<_> = all
         .iter()

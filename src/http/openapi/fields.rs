@@ -1,6 +1,8 @@
 //! Schemas of the members that both dialects have: their limits are the constants that the domain
 //! enforces.
 
+pub mod opt_out;
+
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{
@@ -209,13 +211,32 @@ pub fn meta_patch() -> Schema {
     )
 }
 
-/// An id.
+/// The id of a contact.
 #[must_use]
 pub fn id() -> Object {
+    id_of("contact")
+}
+
+/// The id of such a thing.
+#[must_use]
+pub fn id_of(noun: &str) -> Object {
     text()
-        .description(Some("The id of the contact, made by the server."))
+        .description(Some(format!("The id of the {noun}, made by the server.")))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
         .examples([examples::ID])
+        .build()
+}
+
+/// An id or a phone number, in a path.
+#[must_use]
+pub fn id_or_phone(about: &str) -> Object {
+    let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
+    text()
+        .description(Some(about))
+        .min_length(Some(Phone::MIN_DIGITS))
+        .max_length(Some(Phone::MAX_CHARS))
+        .pattern(Some(format!("^({uuid}|{})$", Phone::pattern())))
+        .examples([examples::MSISDN, examples::ID])
         .build()
 }
 

@@ -16,12 +16,12 @@ use crate::http::v1;
 ///
 /// # Panics
 /// There is a header without an example here: seen by every test that makes the document.
-pub(super) fn document(operation: &mut Operation, permission: Option<Permission>) {
+pub(super) fn document(operation: &mut Operation, path: &str, permission: Option<Permission>) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (name, header) in &mut response.headers {
             let RefOr::T(header) = header else { continue };
-            let example = example(name, status, permission);
+            let example = example(name, status, path, permission);
             let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
             if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
                 schema.examples = vec![example.into()];
@@ -30,7 +30,7 @@ pub(super) fn document(operation: &mut Operation, permission: Option<Permission>
     }
 }
 
-fn example(name: &str, status: &str, permission: Option<Permission>) -> Option<String> {
+fn example(name: &str, status: &str, path: &str, permission: Option<Permission>) -> Option<String> {
     let of = |problem: Problem| {
         let response = problem.respond(&v1::DIALECT);
         Some(response.headers().get(name)?.to_str().ok()?.to_owned())
@@ -40,8 +40,8 @@ fn example(name: &str, status: &str, permission: Option<Permission>) -> Option<S
             let tag = ETag(entity_tag(examples::contact().version)).try_into_value().ok()?;
             Some(tag.to_str().ok()?.to_owned())
         }
-        ("Location", _) => Some(format!("/v1/contacts/{}", examples::ID)),
-        ("Link", _) => Some(format!("</v1/contacts?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
+        ("Location", _) => Some(format!("{path}/{}", examples::ID)),
+        ("Link", _) => Some(format!("<{path}?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (REPLAYED, _) => Some("true".to_owned()),
         ("Retry-After", _) => of(Code::Unavailable.into()),

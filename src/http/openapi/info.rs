@@ -62,6 +62,11 @@ pub(super) fn tags() -> Vec<Tag> {
              `{\"error\": {\"code\", \"message\"}}`.",
         ),
         tag(
+            v1::opt_outs::TAG,
+            "Phone numbers that want no messages, whichever contacts have them. Lists and errors as for \
+             contacts.",
+        ),
+        tag(
             addressbook::DIALECT.tag,
             "The same contacts with `alias` and `msisdn`; lists by offset; errors as \
              `{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`.",

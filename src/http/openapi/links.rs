@@ -20,6 +20,10 @@ const BOTH: &str = "The other dialect shows the same contact at once.";
 const FIRST: &str = "Each contact on the page can be named by its id; this is the first one.";
 const NOW: &str = "Somebody else was faster; this is the contact as it is now.";
 const LEFT: &str = "The contacts that are left.";
+const OUT: &str = "The answer shows the opt-out; its id names it.";
+const OUT_IN_BOTH: &str = "The number is out in the other dialect, too.";
+const FIRST_OUT: &str = "Each opt-out on the page can be named by its id; this is the first one.";
+const STILL_OUT: &str = "The numbers that are still out.";
 
 const LEADS: &[Lead] = &[
     // /v1
@@ -143,6 +147,92 @@ const LEADS: &[Lead] = &[
         to: &["listAddressBookContacts"],
         with: &[],
         about: LEFT,
+    },
+    // Opt-outs
+    Lead {
+        from: "createOptOut",
+        status: "201",
+        to: &["getOptOut", "deleteOptOut"],
+        with: &[("opt_out", "$response.body#/id")],
+        about: OUT,
+    },
+    Lead {
+        from: "createOptOut",
+        status: "201",
+        to: &["getAddressBookOptOut"],
+        with: &[("optout", "$response.body#/id")],
+        about: OUT_IN_BOTH,
+    },
+    Lead {
+        from: "createOptOut",
+        status: "200",
+        to: &["getOptOut", "deleteOptOut"],
+        with: &[("opt_out", "$response.body#/id")],
+        about: OUT,
+    },
+    Lead {
+        from: "listOptOuts",
+        status: "200",
+        to: &["getOptOut", "deleteOptOut"],
+        with: &[("opt_out", "$response.body#/data/0/id")],
+        about: FIRST_OUT,
+    },
+    Lead {
+        from: "listOptOuts",
+        status: "200",
+        to: &["listOptOuts"],
+        with: &[("ending_before", "$response.body#/data/0/id")],
+        about: "The opt-outs that have come since.",
+    },
+    Lead {
+        from: "getOptOut",
+        status: "200",
+        to: &["deleteOptOut"],
+        with: &[("opt_out", "$response.body#/id")],
+        about: OUT,
+    },
+    Lead {
+        from: "getOptOut",
+        status: "200",
+        to: &["listContacts"],
+        with: &[("phone_number", "$response.body#/phone_number")],
+        about: "The contacts with the number.",
+    },
+    Lead { from: "deleteOptOut", status: "204", to: &["listOptOuts"], with: &[], about: STILL_OUT },
+    Lead {
+        from: "createAddressBookOptOut",
+        status: "200",
+        to: &["getAddressBookOptOut", "deleteAddressBookOptOut"],
+        with: &[("optout", "$response.body#/record/id")],
+        about: OUT,
+    },
+    Lead {
+        from: "createAddressBookOptOut",
+        status: "200",
+        to: &["getOptOut"],
+        with: &[("opt_out", "$response.body#/record/id")],
+        about: OUT_IN_BOTH,
+    },
+    Lead {
+        from: "listAddressBookOptOuts",
+        status: "200",
+        to: &["getAddressBookOptOut", "deleteAddressBookOptOut"],
+        with: &[("optout", "$response.body#/records/0/id")],
+        about: FIRST_OUT,
+    },
+    Lead {
+        from: "getAddressBookOptOut",
+        status: "200",
+        to: &["deleteAddressBookOptOut"],
+        with: &[("optout", "$response.body#/record/id")],
+        about: OUT,
+    },
+    Lead {
+        from: "deleteAddressBookOptOut",
+        status: "200",
+        to: &["listAddressBookOptOuts"],
+        with: &[],
+        about: STILL_OUT,
     },
     // Signs of life
     Lead {

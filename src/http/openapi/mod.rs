@@ -61,9 +61,9 @@ impl Document {
         }
         errors::document(&mut operation, access, &spec);
         errors::document_headers(&mut operation);
-        headers::document(&mut operation, access.map(|(_, permission)| permission));
-        links::document(&mut operation);
         let template = P::path();
+        headers::document(&mut operation, &template, access.map(|(_, permission)| permission));
+        links::document(&mut operation);
         self.paths.add_path_operation(&template, P::methods(), operation);
 
         let mut schemas = Vec::new();

@@ -2,6 +2,8 @@
 
 pub mod contacts;
 pub mod envelope;
+pub mod opt_outs;
+mod paging;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -29,5 +31,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    contacts::routes(api)
+    opt_outs::routes(contacts::routes(api))
 }

@@ -5,3 +5,5 @@ pub(super) mod api_key;
 pub(super) mod contact;
 pub(super) mod contact_count;
 pub(super) mod idempotency_key;
+pub(super) mod opt_out;
+pub(super) mod tally;

@@ -159,12 +159,3 @@ pub struct RecordList {
     /// All contacts of the account.
     pub total: u64,
 }
-
-/// The contact is gone.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AddressBookDeleted)]
-pub struct Deleted {
-    /// Always true.
-    #[schema(example = true)]
-    pub success: bool,
-}

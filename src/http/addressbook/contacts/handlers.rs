@@ -2,18 +2,19 @@
 
 use actix_web::HttpResponse;
 use utoipa::IntoParams;
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::Object;
 
-use super::dto::{CreateRecord, Deleted, Record, RecordAnswer, RecordList, UpdateRecord};
+use super::dto::{CreateRecord, Record, RecordAnswer, RecordList, UpdateRecord};
 use super::list::ListRecords;
 use crate::domain::fields::Phone;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
 use crate::domain::{ContactId, ContactKey, Fault};
+use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
-use crate::http::openapi::examples;
+use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
 use crate::http::problem::Problem;
 
@@ -43,15 +44,7 @@ impl Segment for Key {
 }
 
 fn key() -> Object {
-    let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-    ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::String))
-        .description(Some("The id or the msisdn of the contact."))
-        .min_length(Some(Phone::MIN_DIGITS))
-        .max_length(Some(Phone::MAX_CHARS))
-        .pattern(Some(format!("^({uuid}|{})$", Phone::pattern())))
-        .examples([examples::MSISDN, examples::ID])
-        .build()
+    fields::id_or_phone("The id or the msisdn of the contact.")
 }
 
 /// Create a contact
@@ -97,7 +90,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadContacts>, Query(query): Q
     let page = allowed.contacts().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
-        records: page.contacts.into_iter().map(Record::from).collect(),
+        records: page.items.into_iter().map(Record::from).collect(),
         offset: query.offset,
         limit: query.limit,
         total: page.total,

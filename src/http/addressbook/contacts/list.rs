@@ -2,22 +2,17 @@
 
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::Fault;
-use crate::domain::page::{OffsetQuery, SortDirection, SortField};
+use crate::domain::page::{OffsetQuery, SortField};
+use crate::http::addressbook::paging;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 
 /// What `sortField` can be, as a sentence lists it.
 const FIELDS: &str = "created_on, alias, msisdn";
-/// What `sortDir` can be, as a sentence lists it.
-pub(super) const DIRECTIONS: &str = "ASC, DESC";
-
-/// Most contacts that can be left out at the beginning.
-const MAX_OFFSET: u64 = i32::MAX as u64;
-
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -26,7 +21,7 @@ const MAX_OFFSET: u64 = i32::MAX as u64;
 pub(super) struct ListRecords {
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
-    #[param(schema_with = sort_direction, required = false)]
+    #[param(schema_with = paging::sort_direction, required = false)]
     sortDir: Option<String>,
     #[param(schema_with = offset, required = false)]
     offset: Option<String>,
@@ -34,36 +29,12 @@ pub(super) struct ListRecords {
     limit: Option<String>,
 }
 
-/// A choice has a title, which generators make a name of; those that want a type of this name have an
-/// option for it. (A schema of its own would name it for all, but the C client then does not compile, and
-/// the C++ client sends the name of a value in place of it.)
-fn choice(name: &str, about: &str, list: &str, default: &str) -> Object {
-    ObjectBuilder::new()
-        .title(Some(name))
-        .description(Some(about))
-        .schema_type(SchemaType::new(Type::String))
-        .enum_values(Some(list.split(", ")))
-        .default(Some(default.into()))
-        .build()
-}
-
 fn sort_field() -> Object {
-    choice("SortField", "What to sort by.", FIELDS, "created_on")
-}
-
-fn sort_direction() -> Object {
-    choice("SortDirection", "Which way to sort.", DIRECTIONS, "DESC")
+    paging::choice("SortField", "What to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
-    ObjectBuilder::new()
-        .description(Some("How many contacts to leave out at the beginning."))
-        .schema_type(SchemaType::new(Type::Integer))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .minimum(Some(0))
-        .maximum(Some(MAX_OFFSET as usize))
-        .default(Some(0.into()))
-        .build()
+    paging::offset("contacts")
 }
 
 impl Parameters for ListRecords {
@@ -78,12 +49,8 @@ impl Parameters for ListRecords {
                 "msisdn" => Ok(SortField::Phone),
                 _ => Err(Fault::NotOneOf { allowed: FIELDS }),
             });
-        let direction = faults.read("sortDir", sortDir.or(Some("DESC".to_owned())), |text| match text {
-            "ASC" | "asc" => Ok(SortDirection::Ascending),
-            "DESC" | "desc" => Ok(SortDirection::Descending),
-            _ => Err(Fault::NotOneOf { allowed: DIRECTIONS }),
-        });
-        let offset = offset.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, faults));
+        let direction = paging::read_direction(sortDir, faults);
+        let offset = paging::read_offset(offset, faults);
         let limit = query::limit("limit", limit, limits, faults);
         Some(OffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
     }

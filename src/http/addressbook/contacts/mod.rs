@@ -4,12 +4,13 @@ pub mod dto;
 mod handlers;
 mod list;
 
-use super::DIALECT;
+use super::{DIALECT, paging};
 use crate::domain::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
+use crate::http::addressbook::envelope::Deleted;
 use crate::http::api::Api;
 use crate::http::openapi::{Spec, examples};
-use dto::{CreateRecord, Deleted, Record, RecordAnswer, RecordList, UpdateRecord};
+use dto::{CreateRecord, Record, RecordAnswer, RecordList, UpdateRecord};
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
@@ -38,7 +39,7 @@ pub(super) fn routes(api: Api) -> Api {
         __path_list_records,
         list_records,
         Spec::answering(200, list)
-            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: list::DIRECTIONS })),
+            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: paging::DIRECTIONS })),
     )
     .protected(
         &DIALECT,

@@ -24,8 +24,26 @@ pub const EXTENSION: &str = "x-codeSamples";
 pub const URL: &str = crate::config::CLIENT_URL;
 /// The environment variable with the API key.
 pub const KEY: &str = crate::config::CLIENT_KEY;
-/// The environment variable with the id of the contact that a sample is about.
-pub const CONTACT_ID: &str = "CONTACT_ID";
+
+/// The environment variable with the id of the thing of a collection that a sample is about: `GROUP_ID`
+/// for `/v1/groups/{id}`.
+pub fn id_variable(collection: &str) -> String {
+    format!("{}_ID", singular(collection).to_uppercase())
+}
+
+/// One of a collection: `contact` for `contacts`.
+pub fn singular(collection: &str) -> &str {
+    collection.strip_suffix('s').unwrap_or(collection)
+}
+
+/// The parameters of a path template, each with the collection before it.
+pub fn collections(template: &str) -> impl Iterator<Item = (&str, &str)> {
+    let segments = template.split('/');
+    segments
+        .clone()
+        .zip(segments.skip(1))
+        .filter_map(|(collection, segment)| Some((segment.strip_prefix('{')?.strip_suffix('}')?, collection)))
+}
 
 /// A language: its name, how the sample is called, and who writes it.
 type Language = (&'static str, &'static str, fn(&Request) -> String);

@@ -5,7 +5,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{CONTACT_ID, KEY, URL};
+use super::{KEY, URL, collections, id_variable};
 
 /// A request: the operation's own example, and what the document gives as defaults.
 pub(super) struct Request {
@@ -23,18 +23,18 @@ pub(super) struct Request {
 pub(super) enum Piece {
     Text(String),
     /// The value of an environment variable.
-    Variable(&'static str),
+    Variable(String),
 }
 
 impl Request {
     pub(super) fn of(template: &str, method: &'static str, operation: &Operation) -> Self {
         let parameters = || operation.parameters.iter().flatten().filter_map(parameter);
-        let mut url = vec![Piece::Variable(URL)];
+        let mut url = vec![Piece::Variable(URL.to_owned())];
         for part in template.split_inclusive(['{', '}']) {
             match part.strip_suffix('}') {
                 Some(name) => url.extend(parameters().find_map(|(parameter, schema)| {
                     (parameter.name == name && parameter.parameter_in == ParameterIn::Path)
-                        .then(|| value(schema))
+                        .then(|| value(template, name, schema))
                 })),
                 None => url.push(Piece::Text(part.trim_end_matches('{').to_owned())),
             }
@@ -52,10 +52,15 @@ impl Request {
     }
 
     /// The environment variables that it reads.
-    pub(super) fn variables(&self) -> Vec<&'static str> {
-        let in_url = |name| self.url.iter().any(|piece| matches!(piece, Piece::Variable(it) if *it == name));
-        let read = |name: &&'static str| in_url(*name) || (*name == KEY && self.needs_key);
-        [URL, KEY, CONTACT_ID].into_iter().filter(read).collect()
+    pub(super) fn variables(&self) -> Vec<&str> {
+        let in_url = self.url.iter().filter_map(|piece| match piece {
+            Piece::Variable(name) => Some(name.as_str()),
+            Piece::Text(_) => None,
+        });
+        let mut variables: Vec<&str> = in_url.collect();
+        // Behind the address, which comes first.
+        variables.splice(1..1, self.needs_key.then_some(KEY));
+        variables
     }
 
     /// The address, with variables as a language writes them.
@@ -110,9 +115,12 @@ fn parameter(parameter: &RefOr<Parameter>) -> Option<(&Parameter, &Object)> {
 
 /// What stands for a path parameter: an id is made by the server and differs on each, all else is its
 /// example.
-fn value(schema: &Object) -> Piece {
+fn value(template: &str, name: &str, schema: &Object) -> Piece {
     match (&schema.format, schema.examples.first()) {
-        (Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)), _) | (_, None) => Piece::Variable(CONTACT_ID),
+        (Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)), _) | (_, None) => {
+            let collection = collections(template).find(|(parameter, _)| *parameter == name);
+            Piece::Variable(id_variable(collection.map_or(name, |(_, collection)| collection)))
+        }
         (_, Some(example)) => Piece::Text(text(example)),
     }
 }

@@ -110,7 +110,7 @@ pub(super) async fn list_contacts(
     if let Some(links) = links(&prefix.before(PATH), &query, &page) {
         response.insert_header((LINK, links));
     }
-    let data = page.contacts.into_iter().map(Contact::from).collect();
+    let data = page.items.into_iter().map(Contact::from).collect();
     Ok(response.json(ContactList { has_more: page.has_more, data }))
 }
 

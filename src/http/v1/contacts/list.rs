@@ -1,17 +1,17 @@
 //! The parameters of `GET /v1/contacts`, and the links from a page to its neighbours.
 
 use actix_web::http::header::HeaderValue;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::fields::{Handle, Phone};
-use crate::domain::page::{Cursor, CursorPage, CursorQuery};
-use crate::domain::{ContactId, Fault, Timestamp};
+use crate::domain::page::{CursorPage, CursorQuery};
+use crate::domain::{Fault, Timestamp};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
+use crate::http::v1::paging;
 
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -33,15 +33,11 @@ pub(super) struct ListContacts {
 }
 
 fn starting_after() -> Object {
-    fields::described(fields::id(), "The page begins behind the contact with this id, towards older ones.")
+    paging::starting_after("contact")
 }
 
 fn ending_before() -> Object {
-    fields::described(
-        fields::id(),
-        "The page ends before the contact with this id, towards newer ones; together with \
-         `starting_after`, towards older ones.",
-    )
+    paging::ending_before("contact")
 }
 
 fn username() -> Object {
@@ -65,11 +61,7 @@ impl Parameters for ListContacts {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<CursorQuery> {
         let Self { limit, starting_after, ending_before, username, phone_number, updated_since } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let id = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
-        let cursor = Cursor {
-            after: faults.read("starting_after", starting_after, id),
-            before: faults.read("ending_before", ending_before, id),
-        };
+        let cursor = paging::cursor(starting_after, ending_before, faults);
         let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
         Some(CursorQuery {
             cursor,
@@ -81,38 +73,13 @@ impl Parameters for ListContacts {
     }
 }
 
-/// The `Link` header of a page (RFC 8288), where it has a neighbour.
+/// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(path: &str, query: &CursorQuery, page: &CursorPage) -> Option<HeaderValue> {
     let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
-    let (first, last) = (page.contacts.first()?, page.contacts.last()?);
-    // Where the page begins at a cursor, the contact of the cursor is on the page that one came from.
-    let (previous, next) = match (cursor.after, cursor.before) {
-        (None, None) => (false, page.has_more),
-        (Some(_), _) => (true, page.has_more),
-        (None, Some(_)) => (page.has_more, true),
-    };
-    let link = |name: &str, id: ContactId, relation: &str| {
-        let mut target = format!("{path}?limit={limit}&{name}={id}");
-        let other_end = cursor.before.filter(|_| cursor.after.is_some() && relation == "next");
-        let filters = [
-            ("ending_before", other_end.map(|id| id.to_string())),
-            ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
-            ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),
-            ("updated_since", updated_since.map(|since| since.to_string())),
-        ];
-        for (name, value) in filters {
-            if let Some(value) = value {
-                target.push_str(&format!("&{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC)));
-            }
-        }
-        format!("<{target}>; rel=\"{relation}\"")
-    };
-    let links: Vec<String> = [
-        next.then(|| link("starting_after", last.id, "next")),
-        previous.then(|| link("ending_before", first.id, "prev")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if links.is_empty() { None } else { HeaderValue::try_from(links.join(", ")).ok() }
+    let filters = [
+        ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
+        ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        ("updated_since", updated_since.map(|since| since.to_string())),
+    ];
+    paging::links(path, cursor, *limit, &filters, page, |contact| contact.id)
 }

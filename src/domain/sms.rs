@@ -1,0 +1,159 @@
+//! How many parts a text takes as a short message, and in which encoding (3GPP TS 23.038 and 23.040).
+
+/// How the characters of a message are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Seven bits a character; some take two.
+    Gsm,
+    /// Sixteen bits a UTF-16 unit: whatever has a character outside of GSM 03.38.
+    Ucs2,
+}
+
+impl Encoding {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Gsm, Self::Ucs2];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gsm => "GSM-7",
+            Self::Ucs2 => "UCS-2",
+        }
+    }
+
+    /// Units in a message that stands alone.
+    const fn alone(self) -> usize {
+        match self {
+            Self::Gsm => 160,
+            Self::Ucs2 => 70,
+        }
+    }
+
+    /// Units in each of several parts: six bytes of each say which part it is (23.040, section
+    /// 9.2.3.24.1).
+    const fn joined(self) -> usize {
+        match self {
+            Self::Gsm => 153,
+            Self::Ucs2 => 67,
+        }
+    }
+
+    /// How many units a character takes; `None` where it cannot be written.
+    fn units(self, character: char) -> Option<usize> {
+        match self {
+            Self::Gsm => gsm_units(character),
+            Self::Ucs2 => Some(character.len_utf16()),
+        }
+    }
+}
+
+/// What a text takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How it is sent.
+    pub encoding: Encoding,
+    /// In how many parts.
+    pub parts: usize,
+}
+
+/// Most parts that a text may take.
+pub const MAX_PARTS: usize = 10;
+
+/// The default alphabet of GSM 03.38 (23.038, section 6.2.1) outside of the letters and digits of ASCII.
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+
+/// Its extension table (section 6.2.1.1): each character stands behind an escape.
+const EXTENSION: &str = "\u{c}^{}\\[~]|€";
+
+fn gsm_units(character: char) -> Option<usize> {
+    if character.is_ascii_alphanumeric() || BASIC.contains(character) {
+        Some(1)
+    } else if EXTENSION.contains(character) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+/// Measures a text.
+#[must_use]
+pub fn measure(text: &str) -> Size {
+    let mut total = 0;
+    let fits = text.chars().all(|character| gsm_units(character).map(|units| total += units).is_some());
+    let encoding = if fits { Encoding::Gsm } else { Encoding::Ucs2 };
+    if !fits {
+        total = text.encode_utf16().count();
+    }
+    Size { encoding, parts: if total <= encoding.alone() { 1 } else { joined_parts(text, encoding) } }
+}
+
+/// No part ends in the middle of a character.
+fn joined_parts(text: &str, encoding: Encoding) -> usize {
+    let (mut parts, mut room) = (1, encoding.joined());
+    for units in text.chars().filter_map(|character| encoding.units(character)) {
+        if units > room {
+            parts += 1;
+            room = encoding.joined();
+        }
+        room -= units;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(encoding: Encoding, parts: usize) -> Size {
+        Size { encoding, parts }
+    }
+
+    #[test]
+    fn knows_the_alphabet() {
+        assert_eq!(BASIC.chars().count() + 26 + 26 + 10, 127, "128 places, one of them the escape");
+        assert_eq!(EXTENSION.chars().count(), 10);
+        for (text, encoding) in [
+            ("", Encoding::Gsm),
+            ("Hi John, 5€ [now] @ 10:30", Encoding::Gsm),
+            ("ÄÖÜäöüñÑ§¿¡ ΔΦΓΛΩ", Encoding::Gsm),
+            ("ç", Encoding::Ucs2),
+            ("`", Encoding::Ucs2),
+            ("\t", Encoding::Ucs2),
+            ("Привет", Encoding::Ucs2),
+            ("\u{1f600}", Encoding::Ucs2),
+        ] {
+            assert_eq!(measure(text), size(encoding, 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_parts() {
+        use Encoding::{Gsm, Ucs2};
+        for (unit, times, expected) in [
+            ("a", 160, size(Gsm, 1)),
+            ("a", 161, size(Gsm, 2)),
+            ("a", 306, size(Gsm, 2)),
+            ("a", 307, size(Gsm, 3)),
+            ("a", 1_530, size(Gsm, MAX_PARTS)),
+            ("a", 1_531, size(Gsm, MAX_PARTS + 1)),
+            ("€", 80, size(Gsm, 1)),
+            ("€", 81, size(Gsm, 2)),
+            // 153 is odd: 76 in each part, and one unit left over.
+            ("€", 152, size(Gsm, 2)),
+            ("€", 153, size(Gsm, 3)),
+            ("я", 70, size(Ucs2, 1)),
+            ("я", 71, size(Ucs2, 2)),
+            ("я", 134, size(Ucs2, 2)),
+            ("я", 135, size(Ucs2, 3)),
+            ("\u{1f600}", 35, size(Ucs2, 1)),
+            // 67 is odd, too.
+            ("\u{1f600}", 66, size(Ucs2, 2)),
+            ("\u{1f600}", 67, size(Ucs2, 3)),
+        ] {
+            assert_eq!(measure(&unit.repeat(times)), expected, "{times} of {unit}");
+        }
+        let split = format!("{}€{}", "a".repeat(152), "a".repeat(152));
+        assert_eq!(measure(&split), size(Gsm, 3), "the escape does not stand alone at the end of a part");
+    }
+}

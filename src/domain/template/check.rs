@@ -1,0 +1,279 @@
+//! What a template uses: whether all of it is there to be used, and what has to be filled in.
+//!
+//! It walks minijinja's syntax tree. The engine promises no stability for that (hence its version is
+//! held to one minor release), but without it a mistake in a branch that is seldom taken would be found
+//! by a recipient.
+
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt, UnaryOpKind};
+use minijinja::machinery::{Span, parse};
+use minijinja::syntax::SyntaxConfig;
+
+use super::data::CONTACT;
+use super::{FILTERS, NAME, TESTS};
+use crate::domain::fault::Fault;
+
+/// Something that a template fills in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// As the template writes it: `NAME`, `ADDRESS.CITY`, `contact.alias`.
+    pub name: String,
+    /// Whether a recipient without it gets no message. Else the template has a fallback for it, or asks
+    /// whether it is there.
+    pub required: bool,
+}
+
+/// The variables of a text, in its order.
+pub(super) fn variables(text: &str) -> Result<Vec<Variable>, Fault> {
+    let template = parse(text, NAME, SyntaxConfig::default()).map_err(|error| syntax_fault(text, &error))?;
+    let mut walk = Walk { text, ..Walk::default() };
+    walk.statement(&template)?;
+    Ok(walk.variables)
+}
+
+/// An error of the parser, with its place.
+pub(super) fn syntax_fault(text: &str, error: &minijinja::Error) -> Fault {
+    let offset = error.range().map_or(0, |range| range.start);
+    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    fault(text, offset, message)
+}
+
+/// Lines and columns begin at 1, as editors count them; columns are characters.
+fn fault(text: &str, offset: usize, message: impl Into<String>) -> Fault {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Fault::TemplateSyntax { line, column, message: message.into() }
+}
+
+#[derive(Default)]
+struct Walk<'a> {
+    text: &'a str,
+    variables: Vec<Variable>,
+    /// Names of loops that are open.
+    bound: Vec<&'a str>,
+    /// What conditions around this place ask for.
+    guarded: Vec<String>,
+    /// How many statements and expressions are around this place.
+    depth: usize,
+}
+
+/// Deepest nesting. The engine goes down a tree by calling itself, and would run out of stack in a long
+/// chain of operators.
+const MAX_DEPTH: usize = 64;
+
+type Checked = Result<(), Fault>;
+
+impl<'a> Walk<'a> {
+    fn refuse(&self, span: Span, message: impl Into<String>) -> Checked {
+        Err(fault(self.text, span.start_offset as usize, message))
+    }
+
+    fn statements(&mut self, statements: &[Stmt<'a>]) -> Checked {
+        statements.iter().try_for_each(|statement| self.statement(statement))
+    }
+
+    fn statement(&mut self, statement: &Stmt<'a>) -> Checked {
+        self.depth += 1;
+        let checked = self.statement_within(statement);
+        self.depth -= 1;
+        checked
+    }
+
+    fn statement_within(&mut self, statement: &Stmt<'a>) -> Checked {
+        let (span, name) = match statement {
+            Stmt::Template(template) => return self.statements(&template.children),
+            Stmt::EmitRaw(_) => return Ok(()),
+            Stmt::EmitExpr(emit) => return self.expression(&emit.expr, true),
+            _ if self.depth >= MAX_DEPTH => {
+                // Only statements that hold others get so deep.
+                return Err(fault(self.text, 0, format!("it is nested deeper than {MAX_DEPTH} levels")));
+            }
+            Stmt::IfCond(condition) => {
+                self.expression(&condition.expr, false)?;
+                let outside = self.guarded.len();
+                self.guard(&condition.expr);
+                self.statements(&condition.true_body)?;
+                self.guarded.truncate(outside);
+                return self.statements(&condition.false_body);
+            }
+            Stmt::ForLoop(each) => {
+                if each.recursive {
+                    return self.refuse(each.span(), "a recursive loop is not available in templates");
+                }
+                self.expression(&each.iter, true)?;
+                let outside = self.bound.len();
+                self.bound.push("loop");
+                self.bind(&each.target);
+                each.filter_expr.iter().try_for_each(|filter| self.expression(filter, false))?;
+                self.statements(&each.body)?;
+                self.bound.truncate(outside);
+                return self.statements(&each.else_body);
+            }
+            Stmt::WithBlock(it) => (it.span(), "with"),
+            Stmt::Set(it) => (it.span(), "set"),
+            Stmt::SetBlock(it) => (it.span(), "set"),
+            Stmt::AutoEscape(it) => (it.span(), "autoescape"),
+            Stmt::FilterBlock(it) => (it.span(), "filter"),
+            Stmt::Do(it) => (it.span(), "do"),
+        };
+        self.refuse(span, format!("{name} is not available in templates"))
+    }
+
+    /// `needed`: whether the value is used, and not only looked for.
+    fn expression(&mut self, expression: &Expr<'a>, needed: bool) -> Checked {
+        if self.depth >= MAX_DEPTH {
+            return self.refuse(expression.span(), format!("it is nested deeper than {MAX_DEPTH} levels"));
+        }
+        self.depth += 1;
+        let checked = self.expression_within(expression, needed);
+        self.depth -= 1;
+        checked
+    }
+
+    fn expression_within(&mut self, expression: &Expr<'a>, needed: bool) -> Checked {
+        if let Some(path) = path(expression) {
+            return self.variable(&path, needed, expression.span());
+        }
+        match expression {
+            Expr::Var(_) | Expr::Const(_) => Ok(()),
+            Expr::GetAttr(it) => self.expression(&it.expr, needed),
+            Expr::GetItem(it) => {
+                self.expression(&it.expr, needed)?;
+                self.expression(&it.subscript_expr, true)
+            }
+            Expr::Slice(it) => {
+                self.expression(&it.expr, needed)?;
+                [&it.start, &it.stop, &it.step]
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|bound| self.expression(bound, true))
+            }
+            Expr::UnaryOp(it) => self.expression(&it.expr, needed && !matches!(it.op, UnaryOpKind::Not)),
+            Expr::BinOp(it) => match it.op {
+                // A text times a number is how a short template makes a long text.
+                BinOpKind::Mul => self.refuse(it.span(), "* is not available in templates"),
+                BinOpKind::Pow => self.refuse(it.span(), "** is not available in templates"),
+                BinOpKind::ScAnd | BinOpKind::ScOr => {
+                    self.expression(&it.left, false)?;
+                    self.expression(&it.right, needed)
+                }
+                _ => {
+                    self.expression(&it.left, true)?;
+                    self.expression(&it.right, true)
+                }
+            },
+            Expr::Compare(it) => {
+                self.expression(&it.expr, true)?;
+                it.ops.iter().try_for_each(|op| self.expression(&op.expr, true))
+            }
+            Expr::IfExpr(it) => {
+                self.expression(&it.test_expr, false)?;
+                let outside = self.guarded.len();
+                self.guard(&it.test_expr);
+                self.expression(&it.true_expr, needed)?;
+                self.guarded.truncate(outside);
+                it.false_expr.iter().try_for_each(|other| self.expression(other, needed))
+            }
+            Expr::Filter(it) => {
+                if !FILTERS.contains(&it.name) {
+                    return self.refuse(it.span(), not_there("filter", it.name, FILTERS));
+                }
+                let falls_back = ["default", "d"].contains(&it.name);
+                it.expr.iter().try_for_each(|input| self.expression(input, needed && !falls_back))?;
+                self.arguments(&it.args, needed)
+            }
+            Expr::Test(it) => {
+                if !TESTS.contains(&it.name) {
+                    return self.refuse(it.span(), not_there("test", it.name, TESTS));
+                }
+                self.expression(&it.expr, false)?;
+                self.arguments(&it.args, true)
+            }
+            Expr::Call(it) => self.refuse(it.span(), "functions are not available in templates"),
+            Expr::List(it) => it.items.iter().try_for_each(|item| self.expression(item, true)),
+            Expr::Tuple(it) => it.items.iter().try_for_each(|item| self.expression(item, true)),
+            Expr::Map(it) => {
+                it.keys.iter().chain(&it.values).try_for_each(|item| self.expression(item, true))
+            }
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> Checked {
+        arguments.iter().try_for_each(|argument| match argument {
+            CallArg::Pos(expression)
+            | CallArg::Kwarg(_, expression)
+            | CallArg::PosSplat(expression)
+            | CallArg::KwargSplat(expression) => self.expression(expression, needed),
+        })
+    }
+
+    fn variable(&mut self, path: &[&str], needed: bool, span: Span) -> Checked {
+        let [first, rest @ ..] = path else { return Ok(()) };
+        if self.bound.contains(first) {
+            return Ok(());
+        }
+        if *first == "contact" {
+            let known = matches!(rest, [field] if CONTACT.contains(field));
+            if !known {
+                let message = format!("contact has {}", listed(CONTACT));
+                return self.refuse(span, message);
+            }
+        }
+        let name = path.join(".");
+        let required = needed && !self.guarded.contains(&name);
+        match self.variables.iter_mut().find(|variable| variable.name == name) {
+            Some(known) => known.required |= required,
+            None => self.variables.push(Variable { name, required }),
+        }
+        Ok(())
+    }
+
+    /// Notes what a condition asks for: inside it, it is there.
+    fn guard(&mut self, condition: &Expr<'a>) {
+        match condition {
+            Expr::Test(it) if it.name == "defined" => self.guard(&it.expr),
+            Expr::BinOp(it) if matches!(it.op, BinOpKind::ScAnd) => {
+                self.guard(&it.left);
+                self.guard(&it.right);
+            }
+            other => self.guarded.extend(path(other).map(|path| path.join("."))),
+        }
+    }
+
+    fn bind(&mut self, target: &Expr<'a>) {
+        match target {
+            Expr::Var(variable) => self.bound.push(variable.id),
+            Expr::List(it) => it.items.iter().for_each(|item| self.bind(item)),
+            Expr::Tuple(it) => it.items.iter().for_each(|item| self.bind(item)),
+            _ => {}
+        }
+    }
+}
+
+/// `A.B.C` as its names; `None` where it is something else, or too long to be meant.
+fn path<'a>(mut expression: &Expr<'a>) -> Option<Vec<&'a str>> {
+    let mut names = Vec::new();
+    while names.len() < MAX_DEPTH {
+        match expression {
+            Expr::Var(variable) => {
+                names.push(variable.id);
+                names.reverse();
+                return Some(names);
+            }
+            Expr::GetAttr(it) => {
+                names.push(it.name);
+                expression = &it.expr;
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn not_there(kind: &str, name: &str, there: &[&str]) -> String {
+    format!("there is no {kind} {name}; there are {}", listed(there))
+}
+
+fn listed(names: &[&str]) -> String {
+    names.join(", ")
+}

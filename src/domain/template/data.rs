@@ -1,0 +1,73 @@
+//! What a template can read of a recipient.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use minijinja::value::{Serde, Value, ValueKind};
+use serde_json::Map;
+
+use crate::domain::Contact;
+use crate::domain::fields::Phone;
+
+/// The fields of `contact`, by the names of both dialects.
+pub(super) const CONTACT: &[&str] =
+    &["id", "alias", "username", "msisdn", "phone_number", "display_name", "avatar_url"];
+
+/// A recipient, as far as templates are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// The number that a message goes to.
+    pub phone: &'a Phone,
+    /// The contact, if it is one.
+    pub contact: Option<&'a Contact>,
+    /// What the request says of this recipient alone. It goes over the contact's own data.
+    pub fields: Option<&'a Map<String, serde_json::Value>>,
+}
+
+impl Recipient<'_> {
+    /// Its data for the engine. What is null or blank counts as missing: it would leave a gap.
+    pub(super) fn data(self, reads_contact: bool) -> Value {
+        let mut data: BTreeMap<Cow<'_, str>, Value> = self
+            .contact
+            .and_then(|contact| serde_json::from_str(contact.meta.as_json()).ok())
+            .unwrap_or_default();
+        for (name, value) in self.fields.into_iter().flatten() {
+            data.insert(name.as_str().into(), Value::from(Serde(value)));
+        }
+        data.retain(|_, value| !is_missing(value));
+        if reads_contact {
+            data.insert("contact".into(), self.contact_data());
+        }
+        Value::from_pairs(data)
+    }
+
+    fn contact_data(self) -> Value {
+        let mut data = vec![("msisdn", self.phone.msisdn()), ("phone_number", self.phone.as_str())];
+        let id = self.contact.map(|contact| contact.id.to_string());
+        data.extend(id.as_deref().map(|id| ("id", id)));
+        if let Some(contact) = self.contact {
+            let handle = contact.handle.as_str();
+            let shown = contact.display_name.as_ref().map_or(handle, |name| name.as_str());
+            data.extend([("alias", handle), ("username", handle), ("display_name", shown)]);
+            data.extend(contact.avatar_url.as_ref().map(|url| ("avatar_url", url.as_str())));
+        }
+        Value::from_pairs(data)
+    }
+
+    /// A member of the recipient's data whose name differs by case alone.
+    pub(super) fn similar(self, name: &str) -> Option<String> {
+        let meta = self.contact.map(|contact| contact.meta.to_map()).unwrap_or_default();
+        let fields = self.fields.into_iter().flat_map(Map::keys);
+        let first = name.split(['.', '[']).next().unwrap_or(name);
+        let is_similar = |known: &&String| *known != first && known.to_lowercase() == first.to_lowercase();
+        meta.keys().chain(fields).find(is_similar).cloned()
+    }
+}
+
+pub(super) fn is_missing(value: &Value) -> bool {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => true,
+        ValueKind::String => value.as_str().is_some_and(|text| text.trim().is_empty()),
+        _ => false,
+    }
+}

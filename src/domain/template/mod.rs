@@ -1,0 +1,119 @@
+//! Templates: texts that are filled in for each recipient, by minijinja.
+//!
+//! What a template may do is little. It reads the recipient's own data and nothing else; it has no
+//! functions, no assignments, and no other templates; a filter cannot make a text grow. Fuel ends it
+//! where it takes too long, and so does the longest message. All of that is checked when a template is
+//! read ([`check`]), except for what depends on the recipient.
+
+mod check;
+mod data;
+mod render;
+#[cfg(test)]
+mod tests;
+
+use minijinja::{Environment, UndefinedBehavior, filters, tests as checks};
+
+use crate::domain::fault::Fault;
+
+pub use check::Variable;
+pub use data::Recipient;
+pub use render::{Gaps, Message, Unrendered};
+
+/// The name of the one template of an environment.
+const NAME: &str = "text";
+
+/// Steps that filling in may take. A message of ten parts with a place to fill in at every tenth
+/// character takes a tenth of it.
+const FUEL: u64 = 2_000;
+
+/// The filters there are. None makes a text longer than what it is given.
+const FILTERS: &[&str] = &[
+    "default",
+    "d",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "trim",
+    "first",
+    "last",
+    "length",
+    "round",
+    "int",
+    "float",
+];
+
+/// The tests there are.
+const TESTS: &[&str] = &["defined", "undefined", "string", "number"];
+
+/// A template that was read.
+#[derive(Debug)]
+pub struct Template {
+    text: String,
+    variables: Vec<Variable>,
+    environment: Environment<'static>,
+}
+
+impl Template {
+    /// Longest text, in characters.
+    pub const MAX_CHARS: usize = 4_000;
+
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.trim().is_empty() {
+            return Err(Fault::Blank);
+        }
+        if text.chars().count() > Self::MAX_CHARS {
+            return Err(Fault::TooLong { max: Self::MAX_CHARS });
+        }
+        if text.contains('\0') {
+            return Err(Fault::NulCharacter);
+        }
+        let variables = check::variables(text)?;
+        let environment = environment(text, UndefinedBehavior::SemiStrict)
+            .map_err(|error| check::syntax_fault(text, &error))?;
+        Ok(Self { text: text.to_owned(), variables, environment })
+    }
+
+    /// The text as it was given.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is filled in, in the order of the text.
+    #[must_use]
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+}
+
+/// An environment with this template and no other.
+fn environment(text: &str, undefined: UndefinedBehavior) -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(undefined);
+    environment.set_fuel(Some(FUEL));
+    environment.set_formatter(render::print);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("d", filters::default);
+    environment.add_filter("upper", filters::upper);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("title", filters::title);
+    environment.add_filter("capitalize", filters::capitalize);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("round", filters::round);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("float", filters::float);
+    environment.add_test("defined", checks::is_defined);
+    environment.add_test("undefined", checks::is_undefined);
+    environment.add_test("string", checks::is_string);
+    environment.add_test("number", checks::is_number);
+    environment.add_template_owned(NAME, text.to_owned())?;
+    Ok(environment)
+}

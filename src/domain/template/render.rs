@@ -1,0 +1,140 @@
+//! Filling a template in.
+
+use std::io;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, ErrorKind, Output, State, UndefinedBehavior};
+
+use super::data::{Recipient, is_missing};
+use super::{NAME, Template, environment};
+use crate::domain::sms::{self, Size};
+
+/// What becomes of a recipient for whom something is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gaps {
+    /// It gets no message.
+    #[default]
+    Exclude,
+    /// The place stays empty.
+    Blank,
+}
+
+/// A text for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The text.
+    pub text: String,
+    /// What it takes to send it.
+    pub size: Size,
+}
+
+/// Why there is no text for a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unrendered {
+    /// Something that has to be filled in is not there.
+    Missing {
+        /// Its name in the template.
+        variable: String,
+        /// What there is, where it differs by case alone.
+        similar: Option<String>,
+    },
+    /// The text would take more than [`sms::MAX_PARTS`] parts.
+    TooLong,
+    /// Nothing is left to be sent.
+    Empty,
+    /// The template cannot do with this recipient's data what it says.
+    Failed {
+        /// What the engine says.
+        reason: String,
+    },
+}
+
+/// No message of ten parts is longer, in bytes.
+const MAX_BYTES: usize = 8 * 1024;
+
+impl Template {
+    /// The text for a recipient.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn render(&self, recipient: Recipient<'_>, gaps: Gaps) -> Result<Message, Unrendered> {
+        let reads_contact = self.variables.iter().any(|variable| variable.name.starts_with("contact."));
+        let data = recipient.data(reads_contact);
+        let text = match gaps {
+            Gaps::Exclude => fill(&self.environment, &data),
+            Gaps::Blank => fill(&self.lenient(), &data),
+        };
+        let text = text.map_err(|error| self.explain(&error, recipient, &data))?;
+        if text.trim().is_empty() {
+            return Err(Unrendered::Empty);
+        }
+        let size = sms::measure(&text);
+        if size.parts > sms::MAX_PARTS { Err(Unrendered::TooLong) } else { Ok(Message { text, size }) }
+    }
+
+    /// The same template, in which what is missing is nothing.
+    fn lenient(&self) -> minijinja::Environment<'static> {
+        let mut environment = self.environment.clone();
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment
+    }
+
+    /// What went wrong, told by filling in once more with an eye on where things come from.
+    fn explain(&self, error: &Error, recipient: Recipient<'_>, data: &Value) -> Unrendered {
+        if matches!(error.kind(), ErrorKind::WriteFailure) {
+            return Unrendered::TooLong;
+        }
+        let detail = environment(&self.text, UndefinedBehavior::SemiStrict)
+            .and_then(|mut environment| {
+                environment.set_debug(true);
+                fill(&environment, data)
+            })
+            .err()
+            .and_then(|error| error.detail().map(str::to_owned))
+            .unwrap_or_else(|| error.kind().to_string());
+        // "`NAME` is undefined", perhaps behind other words.
+        let variable = detail.split_once("` is undefined").and_then(|(before, _)| before.rsplit('`').next());
+        match variable {
+            Some(variable) => {
+                Unrendered::Missing { variable: variable.to_owned(), similar: recipient.similar(variable) }
+            }
+            None => Unrendered::Failed { reason: detail },
+        }
+    }
+}
+
+/// Collects a text up to the length of a message.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn fill(environment: &minijinja::Environment<'static>, data: &Value) -> Result<String, Error> {
+    let mut out = Bounded(Vec::new());
+    environment.get_template(NAME)?.render_captured_to(data.clone(), &mut out)?;
+    String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is not UTF-8"))
+}
+
+/// Writes a value as people write it. What nobody would want to read, a list or an object, is a mistake.
+pub(super) fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let lenient = state.undefined_behavior() == UndefinedBehavior::Chainable;
+    match value.kind() {
+        _ if is_missing(value) && lenient => Ok(()),
+        ValueKind::Undefined if value.is_undefined() => Ok(()),
+        ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "a value is null")),
+        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Error::from),
+        ValueKind::String | ValueKind::Number => minijinja::escape_formatter(out, state, value),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, "a list or an object is no text")),
+    }
+}

@@ -1,0 +1,212 @@
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::domain::fields::{DisplayName, Handle, Meta, Phone};
+use crate::domain::sms::{Encoding, Size};
+use crate::domain::{Contact, NewContact};
+
+fn contact(meta: &Value) -> Contact {
+    Contact::new(NewContact {
+        handle: Handle::parse("john").unwrap(),
+        phone: Phone::parse("+4479000000001").unwrap(),
+        display_name: DisplayName::parse("John from London").ok(),
+        avatar_url: None,
+        meta: Meta::parse(meta.as_object().unwrap()).unwrap(),
+    })
+}
+
+fn fill(text: &str, meta: &Value, fields: &Value, gaps: Gaps) -> Result<String, Unrendered> {
+    let contact = contact(meta);
+    let fields: Option<&Map<String, Value>> = fields.as_object();
+    let template = Template::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+    let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields };
+    template.render(recipient, gaps).map(|message| message.text)
+}
+
+fn text_of(text: &str, meta: &Value) -> Result<String, Unrendered> {
+    fill(text, meta, &Value::Null, Gaps::Exclude)
+}
+
+fn missing<T>(variable: &str, similar: Option<&str>) -> Result<T, Unrendered> {
+    Err(Unrendered::Missing { variable: variable.to_owned(), similar: similar.map(str::to_owned) })
+}
+
+#[test]
+fn fills_in_what_is_the_recipients_own() {
+    let meta = json!({"NAME": "John", "N": 3, "PI": 3.14, "OK": true, "ADDRESS": {"CITY": "London"}, "ITEMS": ["a", "b"]});
+    for (text, filled) in [
+        ("Hi {{NAME}}!", "Hi John!"),
+        ("{{ NAME | upper }} {{ N }} {{ PI }} {{ OK }}", "JOHN 3 3.14 true"),
+        ("{{ ADDRESS.CITY }} {{ ADDRESS['CITY'] }}", "London London"),
+        ("{{ NICK | default(\"friend\") }}, {{ NICK | default(NAME) }}", "friend, John"),
+        ("{% if NICK %}{{ NICK }}{% else %}{{ NAME }}{% endif %}", "John"),
+        ("{{ NICK if NICK is defined else NAME }}", "John"),
+        ("{% for item in ITEMS %}{{ loop.index }}{{ item }} {% endfor %}.", "1a 2b ."),
+        (
+            "{{ contact.alias }} {{ contact.username }} {{ contact.msisdn }} {{ contact.phone_number }}",
+            "john john 4479000000001 +4479000000001",
+        ),
+        ("{{ contact.display_name }}", "John from London"),
+        ("<b>&amp;</b> \"{{ NAME }}\"", "<b>&amp;</b> \"John\""),
+        ("{# a comment #}{{ NAME }}\n", "John"),
+    ] {
+        assert_eq!(text_of(text, &meta).as_deref(), Ok(filled), "{text}");
+    }
+    assert_eq!(
+        fill("{{ NAME }}{{ CODE }}", &meta, &json!({"CODE": "x", "NAME": "J"}), Gaps::Exclude).as_deref(),
+        Ok("Jx")
+    );
+}
+
+#[test]
+fn leaves_no_gap_in_silence() {
+    let meta =
+        json!({"Name": "John", "EMPTY": "", "BLANK": "  ", "NULL": null, "ADDRESS": {"CITY": "London"}});
+    for (text, expected) in [
+        ("Hi {{ NAME }}", missing::<String>("NAME", Some("Name"))),
+        ("Hi {{ CITY }}", missing("CITY", None)),
+        ("Hi {{ EMPTY }}", missing("EMPTY", None)),
+        ("Hi {{ BLANK }}", missing("BLANK", None)),
+        ("Hi {{ NULL }}", missing("NULL", None)),
+        ("Hi {{ ADDRESS.STREET }}", missing("ADDRESS.STREET", None)),
+        ("Hi {{ address.CITY }}", missing("address", Some("ADDRESS"))),
+        ("Hi {{ CITY | upper }}", missing("CITY", None)),
+        ("Hi {{ Name ~ CITY }}", missing("CITY", None)),
+        ("Hi {{ CITY + 1 }}", missing("CITY", None)),
+        ("Hi {% for x in LIST %}{{ x }}{% endfor %}", missing("LIST", None)),
+        ("{{ contact.avatar_url }}", missing("contact.avatar_url", None)),
+        ("Hi {{ NICK | default('you') }} {{ CITY }}", missing("CITY", None)),
+    ] {
+        assert_eq!(text_of(text, &meta), expected, "{text}");
+    }
+    for (text, filled) in
+        [("Hi {{ NAME }}.", "Hi ."), ("{{ A.B }}{{ NULL }}.", "."), ("{{ CITY | upper }}.", ".")]
+    {
+        assert_eq!(fill(text, &meta, &Value::Null, Gaps::Blank).as_deref(), Ok(filled), "{text}");
+    }
+}
+
+#[test]
+fn has_an_answer_for_each_other_end() {
+    let meta = json!({"NAME": "John", "LIST": [1], "LONG": "x".repeat(3_000), "MANY": vec![1; 2_000]});
+    let failed = |text: &str| matches!(text_of(text, &meta), Err(Unrendered::Failed { .. }));
+    assert!(failed("{{ LIST }}") && failed("{{ NAME - 1 }}"));
+    assert!(failed("{% for x in MANY %}{% for y in MANY %}{% endfor %}{% endfor %}x"), "fuel");
+    assert_eq!(text_of("{{ LONG }}", &meta), Err(Unrendered::TooLong));
+    assert_eq!(text_of("{{ LONG }}{{ LONG }}{{ LONG }}", &meta), Err(Unrendered::TooLong));
+    assert_eq!(text_of("{% if NICK %}x{% endif %} ", &meta), Err(Unrendered::Empty));
+    let john = contact(&meta);
+    let recipient = Recipient { phone: &john.phone, contact: Some(&john), fields: None };
+    let message = Template::parse("Привет, {{ NAME }}").unwrap().render(recipient, Gaps::Exclude).unwrap();
+    assert_eq!(message.size, Size { encoding: Encoding::Ucs2, parts: 1 });
+    let nobody = Recipient { phone: &john.phone, contact: None, fields: None };
+    let to = |text| Template::parse(text).unwrap().render(nobody, Gaps::Exclude).map(|message| message.text);
+    assert_eq!(to("To {{ contact.msisdn }}").as_deref(), Ok("To 4479000000001"));
+    assert_eq!(to("To {{ contact.alias }}"), missing("contact.alias", None));
+}
+
+#[test]
+fn refuses_what_is_not_there_and_says_where() {
+    for (text, line, column, part) in [
+        ("Hi {{ NAME", 1, 7, "unexpected end"),
+        ("Hi\n  {{ 1 + }}", 2, 10, "unexpected"),
+        ("é {% if %}", 1, 9, "unexpected"),
+        ("{{ NAME | uper }}", 1, 11, "there is no filter uper; there are default"),
+        ("{% if 0 %}{{ NAME | uper }}{% endif %}", 1, 21, "uper"),
+        ("{{ NAME is lower }}", 1, 12, "there is no test lower"),
+        ("{{ range(3) }}", 1, 4, "functions"),
+        ("{{ NAME.upper() }}", 1, 8, "functions"),
+        ("{{ contact.meta }}", 1, 4, "contact has id, alias"),
+        ("{{ contact }}", 1, 4, "contact has"),
+        ("{% set x = NAME %}", 1, 4, "set"),
+        ("{% with x = NAME %}{% endwith %}", 1, 4, "with"),
+        ("{{ 'x' * 100000000 }}", 1, 4, "*"),
+        ("{{ NAME ** 9 }}", 1, 4, "**"),
+        ("{% include 'x' %}", 1, 4, "unknown statement"),
+        ("{% macro m() %}{% endmacro %}", 1, 4, "unknown statement"),
+        ("{% filter upper %}x{% endfilter %}", 1, 4, "filter"),
+        ("{% for x in L recursive %}{{ loop(x) }}{% endfor %}", 1, 4, "recursive"),
+    ] {
+        match Template::parse(text) {
+            Err(Fault::TemplateSyntax { line: at, column: here, message }) => {
+                assert_eq!((at, here), (line, column), "{text}: {message}");
+                assert!(message.contains(part), "{text}: {message}");
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    assert_eq!(Template::parse(" \n").err(), Some(Fault::Blank));
+    assert_eq!(Template::parse(&"x".repeat(4_001)).err(), Some(Fault::TooLong { max: 4_000 }));
+}
+
+#[test]
+fn knows_its_variables() {
+    let text = "{{ B }}{{ A | default(C) }}{% if D %}{{ D }}{{ E }}{% endif %}{{ contact.alias }}{{ X.Y }}\
+                {% for F in LIST %}{{ F }}{{ loop.index }}{% endfor %}{{ G if G is defined else H }}{{ B | d('') }}\
+                {{ I or J }}";
+    let variables: Vec<(String, bool)> = Template::parse(text)
+        .unwrap()
+        .variables()
+        .iter()
+        .map(|variable| (variable.name.clone(), variable.required))
+        .collect();
+    let expected = [
+        ("B", true),
+        ("A", false),
+        ("C", true),
+        ("D", false),
+        ("E", true),
+        ("contact.alias", true),
+        ("X.Y", true),
+        ("LIST", true),
+        ("G", false),
+        ("H", true),
+        ("I", false),
+        ("J", true),
+    ];
+    assert_eq!(variables, expected.map(|(name, required)| (name.to_owned(), required)));
+}
+
+/// Whatever the engine does with them, none of these takes long, much memory or all of the stack.
+#[test]
+fn ends_soon_whatever_it_is_told() {
+    let meta = json!({"A": "x".repeat(4_000), "L": vec!["y"; 2_500]});
+    let long = |begin: &str, middle: &str, end: &str, times: usize| {
+        format!("{}{middle}{}", begin.repeat(times), end.repeat(times))
+    };
+    let texts = [
+        format!("{{{{ A{} }}}}", "~A".repeat(1_900)),
+        format!("{{{{ A{} }}}}", "~A".repeat(60)),
+        format!("{{{{ {}A{} }}}}", "(".repeat(1_900), ")".repeat(1_900)),
+        format!("{{{{ {}A }}}}", "not ".repeat(900)),
+        format!("{{{{ {}A{} }}}}", "[".repeat(1_900), "]".repeat(1_900)),
+        format!("{{{{ A{} }}}}", ".a".repeat(1_900)),
+        format!("{{{{ A{} }}}}", "[0]".repeat(1_200)),
+        format!("{{{{ A{} }}}}", "|d".repeat(1_900)),
+        format!("{{% if A %}}{}{{% endif %}}", "{% elif A %}".repeat(300)),
+        long("{% for a in L %}", "x", "{% endfor %}", 30),
+        long("{% if A %}", "x", "{% endif %}", 180),
+        "{% for a in L %}{{ A }}{% endfor %}".to_owned(),
+        "{% for a in L %}{% for b in L %}{% for c in L %}{% endfor %}{% endfor %}{% endfor %}x".to_owned(),
+    ];
+    for text in texts {
+        let begun = std::time::Instant::now();
+        let ended = Template::parse(&text).is_err() || text_of(&text, &meta).is_err();
+        assert!(ended, "{text}");
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 5, "{text} took {took:?}");
+    }
+}
+
+#[test]
+fn has_the_filters_and_tests_that_it_lists() {
+    for filter in FILTERS {
+        let outcome = text_of(&format!("{{{{ A | {filter} }}}}"), &json!({"A": "7"}));
+        let unknown = matches!(&outcome, Err(Unrendered::Failed { reason }) if reason.contains("unknown"));
+        assert!(!unknown, "{filter}: {outcome:?}");
+    }
+    for test in TESTS {
+        let outcome = text_of(&format!("{{{{ 'yes' if A is {test} else 'no' }}}}"), &json!({"A": "7"}));
+        assert!(matches!(outcome.as_deref(), Ok("yes" | "no")), "{test}: {outcome:?}");
+    }
+}

@@ -1,0 +1,112 @@
+//! Bodies of `/addressbook/optouts`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::domain::fields::Phone;
+use crate::domain::opt_out::{NewOptOut, Note, Source};
+use crate::domain::{OptOut, OptOutId, Timestamp};
+use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::openapi::examples::opt_out as example;
+use crate::http::openapi::{examples, fields};
+
+/// A number that is to be out. `msisdn` is required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateAddressBookOptOut)]
+pub struct CreateRecord {
+    #[validate(required)]
+    #[schema(schema_with = fields::msisdn, required)]
+    msisdn: Option<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::opt_out::source, required = false)]
+    source: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::opt_out::note, required = false)]
+    note: Patch<String>,
+}
+
+impl CreateRecord {
+    pub(super) fn example() -> Value {
+        json!({"msisdn": examples::MSISDN, "source": example::SOURCE, "note": example::NOTE})
+    }
+}
+
+impl Payload for CreateRecord {
+    type Command = NewOptOut;
+
+    fn into_command(self, faults: &mut Faults) -> Option<NewOptOut> {
+        let Self { msisdn, source, note } = self;
+        let phone = faults.read("msisdn", msisdn, Phone::parse);
+        let source = faults.read_set("source", source, Source::parse);
+        let note = faults.read_set("note", note, Note::parse);
+        Some(NewOptOut { phone: phone?, source, note })
+    }
+}
+
+/// A number that is out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookOptOut)]
+pub struct Record {
+    #[schema(schema_with = fields::opt_out::id)]
+    id: OptOutId,
+    #[schema(schema_with = fields::stored_msisdn)]
+    msisdn: String,
+    #[schema(schema_with = fields::opt_out::stored_source, required)]
+    source: Option<String>,
+    #[schema(schema_with = fields::opt_out::stored_note, required)]
+    note: Option<String>,
+    #[schema(schema_with = fields::opt_out::created)]
+    created_on: Timestamp,
+}
+
+impl From<OptOut> for Record {
+    fn from(opt_out: OptOut) -> Self {
+        let OptOut { id, phone, source, note, created_at } = opt_out;
+        Self {
+            id,
+            msisdn: phone.msisdn().to_owned(),
+            source: source.map(Source::into_string),
+            note: note.map(Note::into_string),
+            created_on: created_at,
+        }
+    }
+}
+
+/// One opt-out.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookOptOutAnswer)]
+pub struct RecordAnswer {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The opt-out.
+    record: Record,
+}
+
+impl From<OptOut> for RecordAnswer {
+    fn from(opt_out: OptOut) -> Self {
+        Self { success: true, record: opt_out.into() }
+    }
+}
+
+/// A page of opt-outs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookOptOutList)]
+pub struct RecordList {
+    /// Always true.
+    #[schema(example = true)]
+    pub success: bool,
+    /// Opt-outs, by time in the direction that was asked for.
+    pub records: Vec<Record>,
+    /// How many opt-outs were left out at the beginning.
+    #[schema(format = Int32)]
+    pub offset: u64,
+    /// Most opt-outs on the page.
+    #[schema(format = Int32)]
+    pub limit: u64,
+    /// All opt-outs of the account.
+    pub total: u64,
+}

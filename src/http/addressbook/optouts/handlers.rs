@@ -1,0 +1,128 @@
+//! The operations of `/addressbook/optouts`.
+
+use actix_web::HttpResponse;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
+use super::list::ListRecords;
+use crate::domain::idempotency::Created;
+use crate::domain::opt_out::Entered;
+use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
+use crate::domain::{Fault, OptOut, OptOutKey};
+use crate::http::addressbook::envelope::Deleted;
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::problem::Problem;
+
+const CREATE: &str = "createAddressBookOptOut";
+
+type Answer = Result<HttpResponse, Problem>;
+
+/// `{optout}`: an id or a phone number.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Key {
+    #[param(schema_with = key, value_type = String)]
+    optout: OptOutKey,
+}
+
+impl Segment for Key {
+    const NAME: &'static str = "optout";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        Ok(Self { optout: OptOutKey::parse(text)? })
+    }
+}
+
+fn key() -> Object {
+    fields::id_or_phone("The id of the opt-out, or its msisdn in any accepted spelling.")
+}
+
+/// Opt a number out
+///
+/// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
+/// everything stays as it was the first time.
+#[utoipa::path(
+    post,
+    path = "/addressbook/optouts",
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateRecord,
+    responses((
+        status = 200,
+        description = "The number is out.",
+        body = RecordAnswer,
+        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` opted the number out.")),
+    )),
+)]
+pub(super) async fn create_record(allowed: Allowed<CreateOptOuts>, body: Body<CreateRecord>) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { made: Entered { opt_out, is_new: _ }, replayed } =
+        allowed.opt_outs().enter(OptOut::new(new), attempt).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(RecordAnswer::from(opt_out)))
+}
+
+/// List opt-outs
+///
+/// A page of the numbers that are out, the newest opt-out first unless sorted otherwise, and how many
+/// there are in all.
+#[utoipa::path(
+    get,
+    path = "/addressbook/optouts",
+    operation_id = "listAddressBookOptOuts",
+    params(ListRecords),
+    responses((status = 200, description = "A page of opt-outs.", body = RecordList)),
+)]
+pub(super) async fn list_records(allowed: Allowed<ReadOptOuts>, Query(query): Query<ListRecords>) -> Answer {
+    let page = allowed.opt_outs().offset_page(query).await?;
+    Ok(HttpResponse::Ok().json(RecordList {
+        success: true,
+        records: page.items.into_iter().map(Record::from).collect(),
+        offset: query.offset,
+        limit: query.limit,
+        total: page.total,
+    }))
+}
+
+/// Get an opt-out
+///
+/// The opt-out with this id or of this msisdn: the way to ask whether a number is out.
+#[utoipa::path(
+    get,
+    path = "/addressbook/optouts/{optout}",
+    operation_id = "getAddressBookOptOut",
+    params(Key),
+    responses((status = 200, description = "The opt-out.", body = RecordAnswer)),
+)]
+pub(super) async fn get_record(
+    allowed: Allowed<ReadOptOuts>,
+    Segments(Key { optout }): Segments<Key>,
+) -> Answer {
+    let opt_out = allowed.opt_outs().get(optout).await?;
+    Ok(HttpResponse::Ok().json(RecordAnswer::from(opt_out)))
+}
+
+/// Take an opt-out back
+///
+/// The number is not out any more.
+#[utoipa::path(
+    delete,
+    path = "/addressbook/optouts/{optout}",
+    operation_id = "deleteAddressBookOptOut",
+    params(Key),
+    responses((status = 200, description = "The opt-out is gone.", body = Deleted)),
+)]
+pub(super) async fn delete_record(
+    allowed: Allowed<DeleteOptOuts>,
+    Segments(Key { optout }): Segments<Key>,
+) -> Answer {
+    allowed.opt_outs().delete(optout).await?;
+    Ok(HttpResponse::Ok().json(Deleted { success: true }))
+}

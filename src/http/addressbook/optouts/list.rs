@@ -1,0 +1,41 @@
+//! The parameters of `GET /addressbook/optouts`.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use crate::config::Limits;
+use crate::domain::page::ByOffset;
+use crate::http::addressbook::paging;
+use crate::http::extract::{Faults, Parameters, query};
+use crate::http::openapi::fields;
+
+/// The parameters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[allow(non_snake_case)] // as they are on the wire: faults name them so
+pub(super) struct ListRecords {
+    #[param(schema_with = paging::sort_direction, required = false)]
+    sortDir: Option<String>,
+    #[param(schema_with = offset, required = false)]
+    offset: Option<String>,
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+}
+
+fn offset() -> Object {
+    paging::offset("opt-outs")
+}
+
+impl Parameters for ListRecords {
+    type Command = ByOffset;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByOffset> {
+        let Self { sortDir, offset, limit } = self;
+        let direction = paging::read_direction(sortDir, faults);
+        let offset = paging::read_offset(offset, faults);
+        let limit = query::limit("limit", limit, limits, faults);
+        Some(ByOffset { direction: direction?, offset: offset?, limit: limit? })
+    }
+}

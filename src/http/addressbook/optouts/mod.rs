@@ -1,0 +1,54 @@
+//! `/addressbook/optouts`
+
+pub mod dto;
+mod handlers;
+mod list;
+
+use super::envelope::Deleted;
+use super::{DIALECT, paging};
+use crate::domain::{Fault, Field, FieldFault};
+use crate::http::api::Api;
+use crate::http::openapi::examples::opt_out as examples;
+use crate::http::openapi::{Spec, Subject};
+use dto::{CreateRecord, Record, RecordAnswer, RecordList};
+
+static SUBJECT: Subject = Subject { tag: None, noun: "opt-out", argument: "opt_out" };
+
+/// Adds the routes.
+pub(super) fn routes(api: Api) -> Api {
+    use handlers::*;
+
+    let record = || RecordAnswer::from(examples::opt_out());
+    let records = vec![Record::from(examples::opt_out())];
+    let list = RecordList { success: true, records, offset: 0, limit: 10, total: 1 };
+    let not_a_key = || FieldFault::at("optout", Fault::NotContactKey);
+    api.protected(
+        &DIALECT,
+        __path_create_record,
+        create_record,
+        Spec::answering(200, record())
+            .about(&SUBJECT)
+            .request("opt_out", "With everything that can be remembered", CreateRecord::example())
+            .fault(FieldFault::of(Field::Phone, Fault::Required)),
+    )
+    .protected(
+        &DIALECT,
+        __path_list_records,
+        list_records,
+        Spec::answering(200, list)
+            .about(&SUBJECT)
+            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: paging::DIRECTIONS })),
+    )
+    .protected(
+        &DIALECT,
+        __path_get_record,
+        get_record,
+        Spec::answering(200, record()).about(&SUBJECT).fault(not_a_key()),
+    )
+    .protected(
+        &DIALECT,
+        __path_delete_record,
+        delete_record,
+        Spec::answering(200, Deleted { success: true }).about(&SUBJECT).fault(not_a_key()),
+    )
+}

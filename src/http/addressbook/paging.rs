@@ -1,0 +1,57 @@
+//! Lists by offset: the parameters that they share.
+
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+
+use crate::domain::Fault;
+use crate::domain::page::SortDirection;
+use crate::http::extract::{Faults, query};
+
+/// What `sortDir` can be, as a sentence lists it.
+pub(super) const DIRECTIONS: &str = "ASC, DESC";
+
+/// Most things that can be left out at the beginning.
+const MAX_OFFSET: u64 = i32::MAX as u64;
+
+/// A choice has a title, which generators make a name of; those that want a type of this name have an
+/// option for it. (A schema of its own would name it for all, but the C client then does not compile, and
+/// the C++ client sends the name of a value in place of it.)
+pub(super) fn choice(name: &str, about: &str, list: &str, default: &str) -> Object {
+    ObjectBuilder::new()
+        .title(Some(name))
+        .description(Some(about))
+        .schema_type(SchemaType::new(Type::String))
+        .enum_values(Some(list.split(", ")))
+        .default(Some(default.into()))
+        .build()
+}
+
+/// The schema of `sortDir`.
+pub(super) fn sort_direction() -> Object {
+    choice("SortDirection", "Which way to sort.", DIRECTIONS, "DESC")
+}
+
+/// The schema of `offset`, in a list of such things.
+pub(super) fn offset(nouns: &str) -> Object {
+    ObjectBuilder::new()
+        .description(Some(format!("How many {nouns} to leave out at the beginning.")))
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(0))
+        .maximum(Some(MAX_OFFSET as usize))
+        .default(Some(0.into()))
+        .build()
+}
+
+/// Reads `sortDir`.
+pub(super) fn read_direction(text: Option<String>, faults: &mut Faults) -> Option<SortDirection> {
+    faults.read("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
+        "ASC" | "asc" => Ok(SortDirection::Ascending),
+        "DESC" | "desc" => Ok(SortDirection::Descending),
+        _ => Err(Fault::NotOneOf { allowed: DIRECTIONS }),
+    })
+}
+
+/// Reads `offset`.
+pub(super) fn read_offset(text: Option<String>, faults: &mut Faults) -> Option<u64> {
+    text.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, faults))
+}

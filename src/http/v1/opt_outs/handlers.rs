@@ -1,0 +1,157 @@
+//! The operations of `/v1/opt_outs`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{LINK, LOCATION};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use super::dto::{CreateOptOut, OptOut, OptOutList};
+use super::list::{ListOptOuts, links};
+use crate::domain::idempotency::Created;
+use crate::domain::opt_out::Entered;
+use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
+use crate::domain::{self, Fault, OptOutKey};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::prefix::Prefix;
+use crate::http::problem::Problem;
+
+type Answer = Result<HttpResponse, Problem>;
+
+const PATH: &str = "/v1/opt_outs";
+const CREATE: &str = "createOptOut";
+
+/// `{opt_out}`: an id or a phone number.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Key {
+    #[param(schema_with = key, value_type = String)]
+    opt_out: OptOutKey,
+}
+
+impl Segment for Key {
+    const NAME: &'static str = "opt_out";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        Ok(Self { opt_out: OptOutKey::parse(text)? })
+    }
+}
+
+fn key() -> Object {
+    fields::id_or_phone("The id of the opt-out, or its phone number in any accepted spelling.")
+}
+
+/// Opt a number out
+///
+/// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
+/// everything stays as it was the first time.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateOptOut,
+    responses(
+        (
+            status = 201,
+            description = "The number is out.",
+            body = OptOut,
+            headers(
+                ("Location" = String, description = "The path of the opt-out."),
+                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` opted the number out."),
+            ),
+        ),
+        (
+            status = 200,
+            description = "The number was out already; this is the opt-out that there is.",
+            body = OptOut,
+            headers(
+                ("Location" = String, description = "The path of the opt-out."),
+                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` got this answer."),
+            ),
+        ),
+    ),
+)]
+pub(super) async fn create_opt_out(
+    allowed: Allowed<CreateOptOuts>,
+    prefix: Prefix,
+    body: Body<CreateOptOut>,
+) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { made: Entered { opt_out, is_new }, replayed } =
+        allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
+    let mut response = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", opt_out.id))));
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(OptOut::from(opt_out)))
+}
+
+/// List opt-outs
+///
+/// A page of the numbers that are out, the newest opt-out first. `has_more` tells whether there are
+/// more; the `Link` header has the addresses of the next and the previous page.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listOptOuts",
+    params(ListOptOuts),
+    responses((
+        status = 200,
+        description = "A page of opt-outs.",
+        body = OptOutList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_opt_outs(
+    allowed: Allowed<ReadOptOuts>,
+    prefix: Prefix,
+    Query(query): Query<ListOptOuts>,
+) -> Answer {
+    let page = allowed.opt_outs().cursor_page(query.clone()).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.items.into_iter().map(OptOut::from).collect();
+    Ok(response.json(OptOutList { has_more: page.has_more, data }))
+}
+
+/// Get an opt-out
+///
+/// The opt-out with this id or of this phone number: the way to ask whether a number is out.
+#[utoipa::path(
+    get,
+    path = "/v1/opt_outs/{opt_out}",
+    operation_id = "getOptOut",
+    params(Key),
+    responses((status = 200, description = "The opt-out.", body = OptOut)),
+)]
+pub(super) async fn get_opt_out(
+    allowed: Allowed<ReadOptOuts>,
+    Segments(Key { opt_out }): Segments<Key>,
+) -> Answer {
+    let opt_out = allowed.opt_outs().get(opt_out).await?;
+    Ok(HttpResponse::Ok().json(OptOut::from(opt_out)))
+}
+
+/// Take an opt-out back
+///
+/// The number is not out any more.
+#[utoipa::path(
+    delete,
+    path = "/v1/opt_outs/{opt_out}",
+    operation_id = "deleteOptOut",
+    params(Key),
+    responses((status = 204, description = "The opt-out is gone.")),
+)]
+pub(super) async fn delete_opt_out(
+    allowed: Allowed<DeleteOptOuts>,
+    Segments(Key { opt_out }): Segments<Key>,
+) -> Answer {
+    allowed.opt_outs().delete(opt_out).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,81 @@
+//! Lists by cursor: what their parameters are called, and the links from a page to its neighbours.
+
+use actix_web::http::header::HeaderValue;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use utoipa::openapi::schema::Object;
+
+use crate::domain::Fault;
+use crate::domain::id::Id;
+use crate::domain::page::{Cursor, CursorPage};
+use crate::http::extract::Faults;
+use crate::http::openapi::fields;
+
+/// The schema of `starting_after`, in a list of such things.
+pub(super) fn starting_after(noun: &str) -> Object {
+    let about = format!("The page begins behind the {noun} with this id, towards older ones.");
+    fields::described(fields::id(), &about)
+}
+
+/// The schema of `ending_before`, in a list of such things.
+pub(super) fn ending_before(noun: &str) -> Object {
+    let about = format!(
+        "The page ends before the {noun} with this id, towards newer ones; together with \
+         `starting_after`, towards older ones."
+    );
+    fields::described(fields::id(), &about)
+}
+
+/// Reads both.
+pub(super) fn cursor<I: Id>(
+    starting_after: Option<String>,
+    ending_before: Option<String>,
+    faults: &mut Faults,
+) -> Cursor<I> {
+    let id = |text: &str| I::parse(text).ok_or(Fault::NotUuid);
+    Cursor {
+        after: faults.read("starting_after", starting_after, id),
+        before: faults.read("ending_before", ending_before, id),
+    }
+}
+
+/// The `Link` header of a page (RFC 8288), where it has a neighbour. `filters` are the parameters that
+/// the page was asked for with beside its place and its length.
+pub(super) fn links<T, I: Id>(
+    path: &str,
+    cursor: &Cursor<I>,
+    limit: u64,
+    filters: &[(&str, Option<String>)],
+    page: &CursorPage<T>,
+    id_of: fn(&T) -> I,
+) -> Option<HeaderValue> {
+    let (first, last) = (page.items.first()?, page.items.last()?);
+    // Where the page begins at a cursor, what the cursor names is on the page that one came from.
+    let (previous, next) = match (cursor.after, cursor.before) {
+        (None, None) => (false, page.has_more),
+        (Some(_), _) => (true, page.has_more),
+        (None, Some(_)) => (page.has_more, true),
+    };
+    let link = |name: &str, id: I, relation: &str| {
+        let mut target = format!("{path}?limit={limit}&{name}={id}");
+        let mut add = |name: &str, value: &str| {
+            target.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        };
+        if let (Some(_), Some(other_end), "next") = (cursor.after, cursor.before, relation) {
+            add("ending_before", &other_end.to_string());
+        }
+        for (name, value) in filters {
+            if let Some(value) = value {
+                add(name, value);
+            }
+        }
+        format!("<{target}>; rel=\"{relation}\"")
+    };
+    let links: Vec<String> = [
+        next.then(|| link("starting_after", id_of(last), "next")),
+        previous.then(|| link("ending_before", id_of(first), "prev")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if links.is_empty() { None } else { HeaderValue::try_from(links.join(", ")).ok() }
+}

@@ -1,0 +1,177 @@
+//! The opt-outs of one account.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    Statement,
+};
+use serde::{Deserialize, Serialize};
+
+use super::database::Database;
+use super::entity::opt_out::{Column, Entity, Model};
+use super::error::to_domain;
+use super::{paging, tallies};
+use crate::domain::fields::Phone;
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
+use crate::domain::page::{ByOffset, CursorPage, OffsetPage};
+use crate::domain::{AccountId, Code, Error, OptOut, OptOutKey, Result};
+
+/// The opt-outs of one account.
+pub(super) struct SqlOptOuts {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlOptOuts {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+/// What became of opting a number out, as an attempt remembers it.
+#[derive(Serialize, Deserialize)]
+struct Outcome {
+    row: Model,
+    is_new: bool,
+}
+
+#[async_trait]
+impl OptOutRepository for SqlOptOuts {
+    async fn enter(&self, opt_out: OptOut, attempt: Option<Attempt>) -> Result<Created<Entered>> {
+        let (account, shard) = (self.account, self.database.shard);
+        let row = Model::new(account, opt_out);
+        let outcome = self.database.make(account, attempt, move |transaction| {
+            Box::pin(async move {
+                let outcome = enter(transaction, row).await?;
+                if outcome.is_new {
+                    tallies::add(transaction, account, tallies::OPT_OUTS, shard, 1).await?;
+                }
+                Ok(Some(outcome))
+            })
+        });
+        let Created { made: Outcome { row, is_new }, replayed } = outcome.await?;
+        Ok(Created { made: Entered { opt_out: row.into(), is_new }, replayed })
+    }
+
+    async fn get(&self, key: OptOutKey) -> Result<OptOut> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let found = Entity::find().filter(of(account)).filter(named(&key)).one(&reader).await;
+                found.map_err(|error| to_domain(&error))?.map(OptOut::from).ok_or_else(gone)
+            })
+            .await
+    }
+
+    async fn delete(&self, key: OptOutKey) -> Result<()> {
+        let (account, shard) = (self.account, self.database.shard);
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let done =
+                        Entity::delete_many().filter(of(account)).filter(named(&key)).exec(transaction).await;
+                    if done.map_err(|error| to_domain(&error))?.rows_affected == 0 {
+                        return Err(gone());
+                    }
+                    tallies::add(transaction, account, tallies::OPT_OUTS, shard, -1).await?;
+                    Ok(((), Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn among(&self, phones: Vec<Phone>) -> Result<HashSet<Phone>> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
+                let out = opted_out(&reader, account, &phones).await?;
+                Ok(out.into_iter().map(Phone::from_stored).collect())
+            })
+            .await
+    }
+
+    async fn cursor_page(&self, query: OptOutQuery) -> Result<CursorPage<OptOut>> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let OptOutQuery { page, phone } = query;
+                let mut select = Entity::find().filter(of(account));
+                if let Some(phone) = &phone {
+                    select = select.filter(Column::Phone.eq(phone.as_str()));
+                }
+                let page = paging::by_cursor(&reader, select, Column::Id, phone.is_some(), &page);
+                Ok(page.await?.map(OptOut::from))
+            })
+            .await
+    }
+
+    async fn offset_page(&self, query: ByOffset) -> Result<OffsetPage<OptOut>> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let select = Entity::find().filter(of(account));
+                let rows = paging::by_offset(&reader, select, Column::Id, |row| row.id, &query).await?;
+                let total = tallies::read(&reader, account, tallies::OPT_OUTS).await?;
+                Ok(OffsetPage { items: rows.into_iter().map(OptOut::from).collect(), total })
+            })
+            .await
+    }
+}
+
+fn of(account: AccountId) -> impl sea_orm::sea_query::IntoCondition {
+    Column::AccountId.eq(account.get())
+}
+
+fn named(key: &OptOutKey) -> impl sea_orm::sea_query::IntoCondition {
+    match key {
+        OptOutKey::Id(id) => Column::Id.eq(id.as_uuid()),
+        OptOutKey::Phone(phone) => Column::Phone.eq(phone.as_str()),
+    }
+}
+
+fn gone() -> Error {
+    Error::no_such("opt-out")
+}
+
+/// Stores a row, unless the number is out already. Of several at once one is new: the others wait for
+/// the row, and get it as it is.
+async fn enter(transaction: &DatabaseTransaction, row: Model) -> Result<Outcome> {
+    let id = row.id;
+    // An update that changes nothing locks the row that there is, and returns it.
+    let stay =
+        OnConflict::columns([Column::AccountId, Column::Phone]).update_column(Column::Phone).to_owned();
+    let row = Entity::insert(row.into_active_model())
+        .on_conflict(stay)
+        .exec_with_returning(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok(Outcome { is_new: row.id == id, row })
+}
+
+/// Which of up to [`MAX_BATCH`](crate::domain::page::MAX_BATCH) numbers are out. They come and go as one
+/// JSON text each; see [`super::rows`].
+pub(super) async fn opted_out(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    phones: &[&str],
+) -> Result<HashSet<String>> {
+    let backend = connection.get_database_backend();
+    let sql = if backend == DbBackend::Sqlite {
+        "SELECT json_group_array(phone) AS \"rows\" FROM opt_outs \
+         WHERE account_id = $1 AND phone IN (SELECT value FROM json_each($2))"
+    } else {
+        "SELECT coalesce(json_agg(phone), '[]')::text AS \"rows\" FROM opt_outs \
+         WHERE account_id = $1 AND phone = ANY(ARRAY(SELECT json_array_elements_text($2::json)))"
+    };
+    let phones = serde_json::to_string(phones).map_err(|error| Error::caused_by(Code::Internal, error))?;
+    let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), phones.into()]);
+    let row = connection.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    let row = row.ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
+    let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
+    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+}

@@ -1,0 +1,128 @@
+//! What the database is asked beside the contacts: every query is a scan of an index, at any size.
+
+use std::collections::BTreeMap;
+
+use addressbook::domain::fields::Phone;
+use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
+use addressbook::domain::page::{ByCursor, ByOffset, Cursor, SortDirection};
+use addressbook::domain::repository::Store;
+use addressbook::domain::{AccountId, OptOut, OptOutKey};
+use addressbook::storage::{Database, Statements};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::harness::{Backend, new_database};
+use crate::storage::{open, plan};
+
+/// Enough rows for a planner to prefer an index, in each of two accounts.
+pub const ROWS: usize = 4_000;
+
+/// The numbers from 1 to [`ROWS`], as a table `n(i)`; an id in SQL; and who makes it.
+pub fn fill(backend: DbBackend, sql: impl Fn(&str, &str) -> String) -> String {
+    let id = if backend == DbBackend::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+    let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})");
+    sql(&numbers, id)
+}
+
+/// Runs statements by the database itself: quicker than one request each.
+pub async fn run(database: &Database, backend: DbBackend, sql: &str) {
+    if backend == DbBackend::Sqlite {
+        // Without statistics, as in production: nobody runs ANALYZE there.
+        database.reader().execute_unprepared(&format!("PRAGMA query_only = off; {sql}")).await.unwrap();
+    } else {
+        for sql in [sql, "ANALYZE"] {
+            database.reader().execute_unprepared(sql).await.unwrap();
+        }
+    }
+}
+
+/// The plan of each query of a table among the statements. None is a sort or a scan of the table.
+pub async fn check(database: &Database, backend: DbBackend, statements: &Statements, table: &str) -> usize {
+    let mut plans = BTreeMap::new();
+    let recorded = statements.lock().unwrap().clone();
+    for statement in recorded {
+        let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| statement.sql.starts_with(verb));
+        if reads && statement.sql.split([' ', '"']).any(|word| word == table) {
+            plans.insert(statement.sql.clone(), plan(database, backend, &statement).await);
+        }
+    }
+    for (sql, plan) in &plans {
+        println!("{sql}\n{plan}\n");
+        assert!(is_a_scan_of_an_index(backend, table, plan), "{sql}\n{plan}");
+    }
+    // A query that no index serves is seen.
+    let bad = format!("SELECT * FROM {table} ORDER BY account_id + 1");
+    let bad = plan(database, backend, &Statement::from_string(backend, bad)).await;
+    assert!(!is_a_scan_of_an_index(backend, table, &bad), "{bad}");
+    plans.len()
+}
+
+fn is_a_scan_of_an_index(backend: DbBackend, table: &str, plan: &str) -> bool {
+    let words = match backend {
+        DbBackend::Sqlite => [format!("SCAN {table}"), "TEMP B-TREE".to_owned()],
+        _ => [format!("Seq Scan on {table}"), "Sort".to_owned()],
+    };
+    !words.iter().any(|word| plan.contains(word))
+}
+
+fn of_opt_outs(backend: DbBackend) {
+    let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
+    let Some(url) = new_database(kind) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let plain = open(&url).await;
+        let rows = fill(backend, |numbers, id| {
+            format!(
+                "INSERT INTO opt_outs (account_id, phone, id, created_at) {numbers} \
+                 SELECT a.i, '+4479' || (10000000 + n.i), {id}, n.i FROM n, n AS a WHERE a.i < 3"
+            )
+        });
+        run(&plain, backend, &rows).await;
+        let tallies = fill(backend, |numbers, id| {
+            format!(
+                "INSERT INTO tallies (account_id, of_id, shard, amount) {numbers} SELECT 1, {id}, 0, i FROM n"
+            )
+        });
+        run(&plain, backend, &tallies).await;
+
+        let (database, statements) = plain.clone().recording();
+        let opt_outs = database.opt_outs(AccountId::new(1));
+        let phone = Phone::parse("+447910000007").unwrap();
+        let new =
+            OptOut::new(NewOptOut { phone: Phone::parse("+14155550100").unwrap(), source: None, note: None });
+        let some = opt_outs.enter(new, None).await.unwrap().made.opt_out;
+        for (after, before) in
+            [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
+        {
+            for phone in [None, Some(phone.clone())] {
+                let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+                opt_outs.cursor_page(OptOutQuery { page, phone }).await.unwrap();
+            }
+        }
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let page = opt_outs.offset_page(ByOffset { direction, offset: 20, limit: 10 }).await.unwrap();
+            assert_eq!(page.items.len(), 10, "there is something to plan for");
+        }
+        // A thousand numbers, of which half are out.
+        let asked: Vec<Phone> =
+            (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
+        let out = opt_outs.among(asked.clone()).await.unwrap();
+        assert_eq!(out.len(), ROWS / 8);
+        assert!(asked.iter().take(ROWS / 8).all(|phone| out.contains(phone)));
+        for key in [OptOutKey::Phone(phone), OptOutKey::Id(some.id)] {
+            opt_outs.get(key.clone()).await.unwrap();
+            opt_outs.delete(key).await.unwrap();
+        }
+        let count = check(&plain, backend, &statements, "opt_outs").await;
+        assert!(count >= 13, "{count} queries");
+        assert!(check(&plain, backend, &statements, "tallies").await >= 1);
+    });
+}
+
+#[test]
+fn of_opt_outs_on_sqlite() {
+    of_opt_outs(DbBackend::Sqlite);
+}
+
+#[test]
+fn of_opt_outs_on_postgres() {
+    of_opt_outs(DbBackend::Postgres);
+}
