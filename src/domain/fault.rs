@@ -68,6 +68,8 @@ pub enum Fault {
     NotHttpUrl,
     /// An address with a user name or password in it.
     UrlWithUserinfo,
+    /// A list without items.
+    NoItems,
     /// A list with too many items.
     TooManyItems {
         /// Most items.
@@ -130,6 +132,7 @@ impl Fault {
             Self::PhoneLength => "phone_length",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
+            Self::NoItems => "no_items",
             Self::TooManyItems { .. } => "too_many_items",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
@@ -176,6 +179,7 @@ impl Fault {
             Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
+            Self::NoItems => format!("{name} must have at least one item"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),
             Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),

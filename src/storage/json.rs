@@ -59,6 +59,14 @@ impl Words {
         if self.backend == DbBackend::Sqlite { format!("json(({query}))") } else { format!("({query})") }
     }
 
+    /// Being one of the values that a query answers. PostgreSQL asks the query once, and not for each row.
+    pub(super) fn one_of(&self, query: &str) -> String {
+        match self.backend {
+            DbBackend::Sqlite => format!("IN ({query})"),
+            _ => format!("= ANY(ARRAY({query}))"),
+        }
+    }
+
     /// Rows are locked where there is more than one writer.
     pub(super) fn lock(&self, clause: &'static str) -> &'static str {
         if self.backend == DbBackend::Sqlite { "" } else { clause }

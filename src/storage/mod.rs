@@ -11,6 +11,8 @@ mod database;
 mod entity;
 mod error;
 mod group_commit;
+mod groups;
+mod json;
 mod keys;
 mod lock;
 mod migrate;

@@ -82,6 +82,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
                         handle: handle.clone(),
                         phone: phone.clone(),
                         updated_since,
+                        group: None,
                     };
                     contacts.cursor_page(query).await.unwrap();
                 }
@@ -151,6 +152,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
                 handle: None,
                 phone: None,
                 updated_since: None,
+                group: None,
             })
             .await
             .unwrap();

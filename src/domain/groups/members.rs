@@ -43,16 +43,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them, as both dialects write them.
-    pub const ALL: &'static [Self] = &[
-        Self::Added,
-        Self::AlreadyMember,
-        Self::Removed,
-        Self::NotMember,
-        Self::NoSuchContact,
-        Self::Ambiguous,
-    ];
-
     /// As it is written on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -63,6 +53,19 @@ impl Outcome {
             Self::NotMember => "not_member",
             Self::NoSuchContact => "no_such_contact",
             Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// What it means, for the documentation.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Added => "it was not in the group, and is now",
+            Self::AlreadyMember => "it was in the group already",
+            Self::Removed => "it was in the group, and is not any more",
+            Self::NotMember => "it was not in the group",
+            Self::NoSuchContact => "there is no such contact",
+            Self::Ambiguous => "several contacts have the number",
         }
     }
 }

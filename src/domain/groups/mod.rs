@@ -8,6 +8,8 @@ pub use fields::{GroupDescription, GroupName};
 pub use members::{Item, MAX_SHOWN, Membership, Outcome, Verb, settle};
 pub use repository::{GroupRepository, MembersChanged};
 
+use std::fmt;
+
 use super::fault::Fault;
 use super::id::id_type;
 use super::page::{ByCursor, ByOffset};
@@ -71,6 +73,15 @@ impl GroupKey {
     /// What is wrong with the text as a name.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         GroupId::parse(text).map_or_else(|| GroupName::parse(text).map(Self::Name), |id| Ok(Self::Id(id)))
+    }
+}
+
+impl fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name.as_str()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod contacts;
 pub mod envelope;
+mod groups;
 mod optouts;
 mod paging;
 
@@ -44,5 +45,5 @@ fn label(name: &str) -> String {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    optouts::routes(contacts::routes(api))
+    optouts::routes(groups::routes(contacts::routes(api)))
 }

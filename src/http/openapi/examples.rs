@@ -1,6 +1,7 @@
 //! The one example contact, and beside it one of each other kind. Every example in the document is made of it, through the same mappings
 //! as real answers.
 
+pub mod group;
 pub mod opt_out;
 
 use serde_json::{Value, json};

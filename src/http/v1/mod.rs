@@ -2,6 +2,7 @@
 
 pub mod contacts;
 pub mod envelope;
+pub mod groups;
 pub mod opt_outs;
 mod paging;
 
@@ -31,5 +32,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    opt_outs::routes(contacts::routes(api))
+    opt_outs::routes(groups::routes(contacts::routes(api)))
 }

@@ -14,13 +14,6 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {
-    #[sea_orm(
-        belongs_to = "super::contact::Entity",
-        from = "(Column::AccountId, Column::ContactId)",
-        to = "(super::contact::Column::AccountId, super::contact::Column::Id)"
-    )]
-    Contact,
-}
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -67,10 +67,12 @@ pub(super) async fn by_cursor(
 ) -> Result<CursorPage<Group>> {
     let GroupQuery { page, name } = query;
     let mut select = of(account);
+    let at_most_one = name.is_some();
     if let Some(name) = name {
         select = select.filter(Column::Name.eq(name.as_str()));
     }
-    let CursorPage { items, has_more } = paging::by_cursor(connection, select, Column::Id, &page).await?;
+    let CursorPage { items, has_more } =
+        paging::by_cursor(connection, select, Column::Id, at_most_one, &page).await?;
     Ok(CursorPage { items: counted(connection, account, items).await?, has_more })
 }
 

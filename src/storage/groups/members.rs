@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Iterable, JoinType, Order,
-    QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select, Statement,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Iterable, Order, QueryFilter, QueryOrder,
+    QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
 
@@ -21,23 +21,24 @@ use crate::domain::groups::{
 use crate::domain::page::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result};
 use crate::storage::entity::contact;
-use crate::storage::entity::member::{Column, Entity, Relation};
+use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;
 use crate::storage::json::{Words, list};
 use crate::storage::{contact_lists, rows, tallies};
 
 fn of(account: AccountId, group: GroupId) -> Select<Entity> {
-    Entity::find()
-        .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::GroupId.eq(group.as_uuid()))
+    Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
 }
 
 /// The contacts of a group. SQLite takes the tables in the order in which a cross join names them: first
 /// the members, which lie in the order of the list.
-fn contacts(backend: DbBackend, account: AccountId, group: GroupId) -> Select<Entity> {
-    let join = if backend == DbBackend::Sqlite { JoinType::CrossJoin } else { JoinType::InnerJoin };
-    let select = of(account, group).select_only().columns(contact::Column::iter());
-    select.join(join, Relation::Contact.def())
+fn contacts(account: AccountId, group: GroupId) -> Select<Entity> {
+    let mut select = of(account, group).select_only().columns(contact::Column::iter());
+    QuerySelect::query(&mut select).cross_join(contact::Entity);
+    let contact = |column| Expr::col((contact::Entity, column));
+    select
+        .filter(contact(contact::Column::AccountId).eq(Expr::col((Entity, Column::AccountId))))
+        .filter(contact(contact::Column::Id).eq(Expr::col((Entity, Column::ContactId))))
 }
 
 /// A page of the contacts of a group, the newest first.
@@ -48,7 +49,7 @@ pub(in crate::storage) async fn cursor_page(
     cursor: Cursor,
     limit: u64,
 ) -> Result<CursorPage> {
-    let mut select = contacts(connection.get_database_backend(), account, group);
+    let mut select = contacts(account, group);
     if let Some(after) = cursor.after {
         select = select.filter(Column::ContactId.lt(after.as_uuid()));
     }
@@ -131,8 +132,16 @@ pub(super) async fn change(
     let words = Words::of(transaction);
     let (id, each) = (words.id("value"), words.each("$3"));
     for (contacts, sql) in [
-        (&joined, format!("INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, {id} FROM {each}")),
-        (&left, format!("DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id IN (SELECT {id} FROM {each})")),
+        (
+            &joined,
+            format!("INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, {id} FROM {each}"),
+        ),
+        (
+            &left,
+            format!(
+                "DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id IN (SELECT {id} FROM {each})"
+            ),
+        ),
     ] {
         if !contacts.is_empty() {
             let values = [account.get().into(), group.into(), list(contacts)?];
@@ -273,7 +282,6 @@ pub(super) async fn groups_of(
     let values = [account.get().into(), list(contacts)?];
     let found: Vec<Vec<(Uuid, String)>> =
         words.rows(connection, &words.nested(&groups), &words.each("$2"), values).await?;
-    let label =
-        |(id, name)| GroupLabel { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
+    let label = |(id, name)| GroupLabel { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
     Ok(found.into_iter().map(|groups| groups.into_iter().map(label).collect()).collect())
 }

@@ -51,6 +51,12 @@ impl Sweeper {
     }
 }
 
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 async fn sweep(writer: Writer, wake: Arc<Notify>) {
     loop {
         if let Err(error) = clear(&writer).await {
@@ -90,13 +96,14 @@ async fn clear_some(transaction: &DatabaseTransaction) -> Result<bool> {
     let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
     // Members whose contact is being deleted are passed over: they go by themselves.
     let stretch = format!("SELECT contact_id {of_group} LIMIT {STRETCH} {skip}");
-    let members = format!("DELETE {of_group} AND contact_id IN ({stretch})");
+    let members = format!("DELETE {of_group} AND contact_id {}", words.one_of(&stretch));
     if words.execute(transaction, members, values()).await? < u64::from(STRETCH) {
         let gone = format!("NOT EXISTS (SELECT 1 {of_group})");
-        let tallies = format!("DELETE FROM tallies WHERE account_id = $1 AND of_id = $2 AND {gone}");
-        words.execute(transaction, tallies, values()).await?;
         let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {gone}");
-        words.execute(transaction, group, values()).await?;
+        if words.execute(transaction, group, values()).await? > 0 {
+            let tally = "DELETE FROM tallies WHERE account_id = $1 AND of_id = $2".to_owned();
+            words.execute(transaction, tally, values()).await?;
+        }
     }
     Ok(true)
 }
