@@ -1,7 +1,7 @@
 //! A contact, and what can be asked of one.
 
 use super::error::Error;
-use super::fault::{Field, FieldFault};
+use super::fault::{Fault, Field, FieldFault};
 use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use super::id::id_type;
 use super::timestamp::Timestamp;
@@ -71,6 +71,22 @@ pub enum ContactKey {
     Id(ContactId),
     /// By its phone number, where that is the number of one contact alone.
     Phone(Phone),
+    /// By its handle.
+    Handle(Handle),
+}
+
+impl ContactKey {
+    /// Reads an id, or a number in any accepted spelling. (No number has the length and the letters of
+    /// an id.)
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        match ContactId::parse(text) {
+            Some(id) => Ok(Self::Id(id)),
+            None => Phone::parse(text).map(Self::Phone).map_err(|_| Fault::NotContactKey),
+        }
+    }
 }
 
 impl Contact {

@@ -68,6 +68,8 @@ pub enum Fault {
     NotHttpUrl,
     /// An address with a user name or password in it.
     UrlWithUserinfo,
+    /// A list without items.
+    NoItems,
     /// A list with too many items.
     TooManyItems {
         /// Most items.
@@ -135,6 +137,7 @@ impl Fault {
             Self::PhoneLength => "phone_length",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
+            Self::NoItems => "no_items",
             Self::TooManyItems { .. } => "too_many_items",
             Self::NotExactlyOne { .. } => "not_exactly_one",
             Self::TooManyKeys { .. } => "too_many_keys",
@@ -182,6 +185,7 @@ impl Fault {
             Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
+            Self::NoItems => format!("{name} must have at least one item"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
             Self::NotExactlyOne { of } => format!("{name} must have exactly one of {of}"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),

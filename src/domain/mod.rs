@@ -10,6 +10,7 @@ pub mod contact;
 pub mod error;
 pub mod fault;
 pub mod fields;
+pub mod groups;
 pub mod id;
 pub mod idempotency;
 pub mod key_service;

@@ -2,6 +2,7 @@
 
 use super::contact::{Contact, ContactId};
 use super::fields::{Handle, Phone};
+use super::groups::GroupKey;
 use super::timestamp::Timestamp;
 
 /// Between which things a page of a cursor list lies, by their ids. With neither it begins at the newest
@@ -51,6 +52,8 @@ pub struct CursorQuery {
     /// Only contacts that changed at or after this moment. The last changed one then comes first,
     /// unless another filter stands beside it: only in that order is the list a scan of an index.
     pub updated_since: Option<Timestamp>,
+    /// Only contacts in this group.
+    pub group: Option<GroupKey>,
 }
 
 /// What a cursor list answers.

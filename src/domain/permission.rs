@@ -62,6 +62,14 @@ permissions! {
     UpdateContacts => "update:Contacts", "change contacts";
     /// Delete contacts.
     DeleteContacts => "delete:Contacts", "delete contacts";
+    /// Make groups.
+    CreateGroups => "create:Groups", "make groups";
+    /// See groups.
+    ReadGroups => "read:Groups", "see groups and the contacts in them";
+    /// Change groups.
+    UpdateGroups => "update:Groups", "change groups, add contacts to them and take contacts out";
+    /// Delete groups.
+    DeleteGroups => "delete:Groups", "delete groups";
     /// Opt numbers out.
     CreateOptOuts => "create:OptOuts", "opt phone numbers out";
     /// See opt-outs.

@@ -9,6 +9,7 @@ use super::api_key::{ApiKey, KeyId, ListedKey};
 use super::audience::AudienceRepository;
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
+use super::groups::GroupRepository;
 use super::idempotency::{Attempt, Created};
 use super::opt_out::OptOutRepository;
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
@@ -54,8 +55,8 @@ pub trait ContactRepository: Send + Sync {
     /// A page of the cursor list.
     ///
     /// # Errors
-    /// [`Code::NotFound`](super::Code::NotFound) where the contact of a cursor is gone and its place cannot
-    /// be told without it.
+    /// [`Code::NotFound`](super::Code::NotFound) where there is no such group, or where the contact of a
+    /// cursor is gone and its place cannot be told without it.
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage>;
 
     /// A page of the offset list.
@@ -127,6 +128,9 @@ pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
 pub trait Store: Send + Sync {
     /// The contacts of one account.
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+
+    /// The groups of one account.
+    fn groups(&self, account: AccountId) -> Box<dyn GroupRepository>;
 
     /// The opt-outs of one account.
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;

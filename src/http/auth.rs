@@ -12,6 +12,7 @@ use super::state::State;
 use crate::domain::AccountId;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
+use crate::domain::groups::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
@@ -49,6 +50,12 @@ impl<G: Grant> Allowed<G> {
     #[must_use]
     pub fn contacts(&self) -> Contacts {
         Contacts::new(self.store.contacts(self.account))
+    }
+
+    /// The groups of the account that the key opens.
+    #[must_use]
+    pub fn groups(&self) -> Box<dyn GroupRepository> {
+        self.store.groups(self.account)
     }
 
     /// The opt-outs of the account that the key opens.

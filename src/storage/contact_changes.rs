@@ -2,13 +2,15 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Set,
+    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, Set,
 };
 
 use super::contact_lists::find;
 use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
+use super::groups;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
 
@@ -24,8 +26,11 @@ pub(super) async fn update(
     check(&before, precondition)?;
     let after = before.patched(patch, now)?;
     if after.version != before.version {
+        let mut row = Model::new(account, &after).into_active_model().reset_all();
+        // The key stays: SQLite would else look for members that refer to the old one.
+        (row.account_id, row.id) = (NotSet, NotSet);
         Entity::update_many()
-            .set(Model::new(account, &after).into_active_model().reset_all())
+            .set(row)
             .filter(Column::AccountId.eq(account.get()))
             .filter(Column::Id.eq(after.id.as_uuid()))
             .exec(transaction)
@@ -44,6 +49,7 @@ pub(super) async fn delete(
 ) -> Result<ContactId> {
     let contact = find(transaction, account, &key, true).await?;
     check(&contact, precondition)?;
+    groups::leave_all(transaction, account, shard, contact.id).await?;
     Entity::delete_by_id((account.get(), contact.id.as_uuid()))
         .exec(transaction)
         .await

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::entity::contact::{Column, Entity};
 use super::entity::contact_count;
 use super::error::to_domain;
-use super::rows;
+use super::{groups, rows};
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
@@ -35,6 +35,7 @@ pub(super) async fn find(
         ContactKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
         // The second one would make the first ambiguous.
         ContactKey::Phone(phone) => of(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
+        ContactKey::Handle(handle) => of(account).filter(Column::Handle.eq(handle.as_str())),
     };
     let select = if lock { select.lock_exclusive() } else { select };
     let mut found = rows::contacts(connection, select).await?;
@@ -51,7 +52,14 @@ pub(super) async fn cursor_page(
     account: AccountId,
     query: CursorQuery,
 ) -> Result<CursorPage> {
-    let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
+    let CursorQuery { cursor, limit, handle, phone, updated_since, group } = query;
+    let group = match group {
+        Some(group) => Some(groups::id_of(connection, account, &group).await?),
+        None => None,
+    };
+    if let (Some(group), None, None, None) = (group, &handle, &phone, updated_since) {
+        return groups::cursor_page(connection, account, group, cursor, limit).await;
+    }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
     let order = if cursor.forward() { Order::Desc } else { Order::Asc };
 
@@ -66,6 +74,9 @@ pub(super) async fn cursor_page(
     }
     if let Some(since) = updated_since {
         select = select.filter(Column::UpdatedAt.gte(since.millis()));
+    }
+    if let Some(group) = group {
+        select = select.filter(groups::includes(account, group));
     }
     let Cursor { after, before } = cursor;
     for (id, newer) in [(after, false), (before, true)] {
@@ -129,7 +140,11 @@ pub(super) async fn offset_page(
 }
 
 /// These contacts, in this order; without those that have gone in the meantime.
-async fn by_ids(connection: &impl ConnectionTrait, account: AccountId, ids: &[Uuid]) -> Result<Vec<Contact>> {
+pub(super) async fn by_ids(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    ids: &[Uuid],
+) -> Result<Vec<Contact>> {
     let Some(last) = ids.last() else { return Ok(Vec::new()) };
     // Lists of a few lengths only: a connection keeps its prepared statements.
     let padding = std::iter::repeat_n(last, ids.len().next_power_of_two() - ids.len());

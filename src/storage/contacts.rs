@@ -67,7 +67,8 @@ impl ContactRepository for SqlContacts {
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
         let (account, asked) = (self.account, query.clone());
         let job = async move |reader| contact_lists::cursor_page(&reader, account, asked).await;
-        let beginning = query.cursor == Cursor::default();
+        // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
+        let beginning = query.cursor == Cursor::default() && query.group.is_none();
         self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 

@@ -20,6 +20,7 @@ use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
 use super::group_commit::{Create, GroupCommit};
+use super::groups::{SqlGroups, Sweeper};
 use super::kept_audiences;
 use super::lock::ServerLock;
 use super::migrate;
@@ -28,6 +29,7 @@ use super::pages::{Page, Pages};
 use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::audience::AudienceRepository;
+use crate::domain::groups::GroupRepository;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
@@ -47,6 +49,8 @@ pub struct Database {
     group_commit: GroupCommit,
     in_flight: InFlight,
     idempotency_ttl: Duration,
+    /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
+    sweeper: Option<Arc<Sweeper>>,
     /// For how long an audience is kept.
     pub(super) audience_ttl: Duration,
     cache: Option<ContactCache>,
@@ -105,18 +109,20 @@ impl Database {
         };
         let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
-        if lock.is_some() || !sqlite {
+        let tidies = lock.is_some() || !sqlite;
+        if tidies {
             tokio::spawn(clear_away(pools.writer.clone(), options.idempotency_ttl));
         }
         Ok(Self {
             group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
-            writer,
+            writer: writer.clone(),
             write_pool: pools.writer,
             reader: pools.reader,
             runtime: Handle::current(),
             shard,
             in_flight: InFlight::default(),
             idempotency_ttl: options.idempotency_ttl,
+            sweeper: tidies.then(|| Arc::new(Sweeper::start(writer.clone()))),
             audience_ttl: options.audience_ttl,
             cache,
             _lock: lock.map(Arc::new),
@@ -202,7 +208,14 @@ impl Database {
         outcome.await?.0
     }
 
-    /// Keeps each statement that this handle runs from now on.
+    /// Clears away what a deleted group leaves, behind its caller's back.
+    pub(super) fn sweep(&self) {
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.wake();
+        }
+    }
+
+    /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
     #[must_use]
     pub fn recording(mut self) -> (Self, Statements) {
         let statements = Statements::default();
@@ -216,6 +229,7 @@ impl Database {
         }
         self.writer =
             Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
+        self.sweeper = Some(Arc::new(Sweeper::start(self.writer.clone())));
         (self, statements)
     }
 
@@ -285,6 +299,10 @@ impl Store for Database {
         Box::new(SqlContacts::new(self.clone(), account))
     }
 
+    fn groups(&self, account: AccountId) -> Box<dyn GroupRepository> {
+        Box::new(SqlGroups::new(self.clone(), account))
+    }
+
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
         Box::new(SqlOptOuts::new(self.clone(), account))
     }
@@ -310,6 +328,9 @@ impl Store for Database {
     }
 
     async fn close(&self) {
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.stop();
+        }
         for connection in [&self.reader, &self.write_pool] {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close_by_ref()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");

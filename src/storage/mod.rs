@@ -12,6 +12,8 @@ mod database;
 mod entity;
 mod error;
 mod group_commit;
+mod groups;
+mod json;
 mod kept_audiences;
 mod keys;
 mod lock;

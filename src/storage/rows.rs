@@ -7,12 +7,13 @@
 use std::sync::LazyLock;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, IdenStatic, Iterable, QueryTrait, Select, Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IdenStatic, Iterable, QueryTrait, Select,
+    Statement,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::entity::contact::{Column, Entity, Model};
+use super::entity::contact::{Column, Model};
 use super::error::to_domain;
 use crate::domain::{AccountId, Code, Contact, Error, Result};
 
@@ -45,20 +46,23 @@ pub(super) fn listed<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String 
 }
 
 /// The contacts that a query selects, in its order.
-pub(super) async fn contacts(
+pub(super) async fn contacts<E: EntityTrait>(
     connection: &impl ConnectionTrait,
-    select: Select<Entity>,
+    select: Select<E>,
 ) -> Result<Vec<Contact>> {
     let rows: Vec<Model> = if connection.get_database_backend() == DbBackend::Sqlite {
         array(connection, &ROW, select).await?
     } else {
-        select.all(connection).await.map_err(|error| to_domain(&error))?
+        select.into_model().all(connection).await.map_err(|error| to_domain(&error))?
     };
     rows.into_iter().map(Contact::try_from).collect()
 }
 
 /// The ids that a query selects (and nothing else), in its order.
-pub(super) async fn ids(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Uuid>> {
+pub(super) async fn ids<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    select: Select<E>,
+) -> Result<Vec<Uuid>> {
     if connection.get_database_backend() == DbBackend::Sqlite {
         return array(connection, ID, select).await;
     }
@@ -66,10 +70,10 @@ pub(super) async fn ids(connection: &impl ConnectionTrait, select: Select<Entity
 }
 
 /// What SQLite makes of each row of a query, as one JSON array.
-async fn array<T: DeserializeOwned>(
+async fn array<T: DeserializeOwned, E: EntityTrait>(
     connection: &impl ConnectionTrait,
     item: &str,
-    select: Select<Entity>,
+    select: Select<E>,
 ) -> Result<Vec<T>> {
     let Statement { sql, values, db_backend } = select.build(DbBackend::Sqlite);
     let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");

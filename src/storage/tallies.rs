@@ -1,16 +1,21 @@
 //! How many there are of something: kept beside it, since counting a million rows for the `total` of each
 //! page would take longer than the page.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
 
 use super::entity::tally::{ActiveModel, Column, Entity};
 use super::error::to_domain;
+use super::json::{Words, list};
 use crate::domain::{AccountId, Result};
 
 /// The opt-outs of an account. (Members are counted by the id of their group.)
 pub(super) const OPT_OUTS: Uuid = Uuid::nil();
+/// The groups of an account.
+pub(super) const GROUPS: Uuid = Uuid::from_u128(1);
 
 /// Adds to one of the counters of something. It comes last in a transaction: on PostgreSQL the counter
 /// is locked from here to the commit.
@@ -35,6 +40,32 @@ pub(super) async fn add(
     Ok(())
 }
 
+/// The same for several things. Always in one order: two that wait for each other's counters would
+/// deadlock.
+pub(super) async fn add_each(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    of: Vec<Uuid>,
+    shard: i16,
+    by: i64,
+) -> Result<()> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let mut of = of;
+    of.sort_unstable();
+    let words = Words::of(transaction);
+    let sql = format!(
+        "INSERT INTO tallies (account_id, of_id, shard, amount) SELECT $1, {}, $2, $3 FROM {} WHERE true \
+         ON CONFLICT (account_id, of_id, shard) DO UPDATE SET amount = tallies.amount + excluded.amount",
+        words.id("value"),
+        words.each("$4")
+    );
+    let values = [account.get().into(), shard.into(), by.into(), list(&of)?];
+    words.execute(transaction, sql, values).await?;
+    Ok(())
+}
+
 /// How many there are.
 pub(super) async fn read(connection: &impl ConnectionTrait, account: AccountId, of: Uuid) -> Result<u64> {
     let counters = Entity::find()
@@ -45,4 +76,23 @@ pub(super) async fn read(connection: &impl ConnectionTrait, account: AccountId, 
         .map_err(|error| to_domain(&error))?;
     let amount: i64 = counters.iter().map(|counter| counter.amount).sum();
     Ok(u64::try_from(amount).unwrap_or(0))
+}
+
+/// How many there are of several things, as far as there are any.
+pub(super) async fn read_each(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    of: &[Uuid],
+) -> Result<HashMap<Uuid, u64>> {
+    let words = Words::of(connection);
+    let item = format!("{}({}, amount)", words.array, words.shown("of_id"));
+    let from = format!(
+        "(SELECT of_id, CAST(sum(amount) AS bigint) AS amount FROM tallies \
+         WHERE account_id = $1 AND of_id IN (SELECT {} FROM {}) GROUP BY of_id) AS counted",
+        words.id("value"),
+        words.each("$2")
+    );
+    let counted: Vec<(Uuid, i64)> =
+        words.rows(connection, &item, &from, [account.get().into(), list(of)?]).await?;
+    Ok(counted.into_iter().map(|(of, amount)| (of, u64::try_from(amount).unwrap_or(0))).collect())
 }

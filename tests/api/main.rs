@@ -18,6 +18,8 @@ mod edge;
 mod explorer;
 mod faults;
 mod few_files;
+mod group_races;
+mod groups;
 mod idempotency;
 mod imports;
 mod keys;

@@ -83,6 +83,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
                         handle: handle.clone(),
                         phone: phone.clone(),
                         updated_since,
+                        group: None,
                     };
                     contacts.cursor_page(query).await.unwrap();
                 }
@@ -152,6 +153,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
                 handle: None,
                 phone: None,
                 updated_since: None,
+                group: None,
             })
             .await
             .unwrap();

@@ -3,6 +3,7 @@
 
 pub mod contacts;
 pub mod envelope;
+mod groups;
 mod optouts;
 mod paging;
 mod resolve;
@@ -45,5 +46,5 @@ fn label(name: &str) -> String {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    resolve::routes(optouts::routes(contacts::routes(api)))
+    resolve::routes(optouts::routes(groups::routes(contacts::routes(api))))
 }

@@ -25,6 +25,12 @@ impl Faults {
         self.0.iter().any(|fault| matches!(&fault.place, Place::Wire(place) if place == name))
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Keeps a value or notes why there is none.
     pub fn keep<T>(&mut self, name: &'static str, read: Result<T, Fault>) -> Option<T> {
         read.map_err(|fault| self.add(name, fault)).ok()

@@ -1,5 +1,6 @@
 //! From bytes to commands of the domain: every fault is told, at its place, in one answer.
 
+pub mod batch;
 pub mod body;
 pub mod condition;
 mod diagnose;

@@ -2,6 +2,7 @@
 //! as real answers.
 
 pub mod audience;
+pub mod group;
 pub mod opt_out;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Schemas of the members that both dialects have: their limits are the constants that the domain
 //! enforces.
 
+pub mod group;
 pub mod opt_out;
 
 use serde_json::json;

@@ -17,11 +17,13 @@ use crate::http::v1;
 /// # Panics
 /// There is a header without an example here: seen by every test that makes the document.
 pub(super) fn document(operation: &mut Operation, path: &str, permission: Option<Permission>) {
+    let path = path.split('/').map(|segment| if segment.starts_with('{') { examples::ID } else { segment });
+    let path = path.collect::<Vec<_>>().join("/");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (name, header) in &mut response.headers {
             let RefOr::T(header) = header else { continue };
-            let example = example(name, status, path, permission);
+            let example = example(name, status, &path, permission);
             let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
             if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
                 schema.examples = vec![example.into()];

@@ -62,6 +62,11 @@ pub(super) fn tags() -> Vec<Tag> {
              `{\"error\": {\"code\", \"message\"}}`.",
         ),
         tag(
+            v1::groups::TAG,
+            "Contacts under one name, to be written to together. A contact can be in many groups. Lists and \
+             errors as for contacts.",
+        ),
+        tag(
             v1::opt_outs::TAG,
             "Phone numbers that want no messages, whichever contacts have them. Lists and errors as for \
              contacts.",

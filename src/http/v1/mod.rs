@@ -3,6 +3,7 @@
 pub mod audiences;
 pub mod contacts;
 pub mod envelope;
+pub mod groups;
 pub mod opt_outs;
 mod paging;
 
@@ -32,5 +33,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    audiences::routes(opt_outs::routes(contacts::routes(api)))
+    audiences::routes(opt_outs::routes(groups::routes(contacts::routes(api))))
 }

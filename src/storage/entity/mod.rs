@@ -6,6 +6,8 @@ pub(super) mod audience;
 pub(super) mod audience_entry;
 pub(super) mod contact;
 pub(super) mod contact_count;
+pub(super) mod group;
 pub(super) mod idempotency_key;
+pub(super) mod member;
 pub(super) mod opt_out;
 pub(super) mod tally;

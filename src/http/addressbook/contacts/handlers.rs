@@ -6,11 +6,10 @@ use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateRecord, Record, RecordAnswer, RecordList, UpdateRecord};
 use super::list::ListRecords;
-use crate::domain::fields::Phone;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
-use crate::domain::{ContactId, ContactKey, Fault};
+use crate::domain::{ContactKey, Fault};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -25,21 +24,16 @@ type Answer = Result<HttpResponse, Problem>;
 /// `{contact}`: an id or a phone number.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct Key {
+pub(in crate::http::addressbook) struct Key {
     #[param(schema_with = key, value_type = String)]
-    contact: ContactKey,
+    pub(in crate::http::addressbook) contact: ContactKey,
 }
 
 impl Segment for Key {
     const NAME: &'static str = "contact";
 
     fn parse(text: &str) -> Result<Self, Fault> {
-        // No phone number has the length and the letters of an id.
-        let contact = match ContactId::parse(text) {
-            Some(id) => ContactKey::Id(id),
-            None => ContactKey::Phone(Phone::parse(text).map_err(|_| Fault::NotContactKey)?),
-        };
-        Ok(Self { contact })
+        Ok(Self { contact: ContactKey::parse(text)? })
     }
 }
 

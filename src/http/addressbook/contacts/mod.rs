@@ -4,6 +4,8 @@ pub mod dto;
 mod handlers;
 mod list;
 
+pub(super) use handlers::Key;
+
 use super::{DIALECT, paging};
 use crate::domain::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};

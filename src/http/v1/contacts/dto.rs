@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::groups::{GroupId, GroupLabel};
 use crate::domain::{self, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};
@@ -124,6 +125,34 @@ pub struct Contact {
     created_at: Timestamp,
     #[schema(schema_with = fields::updated)]
     updated_at: Timestamp,
+    /// The groups that the contact is in, the newest first, at most 100; only where the request says
+    /// `expand=groups`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, max_items = 100)]
+    groups: Option<Vec<ContactGroup>>,
+}
+
+/// A group that a contact is in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContactGroup {
+    #[schema(schema_with = fields::group::id)]
+    id: GroupId,
+    #[schema(schema_with = fields::group::stored_name)]
+    name: String,
+}
+
+impl From<GroupLabel> for ContactGroup {
+    fn from(GroupLabel { id, name }: GroupLabel) -> Self {
+        Self { id, name: name.into_string() }
+    }
+}
+
+impl Contact {
+    /// The contact and the groups that it is in.
+    #[must_use]
+    pub fn with_groups(contact: domain::Contact, groups: Vec<GroupLabel>) -> Self {
+        Self { groups: Some(groups.into_iter().map(ContactGroup::from).collect()), ..contact.into() }
+    }
 }
 
 impl From<domain::Contact> for Contact {
@@ -149,6 +178,7 @@ impl From<domain::Contact> for Contact {
             meta,
             created_at,
             updated_at,
+            groups: None,
         }
     }
 }

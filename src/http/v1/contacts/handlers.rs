@@ -5,8 +5,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
 use super::dto::{Contact, ContactList, CreateContact, UpdateContact};
-use super::list::{ListContacts, links};
+use super::list::{GetContact, ListContacts, links};
 use crate::domain::idempotency::Created;
+use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::{self, ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
@@ -103,31 +104,48 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
 pub(super) async fn list_contacts(
     allowed: Allowed<ReadContacts>,
     prefix: Prefix,
-    Query(query): Query<ListContacts>,
+    Query(listed): Query<ListContacts>,
 ) -> Answer {
-    let page = allowed.contacts().cursor_page(query.clone()).await?;
+    let page = allowed.contacts().cursor_page(listed.query.clone()).await?;
     let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
+    if let Some(links) = links(&prefix.before(PATH), &listed, &page) {
         response.insert_header((LINK, links));
     }
-    let data = page.items.into_iter().map(Contact::from).collect();
-    Ok(response.json(ContactList { has_more: page.has_more, data }))
+    let has_more = page.has_more;
+    let data = if listed.expand {
+        with_groups(&allowed, page.items).await?
+    } else {
+        page.items.into_iter().map(Contact::from).collect()
+    };
+    Ok(response.json(ContactList { has_more, data }))
+}
+
+/// Contacts with their groups, which are looked up for all of them at once.
+async fn with_groups<G: Grant>(
+    allowed: &Allowed<G>,
+    contacts: Vec<domain::Contact>,
+) -> Result<Vec<Contact>, Problem> {
+    let ids = contacts.iter().map(|contact| contact.id).collect();
+    let groups = allowed.groups().of_contacts(ids).await?;
+    let shown = contacts.into_iter().zip(groups);
+    Ok(shown.map(|(contact, groups)| Contact::with_groups(contact, groups)).collect())
 }
 
 /// Get a contact
 ///
-/// The contact with this id.
+/// The contact with this id. With `expand`, the answer has no entity tag and is never a 304: the tag is
+/// the version of the contact, which does not change when it joins or leaves a group.
 #[utoipa::path(
     get,
     path = "/v1/contacts/{id}",
     operation_id = "getContact",
-    params(Id, CachedHeader),
+    params(Id, GetContact, CachedHeader),
     responses(
         (
             status = 200,
             description = "The contact.",
             body = Contact,
-            headers(("ETag" = String, description = "The version of the contact.")),
+            headers(("ETag" = String, description = "The version of the contact; without `expand`.")),
         ),
         (
             status = 304,
@@ -139,9 +157,14 @@ pub(super) async fn list_contacts(
 pub(super) async fn get_contact(
     allowed: Allowed<ReadContacts>,
     Segments(id): Segments<Id>,
+    Query(expand): Query<GetContact>,
     cached: Cached,
 ) -> Answer {
     let contact = allowed.contacts().get(id.into()).await?;
+    if expand {
+        let shown = with_groups(&allowed, vec![contact]).await?;
+        return Ok(HttpResponse::Ok().json(shown.first()));
+    }
     let tag = entity_tag(contact.version);
     if cached.has(&tag) {
         return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());

@@ -1,12 +1,13 @@
-//! The parameters of `GET /v1/contacts`, and the links from a page to its neighbours.
+//! The parameters of `GET /v1/contacts` and of one contact, and the links from a page to its neighbours.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::config::Limits;
 use crate::domain::fields::{Handle, Phone};
+use crate::domain::groups::{GroupKey, MAX_SHOWN};
 use crate::domain::page::{CursorPage, CursorQuery};
 use crate::domain::{Fault, Timestamp};
 use crate::http::extract::{Faults, Parameters, query};
@@ -30,7 +31,30 @@ pub(super) struct ListContacts {
     phone_number: Option<String>,
     #[param(schema_with = updated_since, required = false)]
     updated_since: Option<String>,
+    #[param(schema_with = group, required = false)]
+    group: Option<String>,
+    #[param(schema_with = expand, required = false)]
+    expand: Option<String>,
 }
+
+/// The parameters of `GET /v1/contacts/{id}`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GetContact {
+    #[param(schema_with = expand, required = false)]
+    expand: Option<String>,
+}
+
+/// A page that is asked for, and how it is to be shown.
+pub(super) struct Listed {
+    pub(super) query: CursorQuery,
+    /// Whether each contact shows its groups.
+    pub(super) expand: bool,
+}
+
+/// What `expand` can be.
+const EXPAND: &str = "groups";
 
 fn starting_after() -> Object {
     paging::starting_after("contact")
@@ -55,31 +79,79 @@ fn updated_since() -> Object {
     )
 }
 
-impl Parameters for ListContacts {
-    type Command = CursorQuery;
+fn group() -> Object {
+    fields::described(
+        fields::group::name(),
+        "Only contacts in the group with this id or this name. (What has the form of an id is one.)",
+    )
+}
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<CursorQuery> {
-        let Self { limit, starting_after, ending_before, username, phone_number, updated_since } = self;
+fn expand() -> Object {
+    ObjectBuilder::new()
+        .title(Some("Expand"))
+        .description(Some(format!(
+            "`groups`: a contact shows the groups that it is in, the newest first, at most {MAX_SHOWN}. The \
+             entity tag of a contact does not cover them."
+        )))
+        .schema_type(SchemaType::new(Type::String))
+        .enum_values(Some([EXPAND]))
+        .build()
+}
+
+fn read_expand(expand: Option<String>, faults: &mut Faults) -> bool {
+    let known = |text: &str| if text == EXPAND { Ok(()) } else { Err(Fault::NotOneOf { allowed: EXPAND }) };
+    faults.read("expand", expand, known).is_some()
+}
+
+impl Parameters for GetContact {
+    type Command = bool;
+
+    fn into_command(self, _: &Limits, faults: &mut Faults) -> Option<bool> {
+        let Self { expand } = self;
+        Some(read_expand(expand, faults))
+    }
+}
+
+impl Parameters for ListContacts {
+    type Command = Listed;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Listed> {
+        let Self {
+            limit,
+            starting_after,
+            ending_before,
+            username,
+            phone_number,
+            updated_since,
+            group,
+            expand,
+        } = self;
         let limit = query::limit("limit", limit, limits, faults);
         let cursor = paging::cursor(starting_after, ending_before, faults);
         let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
-        Some(CursorQuery {
+        let expand = read_expand(expand, faults);
+        let query = CursorQuery {
             cursor,
             limit: limit?,
             handle: faults.read("username", username, Handle::parse),
             phone: faults.read("phone_number", phone_number, Phone::parse),
             updated_since: faults.read("updated_since", updated_since, moment),
-        })
+            group: faults.read("group", group, GroupKey::parse),
+        };
+        Some(Listed { query, expand })
     }
 }
 
 /// The `Link` header of a page, where it has a neighbour.
-pub(super) fn links(path: &str, query: &CursorQuery, page: &CursorPage) -> Option<HeaderValue> {
-    let CursorQuery { cursor, limit, handle, phone, updated_since } = query;
+pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage) -> Option<HeaderValue> {
+    let Listed { query, expand } = listed;
+    let CursorQuery { cursor, limit, handle, phone, updated_since, group } = query;
     let filters = [
         ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
         ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),
         ("updated_since", updated_since.map(|since| since.to_string())),
+        ("group", group.as_ref().map(ToString::to_string)),
+        ("expand", expand.then(|| EXPAND.to_owned())),
     ];
     paging::links(path, cursor, *limit, &filters, page, |contact| contact.id)
 }

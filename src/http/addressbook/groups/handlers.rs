@@ -1,0 +1,121 @@
+//! The operations of `/addressbook/groups`.
+
+use actix_web::HttpResponse;
+use utoipa::IntoParams;
+
+use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
+use super::list::ListRecords;
+use crate::domain::Fault;
+use crate::domain::groups::{Group, GroupKey};
+use crate::domain::idempotency::Created;
+use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
+use crate::http::addressbook::envelope::Deleted;
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::problem::Problem;
+
+pub(super) type Answer = Result<HttpResponse, Problem>;
+
+const CREATE: &str = "createAddressBookGroup";
+
+/// `{group}`: an id or a name.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct InPath {
+    #[param(schema_with = fields::group::key, value_type = String)]
+    pub(super) group: GroupKey,
+}
+
+impl Segment for InPath {
+    const NAME: &'static str = "group";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        Ok(Self { group: GroupKey::parse(text)? })
+    }
+}
+
+/// Create a group
+///
+/// Makes a group with nobody in it. The name must be new.
+#[utoipa::path(
+    post,
+    path = "/addressbook/groups",
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateRecord,
+    responses((
+        status = 200,
+        description = "The group was made.",
+        body = RecordAnswer,
+        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the group.")),
+    )),
+)]
+pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<CreateRecord>) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { made: group, replayed } = allowed.groups().insert(Group::new(new), attempt).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(RecordAnswer::from(group)))
+}
+
+/// List groups
+///
+/// A page of the groups, the newest first unless sorted otherwise, and how many groups there are in all.
+#[utoipa::path(
+    get,
+    path = "/addressbook/groups",
+    operation_id = "listAddressBookGroups",
+    params(ListRecords),
+    responses((status = 200, description = "A page of groups.", body = RecordList)),
+)]
+pub(super) async fn list_records(allowed: Allowed<ReadGroups>, Query(query): Query<ListRecords>) -> Answer {
+    let page = allowed.groups().offset_page(query).await?;
+    Ok(HttpResponse::Ok().json(RecordList {
+        success: true,
+        records: page.items.into_iter().map(Record::from).collect(),
+        offset: query.page.offset,
+        limit: query.page.limit,
+        total: page.total,
+    }))
+}
+
+/// Get a group
+///
+/// The group with this id or this name, and how many contacts are in it.
+#[utoipa::path(
+    get,
+    path = "/addressbook/groups/{group}",
+    operation_id = "getAddressBookGroup",
+    params(InPath),
+    responses((status = 200, description = "The group.", body = RecordAnswer)),
+)]
+pub(super) async fn get_record(
+    allowed: Allowed<ReadGroups>,
+    Segments(InPath { group }): Segments<InPath>,
+) -> Answer {
+    let group = allowed.groups().find(group).await?;
+    Ok(HttpResponse::Ok().json(RecordAnswer::from(group)))
+}
+
+/// Delete a group
+///
+/// Takes the group away, for good. The contacts that were in it stay. The name is free at once, however
+/// many they were.
+#[utoipa::path(
+    delete,
+    path = "/addressbook/groups/{group}",
+    operation_id = "deleteAddressBookGroup",
+    params(InPath),
+    responses((status = 200, description = "The group is gone.", body = Deleted)),
+)]
+pub(super) async fn delete_record(
+    allowed: Allowed<DeleteGroups>,
+    Segments(InPath { group }): Segments<InPath>,
+) -> Answer {
+    allowed.groups().delete(group).await?;
+    Ok(HttpResponse::Ok().json(Deleted { success: true }))
+}

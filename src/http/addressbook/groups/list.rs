@@ -1,0 +1,91 @@
+//! The parameters of the lists under `/addressbook/groups`.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use crate::config::Limits;
+use crate::domain::Fault;
+use crate::domain::groups::{GroupOffsetQuery, GroupSort};
+use crate::domain::page::ByOffset;
+use crate::http::addressbook::paging;
+use crate::http::extract::{Faults, Parameters, query};
+use crate::http::openapi::fields;
+
+/// What `sortField` can be, as a sentence lists it.
+const FIELDS: &str = "created_on, name";
+
+/// The parameters of the list of groups.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[allow(non_snake_case)] // as they are on the wire: faults name them so
+pub(super) struct ListRecords {
+    #[param(schema_with = sort_field, required = false)]
+    sortField: Option<String>,
+    #[param(schema_with = paging::sort_direction, required = false)]
+    sortDir: Option<String>,
+    #[param(schema_with = offset, required = false)]
+    offset: Option<String>,
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+}
+
+fn sort_field() -> Object {
+    paging::choice("GroupSortField", "What to sort by.", FIELDS, "created_on")
+}
+
+fn offset() -> Object {
+    paging::offset("groups")
+}
+
+impl Parameters for ListRecords {
+    type Command = GroupOffsetQuery;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<GroupOffsetQuery> {
+        let Self { sortField, sortDir, offset, limit } = self;
+        let field =
+            faults.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+                "created_on" => Ok(GroupSort::CreatedOn),
+                "name" => Ok(GroupSort::Name),
+                _ => Err(Fault::NotOneOf { allowed: FIELDS }),
+            });
+        let direction = paging::read_direction(sortDir, faults);
+        let offset = paging::read_offset(offset, faults);
+        let limit = query::limit("limit", limit, limits, faults);
+        let page = ByOffset { direction: direction?, offset: offset?, limit: limit? };
+        Some(GroupOffsetQuery { field: field?, page })
+    }
+}
+
+/// The parameters of the list of the contacts in a group.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListMembers {
+    #[param(schema_with = contacts_offset, required = false)]
+    offset: Option<String>,
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+}
+
+fn contacts_offset() -> Object {
+    paging::offset("contacts")
+}
+
+/// Which of the contacts in a group.
+pub(super) struct Stretch {
+    pub(super) offset: u64,
+    pub(super) limit: u64,
+}
+
+impl Parameters for ListMembers {
+    type Command = Stretch;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Stretch> {
+        let Self { offset, limit } = self;
+        let offset = paging::read_offset(offset, faults);
+        let limit = query::limit("limit", limit, limits, faults);
+        Some(Stretch { offset: offset?, limit: limit? })
+    }
+}

@@ -1,0 +1,189 @@
+//! The operations of `/addressbook/groups/{group}/contacts`, with their bodies.
+
+use actix_web::HttpResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Array;
+use validator::Validate;
+
+use super::handlers::{Answer, InPath};
+use super::list::{ListMembers, Stretch};
+use crate::config::Limits;
+use crate::domain::fields::Handle;
+use crate::domain::groups::{Item, MembersChanged, Outcome, Verb};
+use crate::domain::permission::granted::{ReadGroups, UpdateGroups};
+use crate::domain::{Code, ContactKey, Error};
+use crate::http::addressbook::contacts::Key;
+use crate::http::addressbook::contacts::dto::{Record, RecordList};
+use crate::http::addressbook::envelope::Deleted;
+use crate::http::auth::Allowed;
+use crate::http::extract::batch::{self, List};
+use crate::http::extract::{Body, Faults, Patch, Payload, Query, Segments};
+use crate::http::openapi::{examples, fields};
+
+/// Contacts that join a group: 1 to 1,000 in all.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AddAddressBookGroupContacts)]
+pub struct AddContacts {
+    #[serde(default)]
+    #[schema(schema_with = contacts, required = false)]
+    contacts: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(schema_with = aliases, required = false)]
+    aliases: Patch<Vec<String>>,
+}
+
+fn contacts() -> Array {
+    fields::group::batch(
+        fields::id_or_phone("The id or the msisdn of a contact."),
+        "Contacts by their ids or msisdns.",
+    )
+}
+
+fn aliases() -> Array {
+    fields::group::batch(fields::handle(), "Contacts by their aliases.")
+}
+
+impl AddContacts {
+    pub(super) fn example() -> Value {
+        json!({"contacts": [examples::MSISDN], "aliases": [examples::HANDLE]})
+    }
+}
+
+/// A contact as the request named it, and what that means.
+pub struct Named {
+    by_alias: bool,
+    text: String,
+    key: ContactKey,
+}
+
+impl Payload for AddContacts {
+    type Command = Vec<Named>;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, faults: &mut Faults) -> Option<Vec<Named>> {
+        let Self { contacts, aliases } = self;
+        let lists = [
+            List { name: "contacts", items: contacts, parse: ContactKey::parse },
+            List {
+                name: "aliases",
+                items: aliases,
+                parse: |text| Handle::parse(text).map(ContactKey::Handle),
+            },
+        ];
+        let named = |item: batch::Item<ContactKey>| {
+            let batch::Item { list, text, value } = item;
+            Named { by_alias: list == "aliases", text, key: value }
+        };
+        Some(batch::read(lists, faults)?.into_iter().map(named).collect())
+    }
+}
+
+/// What became of contacts that were to join.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookGroupContactsAdded)]
+pub struct ContactsAdded {
+    /// Always true.
+    #[schema(example = true)]
+    pub(super) success: bool,
+    #[schema(schema_with = fields::group::member_count)]
+    pub(super) member_count: u64,
+    /// What became of each: first those of `contacts`, then those of `aliases`, each list in its order.
+    pub(super) results: Vec<ContactResult>,
+}
+
+/// What became of one contact, under the name that the request had for it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookGroupContactResult)]
+pub struct ContactResult {
+    /// The id or the msisdn, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = "4479000000001")]
+    pub(super) contact: Option<String>,
+    /// The alias, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = "john")]
+    pub(super) alias: Option<String>,
+    #[schema(schema_with = fields::group::outcome_of_adding)]
+    pub(super) result: Outcome,
+}
+
+/// Add contacts to a group
+///
+/// Lets up to 1,000 contacts join the group, all in one step. Each has a result of its own: a contact
+/// that there is none of, or an msisdn that several contacts share, is told so and does not disturb the
+/// others.
+#[utoipa::path(
+    post,
+    path = "/addressbook/groups/{group}/contacts",
+    operation_id = "addAddressBookGroupContacts",
+    params(InPath),
+    request_body = AddContacts,
+    responses((status = 200, description = "What became of each contact.", body = ContactsAdded)),
+)]
+pub(super) async fn add_contacts(
+    allowed: Allowed<UpdateGroups>,
+    Segments(InPath { group }): Segments<InPath>,
+    body: Body<AddContacts>,
+) -> Answer {
+    let items = body.command.iter().map(|named| Item { verb: Verb::Add, contact: named.key.clone() });
+    let MembersChanged { member_count, outcomes } =
+        allowed.groups().change_members(group, items.collect()).await?;
+    let result = |(named, result): (Named, Outcome)| {
+        let Named { by_alias, text, key: _ } = named;
+        let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
+        ContactResult { contact, alias, result }
+    };
+    let results = body.command.into_iter().zip(outcomes).map(result).collect();
+    Ok(HttpResponse::Ok().json(ContactsAdded { success: true, member_count, results }))
+}
+
+/// List the contacts of a group
+///
+/// A page of the contacts that are in the group, the newest contact first, and how many there are in all.
+#[utoipa::path(
+    get,
+    path = "/addressbook/groups/{group}/contacts",
+    operation_id = "listAddressBookGroupContacts",
+    params(InPath, ListMembers),
+    responses((status = 200, description = "A page of contacts.", body = RecordList)),
+)]
+pub(super) async fn list_contacts(
+    allowed: Allowed<ReadGroups>,
+    Segments(InPath { group }): Segments<InPath>,
+    Query(Stretch { offset, limit }): Query<ListMembers>,
+) -> Answer {
+    let page = allowed.groups().members_by_offset(group, offset, limit).await?;
+    let records = page.items.into_iter().map(Record::from).collect();
+    Ok(HttpResponse::Ok().json(RecordList { success: true, records, offset, limit, total: page.total }))
+}
+
+/// Remove a contact from a group
+///
+/// The contact leaves the group, and stays in the address book.
+#[utoipa::path(
+    delete,
+    path = "/addressbook/groups/{group}/contacts/{contact}",
+    operation_id = "removeAddressBookGroupContact",
+    params(InPath, Key),
+    responses((status = 200, description = "The contact is not in the group any more.", body = Deleted)),
+)]
+pub(super) async fn remove_contact(
+    allowed: Allowed<UpdateGroups>,
+    Segments(InPath { group }): Segments<InPath>,
+    Segments(Key { contact }): Segments<Key>,
+) -> Answer {
+    let items = vec![Item { verb: Verb::Remove, contact }];
+    let changed = allowed.groups().change_members(group, items).await?;
+    match changed.outcomes.first() {
+        Some(Outcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
+        Some(Outcome::Ambiguous) => Err(Code::PhoneAmbiguous.into()),
+        Some(Outcome::NotMember) => Err(Error::no_such("contact in the group").into()),
+        _ => Err(Code::NotFound.into()),
+    }
+}

@@ -1,0 +1,63 @@
+//! Requests about many things at once: lists that are read item by item, with the faults of each.
+
+use super::faults::{Faults, Parser};
+use super::patch::Patch;
+use crate::domain::Fault;
+use crate::domain::page::MAX_BATCH;
+
+/// A list of a request.
+pub struct List<T> {
+    /// Its name.
+    pub name: &'static str,
+    /// Its items.
+    pub items: Patch<Vec<String>>,
+    /// How one is read.
+    pub parse: Parser<T>,
+}
+
+/// An item that was read.
+pub struct Item<T> {
+    /// The list that it stands in.
+    pub list: &'static str,
+    /// As it was given.
+    pub text: String,
+    /// What it stands for.
+    pub value: T,
+}
+
+/// Reads lists, one after the other. None of those that are there may be empty, one must be there, and
+/// together they have at most [`MAX_BATCH`] items.
+pub fn read<T>(lists: impl IntoIterator<Item = List<T>>, faults: &mut Faults) -> Option<Vec<Item<T>>> {
+    let (mut read, mut first, mut given) = (Vec::new(), None, 0);
+    for List { name, items, parse } in lists {
+        first.get_or_insert(name);
+        let items = match items {
+            Patch::Absent => continue,
+            Patch::Null => {
+                faults.add(name, Fault::WrongType { expected: "a sequence".into() });
+                continue;
+            }
+            Patch::Value(items) => items,
+        };
+        given += items.len();
+        if items.is_empty() {
+            faults.add(name, Fault::NoItems);
+        } else if given > MAX_BATCH {
+            faults.add(name, Fault::TooManyItems { max: MAX_BATCH });
+            continue;
+        }
+        for (index, text) in items.into_iter().enumerate() {
+            match parse(&text) {
+                Ok(value) => read.push(Item { list: name, text, value }),
+                Err(fault) => faults.add(format!("{name}.{index}"), fault),
+            }
+        }
+    }
+    if read.is_empty()
+        && faults.none()
+        && let Some(first) = first
+    {
+        faults.add(first, Fault::NoItems);
+    }
+    faults.none().then_some(read)
+}

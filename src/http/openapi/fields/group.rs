@@ -1,0 +1,140 @@
+//! Schemas of the members of a group, and of requests about many of its contacts.
+
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use super::{bare, described, id_of, moment, not, or_null, text};
+use crate::domain::fields::text as rules;
+use crate::domain::groups::{GroupDescription, GroupName, Outcome};
+use crate::domain::page::MAX_BATCH;
+use crate::http::openapi::examples::group as examples;
+
+const DESCRIPTION: &str = "What the group is for.";
+
+/// Its id.
+#[must_use]
+pub fn id() -> Object {
+    id_of("group")
+}
+
+/// Its name in a request.
+#[must_use]
+pub fn name() -> Object {
+    text()
+        .description(Some(
+            "What the group is called. Unique within the account and compared exactly; blanks at the ends \
+             are cut off.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(GroupName::MAX_CHARS))
+        .pattern(Some(rules::PATTERN))
+        .extensions(Some(not(&rules::forbidden_pattern(true))))
+        .examples([examples::NAME])
+        .build()
+}
+
+/// Its name in a response.
+#[must_use]
+pub fn stored_name() -> Object {
+    let about = "What the group is called.";
+    text().description(Some(about)).max_length(Some(GroupName::MAX_CHARS)).examples([examples::NAME]).build()
+}
+
+/// Its id or its name, where a request names it.
+#[must_use]
+pub fn key() -> Object {
+    described(name(), "The id of the group, or its name. (What has the form of an id is one.)")
+}
+
+/// Its description in a request that creates.
+#[must_use]
+pub fn description() -> Object {
+    text()
+        .description(Some(format!("{DESCRIPTION} Blanks at the ends are cut off.")))
+        .min_length(Some(1))
+        .max_length(Some(GroupDescription::MAX_CHARS))
+        .pattern(Some(rules::PATTERN))
+        .extensions(Some(not(&rules::forbidden_pattern(false))))
+        .examples([examples::DESCRIPTION])
+        .build()
+}
+
+/// Its description in a request that changes.
+#[must_use]
+pub fn description_or_null() -> Schema {
+    or_null(bare(description()), "What the group is for; null takes it away.")
+}
+
+/// Its description in a response.
+#[must_use]
+pub fn stored_description() -> Schema {
+    let stored = text().max_length(Some(GroupDescription::MAX_CHARS)).examples([examples::DESCRIPTION]);
+    or_null(stored, "What the group is for, or null.")
+}
+
+/// How many contacts are in it.
+#[must_use]
+pub fn member_count() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .description(Some("How many contacts are in the group."))
+        .minimum(Some(0))
+        .examples([1])
+        .build()
+}
+
+/// When it was made.
+#[must_use]
+pub fn created() -> Object {
+    moment("When the group was made: UTC, to the millisecond.")
+}
+
+/// When its name or description last changed.
+#[must_use]
+pub fn updated() -> Object {
+    moment(
+        "When the name or the description of the group last changed: UTC, to the millisecond. Contacts that \
+         join or leave do not change it.",
+    )
+}
+
+/// What became of a contact, in a response.
+#[must_use]
+pub fn outcome() -> Object {
+    outcome_of(&[
+        Outcome::Added,
+        Outcome::AlreadyMember,
+        Outcome::Removed,
+        Outcome::NotMember,
+        Outcome::NoSuchContact,
+    ])
+}
+
+/// The same where contacts are only added, and named by a number or an alias.
+#[must_use]
+pub fn outcome_of_adding() -> Object {
+    outcome_of(&[Outcome::Added, Outcome::AlreadyMember, Outcome::NoSuchContact, Outcome::Ambiguous])
+}
+
+/// Not a list of values: generators would make a type of each, and C's and C++'s stumble over those.
+fn outcome_of(outcomes: &[Outcome]) -> Object {
+    let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
+    let listed: Vec<String> =
+        outcomes.iter().map(|outcome| format!("`{}` ({})", outcome.as_str(), outcome.about())).collect();
+    text()
+        .description(Some(format!("What became of the contact: {}.", listed.join(", "))))
+        .pattern(Some(format!("^({})$", words.join("|"))))
+        .examples([words[0]])
+        .build()
+}
+
+/// A list of a request about many things.
+#[must_use]
+pub fn batch(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
+    ArrayBuilder::new()
+        .items(item.into())
+        .description(Some(about))
+        .min_items(Some(1))
+        .max_items(Some(MAX_BATCH))
+        .build()
+}

@@ -1,0 +1,158 @@
+//! The operations of `/v1/groups`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{LINK, LOCATION};
+use utoipa::IntoParams;
+
+use super::dto::{CreateGroup, Group, GroupList, UpdateGroup};
+use super::list::{ListGroups, links};
+use crate::domain::groups::{self, GroupId, GroupKey};
+use crate::domain::idempotency::Created;
+use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
+use crate::domain::{Fault, Timestamp};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::prefix::Prefix;
+use crate::http::problem::Problem;
+
+pub(super) type Answer = Result<HttpResponse, Problem>;
+
+pub(super) const PATH: &str = "/v1/groups";
+const CREATE: &str = "createGroup";
+
+/// `{id}`
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Id {
+    #[param(schema_with = fields::group::id)]
+    pub(super) id: GroupId,
+}
+
+impl Segment for Id {
+    const NAME: &'static str = "id";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        GroupId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    }
+}
+
+/// Create a group
+///
+/// Makes a group with nobody in it. The name must be new.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateGroup,
+    responses((
+        status = 201,
+        description = "The group was made.",
+        body = Group,
+        headers(
+            ("Location" = String, description = "The path of the group."),
+            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the group."),
+        ),
+    )),
+)]
+pub(super) async fn create_group(
+    allowed: Allowed<CreateGroups>,
+    prefix: Prefix,
+    body: Body<CreateGroup>,
+) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { made: group, replayed } = allowed.groups().insert(groups::Group::new(new), attempt).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", group.id))));
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(Group::from(group)))
+}
+
+/// List groups
+///
+/// A page of the groups, the newest first. `has_more` tells whether there are more; the `Link` header
+/// has the addresses of the next and the previous page.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listGroups",
+    params(ListGroups),
+    responses((
+        status = 200,
+        description = "A page of groups.",
+        body = GroupList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_groups(
+    allowed: Allowed<ReadGroups>,
+    prefix: Prefix,
+    Query(query): Query<ListGroups>,
+) -> Answer {
+    let page = allowed.groups().cursor_page(query.clone()).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.items.into_iter().map(Group::from).collect();
+    Ok(response.json(GroupList { has_more: page.has_more, data }))
+}
+
+/// Get a group
+///
+/// The group with this id, and how many contacts are in it.
+#[utoipa::path(
+    get,
+    path = "/v1/groups/{id}",
+    operation_id = "getGroup",
+    params(Id),
+    responses((status = 200, description = "The group.", body = Group)),
+)]
+pub(super) async fn get_group(allowed: Allowed<ReadGroups>, Segments(Id { id }): Segments<Id>) -> Answer {
+    let group = allowed.groups().find(GroupKey::Id(id)).await?;
+    Ok(HttpResponse::Ok().json(Group::from(group)))
+}
+
+/// Update a group
+///
+/// Changes what the body names: a member that is absent keeps its value, null takes the description
+/// away. The contacts in the group stay.
+#[utoipa::path(
+    patch,
+    path = "/v1/groups/{id}",
+    operation_id = "updateGroup",
+    params(Id),
+    request_body = UpdateGroup,
+    responses((status = 200, description = "The group after the change.", body = Group)),
+)]
+pub(super) async fn update_group(
+    allowed: Allowed<UpdateGroups>,
+    Segments(Id { id }): Segments<Id>,
+    body: Body<UpdateGroup>,
+) -> Answer {
+    let group = allowed.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
+    Ok(HttpResponse::Ok().json(Group::from(group)))
+}
+
+/// Delete a group
+///
+/// Takes the group away, for good. The contacts that were in it stay. The name is free at once, however
+/// many they were.
+#[utoipa::path(
+    delete,
+    path = "/v1/groups/{id}",
+    operation_id = "deleteGroup",
+    params(Id),
+    responses((status = 204, description = "The group is gone.")),
+)]
+pub(super) async fn delete_group(
+    allowed: Allowed<DeleteGroups>,
+    Segments(Id { id }): Segments<Id>,
+) -> Answer {
+    allowed.groups().delete(GroupKey::Id(id)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

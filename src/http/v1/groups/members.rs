@@ -1,0 +1,177 @@
+//! The operations of `/v1/groups/{id}/members`, with their bodies.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::LINK;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{Array, Object};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::handlers::{Answer, Id, PATH};
+use crate::config::Limits;
+use crate::domain::groups::{GroupKey, Item, MembersChanged, Outcome, Verb};
+use crate::domain::page::{ByCursor, CursorQuery};
+use crate::domain::permission::granted::{ReadGroups, UpdateGroups};
+use crate::domain::{ContactId, ContactKey, Fault};
+use crate::http::auth::Allowed;
+use crate::http::extract::batch::{self, List};
+use crate::http::extract::{Body, Faults, Parameters, Patch, Payload, Query, Segments, query};
+use crate::http::openapi::{examples, fields};
+use crate::http::prefix::Prefix;
+use crate::http::v1::contacts::dto::{Contact, ContactList};
+use crate::http::v1::paging;
+
+/// The parameters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListMembers {
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+    #[param(schema_with = starting_after, required = false)]
+    starting_after: Option<String>,
+    #[param(schema_with = ending_before, required = false)]
+    ending_before: Option<String>,
+}
+
+fn starting_after() -> Object {
+    paging::starting_after("contact")
+}
+
+fn ending_before() -> Object {
+    paging::ending_before("contact")
+}
+
+impl Parameters for ListMembers {
+    type Command = ByCursor<ContactId>;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Self::Command> {
+        let Self { limit, starting_after, ending_before } = self;
+        let limit = query::limit("limit", limit, limits, faults);
+        let cursor = paging::cursor(starting_after, ending_before, faults);
+        Some(ByCursor { cursor, limit: limit? })
+    }
+}
+
+/// Contacts that join or leave a group: 1 to 1,000 in all. First those that join, then those that leave.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeMembers {
+    #[serde(default)]
+    #[schema(schema_with = joining, required = false)]
+    add: Patch<Vec<String>>,
+    #[serde(default)]
+    #[schema(schema_with = leaving, required = false)]
+    remove: Patch<Vec<String>>,
+}
+
+fn joining() -> Array {
+    fields::group::batch(fields::id(), "Contacts that join the group.")
+}
+
+fn leaving() -> Array {
+    fields::group::batch(fields::id(), "Contacts that leave the group.")
+}
+
+impl ChangeMembers {
+    pub(super) fn example() -> Value {
+        json!({"add": [examples::ID]})
+    }
+}
+
+impl Payload for ChangeMembers {
+    type Command = Vec<(Verb, ContactId)>;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, faults: &mut Faults) -> Option<Self::Command> {
+        let Self { add, remove } = self;
+        let parse = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
+        let lists = [List { name: "add", items: add, parse }, List { name: "remove", items: remove, parse }];
+        let verb = |list| if list == "add" { Verb::Add } else { Verb::Remove };
+        Some(batch::read(lists, faults)?.into_iter().map(|item| (verb(item.list), item.value)).collect())
+    }
+}
+
+/// What became of contacts that were to join or to leave.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupMembersChanged {
+    #[schema(schema_with = fields::group::member_count)]
+    pub(super) member_count: u64,
+    /// What became of each: first those that were to join, then those that were to leave, each list in
+    /// its order.
+    pub(super) data: Vec<GroupMemberResult>,
+}
+
+/// What became of one contact.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupMemberResult {
+    #[schema(schema_with = fields::id)]
+    pub(super) id: ContactId,
+    #[schema(schema_with = fields::group::outcome)]
+    pub(super) result: Outcome,
+}
+
+/// List the contacts of a group
+///
+/// A page of the contacts that are in the group, the newest contact first. `has_more` tells whether
+/// there are more; the `Link` header has the addresses of the next and the previous page.
+#[utoipa::path(
+    get,
+    path = "/v1/groups/{id}/members",
+    operation_id = "listGroupMembers",
+    params(Id, ListMembers),
+    responses((
+        status = 200,
+        description = "A page of contacts.",
+        body = ContactList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_group_members(
+    allowed: Allowed<ReadGroups>,
+    Segments(Id { id }): Segments<Id>,
+    prefix: Prefix,
+    Query(ByCursor { cursor, limit }): Query<ListMembers>,
+) -> Answer {
+    let group = Some(GroupKey::Id(id));
+    let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
+    let page = allowed.contacts().cursor_page(query).await?;
+    let path = prefix.before(&format!("{PATH}/{id}/members"));
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = paging::links(&path, &cursor, limit, &[], &page, |contact| contact.id) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.items.into_iter().map(Contact::from).collect();
+    Ok(response.json(ContactList { has_more: page.has_more, data }))
+}
+
+/// Add and remove contacts of a group
+///
+/// Lets up to 1,000 contacts join and leave the group, all in one step: either the whole request is
+/// carried out or nothing of it. Each contact has a result of its own; a contact that there is none of is
+/// told so, and does not disturb the others.
+#[utoipa::path(
+    post,
+    path = "/v1/groups/{id}/members",
+    operation_id = "changeGroupMembers",
+    params(Id),
+    request_body = ChangeMembers,
+    responses((status = 200, description = "What became of each contact.", body = GroupMembersChanged)),
+)]
+pub(super) async fn change_group_members(
+    allowed: Allowed<UpdateGroups>,
+    Segments(Id { id }): Segments<Id>,
+    body: Body<ChangeMembers>,
+) -> Answer {
+    let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
+    let items = body.command.into_iter().map(|(verb, id)| Item { verb, contact: ContactKey::Id(id) });
+    let MembersChanged { member_count, outcomes } =
+        allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
+    let results = contacts.into_iter().zip(outcomes);
+    let data = results.map(|(id, result)| GroupMemberResult { id, result }).collect();
+    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count, data }))
+}

@@ -1,0 +1,287 @@
+//! Who is in which group.
+//!
+//! Every transaction locks in one order, so that none waits for one that waits for it: the group, the
+//! contacts by their ids, the members, the tallies. Whoever changes members holds their contacts first;
+//! so does whoever deletes a contact: they meet there, and never among the members.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Iterable, Order, QueryFilter, QueryOrder,
+    QuerySelect, Select, Statement,
+};
+use uuid::Uuid;
+
+use super::lists;
+use crate::domain::groups::{
+    GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
+    settle,
+};
+use crate::domain::page::{Cursor, CursorPage, OffsetPage};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result};
+use crate::storage::entity::contact;
+use crate::storage::entity::member::{Column, Entity};
+use crate::storage::error::to_domain;
+use crate::storage::json::{Words, list};
+use crate::storage::{contact_lists, rows, tallies};
+
+fn of(account: AccountId, group: GroupId) -> Select<Entity> {
+    Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
+}
+
+/// The contacts of a group. SQLite takes the tables in the order in which a cross join names them: first
+/// the members, which lie in the order of the list.
+fn contacts(account: AccountId, group: GroupId) -> Select<Entity> {
+    let mut select = of(account, group).select_only().columns(contact::Column::iter());
+    QuerySelect::query(&mut select).cross_join(contact::Entity);
+    let contact = |column| Expr::col((contact::Entity, column));
+    select
+        .filter(contact(contact::Column::AccountId).eq(Expr::col((Entity, Column::AccountId))))
+        .filter(contact(contact::Column::Id).eq(Expr::col((Entity, Column::ContactId))))
+}
+
+/// A page of the contacts of a group, the newest first.
+pub(in crate::storage) async fn cursor_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    group: GroupId,
+    cursor: Cursor,
+    limit: u64,
+) -> Result<CursorPage> {
+    let mut select = contacts(account, group);
+    if let Some(after) = cursor.after {
+        select = select.filter(Column::ContactId.lt(after.as_uuid()));
+    }
+    if let Some(before) = cursor.before {
+        select = select.filter(Column::ContactId.gt(before.as_uuid()));
+    }
+    let order = if cursor.forward() { Order::Desc } else { Order::Asc };
+    let select = select.order_by(Column::ContactId, order).limit(limit + 1);
+    Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
+}
+
+/// Contacts of a group from the newest on, behind one of them.
+pub(super) async fn page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    group: GroupId,
+    after: Option<ContactId>,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    let cursor = Cursor { after, before: None };
+    Ok(cursor_page(connection, account, group, cursor, limit).await?.items)
+}
+
+/// Contacts of a group from the newest on, without so many at the beginning.
+pub(super) async fn offset_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    key: &GroupKey,
+    offset: u64,
+    limit: u64,
+) -> Result<OffsetPage> {
+    let group = lists::id_of(connection, account, key).await?;
+    // First the ids, as for all contacts.
+    let ids = of(account, group)
+        .select_only()
+        .column_as(Column::ContactId, "id")
+        .order_by_desc(Column::ContactId)
+        .offset(offset)
+        .limit(limit);
+    let ids = rows::ids(connection, ids).await?;
+    let items = contact_lists::by_ids(connection, account, &ids).await?;
+    Ok(OffsetPage { items, total: tallies::read(connection, account, group.as_uuid()).await? })
+}
+
+/// Whether the contact of a row is in a group, for a query that finds its contacts by something else.
+pub(in crate::storage) fn includes(account: AccountId, group: GroupId) -> Expr {
+    let contact = Expr::col((contact::Entity, contact::Column::Id));
+    let members: SelectStatement = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(Column::AccountId.eq(account.get()))
+        .and_where(Column::GroupId.eq(group.as_uuid()))
+        .and_where(Expr::col((Entity, Column::ContactId)).eq(contact))
+        .to_owned();
+    Expr::exists(members)
+}
+
+/// Lets contacts join and leave a group.
+pub(super) async fn change(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    shard: i16,
+    key: &GroupKey,
+    items: Vec<Item>,
+) -> Result<MembersChanged> {
+    // One after the other in each group: what is read of its members then stays so.
+    let group = lists::row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
+    let items = named(transaction, account, items).await?;
+    let wanted: BTreeSet<ContactId> = items.iter().filter_map(|(_, contact)| contact.ok()).collect();
+    let mut members = known(transaction, account, group, &wanted).await?;
+    let outcomes = settle(&items, &mut members);
+
+    let changed = |joins: bool| -> Vec<ContactId> {
+        let changed = |contact: &&ContactId| {
+            members.get(contact).is_some_and(|is| is.before != is.after && is.after == joins)
+        };
+        wanted.iter().filter(changed).copied().collect()
+    };
+    let (joined, left) = (changed(true), changed(false));
+    let words = Words::of(transaction);
+    let (id, each) = (words.id("value"), words.each("$3"));
+    for (contacts, sql) in [
+        (
+            &joined,
+            format!("INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, {id} FROM {each}"),
+        ),
+        (
+            &left,
+            format!(
+                "DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id IN (SELECT {id} FROM {each})"
+            ),
+        ),
+    ] {
+        if !contacts.is_empty() {
+            let values = [account.get().into(), group.into(), list(contacts)?];
+            words.execute(transaction, sql, values).await?;
+        }
+    }
+    let count = |contacts: &[ContactId]| i64::try_from(contacts.len()).unwrap_or(i64::MAX);
+    let by = count(&joined) - count(&left);
+    if by != 0 {
+        tallies::add(transaction, account, group, shard, by).await?;
+    }
+    Ok(MembersChanged { member_count: tallies::read(transaction, account, group).await?, outcomes })
+}
+
+/// What a request calls contacts, as ids.
+async fn named(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    items: Vec<Item>,
+) -> Result<Vec<(Verb, Result<ContactId, Outcome>)>> {
+    let (mut phones, mut handles) = (BTreeSet::new(), BTreeSet::new());
+    for Item { verb: _, contact } in &items {
+        match contact {
+            ContactKey::Id(_) => {}
+            ContactKey::Phone(phone) => drop(phones.insert(phone.as_str())),
+            ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
+        }
+    }
+    let phones = look_up(transaction, account, "phone", phones).await?;
+    let handles = look_up(transaction, account, "handle", handles).await?;
+    let found = |all: &HashMap<String, Result<ContactId, Outcome>>, text: &str| {
+        all.get(text).copied().unwrap_or(Err(Outcome::NoSuchContact))
+    };
+    let id = |contact: &ContactKey| match contact {
+        ContactKey::Id(id) => Ok(*id),
+        ContactKey::Phone(phone) => found(&phones, phone.as_str()),
+        ContactKey::Handle(handle) => found(&handles, handle.as_str()),
+    };
+    Ok(items.iter().map(|Item { verb, contact }| (*verb, id(contact))).collect())
+}
+
+/// The contacts that have such values in an indexed column. Of a number that many share, two are looked
+/// at.
+async fn look_up(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    column: &str,
+    texts: BTreeSet<&str>,
+) -> Result<HashMap<String, Result<ContactId, Outcome>>> {
+    if texts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let words = Words::of(transaction);
+    let nth = |n: u8| {
+        format!(
+            "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
+             ORDER BY id LIMIT 1 OFFSET {n})"
+        )
+    };
+    let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
+    let from = format!(
+        "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
+        nth(0),
+        nth(1),
+        words.each("$2")
+    );
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let values = [account.get().into(), list(&texts)?];
+    let found: Vec<(String, Option<String>, Option<String>)> =
+        words.rows(transaction, &item, &from, values).await?;
+    let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
+    let outcome = |first, second| match (read(first), read(second)) {
+        (None, _) => Err(Outcome::NoSuchContact),
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => Err(Outcome::Ambiguous),
+    };
+    Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
+}
+
+/// Which of these contacts exist, and whether they are in the group. They stay until the transaction
+/// ends.
+async fn known(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    group: Uuid,
+    contacts: &BTreeSet<ContactId>,
+) -> Result<HashMap<ContactId, Membership>> {
+    let words = Words::of(transaction);
+    let item = format!("{}({}, member)", words.array, words.shown("id"));
+    let from = format!(
+        "(SELECT id, CAST(EXISTS (SELECT 1 FROM members WHERE members.account_id = $1 \
+          AND members.group_id = $2 AND members.contact_id = contacts.id) AS integer) AS member \
+         FROM contacts WHERE account_id = $1 AND id IN (SELECT {} FROM {}) \
+         ORDER BY id {}) AS known",
+        words.id("value"),
+        words.each("$3"),
+        words.lock("FOR KEY SHARE OF contacts")
+    );
+    let contacts: Vec<_> = contacts.iter().collect();
+    let values = [account.get().into(), group.into(), list(&contacts)?];
+    let found: Vec<(Uuid, i64)> = words.rows(transaction, &item, &from, values).await?;
+    let membership = |is| Membership { before: is, after: is };
+    Ok(found.into_iter().map(|(id, is)| (ContactId::from_uuid(id), membership(is != 0))).collect())
+}
+
+/// Lets a contact leave all its groups, before it is deleted. Its row is locked by the caller.
+pub(in crate::storage) async fn leave_all(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    shard: i16,
+    contact: ContactId,
+) -> Result<()> {
+    let backend = transaction.get_database_backend();
+    let sql = "DELETE FROM members WHERE account_id = $1 AND contact_id = $2 RETURNING group_id";
+    let values = [account.get().into(), contact.as_uuid().into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = transaction.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
+    let groups = rows.iter().map(|row| row.try_get::<Uuid>("", "group_id"));
+    let groups: Vec<Uuid> = groups.collect::<Result<_, _>>().map_err(|error| to_domain(&error))?;
+    tallies::add_each(transaction, account, groups, shard, -1).await
+}
+
+/// The groups that each of these contacts is in, in the order given, the newest first.
+pub(super) async fn groups_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    contacts: &[ContactId],
+) -> Result<Vec<Vec<GroupLabel>>> {
+    let words = Words::of(connection);
+    let groups = format!(
+        "SELECT {} FROM (SELECT groups.id, groups.name FROM members JOIN groups \
+         ON groups.account_id = members.account_id AND groups.id = members.group_id \
+         WHERE members.account_id = $1 AND members.contact_id = {} AND groups.name IS NOT NULL \
+         ORDER BY members.group_id DESC LIMIT {MAX_SHOWN}) AS shown",
+        words.all(&format!("{}({}, name)", words.array, words.shown("id"))),
+        words.id("value"),
+    );
+    let values = [account.get().into(), list(contacts)?];
+    let found: Vec<Vec<(Uuid, String)>> =
+        words.rows(connection, &words.nested(&groups), &words.each("$2"), values).await?;
+    let label = |(id, name)| GroupLabel { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
+    Ok(found.into_iter().map(|groups| groups.into_iter().map(label).collect()).collect())
+}

@@ -1,0 +1,131 @@
+//! The groups of one account: where each question goes.
+
+mod changes;
+mod lists;
+mod members;
+mod sweep;
+
+use async_trait::async_trait;
+
+pub(super) use lists::id_of;
+pub(super) use members::{cursor_page, includes, leave_all};
+pub(super) use sweep::Sweeper;
+
+use super::database::Database;
+use super::entity::group::Model;
+use super::tallies;
+use crate::domain::groups::{
+    Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
+    MembersChanged,
+};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{CursorPage, OffsetPage};
+use crate::domain::{AccountId, Contact, ContactId, Result, Timestamp};
+
+/// The groups of one account.
+pub(super) struct SqlGroups {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlGroups {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl GroupRepository for SqlGroups {
+    async fn insert(&self, group: Group, attempt: Option<Attempt>) -> Result<Created<Group>> {
+        let (account, shard) = (self.account, self.database.shard);
+        let row = Model::new(account, &group);
+        let made = self.database.make(account, attempt, move |transaction| {
+            Box::pin(async move {
+                let is_new = changes::insert(transaction, row.clone()).await?;
+                if is_new {
+                    tallies::add(transaction, account, tallies::GROUPS, shard, 1).await?;
+                }
+                Ok(is_new.then_some(row))
+            })
+        });
+        let Created { made, replayed } = made.await?;
+        // As it was when it was made: with nobody in it.
+        Ok(Created { made: made.into_group(0)?, replayed })
+    }
+
+    async fn find(&self, key: GroupKey) -> Result<Group> {
+        let account = self.account;
+        self.database.read(async move |reader| lists::find(&reader, account, &key).await).await
+    }
+
+    async fn update(&self, key: GroupKey, patch: GroupPatch, now: Timestamp) -> Result<Group> {
+        let account = self.account;
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    Ok((changes::update(transaction, account, &key, patch, now).await?, Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn delete(&self, key: GroupKey) -> Result<()> {
+        let (account, shard) = (self.account, self.database.shard);
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    changes::delete(transaction, account, &key).await?;
+                    tallies::add(transaction, account, tallies::GROUPS, shard, -1).await?;
+                    Ok(((), Vec::new()))
+                })
+            })
+            .await?;
+        self.database.sweep();
+        Ok(())
+    }
+
+    async fn cursor_page(&self, query: GroupQuery) -> Result<CursorPage<Group>> {
+        let account = self.account;
+        self.database.read(async move |reader| lists::by_cursor(&reader, account, query).await).await
+    }
+
+    async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
+        let account = self.account;
+        self.database.read(async move |reader| lists::by_offset(&reader, account, query).await).await
+    }
+
+    async fn member_page(
+        &self,
+        group: GroupId,
+        after: Option<ContactId>,
+        limit: u64,
+    ) -> Result<Vec<Contact>> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| members::page(&reader, account, group, after, limit).await)
+            .await
+    }
+
+    async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| members::offset_page(&reader, account, &key, offset, limit).await)
+            .await
+    }
+
+    async fn change_members(&self, key: GroupKey, items: Vec<Item>) -> Result<MembersChanged> {
+        let (account, shard) = (self.account, self.database.shard);
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    Ok((members::change(transaction, account, shard, &key, items).await?, Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupLabel>>> {
+        let account = self.account;
+        self.database.read(async move |reader| members::groups_of(&reader, account, &contacts).await).await
+    }
+}
