@@ -15,6 +15,7 @@ mod m20261121_000003_idempotency_keys;
 mod m20261121_000004_planner_statistics;
 mod m20261122_000005_order_of_creation;
 mod m20261122_000006_opt_outs;
+mod m20261122_000008_templates;
 
 /// All migrations.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_planner_statistics::Migration),
             Box::new(m20261122_000005_order_of_creation::Migration),
             Box::new(m20261122_000006_opt_outs::Migration),
+            Box::new(m20261122_000008_templates::Migration),
         ]
     }
 }

@@ -20,6 +20,7 @@ pub mod repository;
 pub mod service;
 pub mod sms;
 pub mod template;
+pub mod templates;
 pub mod timestamp;
 
 pub use account::{AccountId, AccountName};
@@ -28,4 +29,5 @@ pub use error::{Code, Error, Result};
 pub use fault::{Fault, Field, FieldFault};
 pub use opt_out::{OptOut, OptOutId, OptOutKey};
 pub use permission::{Permission, Permissions};
+pub use templates::{SavedTemplate, TemplateId, TemplateKey};
 pub use timestamp::Timestamp;

@@ -88,6 +88,14 @@ pub(super) fn to_domain_of_handle(error: &DbErr) -> Error {
     }
 }
 
+/// The same where a unique index guards a name.
+pub(super) fn to_domain_of_name(error: &DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::name_taken(),
+        _ => to_domain(error),
+    }
+}
+
 /// Whether there is no room left: SQLite's `FULL` and the growth of its shared memory, PostgreSQL's
 /// `disk_full`.
 fn is_full(error: &DbErr) -> bool {

@@ -19,6 +19,7 @@ mod pages;
 mod paging;
 mod rows;
 mod tallies;
+mod templates;
 mod trust;
 mod writer;
 

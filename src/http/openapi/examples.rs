@@ -2,6 +2,7 @@
 //! as real answers.
 
 pub mod opt_out;
+pub mod template;
 
 use serde_json::{Value, json};
 

@@ -2,6 +2,7 @@
 //! enforces.
 
 pub mod opt_out;
+pub mod template;
 
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;

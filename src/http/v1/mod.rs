@@ -4,6 +4,7 @@ pub mod contacts;
 pub mod envelope;
 pub mod opt_outs;
 mod paging;
+pub mod templates;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -31,5 +32,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    opt_outs::routes(contacts::routes(api))
+    templates::routes(opt_outs::routes(contacts::routes(api)))
 }

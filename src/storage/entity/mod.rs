@@ -7,3 +7,4 @@ pub(super) mod contact_count;
 pub(super) mod idempotency_key;
 pub(super) mod opt_out;
 pub(super) mod tally;
+pub(super) mod template;
