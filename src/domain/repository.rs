@@ -14,6 +14,7 @@ use super::idempotency::{Attempt, Created};
 use super::opt_out::OptOutRepository;
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
+use super::templates::TemplateRepository;
 use super::timestamp::Timestamp;
 
 /// The contacts of one account. It cannot be asked about another.
@@ -134,6 +135,9 @@ pub trait Store: Send + Sync {
 
     /// The opt-outs of one account.
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;
+
+    /// The templates of one account.
+    fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository>;
 
     /// Recipients in one account.
     fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository>;

@@ -2,18 +2,17 @@
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sea_orm::{ConnectionTrait, Statement};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::error::to_domain;
-use super::{kept_audiences, people};
+use super::{groups, kept_audiences, people};
 use crate::domain::audience::{
     AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Person, Report,
 };
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::{AccountId, ContactId, Result};
 
 /// Contacts that are read at a time: enough that the way to the database does not count, few enough
@@ -41,23 +40,12 @@ impl AudienceRepository for SqlAudiences {
             .await
     }
 
-    async fn group(&self, key: &str) -> Result<Option<Uuid>> {
-        let (account, key) = (self.account, key.to_owned());
-        self.database
-            .read(async move |reader| {
-                let by = if Uuid::try_parse(&key).is_ok() { "id" } else { "name" };
-                let value = Uuid::try_parse(&key).map_or_else(|_| key.into(), sea_orm::Value::from);
-                let sql =
-                    format!("SELECT id FROM groups WHERE account_id = $1 AND {by} = $2 AND name IS NOT NULL");
-                let backend = reader.get_database_backend();
-                let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), value]);
-                let row = reader.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
-                row.map(|row| row.try_get("", "id").map_err(|error| to_domain(&error))).transpose()
-            })
-            .await
+    async fn group(&self, key: GroupKey) -> Result<GroupId> {
+        let account = self.account;
+        self.database.read(async move |reader| groups::id_of(&reader, account, &key).await).await
     }
 
-    fn walk(&self, group: Option<Uuid>) -> BoxStream<'static, Result<Vec<Person>>> {
+    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>> {
         // One page is read while the one before it is worked on; none is read for who has gone away.
         let (pages, taken) = mpsc::channel(1);
         self.database.spawn(walk(self.database.clone(), self.account, group, pages));
@@ -96,7 +84,7 @@ impl AudienceRepository for SqlAudiences {
 async fn walk(
     database: Database,
     account: AccountId,
-    group: Option<Uuid>,
+    group: Option<GroupId>,
     pages: mpsc::Sender<Result<Vec<Person>>>,
 ) {
     let mut before = Uuid::max();

@@ -24,6 +24,7 @@ mod paging;
 mod people;
 mod rows;
 mod tallies;
+mod templates;
 mod trust;
 mod writer;
 

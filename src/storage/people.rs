@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
-use serde::de::DeserializeOwned;
+use sea_orm::{DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::entity::contact::Model;
 use super::error::to_domain;
+use super::json::{self, Words};
 use super::rows::{ROW, listed};
 use crate::domain::audience::{Found, Number, Person, Whose};
 use crate::domain::fields::{Handle, Phone};
-use crate::domain::{AccountId, Code, ContactId, Error, Result};
+use crate::domain::groups::GroupId;
+use crate::domain::{AccountId, ContactId, Error, Result};
 
 const OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
      WHERE opt_outs.account_id = contacts.account_id AND opt_outs.phone = contacts.phone)";
@@ -42,38 +43,17 @@ async fn people(
 ) -> Result<Vec<Person>> {
     let columns = &*COLUMNS;
     let backend = connection.get_database_backend();
-    let select = format!("FROM contacts WHERE {condition}");
     if backend == DbBackend::Sqlite {
-        let row = &*ROW;
-        let sql = format!(
-            "SELECT json_group_array(json_array({row}, {OPTED_OUT})) AS \"rows\" \
-             FROM (SELECT {columns} {select}) AS contacts"
-        );
-        let rows: Vec<(Model, u8)> =
-            json(connection, Statement::from_sql_and_values(backend, sql, values)).await?;
+        let person = format!("json_array({}, {OPTED_OUT})", *ROW);
+        let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
+        let rows: Vec<(Model, u8)> = Words::of(connection).rows(connection, &person, &from, values).await?;
         let row = |(contact, opted_out)| Row { contact, opted_out: opted_out != 0 };
         return rows.into_iter().map(row).map(Person::try_from).collect();
     }
-    let sql = format!("SELECT {columns}, {OPTED_OUT} AS opted_out {select}");
+    let sql = format!("SELECT {columns}, {OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let rows = Row::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))?;
     rows.into_iter().map(Person::try_from).collect()
-}
-
-/// What a statement answers as one JSON text under the name `rows`.
-async fn json<T: DeserializeOwned>(connection: &DatabaseConnection, statement: Statement) -> Result<Vec<T>> {
-    let row = connection.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
-    let rows: Option<String> = match row {
-        Some(row) => row.try_get("", "rows").map_err(|error| to_domain(&error))?,
-        None => None,
-    };
-    let rows = rows.as_deref().unwrap_or("[]");
-    serde_json::from_str(rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
-}
-
-fn list<T: serde::Serialize>(items: &[T]) -> Result<Value> {
-    let json = serde_json::to_string(items).map_err(|error| Error::caused_by(Code::Internal, error))?;
-    Ok(json.into())
 }
 
 /// The newest contacts of an account that are older than a given one.
@@ -91,13 +71,16 @@ pub(super) async fn page(
 pub(super) async fn member_page(
     connection: &DatabaseConnection,
     account: AccountId,
-    group: Uuid,
+    group: GroupId,
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Person>> {
-    let condition = "account_id = $1 AND id IN (SELECT contact_id FROM members WHERE account_id = $1 \
-         AND group_id = $2 AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4) ORDER BY id DESC";
-    people(connection, condition, [account.get().into(), group.into(), before.into(), limit.into()]).await
+    let members = "SELECT contact_id FROM members WHERE account_id = $1 AND group_id = $2 \
+         AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4";
+    let members = Words::of(connection).one_of(members);
+    let condition = format!("account_id = $1 AND id {members} ORDER BY id DESC");
+    let values = [account.get().into(), group.as_uuid().into(), before.into(), limit.into()];
+    people(connection, &condition, values).await
 }
 
 /// Those who were named one by one.
@@ -108,31 +91,24 @@ pub(super) async fn find(
     mut ids: Vec<ContactId>,
     phones: &[Phone],
 ) -> Result<Found> {
-    let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+    let words = Words::of(connection);
+    let one_of = |what: &str| words.one_of(&format!("SELECT {what} FROM {}", words.each("$2")));
     let numbers = if phones.is_empty() { Vec::new() } else { numbers(connection, account, phones).await? };
     ids.extend(numbers.iter().filter_map(|number| match number.whose {
         Whose::One(id) => Some(id),
         Whose::Nobodys | Whose::Several => None,
     }));
-    let mut people_found = Vec::new();
+    let mut found = Vec::new();
     if !ids.is_empty() {
-        let condition = if sqlite {
-            "account_id = $1 AND id IN (SELECT unhex(value, '-') FROM json_each($2))"
-        } else {
-            "account_id = $1 AND id IN (SELECT value::uuid FROM json_array_elements_text($2::json) AS value)"
-        };
-        people_found = people(connection, condition, [account.get().into(), list(&ids)?]).await?;
+        let condition = format!("account_id = $1 AND id {}", one_of(&words.id("value")));
+        found = people(connection, &condition, [account.get().into(), json::list(&ids)?]).await?;
     }
     if !handles.is_empty() {
         let handles: Vec<&str> = handles.iter().map(Handle::as_str).collect();
-        let condition = if sqlite {
-            "account_id = $1 AND handle IN (SELECT value FROM json_each($2))"
-        } else {
-            "account_id = $1 AND handle IN (SELECT json_array_elements_text($2::json))"
-        };
-        people_found.extend(people(connection, condition, [account.get().into(), list(&handles)?]).await?);
+        let condition = format!("account_id = $1 AND handle {}", one_of("value"));
+        found.extend(people(connection, &condition, [account.get().into(), json::list(&handles)?]).await?);
     }
-    Ok(Found { people: people_found, numbers })
+    Ok(Found { people: found, numbers })
 }
 
 /// Whose each number is: one look for the first contact with it, one for a second.
@@ -141,30 +117,18 @@ async fn numbers(
     account: AccountId,
     phones: &[Phone],
 ) -> Result<Vec<Number>> {
-    let backend = connection.get_database_backend();
-    let nth = |id: &str, offset: u8| {
+    let words = Words::of(connection);
+    let nth = |offset: u8| {
         format!(
-            "(SELECT {id} FROM contacts WHERE account_id = $1 AND phone = named.value \
-             ORDER BY id LIMIT 1 OFFSET {offset})"
+            "(SELECT {} FROM contacts WHERE account_id = $1 AND phone = value ORDER BY id LIMIT 1 OFFSET {offset})",
+            words.shown("id")
         )
     };
-    let opted_out = "EXISTS (SELECT 1 FROM opt_outs WHERE account_id = $1 AND phone = named.value)";
-    let sql = if backend == DbBackend::Sqlite {
-        let (first, second) = (nth("hex(id)", 0), nth("hex(id)", 1));
-        format!(
-            "SELECT json_group_array(json_array(value, {first}, {second}, {opted_out})) AS \"rows\" \
-             FROM json_each($2) AS named"
-        )
-    } else {
-        let (first, second) = (nth("id", 0), nth("id", 1));
-        format!(
-            "SELECT json_agg(json_build_array(value, {first}, {second}, {opted_out}::int))::text AS \"rows\" \
-             FROM json_array_elements_text($2::json) AS named(value)"
-        )
-    };
+    let opted_out = "(SELECT count(*) FROM opt_outs WHERE account_id = $1 AND phone = value)";
+    let number = format!("{}(value, {}, {}, {opted_out})", words.array, nth(0), nth(1));
     let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
-    let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), list(&phones)?]);
-    let rows: Vec<(String, Option<Uuid>, Option<Uuid>, u8)> = json(connection, statement).await?;
+    let values = [account.get().into(), json::list(&phones)?];
+    let rows = words.rows(connection, &number, &words.each("$2"), values).await?;
     let number = |(phone, first, second, opted_out): (String, Option<Uuid>, Option<Uuid>, u8)| {
         let whose = match (first, second) {
             (None, _) => Whose::Nobodys,

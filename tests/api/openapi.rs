@@ -88,22 +88,27 @@ fn says_what_it_is() {
         "createAddressBookOptOut",
         "createContact",
         "createOptOut",
+        "createTemplate",
         "deleteAddressBookContact",
         "deleteAddressBookOptOut",
         "deleteContact",
         "deleteOptOut",
+        "deleteTemplate",
         "getAddressBookContact",
         "getAddressBookOptOut",
         "getContact",
         "getHealth",
         "getOptOut",
         "getReadiness",
+        "getTemplate",
         "listAddressBookContacts",
         "listAddressBookOptOuts",
         "listContacts",
         "listOptOuts",
+        "listTemplates",
         "updateAddressBookContact",
         "updateContact",
+        "updateTemplate",
     ];
     assert_eq!(ids, BTreeSet::from(expected));
     assert!(!document["paths"].as_object().unwrap().keys().any(|path| path.starts_with("/contacts")));
@@ -405,7 +410,7 @@ fn its_limits_are_enforced() {
             }
         }
     }
-    assert_eq!(held.len(), 2 * (2 + 2 + 3) + 2 + 2 + 2 * (2 + 2 + 2), "{held:?}");
+    assert_eq!(held.len(), 2 * (2 + 2 + 3) + 2 + 2 + 2 * (2 + 2 + 2) + 2 + 2, "{held:?}");
 }
 
 /// What the document says of the characters of names is what the service does.
@@ -450,8 +455,9 @@ fn its_texts_are_the_accepted_ones() {
             }
         }
     }
-    // Handles twice; a display name, and two texts of opt-outs in both dialects, where joiners are allowed.
-    assert_eq!(refused, 2 * 12 + (1 + 2 * 2) * 8);
+    // Handles twice and the name of a template; a display name, and two texts of opt-outs in both dialects,
+    // where joiners are allowed; the text of a template, where all but U+0000 is.
+    assert_eq!(refused, 3 * 12 + (1 + 2 * 2) * 8 + 3);
 }
 
 #[test]

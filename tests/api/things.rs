@@ -24,6 +24,7 @@ struct Kind {
 const KINDS: &[Kind] = &[
     Kind { collections: &["contacts"], create: "createContact", then: |_, _| () },
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
+    Kind { collections: &["templates"], create: "createTemplate", then: |_, _| () },
 ];
 
 /// The members of bodies that are unique in an account; no two requests may have the same.

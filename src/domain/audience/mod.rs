@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::contact::ContactId;
 use super::fields::{Handle, Phone};
+use super::groups::GroupKey;
 use super::id::id_type;
 use super::template::{Gaps, Template};
 use super::timestamp::Timestamp;
@@ -34,7 +35,7 @@ pub enum Who {
     /// Whoever has this number, a contact or not.
     Phone(Phone),
     /// The members of the group with this id or name, in the order of the list of its members.
-    Group(String),
+    Group(GroupKey),
     /// Every contact, in the order of the list of contacts.
     All,
 }

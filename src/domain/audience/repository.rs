@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use uuid::Uuid;
 
 use super::entry::Entry;
 use super::report::Report;
@@ -10,6 +9,7 @@ use super::{AudienceId, Kept};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
 use crate::domain::fields::{Handle, Phone};
+use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
 
 /// A contact, and whether its number has opted out.
@@ -79,15 +79,15 @@ pub trait AudienceRepository: Send + Sync {
     /// The database is away.
     async fn find(&self, handles: Vec<Handle>, ids: Vec<ContactId>, phones: Vec<Phone>) -> Result<Found>;
 
-    /// The group with this id or this name.
+    /// The id of a group.
     ///
     /// # Errors
-    /// The database is away.
-    async fn group(&self, key: &str) -> Result<Option<Uuid>>;
+    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    async fn group(&self, key: GroupKey) -> Result<GroupId>;
 
     /// The members of a group, or all contacts, the newest first, some at a time. Reads ahead of who
     /// takes them, by a little.
-    fn walk(&self, group: Option<Uuid>) -> BoxStream<'static, Result<Vec<Person>>>;
+    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>>;
 
     /// Begins an audience that is kept; nobody sees it before [`Self::finish`].
     ///

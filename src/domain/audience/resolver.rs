@@ -12,7 +12,7 @@ use super::report::Report;
 use super::repository::{AudienceRepository, Found, Number, Person, Whose};
 use super::{Asked, Options, Request, Who};
 use crate::domain::contact::ContactId;
-use crate::domain::error::Result;
+use crate::domain::error::{Code, Result};
 use crate::domain::fields::Phone;
 use crate::domain::template::{Recipient, Template};
 
@@ -66,13 +66,14 @@ impl Resolver {
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
-                Who::Group(key) => match self.source.group(key).await? {
-                    Some(group) => Some(group),
-                    None => {
-                        let unknown = Exclusion::unknown(index, key.clone(), Reason::UnknownGroup);
+                Who::Group(key) => match self.source.group(key.clone()).await {
+                    Ok(group) => Some(group),
+                    Err(error) if error.code() == Code::NotFound => {
+                        let unknown = Exclusion::unknown(index, key.to_string(), Reason::UnknownGroup);
                         entries.push(self.judge.exclude(unknown));
                         continue;
                     }
+                    Err(error) => return Err(error),
                 },
                 _ => {
                     entries.push(self.directory.judge(&mut self.judge, index, who, fields.as_ref()));
@@ -125,7 +126,7 @@ impl Directory {
             Who::Id(id) => (self.people.get(&id), id.to_string(), Reason::UnknownId),
             Who::Phone(phone) => return self.judge_number(judge, index, phone, fields),
             // Walked through, and never looked up.
-            Who::Group(key) => (None, key, Reason::UnknownGroup),
+            Who::Group(key) => (None, key.to_string(), Reason::UnknownGroup),
             Who::All => (None, String::new(), Reason::UnknownGroup),
         };
         match person {

@@ -18,7 +18,8 @@ use crate::domain::audience::{
 };
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::Template;
-use crate::domain::{Code, Error, Result};
+use crate::domain::templates::TemplateKey;
+use crate::domain::{Code, FieldFault, Result};
 
 pub use stream::{Lines, NDJSON, lines};
 
@@ -41,7 +42,7 @@ pub enum TemplateChoice {
     /// Brought along.
     Text(Template),
     /// A saved one.
-    Saved(String),
+    Saved(TemplateKey),
 }
 
 impl Plan {
@@ -49,12 +50,17 @@ impl Plan {
     ///
     /// # Errors
     /// There is no such template.
-    pub async fn request(self, _allowed: &Allowed<ReadContacts>) -> Result<Request> {
+    pub async fn request(self, allowed: &Allowed<ReadContacts>) -> Result<Request> {
         let Self { asked, template, options, dry_run: _, keep: _ } = self;
         let template = match template {
             None => None,
             Some(TemplateChoice::Text(template)) => Some(template),
-            Some(TemplateChoice::Saved(_)) => return Err(Error::no_such("template")),
+            Some(TemplateChoice::Saved(key)) => {
+                let saved = allowed.templates().find(&key).await?;
+                // It was read once before it was saved.
+                let fault = |fault| FieldFault::at("template", fault);
+                Some(Template::parse(saved.text.as_str()).map_err(fault)?)
+            }
         };
         Ok(Request { asked, template, options })
     }

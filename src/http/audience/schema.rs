@@ -5,11 +5,11 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::TemplateChoice;
 use crate::domain::audience::Reason;
-use crate::domain::fields::Handle;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::sms::{self, Encoding};
 use crate::domain::template::{Gaps, Template};
-use crate::domain::{ContactId, Fault};
+use crate::domain::templates::{TemplateId, TemplateKey, TemplateName};
+use crate::domain::Fault;
 use crate::http::extract::Faults;
 use crate::http::openapi::examples::audience;
 use crate::http::openapi::fields;
@@ -112,13 +112,15 @@ pub fn read_text(place: &'static str, text: &str, faults: &mut Faults) -> Option
 /// Reads the id of a saved template.
 pub fn read_template_id(place: &'static str, id: &str, faults: &mut Faults) -> Option<TemplateChoice> {
     faults
-        .keep(place, ContactId::parse(id).ok_or(Fault::NotUuid))
-        .map(|id| TemplateChoice::Saved(id.to_string()))
+        .keep(place, TemplateId::parse(id).ok_or(Fault::NotUuid))
+        .map(|id| TemplateChoice::Saved(TemplateKey::Id(id)))
 }
 
 /// Reads the name of a saved template.
 pub fn read_template_name(place: &'static str, name: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults.keep(place, Handle::parse(name)).map(|name| TemplateChoice::Saved(name.into_string()))
+    faults
+        .keep(place, TemplateName::parse(name))
+        .map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
 }
 
 /// How a text is sent, in a response.

@@ -4,6 +4,7 @@
 pub mod audience;
 pub mod group;
 pub mod opt_out;
+pub mod template;
 
 use serde_json::{Value, json};
 

@@ -72,6 +72,11 @@ pub(super) fn tags() -> Vec<Tag> {
              contacts.",
         ),
         tag(
+            v1::templates::TAG,
+            "Texts with places to fill in for each recipient, kept under a name and checked when they are \
+             saved. Lists and errors as for contacts.",
+        ),
+        tag(
             v1::audiences::TAG,
             "Who exactly gets what text, who does not, and why: recipients in any mix, with opt-outs left \
              out and a template filled in.",

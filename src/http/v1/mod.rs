@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod groups;
 pub mod opt_outs;
 mod paging;
+pub mod templates;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -33,5 +34,6 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    audiences::routes(opt_outs::routes(groups::routes(contacts::routes(api))))
+    let api = opt_outs::routes(groups::routes(contacts::routes(api)));
+    audiences::routes(templates::routes(api))
 }

@@ -10,6 +10,7 @@ use validator::Validate;
 use crate::config::Limits;
 use crate::domain::audience::{Asked, Options, Who};
 use crate::domain::fields::{Handle, Meta, Phone};
+use crate::domain::groups::GroupKey;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, TemplateChoice, schema};
@@ -161,7 +162,7 @@ impl AudienceItem {
             keep("phone_number", Phone::parse(&text).map(Who::Phone));
         }
         if let Some(text) = group {
-            keep("group", Handle::parse(&text).map(|name| Who::Group(name.into_string())));
+            keep("group", GroupKey::parse(&text).map(Who::Group));
         }
         if let Some(all) = all {
             keep("all", if all { Ok(Who::All) } else { Err(Fault::NotOneOf { allowed: "true" }) });
