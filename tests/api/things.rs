@@ -23,6 +23,14 @@ struct Kind {
 /// operations on it are in every test that goes through the document.
 const KINDS: &[Kind] = &[
     Kind { collections: &["contacts"], create: "createContact", then: |_, _| () },
+    Kind {
+        collections: &["groups"],
+        create: "createGroup",
+        then: |client, things| {
+            let join = json!({"add": [things.id("contacts")]});
+            client.post(&format!("/v1/groups/{}/members", things.id("groups")), &join).expect(200);
+        },
+    },
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
 ];
 
@@ -95,6 +103,16 @@ pub fn other(mut body: Value, number: usize) -> Value {
             *value = json!(format!("thing {number}"));
         } else if NUMBERS.contains(&member.as_str()) {
             *value = json!(format!("+4479{number:08}"));
+        }
+    }
+    body
+}
+
+/// A body that names this contact, where it names some by their ids or numbers.
+pub fn naming(mut body: Value, contact: &str) -> Value {
+    for (member, value) in body.as_object_mut().into_iter().flatten() {
+        if ["add", "contacts"].contains(&member.as_str()) {
+            *value = json!([contact]);
         }
     }
     body

@@ -1,5 +1,7 @@
 //! Where an answer leads: the operations that follow from it, and what of the answer they need.
 
+mod group;
+
 use utoipa::openapi::RefOr;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
@@ -258,7 +260,8 @@ const LEADS: &[Lead] = &[
 /// document.
 pub(super) fn document(operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
-    for Lead { from: _, status, to, with, about } in LEADS.iter().filter(|lead| lead.from == id) {
+    let all = LEADS.iter().chain(group::LEADS);
+    for Lead { from: _, status, to, with, about } in all.filter(|lead| lead.from == id) {
         let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) else {
             panic!("{id} has no {status}");
         };
