@@ -16,6 +16,7 @@ mod m20261121_000004_planner_statistics;
 mod m20261122_000005_order_of_creation;
 mod m20261122_000006_opt_outs;
 mod m20261122_000007_groups;
+mod m20261122_000008_templates;
 
 /// All migrations.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_order_of_creation::Migration),
             Box::new(m20261122_000006_opt_outs::Migration),
             Box::new(m20261122_000007_groups::Migration),
+            Box::new(m20261122_000008_templates::Migration),
         ]
     }
 }

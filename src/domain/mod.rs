@@ -21,6 +21,7 @@ pub mod repository;
 pub mod service;
 pub mod sms;
 pub mod template;
+pub mod templates;
 pub mod timestamp;
 
 pub use account::{AccountId, AccountName};
@@ -29,4 +30,5 @@ pub use error::{Code, Error, Result};
 pub use fault::{Fault, Field, FieldFault};
 pub use opt_out::{OptOut, OptOutId, OptOutKey};
 pub use permission::{Permission, Permissions};
+pub use templates::{SavedTemplate, TemplateId, TemplateKey};
 pub use timestamp::Timestamp;

@@ -76,6 +76,14 @@ permissions! {
     ReadOptOuts => "read:OptOuts", "see opt-outs";
     /// Take opt-outs back.
     DeleteOptOuts => "delete:OptOuts", "take opt-outs back";
+    /// Make templates.
+    CreateTemplates => "create:Templates", "make templates";
+    /// See templates.
+    ReadTemplates => "read:Templates", "see templates";
+    /// Change templates.
+    UpdateTemplates => "update:Templates", "change templates";
+    /// Delete templates.
+    DeleteTemplates => "delete:Templates", "delete templates";
 }
 
 impl fmt::Display for Permission {

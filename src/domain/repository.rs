@@ -11,6 +11,7 @@ use super::idempotency::{Attempt, Created};
 use super::opt_out::OptOutRepository;
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
+use super::templates::TemplateRepository;
 use super::timestamp::Timestamp;
 
 /// The contacts of one account. It cannot be asked about another.
@@ -131,6 +132,9 @@ pub trait Store: Send + Sync {
 
     /// The opt-outs of one account.
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;
+
+    /// The templates of one account.
+    fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository>;
 
     /// Accounts and keys.
     fn keys(&self) -> Box<dyn KeyRepository>;

@@ -16,6 +16,7 @@ use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
+use crate::domain::templates::TemplateRepository;
 
 pub(super) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
@@ -61,6 +62,12 @@ impl<G: Grant> Allowed<G> {
     #[must_use]
     pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
         self.store.opt_outs(self.account)
+    }
+
+    /// The templates of the account that the key opens.
+    #[must_use]
+    pub fn templates(&self) -> Box<dyn TemplateRepository> {
+        self.store.templates(self.account)
     }
 }
 

@@ -24,12 +24,14 @@ use super::lock::ServerLock;
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
+use super::templates::SqlTemplates;
 use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::groups::GroupRepository;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
+use crate::domain::templates::TemplateRepository;
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
 /// A database that is open and migrated.
@@ -288,6 +290,10 @@ impl Store for Database {
 
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
         Box::new(SqlOptOuts::new(self.clone(), account))
+    }
+
+    fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository> {
+        Box::new(SqlTemplates::new(self.clone(), account))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {

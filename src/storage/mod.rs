@@ -21,6 +21,7 @@ mod pages;
 mod paging;
 mod rows;
 mod tallies;
+mod templates;
 mod trust;
 mod writer;
 

@@ -35,6 +35,7 @@ mod prefix;
 mod readme;
 mod stops;
 mod storage;
+mod templates;
 mod things;
 mod v1;
 mod v1_list;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use addressbook::domain::fields::Phone;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
 use addressbook::domain::page::{ByCursor, ByOffset, Cursor, SortDirection};
+use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
-use addressbook::domain::{AccountId, OptOut, OptOutKey};
+use addressbook::domain::templates::{NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText};
+use addressbook::domain::{AccountId, OptOut, OptOutKey, SavedTemplate, TemplateKey, Timestamp};
 use addressbook::storage::{Database, Statements};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -130,4 +132,52 @@ fn of_opt_outs_on_sqlite() {
 #[test]
 fn of_opt_outs_on_postgres() {
     of_opt_outs(DbBackend::Postgres);
+}
+
+fn of_templates(backend: DbBackend) {
+    let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
+    let Some(url) = new_database(kind) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let plain = open(&url).await;
+        let rows = fill(backend, |numbers, id| {
+            format!(
+                "INSERT INTO templates (account_id, id, name, text, created_at, updated_at, version) {numbers} \
+                 SELECT a.i, {id}, 'name ' || n.i, 'text', n.i, n.i, 1 FROM n, n AS a WHERE a.i < 3"
+            )
+        });
+        run(&plain, backend, &rows).await;
+
+        let (database, statements) = plain.clone().recording();
+        let templates = database.templates(AccountId::new(1));
+        let name = TemplateName::parse("name 7").unwrap();
+        let text = TemplateText::parse("text").unwrap();
+        let new = NewTemplate { name: TemplateName::parse("new").unwrap(), text };
+        let some = templates.insert(SavedTemplate::new(new), None).await.unwrap().made;
+        for (after, before) in
+            [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
+        {
+            for name in [None, Some(name.clone())] {
+                let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+                templates.cursor_page(TemplateQuery { page, name }).await.unwrap();
+            }
+        }
+        for key in [TemplateKey::Name(name), TemplateKey::Id(some.id)] {
+            templates.find(&key).await.unwrap();
+        }
+        let patch = TemplatePatch { name: Some(TemplateName::parse("renamed").unwrap()), text: None };
+        templates.update(some.id, patch, Precondition::None, Timestamp::now()).await.unwrap();
+        templates.delete(some.id, Precondition::None).await.unwrap();
+        let count = check(&plain, backend, &statements, "templates").await;
+        assert!(count >= 12, "{count} queries");
+    });
+}
+
+#[test]
+fn of_templates_on_sqlite() {
+    of_templates(DbBackend::Sqlite);
+}
+
+#[test]
+fn of_templates_on_postgres() {
+    of_templates(DbBackend::Postgres);
 }

@@ -32,6 +32,7 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
+    Kind { collections: &["templates"], create: "createTemplate", then: |_, _| () },
 ];
 
 /// The members of bodies that are unique in an account; no two requests may have the same.

@@ -93,6 +93,12 @@ pub fn forbidden_pattern(zero_width_forbidden: bool) -> String {
     format!("[{}{zero_width}]|^[{}]*$", class(CONTROLS), class(BLANKS))
 }
 
+/// The texts of nothing but blanks and line breaks, as an ECMA 262 regular expression.
+#[must_use]
+pub fn blank_pattern() -> String {
+    format!("^[\\u0009-\\u000d\\u0085\\u2028\\u2029{}]*$", class(BLANKS))
+}
+
 fn class(ranges: &[RangeInclusive<char>]) -> String {
     ranges
         .iter()

@@ -3,6 +3,7 @@
 
 pub mod group;
 pub mod opt_out;
+pub mod template;
 
 use serde_json::{Value, json};
 

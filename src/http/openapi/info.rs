@@ -72,6 +72,11 @@ pub(super) fn tags() -> Vec<Tag> {
              contacts.",
         ),
         tag(
+            v1::templates::TAG,
+            "Texts with places to fill in for each recipient, kept under a name and checked when they are \
+             saved. Lists and errors as for contacts.",
+        ),
+        tag(
             addressbook::DIALECT.tag,
             "The same contacts with `alias` and `msisdn`; lists by offset; errors as \
              `{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`.",

@@ -26,6 +26,10 @@ const OUT: &str = "The answer shows the opt-out; its id names it.";
 const OUT_IN_BOTH: &str = "The number is out in the other dialect, too.";
 const FIRST_OUT: &str = "Each opt-out on the page can be named by its id; this is the first one.";
 const STILL_OUT: &str = "The numbers that are still out.";
+const TEMPLATE: &str = "The answer shows the template; its id names it.";
+const TEMPLATE_UNCHANGED: &str =
+    "The entity tag sees to it that nobody else has changed the template meanwhile.";
+const TEMPLATE_NOW: &str = "Somebody else was faster; this is the template as it is now.";
 
 const LEADS: &[Lead] = &[
     // /v1
@@ -235,6 +239,77 @@ const LEADS: &[Lead] = &[
         to: &["listAddressBookOptOuts"],
         with: &[],
         about: STILL_OUT,
+    },
+    // Templates
+    Lead {
+        from: "createTemplate",
+        status: "201",
+        to: &["getTemplate", "updateTemplate", "deleteTemplate"],
+        with: &[("id", "$response.body#/id")],
+        about: TEMPLATE,
+    },
+    Lead {
+        from: "createTemplate",
+        status: "409",
+        to: &["listTemplates"],
+        with: &[("name", "$request.body#/name")],
+        about: "The template that has the name.",
+    },
+    Lead {
+        from: "listTemplates",
+        status: "200",
+        to: &["getTemplate", "updateTemplate", "deleteTemplate"],
+        with: &[("id", "$response.body#/data/0/id")],
+        about: "Each template on the page can be named by its id; this is the first one.",
+    },
+    Lead {
+        from: "getTemplate",
+        status: "200",
+        to: &["getTemplate"],
+        with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
+        about: "Answered with 304, and without a body, for as long as the template stays the same.",
+    },
+    Lead {
+        from: "getTemplate",
+        status: "200",
+        to: &["updateTemplate", "deleteTemplate"],
+        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
+        about: TEMPLATE_UNCHANGED,
+    },
+    Lead {
+        from: "updateTemplate",
+        status: "200",
+        to: &["getTemplate", "deleteTemplate"],
+        with: &[("id", "$response.body#/id")],
+        about: TEMPLATE,
+    },
+    Lead {
+        from: "updateTemplate",
+        status: "200",
+        to: &["updateTemplate"],
+        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
+        about: TEMPLATE_UNCHANGED,
+    },
+    Lead {
+        from: "updateTemplate",
+        status: "412",
+        to: &["getTemplate"],
+        with: &[("id", "$request.path.id")],
+        about: TEMPLATE_NOW,
+    },
+    Lead {
+        from: "deleteTemplate",
+        status: "204",
+        to: &["listTemplates"],
+        with: &[],
+        about: "The templates that are left.",
+    },
+    Lead {
+        from: "deleteTemplate",
+        status: "412",
+        to: &["getTemplate"],
+        with: &[("id", "$request.path.id")],
+        about: TEMPLATE_NOW,
     },
     // Signs of life
     Lead {

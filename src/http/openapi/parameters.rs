@@ -10,7 +10,7 @@ pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The header that names the version that is to be changed.
 pub const IF_MATCH: &str = "If-Match";
 
-/// The response header that says that an earlier request made the contact.
+/// The response header that says that an earlier request got the answer.
 pub const REPLAYED: &str = "Idempotent-Replayed";
 
 /// `Idempotency-Key`, of operations that create.
@@ -31,7 +31,7 @@ pub struct ExpectedHeader {
     tag: String,
 }
 
-/// `If-None-Match`, of operations that read one contact.
+/// `If-None-Match`, of operations that read one thing.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
@@ -46,8 +46,8 @@ fn header(about: &str) -> ObjectBuilder {
 
 fn idempotency_key() -> Object {
     header(
-        "A name for this attempt, new for each contact (a UUID, say). A request with the same key and the \
-         same body is not carried out again: it gets the first answer once more, for 24 hours.",
+        "A name for this attempt, new for each thing to make (a UUID, say). A request with the same key and \
+         the same body is not carried out again: it gets the first answer once more, for 24 hours.",
     )
     .min_length(Some(1))
     .max_length(Some(IdempotencyKey::MAX_CHARS))
@@ -57,8 +57,8 @@ fn idempotency_key() -> Object {
 
 fn if_match() -> Object {
     header(
-        "The entity tag (`ETag`) of the version that is to be changed, or `*`. If the contact has changed \
-         since, the answer is 412 and nothing is changed.",
+        "The entity tag (`ETag`) of the version that is to be changed, or `*`. If it has changed since, the \
+         answer is 412 and nothing is changed.",
     )
     .build()
 }

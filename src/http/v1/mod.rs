@@ -5,6 +5,7 @@ pub mod envelope;
 pub mod groups;
 pub mod opt_outs;
 mod paging;
+pub mod templates;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -32,5 +33,5 @@ fn field(field: Field) -> &'static str {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    opt_outs::routes(groups::routes(contacts::routes(api)))
+    templates::routes(opt_outs::routes(groups::routes(contacts::routes(api))))
 }

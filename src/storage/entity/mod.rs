@@ -9,3 +9,4 @@ pub(super) mod idempotency_key;
 pub(super) mod member;
 pub(super) mod opt_out;
 pub(super) mod tally;
+pub(super) mod template;

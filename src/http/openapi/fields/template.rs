@@ -1,0 +1,81 @@
+//! Schemas of the members of a template.
+
+use utoipa::openapi::schema::Object;
+
+use super::{id_of, moment, not, text};
+use crate::domain::fields::text as rules;
+use crate::domain::templates::{TemplateName, TemplateText};
+use crate::http::openapi::examples::template as examples;
+
+/// Its id.
+#[must_use]
+pub fn id() -> Object {
+    id_of("template")
+}
+
+/// Its name in a request.
+#[must_use]
+pub fn name() -> Object {
+    text()
+        .description(Some(
+            "The name of the template. Unique within the account and compared exactly; blanks at the ends \
+             are cut off.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(TemplateName::MAX_CHARS))
+        .pattern(Some(rules::PATTERN))
+        .extensions(Some(not(&rules::forbidden_pattern(true))))
+        .examples([examples::NAME])
+        .build()
+}
+
+/// Its name in a response.
+#[must_use]
+pub fn stored_name() -> Object {
+    let about = "The name of the template.";
+    text()
+        .description(Some(about))
+        .max_length(Some(TemplateName::MAX_CHARS))
+        .examples([examples::NAME])
+        .build()
+}
+
+/// Its text in a request.
+#[must_use]
+pub fn source() -> Object {
+    text()
+        .description(Some(
+            "The text, kept exactly as it is. `{{ NAME }}` is a member of the recipient's `meta`, \
+             `{{ contact.alias }}` one of the contact itself, and `{{ NAME | default(\"friend\") }}` has a \
+             fallback.",
+        ))
+        .min_length(Some(1))
+        .max_length(Some(TemplateText::MAX_CHARS))
+        .pattern(Some("^[^\\x00]*$"))
+        .extensions(Some(not(&rules::blank_pattern())))
+        .examples([examples::TEXT])
+        .build()
+}
+
+/// Its text in a response.
+#[must_use]
+pub fn stored_source() -> Object {
+    let about = "The text, exactly as it was given.";
+    text()
+        .description(Some(about))
+        .max_length(Some(TemplateText::MAX_CHARS))
+        .examples([examples::TEXT])
+        .build()
+}
+
+/// The moment of creation.
+#[must_use]
+pub fn created() -> Object {
+    moment("When the template was made: UTC, to the millisecond.")
+}
+
+/// The moment of the last change.
+#[must_use]
+pub fn updated() -> Object {
+    moment("When the template last changed: UTC, to the millisecond.")
+}

@@ -1,0 +1,137 @@
+//! Bodies of `/v1/templates`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::domain::template::Variable;
+use crate::domain::templates::{NewTemplate, TemplateName, TemplatePatch, TemplateText};
+use crate::domain::{SavedTemplate, TemplateId, Timestamp};
+use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::openapi::examples::template as examples;
+use crate::http::openapi::fields::template as fields;
+
+/// A new template. `name` and `text` are required.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTemplate {
+    #[validate(required)]
+    #[schema(schema_with = fields::name, required)]
+    name: Option<String>,
+    #[validate(required)]
+    #[schema(schema_with = fields::source, required)]
+    text: Option<String>,
+}
+
+impl CreateTemplate {
+    pub(super) fn example() -> Value {
+        json!({"name": examples::NAME, "text": examples::TEXT})
+    }
+}
+
+impl Payload for CreateTemplate {
+    type Command = NewTemplate;
+
+    fn into_command(self, faults: &mut Faults) -> Option<NewTemplate> {
+        let Self { name, text } = self;
+        let name = faults.read("name", name, TemplateName::parse);
+        let text = faults.read("text", text, TemplateText::parse);
+        Some(NewTemplate { name: name?, text: text? })
+    }
+}
+
+/// A change: a member that is absent keeps its value.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateTemplate {
+    #[serde(default)]
+    #[schema(schema_with = fields::name, required = false)]
+    name: Patch<String>,
+    #[serde(default)]
+    #[schema(schema_with = fields::source, required = false)]
+    text: Patch<String>,
+}
+
+impl UpdateTemplate {
+    pub(super) fn example() -> Value {
+        json!({"text": examples::OTHER_TEXT})
+    }
+}
+
+impl Payload for UpdateTemplate {
+    type Command = TemplatePatch;
+
+    fn into_command(self, faults: &mut Faults) -> Option<TemplatePatch> {
+        let Self { name, text } = self;
+        Some(TemplatePatch {
+            name: faults.read_set("name", name, TemplateName::parse),
+            text: faults.read_set("text", text, TemplateText::parse),
+        })
+    }
+}
+
+/// A template.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Template {
+    #[schema(schema_with = fields::id)]
+    id: TemplateId,
+    #[schema(schema_with = fields::stored_name)]
+    name: String,
+    #[schema(schema_with = fields::stored_source)]
+    text: String,
+    /// What is filled in, in the order of the text.
+    variables: Vec<TemplateVariable>,
+    #[schema(schema_with = fields::created)]
+    created_at: Timestamp,
+    #[schema(schema_with = fields::updated)]
+    updated_at: Timestamp,
+}
+
+/// Something that a template fills in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TemplateVariable {
+    /// As the template writes it.
+    #[schema(example = "CITY")]
+    name: String,
+    /// Whether a recipient without it gets no message. Else the template has a fallback for it.
+    #[schema(example = true)]
+    required: bool,
+}
+
+impl From<Variable> for TemplateVariable {
+    fn from(variable: Variable) -> Self {
+        let Variable { name, required } = variable;
+        Self { name, required }
+    }
+}
+
+impl From<SavedTemplate> for Template {
+    fn from(template: SavedTemplate) -> Self {
+        let SavedTemplate {
+            id,
+            name,
+            text,
+            created_at,
+            updated_at,
+            version: _, // the entity tag
+        } = template;
+        Self {
+            id,
+            name: name.into_string(),
+            variables: text.variables().into_iter().map(TemplateVariable::from).collect(),
+            text: text.into_string(),
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// A page of templates.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TemplateList {
+    /// Whether there are more in the direction of the cursor.
+    pub has_more: bool,
+    /// Templates, the newest first.
+    pub data: Vec<Template>,
+}

@@ -1,0 +1,191 @@
+//! The operations of `/v1/templates`.
+
+use actix_web::http::header::{ETag, LINK, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use utoipa::IntoParams;
+
+use super::dto::{CreateTemplate, Template, TemplateList, UpdateTemplate};
+use super::list::{ListTemplates, links};
+use crate::domain::idempotency::Created;
+use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
+use crate::domain::{Fault, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+use crate::http::auth::Allowed;
+use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
+use crate::http::openapi::fields;
+use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader, REPLAYED};
+use crate::http::prefix::Prefix;
+use crate::http::problem::Problem;
+
+type Answer = Result<HttpResponse, Problem>;
+
+const PATH: &str = "/v1/templates";
+const CREATE: &str = "createTemplate";
+
+/// `{id}`
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Id {
+    #[param(schema_with = fields::template::id)]
+    id: TemplateId,
+}
+
+impl Segment for Id {
+    const NAME: &'static str = "id";
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        TemplateId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    }
+}
+
+/// Create a template
+///
+/// Keeps a text under a name, which must be new. A text that cannot be read is refused with the line
+/// and the column; the answer lists what the text needs of each recipient.
+#[utoipa::path(
+    post,
+    path = PATH,
+    operation_id = CREATE,
+    params(AttemptHeader),
+    request_body = CreateTemplate,
+    responses((
+        status = 201,
+        description = "The template was made.",
+        body = Template,
+        headers(
+            ("Location" = String, description = "The path of the template."),
+            ("ETag" = String, description = "The version of the template."),
+            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the template."),
+        ),
+    )),
+)]
+pub(super) async fn create_template(
+    allowed: Allowed<CreateTemplates>,
+    prefix: Prefix,
+    body: Body<CreateTemplate>,
+) -> Answer {
+    let (new, attempt) = body.attempt(CREATE);
+    let Created { made: template, replayed } =
+        allowed.templates().insert(SavedTemplate::new(new), attempt).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", template.id))));
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(with_tag(response, template))
+}
+
+/// A response with one template, and its entity tag.
+fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpResponse {
+    response.insert_header(ETag(entity_tag(template.version))).json(Template::from(template))
+}
+
+/// List templates
+///
+/// A page of the templates, the newest first. `has_more` tells whether there are more; the `Link`
+/// header has the addresses of the next and the previous page.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listTemplates",
+    params(ListTemplates),
+    responses((
+        status = 200,
+        description = "A page of templates.",
+        body = TemplateList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_templates(
+    allowed: Allowed<ReadTemplates>,
+    prefix: Prefix,
+    Query(query): Query<ListTemplates>,
+) -> Answer {
+    let page = allowed.templates().cursor_page(query.clone()).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.items.into_iter().map(Template::from).collect();
+    Ok(response.json(TemplateList { has_more: page.has_more, data }))
+}
+
+/// Get a template
+///
+/// The template with this id, and what it needs of each recipient.
+#[utoipa::path(
+    get,
+    path = "/v1/templates/{id}",
+    operation_id = "getTemplate",
+    params(Id, CachedHeader),
+    responses(
+        (
+            status = 200,
+            description = "The template.",
+            body = Template,
+            headers(("ETag" = String, description = "The version of the template.")),
+        ),
+        (
+            status = 304,
+            description = "The template is still of the version that the client has.",
+            headers(("ETag" = String, description = "The version of the template.")),
+        ),
+    ),
+)]
+pub(super) async fn get_template(
+    allowed: Allowed<ReadTemplates>,
+    Segments(Id { id }): Segments<Id>,
+    cached: Cached,
+) -> Answer {
+    let template = allowed.templates().find(&TemplateKey::Id(id)).await?;
+    let tag = entity_tag(template.version);
+    if cached.has(&tag) {
+        return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
+    }
+    Ok(with_tag(HttpResponse::Ok(), template))
+}
+
+/// Update a template
+///
+/// Changes what the body names; a member that is absent keeps its value. A text is checked as if it
+/// were new.
+#[utoipa::path(
+    patch,
+    path = "/v1/templates/{id}",
+    operation_id = "updateTemplate",
+    params(Id, ExpectedHeader),
+    request_body = UpdateTemplate,
+    responses((
+        status = 200,
+        description = "The template after the change.",
+        body = Template,
+        headers(("ETag" = String, description = "The version of the template.")),
+    )),
+)]
+pub(super) async fn update_template(
+    allowed: Allowed<UpdateTemplates>,
+    Segments(Id { id }): Segments<Id>,
+    Expected(precondition): Expected,
+    body: Body<UpdateTemplate>,
+) -> Answer {
+    let template = allowed.templates().update(id, body.command, precondition, Timestamp::now()).await?;
+    Ok(with_tag(HttpResponse::Ok(), template))
+}
+
+/// Delete a template
+///
+/// Its name is free again.
+#[utoipa::path(
+    delete,
+    path = "/v1/templates/{id}",
+    operation_id = "deleteTemplate",
+    params(Id, ExpectedHeader),
+    responses((status = 204, description = "The template is gone.")),
+)]
+pub(super) async fn delete_template(
+    allowed: Allowed<DeleteTemplates>,
+    Segments(Id { id }): Segments<Id>,
+    Expected(precondition): Expected,
+) -> Answer {
+    allowed.templates().delete(id, precondition).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,64 @@
+//! The parameters of `GET /v1/templates`.
+
+use actix_web::http::header::HeaderValue;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use crate::config::Limits;
+use crate::domain::SavedTemplate;
+use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::templates::{TemplateName, TemplateQuery};
+use crate::http::extract::{Faults, Parameters, query};
+use crate::http::openapi::fields;
+use crate::http::v1::paging;
+
+/// The parameters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListTemplates {
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+    #[param(schema_with = starting_after, required = false)]
+    starting_after: Option<String>,
+    #[param(schema_with = ending_before, required = false)]
+    ending_before: Option<String>,
+    #[param(schema_with = name, required = false)]
+    name: Option<String>,
+}
+
+fn starting_after() -> Object {
+    paging::starting_after("template")
+}
+
+fn ending_before() -> Object {
+    paging::ending_before("template")
+}
+
+fn name() -> Object {
+    fields::described(fields::template::name(), "Only the template with this name.")
+}
+
+impl Parameters for ListTemplates {
+    type Command = TemplateQuery;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<TemplateQuery> {
+        let Self { limit, starting_after, ending_before, name } = self;
+        let limit = query::limit("limit", limit, limits, faults);
+        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let name = faults.read("name", name, TemplateName::parse);
+        Some(TemplateQuery { page: ByCursor { cursor, limit: limit? }, name })
+    }
+}
+
+/// The `Link` header of a page, where it has a neighbour.
+pub(super) fn links(
+    path: &str,
+    query: &TemplateQuery,
+    page: &CursorPage<SavedTemplate>,
+) -> Option<HeaderValue> {
+    let TemplateQuery { page: ByCursor { cursor, limit }, name } = query;
+    let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];
+    paging::links(path, cursor, *limit, &filters, page, |template| template.id)
+}

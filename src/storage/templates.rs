@@ -1,0 +1,145 @@
+//! The templates of one account.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, QuerySelect, Select,
+};
+
+use super::database::Database;
+use super::entity::template::{Column, Entity, Model};
+use super::error::{to_domain, to_domain_of_name};
+use super::paging;
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::CursorPage;
+use crate::domain::precondition::Precondition;
+use crate::domain::templates::{TemplatePatch, TemplateQuery, TemplateRepository};
+use crate::domain::{AccountId, Code, Error, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+
+/// The templates of one account.
+pub(super) struct SqlTemplates {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlTemplates {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl TemplateRepository for SqlTemplates {
+    async fn insert(
+        &self,
+        template: SavedTemplate,
+        attempt: Option<Attempt>,
+    ) -> Result<Created<SavedTemplate>> {
+        let row = Model::new(self.account, template);
+        let made = self
+            .database
+            .make(self.account, attempt, move |transaction| Box::pin(insert(transaction, row)))
+            .await?;
+        let Created { made, replayed } = made;
+        Ok(Created { made: made.into(), replayed })
+    }
+
+    async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate> {
+        let select = of(self.account).filter(match key {
+            TemplateKey::Id(id) => Column::Id.eq(id.as_uuid()),
+            TemplateKey::Name(name) => Column::Name.eq(name.as_str()),
+        });
+        self.database.read(async move |reader| one(&reader, select).await).await
+    }
+
+    async fn update(
+        &self,
+        id: TemplateId,
+        patch: TemplatePatch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<SavedTemplate> {
+        let account = self.account;
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let before = expected(transaction, account, id, &precondition).await?;
+                    let after = before.patched(patch, now);
+                    if after.version != before.version {
+                        Entity::update_many()
+                            .set(Model::new(account, after.clone()).into_active_model().reset_all())
+                            .filter(Column::AccountId.eq(account.get()))
+                            .filter(Column::Id.eq(id.as_uuid()))
+                            .exec(transaction)
+                            .await
+                            .map_err(|error| to_domain_of_name(&error))?;
+                    }
+                    Ok((after, Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()> {
+        let account = self.account;
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    expected(transaction, account, id, &precondition).await?;
+                    Entity::delete_by_id((account.get(), id.as_uuid()))
+                        .exec(transaction)
+                        .await
+                        .map_err(|error| to_domain(&error))?;
+                    Ok(((), Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn cursor_page(&self, query: TemplateQuery) -> Result<CursorPage<SavedTemplate>> {
+        let TemplateQuery { page, name } = query;
+        let mut select = of(self.account);
+        if let Some(name) = &name {
+            select = select.filter(Column::Name.eq(name.as_str()));
+        }
+        let unique = name.is_some();
+        self.database
+            .read(async move |reader| {
+                let page = paging::by_cursor(&reader, select, Column::Id, unique, &page).await?;
+                Ok(page.map(SavedTemplate::from))
+            })
+            .await
+    }
+}
+
+fn of(account: AccountId) -> Select<Entity> {
+    Entity::find().filter(Column::AccountId.eq(account.get()))
+}
+
+async fn one(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<SavedTemplate> {
+    let found = select.one(connection).await.map_err(|error| to_domain(&error))?;
+    found.map(SavedTemplate::from).ok_or_else(|| Error::no_such("template"))
+}
+
+/// A template that is about to change. Others cannot change it until the transaction ends.
+async fn expected(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    id: TemplateId,
+    precondition: &Precondition,
+) -> Result<SavedTemplate> {
+    let select = of(account).filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
+    let template = one(transaction, select).await?;
+    if precondition.allows(template.version) { Ok(template) } else { Err(Code::PreconditionFailed.into()) }
+}
+
+/// Stores a row; `None` where another has its name.
+async fn insert(transaction: &DatabaseTransaction, row: Model) -> Result<Option<Model>> {
+    let done = Entity::insert(row.clone().into_active_model())
+        .on_conflict(OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned())
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok((done > 0).then_some(row))
+}
