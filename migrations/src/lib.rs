@@ -32,8 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_planner_statistics::Migration),
             Box::new(m20261122_000005_order_of_creation::Migration),
             Box::new(m20261122_000006_opt_outs::Migration),
-            Box::new(m20261122_000008_templates::Migration),
             Box::new(m20261122_000007_groups::Migration),
+            Box::new(m20261122_000008_templates::Migration),
             Box::new(m20261122_000009_audiences::Migration),
         ]
     }

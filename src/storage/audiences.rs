@@ -12,6 +12,7 @@ use crate::domain::audience::{
 };
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{ByCursor, CursorPage};
 use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::{AccountId, ContactId, Result};
 
@@ -73,6 +74,10 @@ impl AudienceRepository for SqlAudiences {
 
     async fn kept(&self, id: AudienceId) -> Result<Kept> {
         kept_audiences::find(&self.database, self.account, id).await
+    }
+
+    async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>> {
+        kept_audiences::list(&self.database, self.account, page).await
     }
 
     async fn page(&self, id: AudienceId, kind: Kind, after: Option<i64>, limit: u64) -> Result<EntryPage> {

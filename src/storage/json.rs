@@ -30,6 +30,11 @@ impl Words {
         }
     }
 
+    /// The ids in the JSON array in a parameter, as a query of one column: `id`.
+    pub(super) fn ids(&self, parameter: &str) -> String {
+        format!("SELECT {} AS id FROM {}", self.id("value"), self.each(parameter))
+    }
+
     /// An id out of a text.
     pub(super) fn id(&self, text: &str) -> String {
         match self.backend {

@@ -15,8 +15,10 @@ use super::database::Database;
 use super::entity::audience::{ActiveModel, Column, Entity, Model};
 use super::entity::audience_entry::{self, Snapshot};
 use super::error::to_domain;
+use super::paging;
 use crate::domain::audience::{AudienceId, Counts, Entry, EntryPage, Kept, Kind, Problem, Report};
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{ByCursor, CursorPage};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
 
 /// Most entries that are cleared away in one transaction: other writes wait for it.
@@ -220,6 +222,24 @@ pub(super) async fn find(database: &Database, account: AccountId, id: AudienceId
     let Some(report) = &row.report else { return Err(Code::AttemptInFlight.into()) };
     let report = read_report(report)?;
     Ok(kept(&row, report))
+}
+
+/// A page of those that are shown and not at their end.
+pub(super) async fn list(
+    database: &Database,
+    account: AccountId,
+    query: ByCursor<AudienceId>,
+) -> Result<CursorPage<Kept>> {
+    let select = Entity::find()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
+        .filter(Column::Report.is_not_null());
+    let page = database
+        .read(async move |reader| paging::by_cursor(&reader, select, Column::Id, false, &query).await)
+        .await?;
+    let CursorPage { items, has_more } = page;
+    let items = items.iter().map(|row| Ok(kept(row, read_report(row.report.as_deref().unwrap_or("{}"))?)));
+    Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more })
 }
 
 /// A page of its entries.

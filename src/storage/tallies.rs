@@ -56,10 +56,9 @@ pub(super) async fn add_each(
     of.sort_unstable();
     let words = Words::of(transaction);
     let sql = format!(
-        "INSERT INTO tallies (account_id, of_id, shard, amount) SELECT $1, {}, $2, $3 FROM {} WHERE true \
-         ON CONFLICT (account_id, of_id, shard) DO UPDATE SET amount = tallies.amount + excluded.amount",
-        words.id("value"),
-        words.each("$4")
+        "INSERT INTO tallies (account_id, of_id, shard, amount) SELECT $1, id, $2, $3 FROM ({}) AS ids \
+         WHERE true ON CONFLICT (account_id, of_id, shard) DO UPDATE SET amount = tallies.amount + excluded.amount",
+        words.ids("$4")
     );
     let values = [account.get().into(), shard.into(), by.into(), list(&of)?];
     words.execute(transaction, sql, values).await?;
@@ -88,9 +87,8 @@ pub(super) async fn read_each(
     let item = format!("{}({}, amount)", words.array, words.shown("of_id"));
     let from = format!(
         "(SELECT of_id, CAST(sum(amount) AS bigint) AS amount FROM tallies \
-         WHERE account_id = $1 AND of_id IN (SELECT {} FROM {}) GROUP BY of_id) AS counted",
-        words.id("value"),
-        words.each("$2")
+         WHERE account_id = $1 AND of_id {} GROUP BY of_id) AS counted",
+        words.one_of(&words.ids("$2"))
     );
     let counted: Vec<(Uuid, i64)> =
         words.rows(connection, &item, &from, [account.get().into(), list(of)?]).await?;

@@ -76,6 +76,15 @@ impl Call {
         self.id.starts_with("create") && !self.path.contains('{')
     }
 
+    /// So that something is made: an audience is told only, unless it is to be kept.
+    pub fn to_make(&self) -> Self {
+        let mut body = self.json();
+        if body["recipients"].is_array() {
+            body["keep"] = true.into();
+        }
+        if self.body.is_some() { self.with_body(body.to_string()) } else { self.clone() }
+    }
+
     /// Whether it has such a parameter.
     pub fn takes(&self, name: &str) -> bool {
         self.known.iter().any(|(known, _)| known == name)

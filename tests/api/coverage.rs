@@ -15,7 +15,7 @@ use crate::calls::Call;
 use crate::edge::raw;
 use crate::faults::SmallDisk;
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
-use crate::things::{Things, account_for, other, unique_member};
+use crate::things::{Things, account_for, naming, other, unique_member};
 
 /// Headers that stand in some answers of a status only.
 const NOT_ALWAYS: [&str; 2] = ["Link", "Idempotent-Replayed"];
@@ -88,6 +88,15 @@ impl Servers {
                 usual.send(&self.sound.client_of(&new_account(), &others.collect::<Vec<_>>()))
             }
             404 if is_about_one => nowhere().send(&client),
+            404 if call.json()["template"].is_object() => {
+                let mut body = call.json();
+                body["template"] = json!({"id": Things::nowhere().id("templates")});
+                usual.with_body(body.to_string()).send(&client)
+            }
+            404 if call.json()["template"].is_string() => {
+                let body = json!({"aliases": ["john"], "template_name": "nobody's"});
+                usual.with_body(body.to_string()).send(&client)
+            }
             // Only a list in the order of changes needs the contact of its cursor.
             404 => {
                 let gone = Things::nowhere();
@@ -118,10 +127,16 @@ impl Servers {
             507 => {
                 let (_, client, things, _) = self.full.as_ref()?;
                 // Until the room that the database has taken already is used up.
-                let tries = things.iter().enumerate().map(|(index, things)| {
+                // A contact that the things of the others are not about, yet.
+                let others = things.iter().cycle().skip(1);
+                let tries = things.iter().zip(others).enumerate().map(|(index, (things, others))| {
+                    let call = call.to_make();
                     let call = match call.json() {
                         Value::Null => call.clone(),
-                        body => call.with_body(other(body, 1_000 + index).to_string()),
+                        body => {
+                            let body = naming(other(body, 1_000 + index), others.id("contacts"));
+                            call.with_body(body.to_string())
+                        }
                     };
                     call.on(things).send(client)
                 });
@@ -164,8 +179,8 @@ fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
     Things::make_other(calls, client, 2);
     if call.body.is_none() {
         crate::v1::create(client, "mary", NUMBER);
-        let number = Things::all(NUMBER.trim_start_matches('+'));
-        return call.clone().on(&number).send(client);
+        let contact = call.last_path_parameter().unwrap();
+        return call.clone().with(contact, NUMBER.trim_start_matches('+')).send(client);
     }
     let create = calls.iter().find(|create| {
         let collection = create.path.as_str();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Service};
+use crate::harness::Client;
 
 /// Makes a contact; its id.
 pub fn contact(client: &Client, name: &str, number: &str) -> String {

@@ -18,6 +18,7 @@ mod edge;
 mod explorer;
 mod faults;
 mod few_files;
+mod group_plans;
 mod group_races;
 mod groups;
 mod idempotency;

@@ -63,6 +63,11 @@ fn is_a_scan_of_an_index(backend: DbBackend, table: &str, plan: &str) -> bool {
         DbBackend::Sqlite => [format!("SCAN {table}"), "TEMP B-TREE".to_owned()],
         _ => [format!("Seq Scan on {table}"), "Sort".to_owned()],
     };
+    // All that is in this index is what is looked for.
+    let plan = plan.replace("SCAN groups USING INDEX groups_without_name", "");
+    // The thousand contacts of a request, into the order in which they are locked.
+    let locks = plan.contains("LockRows") && plan.contains("= ANY ($2)");
+    let plan = if locks { plan.replace("Sort", "") } else { plan };
     !words.iter().any(|word| plan.contains(word))
 }
 

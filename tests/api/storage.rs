@@ -29,7 +29,7 @@ pub async fn open(url: &str) -> Database {
     Database::open(&options).await.unwrap()
 }
 
-fn contact(i: usize) -> Contact {
+pub fn contact(i: usize) -> Contact {
     Contact::new(NewContact {
         handle: Handle::parse(&format!("contact {i}")).unwrap(),
         phone: Phone::parse(&format!("+4479{:08}", i / 2)).unwrap(),
@@ -40,7 +40,7 @@ fn contact(i: usize) -> Contact {
 }
 
 /// Copies of a contact under other ids, by the database itself: quicker than one request each.
-async fn multiply(database: &Database, backend: DbBackend) {
+pub async fn multiply(database: &Database, backend: DbBackend) {
     let id = match backend {
         DbBackend::Sqlite => "randomblob(16)",
         _ => "gen_random_uuid()",

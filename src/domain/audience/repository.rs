@@ -11,6 +11,7 @@ use crate::domain::error::Result;
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{ByCursor, CursorPage};
 
 /// A contact, and whether its number has opted out.
 #[derive(Clone, Debug)]
@@ -116,6 +117,12 @@ pub trait AudienceRepository: Send + Sync {
     /// # Errors
     /// [`Code::NotFound`](crate::domain::Code::NotFound).
     async fn kept(&self, id: AudienceId) -> Result<Kept>;
+
+    /// A page of those that are kept, the newest first.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>>;
 
     /// A page of it, behind a position.
     ///

@@ -3,7 +3,7 @@
 //! What a template may do is little. It reads the recipient's own data and nothing else; it has no
 //! functions, no assignments, and no other templates; a filter cannot make a text grow. Fuel ends it
 //! where it takes too long, and so does the longest message. All of that is checked when a template is
-//! read ([`check`]), except for what depends on the recipient.
+//! read, except for what depends on the recipient.
 
 mod check;
 mod data;

@@ -56,7 +56,10 @@ fn readable<T: DeserializeOwned>(name: &str, value: Value) -> serde_json::Result
 
 /// The item of a list that cannot be read, by its number from 0: `contacts.3`.
 fn in_list<T: DeserializeOwned>(name: &str, value: &Value) -> Option<(String, serde_json::Error)> {
-    value.as_array()?.iter().enumerate().find_map(|(index, item)| {
+    let items = value.as_array()?;
+    // Else no list is wanted, and the list itself is at fault.
+    readable::<T>(name, Value::Array(Vec::new())).ok()?;
+    items.iter().enumerate().find_map(|(index, item)| {
         let error = readable::<T>(name, Value::Array(vec![item.clone()])).err()?;
         Some((format!("{name}.{index}"), error))
     })

@@ -1,5 +1,7 @@
 //! Where an answer leads: the operations that follow from it, and what of the answer they need.
 
+mod group;
+
 use utoipa::openapi::RefOr;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
@@ -122,6 +124,13 @@ const LEADS: &[Lead] = &[
         to: &["getContact"],
         with: &[("id", "$response.body#/recipients/0/id")],
         about: "Each recipient that is a contact can be named by its id; this is the first one.",
+    },
+    Lead {
+        from: "listAudiences",
+        status: "200",
+        to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions"],
+        with: &[("id", "$response.body#/data/0/id")],
+        about: "Each audience on the page can be named by its id; this is the first one.",
     },
     Lead {
         from: "getAudience",
@@ -375,7 +384,8 @@ const LEADS: &[Lead] = &[
 /// document.
 pub(super) fn document(operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
-    for Lead { from: _, status, to, with, about } in LEADS.iter().filter(|lead| lead.from == id) {
+    let all = LEADS.iter().chain(group::LEADS);
+    for Lead { from: _, status, to, with, about } in all.filter(|lead| lead.from == id) {
         let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) else {
             panic!("{id} has no {status}");
         };

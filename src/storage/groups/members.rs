@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Iterable, Order, QueryFilter, QueryOrder,
     QuerySelect, Select, Statement,
@@ -94,17 +94,19 @@ pub(super) async fn offset_page(
     Ok(OffsetPage { items, total: tallies::read(connection, account, group.as_uuid()).await? })
 }
 
-/// Whether the contact of a row is in a group, for a query that finds its contacts by something else.
+/// Whether the contact of a row is in a group, for a query that finds its contacts by something else. (Not
+/// as EXISTS: a planner may make a join of that, and sort what comes of it.)
 pub(in crate::storage) fn includes(account: AccountId, group: GroupId) -> Expr {
     let contact = Expr::col((contact::Entity, contact::Column::Id));
-    let members: SelectStatement = Query::select()
-        .expr(Expr::val(1))
+    let member = Query::select()
+        .column(Column::ContactId)
         .from(Entity)
         .and_where(Column::AccountId.eq(account.get()))
         .and_where(Column::GroupId.eq(group.as_uuid()))
         .and_where(Expr::col((Entity, Column::ContactId)).eq(contact))
+        .limit(1)
         .to_owned();
-    Expr::exists(members)
+    Expr::SubQuery(None, Box::new(member.into())).is_not_null()
 }
 
 /// Lets contacts join and leave a group.
@@ -130,16 +132,19 @@ pub(super) async fn change(
     };
     let (joined, left) = (changed(true), changed(false));
     let words = Words::of(transaction);
-    let (id, each) = (words.id("value"), words.each("$3"));
+    let ids = words.ids("$3");
     for (contacts, sql) in [
         (
             &joined,
-            format!("INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, {id} FROM {each}"),
+            format!(
+                "INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, id FROM ({ids}) AS ids"
+            ),
         ),
         (
             &left,
             format!(
-                "DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id IN (SELECT {id} FROM {each})"
+                "DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id {}",
+                words.one_of(&ids)
             ),
         ),
     ] {
@@ -195,10 +200,13 @@ async fn look_up(
         return Ok(HashMap::new());
     }
     let words = Words::of(transaction);
+    // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
+    // order.
+    let order = if column == "phone" { "ORDER BY id" } else { "" };
     let nth = |n: u8| {
         format!(
             "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
-             ORDER BY id LIMIT 1 OFFSET {n})"
+             {order} LIMIT 1 OFFSET {n})"
         )
     };
     let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
@@ -234,10 +242,9 @@ async fn known(
     let from = format!(
         "(SELECT id, CAST(EXISTS (SELECT 1 FROM members WHERE members.account_id = $1 \
           AND members.group_id = $2 AND members.contact_id = contacts.id) AS integer) AS member \
-         FROM contacts WHERE account_id = $1 AND id IN (SELECT {} FROM {}) \
+         FROM contacts WHERE account_id = $1 AND id {} \
          ORDER BY id {}) AS known",
-        words.id("value"),
-        words.each("$3"),
+        words.one_of(&words.ids("$3")),
         words.lock("FOR KEY SHARE OF contacts")
     );
     let contacts: Vec<_> = contacts.iter().collect();

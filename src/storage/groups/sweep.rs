@@ -95,10 +95,11 @@ async fn clear_some(transaction: &DatabaseTransaction) -> Result<bool> {
     let values = || -> [Value; 2] { [account.into(), group.into()] };
     let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
     // Members whose contact is being deleted are passed over: they go by themselves.
-    let stretch = format!("SELECT contact_id {of_group} LIMIT {STRETCH} {skip}");
+    let stretch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {STRETCH} {skip}");
     let members = format!("DELETE {of_group} AND contact_id {}", words.one_of(&stretch));
     if words.execute(transaction, members, values()).await? < u64::from(STRETCH) {
-        let gone = format!("NOT EXISTS (SELECT 1 {of_group})");
+        // In the order of the index, or PostgreSQL might look for one that is not there in all members.
+        let gone = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
         let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {gone}");
         if words.execute(transaction, group, values()).await? > 0 {
             let tally = "DELETE FROM tallies WHERE account_id = $1 AND of_id = $2".to_owned();

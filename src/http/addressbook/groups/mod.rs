@@ -16,7 +16,7 @@ use crate::http::openapi::{Spec, Subject};
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
 static SUBJECT: Subject = Subject { tag: None, noun: "group", argument: "group" };
-static MEMBERS: Subject = Subject { argument: "contacts", ..SUBJECT };
+static MEMBERS: Subject = Subject { argument: "changes", ..SUBJECT };
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {

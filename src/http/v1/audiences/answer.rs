@@ -153,6 +153,15 @@ pub struct KeptAudience {
     expires_at: Timestamp,
 }
 
+/// A page of audiences.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AudienceList {
+    /// Whether there are more in the direction of the cursor.
+    pub has_more: bool,
+    /// Audiences that are kept, the newest first.
+    pub data: Vec<KeptAudience>,
+}
+
 /// A page of those who get a message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceRecipientPage {

@@ -5,10 +5,10 @@ use actix_web::http::header::{LINK, LOCATION};
 use utoipa::IntoParams;
 
 use super::answer::{
-    Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceRecipient,
+    Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
     AudienceRecipientPage, KeptAudience,
 };
-use super::list::{ListEntries, PageOf, link};
+use super::list::{ListAudiences, ListEntries, PageOf, link, links};
 use super::request::CreateAudience;
 use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep};
 use crate::domain::idempotency::Created;
@@ -102,6 +102,35 @@ pub(super) async fn create_audience(
     }
     let audience = whole(source, wanted, dry_run, manner.answer_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
+}
+
+/// List audiences
+///
+/// A page of the audiences that are kept, the newest first.
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "listAudiences",
+    params(ListAudiences),
+    responses((
+        status = 200,
+        description = "A page of audiences.",
+        body = AudienceList,
+        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+    )),
+)]
+pub(super) async fn list_audiences(
+    allowed: Allowed<ReadContacts>,
+    prefix: Prefix,
+    Query(query): Query<ListAudiences>,
+) -> Answer {
+    let page = allowed.audiences().list(query).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
+        response.insert_header((LINK, links));
+    }
+    let data = page.items.into_iter().map(KeptAudience::from).collect();
+    Ok(response.json(AudienceList { has_more: page.has_more, data }))
 }
 
 /// Get an audience

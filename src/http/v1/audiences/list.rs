@@ -1,4 +1,4 @@
-//! The parameters of the lists of a kept audience.
+//! The parameters of the list of kept audiences, and of the lists of one.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -6,11 +6,54 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use crate::config::Limits;
-use crate::domain::audience::EntryPage;
+use crate::domain::audience::{AudienceId, EntryPage, Kept};
+use crate::domain::page::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
+use crate::http::v1::paging;
 
-/// The parameters.
+/// The parameters of the list of audiences.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListAudiences {
+    #[param(schema_with = fields::page_limit, required = false)]
+    limit: Option<String>,
+    #[param(schema_with = behind, required = false)]
+    starting_after: Option<String>,
+    #[param(schema_with = before, required = false)]
+    ending_before: Option<String>,
+}
+
+fn behind() -> Object {
+    paging::starting_after("audience")
+}
+
+fn before() -> Object {
+    paging::ending_before("audience")
+}
+
+impl Parameters for ListAudiences {
+    type Command = ByCursor<AudienceId>;
+
+    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByCursor<AudienceId>> {
+        let Self { limit, starting_after, ending_before } = self;
+        let limit = query::limit("limit", limit, limits, faults);
+        let cursor = paging::cursor(starting_after, ending_before, faults);
+        Some(ByCursor { cursor, limit: limit? })
+    }
+}
+
+/// The `Link` header of a page, where it has a neighbour.
+pub(super) fn links(
+    path: &str,
+    query: &ByCursor<AudienceId>,
+    page: &CursorPage<Kept>,
+) -> Option<HeaderValue> {
+    paging::links(path, &query.cursor, query.limit, &[], page, |audience| audience.id)
+}
+
+/// The parameters of the lists of one.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use crate::domain::{Code, Fault, FieldFault};
 use crate::http::api::Api;
 use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::{Spec, Subject, fields};
-use answer::{Audience, AudienceExclusionPage, AudienceRecipientPage, KeptAudience};
+use answer::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
 use request::{AudienceItem, CreateAudience};
 
 /// The tag of its operations.
@@ -61,6 +61,14 @@ pub(super) fn routes(api: Api) -> Api {
             .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())
             .fails(&[Code::NotFound, Code::AudienceTooLarge, Code::StorageFull])
             .fault(FieldFault::at("recipients", Fault::Required)),
+    )
+    .protected(
+        &DIALECT,
+        __path_list_audiences,
+        list_audiences,
+        Spec::answering(200, AudienceList { has_more: false, data: vec![kept()] })
+            .about(&SUBJECT)
+            .fault(FieldFault::at("starting_after", Fault::NotUuid)),
     )
     .protected(
         &DIALECT,

@@ -1,0 +1,162 @@
+//! What the database is asked about groups and who is in them: every query is a scan of an index.
+
+use addressbook::domain::groups::{
+    Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort, Item,
+    NewGroup, Verb,
+};
+use addressbook::domain::page::{ByCursor, ByOffset, Cursor, CursorQuery, SortDirection};
+use addressbook::domain::precondition::Precondition;
+use addressbook::domain::repository::{ContactRepository, Store};
+use addressbook::domain::{AccountId, Contact, ContactKey, Timestamp};
+use addressbook::storage::Database;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use crate::harness::{Backend, new_database};
+use crate::plans::{check, fill, run};
+use crate::storage::{contact, multiply, open};
+
+fn named(name: &str) -> NewGroup {
+    NewGroup { name: GroupName::parse(name).unwrap(), description: None }
+}
+
+async fn number(database: &Database, sql: &str) -> i64 {
+    let statement = Statement::from_string(database.reader().get_database_backend(), sql);
+    let row = database.reader().query_one_raw(statement).await.unwrap();
+    row.unwrap().try_get_by_index(0).unwrap()
+}
+
+/// Two accounts with contacts, groups and tallies; in each one group that all contacts are in.
+async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
+    let plain = open(url).await;
+    let mut large = None;
+    for account in [2, 1] {
+        for i in 0..4 {
+            plain.contacts(AccountId::new(account)).insert(contact(i), None).await.unwrap();
+        }
+        let group = plain.groups(AccountId::new(account)).insert(Group::new(named("large")), None).await;
+        large = Some(group.unwrap().made);
+    }
+    multiply(&plain, backend).await;
+    let members = "INSERT INTO members SELECT groups.account_id, groups.id, contacts.id FROM groups JOIN contacts \
+                   ON contacts.account_id = groups.account_id";
+    run(&plain, backend, members).await;
+    let groups = fill(backend, |numbers, id| {
+        format!(
+            "INSERT INTO groups {numbers} SELECT a.i, {id}, 'g' || n.i, NULL, n.i, n.i, 1 FROM n, n AS a WHERE a.i < 3"
+        )
+    });
+    run(&plain, backend, &groups).await;
+    let tallies = "INSERT INTO tallies SELECT account_id, id, 0, 1 FROM groups WHERE name <> 'large'";
+    run(&plain, backend, tallies).await;
+    (plain, large.unwrap())
+}
+
+async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[Contact]) {
+    let by_id = GroupKey::Id(large.id);
+    for key in [by_id.clone(), GroupKey::Name(large.name.clone())] {
+        assert_eq!(groups.find(key.clone()).await.unwrap().id, large.id);
+        assert_eq!(groups.members_by_offset(key, 20, 10).await.unwrap().items.len(), 10);
+    }
+    for (after, before) in [(None, None), (Some(large.id), None), (None, Some(large.id))] {
+        for name in [None, Some(large.name.clone())] {
+            let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+            groups.cursor_page(GroupQuery { page, name }).await.unwrap();
+        }
+    }
+    for field in [GroupSort::CreatedOn, GroupSort::Name] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let page = ByOffset { direction, offset: 20, limit: 10 };
+            assert_eq!(groups.offset_page(GroupOffsetQuery { field, page }).await.unwrap().items.len(), 10);
+        }
+    }
+    assert_eq!(groups.member_page(large.id, None, 1_000).await.unwrap().len(), 1_000);
+    let some = &contacts[50];
+    let page = groups.member_page(large.id, Some(some.id), 10).await.unwrap();
+    assert_eq!((page.len(), &page[0]), (10, &contacts[51]));
+    let shown = groups.of_contacts(contacts.iter().map(|contact| contact.id).collect()).await.unwrap();
+    assert!(shown.len() == contacts.len() && shown.iter().all(|groups| groups[0].id == large.id));
+
+    let items = contacts.iter().flat_map(|contact| {
+        [
+            ContactKey::Id(contact.id),
+            ContactKey::Phone(contact.phone.clone()),
+            ContactKey::Handle(contact.handle.clone()),
+        ]
+    });
+    for verb in [Verb::Remove, Verb::Add] {
+        let items = items.clone().map(|contact| Item { verb, contact }).collect();
+        groups.change_members(by_id.clone(), items).await.unwrap();
+    }
+    let patch = GroupPatch { name: Some(GroupName::parse("renamed").unwrap()), description: None };
+    groups.update(by_id, patch, Timestamp::now()).await.unwrap();
+}
+
+async fn ask_about_contacts(contacts: &dyn ContactRepository, large: &Group, some: &Contact) {
+    for (after, before) in [(None, None), (Some(some.id), None), (None, Some(some.id))] {
+        for handle in [None, Some(some.handle.clone())] {
+            for phone in [None, Some(some.phone.clone())] {
+                for updated_since in [None, Some(some.updated_at)] {
+                    let (handle, phone) = (handle.clone(), phone.clone());
+                    let (cursor, group) = (Cursor { after, before }, Some(GroupKey::Id(large.id)));
+                    let query = CursorQuery { cursor, limit: 10, handle, phone, updated_since, group };
+                    contacts.cursor_page(query).await.unwrap();
+                }
+            }
+        }
+    }
+    contacts.delete(ContactKey::Id(some.id), Precondition::None).await.unwrap();
+}
+
+fn of_groups(backend: DbBackend) {
+    let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
+    let Some(url) = new_database(kind) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (plain, large) = full(&url, backend).await;
+        let account = AccountId::new(1);
+        let contacts = plain.groups(account).member_page(large.id, None, 100).await.unwrap();
+        assert_eq!(contacts.len(), 100, "there is something to plan for");
+
+        let (database, statements) = plain.clone().recording();
+        let groups = database.groups(account);
+        ask_about_groups(groups.as_ref(), &large, &contacts).await;
+        ask_about_contacts(database.contacts(account).as_ref(), &large, &contacts[0]).await;
+        let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
+        for group in [other.id, large.id] {
+            groups.delete(GroupKey::Id(group)).await.unwrap();
+        }
+        // The sweeper, too, is asked for its plans.
+        while number(&plain, "SELECT count(*) FROM groups WHERE name IS NULL").await > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        for (table, least) in [("members", 20), ("groups", 14), ("contacts", 20), ("tallies", 3)] {
+            let count = check(&plain, backend, &statements, table).await;
+            assert!(count >= least, "{count} queries of {table}");
+        }
+    });
+}
+
+#[test]
+fn of_groups_on_sqlite() {
+    of_groups(DbBackend::Sqlite);
+}
+
+#[test]
+fn of_groups_on_postgres() {
+    of_groups(DbBackend::Postgres);
+}
+
+/// The call that deletes a group does not touch its members: on SQLite, they are left to a server.
+#[test]
+fn a_deletion_is_of_one_row() {
+    let Some(url) = new_database(Backend::Sqlite) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (plain, large) = full(&url, DbBackend::Sqlite).await;
+        let members =
+            format!("SELECT count(*) FROM members WHERE group_id = X'{}'", large.id.as_uuid().simple());
+        let before = number(&plain, &members).await;
+        assert!(before > 10_000, "{before}");
+        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id)).await.unwrap();
+        assert_eq!(number(&plain, &members).await, before);
+        assert!(plain.groups(AccountId::new(1)).find(GroupKey::Id(large.id)).await.is_err());
+    });
+}
