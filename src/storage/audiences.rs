@@ -11,9 +11,9 @@ use crate::domain::audience::{
     AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Person, Report,
 };
 use crate::domain::fields::{Handle, Phone};
+use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{ByCursor, CursorPage};
-use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::{AccountId, ContactId, Result};
 
 /// Contacts that are read at a time: enough that the way to the database does not count, few enough

@@ -4,12 +4,12 @@ use utoipa::openapi::schema::{Array, ArrayBuilder, ArrayItems, Object, ObjectBui
 use utoipa::openapi::{RefOr, Schema};
 
 use super::TemplateChoice;
+use crate::domain::Fault;
 use crate::domain::audience::Reason;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::sms::{self, Encoding};
 use crate::domain::template::{Gaps, Template};
 use crate::domain::templates::{TemplateId, TemplateKey, TemplateName};
-use crate::domain::Fault;
 use crate::http::extract::Faults;
 use crate::http::openapi::examples::audience;
 use crate::http::openapi::fields;
@@ -118,9 +118,7 @@ pub fn read_template_id(place: &'static str, id: &str, faults: &mut Faults) -> O
 
 /// Reads the name of a saved template.
 pub fn read_template_name(place: &'static str, name: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults
-        .keep(place, TemplateName::parse(name))
-        .map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
+    faults.keep(place, TemplateName::parse(name)).map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
 }
 
 /// How a text is sent, in a response.
