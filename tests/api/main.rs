@@ -28,6 +28,7 @@ mod linearizability;
 mod links;
 mod matrix;
 mod openapi;
+mod openapi_limits;
 mod opt_outs;
 mod parity;
 mod plans;

@@ -23,10 +23,17 @@ const LOT: usize = 500;
 pub struct Resolver {
     source: Arc<dyn AudienceRepository>,
     asked: std::iter::Enumerate<std::vec::IntoIter<Asked>>,
-    /// A group that is being walked through, the number of its item, and that item's fields.
-    open: Option<(usize, Option<Map<String, Value>>, BoxStream<'static, Result<Vec<Person>>>)>,
+    open: Option<Walk>,
     directory: Directory,
     judge: Judge,
+}
+
+/// A group, or all contacts, on the way through it.
+struct Walk {
+    /// The number of the request's item, from 0.
+    index: usize,
+    fields: Option<Map<String, Value>>,
+    people: BoxStream<'static, Result<Vec<Person>>>,
 }
 
 /// Those who were named one by one.
@@ -54,8 +61,8 @@ impl Resolver {
     /// # Errors
     /// The database is away.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
-        if let Some((index, fields, walk)) = &mut self.open {
-            if let Some(people) = walk.next().await.transpose()? {
+        if let Some(Walk { index, fields, people }) = &mut self.open {
+            if let Some(people) = people.next().await.transpose()? {
                 let judged = people.iter().map(|person| self.judge.person(*index, person, fields.as_ref()));
                 return Ok(Some(judged.collect()));
             }
@@ -80,7 +87,7 @@ impl Resolver {
                     continue;
                 }
             };
-            self.open = Some((index, fields, self.source.walk(group)));
+            self.open = Some(Walk { index, fields, people: self.source.walk(group) });
             return Ok(Some(entries));
         }
         Ok(if entries.is_empty() { None } else { Some(entries) })

@@ -40,7 +40,7 @@ pub struct Plan {
 /// A template that a request names or brings.
 pub enum TemplateChoice {
     /// Brought along.
-    Text(Template),
+    Text(Box<Template>),
     /// A saved one.
     Saved(TemplateKey),
 }
@@ -54,7 +54,7 @@ impl Plan {
         let Self { asked, template, options, dry_run: _, keep: _ } = self;
         let template = match template {
             None => None,
-            Some(TemplateChoice::Text(template)) => Some(template),
+            Some(TemplateChoice::Text(template)) => Some(*template),
             Some(TemplateChoice::Saved(key)) => {
                 let saved = allowed.templates().find(&key).await?;
                 // It was read once before it was saved.

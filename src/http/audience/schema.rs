@@ -36,13 +36,13 @@ pub fn list_of(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
 /// What becomes of those for whom something is missing.
 #[must_use]
 pub fn missing_variables() -> Object {
+    // No list of values: generators make a type of one, and not all of them compile or send it.
     text()
-        .title(Some("MissingVariables"))
         .description(Some(
-            "What becomes of recipients for whom something is missing: they get no message, or the place \
-             stays empty.",
+            "What becomes of recipients for whom something is missing: `exclude`, they get no message, or \
+             `blank`, the place stays empty.",
         ))
-        .enum_values(Some(GAPS.split(", ")))
+        .pattern(Some(format!("^({EXCLUDE}|{BLANK})$")))
         .default(Some(EXCLUDE.into()))
         .build()
 }
@@ -106,7 +106,7 @@ pub fn template_name() -> Object {
 
 /// Reads the text of a template.
 pub fn read_text(place: &'static str, text: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults.keep(place, Template::parse(text)).map(TemplateChoice::Text)
+    faults.keep(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
 }
 
 /// Reads the id of a saved template.
@@ -124,12 +124,13 @@ pub fn read_template_name(place: &'static str, name: &str, faults: &mut Faults) 
 /// How a text is sent, in a response.
 #[must_use]
 pub fn encoding() -> Object {
+    let names = Encoding::ALL.map(Encoding::as_str);
     text()
-        .title(Some("Encoding"))
-        .description(Some(
-            "How the text is sent: in the alphabet of GSM 03.38, or in UCS-2 where it has other characters.",
-        ))
-        .enum_values(Some(Encoding::ALL.map(Encoding::as_str)))
+        .description(Some(format!(
+            "How the text is sent: `{}`, in the alphabet of GSM 03.38, or `{}` where it has other characters.",
+            names[0], names[1]
+        )))
+        .examples([names[0]])
         .build()
 }
 

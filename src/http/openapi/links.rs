@@ -121,9 +121,9 @@ const LEADS: &[Lead] = &[
     Lead {
         from: "createAudience",
         status: "200",
-        to: &["getContact"],
-        with: &[("id", "$response.body#/recipients/0/id")],
-        about: "Each recipient that is a contact can be named by its id; this is the first one.",
+        to: &["listAudiences"],
+        with: &[],
+        about: "The audiences that are kept.",
     },
     Lead {
         from: "listAudiences",
@@ -285,9 +285,9 @@ const LEADS: &[Lead] = &[
     Lead {
         from: "resolveAddressBookAliases",
         status: "200",
-        to: &["getAddressBookContact"],
-        with: &[("contact", "$response.body#/records/0/id")],
-        about: "Each recipient can be named by its id; this is the first one.",
+        to: &["listAddressBookContacts"],
+        with: &[],
+        about: "The contacts that have an alias.",
     },
     // Templates
     Lead {

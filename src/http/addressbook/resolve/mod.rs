@@ -22,7 +22,7 @@ pub(super) fn routes(api: Api) -> Api {
         resolve,
         Spec::answering(200, ResolveAnswer::from(audience::audience()))
             .about(&SUBJECT)
-            .request("messages", "Two aliases and a text", ResolveRequest::example())
+            .request("aliases", "Two aliases and a text", ResolveRequest::example())
             .request("dry_run", "Counts and problems alone", ResolveRequest::dry_run_example())
             .fails(&[Code::NotFound])
             .fault(FieldFault::at("aliases", Fault::Required)),

@@ -56,7 +56,7 @@ pub(super) fn routes(api: Api) -> Api {
             .and(201, kept())
             .about(&SUBJECT)
             .refers_to::<AudienceItem>()
-            .request("messages", "Two recipients and a text", CreateAudience::example())
+            .request("aliases", "Two recipients and a text", CreateAudience::example())
             .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
             .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())
             .fails(&[Code::NotFound, Code::AudienceTooLarge, Code::StorageFull])
