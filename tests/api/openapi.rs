@@ -6,14 +6,14 @@ use addressbook::app;
 use addressbook::config::Settings;
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Client, Service};
+use crate::harness::{Backend, Service};
 
 pub fn document() -> Value {
     serde_json::from_str(&app::openapi(&Settings::default().limits).unwrap()).unwrap()
 }
 
 /// Every operation of the document with its name.
-fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
+pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     document["paths"]
         .as_object()
         .unwrap()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Client, Service};
-use crate::openapi::{document, named};
+use crate::openapi::{document, named, operations};
 
 /// A text that has so many characters and obeys the rules of a member.
 fn text_of(member: &str, length: usize) -> String {
