@@ -1,5 +1,7 @@
 //! How many parts a text takes as a short message, and in which encoding (3GPP TS 23.038 and 23.040).
 
+use std::sync::LazyLock;
+
 /// How the characters of a message are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -66,13 +68,25 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// Its extension table (section 6.2.1.1): each character stands behind an escape.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-fn gsm_units(character: char) -> Option<usize> {
+fn look_up(character: char) -> Option<usize> {
     if character.is_ascii_alphanumeric() || BASIC.contains(character) {
         Some(1)
     } else if EXTENSION.contains(character) {
         Some(2)
     } else {
         None
+    }
+}
+
+/// The same of the characters that most texts are made of.
+static ASCII: LazyLock<[Option<usize>; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|code| u8::try_from(code).ok().and_then(|code| look_up(code.into())))
+});
+
+fn gsm_units(character: char) -> Option<usize> {
+    match ASCII.get(character as usize) {
+        Some(units) => *units,
+        None => look_up(character),
     }
 }
 

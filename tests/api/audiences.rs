@@ -212,6 +212,42 @@ on_both_databases! {
         post(&other).expect(422);
     }
 
+    fn groups_and_saved_templates_are_named(service: &Service) {
+        let client = service.client();
+        let contacts: Vec<Value> = ["anna", "ben", "cleo"]
+            .iter()
+            .enumerate()
+            .map(|(index, name)| contact(&client, name, &format!("+44790000000{index}"), json!({"NAME": name})))
+            .collect();
+        let group = client.post("/v1/groups", &json!({"name": "customers"})).expect(201);
+        let members = format!("/v1/groups/{}/members", group["id"].as_str().unwrap());
+        client.post(&members, &json!({"add": [contacts[0]["id"], contacts[2]["id"]]})).expect(200);
+        let template = client.post("/v1/templates", &json!({"name": "welcome", "text": "Hi {{NAME}}{{SIGN}}"})).expect(201);
+        let texts = |group: &Value, template: Value| -> Vec<String> {
+            let body = json!({"recipients": [{"group": group, "fields": {"SIGN": "!"}}, {"username": "ben"}, {"group": "nobody's"}], "template": template});
+            let audience = resolve(&client, &body);
+            adds_up(&audience);
+            outcomes(&audience).into_iter().map(|(_, outcome)| outcome).collect()
+        };
+        let expected = ["Hi anna!", "Hi cleo!", "missing_variable", "unknown_group"];
+        assert_eq!(texts(&group["name"], json!({"name": "welcome"})), expected);
+        assert_eq!(texts(&group["id"], json!({"id": template["id"]})), expected);
+        client.delete(&path(&contacts[2])).expect(204);
+        assert_eq!(texts(&group["id"], json!({"id": template["id"]}))[0..2], ["Hi anna!", "missing_variable"]);
+        client.delete(&format!("/v1/groups/{}", group["id"].as_str().unwrap())).expect(204);
+        assert_eq!(texts(&group["id"], json!({"id": template["id"]}))[0], "unknown_group");
+
+        let unknown = json!({"recipients": [{"all": true}], "template": {"name": "unknown"}});
+        assert_eq!(client.post("/v1/audiences", &unknown).fault(404).0, "There is no such template");
+        let answer = client.post("/addressbook/resolve", &json!({"aliases": ["anna"], "template_name": "welcome", "missing_variables": "blank"})).expect(200);
+        assert_eq!(answer["records"][0]["text"], "Hi anna");
+        let stranger = service.client();
+        let other = json!({"recipients": [{"group": "customers"}, {"username": "anna"}, {"id": contacts[1]["id"]}, {"phone_number": "+447900000001"}, {"all": true}]});
+        let audience = resolve(&stranger, &other);
+        assert_eq!(audience["counts"], json!({"asked": 4, "recipients": 1, "excluded": 3, "parts": 0}));
+        assert_eq!(audience["recipients"][0]["id"], Value::Null, "the number alone: it is nobody's here");
+    }
+
     fn the_address_book_resolves_aliases(service: &Service) {
         let client = service.client();
         contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
