@@ -85,12 +85,12 @@ pub(super) async fn read_each(
 ) -> Result<HashMap<Uuid, u64>> {
     let words = Words::of(connection);
     let item = format!("{}({}, amount)", words.array, words.shown("of_id"));
-    let from = format!(
-        "(SELECT of_id, CAST(sum(amount) AS bigint) AS amount FROM tallies \
-         WHERE account_id = $1 AND of_id {} GROUP BY of_id) AS counted",
-        words.one_of(&words.ids("$2"))
-    );
-    let counted: Vec<(Uuid, i64)> =
+    let from = format!("tallies WHERE account_id = $1 AND of_id {}", words.one_of(&words.ids("$2")));
+    let counters: Vec<(Uuid, i64)> =
         words.rows(connection, &item, &from, [account.get().into(), list(of)?]).await?;
-    Ok(counted.into_iter().map(|(of, amount)| (of, u64::try_from(amount).unwrap_or(0))).collect())
+    let mut sums = HashMap::<Uuid, i64>::new();
+    for (of, amount) in counters {
+        *sums.entry(of).or_default() += amount;
+    }
+    Ok(sums.into_iter().map(|(of, sum)| (of, u64::try_from(sum).unwrap_or(0))).collect())
 }
