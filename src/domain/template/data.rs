@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use minijinja::value::{Serde, Value, ValueKind};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Map;
+
+use super::check::Variable;
 
 use crate::domain::Contact;
 use crate::domain::fields::Phone;
@@ -24,15 +28,58 @@ pub struct Recipient<'a> {
     pub fields: Option<&'a Map<String, serde_json::Value>>,
 }
 
+/// What a template reads of a recipient's own data: the first names of its variables, as the engine wants
+/// them. The rest is not even taken apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted(BTreeMap<String, Value>);
+
+impl Wanted {
+    pub(super) fn of(variables: &[Variable]) -> Self {
+        let first = |variable: &Variable| {
+            variable.name.split('.').next().map(|first| (first.to_owned(), Value::from(first)))
+        };
+        Self(variables.iter().filter_map(first).collect())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &Wanted {
+    type Value = BTreeMap<Value, Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &Wanted {
+    type Value = BTreeMap<Value, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut read = BTreeMap::new();
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            match self.0.get(name.as_ref()) {
+                Some(name) => drop(read.insert(name.clone(), members.next_value()?)),
+                None => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(read)
+    }
+}
+
 impl Recipient<'_> {
     /// Its data for the engine. What is null or blank counts as missing: it would leave a gap.
-    pub(super) fn data(self, reads_contact: bool) -> Value {
-        let mut data: BTreeMap<Cow<'_, str>, Value> = self
-            .contact
-            .and_then(|contact| serde_json::from_str(contact.meta.as_json()).ok())
-            .unwrap_or_default();
+    pub(super) fn data(self, wanted: &Wanted, reads_contact: bool) -> Value {
+        let own = self.contact.and_then(|contact| {
+            wanted.deserialize(&mut serde_json::Deserializer::from_str(contact.meta.as_json())).ok()
+        });
+        let mut data = own.unwrap_or_default();
         for (name, value) in self.fields.into_iter().flatten() {
-            data.insert(name.as_str().into(), Value::from(Serde(value)));
+            if let Some(name) = wanted.0.get(name) {
+                data.insert(name.clone(), Value::from(Serde(value)));
+            }
         }
         data.retain(|_, value| !is_missing(value));
         if reads_contact {

@@ -16,6 +16,8 @@ use minijinja::{Environment, UndefinedBehavior, filters, tests as checks};
 use crate::domain::fault::Fault;
 
 pub use check::Variable;
+use data::Wanted;
+
 pub use data::Recipient;
 pub use render::{Gaps, Message, Unrendered};
 
@@ -51,6 +53,8 @@ const TESTS: &[&str] = &["defined", "undefined", "string", "number"];
 pub struct Template {
     text: String,
     variables: Vec<Variable>,
+    wanted: Wanted,
+    reads_contact: bool,
     environment: Environment<'static>,
 }
 
@@ -75,7 +79,9 @@ impl Template {
         let variables = check::variables(text)?;
         let environment = environment(text, UndefinedBehavior::SemiStrict)
             .map_err(|error| check::syntax_fault(text, &error))?;
-        Ok(Self { text: text.to_owned(), variables, environment })
+        let wanted = Wanted::of(&variables);
+        let reads_contact = variables.iter().any(|variable| variable.name.starts_with("contact."));
+        Ok(Self { text: text.to_owned(), variables, wanted, reads_contact, environment })
     }
 
     /// The text as it was given.

@@ -58,8 +58,7 @@ impl Template {
     /// # Errors
     /// Why there is none.
     pub fn render(&self, recipient: Recipient<'_>, gaps: Gaps) -> Result<Message, Unrendered> {
-        let reads_contact = self.variables.iter().any(|variable| variable.name.starts_with("contact."));
-        let data = recipient.data(reads_contact);
+        let data = recipient.data(&self.wanted, self.reads_contact);
         let text = match gaps {
             Gaps::Exclude => fill(&self.environment, &data),
             Gaps::Blank => fill(&self.lenient(), &data),
