@@ -11,6 +11,7 @@ mod database;
 mod entity;
 mod error;
 mod group_commit;
+mod group_read;
 mod keys;
 mod lock;
 mod migrate;

@@ -17,6 +17,7 @@ mod edge;
 mod explorer;
 mod faults;
 mod few_files;
+mod group_reads;
 mod idempotency;
 mod imports;
 mod keys;
