@@ -1,9 +1,12 @@
-//! Gets that wait at the same time are read together, and each is answered with its own.
+//! Gets that wait at the same time are read together, and each is answered with its own, and not with
+//! what was read before it was asked for.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use addressbook::domain::fields::{Handle, Meta, Phone};
+use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::{AccountId, Code, Contact, ContactId, ContactKey, NewContact};
 use addressbook::storage::{Database, Options};
@@ -11,7 +14,7 @@ use futures_util::future::join_all;
 use sea_orm::Statement;
 use uuid::Uuid;
 
-use crate::harness::{Backend, new_database};
+use crate::harness::{Backend, Hold, hold_back, new_database};
 
 /// In each account; more gets of them than go into one group.
 const CONTACTS: usize = 100;
@@ -24,6 +27,18 @@ fn contact(i: usize) -> Contact {
         avatar_url: None,
         meta: Meta::default(),
     })
+}
+
+async fn open(url: &str, connections: u32) -> Database {
+    let options = Options {
+        url: url.to_owned(),
+        connections,
+        acquire_timeout: Duration::from_secs(10),
+        write_queue: 100,
+        cached_contacts: 0,
+        idempotency_ttl: Duration::from_secs(1),
+    };
+    Database::open(&options).await.unwrap()
 }
 
 /// A get: who asks for what, and what is to be answered.
@@ -58,15 +73,7 @@ async fn check(database: &Database, (account, id, expected): &Get) {
 fn each_is_answered_with_its_own(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let options = Options {
-            url,
-            connections: 4,
-            acquire_timeout: Duration::from_secs(10),
-            write_queue: 100,
-            cached_contacts: 0,
-            idempotency_ttl: Duration::from_secs(1),
-        };
-        let (database, statements) = Database::open(&options).await.unwrap().recording();
+        let (database, statements) = open(&url, 4).await.recording();
         let gets = gets(&database).await;
         let before = statements.lock().unwrap().len();
         join_all(gets.iter().map(|get| check(&database, get))).await;
@@ -110,4 +117,36 @@ fn each_is_answered_with_its_own_on_sqlite() {
 #[test]
 fn each_is_answered_with_its_own_on_postgres() {
     each_is_answered_with_its_own(Backend::Postgres);
+}
+
+/// What has been read already may be out of date when somebody asks: then it is not for them.
+#[test]
+fn a_get_sees_what_was_acknowledged_while_others_were_read() {
+    let Some(url) = new_database(Backend::Postgres) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (account, hold) = (AccountId::new(1), Arc::new(Hold::default()));
+        let writer = open(&url, 4).await.contacts(account);
+        let reader = open(&hold_back(&url, &hold), 2).await;
+        let id = writer.insert(contact(0), None).await.unwrap().made.id;
+        let get = || {
+            let contacts = reader.contacts(account);
+            tokio::spawn(async move { contacts.get(ContactKey::Id(id)).await.is_ok() })
+        };
+        // Both connections know the statement then, and the next answer is that to a get.
+        for _ in 0..4 {
+            assert!(get().await.unwrap());
+        }
+        hold.on.store(true, Ordering::SeqCst);
+        let early: Vec<_> = (0..8).map(|_| get()).collect();
+        while !hold.has_held.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        writer.delete(ContactKey::Id(id), Precondition::None).await.unwrap();
+        let late = get();
+        // Long enough for it to join the others.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        hold.on.store(false, Ordering::SeqCst);
+        assert!(!late.await.unwrap(), "it was gone before anybody asked");
+        join_all(early).await;
+    });
 }
