@@ -73,9 +73,9 @@ impl ContactCache {
     }
 
     /// Keeps what the database said, unless a write has begun since.
-    pub(super) fn keep(&self, moment: Moment, account: AccountId, contact: &Contact) {
+    pub(super) fn keep(&self, moment: Moment, account: AccountId, contact: &Arc<Contact>) {
         self.unless_overtaken(moment, |_| {
-            self.contacts.insert((account, contact.id), Arc::new(contact.clone()));
+            self.contacts.insert((account, contact.id), Arc::clone(contact));
         });
     }
 
@@ -171,23 +171,24 @@ mod tests {
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
         let (cache, account, old) = (ContactCache::new(100), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
+        let (read_old, read_new) = (Arc::new(old.clone()), Arc::new(new.clone()));
 
         let before = cache.moment();
         cache.begin(&[Change::Put(account, new.clone())]);
         let during = cache.moment();
-        cache.keep(before, account, &old);
-        cache.keep(during, account, &old);
+        cache.keep(before, account, &read_old);
+        cache.keep(during, account, &read_old);
         assert!(cache.get(account, old.id).is_none());
         cache.end([Change::Put(account, new.clone())]);
-        cache.keep(before, account, &old);
-        cache.keep(during, account, &old);
+        cache.keep(before, account, &read_old);
+        cache.keep(during, account, &read_old);
         assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
 
         cache.begin(&[Change::Remove(account, old.id)]);
         assert!(cache.get(account, old.id).is_none(), "a list may know already that it is gone");
         cache.end([Change::Remove(account, old.id)]);
         assert!(cache.get(account, old.id).is_none());
-        cache.keep(cache.moment(), account, &new);
+        cache.keep(cache.moment(), account, &read_new);
         assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
         assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
         let query = OffsetQuery {

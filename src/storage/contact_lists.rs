@@ -10,10 +10,11 @@ use sea_orm::{
 
 use uuid::Uuid;
 
-use super::entity::contact::{Column, Entity};
+use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::to_domain;
-use super::{groups, rows};
+use super::groups;
+use super::rows::{self, Key};
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
@@ -145,15 +146,13 @@ pub(super) async fn by_ids(
     account: AccountId,
     ids: &[Uuid],
 ) -> Result<Vec<Contact>> {
-    let Some(last) = ids.last() else { return Ok(Vec::new()) };
-    // Lists of a few lengths only: a connection keeps its prepared statements.
-    let padding = std::iter::repeat_n(last, ids.len().next_power_of_two() - ids.len());
-    let found =
-        rows::contacts(connection, of(account).filter(Column::Id.is_in(ids.iter().chain(padding).copied())))
-            .await?;
-    let mut by_id: HashMap<Uuid, Contact> =
-        found.into_iter().map(|contact| (contact.id.as_uuid(), contact)).collect();
-    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Key> = ids.iter().map(|id| (account, ContactId::from_uuid(*id))).collect();
+    let found = rows::these(connection, &keys).await?;
+    let mut by_id: HashMap<Uuid, Model> = found.into_iter().map(|row| (row.id, row)).collect();
+    ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
 }
 
 async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {

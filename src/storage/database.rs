@@ -20,6 +20,7 @@ use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
 use super::group_commit::{Create, GroupCommit};
+use super::group_read::GroupRead;
 use super::groups::{SqlGroups, Sweeper};
 use super::kept_audiences;
 use super::lock::ServerLock;
@@ -49,6 +50,7 @@ pub struct Database {
     /// Which of the counters of an account this process adds to.
     pub(super) shard: i16,
     group_commit: GroupCommit,
+    group_read: GroupRead,
     in_flight: InFlight,
     idempotency_ttl: Duration,
     /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
@@ -117,6 +119,7 @@ impl Database {
         }
         Ok(Self {
             group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
+            group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
             writer: writer.clone(),
             write_pool: pools.writer,
             reader: pools.reader,
@@ -133,19 +136,15 @@ impl Database {
 
     /// A contact: from memory if it is there.
     pub(super) async fn get(&self, account: AccountId, key: ContactKey) -> Result<Contact> {
-        let (Some(cache), ContactKey::Id(id)) = (&self.cache, &key) else {
+        let ContactKey::Id(id) = key else {
             return self
                 .read(async move |reader| contact_lists::find(&reader, account, &key, false).await)
                 .await;
         };
-        if let Some(contact) = cache.get(account, *id) {
-            return Ok(contact.as_ref().clone());
+        match self.cache.as_ref().and_then(|cache| cache.get(account, id)) {
+            Some(contact) => Ok(Arc::unwrap_or_clone(contact)),
+            None => self.group_read.get((account, id)).await,
         }
-        let moment = cache.moment();
-        let contact =
-            self.read(async move |reader| contact_lists::find(&reader, account, &key, false).await).await?;
-        cache.keep(moment, account, &contact);
-        Ok(contact)
     }
 
     /// A page of a list: from memory if it is there. Only beginnings of lists are kept; the others
@@ -232,6 +231,7 @@ impl Database {
         self.writer =
             Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
         self.sweeper = Some(Arc::new(Sweeper::start(self.writer.clone())));
+        self.group_read = GroupRead::new(self.reader.clone(), self.cache.clone(), CLOSE_TIMEOUT);
         (self, statements)
     }
 

@@ -12,6 +12,7 @@ mod database;
 mod entity;
 mod error;
 mod group_commit;
+mod group_read;
 mod groups;
 mod json;
 mod kept_audiences;

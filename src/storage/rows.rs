@@ -7,15 +7,15 @@
 use std::sync::LazyLock;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IdenStatic, Iterable, QueryTrait, Select,
-    Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
+    QueryTrait, Select, Statement,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::entity::contact::{Column, Model};
 use super::error::to_domain;
-use crate::domain::{AccountId, Code, Contact, Error, Result};
+use crate::domain::{AccountId, Code, Contact, ContactId, Error, Result};
 
 /// An id as JSON has it.
 const ID: &str = "hex(id)";
@@ -37,6 +37,24 @@ static SQLITE_ROWS: LazyLock<String> = LazyLock::new(|| {
 /// The same on PostgreSQL.
 static POSTGRES_ROWS: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", listed(|name| name))
+});
+
+/// Contacts by account and id, each sought by itself in the primary key, on SQLite.
+static SQLITE_THESE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT json_group_array({}) AS \"rows\" FROM (SELECT contacts.* FROM jsonb_each($1) AS asked \
+         CROSS JOIN \"contacts\" ON account_id = value ->> 0 AND contacts.id = unhex(value ->> 1, '-'))",
+        *ROW
+    )
+});
+
+/// The same on PostgreSQL. With a limit it is never a scan of the whole table.
+static POSTGRES_THESE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM json_array_elements($1::json) AS asked, LATERAL (SELECT * FROM \"contacts\" \
+         WHERE account_id = (asked ->> 0)::bigint AND id = (asked ->> 1)::uuid LIMIT 1) AS contacts",
+        listed(|name| name)
+    )
 });
 
 /// Something for each column, in their order.
@@ -69,6 +87,24 @@ pub(super) async fn ids<E: EntityTrait>(
     select.into_tuple().all(connection).await.map_err(|error| to_domain(&error))
 }
 
+/// Where a contact is.
+pub(super) type Key = (AccountId, ContactId);
+
+/// Of these contacts, of any accounts, those that there are; in no particular order, and as often as they
+/// are asked for.
+pub(super) async fn these(connection: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<Model>> {
+    let keys: Vec<(i64, Uuid)> = keys.iter().map(|(account, id)| (account.get(), id.as_uuid())).collect();
+    let keys = serde_json::to_string(&keys).map_err(|error| Error::caused_by(Code::Internal, error))?;
+    let backend = connection.get_database_backend();
+    let sqlite = backend == DbBackend::Sqlite;
+    let sql = if sqlite { &SQLITE_THESE } else { &POSTGRES_THESE };
+    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [keys.into()]);
+    if sqlite {
+        return one_array(connection, statement).await;
+    }
+    Model::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))
+}
+
 /// What SQLite makes of each row of a query, as one JSON array.
 async fn array<T: DeserializeOwned, E: EntityTrait>(
     connection: &impl ConnectionTrait,
@@ -77,8 +113,16 @@ async fn array<T: DeserializeOwned, E: EntityTrait>(
 ) -> Result<Vec<T>> {
     let Statement { sql, values, db_backend } = select.build(DbBackend::Sqlite);
     let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");
+    one_array(connection, Statement { sql, values, db_backend }).await
+}
+
+/// The answer of a statement that answers `rows`, one JSON array.
+async fn one_array<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    statement: Statement,
+) -> Result<Vec<T>> {
     let row = connection
-        .query_one_raw(Statement { sql, values, db_backend })
+        .query_one_raw(statement)
         .await
         .map_err(|error| to_domain(&error))?
         .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;

@@ -20,6 +20,7 @@ mod faults;
 mod few_files;
 mod group_plans;
 mod group_races;
+mod group_reads;
 mod groups;
 mod idempotency;
 mod imports;

@@ -1,7 +1,12 @@
-//! A small reverse proxy: it serves a service under a path.
+//! Small proxies: one serves a service under a path, one holds back what a database answers.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use url::Url;
 
 use super::client::Client;
 use super::service::Service;
@@ -47,4 +52,42 @@ fn forward(mut client: TcpStream, upstream: &str, prefix: &str) {
     std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
     std::io::copy(&mut server, &mut client).unwrap();
     drop(client.shutdown(Shutdown::Both));
+}
+
+/// Whether answers are held back.
+#[derive(Default)]
+pub struct Hold {
+    pub on: AtomicBool,
+    /// Whether there has been one.
+    pub has_held: AtomicBool,
+}
+
+/// A way to a PostgreSQL database that holds answers back while it is told to. Answers with its URL.
+pub fn hold_back(database: &str, hold: &Arc<Hold>) -> String {
+    let mut url = Url::parse(database).unwrap();
+    let upstream = url.socket_addrs(|| None).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    let hold = Arc::clone(hold);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&*upstream).unwrap());
+            let (mut asks, mut asked) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut asks, &mut asked));
+            let hold = Arc::clone(&hold);
+            std::thread::spawn(move || {
+                let mut answer = [0; 4096];
+                while let Ok(length @ 1..) = server.read(&mut answer) {
+                    while hold.on.load(Ordering::SeqCst) {
+                        hold.has_held.store(true, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    if client.write_all(&answer[..length]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url.to_string()
 }
