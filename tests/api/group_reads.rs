@@ -10,7 +10,7 @@ use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::{AccountId, Code, Contact, ContactId, ContactKey, NewContact};
 use addressbook::storage::{Database, Options};
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
 use sea_orm::Statement;
 use uuid::Uuid;
 
@@ -103,7 +103,11 @@ fn each_is_answered_with_its_own(backend: Backend) {
                 tokio::time::sleep(Duration::from_micros(fastrand::u64(..500))).await;
             }
         }
-        for get in gets.iter().take(3) {
+        // Those too who have just begun to read.
+        for get in gets.iter().take(10) {
+            let _gone = check(&database, get).now_or_never();
+        }
+        for get in gets.iter().take(10) {
             check(&database, get).await;
         }
     });
