@@ -106,7 +106,7 @@ fn each_is_answered_with_its_own(backend: Backend) {
         }
         // Those too who have just begun to read.
         for get in gets.iter().take(10) {
-            let _ = check(&database, get).now_or_never();
+            let _gone = check(&database, get).now_or_never();
         }
         for get in gets.iter().take(10) {
             check(&database, get).await;
