@@ -20,7 +20,7 @@ pub fn group(client: &Client, name: &str) -> String {
 pub fn change(client: &Client, group: &str, body: &Value) -> (u64, Vec<String>) {
     let answer = client.post(&format!("/v1/groups/{group}/members"), body).expect(200);
     let results = answer["data"].as_array().unwrap().iter();
-    let results = results.map(|item| item["result"].as_str().unwrap().to_owned()).collect();
+    let results = results.map(|item| item["outcome"].as_str().unwrap().to_owned()).collect();
     (answer["member_count"].as_u64().unwrap(), results)
 }
 
@@ -197,7 +197,7 @@ on_both_databases! {
             "aliases": ["two", " two ", "nobody"],
         });
         let answer = client.post(&format!("{path}/contacts"), &body).expect(200);
-        let result = |kind: &str, text: &str, result: &str| json!({kind: text, "result": result});
+        let result = |kind: &str, text: &str, result: &str| json!({kind: text, "outcome": result});
         let expected = json!({"success": true, "member_count": 2, "results": [
             result("contact", "4479000000001", "added"),
             result("contact", &one, "already_member"),
