@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::list::position;
 use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Known, Problem, Report};
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::template::Message;
@@ -17,9 +18,8 @@ use crate::http::v1::envelope::{self, V1ErrorBody};
 pub struct AudienceRecipient {
     /// Which of the request's recipients named it, from 0.
     index: usize,
-    /// Its place in a kept audience, for `starting_after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
+    #[schema(schema_with = position, required = false)]
     position: Option<i64>,
     /// The contact; absent where the number is no contact's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,9 +47,8 @@ pub struct AudienceRecipient {
 pub struct AudienceExclusion {
     /// Which of the request's recipients named it, from 0.
     index: usize,
-    /// Its place in a kept audience, for `starting_after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
+    #[schema(schema_with = position, required = false)]
     position: Option<i64>,
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
