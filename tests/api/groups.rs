@@ -123,7 +123,7 @@ on_both_databases! {
         for (body, field, code) in [
             (json!({}), "add", "no_items"),
             (json!({"add": []}), "add", "no_items"),
-            (json!({"add": [one], "remove": []}), "remove", "no_items"),
+            (json!({"add": [], "remove": []}), "add", "no_items"),
             (json!({"add": null}), "add", "wrong_type"),
             (json!({"add": [one, 5]}), "add.1", "wrong_type"),
             (json!({"add": [one, "john"]}), "add.1", "not_a_uuid"),
@@ -160,6 +160,8 @@ on_both_databases! {
         let add = json!({"add": [ids[2], ids[0], ids[2], stranger]});
         let results = ["added", "added", "already_member", "no_such_contact"];
         assert_eq!(change(&client, &id, &add), (2, results.map(str::to_owned).to_vec()));
+        // An empty list is as good as none.
+        assert_eq!(change(&client, &id, &json!({"add": [ids[0]], "remove": []})), (2, vec!["already_member".to_owned()]));
         let both = json!({"add": [ids[1], ids[0]], "remove": [ids[0], ids[0], ids[4], stranger, ids[1]]});
         let results = ["added", "already_member", "removed", "not_member", "not_member", "no_such_contact", "removed"];
         assert_eq!(change(&client, &id, &both), (1, results.map(str::to_owned).to_vec()));

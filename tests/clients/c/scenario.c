@@ -178,7 +178,7 @@ int main(int count, char **arguments) {
     group_t *group = GroupsAPI_createGroup(client, &friends, NULL);
     change_members_t joining = {.add = list_of(cat->id)};
     group_members_changed_t *members = GroupsAPI_changeGroupMembers(client, group->id, &joining);
-    CHECK(members->member_count == 1);
+    CHECK(*members->member_count == 1);
     CHECK(same(((group_member_result_t *)first(members->data))->outcome, "added"));
     read = ContactsAPI_getContact(client, cat->id, addressbook_getContact_EXPAND_groups, NULL);
     CHECK(same(((contact_group_t *)first(read->groups))->name, "friends"));

@@ -6,8 +6,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
     AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, ContactMeta, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases, SortDirection,
-    SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
+    CreateAudience, CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases,
+    SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
 progenitor::generate_api!(spec = "openapi.json", interface = Builder, derives = [PartialEq]);
@@ -144,13 +144,15 @@ async fn main() {
     assert_eq!(grouped.records[0].alias.as_str(), "cat");
     let number = CreateOptOut::builder().phone_number("0044 7900 000003");
     let opt_out = client.create_opt_out().body(number).send().await.expect("an opt-out").into_inner();
-    assert_eq!(opt_out.phone_number, cat.phone_number);
+    assert_eq!(opt_out.phone_number.as_str(), cat.phone_number.as_str());
     passed("group a contact and opt its number out");
 
     let friends: AudienceItem =
         AudienceItem::builder().group(Some("friends".parse().expect("a name"))).try_into().expect("an item");
-    let greeting: AudienceTemplate =
-        AudienceTemplate::builder().text(Some("Hello {{NAME}}!".parse().expect("a text"))).try_into().expect("a text");
+    let greeting: AudienceTemplate = AudienceTemplate::builder()
+        .text(Some("Hello {{NAME}}!".parse().expect("a text")))
+        .try_into()
+        .expect("a text");
     let wanted = CreateAudience::builder().recipients(vec![friends]).template(Some(greeting));
     let audience = client.create_audience().body(wanted.clone()).send().await.expect("an audience");
     assert_eq!((audience.counts.excluded, audience.exclusions[0].reason.as_str()), (1, "opted_out"));
@@ -158,7 +160,8 @@ async fn main() {
     let audience = client.create_audience().body(wanted.clone()).send().await.expect("an audience");
     assert_eq!((audience.id, audience.recipients[0].text.as_deref()), (None, Some("Hello Cat!")));
     let kept = client.create_audience().body(wanted.keep(true)).send().await.expect("an audience");
-    let recipients = client.list_audience_recipients().id(kept.id.expect("an id")).send().await.expect("a page");
+    let recipients =
+        client.list_audience_recipients().id(kept.id.expect("an id")).send().await.expect("a page");
     assert_eq!(recipients.data[0].text.as_deref(), Some("Hello Cat!"));
     passed("resolve an audience");
 

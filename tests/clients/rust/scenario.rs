@@ -133,13 +133,16 @@ async fn main() {
     let mut contact = CreateContact::new("cat".into(), "+44 7900 000003".into());
     contact.meta = Some([("NAME".into(), json!("Cat"))].into());
     let cat = contacts::create_contact(client, contact, None).await.expect("a contact");
-    let group = groups::create_group(client, CreateGroup::new("friends".into()), None).await.expect("a group");
+    let group =
+        groups::create_group(client, CreateGroup::new("friends".into()), None).await.expect("a group");
     let joining = ChangeMembers { add: Some(vec![cat.id]), ..Default::default() };
-    let members = groups::change_group_members(client, &group.id.to_string(), joining).await.expect("members");
+    let members =
+        groups::change_group_members(client, &group.id.to_string(), joining).await.expect("members");
     assert_eq!((members.member_count, &*members.data[0].outcome), (1, "added"));
     let expanded = contacts::get_contact(client, &cat.id.to_string(), Some(Expand::Groups), None).await;
     assert_eq!(expanded.expect("a contact").groups.expect("groups")[0].name, "friends");
-    let grouped = book::list_address_book_group_contacts(client, "friends", None, None).await.expect("a page");
+    let grouped =
+        book::list_address_book_group_contacts(client, "friends", None, None).await.expect("a page");
     assert_eq!(grouped.records[0].alias, "cat");
     let number = CreateOptOut::new("0044 7900 000003".into());
     let opt_out = opt_outs::create_opt_out(client, number, None).await.expect("an opt-out");
