@@ -126,7 +126,9 @@ pub struct AudienceSummary {
 /// An audience as it was found. One type for both answers, whether it is kept or not: most generated
 /// clients know one type of success an operation.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(description = "An audience as it was found. `id`, `created_at` and `expires_at` are there where it is kept.")]
+#[schema(
+    description = "An audience as it was found. `id`, `created_at` and `expires_at` are there where it is kept."
+)]
 pub struct Audience {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = super::id, required = false)]
