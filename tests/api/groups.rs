@@ -20,7 +20,7 @@ pub fn group(client: &Client, name: &str) -> String {
 pub fn change(client: &Client, group: &str, body: &Value) -> (u64, Vec<String>) {
     let answer = client.post(&format!("/v1/groups/{group}/members"), body).expect(200);
     let results = answer["data"].as_array().unwrap().iter();
-    let results = results.map(|item| item["result"].as_str().unwrap().to_owned()).collect();
+    let results = results.map(|item| item["outcome"].as_str().unwrap().to_owned()).collect();
     (answer["member_count"].as_u64().unwrap(), results)
 }
 
@@ -123,7 +123,7 @@ on_both_databases! {
         for (body, field, code) in [
             (json!({}), "add", "no_items"),
             (json!({"add": []}), "add", "no_items"),
-            (json!({"add": [one], "remove": []}), "remove", "no_items"),
+            (json!({"add": [], "remove": []}), "add", "no_items"),
             (json!({"add": null}), "add", "wrong_type"),
             (json!({"add": [one, 5]}), "add.1", "wrong_type"),
             (json!({"add": [one, "john"]}), "add.1", "not_a_uuid"),
@@ -160,6 +160,8 @@ on_both_databases! {
         let add = json!({"add": [ids[2], ids[0], ids[2], stranger]});
         let results = ["added", "added", "already_member", "no_such_contact"];
         assert_eq!(change(&client, &id, &add), (2, results.map(str::to_owned).to_vec()));
+        // An empty list is as good as none.
+        assert_eq!(change(&client, &id, &json!({"add": [ids[0]], "remove": []})), (2, vec!["already_member".to_owned()]));
         let both = json!({"add": [ids[1], ids[0]], "remove": [ids[0], ids[0], ids[4], stranger, ids[1]]});
         let results = ["added", "already_member", "removed", "not_member", "not_member", "no_such_contact", "removed"];
         assert_eq!(change(&client, &id, &both), (1, results.map(str::to_owned).to_vec()));
@@ -197,7 +199,7 @@ on_both_databases! {
             "aliases": ["two", " two ", "nobody"],
         });
         let answer = client.post(&format!("{path}/contacts"), &body).expect(200);
-        let result = |kind: &str, text: &str, result: &str| json!({kind: text, "result": result});
+        let result = |kind: &str, text: &str, result: &str| json!({kind: text, "outcome": result});
         let expected = json!({"success": true, "member_count": 2, "results": [
             result("contact", "4479000000001", "added"),
             result("contact", &one, "already_member"),

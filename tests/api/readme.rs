@@ -36,7 +36,7 @@ fn curl_lines_run() {
     assert_eq!(answers[4]["success"], true);
     assert_eq!(answers[5]["username"], "paul");
     let joined = answers[10]["results"].as_array().unwrap();
-    assert!(joined.len() == 3 && joined.iter().all(|result| result["result"] == "added"), "{stdout}");
+    assert!(joined.len() == 3 && joined.iter().all(|result| result["outcome"] == "added"), "{stdout}");
     assert_eq!(answers[11]["record"]["msisdn"], "4479000000013");
     let problems = answers[12]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["message"] == "1 of 3 lack CITY"), "{stdout}");

@@ -6,7 +6,7 @@ mod stream;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use actix_web::http::header::ACCEPT;
+use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::auth::Allowed;
@@ -21,7 +21,7 @@ use crate::domain::template::Template;
 use crate::domain::templates::TemplateKey;
 use crate::domain::{Code, FieldFault, Result};
 
-pub use stream::{Lines, NDJSON, lines};
+pub use stream::{JSON, Lines, NDJSON, lines};
 
 /// What a request asks for.
 pub struct Plan {
@@ -107,7 +107,7 @@ pub async fn whole(
 
 /// How a request for an audience is to be answered.
 pub struct Manner {
-    /// As lines of JSON, because the client accepts them.
+    /// As lines of JSON, because the client prefers them.
     pub as_lines: bool,
     /// Most recipients in one answer.
     pub answer_limit: u64,
@@ -131,8 +131,12 @@ impl FromRequest for Manner {
     }
 }
 
+/// Whether lines are asked for by name, and JSON is not or later: generated clients name all that the
+/// document has, and read what it names first.
 fn accepts_lines(request: &HttpRequest) -> bool {
-    let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    let mut ranges = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-    ranges.any(|range| range.trim().eq_ignore_ascii_case(NDJSON))
+    let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
+    ranges.retain(|range| range.quality > Quality::ZERO);
+    let ranked = Accept(ranges).ranked();
+    let named = ranked.iter().map(|media| media.essence_str());
+    named.into_iter().find(|name| [NDJSON, JSON].contains(name)) == Some(NDJSON)
 }

@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::domain::Error;
 use crate::domain::audience::{Entry, Report, Resolver};
 
+/// The media type of an answer in one.
+pub const JSON: &str = "application/json";
 /// The media type of lines of JSON.
 pub const NDJSON: &str = "application/x-ndjson";
 

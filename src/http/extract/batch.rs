@@ -25,8 +25,8 @@ pub struct Item<T> {
     pub value: T,
 }
 
-/// Reads lists, one after the other. None of those that are there may be empty, one must be there, and
-/// together they have at most [`MAX_BATCH`] items.
+/// Reads lists, one after the other: together they have one item to [`MAX_BATCH`]. An empty list is as good
+/// as none: generated Java clients send one for each list that is not set.
 pub fn read<T>(lists: impl IntoIterator<Item = List<T>>, faults: &mut Faults) -> Option<Vec<Item<T>>> {
     let (mut read, mut first, mut given) = (Vec::new(), None, 0);
     for List { name, items, parse } in lists {
@@ -40,9 +40,7 @@ pub fn read<T>(lists: impl IntoIterator<Item = List<T>>, faults: &mut Faults) ->
             Patch::Value(items) => items,
         };
         given += items.len();
-        if items.is_empty() {
-            faults.add(name, Fault::NoItems);
-        } else if given > MAX_BATCH {
+        if given > MAX_BATCH {
             faults.add(name, Fault::TooManyItems { max: MAX_BATCH });
             continue;
         }

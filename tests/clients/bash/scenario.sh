@@ -88,9 +88,38 @@ call deleteAddressBookContact contact="$NUMBER"
 check .success true
 passed 'delete both'
 
-key=none
+mine=$key key=none
 call listContacts
 check .error.code unauthorized
 call listAddressBookContacts
 check .error.name UnauthorizedError
 echo 'cannot get a typed error without a key: there are no types, but the codes of errors were compared'
+
+key=$mine
+call createContact username==cat 'phone_number==+44 7900 000003' 'meta:={"NAME":"Cat"}'
+cat=$(jq -r .id <<<"$answer") number=$(jq -r .phone_number <<<"$answer")
+call createGroup name==friends
+call changeGroupMembers id="$(jq -r .id <<<"$answer")" "add:=[\"$cat\"]"
+check '[.member_count, .data[].outcome]' '[1,"added"]'
+call getContact id="$cat" expand=groups
+check .groups[0].name friends
+call listAddressBookGroupContacts group=friends
+check .records[0].alias cat
+call createOptOut 'phone_number==0044 7900 000003'
+check .phone_number "$number"
+passed 'group a contact and opt its number out'
+
+wanted=('recipients:=[{"group":"friends"}]' 'template:={"text":"Hello {{NAME}}!"}')
+call createAudience "${wanted[@]}"
+check '[.counts.excluded, .exclusions[].reason]' '[1,"opted_out"]'
+call deleteOptOut opt_out="$number"
+call createAudience "${wanted[@]}"
+check '[.id, .recipients[].text]' '[null,"Hello Cat!"]'
+call createAudience "${wanted[@]}" keep:=true
+call listAudienceRecipients id="$(jq -r .id <<<"$answer")"
+check .data[0].text 'Hello Cat!'
+passed 'resolve an audience'
+
+call resolveAddressBookAliases 'aliases:=["cat"]' 'template==Hello {{NAME}}!' 'fields:={"cat":{"NAME":"Kitty"}}'
+check .records[0].text 'Hello Kitty!'
+passed 'resolve aliases with fields of their own'

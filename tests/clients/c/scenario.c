@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "client/api/AddressBookAPI.h"
+#include "client/api/AudiencesAPI.h"
 #include "client/api/ContactsAPI.h"
+#include "client/api/GroupsAPI.h"
+#include "client/api/OptOutsAPI.h"
 #include "client/model/address_book_error.h"
 #include "client/model/v1_error.h"
 
@@ -61,6 +64,18 @@ static address_book_error_body_t *book_problem(apiClient_t *client, const void *
     return error->error;
 }
 
+// A list with one thing in it, and the first thing of one.
+static list_t *list_of(void *thing) {
+    list_t *list = list_createList();
+    list_addElement(list, thing);
+    return list;
+}
+
+static void *first(list_t *list) {
+    CHECK(list != NULL && list->count > 0);
+    return list->firstEntry->data;
+}
+
 static const char *city(contact_meta_t *meta) {
     return cJSON_GetStringValue(cJSON_GetObjectItem(contact_meta_convertToJSON(meta), "CITY"));
 }
@@ -86,28 +101,28 @@ int main(int count, char **arguments) {
     CHECK(ContactsAPI_updateContact(client, ben->id, &picture, NULL) != NULL);
     passed("create an address book contact");
 
-    contact_t *read = ContactsAPI_getContact(client, ann->id, NULL);
+    contact_t *read = ContactsAPI_getContact(client, ann->id, 0, NULL);
     CHECK(same(read->username, "ann") && same(city(read->meta), "London") && same(read->avatar_url, AVATAR));
     passed("read the contact");
 
     CHECK(same(AddressBookAPI_getAddressBookContact(client, NUMBER)->record->id, ben->id));
     passed("read the address book contact by its number");
 
-    contact_list_t *page = ContactsAPI_listContacts(client, &one, NULL, NULL, NULL, NULL, 0);
+    contact_list_t *page = ContactsAPI_listContacts(client, &one, NULL, NULL, NULL, NULL, 0, NULL, 0);
     CHECK(*page->has_more && page->data->count == 1);
-    CHECK(same(((contact_t *)page->data->firstEntry->data)->id, ben->id));
+    CHECK(same(((contact_t *)first(page->data))->id, ben->id));
     passed("list the first page");
 
-    page = ContactsAPI_listContacts(client, &one, ben->id, NULL, NULL, NULL, 0);
+    page = ContactsAPI_listContacts(client, &one, ben->id, NULL, NULL, NULL, 0, NULL, 0);
     CHECK(!*page->has_more && page->data->count == 1);
-    CHECK(same(((contact_t *)page->data->firstEntry->data)->id, ann->id));
+    CHECK(same(((contact_t *)first(page->data))->id, ann->id));
     passed("list the second page");
 
     address_book_record_list_t *list = AddressBookAPI_listAddressBookContacts(
         client, addressbook_listAddressBookContacts_SORTFIELD_alias, addressbook_listAddressBookContacts_SORTDIR_ASC,
         NULL, &one);
     CHECK(*list->total == 2 && list->records->count == 1);
-    CHECK(same(((address_book_record_t *)list->records->firstEntry->data)->alias, "ann"));
+    CHECK(same(((address_book_record_t *)first(list->records))->alias, "ann"));
     passed("list the address book");
 
     contact_meta_t paris = {.temporary = "{\"CITY\": \"Paris\"}"};
@@ -126,7 +141,7 @@ int main(int count, char **arguments) {
     create_contact_t bad = {.username = " ", .phone_number = NUMBER};
     v1_error_body_t *fault = problem(client, ContactsAPI_createContact(client, &bad, NULL), 400);
     CHECK(same(fault->code, "validation_failed"));
-    field_error_t *detail = fault->details->firstEntry->data;
+    field_error_t *detail = first(fault->details);
     CHECK(same(detail->field, "username") && same(detail->code, "blank"));
     create_address_book_record_t bad_record = {.alias = " ", .msisdn = NUMBER};
     address_book_error_body_t *book_fault =
@@ -143,17 +158,55 @@ int main(int count, char **arguments) {
 
     ContactsAPI_deleteContact(client, ann->id, NULL);
     CHECK(client->response_code == 204);
-    fault = problem(client, ContactsAPI_getContact(client, ann->id, NULL), 404);
+    fault = problem(client, ContactsAPI_getContact(client, ann->id, 0, NULL), 404);
     CHECK(same(fault->code, "not_found"));
     CHECK(*AddressBookAPI_deleteAddressBookContact(client, NUMBER)->success);
     passed("delete both");
 
-    fault = problem(stranger, ContactsAPI_listContacts(stranger, NULL, NULL, NULL, NULL, NULL, 0), 401);
+    fault = problem(stranger, ContactsAPI_listContacts(stranger, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0), 401);
     CHECK(same(fault->code, "unauthorized"));
     book_fault =
         book_problem(stranger, AddressBookAPI_listAddressBookContacts(stranger, 0, 0, NULL, NULL), 401);
     CHECK(same(book_fault->name, "UnauthorizedError"));
     passed("get a typed error without a key");
+
+    contact_meta_t name = {.temporary = "{\"NAME\": \"Cat\"}"};
+    create_contact_t another = {
+        .username = "cat", .phone_number = "+44 7900 000003", .avatar_url = AVATAR, .meta = &name};
+    contact_t *cat = ContactsAPI_createContact(client, &another, NULL);
+    create_group_t friends = {.name = "friends", .description = "People we like"};
+    group_t *group = GroupsAPI_createGroup(client, &friends, NULL);
+    change_members_t joining = {.add = list_of(cat->id)};
+    group_members_changed_t *members = GroupsAPI_changeGroupMembers(client, group->id, &joining);
+    CHECK(*members->member_count == 1);
+    CHECK(same(((group_member_result_t *)first(members->data))->outcome, "added"));
+    read = ContactsAPI_getContact(client, cat->id, addressbook_getContact_EXPAND_groups, NULL);
+    CHECK(same(((contact_group_t *)first(read->groups))->name, "friends"));
+    list = AddressBookAPI_listAddressBookGroupContacts(client, "friends", NULL, NULL);
+    CHECK(same(((address_book_record_t *)first(list->records))->alias, "cat"));
+    create_opt_out_t number = {.phone_number = "0044 7900 000003", .source = "sms", .note = "STOP"};
+    opt_out_t *opt_out = OptOutsAPI_createOptOut(client, &number, NULL);
+    CHECK(same(opt_out->phone_number, cat->phone_number));
+    passed("group a contact and opt its number out");
+
+    audience_item_t item = {.group = "friends"};
+    audience_template_t greeting = {.text = "Hello {{NAME}}!"};
+    create_audience_t wanted = {.recipients = list_of(&item), ._template = &greeting};
+    audience_t *audience = AudiencesAPI_createAudience(client, &wanted, NULL);
+    CHECK(*audience->counts->excluded == 1);
+    CHECK(same(((audience_exclusion_t *)first(audience->exclusions))->reason, "opted_out"));
+    OptOutsAPI_deleteOptOut(client, opt_out->phone_number);
+    CHECK(client->response_code == 204);
+    audience = AudiencesAPI_createAudience(client, &wanted, NULL);
+    CHECK(audience->id == NULL);
+    CHECK(same(((audience_recipient_t *)first(audience->recipients))->text, "Hello Cat!"));
+    wanted.keep = &one;
+    audience_t *kept = AudiencesAPI_createAudience(client, &wanted, NULL);
+    audience_recipient_page_t *recipients = AudiencesAPI_listAudienceRecipients(client, kept->id, NULL, NULL);
+    CHECK(same(((audience_recipient_t *)first(recipients->data))->text, "Hello Cat!"));
+    passed("resolve an audience");
+
+    puts("cannot resolve aliases with fields of their own: the generator does not write a map of maps");
 
     apiClient_free(client);
     apiClient_free(stranger);

@@ -7,7 +7,10 @@
 #include "AddressBook/ApiConfiguration.h"
 #include "AddressBook/ApiException.h"
 #include "AddressBook/api/AddressBookApi.h"
+#include "AddressBook/api/AudiencesApi.h"
 #include "AddressBook/api/ContactsApi.h"
+#include "AddressBook/api/GroupsApi.h"
+#include "AddressBook/api/OptOutsApi.h"
 #include "AddressBook/model/AddressBookError.h"
 #include "AddressBook/model/V1Error.h"
 
@@ -46,10 +49,11 @@ template <typename E, typename Call> static E problem(int status, Call call) {
     throw std::runtime_error("it did not fail");
 }
 
-static std::map<std::string, std::shared_ptr<AnyType>> meta(const std::string& city) {
+static std::map<std::string, std::shared_ptr<AnyType>> meta(
+    const std::string& name, const std::string& text) {
     auto value = std::make_shared<AnyType>();
-    value->fromJson(web::json::value::string(city));
-    return {{"CITY", value}};
+    value->fromJson(web::json::value::string(text));
+    return {{name, value}};
 }
 
 static std::shared_ptr<CreateContact> contact(const std::string& username, const std::string& number) {
@@ -72,7 +76,7 @@ int main(int, char** arguments) {
 
     auto created = contact("ann", "+44 20 7946 0001");
     created->setDisplayName("Ann");
-    created->setMeta(meta("London"));
+    created->setMeta(meta("CITY", "London"));
     const auto ann = contacts.createContact(created, std::string("ann-1")).get();
     check(ann->getUsername() + " " + ann->getPhoneNumber(), "ann +442079460001");
     passed("create a contact");
@@ -81,7 +85,7 @@ int main(int, char** arguments) {
     check(ben->getAlias() + " " + ben->getMsisdn(), "ben " + NUMBER);
     passed("create an address book contact");
 
-    const auto read = contacts.getContact(ann->getId(), NONE).get();
+    const auto read = contacts.getContact(ann->getId(), NONE, NONE).get();
     check(read->getUsername() + " " + read->getMeta().at("CITY")->toJson().as_string(), "ann London");
     check(read->avatarUrlIsSet(), false);
     passed("read the contact");
@@ -89,13 +93,13 @@ int main(int, char** arguments) {
     check(book.getAddressBookContact(NUMBER).get()->getRecord()->getId(), ben->getId());
     passed("read the address book contact by its number");
 
-    auto page = contacts.listContacts(1, NONE, NONE, NONE, NONE, NONE).get();
+    auto page = contacts.listContacts(1, NONE, NONE, NONE, NONE, NONE, NONE, NONE).get();
     check(page->isHasMore(), true);
     check(page->getData().size(), 1u);
     check(page->getData().front()->getId(), ben->getId());
     passed("list the first page");
 
-    page = contacts.listContacts(1, ben->getId(), NONE, NONE, NONE, NONE).get();
+    page = contacts.listContacts(1, ben->getId(), NONE, NONE, NONE, NONE, NONE, NONE).get();
     check(page->isHasMore(), false);
     check(page->getData().size(), 1u);
     check(page->getData().front()->getId(), ann->getId());
@@ -109,7 +113,7 @@ int main(int, char** arguments) {
 
     auto changes = std::make_shared<UpdateContact>();
     changes->setDisplayName("Annie");
-    changes->setMeta(meta("Paris"));
+    changes->setMeta(meta("CITY", "Paris"));
     const auto changed = contacts.updateContact(ann->getId(), changes, std::string("*")).get();
     check(changed->getDisplayName() + " " + changed->getMeta().at("CITY")->toJson().as_string(), "Annie Paris");
     passed("update the contact");
@@ -138,7 +142,7 @@ int main(int, char** arguments) {
     passed("get a typed conflict");
 
     contacts.deleteContact(ann->getId(), NONE).get();
-    fault = problem<V1Error>(404, [&] { return contacts.getContact(ann->getId(), NONE); });
+    fault = problem<V1Error>(404, [&] { return contacts.getContact(ann->getId(), NONE, NONE); });
     check(fault.getError()->getCode(), "not_found");
     check(book.deleteAddressBookContact(NUMBER).get()->isSuccess(), true);
     passed("delete both");
@@ -147,10 +151,61 @@ int main(int, char** arguments) {
     const ContactsApi strangeContacts(client(arguments[1], ""));
     const AddressBookApi strangeBook(client(arguments[1], ""));
     fault = problem<V1Error>(
-        401, [&] { return strangeContacts.listContacts(NONE, NONE, NONE, NONE, NONE, NONE); });
+        401, [&] { return strangeContacts.listContacts(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE); });
     check(fault.getError()->getCode(), "unauthorized");
     bookFault = problem<AddressBookError>(
         401, [&] { return strangeBook.listAddressBookContacts(NONE, NONE, NONE, NONE); });
     check(bookFault.getError()->getName(), "UnauthorizedError");
     passed("get a typed error without a key");
+
+    GroupsApi groups(client(arguments[1], arguments[2]));
+    OptOutsApi optOuts(client(arguments[1], arguments[2]));
+    auto another = contact("cat", "+44 7900 000003");
+    another->setMeta(meta("NAME", "Cat"));
+    const auto cat = contacts.createContact(another, NONE).get();
+    auto friends = std::make_shared<CreateGroup>();
+    friends->setName("friends");
+    const auto group = groups.createGroup(friends, NONE).get();
+    auto joining = std::make_shared<ChangeMembers>();
+    joining->setAdd({cat->getId()});
+    const auto members = groups.changeGroupMembers(group->getId(), joining).get();
+    check(members->getMemberCount(), 1);
+    check(members->getData().front()->getOutcome(), "added");
+    const auto expanded = contacts.getContact(cat->getId(), std::string("groups"), NONE).get();
+    check(expanded->getGroups().front()->getName(), "friends");
+    check(book.listAddressBookGroupContacts("friends", NONE, NONE).get()->getRecords().front()->getAlias(), "cat");
+    auto number = std::make_shared<CreateOptOut>();
+    number->setPhoneNumber("0044 7900 000003");
+    const auto optOut = optOuts.createOptOut(number, NONE).get();
+    check(optOut->getPhoneNumber(), cat->getPhoneNumber());
+    passed("group a contact and opt its number out");
+
+    AudiencesApi audiences(client(arguments[1], arguments[2]));
+    auto item = std::make_shared<AudienceItem>();
+    item->setGroup("friends");
+    auto greeting = std::make_shared<AudienceTemplate>();
+    greeting->setText("Hello {{NAME}}!");
+    auto wanted = std::make_shared<CreateAudience>();
+    wanted->setRecipients({item});
+    wanted->setRTemplate(greeting);
+    auto audience = audiences.createAudience(wanted, NONE).get();
+    check(audience->getCounts()->getExcluded(), 1);
+    check(audience->getExclusions().front()->getReason(), "opted_out");
+    optOuts.deleteOptOut(optOut->getPhoneNumber()).get();
+    audience = audiences.createAudience(wanted, NONE).get();
+    check(audience->idIsSet(), false);
+    check(audience->getRecipients().front()->getText(), "Hello Cat!");
+    wanted->setKeep(true);
+    const auto kept = audiences.createAudience(wanted, NONE).get();
+    const auto recipients = audiences.listAudienceRecipients(kept->getId(), NONE, NONE).get();
+    check(recipients->getData().front()->getText(), "Hello Cat!");
+    passed("resolve an audience");
+
+    auto aliases = std::make_shared<ResolveAddressBookAliases>();
+    aliases->setAliases({"cat"});
+    aliases->setRTemplate("Hello {{NAME}}!");
+    aliases->setFields({{"cat", meta("NAME", "Kitty")}});
+    const auto resolved = book.resolveAddressBookAliases(aliases).get();
+    check(resolved->getRecords().front()->getText(), "Hello Kitty!");
+    passed("resolve aliases with fields of their own");
 }

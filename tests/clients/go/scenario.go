@@ -79,7 +79,7 @@ func main() {
 	passed("list the second page")
 
 	list := ok(book.ListAddressBookContacts(ctx).
-		SortField(addressbook.ALIAS).SortDir(addressbook.ASC).Limit(1).Execute())
+		SortField(addressbook.SORTFIELD_ALIAS).SortDir(addressbook.SORTDIRECTION_ASC).Limit(1).Execute())
 	check(list.Total == 2 && len(list.Records) == 1 && list.Records[0].Alias == "ann", list)
 	passed("list the address book")
 
@@ -128,4 +128,44 @@ func main() {
 	bookFault = problem[addressbook.AddressBookError](book.ListAddressBookContacts(stranger).Execute())
 	check(bookFault.Error.Name == "UnauthorizedError", bookFault)
 	passed("get a typed error without a key")
+
+	groups, optOuts, audiences := api(url).GroupsAPI, api(url).OptOutsAPI, api(url).AudiencesAPI
+	contact = addressbook.CreateContact{
+		Username: "cat", PhoneNumber: "+44 7900 000003", Meta: map[string]any{"NAME": "Cat"},
+	}
+	cat := ok(contacts.CreateContact(ctx).Contact(contact).Execute())
+	group := ok(groups.CreateGroup(ctx).Group(addressbook.CreateGroup{Name: "friends"}).Execute())
+	join := addressbook.ChangeMembers{Add: []string{cat.Id}}
+	members := ok(groups.ChangeGroupMembers(ctx, group.Id).Changes(join).Execute())
+	check(members.MemberCount == 1 && members.Data[0].Outcome == "added", members)
+	check(ok(contacts.GetContact(ctx, cat.Id).Expand(addressbook.EXPAND_GROUPS).Execute()).Groups[0].Name == "friends")
+	check(ok(book.ListAddressBookGroupContacts(ctx, "friends").Execute()).Records[0].Alias == "cat")
+	number := addressbook.CreateOptOut{PhoneNumber: "0044 7900 000003"}
+	optOut := ok(optOuts.CreateOptOut(ctx).OptOut(number).Execute())
+	check(optOut.PhoneNumber == cat.PhoneNumber, optOut)
+	passed("group a contact and opt its number out")
+
+	wanted := addressbook.CreateAudience{
+		Recipients: []addressbook.AudienceItem{{Group: addressbook.PtrString("friends")}},
+		Template:   &addressbook.AudienceTemplate{Text: addressbook.PtrString("Hello {{NAME}}!")},
+	}
+	audience := ok(audiences.CreateAudience(ctx).Audience(wanted).Execute())
+	check(audience.Counts.Excluded == 1 && audience.Exclusions[0].Reason == "opted_out", audience)
+	_, err = optOuts.DeleteOptOut(ctx, optOut.PhoneNumber).Execute()
+	check(err == nil, err)
+	audience = ok(audiences.CreateAudience(ctx).Audience(wanted).Execute())
+	check(!audience.HasId() && *audience.Recipients[0].Text == "Hello Cat!", audience)
+	wanted.Keep = addressbook.PtrBool(true)
+	kept := ok(audiences.CreateAudience(ctx).Audience(wanted).Execute())
+	recipients := ok(audiences.ListAudienceRecipients(ctx, *kept.Id).Execute())
+	check(*recipients.Data[0].Text == "Hello Cat!", recipients)
+	passed("resolve an audience")
+
+	resolved := ok(book.ResolveAddressBookAliases(ctx).Audience(addressbook.ResolveAddressBookAliases{
+		Aliases:  []string{"cat"},
+		Template: addressbook.PtrString("Hello {{NAME}}!"),
+		Fields:   map[string]map[string]any{"cat": {"NAME": "Kitty"}},
+	}).Execute())
+	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
+	passed("resolve aliases with fields of their own")
 }

@@ -3,15 +3,24 @@
 import assert from 'node:assert/strict';
 import { createClient } from './client/client/index.js';
 import {
+  changeGroupMembers,
   createAddressBookContact,
+  createAudience,
+  type CreateAudience,
   createContact,
   type CreateContact,
+  createGroup,
+  createOptOut,
   deleteAddressBookContact,
   deleteContact,
+  deleteOptOut,
   getAddressBookContact,
   getContact,
   listAddressBookContacts,
+  listAddressBookGroupContacts,
+  listAudienceRecipients,
   listContacts,
+  resolveAddressBookAliases,
   updateAddressBookContact,
   updateContact,
 } from './client/index.js';
@@ -109,3 +118,39 @@ const stranger = createClient({ baseUrl: url });
 assert.equal((await problem(listContacts({ client: stranger }))).code, 'unauthorized');
 assert.equal((await problem(listAddressBookContacts({ client: stranger }))).name, 'UnauthorizedError');
 passed('get a typed error without a key');
+
+const cat = await ok(
+  createContact({ client, body: { username: 'cat', phone_number: '+44 7900 000003', meta: { NAME: 'Cat' } } }),
+);
+const group = await ok(createGroup({ client, body: { name: 'friends' } }));
+const members = await ok(changeGroupMembers({ client, path: { id: group.id }, body: { add: [cat.id] } }));
+assert.deepEqual([members.member_count, members.data[0]?.outcome], [1, 'added']);
+const expanded = await ok(getContact({ client, path: { id: cat.id }, query: { expand: 'groups' } }));
+assert.equal(expanded.groups?.[0]?.name, 'friends');
+const grouped = await ok(listAddressBookGroupContacts({ client, path: { group: 'friends' } }));
+assert.equal(grouped.records[0]?.alias, 'cat');
+const optOut = await ok(createOptOut({ client, body: { phone_number: '0044 7900 000003' } }));
+assert.equal(optOut.phone_number, cat.phone_number);
+passed('group a contact and opt its number out');
+
+const wanted: CreateAudience = { recipients: [{ group: 'friends' }], template: { text: 'Hello {{NAME}}!' } };
+const silent = await ok(createAudience({ client, body: wanted }));
+assert.deepEqual([silent.counts.excluded, silent.exclusions[0]?.reason], [1, 'opted_out']);
+assert.equal((await deleteOptOut({ client, path: { opt_out: optOut.phone_number } })).response?.status, 204);
+const greeted = await ok(createAudience({ client, body: wanted }));
+assert.equal(greeted.id, undefined);
+assert.deepEqual(greeted.recipients.map(({ text }) => text), ['Hello Cat!']);
+const kept = await ok(createAudience({ client, body: { ...wanted, keep: true } }));
+assert(kept.id !== undefined);
+const recipients = await ok(listAudienceRecipients({ client, path: { id: kept.id } }));
+assert.equal(recipients.data[0]?.text, 'Hello Cat!');
+passed('resolve an audience');
+
+const resolved = await ok(
+  resolveAddressBookAliases({
+    client,
+    body: { aliases: ['cat'], template: 'Hello {{NAME}}!', fields: { cat: { NAME: 'Kitty' } } },
+  }),
+);
+assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
+passed('resolve aliases with fields of their own');

@@ -3,7 +3,10 @@
 import addressbook.ApiClient;
 import addressbook.ApiException;
 import addressbook.api.AddressBookApi;
+import addressbook.api.AudiencesApi;
 import addressbook.api.ContactsApi;
+import addressbook.api.GroupsApi;
+import addressbook.api.OptOutsApi;
 import addressbook.model.*;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +63,7 @@ public final class Scenario {
         check(List.of(ben.getAlias(), ben.getMsisdn()), List.of("ben", NUMBER));
         passed("create an address book contact");
 
-        check(contacts.getContact(ann.getId(), null), ann);
+        check(contacts.getContact(ann.getId(), null, null), ann);
         check(ann.getMeta().get("CITY"), "London");
         check(ann.getAvatarUrl(), null);
         passed("read the contact");
@@ -68,12 +71,12 @@ public final class Scenario {
         check(book.getAddressBookContact(NUMBER).getRecord(), ben);
         passed("read the address book contact by its number");
 
-        ContactList page = contacts.listContacts(1, null, null, null, null, null);
+        ContactList page = contacts.listContacts(1, null, null, null, null, null, null, null);
         check(page.getHasMore(), true);
         check(page.getData().stream().map(Contact::getId).toList(), List.of(ben.getId()));
         passed("list the first page");
 
-        page = contacts.listContacts(1, ben.getId(), null, null, null, null);
+        page = contacts.listContacts(1, ben.getId(), null, null, null, null, null, null);
         check(page.getHasMore(), false);
         check(page.getData(), List.of(ann));
         passed("list the second page");
@@ -117,7 +120,7 @@ public final class Scenario {
         passed("get a typed conflict");
 
         contacts.deleteContact(ann.getId(), null);
-        fault = problem(V1Error.class, 404, () -> contacts.getContact(ann.getId(), null)).getError();
+        fault = problem(V1Error.class, 404, () -> contacts.getContact(ann.getId(), null, null)).getError();
         check(fault.getCode(), "not_found");
         check(book.deleteAddressBookContact(NUMBER).getSuccess(), true);
         passed("delete both");
@@ -125,12 +128,48 @@ public final class Scenario {
         ApiClient stranger = client(arguments[0], null);
         fault = problem(
                 V1Error.class, 401,
-                () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null)).getError();
+                () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null, null, null)).getError();
         check(fault.getCode(), "unauthorized");
         bookFault = problem(
                 AddressBookError.class, 401,
                 () -> new AddressBookApi(stranger).listAddressBookContacts(null, null, null, null));
         check(bookFault.getError().getName(), "UnauthorizedError");
         passed("get a typed error without a key");
+
+        GroupsApi groups = new GroupsApi(client);
+        OptOutsApi optOuts = new OptOutsApi(client);
+        CreateContact another = new CreateContact()
+                .username("cat").phoneNumber("+44 7900 000003").meta(Map.of("NAME", "Cat"));
+        Contact cat = contacts.createContact(another, null);
+        Group group = groups.createGroup(new CreateGroup().name("friends"), null);
+        GroupMembersChanged members = groups.changeGroupMembers(group.getId(), new ChangeMembers().addAddItem(cat.getId()));
+        check(members.getMemberCount(), 1);
+        check(members.getData().get(0).getOutcome(), "added");
+        check(contacts.getContact(cat.getId(), Expand.GROUPS, null).getGroups().get(0).getName(), "friends");
+        check(book.listAddressBookGroupContacts("friends", null, null).getRecords().get(0).getAlias(), "cat");
+        OptOut optOut = optOuts.createOptOut(new CreateOptOut().phoneNumber("0044 7900 000003"), null);
+        check(optOut.getPhoneNumber(), cat.getPhoneNumber());
+        passed("group a contact and opt its number out");
+
+        AudiencesApi audiences = new AudiencesApi(client);
+        CreateAudience wanted = new CreateAudience()
+                .addRecipientsItem(new AudienceItem().group("friends"))
+                .template(new AudienceTemplate().text("Hello {{NAME}}!"));
+        Audience audience = audiences.createAudience(wanted, null);
+        check(audience.getCounts().getExcluded(), 1L);
+        check(audience.getExclusions().get(0).getReason(), "opted_out");
+        optOuts.deleteOptOut(optOut.getPhoneNumber());
+        audience = audiences.createAudience(wanted, null);
+        check(audience.getId(), null);
+        check(audience.getRecipients().stream().map(AudienceRecipient::getText).toList(), List.of("Hello Cat!"));
+        Audience kept = audiences.createAudience(wanted.keep(true), null);
+        AudienceRecipientPage recipients = audiences.listAudienceRecipients(kept.getId(), null, null);
+        check(recipients.getData().get(0).getText(), "Hello Cat!");
+        passed("resolve an audience");
+
+        AddressBookResolveAnswer resolved = book.resolveAddressBookAliases(new ResolveAddressBookAliases()
+                .addAliasesItem("cat").template("Hello {{NAME}}!").fields(Map.of("cat", Map.of("NAME", "Kitty"))));
+        check(resolved.getRecords().stream().map(ResolvedAddressBookRecord::getText).toList(), List.of("Hello Kitty!"));
+        passed("resolve aliases with fields of their own");
     }
 }

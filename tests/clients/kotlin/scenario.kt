@@ -1,16 +1,27 @@
 // A user of the generated Kotlin client.
 
 import addressbook.apis.AddressBookApi
+import addressbook.apis.AudiencesApi
 import addressbook.apis.ContactsApi
+import addressbook.apis.GroupsApi
+import addressbook.apis.OptOutsApi
 import addressbook.infrastructure.ApiClient
 import addressbook.infrastructure.ClientError
 import addressbook.infrastructure.ClientException
 import addressbook.infrastructure.Serializer
 import addressbook.models.AddressBookError
-import addressbook.models.SortField
+import addressbook.models.AudienceItem
+import addressbook.models.AudienceTemplate
+import addressbook.models.ChangeMembers
 import addressbook.models.CreateAddressBookRecord
+import addressbook.models.CreateAudience
 import addressbook.models.CreateContact
+import addressbook.models.CreateGroup
+import addressbook.models.CreateOptOut
+import addressbook.models.Expand
+import addressbook.models.ResolveAddressBookAliases
 import addressbook.models.SortDirection
+import addressbook.models.SortField
 import addressbook.models.UpdateAddressBookRecord
 import addressbook.models.UpdateContact
 import addressbook.models.V1Error
@@ -70,7 +81,7 @@ fun main(arguments: Array<String>) {
     check(second.hasMore to second.data, false to listOf(ann))
     passed("list the second page")
 
-    val list = book.listAddressBookContacts(SortField.alias, SortDirection.ASC, limit = 1)
+    val list = book.listAddressBookContacts(SortField.ALIAS, SortDirection.ASC, limit = 1)
     check(list.total to list.records.map { it.alias }, 2L to listOf("ann"))
     passed("list the address book")
 
@@ -111,4 +122,42 @@ fun main(arguments: Array<String>) {
     check(problem<V1Error>(401) { contacts.listContacts() }.error.code, "unauthorized")
     check(problem<AddressBookError>(401) { book.listAddressBookContacts() }.error.name, "UnauthorizedError")
     passed("get a typed error without a key")
+
+    ApiClient.accessToken = key
+    val groups = GroupsApi(url)
+    val optOuts = OptOutsApi(url)
+    val another = CreateContact(username = "cat", phoneNumber = "+44 7900 000003", meta = mapOf("NAME" to "Cat"))
+    val cat = contacts.createContact(another)
+    val group = groups.createGroup(CreateGroup(name = "friends"))
+    val members = groups.changeGroupMembers(group.id, ChangeMembers(add = listOf(cat.id)))
+    check(members.memberCount to members.`data`.map { it.outcome }, 1 to listOf("added"))
+    check(contacts.getContact(cat.id, expand = Expand.GROUPS).groups?.map { it.name }, listOf("friends"))
+    check(book.listAddressBookGroupContacts("friends").records.map { it.alias }, listOf("cat"))
+    val optOut = optOuts.createOptOut(CreateOptOut(phoneNumber = "0044 7900 000003"))
+    check(optOut.phoneNumber, cat.phoneNumber)
+    passed("group a contact and opt its number out")
+
+    val audiences = AudiencesApi(url)
+    val wanted = CreateAudience(
+        recipients = listOf(AudienceItem(group = "friends")),
+        template = AudienceTemplate(text = "Hello {{NAME}}!"),
+    )
+    val silent = audiences.createAudience(wanted)
+    check(silent.counts.excluded to silent.exclusions.map { it.reason }, 1L to listOf("opted_out"))
+    optOuts.deleteOptOut(optOut.phoneNumber)
+    val greeted = audiences.createAudience(wanted)
+    check(greeted.id to greeted.recipients.map { it.text }, null to listOf("Hello Cat!"))
+    val kept = audiences.createAudience(wanted.copy(keep = true))
+    check(audiences.listAudienceRecipients(kept.id!!).`data`.map { it.text }, listOf("Hello Cat!"))
+    passed("resolve an audience")
+
+    val resolved = book.resolveAddressBookAliases(
+        ResolveAddressBookAliases(
+            aliases = listOf("cat"),
+            template = "Hello {{NAME}}!",
+            fields = mapOf("cat" to mapOf("NAME" to "Kitty")),
+        )
+    )
+    check(resolved.records.map { it.text }, listOf("Hello Kitty!"))
+    passed("resolve aliases with fields of their own")
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"github.com/oapi-codegen/nullable"
+	"github.com/oapi-codegen/runtime/types"
 
 	"clients/client"
 )
@@ -127,4 +128,45 @@ func main() {
 	check(got(stranger.ListContactsWithResponse(ctx, nil)).JSON401.Error.Code == "unauthorized")
 	check(got(stranger.ListAddressBookContactsWithResponse(ctx, nil)).JSON401.Error.Name == "UnauthorizedError")
 	passed("get a typed error without a key")
+
+	contact = addressbook.CreateContact{
+		Username: "cat", PhoneNumber: "+44 7900 000003", Meta: &addressbook.ContactMeta{"NAME": "Cat"},
+	}
+	cat := got(client.CreateContactWithResponse(ctx, nil, contact)).JSON201
+	group := got(client.CreateGroupWithResponse(ctx, nil, addressbook.CreateGroup{Name: "friends"})).JSON201
+	join := addressbook.ChangeMembers{Add: &[]types.UUID{cat.Id}}
+	members := got(client.ChangeGroupMembersWithResponse(ctx, group.Id, join)).JSON200
+	check(members.MemberCount == 1 && members.Data[0].Outcome == "added", members)
+	with := addressbook.GetContactParams{Expand: to(addressbook.GetContactParamsExpandGroups)}
+	groups := *got(client.GetContactWithResponse(ctx, cat.Id, &with)).JSON200.Groups
+	check(groups[0].Name == "friends", groups)
+	grouped := got(client.ListAddressBookGroupContactsWithResponse(ctx, "friends", nil)).JSON200
+	check(grouped.Records[0].Alias == "cat", grouped)
+	optOut := got(client.CreateOptOutWithResponse(ctx, nil, addressbook.CreateOptOut{PhoneNumber: "0044 7900 000003"})).JSON201
+	check(optOut.PhoneNumber == cat.PhoneNumber, optOut)
+	passed("group a contact and opt its number out")
+
+	wanted := addressbook.CreateAudience{
+		Recipients: []addressbook.AudienceItem{{Group: to("friends")}},
+		Template:   &addressbook.AudienceTemplate{Text: to("Hello {{NAME}}!")},
+	}
+	audience := got(client.CreateAudienceWithResponse(ctx, nil, wanted)).JSON200
+	check(audience.Counts.Excluded == 1 && audience.Exclusions[0].Reason == "opted_out", audience)
+	back := got(client.DeleteOptOutWithResponse(ctx, optOut.PhoneNumber))
+	check(back.StatusCode() == http.StatusNoContent)
+	audience = got(client.CreateAudienceWithResponse(ctx, nil, wanted)).JSON200
+	check(audience.Id == nil && *audience.Recipients[0].Text == "Hello Cat!", audience)
+	wanted.Keep = to(true)
+	kept := got(client.CreateAudienceWithResponse(ctx, nil, wanted)).JSON201
+	recipients := got(client.ListAudienceRecipientsWithResponse(ctx, *kept.Id, nil)).JSON200
+	check(*recipients.Data[0].Text == "Hello Cat!", recipients)
+	passed("resolve an audience")
+
+	resolved := got(client.ResolveAddressBookAliasesWithResponse(ctx, addressbook.ResolveAddressBookAliases{
+		Aliases:  []string{"cat"},
+		Template: to("Hello {{NAME}}!"),
+		Fields:   &map[string]addressbook.ContactMeta{"cat": {"NAME": "Kitty"}},
+	})).JSON200
+	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
+	passed("resolve aliases with fields of their own")
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 
 	"github.com/go-faster/jx"
+	"github.com/google/uuid"
 
 	"clients/client"
 )
@@ -148,4 +149,58 @@ func main() {
 	bookRefused := as[*addressbook.ListAddressBookContactsUnauthorized](stranger.ListAddressBookContacts(ctx, none))
 	check(bookRefused.Response.Error.Name == "UnauthorizedError", bookRefused)
 	passed("get a typed error without a key")
+
+	contact = &addressbook.CreateContact{
+		Username:    "cat",
+		PhoneNumber: "+44 7900 000003",
+		Meta:        addressbook.NewOptContactMeta(addressbook.ContactMeta{"NAME": jx.Raw(`"Cat"`)}),
+	}
+	cat := as[*addressbook.ContactHeaders](client.CreateContact(ctx, contact, again)).Response
+	friends := &addressbook.CreateGroup{Name: "friends"}
+	group := as[*addressbook.GroupHeaders](client.CreateGroup(ctx, friends, addressbook.CreateGroupParams{})).Response
+	joining := &addressbook.ChangeMembers{Add: []uuid.UUID{cat.ID}}
+	ofGroup := addressbook.ChangeGroupMembersParams{ID: group.ID}
+	members := as[*addressbook.GroupMembersChangedHeaders](client.ChangeGroupMembers(ctx, joining, ofGroup)).Response
+	check(members.MemberCount == 1 && members.Data[0].Outcome == "added", members)
+	byID = addressbook.GetContactParams{
+		ID: cat.ID, Expand: addressbook.NewOptGetContactExpand(addressbook.GetContactExpandGroups),
+	}
+	expanded := as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response
+	check(expanded.Groups[0].Name == "friends", expanded)
+	byName := addressbook.ListAddressBookGroupContactsParams{Group: "friends"}
+	grouped := as[*addressbook.AddressBookRecordListHeaders](client.ListAddressBookGroupContacts(ctx, byName)).Response
+	check(grouped.Records[0].Alias == "cat", grouped)
+	out := &addressbook.CreateOptOut{PhoneNumber: "0044 7900 000003"}
+	optOut := as[*addressbook.CreateOptOutCreated](client.CreateOptOut(ctx, out, addressbook.CreateOptOutParams{})).Response
+	check(optOut.PhoneNumber == cat.PhoneNumber, optOut)
+	passed("group a contact and opt its number out")
+
+	wanted := &addressbook.CreateAudience{
+		Recipients: []addressbook.AudienceItem{{Group: addressbook.NewOptString("friends")}},
+		Template: addressbook.NewOptAudienceTemplate(
+			addressbook.AudienceTemplate{Text: addressbook.NewOptString("Hello {{NAME}}!")}),
+	}
+	campaign := addressbook.CreateAudienceParams{}
+	audience := as[*addressbook.AudienceHeaders](client.CreateAudience(ctx, wanted, campaign)).Response
+	check(audience.Counts.Excluded == 1 && audience.Exclusions[0].Reason == "opted_out", audience)
+	back := addressbook.DeleteOptOutParams{OptOut: optOut.PhoneNumber}
+	as[*addressbook.DeleteOptOutNoContent](client.DeleteOptOut(ctx, back))
+	audience = as[*addressbook.AudienceHeaders](client.CreateAudience(ctx, wanted, campaign)).Response
+	check(!audience.ID.Set && audience.Recipients[0].Text.Value == "Hello Cat!", audience)
+	wanted.Keep = addressbook.NewOptBool(true)
+	kept := as[*addressbook.CreateAudienceCreatedHeaders](client.CreateAudience(ctx, wanted, campaign)).Response
+	ofAudience := addressbook.ListAudienceRecipientsParams{ID: kept.ID.Value}
+	recipients := as[*addressbook.AudienceRecipientPageHeaders](client.ListAudienceRecipients(ctx, ofAudience)).Response
+	check(recipients.Data[0].Text.Value == "Hello Cat!", recipients)
+	passed("resolve an audience")
+
+	resolved := as[*addressbook.AddressBookResolveAnswerHeaders](
+		client.ResolveAddressBookAliases(ctx, &addressbook.ResolveAddressBookAliases{
+			Aliases:  []string{"cat"},
+			Template: addressbook.NewOptString("Hello {{NAME}}!"),
+			Fields: addressbook.NewOptResolveAddressBookAliasesFields(
+				addressbook.ResolveAddressBookAliasesFields{"cat": {"NAME": jx.Raw(`"Kitty"`)}}),
+		})).Response
+	check(resolved.Records[0].Text.Value == "Hello Kitty!", resolved)
+	passed("resolve aliases with fields of their own")
 }

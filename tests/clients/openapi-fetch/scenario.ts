@@ -21,7 +21,8 @@ async function problem<E>(call: Promise<{ error?: { error: E } }>): Promise<E> {
   return error.error;
 }
 
-const client = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
+// JSON is what it reads; one of the answers can be lines of it, too.
+const client = createClient<paths, 'application/json'>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
 
 const body: components['schemas']['CreateContact'] = {
   username: 'ann',
@@ -101,7 +102,56 @@ assert.equal((await problem(client.GET('/v1/contacts/{id}', { params: { path } }
 assert.equal((await ok(client.DELETE('/addressbook/contacts/{contact}', { params }))).success, true);
 passed('delete both');
 
-const stranger = createClient<paths>({ baseUrl: url });
+const stranger = createClient<paths, 'application/json'>({ baseUrl: url });
 assert.equal((await problem(stranger.GET('/v1/contacts'))).code, 'unauthorized');
 assert.equal((await problem(stranger.GET('/addressbook/contacts'))).name, 'UnauthorizedError');
 passed('get a typed error without a key');
+
+const cat = await ok(
+  client.POST('/v1/contacts', {
+    body: { username: 'cat', phone_number: '+44 7900 000003', meta: { NAME: 'Cat' } },
+  }),
+);
+const group = await ok(client.POST('/v1/groups', { body: { name: 'friends' } }));
+const members = await ok(
+  client.POST('/v1/groups/{id}/members', { params: { path: { id: group.id } }, body: { add: [cat.id] } }),
+);
+assert.deepEqual([members.member_count, members.data[0]?.outcome], [1, 'added']);
+const expanded = await ok(
+  client.GET('/v1/contacts/{id}', { params: { path: { id: cat.id }, query: { expand: 'groups' } } }),
+);
+assert.equal(expanded.groups?.[0]?.name, 'friends');
+const grouped = await ok(
+  client.GET('/addressbook/groups/{group}/contacts', { params: { path: { group: 'friends' } } }),
+);
+assert.equal(grouped.records[0]?.alias, 'cat');
+const optOut = await ok(client.POST('/v1/opt_outs', { body: { phone_number: '0044 7900 000003' } }));
+assert.equal(optOut.phone_number, cat.phone_number);
+passed('group a contact and opt its number out');
+
+const wanted: components['schemas']['CreateAudience'] = {
+  recipients: [{ group: 'friends' }],
+  template: { text: 'Hello {{NAME}}!' },
+};
+const silent = await ok(client.POST('/v1/audiences', { body: wanted }));
+assert.deepEqual([silent.counts.excluded, silent.exclusions[0]?.reason], [1, 'opted_out']);
+const back = await client.DELETE('/v1/opt_outs/{opt_out}', { params: { path: { opt_out: optOut.phone_number } } });
+assert.equal(back.response.status, 204);
+const greeted = await ok(client.POST('/v1/audiences', { body: wanted }));
+assert.equal(greeted.id, undefined);
+assert.deepEqual(greeted.recipients.map(({ text }) => text), ['Hello Cat!']);
+const kept = await ok(client.POST('/v1/audiences', { body: { ...wanted, keep: true } }));
+assert(kept.id !== undefined);
+const recipients = await ok(
+  client.GET('/v1/audiences/{id}/recipients', { params: { path: { id: kept.id } } }),
+);
+assert.equal(recipients.data[0]?.text, 'Hello Cat!');
+passed('resolve an audience');
+
+const resolved = await ok(
+  client.POST('/addressbook/resolve', {
+    body: { aliases: ['cat'], template: 'Hello {{NAME}}!', fields: { cat: { NAME: 'Kitty' } } },
+  }),
+);
+assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
+passed('resolve aliases with fields of their own');

@@ -8,21 +8,41 @@ from addressbook.api.address_book import (
     delete_address_book_contact,
     get_address_book_contact,
     list_address_book_contacts,
+    list_address_book_group_contacts,
+    resolve_address_book_aliases,
     update_address_book_contact,
 )
+from addressbook.api.audiences import create_audience, list_audience_recipients
 from addressbook.api.contacts import create_contact, delete_contact, get_contact, list_contacts, update_contact
+from addressbook.api.groups import change_group_members, create_group
+from addressbook.api.opt_outs import create_opt_out, delete_opt_out
 from addressbook.models import (
     AddressBookDeleted,
     AddressBookError,
     AddressBookRecordAnswer,
     AddressBookRecordList,
-    ListAddressBookContactsSortField,
+    AddressBookResolveAnswer,
+    Audience,
+    AudienceItem,
+    AudienceRecipientPage,
+    AudienceTemplate,
+    ChangeMembers,
     Contact,
     ContactList,
     ContactMeta,
     CreateAddressBookRecord,
+    CreateAudience,
     CreateContact,
+    CreateGroup,
+    CreateOptOut,
+    GetContactExpand,
+    Group,
+    GroupMembersChanged,
     ListAddressBookContactsSortDirection,
+    ListAddressBookContactsSortField,
+    OptOut,
+    ResolveAddressBookAliases,
+    ResolveAddressBookAliasesFields,
     UpdateAddressBookRecord,
     UpdateContact,
     V1Error,
@@ -119,3 +139,34 @@ assert of(V1Error, list_contacts.sync(client=stranger)).error.code == "unauthori
 problem = of(AddressBookError, list_address_book_contacts.sync(client=stranger)).error
 assert problem.name == "UnauthorizedError"
 passed("get a typed error without a key")
+
+new = CreateContact(username="cat", phone_number="+44 7900 000003", meta=ContactMeta.from_dict({"NAME": "Cat"}))
+cat = of(Contact, create_contact.sync(client=client, body=new))
+group = of(Group, create_group.sync(client=client, body=CreateGroup(name="friends")))
+members = of(GroupMembersChanged, change_group_members.sync(group.id, client=client, body=ChangeMembers(add=[cat.id])))
+assert (members.member_count, members.data[0].outcome) == (1, "added")
+expanded = of(Contact, get_contact.sync(cat.id, client=client, expand=GetContactExpand.GROUPS))
+assert expanded.groups[0].name == "friends"
+grouped = of(AddressBookRecordList, list_address_book_group_contacts.sync("friends", client=client))
+assert grouped.records[0].alias == "cat"
+opt_out = of(OptOut, create_opt_out.sync(client=client, body=CreateOptOut(phone_number="0044 7900 000003")))
+assert opt_out.phone_number == cat.phone_number
+passed("group a contact and opt its number out")
+
+wanted = CreateAudience(recipients=[AudienceItem(group="friends")], template=AudienceTemplate(text="Hello {{NAME}}!"))
+audience = of(Audience, create_audience.sync(client=client, body=wanted))
+assert audience.counts.excluded == 1 and audience.exclusions[0].reason == "opted_out"
+assert delete_opt_out.sync_detailed(opt_out.phone_number, client=client).status_code == 204
+audience = of(Audience, create_audience.sync(client=client, body=wanted))
+assert [recipient.text for recipient in audience.recipients] == ["Hello Cat!"]
+wanted.keep = True
+kept = of(Audience, create_audience.sync(client=client, body=wanted))
+recipients = of(AudienceRecipientPage, list_audience_recipients.sync(kept.id, client=client))
+assert recipients.data[0].text == "Hello Cat!"
+passed("resolve an audience")
+
+fields = ResolveAddressBookAliasesFields.from_dict({"cat": {"NAME": "Kitty"}})
+wanted = ResolveAddressBookAliases(aliases=["cat"], template="Hello {{NAME}}!", fields=fields)
+resolved = of(AddressBookResolveAnswer, resolve_address_book_aliases.sync(client=client, body=wanted))
+assert [record.text for record in resolved.records] == ["Hello Kitty!"]
+passed("resolve aliases with fields of their own")

@@ -6,12 +6,22 @@ use utf8;
 
 use JSON qw(decode_json);
 use AddressBook::AddressBookApi;
+use AddressBook::AudiencesApi;
 use AddressBook::ContactsApi;
+use AddressBook::GroupsApi;
 use AddressBook::Object::AddressBookError;
+use AddressBook::Object::AudienceItem;
+use AddressBook::Object::AudienceTemplate;
+use AddressBook::Object::ChangeMembers;
 use AddressBook::Object::CreateAddressBookRecord;
+use AddressBook::Object::CreateAudience;
 use AddressBook::Object::CreateContact;
+use AddressBook::Object::CreateGroup;
+use AddressBook::Object::CreateOptOut;
+use AddressBook::Object::ResolveAddressBookAliases;
 use AddressBook::Object::UpdateAddressBookRecord;
 use AddressBook::Object::V1Error;
+use AddressBook::OptOutsApi;
 
 my ($url, $key) = @ARGV;
 my $NUMBER = '4479000000002';
@@ -103,3 +113,43 @@ check(problem('V1Error', 401, sub { $stranger->list_contacts })->code, 'unauthor
 $stranger = AddressBook::AddressBookApi->new(base_url => $url);
 check(problem('AddressBookError', 401, sub { $stranger->list_address_book_contacts })->name, 'UnauthorizedError');
 passed('get a typed error without a key');
+
+my @options = (base_url => $url, access_token => $key);
+my $groups = AddressBook::GroupsApi->new(@options);
+my $opt_outs = AddressBook::OptOutsApi->new(@options);
+$contact = AddressBook::Object::CreateContact->new(
+    username => 'cat', phone_number => '+44 7900 000003', meta => { NAME => 'Cat' }
+);
+my $cat = $contacts->create_contact(contact => $contact);
+my $group = $groups->create_group(group => AddressBook::Object::CreateGroup->new(name => 'friends'));
+my $joining = AddressBook::Object::ChangeMembers->new(add => [$cat->id]);
+my $members = $groups->change_group_members(id => $group->id, changes => $joining);
+check($members->member_count . ' ' . $members->data->[0]->outcome, '1 added');
+check($contacts->get_contact(id => $cat->id, expand => 'groups')->groups->[0]->name, 'friends');
+check($book->list_address_book_group_contacts(group => 'friends')->records->[0]->alias, 'cat');
+my $number = AddressBook::Object::CreateOptOut->new(phone_number => '0044 7900 000003');
+my $opt_out = $opt_outs->create_opt_out(opt_out => $number);
+check($opt_out->phone_number, $cat->phone_number);
+passed('group a contact and opt its number out');
+
+my $audiences = AddressBook::AudiencesApi->new(@options);
+my $wanted = AddressBook::Object::CreateAudience->new(
+    recipients => [AddressBook::Object::AudienceItem->new(group => 'friends')],
+    template => AddressBook::Object::AudienceTemplate->new(text => 'Hello {{NAME}}!'),
+);
+my $audience = $audiences->create_audience(audience => $wanted);
+check($audience->counts->excluded . ' ' . $audience->exclusions->[0]->reason, '1 opted_out');
+$opt_outs->delete_opt_out(opt_out => $opt_out->phone_number);
+$audience = $audiences->create_audience(audience => $wanted);
+die 'kept' if defined $audience->id;
+check($audience->recipients->[0]->text, 'Hello Cat!');
+$wanted->keep(JSON::true);
+my $kept = $audiences->create_audience(audience => $wanted);
+check($audiences->list_audience_recipients(id => $kept->id)->data->[0]->text, 'Hello Cat!');
+passed('resolve an audience');
+
+my $aliases = AddressBook::Object::ResolveAddressBookAliases->new(
+    aliases => ['cat'], template => 'Hello {{NAME}}!', fields => { cat => { NAME => 'Kitty' } }
+);
+check($book->resolve_address_book_aliases(audience => $aliases)->records->[0]->text, 'Hello Kitty!');
+passed('resolve aliases with fields of their own');

@@ -3,14 +3,25 @@
 // A user of the generated PHP client.
 
 use AddressBook\Api\AddressBookApi;
+use AddressBook\Api\AudiencesApi;
 use AddressBook\Api\ContactsApi;
+use AddressBook\Api\GroupsApi;
+use AddressBook\Api\OptOutsApi;
 use AddressBook\ApiException;
 use AddressBook\Configuration;
 use AddressBook\Model\AddressBookError;
-use AddressBook\Model\SortField;
+use AddressBook\Model\AudienceItem;
+use AddressBook\Model\AudienceTemplate;
+use AddressBook\Model\ChangeMembers;
 use AddressBook\Model\CreateAddressBookRecord;
+use AddressBook\Model\CreateAudience;
 use AddressBook\Model\CreateContact;
+use AddressBook\Model\CreateGroup;
+use AddressBook\Model\CreateOptOut;
+use AddressBook\Model\Expand;
+use AddressBook\Model\ResolveAddressBookAliases;
 use AddressBook\Model\SortDirection;
+use AddressBook\Model\SortField;
 use AddressBook\Model\UpdateAddressBookRecord;
 use AddressBook\Model\UpdateContact;
 use AddressBook\Model\V1Error;
@@ -132,3 +143,37 @@ $fault = problem(
 );
 check($fault->getName(), 'UnauthorizedError');
 passed('get a typed error without a key');
+
+$groups = new GroupsApi(config: $configuration);
+$optOuts = new OptOutsApi(config: $configuration);
+$cat = $contacts->createContact(
+    (new CreateContact())->setUsername('cat')->setPhoneNumber('+44 7900 000003')->setMeta(['NAME' => 'Cat'])
+);
+$group = $groups->createGroup((new CreateGroup())->setName('friends'));
+$members = $groups->changeGroupMembers($group->getId(), (new ChangeMembers())->setAdd([$cat->getId()]));
+check([$members->getMemberCount(), $members->getData()[0]->getOutcome()], [1, 'added']);
+check($contacts->getContact($cat->getId(), Expand::GROUPS)->getGroups()[0]->getName(), 'friends');
+check($book->listAddressBookGroupContacts('friends')->getRecords()[0]->getAlias(), 'cat');
+$optOut = $optOuts->createOptOut((new CreateOptOut())->setPhoneNumber('0044 7900 000003'));
+check($optOut->getPhoneNumber(), $cat->getPhoneNumber());
+passed('group a contact and opt its number out');
+
+$audiences = new AudiencesApi(config: $configuration);
+$wanted = (new CreateAudience())
+    ->setRecipients([(new AudienceItem())->setGroup('friends')])
+    ->setTemplate((new AudienceTemplate())->setText('Hello {{NAME}}!'));
+$audience = $audiences->createAudience($wanted);
+check([$audience->getCounts()->getExcluded(), $audience->getExclusions()[0]->getReason()], [1, 'opted_out']);
+$optOuts->deleteOptOut($optOut->getPhoneNumber());
+$audience = $audiences->createAudience($wanted);
+check([$audience->getId(), $audience->getRecipients()[0]->getText()], [null, 'Hello Cat!']);
+$kept = $audiences->createAudience($wanted->setKeep(true));
+check($audiences->listAudienceRecipients($kept->getId())->getData()[0]->getText(), 'Hello Cat!');
+passed('resolve an audience');
+
+$resolved = $book->resolveAddressBookAliases(
+    (new ResolveAddressBookAliases())
+        ->setAliases(['cat'])->setTemplate('Hello {{NAME}}!')->setFields(['cat' => ['NAME' => 'Kitty']])
+);
+check($resolved->getRecords()[0]->getText(), 'Hello Kitty!');
+passed('resolve aliases with fields of their own');

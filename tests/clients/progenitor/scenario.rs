@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
-    AddressBookError, ContactMeta, CreateAddressBookRecord, CreateContact, SortDirection, SortField,
-    UpdateAddressBookRecord, UpdateContact, V1Error,
+    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, ContactMeta, CreateAddressBookRecord,
+    CreateAudience, CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases,
+    SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
 progenitor::generate_api!(spec = "openapi.json", interface = Builder, derives = [PartialEq]);
@@ -25,8 +26,8 @@ fn problem<T: Debug, E: Debug>(status: u16, result: Result<T, Error<E>>) -> E {
     }
 }
 
-fn meta(city: &str) -> ContactMeta {
-    json!({"CITY": city}).as_object().expect("an object").clone().into()
+fn meta(name: &str, value: &str) -> ContactMeta {
+    json!({name: value}).as_object().expect("an object").clone().into()
 }
 
 fn contact(username: &str, number: &str) -> types::builder::CreateContact {
@@ -48,7 +49,7 @@ async fn main() {
     let stranger = Client::new(&url);
 
     let new = contact("ann", "+44 20 7946 0001").display_name(Some("Ann".parse().expect("a name")));
-    let new = new.meta(Some(meta("London")));
+    let new = new.meta(Some(meta("CITY", "London")));
     let ann = client.create_contact().idempotency_key("ann-1").body(new.clone()).send().await;
     let ann = ann.expect("a contact").into_inner();
     assert_eq!((ann.username.as_str(), ann.phone_number.as_str()), ("ann", "+442079460001"));
@@ -86,7 +87,7 @@ async fn main() {
 
     let changes = UpdateContact::builder()
         .display_name(Some("Annie".parse().expect("a name")))
-        .meta(Some(meta("Paris")));
+        .meta(Some(meta("CITY", "Paris")));
     let changed = client.update_contact().id(ann.id).if_match("*").body(changes).send().await;
     let changed = changed.expect("the contact").into_inner();
     assert_eq!((changed.display_name.as_str(), &changed.meta["CITY"]), ("Annie", &json!("Paris")));
@@ -129,4 +130,47 @@ async fn main() {
     let fault = problem(401, stranger.list_address_book_contacts().send().await);
     assert_eq!(fault.error.name, "UnauthorizedError");
     passed("get a typed error without a key");
+
+    let new = contact("cat", "+44 7900 000003").meta(Some(meta("NAME", "Cat")));
+    let cat = client.create_contact().body(new).send().await.expect("a contact").into_inner();
+    let group = client.create_group().body(CreateGroup::builder().name("friends")).send().await;
+    let group = group.expect("a group").into_inner();
+    let joining = ChangeMembers::builder().add(vec![cat.id]);
+    let members = client.change_group_members().id(group.id).body(joining).send().await.expect("members");
+    assert_eq!((members.member_count, members.data[0].outcome.as_str()), (1, "added"));
+    let expanded = client.get_contact().id(cat.id).expand(Expand::Groups).send().await.expect("a contact");
+    assert_eq!(expanded.groups[0].name.as_str(), "friends");
+    let grouped = client.list_address_book_group_contacts().group("friends").send().await.expect("a page");
+    assert_eq!(grouped.records[0].alias.as_str(), "cat");
+    let number = CreateOptOut::builder().phone_number("0044 7900 000003");
+    let opt_out = client.create_opt_out().body(number).send().await.expect("an opt-out").into_inner();
+    assert_eq!(opt_out.phone_number.as_str(), cat.phone_number.as_str());
+    passed("group a contact and opt its number out");
+
+    let friends: AudienceItem =
+        AudienceItem::builder().group(Some("friends".parse().expect("a name"))).try_into().expect("an item");
+    let greeting: AudienceTemplate = AudienceTemplate::builder()
+        .text(Some("Hello {{NAME}}!".parse().expect("a text")))
+        .try_into()
+        .expect("a text");
+    let wanted = CreateAudience::builder().recipients(vec![friends]).template(Some(greeting));
+    let audience = client.create_audience().body(wanted.clone()).send().await.expect("an audience");
+    assert_eq!((audience.counts.excluded, audience.exclusions[0].reason.as_str()), (1, "opted_out"));
+    client.delete_opt_out().opt_out(opt_out.phone_number.as_str()).send().await.expect("taken back");
+    let audience = client.create_audience().body(wanted.clone()).send().await.expect("an audience");
+    assert_eq!((audience.id, audience.recipients[0].text.as_deref()), (None, Some("Hello Cat!")));
+    let kept = client.create_audience().body(wanted.keep(true)).send().await.expect("an audience");
+    let recipients =
+        client.list_audience_recipients().id(kept.id.expect("an id")).send().await.expect("a page");
+    assert_eq!(recipients.data[0].text.as_deref(), Some("Hello Cat!"));
+    passed("resolve an audience");
+
+    let fields = [("cat".to_owned(), meta("NAME", "Kitty"))];
+    let aliases = ResolveAddressBookAliases::builder()
+        .aliases(vec!["cat".parse().expect("a name")])
+        .template(Some("Hello {{NAME}}!".parse().expect("a text")))
+        .fields(std::collections::HashMap::from(fields));
+    let resolved = client.resolve_address_book_aliases().body(aliases).send().await.expect("an answer");
+    assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
+    passed("resolve aliases with fields of their own");
 }

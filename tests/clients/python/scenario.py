@@ -5,10 +5,18 @@ import sys
 import addressbook
 from addressbook import (
     AddressBookError,
-    SortField,
+    AudienceItem,
+    AudienceTemplate,
+    ChangeMembers,
     CreateAddressBookRecord,
+    CreateAudience,
     CreateContact,
+    CreateGroup,
+    CreateOptOut,
+    Expand,
+    ResolveAddressBookAliases,
     SortDirection,
+    SortField,
     UpdateAddressBookRecord,
     UpdateContact,
     V1Error,
@@ -112,3 +120,31 @@ assert error(UnauthorizedException, addressbook.ContactsApi(stranger).list_conta
 problem = error(UnauthorizedException, addressbook.AddressBookApi(stranger).list_address_book_contacts)
 assert problem.error.name == "UnauthorizedError"
 passed("get a typed error without a key")
+
+groups, opt_outs, audiences = addressbook.GroupsApi(client), addressbook.OptOutsApi(client), addressbook.AudiencesApi(client)
+cat = contacts.create_contact(CreateContact(username="cat", phone_number="+44 7900 000003", meta={"NAME": "Cat"}))
+group = groups.create_group(CreateGroup(name="friends"))
+members = groups.change_group_members(group.id, ChangeMembers(add=[cat.id]))
+assert (members.member_count, members.data[0].outcome) == (1, "added")
+assert contacts.get_contact(cat.id, expand=Expand.GROUPS).groups[0].name == "friends"
+assert book.list_address_book_group_contacts("friends").records[0].alias == "cat"
+opt_out = opt_outs.create_opt_out(CreateOptOut(phone_number="0044 7900 000003"))
+assert opt_out.phone_number == cat.phone_number
+passed("group a contact and opt its number out")
+
+friends, greeting = [AudienceItem(group="friends")], AudienceTemplate(text="Hello {{NAME}}!")
+wanted = CreateAudience(recipients=friends, template=greeting)
+audience = audiences.create_audience(wanted)
+assert audience.counts.excluded == 1 and audience.exclusions[0].reason == "opted_out"
+opt_outs.delete_opt_out(opt_out.phone_number)
+audience = audiences.create_audience(wanted)
+assert audience.id is None and [recipient.text for recipient in audience.recipients] == ["Hello Cat!"]
+kept = audiences.create_audience(CreateAudience(recipients=friends, template=greeting, keep=True))
+assert audiences.list_audience_recipients(kept.id).data[0].text == "Hello Cat!"
+passed("resolve an audience")
+
+resolved = book.resolve_address_book_aliases(
+    ResolveAddressBookAliases(aliases=["cat"], template="Hello {{NAME}}!", fields={"cat": {"NAME": "Kitty"}})
+)
+assert [record.text for record in resolved.records] == ["Hello Kitty!"]
+passed("resolve aliases with fields of their own")

@@ -117,3 +117,37 @@ fault = problem(AddressBook::AddressBookError, 401) do
 end
 check fault.name, 'UnauthorizedError'
 passed 'get a typed error without a key'
+
+groups = AddressBook::GroupsApi.new(client(KEY))
+opt_outs = AddressBook::OptOutsApi.new(client(KEY))
+contact = AddressBook::CreateContact.new(username: 'cat', phone_number: '+44 7900 000003', meta: { NAME: 'Cat' })
+cat = contacts.create_contact(contact)
+group = groups.create_group(AddressBook::CreateGroup.new(name: 'friends'))
+members = groups.change_group_members(group.id, AddressBook::ChangeMembers.new(add: [cat.id]))
+check [members.member_count, members.data.map(&:outcome)], [1, ['added']]
+check contacts.get_contact(cat.id, expand: AddressBook::Expand::GROUPS).groups.map(&:name), ['friends']
+check book.list_address_book_group_contacts('friends').records.map(&:_alias), ['cat']
+opt_out = opt_outs.create_opt_out(AddressBook::CreateOptOut.new(phone_number: '0044 7900 000003'))
+check opt_out.phone_number, cat.phone_number
+passed 'group a contact and opt its number out'
+
+audiences = AddressBook::AudiencesApi.new(client(KEY))
+wanted = AddressBook::CreateAudience.new(
+  recipients: [AddressBook::AudienceItem.new(group: 'friends')],
+  template: AddressBook::AudienceTemplate.new(text: 'Hello {{NAME}}!')
+)
+audience = audiences.create_audience(wanted)
+check [audience.counts.excluded, audience.exclusions.map(&:reason)], [1, ['opted_out']]
+opt_outs.delete_opt_out(opt_out.phone_number)
+audience = audiences.create_audience(wanted)
+check [audience.id, audience.recipients.map(&:text)], [nil, ['Hello Cat!']]
+wanted.keep = true
+kept = audiences.create_audience(wanted)
+check audiences.list_audience_recipients(kept.id).data.map(&:text), ['Hello Cat!']
+passed 'resolve an audience'
+
+aliases = AddressBook::ResolveAddressBookAliases.new(
+  aliases: ['cat'], template: 'Hello {{NAME}}!', fields: { cat: { NAME: 'Kitty' } }
+)
+check book.resolve_address_book_aliases(aliases).records.map(&:text), ['Hello Kitty!']
+passed 'resolve aliases with fields of their own'

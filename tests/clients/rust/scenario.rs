@@ -3,11 +3,15 @@
 use std::fmt::Debug;
 
 use openapi::apis::address_book_api as book;
+use openapi::apis::audiences_api as audiences;
 use openapi::apis::configuration::Configuration;
 use openapi::apis::contacts_api as contacts;
+use openapi::apis::groups_api as groups;
+use openapi::apis::opt_outs_api as opt_outs;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
-    AddressBookError, CreateAddressBookRecord, CreateContact, SortDirection, SortField,
+    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, CreateAddressBookRecord, CreateAudience,
+    CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases, SortDirection, SortField,
     UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 use serde_json::json;
@@ -53,20 +57,21 @@ async fn main() {
     assert_eq!((&*ben.alias, &*ben.msisdn), ("ben", NUMBER));
     passed("create an address book contact");
 
-    assert_eq!(contacts::get_contact(client, id, None).await.expect("a contact"), ann);
+    assert_eq!(contacts::get_contact(client, id, None, None).await.expect("a contact"), ann);
     assert_eq!((&ann.meta["CITY"], &ann.avatar_url), (&json!("London"), &None));
     passed("read the contact");
 
     assert_eq!(book::get_address_book_contact(client, NUMBER).await.expect("a contact").record, ben);
     passed("read the address book contact by its number");
 
-    let page = contacts::list_contacts(client, Some(1), None, None, None, None, None).await.expect("a page");
+    let page = contacts::list_contacts(client, Some(1), None, None, None, None, None, None, None);
+    let page = page.await.expect("a page");
     assert!(page.has_more && page.data.len() == 1 && page.data[0].id == ben.id, "{page:?}");
     passed("list the first page");
 
     let after = ben.id.to_string();
-    let page =
-        contacts::list_contacts(client, Some(1), Some(&after), None, None, None, None).await.expect("a page");
+    let page = contacts::list_contacts(client, Some(1), Some(&after), None, None, None, None, None, None);
+    let page = page.await.expect("a page");
     assert_eq!((page.has_more, &*page.data), (false, &[ann][..]));
     passed("list the second page");
 
@@ -114,14 +119,56 @@ async fn main() {
     passed("get a typed conflict");
 
     contacts::delete_contact(client, id, None).await.expect("deleted");
-    let fault: V1Error = problem(404, contacts::get_contact(client, id, None).await);
+    let fault: V1Error = problem(404, contacts::get_contact(client, id, None, None).await);
     assert_eq!(fault.error.code, "not_found");
     assert!(book::delete_address_book_contact(client, NUMBER).await.expect("deleted").success);
     passed("delete both");
 
-    let refused = contacts::list_contacts(&stranger, None, None, None, None, None, None).await;
+    let refused = contacts::list_contacts(&stranger, None, None, None, None, None, None, None, None).await;
     assert_eq!(problem::<_, _, V1Error>(401, refused).error.code, "unauthorized");
     let refused = book::list_address_book_contacts(&stranger, None, None, None, None).await;
     assert_eq!(problem::<_, _, AddressBookError>(401, refused).error.name, "UnauthorizedError");
     passed("get a typed error without a key");
+
+    let mut contact = CreateContact::new("cat".into(), "+44 7900 000003".into());
+    contact.meta = Some([("NAME".into(), json!("Cat"))].into());
+    let cat = contacts::create_contact(client, contact, None).await.expect("a contact");
+    let group =
+        groups::create_group(client, CreateGroup::new("friends".into()), None).await.expect("a group");
+    let joining = ChangeMembers { add: Some(vec![cat.id]), ..Default::default() };
+    let members =
+        groups::change_group_members(client, &group.id.to_string(), joining).await.expect("members");
+    assert_eq!((members.member_count, &*members.data[0].outcome), (1, "added"));
+    let expanded = contacts::get_contact(client, &cat.id.to_string(), Some(Expand::Groups), None).await;
+    assert_eq!(expanded.expect("a contact").groups.expect("groups")[0].name, "friends");
+    let grouped =
+        book::list_address_book_group_contacts(client, "friends", None, None).await.expect("a page");
+    assert_eq!(grouped.records[0].alias, "cat");
+    let number = CreateOptOut::new("0044 7900 000003".into());
+    let opt_out = opt_outs::create_opt_out(client, number, None).await.expect("an opt-out");
+    assert_eq!(opt_out.phone_number, cat.phone_number);
+    passed("group a contact and opt its number out");
+
+    let friends = AudienceItem { group: Some("friends".into()), ..Default::default() };
+    let greeting = AudienceTemplate { text: Some("Hello {{NAME}}!".into()), ..Default::default() };
+    let mut wanted = CreateAudience::new(vec![friends]);
+    wanted.template = Some(Box::new(greeting));
+    let audience = audiences::create_audience(client, wanted.clone(), None).await.expect("an audience");
+    assert_eq!((audience.counts.excluded, &*audience.exclusions[0].reason), (1, "opted_out"));
+    opt_outs::delete_opt_out(client, &opt_out.phone_number).await.expect("taken back");
+    let audience = audiences::create_audience(client, wanted.clone(), None).await.expect("an audience");
+    assert_eq!((audience.id, audience.recipients[0].text.as_deref()), (None, Some("Hello Cat!")));
+    wanted.keep = Some(true);
+    let kept = audiences::create_audience(client, wanted, None).await.expect("an audience");
+    let id = kept.id.expect("an id").to_string();
+    let recipients = audiences::list_audience_recipients(client, &id, None, None).await.expect("a page");
+    assert_eq!(recipients.data[0].text.as_deref(), Some("Hello Cat!"));
+    passed("resolve an audience");
+
+    let mut aliases = ResolveAddressBookAliases::new(vec!["cat".into()]);
+    aliases.template = Some("Hello {{NAME}}!".into());
+    aliases.fields = Some([("cat".into(), [("NAME".into(), json!("Kitty"))].into())].into());
+    let resolved = book::resolve_address_book_aliases(client, aliases).await.expect("an answer");
+    assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
+    passed("resolve aliases with fields of their own");
 }

@@ -5,12 +5,17 @@ import {
   AddressBookApi,
   type AddressBookError,
   AddressBookErrorFromJSON,
-  SortField,
+  AudiencesApi,
   Configuration,
   ContactsApi,
+  type CreateAudience,
   type CreateContact,
+  Expand,
+  GroupsApi,
+  OptOutsApi,
   ResponseError,
   SortDirection,
+  SortField,
   type V1Error,
   V1ErrorFromJSON,
 } from './client/index.js';
@@ -125,3 +130,38 @@ assert.equal((await problem(401, new ContactsApi(stranger).listContacts())).erro
 const refused = await bookProblem(401, new AddressBookApi(stranger).listAddressBookContacts());
 assert.equal(refused.error.name, 'UnauthorizedError');
 passed('get a typed error without a key');
+
+const groups = new GroupsApi(configuration);
+const optOuts = new OptOutsApi(configuration);
+const cat = await contacts.createContact({
+  contact: { username: 'cat', phoneNumber: '+44 7900 000003', meta: { NAME: 'Cat' } },
+});
+const group = await groups.createGroup({ group: { name: 'friends' } });
+const members = await groups.changeGroupMembers({ id: group.id, changes: { add: [cat.id] } });
+assert.deepEqual([members.memberCount, members.data[0]?.outcome], [1, 'added']);
+const expanded = await contacts.getContact({ id: cat.id, expand: Expand.Groups });
+assert.equal(expanded.groups?.[0]?.name, 'friends');
+const grouped = await book.listAddressBookGroupContacts({ group: 'friends' });
+assert.equal(grouped.records[0]?.alias, 'cat');
+const optOut = await optOuts.createOptOut({ optOut: { phoneNumber: '0044 7900 000003' } });
+assert.equal(optOut.phoneNumber, cat.phoneNumber);
+passed('group a contact and opt its number out');
+
+const audiences = new AudiencesApi(configuration);
+const audience: CreateAudience = { recipients: [{ group: 'friends' }], template: { text: 'Hello {{NAME}}!' } };
+const silent = await audiences.createAudience({ audience });
+assert.deepEqual([silent.counts.excluded, silent.exclusions[0]?.reason], [1, 'opted_out']);
+await optOuts.deleteOptOut({ optOut: optOut.phoneNumber });
+const greeted = await audiences.createAudience({ audience });
+assert.equal(greeted.id, undefined);
+assert.deepEqual(greeted.recipients.map(({ text }) => text), ['Hello Cat!']);
+const kept = await audiences.createAudience({ audience: { ...audience, keep: true } });
+assert(kept.id !== undefined);
+assert.equal((await audiences.listAudienceRecipients({ id: kept.id })).data[0]?.text, 'Hello Cat!');
+passed('resolve an audience');
+
+const resolved = await book.resolveAddressBookAliases({
+  audience: { aliases: ['cat'], template: 'Hello {{NAME}}!', fields: { cat: { NAME: 'Kitty' } } },
+});
+assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
+passed('resolve aliases with fields of their own');

@@ -110,7 +110,7 @@ pub struct ContactResult {
     #[schema(required = false, nullable = false, example = "john")]
     pub(super) alias: Option<String>,
     #[schema(schema_with = fields::group::outcome_of_adding)]
-    pub(super) result: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// Add contacts to a group
@@ -134,10 +134,10 @@ pub(super) async fn add_contacts(
     let items = body.command.iter().map(|named| Item { verb: Verb::Add, contact: named.key.clone() });
     let MembersChanged { member_count, outcomes } =
         allowed.groups().change_members(group, items.collect()).await?;
-    let result = |(named, result): (Named, Outcome)| {
+    let result = |(named, outcome): (Named, Outcome)| {
         let Named { by_alias, text, key: _ } = named;
         let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
-        ContactResult { contact, alias, result }
+        ContactResult { contact, alias, outcome }
     };
     let results = body.command.into_iter().zip(outcomes).map(result).collect();
     Ok(HttpResponse::Ok().json(ContactsAdded { success: true, member_count, results }))

@@ -68,9 +68,9 @@ fn member_routes(api: Api) -> Api {
 
     let records = vec![Contact::from(examples::contact())];
     let list = ContactList { success: true, records, offset: 0, limit: 10, total: 1 };
-    let result = |contact: Option<&str>, alias: Option<&str>, result| {
+    let result = |contact: Option<&str>, alias: Option<&str>, outcome| {
         let (contact, alias) = (contact.map(str::to_owned), alias.map(str::to_owned));
-        ContactResult { contact, alias, result }
+        ContactResult { contact, alias, outcome }
     };
     let added = ContactsAdded {
         success: true,

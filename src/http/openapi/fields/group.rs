@@ -128,13 +128,8 @@ fn outcome_of(outcomes: &[Outcome]) -> Object {
         .build()
 }
 
-/// A list of a request about many things.
+/// A list of a request about many things. It can be empty where another one is not.
 #[must_use]
 pub fn batch(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
-    ArrayBuilder::new()
-        .items(item.into())
-        .description(Some(about))
-        .min_items(Some(1))
-        .max_items(Some(MAX_BATCH))
-        .build()
+    ArrayBuilder::new().items(item.into()).description(Some(about)).max_items(Some(MAX_BATCH)).build()
 }

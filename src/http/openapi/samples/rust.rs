@@ -4,6 +4,9 @@ use super::literal::Style;
 use super::python::variable;
 use super::request::Request;
 
+/// The widest line that rustfmt leaves as it is.
+const WIDTH: usize = 100;
+
 const RUST: Style = Style { indent: "    ", null: "null", yes: "true", no: "false", last: "" };
 
 pub(super) fn write(request: &Request) -> String {
@@ -13,8 +16,8 @@ pub(super) fn write(request: &Request) -> String {
         .map(|name| format!("    let {} = env::var(\"{name}\")?;\n", variable(name)))
         .collect();
     let url = request.url(|name| format!("{{{}}}", variable(name)));
-    let mut calls = vec![format!("ureq::{}(format!(\"{url}\"))", request.method.to_lowercase())];
-    calls.extend(request.query.iter().map(|(name, value)| format!(".query(\"{name}\", \"{value}\")")));
+    let query = |(name, value): &(_, _)| format!(".query(\"{name}\", \"{value}\")");
+    let mut calls: Vec<_> = request.query.iter().map(query).collect();
     if request.needs_key {
         calls.push(".header(\"Authorization\", format!(\"Bearer {key}\"))".to_owned());
     }
@@ -28,6 +31,15 @@ pub(super) fn write(request: &Request) -> String {
     } else {
         ("response", "println!(\"{}\", response.status());")
     };
+    let method = request.method.to_lowercase();
+    let line = format!("    let {kind} = ureq::{method}(format!(\"{url}\"))");
+    // A line that is too long, and what follows it, as rustfmt writes them.
+    let (line, indent) = if line.len() > WIDTH {
+        (format!("    let {kind} = ureq::{method}(format!(\n        \"{url}\"\n    ))"), "    ")
+    } else {
+        (line, "        ")
+    };
+    let calls: String = calls.iter().map(|call| format!("\n{indent}{call}")).collect();
     let imports = match (request.is_answered, request.body.is_some()) {
         (true, true) => "\nuse serde_json::{Value, json};\n",
         (true, false) => "\nuse serde_json::Value;\n",
@@ -42,11 +54,10 @@ use std::env;
 {imports}
 fn main() -> Result<(), Box<dyn std::error::Error>> {{
 {variables}
-    let {kind} = {calls};
+{line}{calls};
     {print}
     Ok(())
 }}
 ",
-        calls = calls.join("\n        "),
     )
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::list::position;
 use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Known, Problem, Report};
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::template::Message;
 use crate::domain::{ContactId, Error, Timestamp};
 use crate::http::audience::{Lines, Whole, schema};
+use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
@@ -16,9 +18,8 @@ use crate::http::v1::envelope::{self, V1ErrorBody};
 pub struct AudienceRecipient {
     /// Which of the request's recipients named it, from 0.
     index: usize,
-    /// Its place in a kept audience, for `starting_after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
+    #[schema(schema_with = position, required = false)]
     position: Option<i64>,
     /// The contact; absent where the number is no contact's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,9 +47,8 @@ pub struct AudienceRecipient {
 pub struct AudienceExclusion {
     /// Which of the request's recipients named it, from 0.
     index: usize,
-    /// Its place in a kept audience, for `starting_after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
+    #[schema(schema_with = position, required = false)]
     position: Option<i64>,
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
@@ -123,18 +123,32 @@ pub struct AudienceSummary {
     problems: Vec<AudienceProblem>,
 }
 
-/// An audience.
+/// An audience as it was found. One type for both answers, whether it is kept or not: most generated
+/// clients know one type of success an operation.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(
+    description = "An audience as it was found. `id`, `created_at` and `expires_at` are there where it is kept."
+)]
 pub struct Audience {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::id, required = false)]
+    id: Option<AudienceId>,
     /// How many.
     counts: AudienceCounts,
     /// Why some get no message, in the order in which it came up.
     problems: Vec<AudienceProblem>,
     /// Those who get a message, in the order of the request; groups in the order of their lists. None in
-    /// a dry run.
+    /// a dry run, and none where the audience is kept: `listAudienceRecipients` has them.
     recipients: Vec<AudienceRecipient>,
-    /// Those who get none, in the same order. None in a dry run.
+    /// Those who get none, in the same order. None in a dry run, and none where the audience is kept:
+    /// `listAudienceExclusions` has them.
     exclusions: Vec<AudienceExclusion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::created, required = false)]
+    created_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::expires, required = false)]
+    expires_at: Option<Timestamp>,
 }
 
 /// An audience that is kept as it was found.
@@ -274,6 +288,24 @@ impl From<Whole> for Audience {
             problems,
             recipients: recipients.into_iter().map(|it| AudienceRecipient::at(None, it)).collect(),
             exclusions: exclusions.into_iter().map(|it| AudienceExclusion::at(None, it)).collect(),
+            id: None,
+            created_at: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl From<Kept> for Audience {
+    fn from(kept: Kept) -> Self {
+        let KeptAudience { id, counts, problems, created_at, expires_at } = kept.into();
+        Self {
+            id: Some(id),
+            counts,
+            problems,
+            recipients: Vec::new(),
+            exclusions: Vec::new(),
+            created_at: Some(created_at),
+            expires_at: Some(expires_at),
         }
     }
 }
@@ -282,6 +314,13 @@ impl From<Kept> for KeptAudience {
     fn from(Kept { id, created_at, expires_at, report }: Kept) -> Self {
         let AudienceSummary { counts, problems } = report.into();
         Self { id, counts, problems, created_at, expires_at }
+    }
+}
+
+impl AudienceLine {
+    /// The first line of the example audience.
+    pub(super) fn example() -> Self {
+        Self::entry(Entry::Included(examples::included()))
     }
 }
 

@@ -67,7 +67,7 @@ impl Segment for Id {
         (
             status = 201,
             description = "The audience is kept.",
-            body = KeptAudience,
+            body = Audience,
             headers(
                 ("Location" = String, description = "The path of the audience."),
                 ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the audience."),
@@ -94,7 +94,7 @@ pub(super) async fn create_audience(
         if replayed {
             response.insert_header((REPLAYED, "true"));
         }
-        return Ok(response.json(KeptAudience::from(made)));
+        return Ok(response.json(Audience::from(made)));
     }
     if manner.as_lines && !dry_run {
         let resolver = Resolver::begin(source, wanted).await?;

@@ -74,8 +74,17 @@ pub(super) struct PageOf {
 const MAX_POSITION: u64 = i32::MAX as u64;
 
 fn starting_after() -> Object {
+    place("The page begins behind the entry with this `position`.")
+}
+
+/// A place in a kept audience: as wide in the answer as in the parameter to which it is given.
+pub(super) fn position() -> Object {
+    place("Its place in a kept audience, for `starting_after`.")
+}
+
+fn place(description: &str) -> Object {
     ObjectBuilder::new()
-        .description(Some("The page begins behind the entry with this `position`."))
+        .description(Some(description))
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(0))

@@ -112,7 +112,7 @@ pub struct GroupMemberResult {
     #[schema(schema_with = fields::id)]
     pub(super) id: ContactId,
     #[schema(schema_with = fields::group::outcome)]
-    pub(super) result: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// List the contacts of a group
@@ -172,6 +172,6 @@ pub(super) async fn change_group_members(
     let MembersChanged { member_count, outcomes } =
         allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);
-    let data = results.map(|(id, result)| GroupMemberResult { id, result }).collect();
+    let data = results.map(|(id, outcome)| GroupMemberResult { id, outcome }).collect();
     Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count, data }))
 }

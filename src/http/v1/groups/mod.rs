@@ -76,7 +76,7 @@ fn member_routes(api: Api) -> Api {
     use members::*;
 
     let contact = examples::contact();
-    let result = GroupMemberResult { id: contact.id, result: Outcome::Added };
+    let result = GroupMemberResult { id: contact.id, outcome: Outcome::Added };
     let list = ContactList { has_more: false, data: vec![Contact::from(contact)] };
     api.protected(
         &DIALECT,

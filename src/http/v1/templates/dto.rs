@@ -71,9 +71,10 @@ impl Payload for UpdateTemplate {
     }
 }
 
-/// A template.
+/// A template. (`Template` would be no name for a type in the C client.)
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Template {
+#[schema(description = "A template.")]
+pub struct MessageTemplate {
     #[schema(schema_with = fields::id)]
     id: TemplateId,
     #[schema(schema_with = fields::stored_name)]
@@ -106,7 +107,7 @@ impl From<Variable> for TemplateVariable {
     }
 }
 
-impl From<SavedTemplate> for Template {
+impl From<SavedTemplate> for MessageTemplate {
     fn from(template: SavedTemplate) -> Self {
         let SavedTemplate {
             id,
@@ -133,5 +134,5 @@ pub struct TemplateList {
     /// Whether there are more in the direction of the cursor.
     pub has_more: bool,
     /// Templates, the newest first.
-    pub data: Vec<Template>,
+    pub data: Vec<MessageTemplate>,
 }

@@ -4,7 +4,7 @@ use actix_web::http::header::{ETag, LINK, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
-use super::dto::{CreateTemplate, Template, TemplateList, UpdateTemplate};
+use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate};
 use super::list::{ListTemplates, links};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
@@ -50,7 +50,7 @@ impl Segment for Id {
     responses((
         status = 201,
         description = "The template was made.",
-        body = Template,
+        body = MessageTemplate,
         headers(
             ("Location" = String, description = "The path of the template."),
             ("ETag" = String, description = "The version of the template."),
@@ -76,7 +76,7 @@ pub(super) async fn create_template(
 
 /// A response with one template, and its entity tag.
 fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpResponse {
-    response.insert_header(ETag(entity_tag(template.version))).json(Template::from(template))
+    response.insert_header(ETag(entity_tag(template.version))).json(MessageTemplate::from(template))
 }
 
 /// List templates
@@ -105,7 +105,7 @@ pub(super) async fn list_templates(
     if let Some(links) = links(&prefix.before(PATH), &query, &page) {
         response.insert_header((LINK, links));
     }
-    let data = page.items.into_iter().map(Template::from).collect();
+    let data = page.items.into_iter().map(MessageTemplate::from).collect();
     Ok(response.json(TemplateList { has_more: page.has_more, data }))
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn list_templates(
         (
             status = 200,
             description = "The template.",
-            body = Template,
+            body = MessageTemplate,
             headers(("ETag" = String, description = "The version of the template.")),
         ),
         (
@@ -157,7 +157,7 @@ pub(super) async fn get_template(
     responses((
         status = 200,
         description = "The template after the change.",
-        body = Template,
+        body = MessageTemplate,
         headers(("ETag" = String, description = "The version of the template.")),
     )),
 )]

@@ -9,7 +9,7 @@ use crate::domain::{Code, Fault, FieldFault};
 use crate::http::api::Api;
 use crate::http::openapi::examples::template as examples;
 use crate::http::openapi::{Spec, Subject};
-use dto::{CreateTemplate, Template, TemplateList, UpdateTemplate};
+use dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate};
 
 /// The tag of the operations.
 pub const TAG: &str = "Templates";
@@ -20,7 +20,7 @@ static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "template", argument: 
 pub(super) fn routes(api: Api) -> Api {
     use handlers::*;
 
-    let template = || Template::from(examples::template());
+    let template = || MessageTemplate::from(examples::template());
     let list = TemplateList { has_more: false, data: vec![template()] };
     let not_uuid = || FieldFault::at("id", Fault::NotUuid);
     // What is wrong with a text whose `{{` is never closed.
