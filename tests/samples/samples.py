@@ -30,7 +30,10 @@ class Operation:
         self.samples = described.get("x-codeSamples", [])
         self.is_silent = "204" in described["responses"]
         content = described.get("requestBody", {}).get("content", {}).get("application/json", {})
-        self.example = next(iter(content.get("examples", {}).values()), {}).get("value")
+        examples = [example["value"] for example in content.get("examples", {}).values()]
+        # Samples send the first. An audience is a thing only where it is kept.
+        self.sent = next(iter(examples), None)
+        self.example = next((it for it in examples if it.get("keep")), self.sent)
         # `/v1/opt_outs` and `/addressbook/optouts` are of one kind.
         self.kind = path.split("/")[2].replace("_", "") if path.count("/") > 1 else None
 
@@ -61,12 +64,16 @@ class Kinds:
         self.create = {it.kind: it for it in sorted(made, key=lambda it: ORDER.index(it.kind))}
 
     def make(self, service, key, but):
-        """One thing of each kind but one; answers with them."""
-        return {
+        """One thing of each kind but one, the contact in the group; answers with them."""
+        things = {
             kind: service.create(key, create.path, create.example)
             for kind, create in self.create.items()
             if kind != but
         }
+        if {"contacts", "groups"} <= things.keys():
+            members = f"{self.create['groups'].path}/{things['groups']['id']}/members"
+            service.create(key, members, {"add": [things["contacts"]["id"]]})
+        return things
 
     def there(self, service, key, kind):
         return service.things(key, self.create[kind].path)
@@ -88,22 +95,23 @@ def fault(service, kinds, operation, label, command):
     key = service.account(f"{operation.id}-{label}")
     things = kinds.make(service, key, but=operation.kind if operation.creates else None)
     environment = {"ADDRESSBOOK_URL": service.url, "ADDRESSBOOK_KEY": key, **kinds.variables(things)}
+    before = kinds.there(service, key, operation.kind) if operation.kind in things else []
 
     done = run(command, environment)
     if done.returncode != 0:
         return f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
-    # What is told of the answer: what it is about, a sign of life, or that it is gone.
-    expected = ["ok", "204", "success"]
+    # What is told of the answer: what it is about, a sign of life, a page, counts, or that it is gone.
+    expected = ["ok", "204", "success", "has_more", "counts", "member_count"]
     if operation.kind in kinds.create:
         after = kinds.there(service, key, operation.kind)
         if operation.deletes:
             if after:
                 return "it is still there"
-        elif len(after) != 1:
+        elif len(after) != (0 if operation.creates and operation.sent != operation.example else 1):
             return f"there are {len(after)} {operation.kind}"
-        elif operation.does("update") and after[0] == things[operation.kind]:
+        elif operation.does("update") and after == before:
             return "it is the same as before"
-        elif operation.does("get", "list") and after[0] != things[operation.kind]:
+        elif operation.does("get", "list") and after != before:
             return "it has changed"
         # (What belongs to a thing, its members say, is shown without it.)
         if after and operation.path.count("/") <= 3:
