@@ -16,8 +16,18 @@ use crate::domain::error::{Code, Result};
 use crate::domain::fields::Phone;
 use crate::domain::template::{Recipient, Template};
 
-/// Most items that are judged at a time: between two lots others get their turn.
+/// Most entries that are given at a time.
 const LOT: usize = 500;
+
+/// How many are judged before other requests of the same thread get their turn: a template that is slow on
+/// purpose must not stop them.
+const TURN: usize = 32;
+
+async fn let_others_run(judged: usize) {
+    if judged % TURN == TURN - 1 {
+        tokio::task::yield_now().await;
+    }
+}
 
 /// An audience while it is found.
 pub struct Resolver {
@@ -63,13 +73,18 @@ impl Resolver {
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
         if let Some(Walk { index, fields, people }) = &mut self.open {
             if let Some(people) = people.next().await.transpose()? {
-                let judged = people.iter().map(|person| self.judge.person(*index, person, fields.as_ref()));
-                return Ok(Some(judged.collect()));
+                let mut entries = Vec::with_capacity(people.len());
+                for person in &people {
+                    let_others_run(entries.len()).await;
+                    entries.push(self.judge.person(*index, person, fields.as_ref()));
+                }
+                return Ok(Some(entries));
             }
             self.open = None;
         }
         let mut entries = Vec::new();
         while entries.len() < LOT {
+            let_others_run(entries.len()).await;
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
