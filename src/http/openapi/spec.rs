@@ -107,10 +107,10 @@ impl Spec {
             }
         }
         for (status, media, value) in &self.answers {
-            if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string()) {
-                if let Some(content) = response.content.get_mut(*media).and_then(inline) {
-                    put(content, "example", &response.description, value.clone());
-                }
+            if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string())
+                && let Some(content) = response.content.get_mut(*media).and_then(inline)
+            {
+                put(content, "example", &response.description, value.clone());
             }
         }
     }
