@@ -35,6 +35,9 @@ fn expires() -> Object {
     fields::moment("From when on it is gone: UTC, to the millisecond.")
 }
 
+/// The same of the operation that makes one: what may be missing there is a template.
+const MAKING: Subject = Subject { tag: Some(TAG), noun: "template", argument: "audience" };
+
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
     use handlers::*;
@@ -57,7 +60,7 @@ pub(super) fn routes(api: Api) -> Api {
         Spec::answering(200, audience)
             .lines(200, AudienceLine::example())
             .and(201, Audience::from(examples::kept_audience()))
-            .about(&SUBJECT)
+            .about(&MAKING)
             .refers_to::<AudienceItem>()
             .request("aliases", "Two recipients and a text", CreateAudience::example())
             .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
