@@ -315,6 +315,9 @@ on_both_databases! {
             (json!({"recipients": [john], "template": {"text": "{{ A | b }}"}}), "template.text", "template_syntax"),
             (json!({"recipients": [john], "missing_variables": "x"}), "missing_variables", "not_one_of"),
             (json!({"recipients": [john], "limit": 1}), "limit", "unknown"),
+            (json!({"recipients": [john], "keep": null}), "keep", "wrong_type"),
+            (json!({"recipients": [john], "template": null}), "template", "wrong_type"),
+            (json!({"recipients": [{"username": null}]}), "recipients.0", "wrong_type"),
         ] {
             assert_eq!(fault(body.clone()), (field.to_owned(), code.to_owned()), "{body}");
         }

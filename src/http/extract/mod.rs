@@ -14,6 +14,6 @@ pub mod query;
 pub use body::{Body, Payload};
 pub use condition::{Cached, Expected, entity_tag};
 pub use faults::Faults;
-pub use patch::Patch;
+pub use patch::{Patch, not_null};
 pub use path::{Segment, Segments};
 pub use query::{Parameters, Query};

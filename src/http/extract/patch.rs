@@ -19,3 +19,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
         Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
     }
 }
+
+/// Reads a member that may be absent, and not null; with `#[serde(default)]`.
+///
+/// # Errors
+/// It is null, or of another type.
+pub fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

@@ -16,7 +16,7 @@ use crate::domain::template::Message;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, Whole, schema};
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Faults, Payload};
+use crate::http::extract::{Faults, Payload, not_null};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -29,21 +29,28 @@ pub struct ResolveRequest {
     #[schema(schema_with = aliases, required)]
     aliases: Option<Vec<String>>,
     #[schema(schema_with = per_alias, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     fields: Option<HashMap<String, MetaObject>>,
     #[schema(schema_with = schema::template_text, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     template: Option<String>,
     #[schema(schema_with = schema::template_name, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     template_name: Option<String>,
     /// Whether numbers that have opted out get a message all the same.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     missing_variables: Option<String>,
     /// Whether only counts and problems are told.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     dry_run: Option<bool>,
 }
 

@@ -15,7 +15,7 @@ use crate::domain::page::MAX_BATCH;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, TemplateChoice, schema};
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Faults, Payload};
+use crate::http::extract::{Faults, Payload, not_null};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -28,20 +28,26 @@ pub struct CreateAudience {
     recipients: Option<Vec<AudienceItem>>,
     /// The text for each recipient. Without one the answer tells who would get it.
     #[schema(required = false, nullable = false)]
+    #[serde(default, deserialize_with = "not_null")]
     template: Option<AudienceTemplate>,
     /// Whether numbers that have opted out get a message all the same.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     missing_variables: Option<String>,
     /// Whether only counts and problems are told.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     dry_run: Option<bool>,
     /// Whether the audience is kept as it is found, to be read page by page. The answer is then 201.
     #[schema(required = false, nullable = false, default = false)]
+    #[serde(default, deserialize_with = "not_null")]
     keep: Option<bool>,
 }
 
@@ -50,16 +56,22 @@ pub struct CreateAudience {
 #[serde(deny_unknown_fields)]
 pub struct AudienceItem {
     #[schema(schema_with = fields::handle, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     username: Option<String>,
     #[schema(schema_with = fields::id, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
     #[schema(schema_with = fields::phone, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     phone_number: Option<String>,
     #[schema(schema_with = schema::group, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     group: Option<String>,
     #[schema(schema_with = schema::all, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     all: Option<bool>,
     #[schema(schema_with = fields::meta, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     fields: Option<MetaObject>,
 }
 
@@ -68,10 +80,13 @@ pub struct AudienceItem {
 #[serde(deny_unknown_fields)]
 pub struct AudienceTemplate {
     #[schema(schema_with = schema::template_text, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     text: Option<String>,
     #[schema(schema_with = schema::template_id, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
     #[schema(schema_with = schema::template_name, required = false)]
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
 }
 
