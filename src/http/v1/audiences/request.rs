@@ -70,7 +70,7 @@ pub struct AudienceItem {
     #[schema(schema_with = schema::all, required = false)]
     #[serde(default, deserialize_with = "not_null")]
     all: Option<bool>,
-    #[schema(schema_with = fields::meta, required = false)]
+    #[schema(schema_with = own_fields, required = false)]
     #[serde(default, deserialize_with = "not_null")]
     fields: Option<MetaObject>,
 }
@@ -88,6 +88,13 @@ pub struct AudienceTemplate {
     #[schema(schema_with = schema::template_name, required = false)]
     #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
+}
+
+fn own_fields() -> Ref {
+    let mut schema = fields::meta();
+    schema.description =
+        "Data for this recipient alone, or for each of a group; it goes over their own.".to_owned();
+    schema
 }
 
 fn recipients() -> Array {
