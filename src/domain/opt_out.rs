@@ -3,8 +3,6 @@
 //! They belong to an account and a number, and know of no contact: whatever becomes of the contacts with
 //! the number, it stays out until somebody takes that back.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 
 use super::error::Result;
@@ -157,12 +155,6 @@ pub trait OptOutRepository: Send + Sync {
     /// # Errors
     /// As [`Self::get`].
     async fn delete(&self, key: OptOutKey) -> Result<()>;
-
-    /// Which of these numbers are out.
-    ///
-    /// # Errors
-    /// Only what every method can answer: the database is away.
-    async fn among(&self, phones: Vec<Phone>) -> Result<HashSet<Phone>>;
 
     /// A page of the cursor list.
     ///

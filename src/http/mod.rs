@@ -15,6 +15,7 @@ pub mod health;
 pub mod openapi;
 pub mod prefix;
 pub mod problem;
+pub mod reply;
 pub mod server;
 pub mod state;
 pub mod v1;

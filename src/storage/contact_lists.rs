@@ -1,7 +1,7 @@
 //! Reads of contacts. Each is a scan of one index that begins with the account: no sort, and no row
 //! of another account, at any size.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -14,7 +14,9 @@ use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::to_domain;
 use super::groups;
+use super::json::{self, Words};
 use super::rows::{self, Key};
+use crate::domain::audience::Whose;
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
@@ -153,6 +155,46 @@ pub(super) async fn by_ids(
     let found = rows::these(connection, &keys).await?;
     let mut by_id: HashMap<Uuid, Model> = found.into_iter().map(|row| (row.id, row)).collect();
     ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
+}
+
+/// Whose values in an indexed column are. Of a number that many share, two contacts are looked at.
+pub(super) async fn whose(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    column: &str,
+    texts: BTreeSet<&str>,
+) -> Result<HashMap<String, Whose>> {
+    if texts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let words = Words::of(connection);
+    // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
+    // order.
+    let order = if column == "phone" { "ORDER BY id" } else { "" };
+    let nth = |n: u8| {
+        format!(
+            "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
+             {order} LIMIT 1 OFFSET {n})"
+        )
+    };
+    let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
+    let from = format!(
+        "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
+        nth(0),
+        nth(1),
+        words.each("$2")
+    );
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let values = [account.get().into(), json::list(&texts)?];
+    let found: Vec<(String, Option<String>, Option<String>)> =
+        words.rows(connection, &item, &from, values).await?;
+    let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
+    let outcome = |first, second| match (read(first), read(second)) {
+        (None, _) => Whose::Nobodys,
+        (Some(id), None) => Whose::One(id),
+        (Some(_), Some(_)) => Whose::Several,
+    };
+    Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
 }
 
 async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {

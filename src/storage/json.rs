@@ -87,15 +87,7 @@ impl Words {
     ) -> Result<Vec<T>> {
         let text = if self.backend == DbBackend::Sqlite { "" } else { "::text" };
         let sql = format!("SELECT {}{text} AS \"rows\" FROM {from}", self.all(select));
-        let statement = Statement::from_sql_and_values(self.backend, sql, values);
-        let row = connection
-            .query_one_raw(statement)
-            .await
-            .map_err(|error| to_domain(&error))?
-            .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
-        let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
-        serde_json::from_str(&rows)
-            .map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+        rows(connection, Statement::from_sql_and_values(self.backend, sql, values)).await
     }
 
     /// Runs a statement; answers how many rows it touched.
@@ -111,8 +103,26 @@ impl Words {
     }
 }
 
+/// The answer of a statement whose one column is a JSON array, `rows`.
+pub(super) async fn rows<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    statement: Statement,
+) -> Result<Vec<T>> {
+    let row = connection
+        .query_one_raw(statement)
+        .await
+        .map_err(|error| to_domain(&error))?
+        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
+    let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
+    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+}
+
+/// A list as JSON.
+pub(super) fn text<T: Serialize>(items: &[T]) -> Result<String> {
+    serde_json::to_string(items).map_err(|error| Error::caused_by(Code::Internal, error))
+}
+
 /// A list as a parameter.
 pub(super) fn list<T: Serialize>(items: &[T]) -> Result<Value> {
-    let json = serde_json::to_string(items).map_err(|error| Error::caused_by(Code::Internal, error))?;
-    Ok(json.into())
+    text(items).map(Value::from)
 }

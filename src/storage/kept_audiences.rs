@@ -209,6 +209,12 @@ pub(super) async fn abandon(
 
 /// An audience that is shown and not at its end.
 pub(super) async fn find(database: &Database, account: AccountId, id: AudienceId) -> Result<Kept> {
+    let (row, report) = shown(database, account, id).await?;
+    Ok(kept(&row, read_report(&report)?))
+}
+
+/// Its row, and the account of it as it is stored.
+async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Result<(Model, String)> {
     let row = database
         .read(async move |reader| {
             Entity::find_by_id((account.get(), id.as_uuid()))
@@ -218,10 +224,9 @@ pub(super) async fn find(database: &Database, account: AccountId, id: AudienceId
                 .map_err(|error| to_domain(&error))
         })
         .await?;
-    let row = row.ok_or_else(|| Error::no_such("audience"))?;
-    let Some(report) = &row.report else { return Err(Code::AttemptInFlight.into()) };
-    let report = read_report(report)?;
-    Ok(kept(&row, report))
+    let mut row = row.ok_or_else(|| Error::no_such("audience"))?;
+    let report = row.report.take().ok_or(Code::AttemptInFlight)?;
+    Ok((row, report))
 }
 
 /// A page of those that are shown and not at their end.
@@ -252,7 +257,7 @@ pub(super) async fn page(
     limit: u64,
 ) -> Result<EntryPage> {
     use audience_entry::{Column, Entity};
-    find(database, account, id).await?;
+    shown(database, account, id).await?;
     let mut rows = database
         .read(async move |reader| {
             Entity::find()

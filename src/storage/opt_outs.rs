@@ -4,21 +4,18 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
-    Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
+use super::json::{self, Words};
 use super::{paging, tallies};
-use crate::domain::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
 use crate::domain::page::{ByOffset, CursorPage, OffsetPage};
-use crate::domain::{AccountId, Code, Error, OptOut, OptOutKey, Result};
+use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 
 /// The opt-outs of one account.
 pub(super) struct SqlOptOuts {
@@ -80,17 +77,6 @@ impl OptOutRepository for SqlOptOuts {
                     tallies::add(transaction, account, tallies::OPT_OUTS, shard, -1).await?;
                     Ok(((), Vec::new()))
                 })
-            })
-            .await
-    }
-
-    async fn among(&self, phones: Vec<Phone>) -> Result<HashSet<Phone>> {
-        let account = self.account;
-        self.database
-            .read(async move |reader| {
-                let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
-                let out = opted_out(&reader, account, &phones).await?;
-                Ok(out.into_iter().map(Phone::from_stored).collect())
             })
             .await
     }
@@ -160,18 +146,9 @@ pub(super) async fn opted_out(
     account: AccountId,
     phones: &[&str],
 ) -> Result<HashSet<String>> {
-    let backend = connection.get_database_backend();
-    let sql = if backend == DbBackend::Sqlite {
-        "SELECT json_group_array(phone) AS \"rows\" FROM opt_outs \
-         WHERE account_id = $1 AND phone IN (SELECT value FROM json_each($2))"
-    } else {
-        "SELECT coalesce(json_agg(phone), '[]')::text AS \"rows\" FROM opt_outs \
-         WHERE account_id = $1 AND phone = ANY(ARRAY(SELECT json_array_elements_text($2::json)))"
-    };
-    let phones = serde_json::to_string(phones).map_err(|error| Error::caused_by(Code::Internal, error))?;
-    let statement = Statement::from_sql_and_values(backend, sql, [account.get().into(), phones.into()]);
-    let row = connection.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
-    let row = row.ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
-    let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
-    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+    let words = Words::of(connection);
+    let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
+    let out = format!("opt_outs WHERE account_id = $1 AND phone {named}");
+    let values = [account.get().into(), json::list(phones)?];
+    Ok(words.rows(connection, "phone", &out, values).await?.into_iter().collect())
 }

@@ -1,5 +1,6 @@
 //! Contacts with what else a sender has to know of them: whether their number has opted out.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use sea_orm::{DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
@@ -9,6 +10,7 @@ use super::entity::contact::Model;
 use super::error::to_domain;
 use super::json::{self, Words};
 use super::rows::{ROW, listed};
+use super::{contact_lists, opt_outs};
 use crate::domain::audience::{Found, Number, Person, Whose};
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::GroupId;
@@ -111,31 +113,17 @@ pub(super) async fn find(
     Ok(Found { people: found, numbers })
 }
 
-/// Whose each number is: one look for the first contact with it, one for a second.
+/// Whose each number is, and whether it has opted out.
 async fn numbers(
     connection: &DatabaseConnection,
     account: AccountId,
     phones: &[Phone],
 ) -> Result<Vec<Number>> {
-    let words = Words::of(connection);
-    let nth = |offset: u8| {
-        format!(
-            "(SELECT {} FROM contacts WHERE account_id = $1 AND phone = value ORDER BY id LIMIT 1 OFFSET {offset})",
-            words.shown("id")
-        )
-    };
-    let opted_out = "(SELECT count(*) FROM opt_outs WHERE account_id = $1 AND phone = value)";
-    let number = format!("{}(value, {}, {}, {opted_out})", words.array, nth(0), nth(1));
-    let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
-    let values = [account.get().into(), json::list(&phones)?];
-    let rows = words.rows(connection, &number, &words.each("$2"), values).await?;
-    let number = |(phone, first, second, opted_out): (String, Option<Uuid>, Option<Uuid>, u8)| {
-        let whose = match (first, second) {
-            (None, _) => Whose::Nobodys,
-            (Some(id), None) => Whose::One(ContactId::from_uuid(id)),
-            (Some(_), Some(_)) => Whose::Several,
-        };
-        Number { phone: Phone::from_stored(phone), whose, opted_out: opted_out != 0 }
-    };
-    Ok(rows.into_iter().map(number).collect())
+    let named: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
+    let texts: Vec<&str> = named.iter().copied().collect();
+    let out = opt_outs::opted_out(connection, account, &texts).await?;
+    let whose = contact_lists::whose(connection, account, "phone", named).await?;
+    let number =
+        |(phone, whose)| Number { opted_out: out.contains(&phone), phone: Phone::from_stored(phone), whose };
+    Ok(whose.into_iter().map(number).collect())
 }

@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::entity::contact::{Column, Model};
 use super::error::to_domain;
-use crate::domain::{AccountId, Code, Contact, ContactId, Error, Result};
+use super::json;
+use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// An id as JSON has it.
 const ID: &str = "hex(id)";
@@ -94,13 +95,12 @@ pub(super) type Key = (AccountId, ContactId);
 /// are asked for.
 pub(super) async fn these(connection: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<Model>> {
     let keys: Vec<(i64, Uuid)> = keys.iter().map(|(account, id)| (account.get(), id.as_uuid())).collect();
-    let keys = serde_json::to_string(&keys).map_err(|error| Error::caused_by(Code::Internal, error))?;
     let backend = connection.get_database_backend();
     let sqlite = backend == DbBackend::Sqlite;
     let sql = if sqlite { &SQLITE_THESE } else { &POSTGRES_THESE };
-    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [keys.into()]);
+    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [json::list(&keys)?]);
     if sqlite {
-        return one_array(connection, statement).await;
+        return json::rows(connection, statement).await;
     }
     Model::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))
 }
@@ -113,21 +113,7 @@ async fn array<T: DeserializeOwned, E: EntityTrait>(
 ) -> Result<Vec<T>> {
     let Statement { sql, values, db_backend } = select.build(DbBackend::Sqlite);
     let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");
-    one_array(connection, Statement { sql, values, db_backend }).await
-}
-
-/// The answer of a statement that answers `rows`, one JSON array.
-async fn one_array<T: DeserializeOwned>(
-    connection: &impl ConnectionTrait,
-    statement: Statement,
-) -> Result<Vec<T>> {
-    let row = connection
-        .query_one_raw(statement)
-        .await
-        .map_err(|error| to_domain(&error))?
-        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
-    let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
-    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+    json::rows(connection, Statement { sql, values, db_backend }).await
 }
 
 /// Contacts of any accounts, on their way into the database.
@@ -139,8 +125,7 @@ pub(super) struct Given {
 impl Given {
     pub(super) fn new<'c>(contacts: impl Iterator<Item = (AccountId, &'c Contact)>) -> Result<Self> {
         let rows: Vec<Model> = contacts.map(|(account, contact)| Model::new(account, contact)).collect();
-        let json = serde_json::to_string(&rows).map_err(|error| Error::caused_by(Code::Internal, error))?;
-        Ok(Self { json, rows: rows.len() })
+        Ok(Self { json: json::text(&rows)?, rows: rows.len() })
     }
 
     /// Stores those whose handle is free, in their order. Answers whether all were.

@@ -33,7 +33,7 @@ pub struct Number {
     pub opted_out: bool,
 }
 
-/// Whose a number is.
+/// Whose a number or a handle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// No contact's.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, Item, Outcome};
-use crate::domain::contact::{Contact, ContactId};
+use super::{Group, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, Item, Outcome};
+use crate::domain::contact::ContactId;
 use crate::domain::error::Result;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{CursorPage, OffsetPage};
@@ -60,14 +60,6 @@ pub trait GroupRepository: Send + Sync {
     /// # Errors
     /// The database is away.
     async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>>;
-
-    /// Contacts of a group from the newest on, behind one of them. It is not asked whether there is
-    /// such a group: where none is, nobody is in it.
-    ///
-    /// # Errors
-    /// The database is away.
-    async fn member_page(&self, group: GroupId, after: Option<ContactId>, limit: u64)
-    -> Result<Vec<Contact>>;
 
     /// Contacts of a group from the newest on, without so many at the beginning.
     ///

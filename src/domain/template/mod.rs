@@ -11,6 +11,8 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+use std::sync::OnceLock;
+
 use minijinja::{Environment, UndefinedBehavior, filters, tests as checks};
 
 use crate::domain::fault::Fault;
@@ -56,6 +58,10 @@ pub struct Template {
     wanted: Wanted,
     reads_contact: bool,
     environment: Environment<'static>,
+    /// The same, in which what is missing is nothing; made when it is first asked for, as the other one.
+    lenient: OnceLock<Environment<'static>>,
+    /// The same, with an eye on where values come from.
+    watchful: OnceLock<Environment<'static>>,
 }
 
 impl Template {
@@ -77,11 +83,18 @@ impl Template {
             return Err(Fault::NulCharacter);
         }
         let variables = check::variables(text)?;
-        let environment = environment(text, UndefinedBehavior::SemiStrict)
-            .map_err(|error| check::syntax_fault(text, &error))?;
+        let environment = environment(text).map_err(|error| check::syntax_fault(text, &error))?;
         let wanted = Wanted::of(&variables);
         let reads_contact = variables.iter().any(|variable| variable.name.starts_with("contact."));
-        Ok(Self { text: text.to_owned(), variables, wanted, reads_contact, environment })
+        Ok(Self {
+            text: text.to_owned(),
+            variables,
+            wanted,
+            reads_contact,
+            environment,
+            lenient: OnceLock::new(),
+            watchful: OnceLock::new(),
+        })
     }
 
     /// The text as it was given.
@@ -98,9 +111,9 @@ impl Template {
 }
 
 /// An environment with this template and no other.
-fn environment(text: &str, undefined: UndefinedBehavior) -> Result<Environment<'static>, minijinja::Error> {
+fn environment(text: &str) -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::empty();
-    environment.set_undefined_behavior(undefined);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
     environment.set_formatter(render::print);
     environment.add_filter("default", filters::default);

@@ -3,10 +3,10 @@
 use std::io;
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
 use super::data::{Recipient, is_missing};
-use super::{NAME, Template, environment};
+use super::{NAME, Template};
 use crate::domain::sms::{self, Size};
 
 /// What becomes of a recipient for whom something is missing.
@@ -61,7 +61,7 @@ impl Template {
         let data = recipient.data(&self.wanted, self.reads_contact);
         let text = match gaps {
             Gaps::Exclude => fill(&self.environment, &data),
-            Gaps::Blank => fill(&self.lenient(), &data),
+            Gaps::Blank => fill(self.lenient(), &data),
         };
         let text = text.map_err(|error| self.explain(&error, recipient, &data))?;
         if text.trim().is_empty() {
@@ -71,11 +71,20 @@ impl Template {
         if size.parts > sms::MAX_PARTS { Err(Unrendered::TooLong) } else { Ok(Message { text, size }) }
     }
 
-    /// The same template, in which what is missing is nothing.
-    fn lenient(&self) -> minijinja::Environment<'static> {
-        let mut environment = self.environment.clone();
-        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        environment
+    fn lenient(&self) -> &Environment<'static> {
+        self.lenient.get_or_init(|| {
+            let mut environment = self.environment.clone();
+            environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+            environment
+        })
+    }
+
+    fn watchful(&self) -> &Environment<'static> {
+        self.watchful.get_or_init(|| {
+            let mut environment = self.environment.clone();
+            environment.set_debug(true);
+            environment
+        })
     }
 
     /// What went wrong, told by filling in once more with an eye on where things come from.
@@ -83,11 +92,7 @@ impl Template {
         if matches!(error.kind(), ErrorKind::WriteFailure) {
             return Unrendered::TooLong;
         }
-        let detail = environment(&self.text, UndefinedBehavior::SemiStrict)
-            .and_then(|mut environment| {
-                environment.set_debug(true);
-                fill(&environment, data)
-            })
+        let detail = fill(self.watchful(), data)
             .err()
             .and_then(|error| error.detail().map(str::to_owned))
             .unwrap_or_else(|| error.kind().to_string());
@@ -119,7 +124,7 @@ impl io::Write for Bounded {
     }
 }
 
-fn fill(environment: &minijinja::Environment<'static>, data: &Value) -> Result<String, Error> {
+fn fill(environment: &Environment<'static>, data: &Value) -> Result<String, Error> {
     let mut out = Bounded(Vec::new());
     environment.get_template(NAME)?.render_captured_to(data.clone(), &mut out)?;
     String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is not UTF-8"))

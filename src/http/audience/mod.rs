@@ -14,12 +14,12 @@ use super::prefix::Prefix;
 use super::problem::Problem;
 use super::state::State;
 use crate::domain::audience::{
-    Asked, AudienceRepository, Entry, Exclusion, Included, Options, Report, Request, Resolver,
+    Asked, AudienceRepository, Entry, Exclusion, Included, Known, Options, Report, Request, Resolver,
 };
 use crate::domain::permission::granted::ReadContacts;
-use crate::domain::template::Template;
+use crate::domain::template::{Message, Template};
 use crate::domain::templates::TemplateKey;
-use crate::domain::{Code, FieldFault, Result};
+use crate::domain::{Code, ContactId, FieldFault, Result};
 
 pub use stream::{JSON, Lines, NDJSON, lines};
 
@@ -103,6 +103,19 @@ pub async fn whole(
         }
     }
     Ok(Whole { report: resolver.report().clone(), recipients, exclusions })
+}
+
+/// The id and the handle of a contact that may not be there.
+#[must_use]
+pub fn known(contact: Option<Known>) -> (Option<ContactId>, Option<String>) {
+    contact.map(|Known { id, handle }| (id, handle.into_string())).unzip()
+}
+
+/// The text of a message that may not be there, how it is sent, and in how many parts.
+#[must_use]
+pub fn told(message: Option<Message>) -> (Option<String>, Option<&'static str>, Option<usize>) {
+    let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
+    (text, size.map(|size| size.encoding.as_str()), size.map(|size| size.parts))
 }
 
 /// How a request for an audience is to be answered.

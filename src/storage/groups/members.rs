@@ -14,12 +14,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::lists;
+use crate::domain::audience::Whose;
 use crate::domain::groups::{
     GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
     settle,
 };
 use crate::domain::page::{Cursor, CursorPage, OffsetPage};
-use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result};
+use crate::domain::{AccountId, ContactId, ContactKey, Result};
 use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;
@@ -59,18 +60,6 @@ pub(in crate::storage) async fn cursor_page(
     let order = if cursor.forward() { Order::Desc } else { Order::Asc };
     let select = select.order_by(Column::ContactId, order).limit(limit + 1);
     Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
-}
-
-/// Contacts of a group from the newest on, behind one of them.
-pub(super) async fn page(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    group: GroupId,
-    after: Option<ContactId>,
-    limit: u64,
-) -> Result<Vec<Contact>> {
-    let cursor = Cursor { after, before: None };
-    Ok(cursor_page(connection, account, group, cursor, limit).await?.items)
 }
 
 /// Contacts of a group from the newest on, without so many at the beginning.
@@ -175,10 +164,12 @@ async fn named(
             ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
         }
     }
-    let phones = look_up(transaction, account, "phone", phones).await?;
-    let handles = look_up(transaction, account, "handle", handles).await?;
-    let found = |all: &HashMap<String, Result<ContactId, Outcome>>, text: &str| {
-        all.get(text).copied().unwrap_or(Err(Outcome::NoSuchContact))
+    let phones = contact_lists::whose(transaction, account, "phone", phones).await?;
+    let handles = contact_lists::whose(transaction, account, "handle", handles).await?;
+    let found = |all: &HashMap<String, Whose>, text: &str| match all.get(text) {
+        None | Some(Whose::Nobodys) => Err(Outcome::NoSuchContact),
+        Some(Whose::One(id)) => Ok(*id),
+        Some(Whose::Several) => Err(Outcome::Ambiguous),
     };
     let id = |contact: &ContactKey| match contact {
         ContactKey::Id(id) => Ok(*id),
@@ -186,47 +177,6 @@ async fn named(
         ContactKey::Handle(handle) => found(&handles, handle.as_str()),
     };
     Ok(items.iter().map(|Item { verb, contact }| (*verb, id(contact))).collect())
-}
-
-/// The contacts that have such values in an indexed column. Of a number that many share, two are looked
-/// at.
-async fn look_up(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    column: &str,
-    texts: BTreeSet<&str>,
-) -> Result<HashMap<String, Result<ContactId, Outcome>>> {
-    if texts.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let words = Words::of(transaction);
-    // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
-    // order.
-    let order = if column == "phone" { "ORDER BY id" } else { "" };
-    let nth = |n: u8| {
-        format!(
-            "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
-             {order} LIMIT 1 OFFSET {n})"
-        )
-    };
-    let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
-    let from = format!(
-        "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
-        nth(0),
-        nth(1),
-        words.each("$2")
-    );
-    let texts: Vec<&str> = texts.into_iter().collect();
-    let values = [account.get().into(), list(&texts)?];
-    let found: Vec<(String, Option<String>, Option<String>)> =
-        words.rows(transaction, &item, &from, values).await?;
-    let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
-    let outcome = |first, second| match (read(first), read(second)) {
-        (None, _) => Err(Outcome::NoSuchContact),
-        (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => Err(Outcome::Ambiguous),
-    };
-    Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
 }
 
 /// Which of these contacts exist, and whether they are in the group. They stay until the transaction

@@ -15,12 +15,12 @@ use super::database::Database;
 use super::entity::group::Model;
 use super::tallies;
 use crate::domain::groups::{
-    Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
+    Group, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
     MembersChanged,
 };
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{CursorPage, OffsetPage};
-use crate::domain::{AccountId, Contact, ContactId, Result, Timestamp};
+use crate::domain::{AccountId, ContactId, Result, Timestamp};
 
 /// The groups of one account.
 pub(super) struct SqlGroups {
@@ -92,18 +92,6 @@ impl GroupRepository for SqlGroups {
     async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
         let account = self.account;
         self.database.read(async move |reader| lists::by_offset(&reader, account, query).await).await
-    }
-
-    async fn member_page(
-        &self,
-        group: GroupId,
-        after: Option<ContactId>,
-        limit: u64,
-    ) -> Result<Vec<Contact>> {
-        let account = self.account;
-        self.database
-            .read(async move |reader| members::page(&reader, account, group, after, limit).await)
-            .await
     }
 
     async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage> {

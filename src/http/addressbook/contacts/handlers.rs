@@ -14,8 +14,9 @@ use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::openapi::parameters::AttemptHeader;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 const CREATE: &str = "createAddressBookContact";
 
@@ -62,11 +63,7 @@ fn key() -> Object {
 pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
-    let mut response = HttpResponse::Ok();
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
-    Ok(response.json(RecordAnswer::from(contact)))
+    Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(contact)))
 }
 
 /// List contacts

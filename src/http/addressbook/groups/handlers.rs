@@ -13,8 +13,9 @@ use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::openapi::parameters::AttemptHeader;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
@@ -55,11 +56,7 @@ impl Segment for InPath {
 pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: group, replayed } = allowed.groups().insert(Group::new(new), attempt).await?;
-    let mut response = HttpResponse::Ok();
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
-    Ok(response.json(RecordAnswer::from(group)))
+    Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(group)))
 }
 
 /// List groups

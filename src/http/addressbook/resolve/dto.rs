@@ -9,12 +9,11 @@ use utoipa::openapi::schema::{AdditionalProperties, Array, Object, ObjectBuilder
 use validator::Validate;
 
 use crate::config::Limits;
-use crate::domain::audience::{Asked, Counts, Exclusion, Included, Known, Options, Problem, Report, Who};
+use crate::domain::audience::{Asked, Counts, Exclusion, Included, Options, Problem, Report, Who};
 use crate::domain::fields::{Handle, Meta};
 use crate::domain::page::MAX_BATCH;
-use crate::domain::template::Message;
 use crate::domain::{ContactId, Fault};
-use crate::http::audience::{Plan, Whole, schema};
+use crate::http::audience::{Plan, Whole, known, schema, told};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::{Faults, Payload, not_null};
 use crate::http::openapi::examples::{self, audience};
@@ -242,22 +241,11 @@ pub struct ResolveAnswer {
     excluded: Vec<ExcludedAlias>,
 }
 
-fn known(contact: Option<Known>) -> (Option<ContactId>, Option<String>) {
-    contact.map(|Known { id, handle }| (id, handle.into_string())).unzip()
-}
-
 impl From<Included> for ResolvedRecord {
     fn from(Included { index: _, contact, phone, message }: Included) -> Self {
         let (id, alias) = known(contact);
-        let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
-        Self {
-            id,
-            alias,
-            msisdn: phone.msisdn().to_owned(),
-            text,
-            encoding: size.map(|size| size.encoding.as_str()),
-            parts: size.map(|size| size.parts),
-        }
+        let (text, encoding, parts) = told(message);
+        Self { id, alias, msisdn: phone.msisdn().to_owned(), text, encoding, parts }
     }
 }
 

@@ -4,11 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::position;
-use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Known, Problem, Report};
-use crate::domain::fields::{Handle, Phone};
-use crate::domain::template::Message;
+use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Problem, Report};
+use crate::domain::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
-use crate::http::audience::{Lines, Whole, schema};
+use crate::http::audience::{Lines, Whole, known, schema, told};
 use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
@@ -216,25 +215,12 @@ pub struct AudienceLine {
     error: Option<V1ErrorBody>,
 }
 
-fn known(contact: Option<Known>) -> (Option<ContactId>, Option<String>) {
-    contact.map(|Known { id, handle }| (id, Handle::into_string(handle))).unzip()
-}
-
 impl AudienceRecipient {
     pub(super) fn at(position: Option<i64>, included: Included) -> Self {
         let Included { index, contact, phone, message } = included;
         let (id, username) = known(contact);
-        let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
-        Self {
-            index,
-            position,
-            id,
-            username,
-            phone_number: phone.into_string(),
-            text,
-            encoding: size.map(|size| size.encoding.as_str()),
-            parts: size.map(|size| size.parts),
-        }
+        let (text, encoding, parts) = told(message);
+        Self { index, position, id, username, phone_number: phone.into_string(), text, encoding, parts }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operations of `/v1/audiences`.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{LINK, LOCATION};
+use actix_web::http::header::LOCATION;
 use utoipa::IntoParams;
 
 use super::answer::{
@@ -17,9 +17,10 @@ use crate::domain::{Code, Error, Fault};
 use crate::http::audience::{Manner, NDJSON, lines, whole};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
-use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::openapi::parameters::AttemptHeader;
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -89,11 +90,8 @@ pub(super) async fn create_audience(
         let work = actix_web::rt::spawn(keep(source, wanted, attempt, manner.kept_limit));
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
         let Created { made, replayed } = done?;
-        let mut response = HttpResponse::Created();
+        let mut response = reply::made(HttpResponse::Created(), replayed);
         response.insert_header((LOCATION, manner.prefix.before(&format!("{PATH}/{}", made.id))));
-        if replayed {
-            response.insert_header((REPLAYED, "true"));
-        }
         return Ok(response.json(Audience::from(made)));
     }
     if manner.as_lines && !dry_run {
@@ -125,10 +123,7 @@ pub(super) async fn list_audiences(
     Query(query): Query<ListAudiences>,
 ) -> Answer {
     let page = allowed.audiences().list(query).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(KeptAudience::from).collect();
     Ok(response.json(AudienceList { has_more: page.has_more, data }))
 }
@@ -173,10 +168,7 @@ pub(super) async fn list_recipients(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Recipients, of).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(link) = link(&prefix.before(&format!("{PATH}/{id}/recipients")), of, &page) {
-        response.insert_header((LINK, link));
-    }
+    let mut response = reply::page(link(&prefix.before(&format!("{PATH}/{id}/recipients")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -207,10 +199,7 @@ pub(super) async fn list_exclusions(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Exclusions, of).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(link) = link(&prefix.before(&format!("{PATH}/{id}/exclusions")), of, &page) {
-        response.insert_header((LINK, link));
-    }
+    let mut response = reply::page(link(&prefix.before(&format!("{PATH}/{id}/exclusions")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),

@@ -1,6 +1,6 @@
 //! The operations of `/v1/contacts`.
 
-use actix_web::http::header::{ETag, LINK, LOCATION};
+use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
@@ -13,9 +13,10 @@ use crate::domain::{self, ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader, REPLAYED};
+use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -72,11 +73,8 @@ pub(super) async fn create_contact(
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
-    let mut response = HttpResponse::Created();
+    let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", contact.id))));
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
     Ok(with_tag(response, contact))
 }
 
@@ -107,10 +105,7 @@ pub(super) async fn list_contacts(
     Query(listed): Query<ListContacts>,
 ) -> Answer {
     let page = allowed.contacts().cursor_page(listed.query.clone()).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &listed, &page) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(links(&prefix.before(PATH), &listed, &page));
     let has_more = page.has_more;
     let data = if listed.expand {
         with_groups(&allowed, page.items).await?

@@ -1,7 +1,7 @@
 //! The operations of `/v1/groups`.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{LINK, LOCATION};
+use actix_web::http::header::LOCATION;
 use utoipa::IntoParams;
 
 use super::dto::{CreateGroup, Group, GroupList, UpdateGroup};
@@ -13,9 +13,10 @@ use crate::domain::{Fault, Timestamp};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::openapi::parameters::AttemptHeader;
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
@@ -64,11 +65,8 @@ pub(super) async fn create_group(
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: group, replayed } = allowed.groups().insert(groups::Group::new(new), attempt).await?;
-    let mut response = HttpResponse::Created();
+    let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", group.id))));
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
     Ok(response.json(Group::from(group)))
 }
 
@@ -94,10 +92,7 @@ pub(super) async fn list_groups(
     Query(query): Query<ListGroups>,
 ) -> Answer {
     let page = allowed.groups().cursor_page(query.clone()).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(Group::from).collect();
     Ok(response.json(GroupList { has_more: page.has_more, data }))
 }

@@ -1,7 +1,6 @@
 //! The operations of `/v1/groups/{id}/members`, with their bodies.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::LINK;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{Array, Object};
@@ -19,6 +18,7 @@ use crate::http::extract::batch::{self, List};
 use crate::http::extract::{Body, Faults, Parameters, Patch, Payload, Query, Segments, query};
 use crate::http::openapi::{examples, fields};
 use crate::http::prefix::Prefix;
+use crate::http::reply;
 use crate::http::v1::contacts::dto::{Contact, ContactList};
 use crate::http::v1::paging;
 
@@ -141,10 +141,7 @@ pub(super) async fn list_group_members(
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = allowed.contacts().cursor_page(query).await?;
     let path = prefix.before(&format!("{PATH}/{id}/members"));
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = paging::links(&path, &cursor, limit, &[], &page, |contact| contact.id) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(paging::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
     let data = page.items.into_iter().map(Contact::from).collect();
     Ok(response.json(ContactList { has_more: page.has_more, data }))
 }

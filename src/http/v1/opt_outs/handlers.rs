@@ -1,7 +1,7 @@
 //! The operations of `/v1/opt_outs`.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{LINK, LOCATION};
+use actix_web::http::header::LOCATION;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
@@ -14,9 +14,10 @@ use crate::domain::{self, Fault, OptOutKey};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, REPLAYED};
+use crate::http::openapi::parameters::AttemptHeader;
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -82,11 +83,9 @@ pub(super) async fn create_opt_out(
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: Entered { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
-    let mut response = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    let mut response =
+        reply::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
     response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", opt_out.id))));
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
     Ok(response.json(OptOut::from(opt_out)))
 }
 
@@ -112,10 +111,7 @@ pub(super) async fn list_opt_outs(
     Query(query): Query<ListOptOuts>,
 ) -> Answer {
     let page = allowed.opt_outs().cursor_page(query.clone()).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(OptOut::from).collect();
     Ok(response.json(OptOutList { has_more: page.has_more, data }))
 }

@@ -1,6 +1,6 @@
 //! The operations of `/v1/templates`.
 
-use actix_web::http::header::{ETag, LINK, LOCATION};
+use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
@@ -12,9 +12,10 @@ use crate::domain::{Fault, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader, REPLAYED};
+use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
 use crate::http::prefix::Prefix;
 use crate::http::problem::Problem;
+use crate::http::reply;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -66,11 +67,8 @@ pub(super) async fn create_template(
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: template, replayed } =
         allowed.templates().insert(SavedTemplate::new(new), attempt).await?;
-    let mut response = HttpResponse::Created();
+    let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", template.id))));
-    if replayed {
-        response.insert_header((REPLAYED, "true"));
-    }
     Ok(with_tag(response, template))
 }
 
@@ -101,10 +99,7 @@ pub(super) async fn list_templates(
     Query(query): Query<ListTemplates>,
 ) -> Answer {
     let page = allowed.templates().cursor_page(query.clone()).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(links) = links(&prefix.before(PATH), &query, &page) {
-        response.insert_header((LINK, links));
-    }
+    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(MessageTemplate::from).collect();
     Ok(response.json(TemplateList { has_more: page.has_more, data }))
 }
