@@ -146,13 +146,13 @@ pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartEr
 /// The settings as storage wants them, and the URL as people may see it.
 fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, String) {
     let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = database;
-    let StorageSettings { write_queue, cached_contacts, idempotency_ttl, audience_ttl } = storage;
+    let StorageSettings { write_queue, contact_cache, idempotency_ttl, audience_ttl } = storage;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
         acquire_timeout: *database_acquire_timeout,
         write_queue: usize::try_from(*write_queue).unwrap_or(usize::MAX),
-        cached_contacts: *cached_contacts,
+        contact_cache: *contact_cache,
         idempotency_ttl: *idempotency_ttl,
         audience_ttl: *audience_ttl,
     };

@@ -108,9 +108,9 @@ pub struct StorageSettings {
     )]
     pub write_queue: u32,
 
-    /// Most contacts kept in memory; on SQLite only
-    #[arg(long, env = "ADDRESSBOOK_CACHED_CONTACTS", value_name = "NUMBER", default_value = "20000")]
-    pub cached_contacts: usize,
+    /// Most memory for contacts that are kept there, in bytes; on SQLite only
+    #[arg(long, env = "ADDRESSBOOK_CONTACT_CACHE", value_name = "BYTES", default_value = "33554432")]
+    pub contact_cache: usize,
 
     /// For how long an Idempotency-Key is remembered
     #[arg(

@@ -88,7 +88,7 @@ def lines(system):
 def aliases(run, system, people, folder):
     """Milliseconds within which 99 of 100 calls with 1,000 names are answered."""
     bodies = (
-        json.dumps({"aliases": random.sample(people, NAMED), "template": TEMPLATE}) for _ in range(20)
+        json.dumps({"aliases": random.sample(people, NAMED), "template": TEMPLATE}) for _ in range(100)
     )
     posts = [f"/addressbook/resolve\t{body}" for body in bodies]
     return load.get(system, BROWSERS, run.seconds, posts, folder).p99

@@ -61,12 +61,18 @@ guarded!(A a, B b, C c);
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
-/// Routes and document, while they are put together and afterwards.
+/// Routes and document, while they are put together.
 #[derive(Default)]
 pub struct Api {
     document: Document,
+    routes: Routes,
+}
+
+/// The routes of all that was added.
+#[derive(Default)]
+pub struct Routes {
     /// By path template; a path's methods in the order in which they were added.
-    routes: BTreeMap<String, Vec<(Method, MakeRoute)>>,
+    by_path: BTreeMap<String, Vec<(Method, MakeRoute)>>,
 }
 
 impl Api {
@@ -101,7 +107,7 @@ impl Api {
     }
 
     fn route<P: utoipa::Path>(mut self, template: String, make: &MakeRoute) -> Self {
-        let methods = self.routes.entry(template).or_default();
+        let methods = self.routes.by_path.entry(template).or_default();
         for method in P::methods() {
             let method = actix_method(&method);
             // Whatever can be got can be asked for without its body.
@@ -117,24 +123,28 @@ impl Api {
     pub fn alias(mut self, from: &str, to: &str) -> Self {
         let aliases: Vec<_> = self
             .routes
+            .by_path
             .iter()
             .filter_map(|(path, methods)| {
                 Some((format!("{to}{}", path.strip_prefix(from)?), methods.clone()))
             })
             .collect();
-        self.routes.extend(aliases);
+        self.routes.by_path.extend(aliases);
         self
     }
 
-    /// The document of all that was added.
+    /// The routes and the document of all that was added.
     #[must_use]
-    pub fn document(&self) -> &Document {
-        &self.document
+    pub fn into_parts(self) -> (Routes, Document) {
+        let Self { document, routes } = self;
+        (routes, document)
     }
+}
 
+impl Routes {
     /// Puts the routes into an application. A path that is known answers other methods with 405.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        for (path, methods) in &self.routes {
+        for (path, methods) in &self.by_path {
             let mut resource = web::resource(path.as_str());
             for (method, make) in methods {
                 resource = resource.route(make(method.clone()));

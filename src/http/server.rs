@@ -13,9 +13,9 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
-use super::api::Api;
+use super::api::{Api, Routes};
 use super::edge::{self, edge};
-use super::openapi::{self, Document};
+use super::openapi;
 use super::problem::Problem;
 use super::state::State;
 use super::{addressbook, docs, explorer, health, v1};
@@ -33,9 +33,24 @@ pub fn api() -> Api {
 /// The OpenAPI document, with the limits as they are set.
 #[must_use]
 pub fn document(limits: &Limits) -> utoipa::openapi::OpenApi {
-    let api = api();
-    let document: &Document = api.document();
+    let (_, document) = api().into_parts();
     document.finish(limits)
+}
+
+/// What every worker serves: made once, because building the document takes a while.
+struct Parts {
+    routes: Routes,
+    docs: docs::Docs,
+    served: openapi::Served,
+}
+
+impl Parts {
+    fn make(limits: &Limits) -> io::Result<Self> {
+        let (routes, document) = api().into_parts();
+        let document = document.finish(limits);
+        let docs = docs::Docs::new(&document)?;
+        Ok(Self { routes, docs, served: openapi::Served::new(document)? })
+    }
 }
 
 /// A server that listens and does not answer yet, and where it listens.
@@ -44,23 +59,19 @@ pub fn document(limits: &Limits) -> utoipa::openapi::OpenApi {
 /// The address cannot be listened on.
 pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
     let limits = state.limits.clone();
-    // Once, and not once a worker: building the document takes a while.
-    let api = Arc::new(api());
-    let document = api.document().finish(&limits);
-    let docs = docs::Docs::new(&document)?;
-    let served = openapi::Served::new(document)?;
+    let parts = Arc::new(Parts::make(&limits)?);
     let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .app_data(Data::new(served.clone()))
+            .app_data(Data::new(parts.served.clone()))
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .wrap(from_fn(edge))
-            .configure(|config| api.configure(config))
+            .configure(|config| parts.routes.configure(config))
             .configure(openapi::configure)
-            .configure(|config| docs.configure(config))
+            .configure(|config| parts.docs.configure(config))
             .configure(explorer::configure)
             .default_service(web::to(|| {
                 std::future::ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))

@@ -6,15 +6,14 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::{groups, kept_audiences, people};
+use super::{groups, kept_audiences, named, people};
 use crate::domain::audience::{
-    AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Person, Report,
+    AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Named, Person, Report,
 };
-use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{ByCursor, CursorPage};
-use crate::domain::{AccountId, ContactId, Result};
+use crate::domain::{AccountId, Result};
 
 /// Contacts that are read at a time: enough that the way to the database does not count, few enough
 /// that others get their turn.
@@ -34,11 +33,8 @@ impl SqlAudiences {
 
 #[async_trait]
 impl AudienceRepository for SqlAudiences {
-    async fn find(&self, handles: Vec<Handle>, ids: Vec<ContactId>, phones: Vec<Phone>) -> Result<Found> {
-        let account = self.account;
-        self.database
-            .read(async move |reader| people::find(&reader, account, &handles, ids, &phones).await)
-            .await
+    async fn find(&self, named: Named) -> Result<Found> {
+        named::find(&self.database, self.account, named).await
     }
 
     async fn group(&self, key: GroupKey) -> Result<GroupId> {

@@ -6,34 +6,84 @@
 //! an old version in after the writer put the new one. What a write is about to change is taken out
 //! before its commit: while that is under way everybody sees what the database says, whether they ask
 //! for one contact or for a list, and nobody sees an old version after a new one.
+//!
+//! Contacts lie under their handles, hashed; ids lead there. Two that are hashed to the same place push each
+//! other out, and whoever finds a contact looks whether it is the right one.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::packed::Packed;
 use super::pages::{Page, Pages};
+use crate::domain::fields::Handle;
 use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId};
 
-/// What a write has done to a contact.
+/// What a write has changed.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// It looks like this now.
-    Put(AccountId, Contact),
-    /// It is gone.
-    Remove(AccountId, ContactId),
+    /// A contact looks like this now, and had another handle before.
+    Put { account: AccountId, contact: Contact, was: Option<Handle> },
+    /// The contact with this handle is gone.
+    Remove { account: AccountId, was: Handle },
+    /// Other numbers of the account have opted out than before.
+    OptOuts(AccountId),
 }
+
+/// Phone numbers that have opted out.
+pub(super) type OptedOut = Arc<HashSet<u64>>;
+
+/// Where a contact lies: what account and handle are hashed to.
+type Place = u64;
 
 /// The contacts, and pages of their lists.
 #[derive(Clone)]
 pub(super) struct ContactCache {
-    contacts: Arc<Cache<(AccountId, ContactId), Arc<Contact>>>,
+    contacts: Arc<Cache<Place, Packed, Bytes>>,
+    /// By what account and id are hashed to.
+    places: Arc<Cache<u64, Place>>,
+    hasher: Arc<RandomState>,
+    /// All of an account, of those that have not too many.
+    opted_out: Arc<Cache<AccountId, OptedOut, Bytes>>,
     pub(super) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,
     pub(super) offset_pages: Arc<Pages<OffsetQuery, OffsetPage>>,
     /// Whether a write is under way, and how many have begun.
     writes: Arc<RwLock<Writes>>,
+}
+
+/// What a contact takes in memory, nearly, and what the cache needs for one and for a number, in bytes.
+const CONTACT: usize = 240;
+const FOR_CONTACT: usize = 112;
+const FOR_NUMBER: usize = 16;
+
+/// Accounts whose opt-outs are in memory, nearly.
+const ACCOUNTS: usize = 32;
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Place, Packed> for Bytes {
+    fn weight(&self, _: &Place, contact: &Packed) -> u64 {
+        u64::try_from(contact.len().saturating_add(FOR_CONTACT)).unwrap_or(u64::MAX)
+    }
+}
+
+impl Weighter<AccountId, OptedOut> for Bytes {
+    fn weight(&self, _: &AccountId, numbers: &OptedOut) -> u64 {
+        u64::try_from(numbers.len().saturating_mul(FOR_NUMBER).saturating_add(FOR_CONTACT))
+            .unwrap_or(u64::MAX)
+    }
+}
+
+/// A contact on its way into memory.
+struct Stored {
+    id: u64,
+    place: Place,
+    contact: Packed,
 }
 
 #[derive(Debug, Default)]
@@ -49,21 +99,60 @@ struct Writes {
 pub(super) struct Moment(Option<u64>);
 
 impl ContactCache {
-    /// With room for so many contacts.
+    /// Most opt-outs of an account that are kept in memory: whoever opts out has all of them read again.
+    pub(super) const MOST_OPT_OUTS: u64 = 25_000;
+
+    /// With room for so many bytes: most of them for contacts, some for opt-outs, and the rest for pages of
+    /// either kind. (Few pages are looked at often, and their contacts are there a second time.)
     pub(super) fn new(most: usize) -> Self {
-        // Few pages are looked at often, and their contacts are there a second time.
-        let on_pages = most / 8;
+        let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let contacts = most / 16 * 13;
         Self {
-            contacts: Arc::new(Cache::new(most)),
-            cursor_pages: Arc::new(Pages::new(on_pages)),
-            offset_pages: Arc::new(Pages::new(on_pages)),
+            contacts: Arc::new(Cache::with_weighter(contacts / CONTACT, bytes(contacts), Bytes)),
+            places: Arc::new(Cache::new(contacts / CONTACT)),
+            hasher: Arc::default(),
+            opted_out: Arc::new(Cache::with_weighter(ACCOUNTS, bytes(most / 16), Bytes)),
+            cursor_pages: Arc::new(Pages::new(most / 16)),
+            offset_pages: Arc::new(Pages::new(most / 16)),
             writes: Arc::default(),
         }
     }
 
     /// A contact, if it is in memory.
-    pub(super) fn get(&self, account: AccountId, id: ContactId) -> Option<Arc<Contact>> {
-        self.contacts.get(&(account, id))
+    pub(super) fn get(&self, account: AccountId, id: ContactId) -> Option<Contact> {
+        let place = self.places.get(&self.hasher.hash_one((account, id)))?;
+        self.contacts.get(&place)?.unpack(account).filter(|contact| contact.id == id)
+    }
+
+    /// The contact with a handle, if it is in memory.
+    pub(super) fn find(&self, account: AccountId, handle: &Handle) -> Option<Contact> {
+        let place = self.place(account, handle);
+        self.contacts.get(&place)?.unpack(account).filter(|contact| contact.handle == *handle)
+    }
+
+    fn place(&self, account: AccountId, handle: &Handle) -> Place {
+        self.hasher.hash_one((account, handle.as_str()))
+    }
+
+    fn pack(&self, account: AccountId, contact: &Contact) -> Option<Stored> {
+        let id = self.hasher.hash_one((account, contact.id));
+        let place = self.place(account, &contact.handle);
+        Some(Stored { id, place, contact: Packed::new(account, contact)? })
+    }
+
+    fn put(&self, Stored { id, place, contact }: Stored) {
+        self.contacts.insert(place, contact);
+        self.places.insert(id, place);
+    }
+
+    /// The numbers of an account that have opted out, if they are in memory.
+    pub(super) fn opted_out(&self, account: AccountId) -> Option<OptedOut> {
+        self.opted_out.get(&account)
+    }
+
+    /// Keeps them as the database said, unless a write has begun since.
+    pub(super) fn keep_opted_out(&self, moment: Moment, account: AccountId, numbers: OptedOut) {
+        self.unless_overtaken(moment, |_| self.opted_out.insert(account, numbers));
     }
 
     /// To be taken before the database is asked.
@@ -73,10 +162,16 @@ impl ContactCache {
     }
 
     /// Keeps what the database said, unless a write has begun since.
-    pub(super) fn keep(&self, moment: Moment, account: AccountId, contact: &Arc<Contact>) {
-        self.unless_overtaken(moment, |_| {
-            self.contacts.insert((account, contact.id), Arc::clone(contact));
-        });
+    pub(super) fn keep<'c>(
+        &self,
+        moment: Moment,
+        account: AccountId,
+        contacts: impl IntoIterator<Item = &'c Contact>,
+    ) {
+        // Packed before, not while writes have to wait.
+        let packed: Vec<Stored> =
+            contacts.into_iter().filter_map(|contact| self.pack(account, contact)).collect();
+        self.unless_overtaken(moment, |_| packed.into_iter().for_each(|stored| self.put(stored)));
     }
 
     /// Puts something into memory, unless a write has begun since; it hears how many have in all. None
@@ -123,20 +218,31 @@ impl ContactCache {
         writes.under_way = true;
         let begun = writes.begun;
         for change in changes {
-            let (Change::Put(account, Contact { id, .. }) | Change::Remove(account, id)) = change;
-            self.contacts.remove(&(*account, *id));
-            writes.last.insert(*account, begun);
+            match change {
+                Change::Put { account, contact, was } => {
+                    for handle in was.iter().chain([&contact.handle]) {
+                        self.contacts.remove(&self.place(*account, handle));
+                    }
+                    writes.last.insert(*account, begun);
+                }
+                Change::Remove { account, was } => {
+                    self.contacts.remove(&self.place(*account, was));
+                    writes.last.insert(*account, begun);
+                }
+                Change::OptOuts(account) => drop(self.opted_out.remove(account)),
+            }
         }
     }
 
     /// To be called after a commit, and before anybody hears of it.
     pub(super) fn end(&self, changes: impl IntoIterator<Item = Change>) {
+        let put = changes.into_iter().filter_map(|change| match change {
+            Change::Put { account, contact, was: _ } => self.pack(account, &contact),
+            Change::Remove { .. } | Change::OptOuts(_) => None,
+        });
+        let put: Vec<Stored> = put.collect();
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
-        for change in changes {
-            if let Change::Put(account, contact) = change {
-                self.contacts.insert((account, contact.id), Arc::new(contact));
-            }
-        }
+        put.into_iter().for_each(|stored| self.put(stored));
         writes.under_way = false;
     }
 
@@ -144,6 +250,7 @@ impl ContactCache {
     pub(super) fn forget(&self) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         self.contacts.clear();
+        self.opted_out.clear();
         self.cursor_pages.clear();
         self.offset_pages.clear();
         writes.under_way = false;
@@ -169,27 +276,28 @@ mod tests {
 
     #[test]
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
-        let (cache, account, old) = (ContactCache::new(100), AccountId::new(1), contact("old"));
+        let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
-        let (read_old, read_new) = (Arc::new(old.clone()), Arc::new(new.clone()));
+        let put = |contact: &Contact| Change::Put { account, contact: contact.clone(), was: None };
+        let gone = |account| Change::Remove { account, was: old.handle.clone() };
 
         let before = cache.moment();
-        cache.begin(&[Change::Put(account, new.clone())]);
+        cache.begin(&[put(&new)]);
         let during = cache.moment();
-        cache.keep(before, account, &read_old);
-        cache.keep(during, account, &read_old);
+        cache.keep(before, account, [&old]);
+        cache.keep(during, account, [&old]);
         assert!(cache.get(account, old.id).is_none());
-        cache.end([Change::Put(account, new.clone())]);
-        cache.keep(before, account, &read_old);
-        cache.keep(during, account, &read_old);
-        assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
+        cache.end([put(&new)]);
+        cache.keep(before, account, [&old]);
+        cache.keep(during, account, [&old]);
+        assert_eq!(cache.get(account, old.id), Some(new.clone()));
 
-        cache.begin(&[Change::Remove(account, old.id)]);
+        cache.begin(&[gone(account)]);
         assert!(cache.get(account, old.id).is_none(), "a list may know already that it is gone");
-        cache.end([Change::Remove(account, old.id)]);
+        cache.end([gone(account)]);
         assert!(cache.get(account, old.id).is_none());
-        cache.keep(cache.moment(), account, &read_new);
-        assert_eq!(cache.get(account, old.id).as_deref(), Some(&new));
+        cache.keep(cache.moment(), account, [&new]);
+        assert_eq!(cache.get(account, old.id), Some(new.clone()));
         assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
         let query = OffsetQuery {
             field: SortField::Handle,
@@ -204,10 +312,10 @@ mod tests {
         let get = |account| cache.page(&pages, account, &query).map(|page| page.total);
         assert_eq!(get(account), Some(1));
         assert_eq!(get(AccountId::new(2)), None, "another account's");
-        cache.begin(&[Change::Remove(AccountId::new(2), old.id)]);
+        cache.begin(&[gone(AccountId::new(2))]);
         cache.end([]);
         assert_eq!(get(account), Some(1), "another account was written to");
-        cache.begin(&[Change::Remove(account, old.id)]);
+        cache.begin(&[gone(account)]);
         assert_eq!(get(account), None, "the database may say otherwise already");
         cache.keep_page(&pages, cache.moment(), account, query, &page);
         cache.end([]);
@@ -217,5 +325,72 @@ mod tests {
         cache.begin(&[]);
         cache.forget();
         assert!(cache.get(account, old.id).is_none());
+    }
+
+    #[test]
+    fn a_handle_leads_to_the_contact_that_has_it_now() {
+        let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
+        let old = contact("one");
+        let find = |account, contact: &Contact| cache.find(account, &contact.handle);
+        assert_eq!(find(account, &old), None);
+        cache.keep(cache.moment(), account, [&old]);
+        assert_eq!(find(account, &old), Some(old.clone()));
+        assert_eq!(find(AccountId::new(2), &old), None, "another account's");
+
+        let renamed = Contact { handle: Handle::parse("two").unwrap(), ..old.clone() };
+        let renaming = || Change::Put { account, contact: renamed.clone(), was: Some(old.handle.clone()) };
+        cache.begin(&[renaming()]);
+        assert_eq!((find(account, &old), find(account, &renamed)), (None, None));
+        cache.end([renaming()]);
+        assert_eq!((find(account, &old), find(account, &renamed)), (None, Some(renamed.clone())));
+        assert_eq!(cache.get(account, old.id), Some(renamed.clone()));
+        let heir = contact("one");
+        cache.begin(&[]);
+        cache.end([Change::Put { account, contact: heir.clone(), was: None }]);
+        assert_eq!((find(account, &old), cache.get(account, heir.id)), (Some(heir.clone()), Some(heir)));
+        assert_eq!(cache.get(account, old.id), Some(renamed), "the one before it");
+    }
+
+    #[test]
+    fn contacts_that_are_hashed_to_the_same_place_are_told_apart() {
+        let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
+        let (one, two) = (contact("one"), contact("two"));
+        let stored = cache.pack(account, &one).unwrap();
+        let places = [cache.place(account, &two.handle), cache.place(other, &one.handle)];
+        let ids = [(account, two.id), (other, one.id)].map(|key| cache.hasher.hash_one(key));
+        for (place, id) in places.into_iter().zip(ids) {
+            cache.put(Stored { id, place, contact: stored.contact.clone() });
+        }
+        assert_eq!((cache.find(account, &two.handle), cache.find(other, &one.handle)), (None, None));
+        assert_eq!((cache.get(account, two.id), cache.get(other, one.id)), (None, None));
+        cache.put(stored);
+        assert_eq!(
+            (cache.find(account, &one.handle), cache.get(account, one.id)),
+            (Some(one.clone()), Some(one))
+        );
+    }
+
+    #[test]
+    fn opt_outs_are_read_again_after_each_write_of_them() {
+        let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
+        let numbers: OptedOut = Arc::new([14_155_550_100].into());
+        let early = cache.moment();
+        cache.keep_opted_out(early, account, Arc::clone(&numbers));
+        assert_eq!(cache.opted_out(account), Some(numbers.clone()));
+        assert_eq!(cache.opted_out(AccountId::new(2)), None);
+        cache.begin(&[Change::Put { account, contact: contact("one"), was: None }]);
+        cache.end([]);
+        assert_eq!(cache.opted_out(account), Some(numbers.clone()), "a contact was written");
+
+        cache.begin(&[Change::OptOuts(account)]);
+        assert_eq!(cache.opted_out(account), None);
+        cache.keep_opted_out(cache.moment(), account, numbers.clone());
+        cache.end([Change::OptOuts(account)]);
+        cache.keep_opted_out(early, account, numbers.clone());
+        assert_eq!(cache.opted_out(account), None, "it was read before");
+        cache.keep_opted_out(cache.moment(), account, numbers.clone());
+        cache.begin(&[]);
+        cache.forget();
+        assert_eq!(cache.opted_out(account), None);
     }
 }

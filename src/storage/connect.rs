@@ -23,8 +23,8 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// Most creates that wait for a commit.
     pub write_queue: usize,
-    /// Most contacts kept in memory; only by a server on SQLite.
-    pub cached_contacts: usize,
+    /// Most memory for contacts and pages of them, in bytes; only of a server on SQLite.
+    pub contact_cache: usize,
     /// For how long an idempotency key is remembered.
     pub idempotency_ttl: Duration,
     /// For how long an audience is kept.

@@ -11,9 +11,11 @@ use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
 use super::groups;
+use crate::domain::fields::Handle;
 use crate::domain::precondition::Precondition;
-use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
+use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
 
+/// Answers the handle before, and the contact after.
 pub(super) async fn update(
     transaction: &DatabaseTransaction,
     account: AccountId,
@@ -21,7 +23,7 @@ pub(super) async fn update(
     patch: ContactPatch,
     precondition: &Precondition,
     now: Timestamp,
-) -> Result<Contact> {
+) -> Result<(Handle, Contact)> {
     let before = find(transaction, account, &key, true).await?;
     check(&before, precondition)?;
     let after = before.patched(patch, now)?;
@@ -37,16 +39,17 @@ pub(super) async fn update(
             .await
             .map_err(|error| to_domain_of_handle(&error))?;
     }
-    Ok(after)
+    Ok((before.handle, after))
 }
 
+/// Answers the handle that is free now.
 pub(super) async fn delete(
     transaction: &DatabaseTransaction,
     account: AccountId,
     shard: i16,
     key: ContactKey,
     precondition: &Precondition,
-) -> Result<ContactId> {
+) -> Result<Handle> {
     let contact = find(transaction, account, &key, true).await?;
     check(&contact, precondition)?;
     groups::leave_all(transaction, account, shard, contact.id).await?;
@@ -55,7 +58,7 @@ pub(super) async fn delete(
         .await
         .map_err(|error| to_domain(&error))?;
     count(transaction, account, shard, -1).await?;
-    Ok(contact.id)
+    Ok(contact.handle)
 }
 
 fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {

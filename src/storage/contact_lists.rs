@@ -16,7 +16,6 @@ use super::error::to_domain;
 use super::groups;
 use super::json::{self, Words};
 use super::rows::{self, Key};
-use crate::domain::audience::Whose;
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
@@ -155,6 +154,14 @@ pub(super) async fn by_ids(
     let found = rows::these(connection, &keys).await?;
     let mut by_id: HashMap<Uuid, Model> = found.into_iter().map(|row| (row.id, row)).collect();
     ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
+}
+
+/// Whose a number or a handle is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whose {
+    Nobodys,
+    One(ContactId),
+    Several,
 }
 
 /// Whose values in an indexed column are. Of a number that many share, two contacts are looked at.

@@ -44,9 +44,10 @@ impl ContactRepository for SqlContacts {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    let contact =
+                    let (was, contact) =
                         contact_changes::update(transaction, account, key, patch, &precondition, now).await?;
-                    Ok((contact.clone(), vec![Change::Put(account, contact)]))
+                    let change = Change::Put { account, contact: contact.clone(), was: Some(was) };
+                    Ok((contact, vec![change]))
                 })
             })
             .await
@@ -57,8 +58,9 @@ impl ContactRepository for SqlContacts {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    let id = contact_changes::delete(transaction, account, shard, key, &precondition).await?;
-                    Ok(((), vec![Change::Remove(account, id)]))
+                    let was =
+                        contact_changes::delete(transaction, account, shard, key, &precondition).await?;
+                    Ok(((), vec![Change::Remove { account, was }]))
                 })
             })
             .await

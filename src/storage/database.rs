@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use super::accounts::AccountRepository;
 use super::attempts::{self, InFlight};
 use super::audiences::SqlAudiences;
-use super::cache::ContactCache;
+use super::cache::{Change, ContactCache};
 use super::connect::{self, Options, Pools};
 use super::contact_lists;
 use super::contacts::SqlContacts;
@@ -111,7 +111,7 @@ impl Database {
             getrandom::fill(&mut random).unwrap_or_default();
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
-        let cache = lock.is_some().then(|| ContactCache::new(options.cached_contacts));
+        let cache = lock.is_some().then(|| ContactCache::new(options.contact_cache));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
         let tidies = lock.is_some() || !sqlite;
         if tidies {
@@ -134,6 +134,11 @@ impl Database {
         })
     }
 
+    /// Contacts in memory, where this process is the only one that writes them.
+    pub(super) fn cache(&self) -> Option<&ContactCache> {
+        self.cache.as_ref()
+    }
+
     /// A contact: from memory if it is there.
     pub(super) async fn get(&self, account: AccountId, key: ContactKey) -> Result<Contact> {
         let ContactKey::Id(id) = key else {
@@ -142,7 +147,7 @@ impl Database {
                 .await;
         };
         match self.cache.as_ref().and_then(|cache| cache.get(account, id)) {
-            Some(contact) => Ok(Arc::unwrap_or_clone(contact)),
+            Some(contact) => Ok(contact),
             None => self.group_read.get((account, id)).await,
         }
     }
@@ -186,11 +191,12 @@ impl Database {
     }
 
     /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
-    /// what there is then, or `None` where its name is taken.
+    /// what there is then, or `None` where its name is taken; `changes` may have come of it.
     pub(super) async fn make<M, F>(
         &self,
         account: AccountId,
         attempt: Option<Attempt>,
+        changes: Vec<Change>,
         store: F,
     ) -> Result<Created<M>>
     where
@@ -203,7 +209,7 @@ impl Database {
             Box::pin(async move {
                 let outcome = attempts::once(transaction, account, attempt, ttl, store).await?;
                 // The flight ends after the commit, and not when the client goes away.
-                Ok(((outcome, flight), Vec::new()))
+                Ok(((outcome, flight), changes))
             })
         });
         outcome.await?.0

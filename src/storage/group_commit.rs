@@ -139,8 +139,12 @@ async fn commit(
                     .iter()
                     .zip(&outcomes)
                     .filter(|(_, outcome)| outcome.as_ref().is_ok_and(|created| !created.replayed));
-                let changes =
-                    made.map(|(create, _)| Change::Put(create.account, create.contact.clone())).collect();
+                let put = |create: &Arc<Create>| Change::Put {
+                    account: create.account,
+                    contact: create.contact.clone(),
+                    was: None,
+                };
+                let changes = made.map(|(create, _)| put(create)).collect();
                 Ok((outcomes, changes))
             })
         })

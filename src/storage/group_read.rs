@@ -143,7 +143,7 @@ impl Turn {
             let key = (AccountId::new(row.account_id), ContactId::from_uuid(row.id));
             let contact = Contact::try_from(row).map(Arc::new);
             if let (Some((cache, moment)), Ok(contact)) = (moment, &contact) {
-                cache.keep(moment, key.0, contact);
+                cache.keep(moment, key.0, [contact.as_ref()]);
             }
             (key, contact)
         });

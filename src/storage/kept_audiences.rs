@@ -94,7 +94,7 @@ pub(super) async fn begin(
         report: None,
     };
     let Created { made, replayed } = database
-        .make(account, attempt, move |transaction| {
+        .make(account, attempt, Vec::new(), move |transaction| {
             Box::pin(async move {
                 let insert = Entity::insert(ActiveModel::from(row.clone()));
                 insert.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;

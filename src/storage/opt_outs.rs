@@ -1,17 +1,21 @@
 //! The opt-outs of one account.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Value,
+};
 use serde::{Deserialize, Serialize};
 
+use super::cache::{Change, OptedOut};
 use super::database::Database;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
 use super::json::{self, Words};
 use super::{paging, tallies};
+use crate::domain::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
 use crate::domain::page::{ByOffset, CursorPage, OffsetPage};
@@ -41,15 +45,16 @@ impl OptOutRepository for SqlOptOuts {
     async fn enter(&self, opt_out: OptOut, attempt: Option<Attempt>) -> Result<Created<Entered>> {
         let (account, shard) = (self.account, self.database.shard);
         let row = Model::new(account, opt_out);
-        let outcome = self.database.make(account, attempt, move |transaction| {
-            Box::pin(async move {
-                let outcome = enter(transaction, row).await?;
-                if outcome.is_new {
-                    tallies::add(transaction, account, tallies::OPT_OUTS, shard, 1).await?;
-                }
-                Ok(Some(outcome))
-            })
-        });
+        let outcome =
+            self.database.make(account, attempt, vec![Change::OptOuts(account)], move |transaction| {
+                Box::pin(async move {
+                    let outcome = enter(transaction, row).await?;
+                    if outcome.is_new {
+                        tallies::add(transaction, account, tallies::OPT_OUTS, shard, 1).await?;
+                    }
+                    Ok(Some(outcome))
+                })
+            });
         let Created { made: Outcome { row, is_new }, replayed } = outcome.await?;
         Ok(Created { made: Entered { opt_out: row.into(), is_new }, replayed })
     }
@@ -75,7 +80,7 @@ impl OptOutRepository for SqlOptOuts {
                         return Err(gone());
                     }
                     tallies::add(transaction, account, tallies::OPT_OUTS, shard, -1).await?;
-                    Ok(((), Vec::new()))
+                    Ok(((), vec![Change::OptOuts(account)]))
                 })
             })
             .await
@@ -141,14 +146,36 @@ async fn enter(transaction: &DatabaseTransaction, row: Model) -> Result<Outcome>
 
 /// Which of up to [`MAX_BATCH`](crate::domain::page::MAX_BATCH) numbers are out. They come and go as one
 /// JSON text each; see [`super::rows`].
-pub(super) async fn opted_out(
+pub(super) async fn among(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    phones: &[&str],
-) -> Result<HashSet<String>> {
+    phones: &[&Phone],
+) -> Result<OptedOut> {
+    if phones.is_empty() {
+        return Ok(OptedOut::default());
+    }
     let words = Words::of(connection);
     let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
-    let out = format!("opt_outs WHERE account_id = $1 AND phone {named}");
-    let values = [account.get().into(), json::list(phones)?];
-    Ok(words.rows(connection, "phone", &out, values).await?.into_iter().collect())
+    let phones: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
+    let values = vec![account.get().into(), json::list(&phones)?];
+    numbers(connection, &format!("account_id = $1 AND phone {named}"), values).await
+}
+
+/// All that are out, if they are no more than so many.
+pub(super) async fn all(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    most: u64,
+) -> Result<Option<OptedOut>> {
+    if tallies::read(connection, account, tallies::OPT_OUTS).await? > most {
+        return Ok(None);
+    }
+    numbers(connection, "account_id = $1", vec![account.get().into()]).await.map(Some)
+}
+
+async fn numbers(connection: &impl ConnectionTrait, condition: &str, values: Vec<Value>) -> Result<OptedOut> {
+    let out = format!("opt_outs WHERE {condition}");
+    let phones: Vec<String> = Words::of(connection).rows(connection, "phone", &out, values).await?;
+    let number = |phone| Phone::from_stored(phone).as_number();
+    Ok(Arc::new(phones.into_iter().map(number).collect()))
 }

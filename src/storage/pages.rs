@@ -9,24 +9,25 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::domain::AccountId;
+use crate::domain::fields::{AvatarUrl, DisplayName};
 use crate::domain::page::{CursorPage, OffsetPage};
+use crate::domain::{AccountId, Contact};
 
 /// A page, as far as memory is concerned.
 pub(super) trait Page: Clone {
-    /// How many contacts are on it.
-    fn contacts(&self) -> usize;
+    /// What is on it.
+    fn contacts(&self) -> &[Contact];
 }
 
 impl Page for CursorPage {
-    fn contacts(&self) -> usize {
-        self.items.len()
+    fn contacts(&self) -> &[Contact] {
+        &self.items
     }
 }
 
 impl Page for OffsetPage {
-    fn contacts(&self) -> usize {
-        self.items.len()
+    fn contacts(&self) -> &[Contact] {
+        &self.items
     }
 }
 
@@ -37,25 +38,46 @@ struct Kept<P> {
     page: Arc<P>,
 }
 
-/// Its contacts, so that long pages count for more.
-#[derive(Clone)]
-struct Weight;
+/// What a page takes in memory, nearly, and what the cache needs to keep one, in bytes.
+const PAGE: usize = 8 * 1024;
+const FOR_PAGE: usize = 256;
 
-impl<Q, P: Page> Weighter<(AccountId, Q), Kept<P>> for Weight {
+/// What the allocator needs for a text.
+const FOR_TEXT: usize = 16;
+
+#[derive(Clone)]
+struct Bytes;
+
+impl<Q, P: Page> Weighter<(AccountId, Q), Kept<P>> for Bytes {
     fn weight(&self, _: &(AccountId, Q), kept: &Kept<P>) -> u64 {
-        u64::try_from(kept.page.contacts()).unwrap_or(u64::MAX).saturating_add(1)
+        let contacts: usize = kept.page.contacts().iter().map(size).sum();
+        u64::try_from(contacts.saturating_add(FOR_PAGE)).unwrap_or(u64::MAX)
     }
+}
+
+/// What a contact takes in memory whose fields lie apart.
+fn size(contact: &Contact) -> usize {
+    let Contact { id: _, handle, phone, display_name, avatar_url, meta, .. } = contact;
+    let texts = [
+        Some(handle.as_str()),
+        Some(phone.as_str()),
+        Some(meta.as_json()),
+        display_name.as_ref().map(DisplayName::as_str),
+        avatar_url.as_ref().map(AvatarUrl::as_str),
+    ];
+    let texts: usize = texts.into_iter().flatten().map(|text| text.len() + FOR_TEXT).sum();
+    size_of::<Contact>() + texts
 }
 
 /// Answers of one kind of list.
 pub(super) struct Pages<Q, P: Page> {
-    kept: Cache<(AccountId, Q), Kept<P>, Weight>,
+    kept: Cache<(AccountId, Q), Kept<P>, Bytes>,
 }
 
 impl<Q: Clone + Eq + Hash, P: Page> Pages<Q, P> {
-    /// With room for so many contacts in all.
+    /// With room for so many bytes.
     pub(super) fn new(most: usize) -> Self {
-        Self { kept: Cache::with_weighter(most / 10, u64::try_from(most).unwrap_or(u64::MAX), Weight) }
+        Self { kept: Cache::with_weighter(most / PAGE, u64::try_from(most).unwrap_or(u64::MAX), Bytes) }
     }
 
     /// The answer to a question, if none of the account's writes has begun since the one that is given

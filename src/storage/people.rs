@@ -1,6 +1,5 @@
 //! Contacts with what else a sender has to know of them: whether their number has opted out.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use sea_orm::{DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
@@ -10,9 +9,7 @@ use super::entity::contact::Model;
 use super::error::to_domain;
 use super::json::{self, Words};
 use super::rows::{ROW, listed};
-use super::{contact_lists, opt_outs};
-use crate::domain::audience::{Found, Number, Person, Whose};
-use crate::domain::fields::{Handle, Phone};
+use crate::domain::audience::Person;
 use crate::domain::groups::GroupId;
 use crate::domain::{AccountId, ContactId, Error, Result};
 
@@ -85,45 +82,32 @@ pub(super) async fn member_page(
     people(connection, &condition, values).await
 }
 
-/// Those who were named one by one.
-pub(super) async fn find(
+/// The contacts with such ids, in any order.
+pub(super) async fn by_ids(
     connection: &DatabaseConnection,
     account: AccountId,
-    handles: &[Handle],
-    mut ids: Vec<ContactId>,
-    phones: &[Phone],
-) -> Result<Found> {
+    ids: &[ContactId],
+) -> Result<Vec<Person>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let words = Words::of(connection);
-    let one_of = |what: &str| words.one_of(&format!("SELECT {what} FROM {}", words.each("$2")));
-    let numbers = if phones.is_empty() { Vec::new() } else { numbers(connection, account, phones).await? };
-    ids.extend(numbers.iter().filter_map(|number| match number.whose {
-        Whose::One(id) => Some(id),
-        Whose::Nobodys | Whose::Several => None,
-    }));
-    let mut found = Vec::new();
-    if !ids.is_empty() {
-        let condition = format!("account_id = $1 AND id {}", one_of(&words.id("value")));
-        found = people(connection, &condition, [account.get().into(), json::list(&ids)?]).await?;
-    }
-    if !handles.is_empty() {
-        let handles: Vec<&str> = handles.iter().map(Handle::as_str).collect();
-        let condition = format!("account_id = $1 AND handle {}", one_of("value"));
-        found.extend(people(connection, &condition, [account.get().into(), json::list(&handles)?]).await?);
-    }
-    Ok(Found { people: found, numbers })
+    let named = words.one_of(&format!("SELECT {} FROM {}", words.id("value"), words.each("$2")));
+    let condition = format!("account_id = $1 AND id {named}");
+    people(connection, &condition, [account.get().into(), json::list(ids)?]).await
 }
 
-/// Whose each number is, and whether it has opted out.
-async fn numbers(
+/// The contacts with such handles, in any order.
+pub(super) async fn by_handles(
     connection: &DatabaseConnection,
     account: AccountId,
-    phones: &[Phone],
-) -> Result<Vec<Number>> {
-    let named: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
-    let texts: Vec<&str> = named.iter().copied().collect();
-    let out = opt_outs::opted_out(connection, account, &texts).await?;
-    let whose = contact_lists::whose(connection, account, "phone", named).await?;
-    let number =
-        |(phone, whose)| Number { opted_out: out.contains(&phone), phone: Phone::from_stored(phone), whose };
-    Ok(whose.into_iter().map(number).collect())
+    handles: &[&str],
+) -> Result<Vec<Person>> {
+    if handles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = Words::of(connection);
+    let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
+    let condition = format!("account_id = $1 AND handle {named}");
+    people(connection, &condition, [account.get().into(), json::list(handles)?]).await
 }

@@ -39,7 +39,7 @@ impl TemplateRepository for SqlTemplates {
         let row = Model::new(self.account, template);
         let made = self
             .database
-            .make(self.account, attempt, move |transaction| Box::pin(insert(transaction, row)))
+            .make(self.account, attempt, Vec::new(), move |transaction| Box::pin(insert(transaction, row)))
             .await?;
         let Created { made, replayed } = made;
         Ok(Created { made: made.into(), replayed })

@@ -1,8 +1,9 @@
 //! Audiences: who exactly gets what text, who does not, and why.
 
+use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Client, Service};
+use crate::harness::{Backend, Client, Service, new_account};
 use crate::v1::{create, path};
 
 fn contact(client: &Client, username: &str, phone_number: &str, meta: Value) -> Value {
@@ -291,6 +292,40 @@ on_both_databases! {
         let (message, field, code) = reply.fault(400);
         assert_eq!((field.as_str(), code.as_str()), ("template", "template_syntax"));
         assert!(message.contains("line 1, column 7"), "{message}");
+    }
+
+    fn who_is_named_is_who_it_is_now(service: &Service) {
+        let client = service.client();
+        let other = service.client_of(&new_account(), &Permission::ALL);
+        let john = contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
+        contact(&other, "john", "+4479000000009", json!({"NAME": "Another"}));
+        let names = json!({
+            "recipients": [{"username": "john"}, {"username": "johnny"}, {"id": john["id"]}],
+            "template": {"text": "{{ NAME }} {{ contact.msisdn }}"},
+            "repeat_numbers": true,
+        });
+        // Twice each time: what the second finds is in memory by then, on SQLite.
+        let is_now = |expected: [&str; 3]| {
+            for _ in 0..2 {
+                let texts = outcomes(&resolve(&client, &names)).into_iter().map(|(_, text)| text);
+                assert_eq!(texts.collect::<Vec<_>>(), expected);
+            }
+        };
+        is_now(["John 4479000000001", "unknown_alias", "John 4479000000001"]);
+        client.patch(&path(&john), &json!({"username": "johnny"})).expect(200);
+        is_now(["unknown_alias", "John 4479000000001", "John 4479000000001"]);
+        client.patch(&path(&john), &json!({"meta": {"NAME": "Johnny"}, "phone_number": "+4479000000002"})).expect(200);
+        is_now(["unknown_alias", "Johnny 4479000000002", "Johnny 4479000000002"]);
+        client.post("/v1/opt_outs", &json!({"phone_number": "+4479000000002"})).expect(201);
+        is_now(["unknown_alias", "opted_out", "opted_out"]);
+        client.delete("/v1/opt_outs/+4479000000002").expect(204);
+        is_now(["unknown_alias", "Johnny 4479000000002", "Johnny 4479000000002"]);
+        contact(&client, "john", "+4479000000003", json!({"NAME": "Heir"}));
+        is_now(["Heir 4479000000003", "Johnny 4479000000002", "Johnny 4479000000002"]);
+        client.delete(&path(&john)).expect(204);
+        is_now(["Heir 4479000000003", "unknown_alias", "unknown_id"]);
+        contact(&client, "johnny", "+4479000000004", json!({"NAME": "New"}));
+        is_now(["Heir 4479000000003", "New 4479000000004", "unknown_id"]);
     }
 
     fn bad_requests_say_where(service: &Service) {

@@ -65,7 +65,7 @@ fn an_idempotency_key_is_forgotten_after_its_time() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(service) = Service::start(backend, |settings| {
             settings.storage.idempotency_ttl = Duration::from_secs(1);
-            settings.storage.cached_contacts = 0;
+            settings.storage.contact_cache = 0;
         }) else {
             continue;
         };

@@ -35,7 +35,7 @@ async fn open(url: &str, connections: u32) -> Database {
         connections,
         acquire_timeout: Duration::from_secs(10),
         write_queue: 100,
-        cached_contacts: 0,
+        contact_cache: 0,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
     };

@@ -224,7 +224,7 @@ fn value(contact: &Value) -> usize {
 
 fn every_history_is_linearizable(backend: Backend) {
     // Room for a few contacts only: they come and go.
-    let Some(service) = Service::start(backend, |settings| settings.storage.cached_contacts = 4) else {
+    let Some(service) = Service::start(backend, |settings| settings.storage.contact_cache = 4096) else {
         return;
     };
     let client = service.client();

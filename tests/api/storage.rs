@@ -22,7 +22,7 @@ pub async fn open(url: &str) -> Database {
         connections: 4,
         acquire_timeout: Duration::from_secs(10),
         write_queue: 100,
-        cached_contacts: 0,
+        contact_cache: 0,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
     };

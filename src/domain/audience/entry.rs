@@ -1,7 +1,6 @@
 //! What becomes of each recipient.
 
-use super::Person;
-use crate::domain::contact::{Contact, ContactId};
+use crate::domain::contact::ContactId;
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::template::{Message, Unrendered};
 
@@ -21,12 +20,6 @@ pub struct Known {
     pub id: ContactId,
     /// Its handle.
     pub handle: Handle,
-}
-
-impl From<&Contact> for Known {
-    fn from(contact: &Contact) -> Self {
-        Self { id: contact.id, handle: contact.handle.clone() }
-    }
 }
 
 /// Somebody who gets a message.
@@ -145,8 +138,7 @@ impl Exclusion {
     }
 
     /// Somebody who was found.
-    pub(super) fn of(index: usize, person: Option<&Person>, phone: Phone, reason: Reason) -> Self {
-        let contact = person.map(|person| Known::from(&person.contact));
+    pub(super) fn of(index: usize, contact: Option<Known>, phone: Phone, reason: Reason) -> Self {
         Self { index, contact, phone: Some(phone), named: None, reason }
     }
 }

@@ -22,7 +22,7 @@ use super::timestamp::Timestamp;
 pub use entry::{Entry, Exclusion, Included, Known, Reason};
 pub use keeper::keep;
 pub use report::{Counts, Problem, Report};
-pub use repository::{AudienceRepository, EntryPage, Found, Kind, Number, Person, Whose};
+pub use repository::{AudienceRepository, EntryPage, Found, Kind, Named, Number, Person};
 pub use resolver::Resolver;
 
 /// Somebody or several that a request names.

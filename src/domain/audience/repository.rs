@@ -24,32 +24,37 @@ pub struct Person {
 
 /// A number that was named.
 #[derive(Clone, Debug)]
-pub struct Number {
-    /// The number.
-    pub phone: Phone,
-    /// Whose it is.
-    pub whose: Whose,
-    /// Whether it has opted out.
-    pub opted_out: bool,
-}
-
-/// Whose a number or a handle is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum Number {
     /// No contact's.
-    Nobodys,
+    Nobodys {
+        /// Whether it has opted out.
+        opted_out: bool,
+    },
     /// This contact's.
-    One(ContactId),
+    One(Person),
     /// Several contacts'.
     Several,
 }
 
-/// What was found under handles, ids and numbers, in any order.
+/// Those whom a request names one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// By their handles.
+    pub handles: Vec<Handle>,
+    /// By their ids.
+    pub ids: Vec<ContactId>,
+    /// By their numbers.
+    pub phones: Vec<Phone>,
+}
+
+/// What was found: for each that was named one answer, in the same order.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The contacts: those of numbers with one contact included.
-    pub people: Vec<Person>,
-    /// The numbers, each once.
+    /// Contacts by their handles.
+    pub by_handle: Vec<Option<Person>>,
+    /// Contacts by their ids.
+    pub by_id: Vec<Option<Person>>,
+    /// Numbers.
     pub numbers: Vec<Number>,
 }
 
@@ -78,7 +83,7 @@ pub trait AudienceRepository: Send + Sync {
     ///
     /// # Errors
     /// The database is away.
-    async fn find(&self, handles: Vec<Handle>, ids: Vec<ContactId>, phones: Vec<Phone>) -> Result<Found>;
+    async fn find(&self, named: Named) -> Result<Found>;
 
     /// The id of a group.
     ///

@@ -1,7 +1,9 @@
 //! Finds recipients, some at a time, and judges each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::vec::IntoIter;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -9,30 +11,36 @@ use serde_json::{Map, Value};
 
 use super::entry::{Entry, Exclusion, Included, Known, Reason};
 use super::report::Report;
-use super::repository::{AudienceRepository, Found, Number, Person, Whose};
+use super::repository::{AudienceRepository, Found, Named, Number, Person};
 use super::{Asked, Options, Request, Who};
-use crate::domain::contact::ContactId;
+use crate::domain::contact::Contact;
 use crate::domain::error::{Code, Result};
 use crate::domain::fields::Phone;
-use crate::domain::template::{Recipient, Template};
+use crate::domain::template::{Message, Recipient, Template};
 
 /// Most entries that are given at a time.
 const LOT: usize = 500;
 
-/// How many are judged before other requests of the same thread get their turn: a template that is slow on
-/// purpose must not stop them.
-const TURN: usize = 32;
+/// For how long entries are judged before other requests of the same thread get their turn: neither a large
+/// audience nor a template that is slow on purpose may stop them.
+const TURN: Duration = Duration::from_millis(1);
 
-async fn let_others_run(judged: usize) {
-    if judged % TURN == TURN - 1 {
-        tokio::task::yield_now().await;
+/// A request's turn to work.
+struct Turn(Instant);
+
+impl Turn {
+    async fn end_in_time(&mut self) {
+        if self.0.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            self.0 = Instant::now();
+        }
     }
 }
 
 /// An audience while it is found.
 pub struct Resolver {
     source: Arc<dyn AudienceRepository>,
-    asked: std::iter::Enumerate<std::vec::IntoIter<Asked>>,
+    asked: std::iter::Enumerate<IntoIter<Asked>>,
     open: Option<Walk>,
     directory: Directory,
     judge: Judge,
@@ -46,12 +54,11 @@ struct Walk {
     people: BoxStream<'static, Result<Vec<Person>>>,
 }
 
-/// Those who were named one by one.
-#[derive(Default)]
+/// Those who were named one by one, in the order in which they were.
 struct Directory {
-    people: HashMap<ContactId, Person>,
-    by_handle: HashMap<String, ContactId>,
-    numbers: HashMap<String, Number>,
+    by_handle: IntoIter<Option<Person>>,
+    by_id: IntoIter<Option<Person>>,
+    numbers: IntoIter<Number>,
 }
 
 impl Resolver {
@@ -71,11 +78,12 @@ impl Resolver {
     /// # Errors
     /// The database is away.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
+        let mut turn = Turn(Instant::now());
         if let Some(Walk { index, fields, people }) = &mut self.open {
             if let Some(people) = people.next().await.transpose()? {
                 let mut entries = Vec::with_capacity(people.len());
-                for person in &people {
-                    let_others_run(entries.len()).await;
+                for person in people {
+                    turn.end_in_time().await;
                     entries.push(self.judge.person(*index, person, fields.as_ref()));
                 }
                 return Ok(Some(entries));
@@ -84,7 +92,7 @@ impl Resolver {
         }
         let mut entries = Vec::new();
         while entries.len() < LOT {
-            let_others_run(entries.len()).await;
+            turn.end_in_time().await;
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
@@ -117,36 +125,46 @@ impl Resolver {
 
 impl Directory {
     async fn look_up(source: &dyn AudienceRepository, asked: &[Asked]) -> Result<Self> {
-        let (mut handles, mut ids, mut phones) = (Vec::new(), Vec::new(), Vec::new());
+        let mut named = Named::default();
         for Asked { who, fields: _ } in asked {
             match who {
-                Who::Handle(handle) => handles.push(handle.clone()),
-                Who::Id(id) => ids.push(*id),
-                Who::Phone(phone) => phones.push(phone.clone()),
+                Who::Handle(handle) => named.handles.push(handle.clone()),
+                Who::Id(id) => named.ids.push(*id),
+                Who::Phone(phone) => named.phones.push(phone.clone()),
                 Who::Group(_) | Who::All => {}
             }
         }
-        if handles.is_empty() && ids.is_empty() && phones.is_empty() {
-            return Ok(Self::default());
-        }
-        let Found { people, numbers } = source.find(handles, ids, phones).await?;
-        let by_handle =
-            people.iter().map(|person| (person.contact.handle.as_str().to_owned(), person.contact.id));
-        Ok(Self {
-            by_handle: by_handle.collect(),
-            people: people.into_iter().map(|person| (person.contact.id, person)).collect(),
-            numbers: numbers.into_iter().map(|number| (number.phone.as_str().to_owned(), number)).collect(),
-        })
+        let nobody = named.handles.is_empty() && named.ids.is_empty() && named.phones.is_empty();
+        let Found { by_handle, by_id, numbers } =
+            if nobody { Found::default() } else { source.find(named).await? };
+        Ok(Self { by_handle: by_handle.into_iter(), by_id: by_id.into_iter(), numbers: numbers.into_iter() })
     }
 
-    fn judge(&self, judge: &mut Judge, index: usize, who: Who, fields: Option<&Map<String, Value>>) -> Entry {
+    /// Judges the next one.
+    fn judge(
+        &mut self,
+        judge: &mut Judge,
+        index: usize,
+        who: Who,
+        fields: Option<&Map<String, Value>>,
+    ) -> Entry {
         let (person, named, unknown) = match who {
             Who::Handle(handle) => {
-                let id = self.by_handle.get(handle.as_str());
-                (id.and_then(|id| self.people.get(id)), handle.into_string(), Reason::UnknownAlias)
+                (self.by_handle.next().flatten(), handle.into_string(), Reason::UnknownAlias)
             }
-            Who::Id(id) => (self.people.get(&id), id.to_string(), Reason::UnknownId),
-            Who::Phone(phone) => return self.judge_number(judge, index, phone, fields),
+            Who::Id(id) => (self.by_id.next().flatten(), id.to_string(), Reason::UnknownId),
+            Who::Phone(phone) => {
+                return match self.numbers.next() {
+                    Some(Number::One(person)) => judge.person(index, person, fields),
+                    Some(Number::Several) => {
+                        judge.exclude(Exclusion::of(index, None, phone, Reason::AmbiguousNumber))
+                    }
+                    number => {
+                        let opted_out = matches!(number, Some(Number::Nobodys { opted_out: true }));
+                        judge.number(index, phone, opted_out, fields)
+                    }
+                };
+            }
             // Walked through, and never looked up.
             Who::Group(key) => (None, key.to_string(), Reason::UnknownGroup),
             Who::All => (None, String::new(), Reason::UnknownGroup),
@@ -154,27 +172,6 @@ impl Directory {
         match person {
             Some(person) => judge.person(index, person, fields),
             None => judge.exclude(Exclusion::unknown(index, named, unknown)),
-        }
-    }
-
-    fn judge_number(
-        &self,
-        judge: &mut Judge,
-        index: usize,
-        phone: Phone,
-        fields: Option<&Map<String, Value>>,
-    ) -> Entry {
-        let number = self.numbers.get(phone.as_str());
-        let person = match number.map(|number| number.whose) {
-            Some(Whose::Several) => {
-                return judge.exclude(Exclusion::of(index, None, phone, Reason::AmbiguousNumber));
-            }
-            Some(Whose::One(id)) => self.people.get(&id),
-            Some(Whose::Nobodys) | None => None,
-        };
-        match person {
-            Some(person) => judge.person(index, person, fields),
-            None => judge.judge(index, None, &phone, number.is_some_and(|number| number.opted_out), fields),
         }
     }
 }
@@ -195,42 +192,60 @@ impl Judge {
         entry
     }
 
-    fn person(&mut self, index: usize, person: &Person, fields: Option<&Map<String, Value>>) -> Entry {
-        self.judge(index, Some(person), &person.contact.phone, person.opted_out, fields)
+    fn person(&mut self, index: usize, person: Person, fields: Option<&Map<String, Value>>) -> Entry {
+        let Person { contact, opted_out } = person;
+        let message = self.decide(&contact.phone, Some(&contact), opted_out, fields);
+        let Contact { id, handle, phone, .. } = contact;
+        self.enter(index, Some(Known { id, handle }), phone, message)
     }
 
-    fn judge(
+    /// Somebody who is no contact.
+    fn number(
         &mut self,
         index: usize,
-        person: Option<&Person>,
-        phone: &Phone,
+        phone: Phone,
         opted_out: bool,
         fields: Option<&Map<String, Value>>,
     ) -> Entry {
-        let because = |reason| Exclusion::of(index, person, phone.clone(), reason);
+        let message = self.decide(&phone, None, opted_out, fields);
+        self.enter(index, None, phone, message)
+    }
+
+    /// The text, if there is a template; or why there is no message.
+    fn decide(
+        &mut self,
+        phone: &Phone,
+        contact: Option<&Contact>,
+        opted_out: bool,
+        fields: Option<&Map<String, Value>>,
+    ) -> std::result::Result<Option<Message>, Reason> {
         if opted_out && !self.options.opted_out {
-            return self.exclude(because(Reason::OptedOut));
+            return Err(Reason::OptedOut);
         }
         let once = !self.options.repeated_numbers;
         if once && self.numbers.contains(&phone.as_number()) {
-            return self.exclude(because(Reason::DuplicateNumber));
+            return Err(Reason::DuplicateNumber);
         }
-        let contact = person.map(|person| &person.contact);
         let recipient = Recipient { phone, contact, fields };
         let message = self.template.as_ref().map(|template| template.render(recipient, self.options.gaps));
-        let message = match message.transpose() {
-            Ok(message) => message,
-            Err(unrendered) => return self.exclude(because(Reason::Unrendered(unrendered))),
-        };
+        let message = message.transpose().map_err(Reason::Unrendered)?;
         if once {
             self.numbers.insert(phone.as_number());
         }
-        let entry = Entry::Included(Included {
-            index,
-            contact: contact.map(Known::from),
-            phone: phone.clone(),
-            message,
-        });
+        Ok(message)
+    }
+
+    fn enter(
+        &mut self,
+        index: usize,
+        contact: Option<Known>,
+        phone: Phone,
+        message: std::result::Result<Option<Message>, Reason>,
+    ) -> Entry {
+        let entry = match message {
+            Ok(message) => Entry::Included(Included { index, contact, phone, message }),
+            Err(reason) => Entry::Excluded(Exclusion::of(index, contact, phone, reason)),
+        };
         self.report.add(&entry);
         entry
     }

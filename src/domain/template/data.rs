@@ -1,10 +1,11 @@
 //! What a template can read of a recipient.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::value::{Object, Serde, Value, ValueKind};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Map;
 
@@ -28,44 +29,80 @@ pub struct Recipient<'a> {
     pub fields: Option<&'a Map<String, serde_json::Value>>,
 }
 
-/// What a template reads of a recipient's own data: the first names of its variables, as the engine wants
-/// them. The rest is not even taken apart.
+/// What a template reads of a recipient's own data: the first names of its variables, in order, each once.
+/// The rest is not even taken apart.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wanted(BTreeMap<String, Value>);
+pub(super) struct Wanted(Arc<[String]>);
 
 impl Wanted {
     pub(super) fn of(variables: &[Variable]) -> Self {
-        let first = |variable: &Variable| {
-            variable.name.split('.').next().map(|first| (first.to_owned(), Value::from(first)))
-        };
-        Self(variables.iter().filter_map(first).collect())
+        let first = |variable: &Variable| variable.name.split('.').next().map(str::to_owned);
+        let names: BTreeSet<String> = variables.iter().filter_map(first).collect();
+        Self(names.into_iter().collect())
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.0.binary_search_by(|wanted| wanted.as_str().cmp(name)).ok()
+    }
+
+    /// Room for what it names.
+    fn places(&self) -> Values {
+        vec![None; self.0.len()]
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &Wanted {
-    type Value = BTreeMap<Value, Value>;
+/// What stands behind each name.
+type Values = Vec<Option<Value>>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+impl<'de> DeserializeSeed<'de> for &Wanted {
+    type Value = Values;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Values, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for &Wanted {
-    type Value = BTreeMap<Value, Value>;
+    type Value = Values;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut read = BTreeMap::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Values, A::Error> {
+        let mut values = self.places();
         while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-            match self.0.get(name.as_ref()) {
-                Some(name) => drop(read.insert(name.clone(), members.next_value()?)),
+            match self.place(&name).and_then(|place| values.get_mut(place)) {
+                Some(value) => *value = Some(members.next_value()?),
                 None => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(read)
+        Ok(values)
+    }
+}
+
+/// A recipient's data, as the engine reads it.
+#[derive(Debug)]
+struct Data {
+    names: Wanted,
+    values: Values,
+}
+
+impl Data {
+    fn set(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        if let Some(place) = self.names.place(name).and_then(|place| self.values.get_mut(place)) {
+            *place = Some(value());
+        }
+    }
+}
+
+impl Object for Data {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.values.get(self.names.place(key)?)?.clone()
     }
 }
 
@@ -75,17 +112,17 @@ impl Recipient<'_> {
         let own = self.contact.and_then(|contact| {
             wanted.deserialize(&mut serde_json::Deserializer::from_str(contact.meta.as_json())).ok()
         });
-        let mut data = own.unwrap_or_default();
+        let mut data = Data { names: wanted.clone(), values: own.unwrap_or_else(|| wanted.places()) };
         for (name, value) in self.fields.into_iter().flatten() {
-            if let Some(name) = wanted.0.get(name) {
-                data.insert(name.clone(), Value::from(Serde(value)));
-            }
+            data.set(name, || Value::from(Serde(value)));
         }
-        data.retain(|_, value| !is_missing(value));
+        for value in &mut data.values {
+            value.take_if(|value| is_missing(value));
+        }
         if reads_contact {
-            data.insert("contact".into(), self.contact_data());
+            data.set("contact", || self.contact_data());
         }
-        Value::from_pairs(data)
+        Value::from_object(data)
     }
 
     fn contact_data(self) -> Value {

@@ -75,8 +75,8 @@ impl Document {
 
     /// The whole document. Limits that a setting can turn stand in it as they are set.
     #[must_use]
-    pub fn finish(&self, limits: &Limits) -> OpenApi {
-        let mut paths = self.paths.clone();
+    pub fn finish(self, limits: &Limits) -> OpenApi {
+        let Self { mut paths, schemas } = self;
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
                 set_page_limits(operation, limits);
@@ -84,7 +84,7 @@ impl Document {
             }
         }
         let mut components = Components::new();
-        components.schemas.extend(self.schemas.clone());
+        components.schemas.extend(schemas);
         components.schemas.extend(errors::schemas());
         components.schemas.insert(fields::META.to_owned(), fields::meta_schema().into());
         components.schemas.insert(

@@ -14,13 +14,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::lists;
-use crate::domain::audience::Whose;
 use crate::domain::groups::{
     GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
     settle,
 };
 use crate::domain::page::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, ContactKey, Result};
+use crate::storage::contact_lists::Whose;
 use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;

@@ -39,7 +39,7 @@ impl GroupRepository for SqlGroups {
     async fn insert(&self, group: Group, attempt: Option<Attempt>) -> Result<Created<Group>> {
         let (account, shard) = (self.account, self.database.shard);
         let row = Model::new(account, &group);
-        let made = self.database.make(account, attempt, move |transaction| {
+        let made = self.database.make(account, attempt, Vec::new(), move |transaction| {
             Box::pin(async move {
                 let is_new = changes::insert(transaction, row.clone()).await?;
                 if is_new {

@@ -32,12 +32,8 @@ pub fn included() -> Included {
     let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields: None };
     let template = Template::parse(TEMPLATE).expect("a template");
     let message = template.render(recipient, Gaps::Exclude).expect("a text");
-    Included {
-        index: 0,
-        contact: Some(Known::from(&contact)),
-        phone: contact.phone.clone(),
-        message: Some(message),
-    }
+    let Contact { id, handle, phone, .. } = contact;
+    Included { index: 0, contact: Some(Known { id, handle }), phone, message: Some(message) }
 }
 
 /// Somebody who gets none.
