@@ -1,6 +1,6 @@
--- What wrk sends. Arguments: the token, a file of addresses to get, each time one of them at random (an
--- address with a tab and a body behind it is posted to); or the token, an address to post to, a body with %s for the name and %07d for the end of the number,
--- and whether the names are in `order` or at `random`.
+-- What wrk sends. Arguments: the token, and a file of addresses to get, each time one of them at random (an
+-- address with a tab and a body behind it is posted to); or the token, an address to post to, a body with
+-- %s for the name and %07d for the end of the number, and whether names are in `order` or at `random`.
 -- Requests are put together beforehand: the load shares the machine with what it measures.
 local requests, head, body, in_order
 local prefix, number = "", 0

@@ -33,7 +33,7 @@ impl SqlAudiences {
 
 #[async_trait]
 impl AudienceRepository for SqlAudiences {
-    async fn find(&self, named: Named) -> Result<Found> {
+    async fn find(&self, named: Named<'_>) -> Result<Found> {
         named::find(&self.database, self.account, named).await
     }
 

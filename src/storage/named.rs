@@ -13,7 +13,7 @@ use crate::domain::fields::{Handle, Phone};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// Finds them.
-pub(super) async fn find(database: &Database, account: AccountId, named: Named) -> Result<Found> {
+pub(super) async fn find(database: &Database, account: AccountId, named: Named<'_>) -> Result<Found> {
     let Named { handles, ids, phones } = named;
     let cache = database.cache();
     let by_handle: Vec<Option<Contact>> = handles.iter().map(|handle| cache?.find(account, handle)).collect();
@@ -21,9 +21,9 @@ pub(super) async fn find(database: &Database, account: AccountId, named: Named) 
     let opted_out = cache.and_then(|cache| cache.opted_out(account));
     let known = by_handle.iter().chain(&by_id).flatten().filter(|_| opted_out.is_none());
     let question = Question {
-        handles: unknown(&handles, &by_handle),
-        ids: unknown(&ids, &by_id),
-        phones,
+        handles: unknown(handles.iter().copied(), &by_handle).cloned().collect(),
+        ids: unknown(&ids, &by_id).copied().collect(),
+        phones: phones.into_iter().cloned().collect(),
         known: known.map(|contact| contact.phone.clone()).collect(),
         opted_out,
         keeps: cache.is_some(),
@@ -59,8 +59,11 @@ pub(super) async fn find(database: &Database, account: AccountId, named: Named) 
 }
 
 /// Those of whom nothing is known.
-fn unknown<K: Clone>(keys: &[K], known: &[Option<Contact>]) -> Vec<K> {
-    keys.iter().zip(known).filter(|(_, known)| known.is_none()).map(|(key, _)| key.clone()).collect()
+fn unknown<'k, K: 'k>(
+    keys: impl IntoIterator<Item = &'k K>,
+    known: &[Option<Contact>],
+) -> impl Iterator<Item = &'k K> {
+    keys.into_iter().zip(known).filter(|(_, known)| known.is_none()).map(|(key, _)| key)
 }
 
 fn is_out(opted_out: &OptedOut, phone: &Phone) -> bool {

@@ -296,7 +296,7 @@ on_both_databases! {
 
     fn who_is_named_is_who_it_is_now(service: &Service) {
         let client = service.client();
-        let other = service.client_of(&new_account(), &Permission::ALL);
+        let other = service.client_of(&new_account(), Permission::ALL);
         let john = contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
         contact(&other, "john", "+4479000000009", json!({"NAME": "Another"}));
         let names = json!({

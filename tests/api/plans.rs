@@ -112,7 +112,7 @@ fn of_opt_outs(backend: DbBackend) {
         // A thousand numbers, of which half are out.
         let asked: Vec<Phone> =
             (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
-        let named = Named { phones: asked, ..Named::default() };
+        let named = Named { phones: asked.iter().collect(), ..Named::default() };
         let found = database.audiences(AccountId::new(1)).find(named).await.unwrap();
         let out = |number: &Number| matches!(number, Number::Nobodys { opted_out: true });
         assert_eq!(found.numbers.len(), 1_000);

@@ -38,13 +38,13 @@ pub enum Number {
 
 /// Those whom a request names one by one.
 #[derive(Clone, Debug, Default)]
-pub struct Named {
+pub struct Named<'a> {
     /// By their handles.
-    pub handles: Vec<Handle>,
+    pub handles: Vec<&'a Handle>,
     /// By their ids.
     pub ids: Vec<ContactId>,
     /// By their numbers.
-    pub phones: Vec<Phone>,
+    pub phones: Vec<&'a Phone>,
 }
 
 /// What was found: for each that was named one answer, in the same order.
@@ -83,7 +83,7 @@ pub trait AudienceRepository: Send + Sync {
     ///
     /// # Errors
     /// The database is away.
-    async fn find(&self, named: Named) -> Result<Found>;
+    async fn find(&self, named: Named<'_>) -> Result<Found>;
 
     /// The id of a group.
     ///

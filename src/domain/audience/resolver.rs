@@ -128,9 +128,9 @@ impl Directory {
         let mut named = Named::default();
         for Asked { who, fields: _ } in asked {
             match who {
-                Who::Handle(handle) => named.handles.push(handle.clone()),
+                Who::Handle(handle) => named.handles.push(handle),
                 Who::Id(id) => named.ids.push(*id),
-                Who::Phone(phone) => named.phones.push(phone.clone()),
+                Who::Phone(phone) => named.phones.push(phone),
                 Who::Group(_) | Who::All => {}
             }
         }
@@ -223,16 +223,16 @@ impl Judge {
             return Err(Reason::OptedOut);
         }
         let once = !self.options.repeated_numbers;
-        if once && self.numbers.contains(&phone.as_number()) {
+        if once && !self.numbers.insert(phone.as_number()) {
             return Err(Reason::DuplicateNumber);
         }
         let recipient = Recipient { phone, contact, fields };
         let message = self.template.as_ref().map(|template| template.render(recipient, self.options.gaps));
-        let message = message.transpose().map_err(Reason::Unrendered)?;
-        if once {
-            self.numbers.insert(phone.as_number());
-        }
-        Ok(message)
+        message.transpose().map_err(|unrendered| {
+            // Another contact with this number may do.
+            self.numbers.remove(&phone.as_number());
+            Reason::Unrendered(unrendered)
+        })
     }
 
     fn enter(

@@ -1,6 +1,5 @@
 //! What a template can read of a recipient.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -71,13 +70,36 @@ impl<'de> Visitor<'de> for &Wanted {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Values, A::Error> {
         let mut values = self.places();
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-            match self.place(&name).and_then(|place| values.get_mut(place)) {
+        while let Some(place) = members.next_key_seed(Name(self))? {
+            match place.and_then(|place| values.get_mut(place)) {
                 Some(value) => *value = Some(members.next_value()?),
                 None => drop(members.next_value::<IgnoredAny>()?),
             }
         }
         Ok(values)
+    }
+}
+
+/// The name of a member, read as its place among those that are wanted.
+struct Name<'w>(&'w Wanted);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.place(name))
     }
 }
 

@@ -52,6 +52,9 @@ pub enum Unrendered {
 /// No message of ten parts is longer, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
+/// Most texts are shorter: a message of one part.
+const USUAL_BYTES: usize = 160;
+
 impl Template {
     /// The text for a recipient.
     ///
@@ -125,7 +128,7 @@ impl io::Write for Bounded {
 }
 
 fn fill(environment: &Environment<'static>, data: &Value) -> Result<String, Error> {
-    let mut out = Bounded(Vec::new());
+    let mut out = Bounded(Vec::with_capacity(USUAL_BYTES));
     environment.get_template(NAME)?.render_captured_to(data.clone(), &mut out)?;
     String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is not UTF-8"))
 }
