@@ -143,8 +143,13 @@ impl Api {
 
 impl Routes {
     /// Puts the routes into an application. A path that is known answers other methods with 405.
+    ///
+    /// A router tries one after the other: those without parameters, which it need not match against a
+    /// regular expression, come first.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        for (path, methods) in &self.by_path {
+        let mut by_path: Vec<_> = self.by_path.iter().collect();
+        by_path.sort_by_key(|(path, _)| path.matches('{').count());
+        for (path, methods) in by_path {
             let mut resource = web::resource(path.as_str());
             for (method, make) in methods {
                 resource = resource.route(make(method.clone()));
