@@ -15,7 +15,7 @@ from .systems.system import contact
 
 FEW = 10_000
 # More than the service keeps in memory.
-SAMPLE = 100_000
+SAMPLE = 300_000
 
 
 def beside_peers(run):
