@@ -18,7 +18,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::packed::Packed;
-use super::pages::{Page, Pages};
+use super::pages::{Bytes, Page, Pages, bytes};
 use crate::domain::fields::Handle;
 use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId};
@@ -63,19 +63,15 @@ const FOR_NUMBER: usize = 16;
 /// Accounts whose opt-outs are in memory, nearly.
 const ACCOUNTS: usize = 32;
 
-#[derive(Clone)]
-struct Bytes;
-
 impl Weighter<Place, Packed> for Bytes {
     fn weight(&self, _: &Place, contact: &Packed) -> u64 {
-        u64::try_from(contact.len().saturating_add(FOR_CONTACT)).unwrap_or(u64::MAX)
+        bytes(contact.len().saturating_add(FOR_CONTACT))
     }
 }
 
 impl Weighter<AccountId, OptedOut> for Bytes {
     fn weight(&self, _: &AccountId, numbers: &OptedOut) -> u64 {
-        u64::try_from(numbers.len().saturating_mul(FOR_NUMBER).saturating_add(FOR_CONTACT))
-            .unwrap_or(u64::MAX)
+        bytes(numbers.len().saturating_mul(FOR_NUMBER).saturating_add(FOR_CONTACT))
     }
 }
 
@@ -105,7 +101,6 @@ impl ContactCache {
     /// With room for so many bytes: most of them for contacts, some for opt-outs, and the rest for pages of
     /// either kind. (Few pages are looked at often, and their contacts are there a second time.)
     pub(super) fn new(most: usize) -> Self {
-        let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
         let contacts = most / 16 * 13;
         Self {
             contacts: Arc::new(Cache::with_weighter(contacts / CONTACT, bytes(contacts), Bytes)),

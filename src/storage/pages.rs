@@ -45,13 +45,19 @@ const FOR_PAGE: usize = 256;
 /// What the allocator needs for a text.
 const FOR_TEXT: usize = 16;
 
+/// Weighs what is kept in memory, in bytes.
 #[derive(Clone)]
-struct Bytes;
+pub(super) struct Bytes;
+
+/// So many bytes, as a cache counts them.
+pub(super) fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
 
 impl<Q, P: Page> Weighter<(AccountId, Q), Kept<P>> for Bytes {
     fn weight(&self, _: &(AccountId, Q), kept: &Kept<P>) -> u64 {
         let contacts: usize = kept.page.contacts().iter().map(size).sum();
-        u64::try_from(contacts.saturating_add(FOR_PAGE)).unwrap_or(u64::MAX)
+        bytes(contacts.saturating_add(FOR_PAGE))
     }
 }
 
@@ -77,7 +83,7 @@ pub(super) struct Pages<Q, P: Page> {
 impl<Q: Clone + Eq + Hash, P: Page> Pages<Q, P> {
     /// With room for so many bytes.
     pub(super) fn new(most: usize) -> Self {
-        Self { kept: Cache::with_weighter(most / PAGE, u64::try_from(most).unwrap_or(u64::MAX), Bytes) }
+        Self { kept: Cache::with_weighter(most / PAGE, bytes(most), Bytes) }
     }
 
     /// The answer to a question, if none of the account's writes has begun since the one that is given

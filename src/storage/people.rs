@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use sea_orm::{DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::entity::contact::Model;
@@ -88,13 +89,7 @@ pub(super) async fn by_ids(
     account: AccountId,
     ids: &[ContactId],
 ) -> Result<Vec<Person>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let words = Words::of(connection);
-    let named = words.one_of(&format!("SELECT {} FROM {}", words.id("value"), words.each("$2")));
-    let condition = format!("account_id = $1 AND id {named}");
-    people(connection, &condition, [account.get().into(), json::list(ids)?]).await
+    named(connection, account, "id", &Words::of(connection).id("value"), ids).await
 }
 
 /// The contacts with such handles, in any order.
@@ -103,11 +98,22 @@ pub(super) async fn by_handles(
     account: AccountId,
     handles: &[&str],
 ) -> Result<Vec<Person>> {
-    if handles.is_empty() {
+    named(connection, account, "handle", "value", handles).await
+}
+
+/// The contacts with such values in a column; `value` is how one of a list is written in it.
+async fn named<T: Serialize>(
+    connection: &DatabaseConnection,
+    account: AccountId,
+    column: &str,
+    value: &str,
+    list: &[T],
+) -> Result<Vec<Person>> {
+    if list.is_empty() {
         return Ok(Vec::new());
     }
     let words = Words::of(connection);
-    let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
-    let condition = format!("account_id = $1 AND handle {named}");
-    people(connection, &condition, [account.get().into(), json::list(handles)?]).await
+    let named = words.one_of(&format!("SELECT {value} FROM {}", words.each("$2")));
+    let condition = format!("account_id = $1 AND {column} {named}");
+    people(connection, &condition, [account.get().into(), json::list(list)?]).await
 }

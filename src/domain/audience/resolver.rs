@@ -25,7 +25,7 @@ const LOT: usize = 500;
 /// audience nor a template that is slow on purpose may stop them.
 const TURN: Duration = Duration::from_millis(1);
 
-/// A request's turn to work.
+/// A request's turn to work, from one lot to the next.
 struct Turn(Instant);
 
 impl Turn {
@@ -44,6 +44,7 @@ pub struct Resolver {
     open: Option<Walk>,
     directory: Directory,
     judge: Judge,
+    turn: Turn,
 }
 
 /// A group, or all contacts, on the way through it.
@@ -70,7 +71,14 @@ impl Resolver {
         let Request { asked, template, options } = request;
         let directory = Directory::look_up(source.as_ref(), &asked).await?;
         let judge = Judge { template, options, numbers: HashSet::new(), report: Report::default() };
-        Ok(Self { source, asked: asked.into_iter().enumerate(), open: None, directory, judge })
+        Ok(Self {
+            source,
+            asked: asked.into_iter().enumerate(),
+            open: None,
+            directory,
+            judge,
+            turn: Turn(Instant::now()),
+        })
     }
 
     /// The next entries, in order; `None` at the end.
@@ -78,12 +86,11 @@ impl Resolver {
     /// # Errors
     /// The database is away.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
-        let mut turn = Turn(Instant::now());
         if let Some(Walk { index, fields, people }) = &mut self.open {
             if let Some(people) = people.next().await.transpose()? {
                 let mut entries = Vec::with_capacity(people.len());
                 for person in people {
-                    turn.end_in_time().await;
+                    self.turn.end_in_time().await;
                     entries.push(self.judge.person(*index, person, fields.as_ref()));
                 }
                 return Ok(Some(entries));
@@ -92,7 +99,7 @@ impl Resolver {
         }
         let mut entries = Vec::new();
         while entries.len() < LOT {
-            turn.end_in_time().await;
+            self.turn.end_in_time().await;
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
