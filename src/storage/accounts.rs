@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set};
 
 use super::database::Database;
 use super::entity::{account, api_key};
 use super::error::to_domain;
+use super::transaction::Transaction;
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
 use crate::domain::repository::{KeyRepository, NewKey};
 use crate::domain::{AccountId, AccountName, Code, Error, Result, Timestamp};
@@ -28,7 +27,7 @@ impl AccountRepository {
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
     {
         self.database
             .write(move |transaction| Box::pin(async move { Ok((job(transaction).await?, Vec::new())) }))
@@ -149,7 +148,7 @@ async fn find_account(connection: &impl ConnectionTrait, name: &AccountName) -> 
     Ok(row.map(|row| AccountId::new(row.id)))
 }
 
-async fn ensure_account(transaction: &DatabaseTransaction, name: AccountName) -> Result<AccountId> {
+async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<AccountId> {
     let new = account::ActiveModel {
         name: Set(name.as_str().to_owned()),
         created_at: Set(Timestamp::now().millis()),
@@ -165,7 +164,7 @@ async fn ensure_account(transaction: &DatabaseTransaction, name: AccountName) ->
         .ok_or_else(|| Error::caused_by(Code::Internal, "an account vanished while it was made"))
 }
 
-async fn insert(transaction: &DatabaseTransaction, key: ApiKey) -> Result<()> {
+async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
     api_key::Entity::insert(api_key::ActiveModel::from(key))
         .exec_without_returning(transaction)
         .await

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 use super::error::to_domain;
+use super::transaction::Transaction;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
 
@@ -28,7 +29,7 @@ pub(super) enum Found {
 /// Carries out an attempt that is the first of its key, and gives the answer of the first to all
 /// others. The inner error is an answer, too: it is to be committed.
 pub(super) async fn once<M, F>(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     attempt: Option<Attempt>,
     ttl: Duration,
@@ -36,7 +37,7 @@ pub(super) async fn once<M, F>(
 ) -> Result<Result<Created<M>>>
 where
     M: Serialize + DeserializeOwned + Send + Sync,
-    F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Option<M>>>,
+    F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>>,
 {
     if let Some(attempt) = &attempt {
         match note::<M>(transaction, account, attempt, None, ttl).await? {
@@ -55,7 +56,7 @@ where
 /// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
 /// older than `ttl` gives its place away.
 pub(super) async fn note<M: Serialize>(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     attempt: &Attempt,
     made: Option<&M>,
@@ -100,7 +101,7 @@ pub(super) fn read<M: DeserializeOwned>(made: &str) -> Result<M> {
     serde_json::from_str(made).map_err(|_| Error::caused_by(Code::Internal, "a stored answer"))
 }
 
-async fn find(transaction: &DatabaseTransaction, account: AccountId, attempt: &Attempt) -> Result<Model> {
+async fn find(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<Model> {
     let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
     Entity::find_by_id(id)
         .one(transaction)
@@ -111,7 +112,7 @@ async fn find(transaction: &DatabaseTransaction, account: AccountId, attempt: &A
 
 /// Notes down what a noted attempt made, or that the name was taken.
 pub(super) async fn note_outcome<M: Serialize>(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     attempt: &Attempt,
     made: Option<&M>,
@@ -128,11 +129,7 @@ pub(super) async fn note_outcome<M: Serialize>(
 }
 
 /// Forgets an attempt: it can be made again.
-pub(super) async fn forget(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    attempt: &Attempt,
-) -> Result<()> {
+pub(super) async fn forget(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<()> {
     let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
     Entity::delete_by_id(id).exec(transaction).await.map_err(|error| to_domain(&error))?;
     Ok(())

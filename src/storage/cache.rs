@@ -27,7 +27,7 @@ use crate::domain::{AccountId, Contact, ContactId};
 #[derive(Debug)]
 pub(super) enum Change {
     /// A contact looks like this now, and had another handle before.
-    Put { account: AccountId, contact: Contact, was: Option<Handle> },
+    Put { account: AccountId, contact: Arc<Contact>, was: Option<Handle> },
     /// The contact with this handle is gone.
     Remove { account: AccountId, was: Handle },
     /// Other numbers of the account have opted out than before.
@@ -273,7 +273,7 @@ mod tests {
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
         let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
-        let put = |contact: &Contact| Change::Put { account, contact: contact.clone(), was: None };
+        let put = |contact: &Contact| Change::Put { account, contact: Arc::new(contact.clone()), was: None };
         let gone = |account| Change::Remove { account, was: old.handle.clone() };
 
         let before = cache.moment();
@@ -333,7 +333,8 @@ mod tests {
         assert_eq!(find(AccountId::new(2), &old), None, "another account's");
 
         let renamed = Contact { handle: Handle::parse("two").unwrap(), ..old.clone() };
-        let renaming = || Change::Put { account, contact: renamed.clone(), was: Some(old.handle.clone()) };
+        let renaming =
+            || Change::Put { account, contact: Arc::new(renamed.clone()), was: Some(old.handle.clone()) };
         cache.begin(&[renaming()]);
         assert_eq!((find(account, &old), find(account, &renamed)), (None, None));
         cache.end([renaming()]);
@@ -341,7 +342,7 @@ mod tests {
         assert_eq!(cache.get(account, old.id), Some(renamed.clone()));
         let heir = contact("one");
         cache.begin(&[]);
-        cache.end([Change::Put { account, contact: heir.clone(), was: None }]);
+        cache.end([Change::Put { account, contact: Arc::new(heir.clone()), was: None }]);
         assert_eq!((find(account, &old), cache.get(account, heir.id)), (Some(heir.clone()), Some(heir)));
         assert_eq!(cache.get(account, old.id), Some(renamed), "the one before it");
     }
@@ -373,7 +374,7 @@ mod tests {
         cache.keep_opted_out(early, account, Arc::clone(&numbers));
         assert_eq!(cache.opted_out(account), Some(numbers.clone()));
         assert_eq!(cache.opted_out(AccountId::new(2)), None);
-        cache.begin(&[Change::Put { account, contact: contact("one"), was: None }]);
+        cache.begin(&[Change::Put { account, contact: Arc::new(contact("one")), was: None }]);
         cache.end([]);
         assert_eq!(cache.opted_out(account), Some(numbers.clone()), "a contact was written");
 

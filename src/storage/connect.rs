@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
+use sea_orm::sqlx::pool::PoolConnectionMetadata;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{Connection, pool::PoolConnectionMetadata};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement};
 use url::Url;
 
+use super::connection::Connection;
 use super::error::OpenError;
+use super::kept::Kept;
 use super::trust::Trust;
 
 /// Which database, and how many connections to it.
@@ -31,10 +34,12 @@ pub struct Options {
     pub audience_ttl: Duration,
 }
 
-/// The pools of one database. PostgreSQL has one, in both places.
+/// The pools of one database. PostgreSQL has one, in all places.
 pub(super) struct Pools {
-    pub(super) writer: DatabaseConnection,
-    pub(super) reader: DatabaseConnection,
+    /// Where migrations run.
+    pub(super) pool: DatabaseConnection,
+    pub(super) writer: Connection,
+    pub(super) reader: Connection,
     /// The database file; SQLite only.
     pub(super) file: Option<PathBuf>,
     /// Whether the connections may be used; PostgreSQL's ask.
@@ -99,7 +104,11 @@ async fn open_sqlite(options: &Options) -> Result<Pools, OpenError> {
     let writer = connect(sqlite_pool(options, 1, false)).await?;
     check_sqlite_version(&writer).await?;
     let reader = connect(sqlite_pool(options, options.connections, true)).await?;
-    Ok(Pools { writer, reader, file: Some(file), trust: Trust::default() })
+    let kept = |pool: &DatabaseConnection| {
+        Connection::sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), options.acquire_timeout))
+    };
+    let (writes, reads) = (kept(&writer), kept(&reader));
+    Ok(Pools { pool: writer, writer: writes, reader: reads, file: Some(file), trust: Trust::default() })
 }
 
 fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
@@ -120,11 +129,6 @@ fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectO
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("cache_size", if read_only { READER_CACHE } else { WRITER_CACHE });
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
-    });
-    // SQLite ends a transaction by itself when the disk is full, and the count that sqlx keeps of
-    // open transactions is then wrong for good: such a connection is not used again.
-    pool.map_sqlx_sqlite_before_acquire(|connection, _| {
-        Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
     });
     pool
 }
@@ -148,7 +152,8 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         Box::pin(std::future::ready(Ok(trusted.holds(age))))
     });
     let pool = connect(pool).await?;
-    Ok(Pools { writer: pool.clone(), reader: pool, file: None, trust })
+    let connection = Connection::postgres(pool.clone());
+    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, trust })
 }
 
 fn common(options: &Options, connections: u32) -> ConnectOptions {

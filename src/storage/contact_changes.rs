@@ -1,23 +1,21 @@
 //! Writes of contacts, each within the transaction of its caller.
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::NotSet, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, Set,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, Set};
 
 use super::contact_lists::find;
-use super::entity::contact::{Column, Entity, Model};
+use super::entity::contact::{Column, Entity, Row};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
 use super::groups;
+use super::transaction::Transaction;
 use crate::domain::fields::Handle;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
 
 /// Answers the handle before, and the contact after.
 pub(super) async fn update(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     key: ContactKey,
     patch: ContactPatch,
@@ -28,11 +26,8 @@ pub(super) async fn update(
     check(&before, precondition)?;
     let after = before.patched(patch, now)?;
     if after.version != before.version {
-        let mut row = Model::new(account, &after).into_active_model().reset_all();
-        // The key stays: SQLite would else look for members that refer to the old one.
-        (row.account_id, row.id) = (NotSet, NotSet);
         Entity::update_many()
-            .set(row)
+            .set(Row::new(account, &after).into_change())
             .filter(Column::AccountId.eq(account.get()))
             .filter(Column::Id.eq(after.id.as_uuid()))
             .exec(transaction)
@@ -44,7 +39,7 @@ pub(super) async fn update(
 
 /// Answers the handle that is free now.
 pub(super) async fn delete(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     shard: i16,
     key: ContactKey,
@@ -67,22 +62,14 @@ fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {
 
 /// Adds to one of the account's counters. It comes last in a transaction: on PostgreSQL the counter
 /// is locked from here to the commit.
-pub(super) async fn count(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    shard: i16,
-    by: i64,
-) -> Result<()> {
+pub(super) async fn count(transaction: &Transaction, account: AccountId, shard: i16, by: i64) -> Result<()> {
     use contact_count::{ActiveModel, Column, Entity};
     let counter = ActiveModel { account_id: Set(account.get()), shard: Set(shard), contacts: Set(by) };
-    Entity::insert(counter)
-        .on_conflict(
-            OnConflict::columns([Column::AccountId, Column::Shard])
-                .value(Column::Contacts, Expr::col((Entity, Column::Contacts)).add(by))
-                .to_owned(),
-        )
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    Ok(())
+    let add = Entity::insert(counter).on_conflict(
+        OnConflict::columns([Column::AccountId, Column::Shard])
+            .value(Column::Contacts, Expr::col((Entity, Column::Contacts)).add(by))
+            .to_owned(),
+    );
+    let statement = add.build(transaction.get_database_backend());
+    transaction.execute_last(statement).await.map_err(|error| to_domain(&error))
 }

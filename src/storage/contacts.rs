@@ -1,5 +1,7 @@
 //! The contacts of one account: where each question goes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::cache::Change;
@@ -41,16 +43,19 @@ impl ContactRepository for SqlContacts {
         now: Timestamp,
     ) -> Result<Contact> {
         let account = self.account;
-        self.database
+        let updated = self
+            .database
             .write(move |transaction| {
                 Box::pin(async move {
                     let (was, contact) =
                         contact_changes::update(transaction, account, key, patch, &precondition, now).await?;
-                    let change = Change::Put { account, contact: contact.clone(), was: Some(was) };
+                    let contact = Arc::new(contact);
+                    let change = Change::Put { account, contact: Arc::clone(&contact), was: Some(was) };
                     Ok((contact, vec![change]))
                 })
             })
-            .await
+            .await;
+        updated.map(Arc::unwrap_or_clone)
     }
 
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {

@@ -1,12 +1,12 @@
 //! One database: its pools, and the way every read and every write takes.
 
 use std::hash::Hash;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
@@ -16,6 +16,7 @@ use super::attempts::{self, InFlight};
 use super::audiences::SqlAudiences;
 use super::cache::{Change, ContactCache};
 use super::connect::{self, Options, Pools};
+use super::connection::{Connection, Statements};
 use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::error::{OpenError, to_domain};
@@ -28,6 +29,7 @@ use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
 use super::templates::SqlTemplates;
+use super::transaction::Transaction;
 use super::trust::Trust;
 use super::writer::{Done, Writer};
 use crate::domain::audience::AudienceRepository;
@@ -42,8 +44,8 @@ use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 #[derive(Clone)]
 pub struct Database {
     writer: Writer,
-    write_pool: DatabaseConnection,
-    reader: DatabaseConnection,
+    write_pool: Connection,
+    reader: Connection,
     /// Where connections live. A web server's threads come and go; a connection that was opened on
     /// one of them would die with it.
     runtime: Handle,
@@ -75,9 +77,6 @@ const CLEAR_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long closing waits for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Every statement that a database has run, with its values: for tests that look at query plans.
-pub type Statements = Arc<Mutex<Vec<Statement>>>;
 
 impl Database {
     /// Opens a database and brings its schema up to date. To be called within a Tokio runtime that
@@ -165,7 +164,7 @@ impl Database {
     where
         Q: Clone + Eq + Hash,
         P: Page + Send + 'static,
-        F: FnOnce(DatabaseConnection) -> Fut,
+        F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<P>> + Send + 'static,
     {
         let Some(cache) = self.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
@@ -187,7 +186,7 @@ impl Database {
         attempt: Option<Attempt>,
     ) -> Result<Created<Contact>> {
         let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
-        self.group_commit.insert(Create { account, contact, attempt }, flight).await
+        self.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
     }
 
     /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
@@ -201,7 +200,7 @@ impl Database {
     ) -> Result<Created<M>>
     where
         M: Serialize + DeserializeOwned + Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Option<M>>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>> + Send + 'static,
     {
         let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
         let ttl = self.idempotency_ttl;
@@ -226,14 +225,8 @@ impl Database {
     #[must_use]
     pub fn recording(mut self) -> (Self, Statements) {
         let statements = Statements::default();
-        for connection in [&mut self.write_pool, &mut self.reader] {
-            let statements = Arc::clone(&statements);
-            connection.set_metric_callback(move |info| {
-                if let Ok(mut statements) = statements.lock() {
-                    statements.push(info.statement.clone());
-                }
-            });
-        }
+        self.write_pool.record(Arc::clone(&statements));
+        self.reader.record(Arc::clone(&statements));
         self.writer =
             Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
         self.sweeper = Some(Arc::new(Sweeper::start(self.writer.clone())));
@@ -243,7 +236,7 @@ impl Database {
 
     /// The connection for reading.
     #[must_use]
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Connection {
         &self.reader
     }
 
@@ -253,7 +246,7 @@ impl Database {
     pub(super) async fn read<T, F, Fut>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(DatabaseConnection) -> Fut,
+        F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
         let work = job(self.reader.clone());
@@ -268,7 +261,7 @@ impl Database {
     pub(super) async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Send + 'static,
     {
         let writer = self.writer.clone();
         self.run(async move { Ok(writer.transact(job).await?) }).await
@@ -288,7 +281,7 @@ impl Database {
 }
 
 /// Clears away old attempts and audiences from time to time.
-async fn clear_away(writer: DatabaseConnection, ttl: Duration) {
+async fn clear_away(writer: Connection, ttl: Duration) {
     let mut clock = tokio::time::interval(CLEAR_EVERY);
     loop {
         clock.tick().await;
@@ -344,7 +337,7 @@ impl Store for Database {
             sweeper.stop();
         }
         for connection in [&self.reader, &self.write_pool] {
-            if tokio::time::timeout(CLOSE_TIMEOUT, connection.close_by_ref()).await.is_err() {
+            if tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");
             }
         }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DatabaseTransaction;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use super::connect::Options;
 use super::contact_changes::count;
 use super::entity::idempotency_key::Snapshot;
 use super::rows::Given;
+use super::transaction::Transaction;
 use super::writer::{Failure, Writer};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Code, Contact, Error, Result};
@@ -38,7 +38,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Create {
     pub(super) account: AccountId,
-    pub(super) contact: Contact,
+    pub(super) contact: Arc<Contact>,
     pub(super) attempt: Option<Attempt>,
 }
 
@@ -49,6 +49,9 @@ struct Waiting {
     /// Ends when the answer is there, and not when the client goes away.
     flight: Option<Flight>,
 }
+
+/// What became of a create: `None` where it was stored, or what an earlier attempt made.
+type Outcome = Result<Option<Created<Contact>>>;
 
 /// Where creates wait.
 #[derive(Clone, Debug)]
@@ -110,12 +113,21 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
 }
 
 /// Whoever has gone away does not hear of it; the contact is stored all the same.
-fn answer(group: Vec<Waiting>, outcomes: Vec<Result<Created<Contact>>>) {
-    for (Waiting { create: _, answer, flight }, outcome) in group.into_iter().zip(outcomes) {
+fn answer(group: Vec<Waiting>, outcomes: Vec<Outcome>) {
+    for (Waiting { create, answer, flight }, outcome) in group.into_iter().zip(outcomes) {
         // First: who has the answer may use the key again.
         drop(flight);
+        let outcome = outcome
+            .map(|earlier| earlier.unwrap_or_else(|| Created { made: contact_of(create), replayed: false }));
         drop(answer.send(outcome));
     }
+}
+
+/// Nobody else has it after the commit: it need not be copied.
+fn contact_of(create: Arc<Create>) -> Contact {
+    let contact =
+        Arc::try_unwrap(create).map_or_else(|create| Arc::clone(&create.contact), |create| create.contact);
+    Arc::unwrap_or_clone(contact)
 }
 
 fn refuse(group: Vec<Waiting>, failure: Failure) {
@@ -125,23 +137,16 @@ fn refuse(group: Vec<Waiting>, failure: Failure) {
 }
 
 /// Stores a group in one transaction; answers what became of each, in order.
-async fn commit(
-    writer: &Writer,
-    place: Place,
-    group: &[Waiting],
-) -> Result<Vec<Result<Created<Contact>>>, Failure> {
+async fn commit(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
     let group: Vec<Arc<Create>> = group.iter().map(|waiting| Arc::clone(&waiting.create)).collect();
     writer
         .transact(move |transaction| {
             Box::pin(async move {
                 let outcomes = store(transaction, place, &group).await?;
-                let made = group
-                    .iter()
-                    .zip(&outcomes)
-                    .filter(|(_, outcome)| outcome.as_ref().is_ok_and(|created| !created.replayed));
+                let made = group.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
                 let put = |create: &Arc<Create>| Change::Put {
                     account: create.account,
-                    contact: create.contact.clone(),
+                    contact: Arc::clone(&create.contact),
                     was: None,
                 };
                 let changes = made.map(|(create, _)| put(create)).collect();
@@ -151,20 +156,16 @@ async fn commit(
         .await
 }
 
-async fn store(
-    transaction: &DatabaseTransaction,
-    place: Place,
-    group: &[Arc<Create>],
-) -> Result<Vec<Result<Created<Contact>>>> {
+async fn store(transaction: &Transaction, place: Place, group: &[Arc<Create>]) -> Result<Vec<Outcome>> {
     let (plain, tried): (Vec<&Create>, Vec<&Create>) =
         group.iter().map(AsRef::as_ref).partition(|create| create.attempt.is_none());
     let mut stored = insert_all(transaction, &plain).await?;
-    let mut earlier: HashMap<Uuid, Result<Created<Contact>>> = HashMap::new();
+    let mut earlier: HashMap<Uuid, Outcome> = HashMap::new();
     for create in tried {
         let id = create.contact.id.as_uuid();
         match try_once(transaction, create, place.ttl).await {
             Ok(None) => drop(stored.insert(id)),
-            Ok(Some(created)) => drop(earlier.insert(id, Ok(created))),
+            Ok(made) => drop(earlier.insert(id, Ok(made))),
             // One's own fault; a fault of the database is everybody's.
             Err(error) if error.code().row().status < 500 => drop(earlier.insert(id, Err(error))),
             Err(error) => return Err(error),
@@ -180,7 +181,7 @@ async fn store(
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            return Ok(Created { made: create.contact.clone(), replayed: false });
+            return Ok(None);
         }
         earlier.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };
@@ -189,13 +190,9 @@ async fn store(
 
 /// One create under an idempotency key. `None` where it was stored, the earlier outcome where it was
 /// not the first of its key.
-async fn try_once(
-    transaction: &DatabaseTransaction,
-    create: &Create,
-    ttl: Duration,
-) -> Result<Option<Created<Contact>>> {
+async fn try_once(transaction: &Transaction, create: &Create, ttl: Duration) -> Outcome {
     let Some(attempt) = &create.attempt else { return Ok(None) };
-    let snapshot = Snapshot::from(&create.contact);
+    let snapshot = Snapshot::from(create.contact.as_ref());
     match attempts::note(transaction, create.account, attempt, Some(&snapshot), ttl).await? {
         Found::Made(snapshot) => {
             let snapshot: Snapshot = attempts::read(&snapshot)?;
@@ -213,11 +210,11 @@ async fn try_once(
 }
 
 /// Stores contacts; answers the ids of those whose handle was free.
-async fn insert_all(transaction: &DatabaseTransaction, group: &[&Create]) -> Result<HashSet<Uuid>> {
+async fn insert_all(transaction: &Transaction, group: &[&Create]) -> Result<HashSet<Uuid>> {
     if group.is_empty() {
         return Ok(HashSet::new());
     }
-    let given = Given::new(group.iter().map(|create| (create.account, &create.contact)))?;
+    let given = Given::new(group.iter().map(|create| (create.account, create.contact.as_ref())))?;
     if given.store(transaction).await? {
         return Ok(group.iter().map(|create| create.contact.id.as_uuid()).collect());
     }

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::cache::ContactCache;
+use super::connection::Connection;
 use super::rows::{self, Key};
 use crate::domain::{AccountId, Code, Contact, ContactId, Error, Result};
 
@@ -28,7 +29,7 @@ const MOST: usize = 128;
 pub(super) struct GroupRead(Arc<Shared>);
 
 struct Shared {
-    reader: DatabaseConnection,
+    reader: Connection,
     cache: Option<ContactCache>,
     patience: Duration,
     /// Where groups are read: those who wait are on several threads, and each may end first.
@@ -55,7 +56,7 @@ type Found = HashMap<Key, Result<Arc<Contact>>>;
 impl GroupRead {
     /// `patience` is how long a get waits for its group. To be called within the runtime that groups are
     /// read on.
-    pub(super) fn new(reader: DatabaseConnection, cache: Option<ContactCache>, patience: Duration) -> Self {
+    pub(super) fn new(reader: Connection, cache: Option<ContactCache>, patience: Duration) -> Self {
         let queue = Mutex::new(Queue { turns: TURNS, waiting: Vec::new() });
         Self(Arc::new(Shared { reader, cache, patience, runtime: Handle::current(), queue }))
     }

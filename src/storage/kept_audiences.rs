@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, NotSet,
-    QueryFilter, QueryOrder, QuerySelect, Set, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, NotSet, QueryFilter, QueryOrder,
+    QuerySelect, Set, Statement,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::attempts;
+use super::connection::Connection;
 use super::database::Database;
 use super::entity::audience::{ActiveModel, Column, Entity, Model};
 use super::entity::audience_entry::{self, Snapshot};
@@ -284,7 +285,7 @@ pub(super) async fn page(
 }
 
 /// Clears away what is at its end, with a pause after each lot.
-pub(super) async fn clear(writer: &DatabaseConnection, pause: Duration) -> Result<()> {
+pub(super) async fn clear(writer: &Connection, pause: Duration) -> Result<()> {
     let ended: Vec<(i64, Uuid)> = Entity::find()
         .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
         .select_only()

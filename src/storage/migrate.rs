@@ -25,7 +25,7 @@ pub(super) async fn migrate(pools: &Pools) -> Result<(), OpenError> {
         }
         None => {
             // The lock lives as long as this transaction; the migrations run beside it.
-            let holder = pools.writer.begin().await.map_err(OpenError::migration)?;
+            let holder = pools.pool.begin().await.map_err(OpenError::migration)?;
             holder
                 .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
                 .await
@@ -42,13 +42,13 @@ fn lock_error(error: &std::io::Error) -> OpenError {
 
 async fn up(pools: &Pools) -> Result<(), OpenError> {
     let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    let applied = Migrator::get_migration_models(&pools.writer).await.map_err(OpenError::migration)?;
+    let applied = Migrator::get_migration_models(&pools.pool).await.map_err(OpenError::migration)?;
     if let Some(newer) = applied.iter().find(|applied| !known.contains(&applied.version)) {
         return Err(OpenError::NewerSchema { migration: newer.version.clone() });
     }
     if applied.len() == known.len() {
         return Ok(());
     }
-    let result: Result<(), DbErr> = Migrator::up(&pools.writer, None).await;
+    let result: Result<(), DbErr> = Migrator::up(&pools.pool, None).await;
     result.map_err(OpenError::migration)
 }

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::DatabaseConnection;
-
 use super::cache::{ContactCache, OptedOut};
+use super::connection::Connection;
 use super::contact_lists::{self, Whose};
 use super::database::Database;
 use super::{opt_outs, people};
@@ -96,7 +95,7 @@ struct Answer {
 }
 
 impl Question {
-    async fn ask(self, reader: &DatabaseConnection, account: AccountId) -> Result<Answer> {
+    async fn ask(self, reader: &Connection, account: AccountId) -> Result<Answer> {
         let Self { handles, mut ids, phones, known, opted_out, keeps } = self;
         let texts: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
         let whose = contact_lists::whose(reader, account, "phone", texts).await?;

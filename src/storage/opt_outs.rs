@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, Value,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{Change, OptedOut};
@@ -14,6 +12,7 @@ use super::database::Database;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
 use super::json::{self, Words};
+use super::transaction::Transaction;
 use super::{paging, tallies};
 use crate::domain::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
@@ -131,7 +130,7 @@ fn gone() -> Error {
 
 /// Stores a row, unless the number is out already. Of several at once one is new: the others wait for
 /// the row, and get it as it is.
-async fn enter(transaction: &DatabaseTransaction, row: Model) -> Result<Outcome> {
+async fn enter(transaction: &Transaction, row: Model) -> Result<Outcome> {
     let id = row.id;
     // An update that changes nothing locks the row that there is, and returns it.
     let stay =

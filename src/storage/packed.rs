@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::entity::contact::Model;
+use super::entity::contact::{Model, Row};
 use crate::domain::{AccountId, Contact};
 
 /// A row of a contact.
@@ -12,7 +12,7 @@ pub(super) struct Packed(Arc<[u8]>);
 impl Packed {
     /// `None` where it cannot be done; it is then not in memory.
     pub(super) fn new(account: AccountId, contact: &Contact) -> Option<Self> {
-        Some(Self(postcard::to_stdvec(&Model::new(account, contact)).ok()?.into()))
+        Some(Self(postcard::to_stdvec(&Row::new(account, contact)).ok()?.into()))
     }
 
     /// The contact, if it is one of this account's.

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use sea_orm::{DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::connection::Connection;
 use super::entity::contact::Model;
 use super::error::to_domain;
 use super::json::{self, Words};
@@ -37,7 +38,7 @@ impl TryFrom<Row> for Person {
 
 /// The contacts under a condition, in its order.
 async fn people(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     condition: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<Person>> {
@@ -58,7 +59,7 @@ async fn people(
 
 /// The newest contacts of an account that are older than a given one.
 pub(super) async fn page(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     account: AccountId,
     before: Uuid,
     limit: u64,
@@ -69,7 +70,7 @@ pub(super) async fn page(
 
 /// The same of a group's members.
 pub(super) async fn member_page(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     account: AccountId,
     group: GroupId,
     before: Uuid,
@@ -85,7 +86,7 @@ pub(super) async fn member_page(
 
 /// The contacts with such ids, in any order.
 pub(super) async fn by_ids(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     account: AccountId,
     ids: &[ContactId],
 ) -> Result<Vec<Person>> {
@@ -94,7 +95,7 @@ pub(super) async fn by_ids(
 
 /// The contacts with such handles, in any order.
 pub(super) async fn by_handles(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     account: AccountId,
     handles: &[&str],
 ) -> Result<Vec<Person>> {
@@ -103,7 +104,7 @@ pub(super) async fn by_handles(
 
 /// The contacts with such values in a column; `value` is how one of a list is written in it.
 async fn named<T: Serialize>(
-    connection: &DatabaseConnection,
+    connection: &Connection,
     account: AccountId,
     column: &str,
     value: &str,

@@ -7,15 +7,16 @@
 use std::sync::LazyLock;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable,
-    QueryTrait, Select, Statement,
+    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryTrait, Select,
+    Statement,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::entity::contact::{Column, Model};
+use super::entity::contact::{Column, Model, Row};
 use super::error::to_domain;
 use super::json;
+use super::transaction::Transaction;
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// An id as JSON has it.
@@ -124,12 +125,12 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn new<'c>(contacts: impl Iterator<Item = (AccountId, &'c Contact)>) -> Result<Self> {
-        let rows: Vec<Model> = contacts.map(|(account, contact)| Model::new(account, contact)).collect();
+        let rows: Vec<Row<'_>> = contacts.map(|(account, contact)| Row::new(account, contact)).collect();
         Ok(Self { json: json::text(&rows)?, rows: rows.len() })
     }
 
     /// Stores those whose handle is free, in their order. Answers whether all were.
-    pub(super) async fn store(&self, transaction: &DatabaseTransaction) -> Result<bool> {
+    pub(super) async fn store(&self, transaction: &Transaction) -> Result<bool> {
         let columns = listed(|name| name);
         let statement = self.statement(transaction, |given| {
             format!(
@@ -142,7 +143,7 @@ impl Given {
     }
 
     /// The ids of those that are stored.
-    pub(super) async fn stored(&self, transaction: &DatabaseTransaction) -> Result<Vec<Uuid>> {
+    pub(super) async fn stored(&self, transaction: &Transaction) -> Result<Vec<Uuid>> {
         let statement = self.statement(transaction, |given| {
             format!(
                 "SELECT id FROM contacts WHERE (account_id, id) IN \
@@ -154,7 +155,7 @@ impl Given {
     }
 
     /// A statement around the query that makes rows of the JSON.
-    fn statement(&self, transaction: &DatabaseTransaction, around: impl FnOnce(&str) -> String) -> Statement {
+    fn statement(&self, transaction: &Transaction, around: impl FnOnce(&str) -> String) -> Statement {
         let backend = transaction.get_database_backend();
         let rows = if backend == DbBackend::Sqlite { &SQLITE_ROWS } else { &POSTGRES_ROWS };
         Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, Set};
 use uuid::Uuid;
 
 use super::entity::tally::{ActiveModel, Column, Entity};
 use super::error::to_domain;
 use super::json::{Words, list};
+use super::transaction::Transaction;
 use crate::domain::{AccountId, Result};
 
 /// The opt-outs of an account. (Members are counted by the id of their group.)
@@ -20,7 +21,7 @@ pub(super) const GROUPS: Uuid = Uuid::from_u128(1);
 /// Adds to one of the counters of something. It comes last in a transaction: on PostgreSQL the counter
 /// is locked from here to the commit.
 pub(super) async fn add(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     of: Uuid,
     shard: i16,
@@ -28,22 +29,19 @@ pub(super) async fn add(
 ) -> Result<()> {
     let counter =
         ActiveModel { account_id: Set(account.get()), of_id: Set(of), shard: Set(shard), amount: Set(by) };
-    Entity::insert(counter)
-        .on_conflict(
-            OnConflict::columns([Column::AccountId, Column::OfId, Column::Shard])
-                .value(Column::Amount, Expr::col((Entity, Column::Amount)).add(by))
-                .to_owned(),
-        )
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    Ok(())
+    let add = Entity::insert(counter).on_conflict(
+        OnConflict::columns([Column::AccountId, Column::OfId, Column::Shard])
+            .value(Column::Amount, Expr::col((Entity, Column::Amount)).add(by))
+            .to_owned(),
+    );
+    let statement = add.build(transaction.get_database_backend());
+    transaction.execute_last(statement).await.map_err(|error| to_domain(&error))
 }
 
 /// The same for several things. Always in one order: two that wait for each other's counters would
 /// deadlock.
 pub(super) async fn add_each(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     of: Vec<Uuid>,
     shard: i16,

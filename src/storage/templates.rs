@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    Select,
 };
 
 use super::database::Database;
 use super::entity::template::{Column, Entity, Model};
 use super::error::{to_domain, to_domain_of_name};
 use super::paging;
+use super::transaction::Transaction;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::CursorPage;
 use crate::domain::precondition::Precondition;
@@ -124,7 +125,7 @@ async fn one(connection: &impl ConnectionTrait, select: Select<Entity>) -> Resul
 
 /// A template that is about to change. Others cannot change it until the transaction ends.
 async fn expected(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     id: TemplateId,
     precondition: &Precondition,
@@ -135,7 +136,7 @@ async fn expected(
 }
 
 /// Stores a row; `None` where another has its name.
-async fn insert(transaction: &DatabaseTransaction, row: Model) -> Result<Option<Model>> {
+async fn insert(transaction: &Transaction, row: Model) -> Result<Option<Model>> {
     let done = Entity::insert(row.clone().into_active_model())
         .on_conflict(OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned())
         .exec_without_returning(transaction)

@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
 use tokio::sync::Mutex;
 
 use super::cache::{Change, ContactCache};
+use super::connection::Connection;
 use super::error::to_domain;
+use super::transaction::Transaction;
 use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
 
 /// Writes to one database.
 #[derive(Clone)]
 pub(super) struct Writer {
-    connection: DatabaseConnection,
+    connection: Connection,
     cached: Option<Cached>,
     patience: Duration,
     trust: Trust,
@@ -54,7 +53,7 @@ pub(super) type Done<T> = (T, Vec<Change>);
 impl Writer {
     /// Over a connection pool; `patience` is how long a write waits for the one before it.
     pub(super) fn new(
-        connection: DatabaseConnection,
+        connection: Connection,
         cache: Option<ContactCache>,
         patience: Duration,
         trust: Trust,
@@ -69,7 +68,7 @@ impl Writer {
     /// that is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
     pub(super) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, Failure>
     where
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>>,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
     {
         let Some(Cached { cache, order }) = &self.cached else {
             let (transaction, (answer, _)) = self.prepare(job).await?;
@@ -92,21 +91,12 @@ impl Writer {
     }
 
     /// Everything up to the commit.
-    async fn prepare<T, F>(&self, job: F) -> std::result::Result<(DatabaseTransaction, Done<T>), Failure>
+    async fn prepare<T, F>(&self, job: F) -> std::result::Result<(Transaction, Done<T>), Failure>
     where
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Result<Done<T>>>,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
     {
-        // A deferred transaction that reads before it writes fails at once on SQLite when another
-        // process has written in between.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self
-            .connection
-            .begin_with_options(options)
-            .await
-            .map_err(|error| Failure::BeforeCommit(to_domain(&error)))?;
+        let transaction =
+            self.connection.begin().await.map_err(|error| Failure::BeforeCommit(to_domain(&error)))?;
         match job(&transaction).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! Table `contacts`, and how a row becomes a contact and back.
 
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -62,22 +63,66 @@ impl TryFrom<Model> for Contact {
     }
 }
 
-impl Model {
+/// A row on its way into the database or into memory. (Its texts are the contact's: of thousands of creates a
+/// second, none is copied for this.)
+#[derive(Debug, Serialize)]
+pub(in crate::storage) struct Row<'c> {
+    account_id: i64,
+    id: Uuid,
+    handle: &'c str,
+    phone: &'c str,
+    display_name: Option<&'c str>,
+    avatar_url: Option<&'c str>,
+    meta: &'c str,
+    created_at: i64,
+    updated_at: i64,
+    version: i64,
+}
+
+impl<'c> Row<'c> {
     /// The row of a contact of an account.
-    pub(in crate::storage) fn new(account: AccountId, contact: &Contact) -> Self {
+    pub(in crate::storage) fn new(account: AccountId, contact: &'c Contact) -> Self {
         let Contact { id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, version } =
             contact;
         Self {
             account_id: account.get(),
             id: id.as_uuid(),
-            handle: handle.as_str().to_owned(),
-            phone: phone.as_str().to_owned(),
-            display_name: display_name.as_ref().map(|name| name.as_str().to_owned()),
-            avatar_url: avatar_url.as_ref().map(|url| url.as_str().to_owned()),
-            meta: meta.as_json().to_owned(),
+            handle: handle.as_str(),
+            phone: phone.as_str(),
+            display_name: display_name.as_ref().map(DisplayName::as_str),
+            avatar_url: avatar_url.as_ref().map(AvatarUrl::as_str),
+            meta: meta.as_json(),
             created_at: created_at.millis(),
             updated_at: updated_at.millis(),
             version: *version,
+        }
+    }
+
+    /// What a change sets: all but the key. (SQLite would else look for members that refer to the old one.)
+    pub(in crate::storage) fn into_change(self) -> ActiveModel {
+        let Self {
+            account_id: _,
+            id: _,
+            handle,
+            phone,
+            display_name,
+            avatar_url,
+            meta,
+            created_at,
+            updated_at,
+            version,
+        } = self;
+        ActiveModel {
+            account_id: NotSet,
+            id: NotSet,
+            handle: Set(handle.to_owned()),
+            phone: Set(phone.to_owned()),
+            display_name: Set(display_name.map(str::to_owned)),
+            avatar_url: Set(avatar_url.map(str::to_owned)),
+            meta: Set(meta.to_owned()),
+            created_at: Set(created_at),
+            updated_at: Set(updated_at),
+            version: Set(version),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Writes of groups, each within the transaction of its caller.
 
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::lists::{gone, row};
 use crate::domain::groups::{Group, GroupKey, GroupPatch};
@@ -9,9 +9,10 @@ use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::entity::group::{Column, Entity, Model};
 use crate::storage::error::{to_domain, to_domain_of_name};
 use crate::storage::tallies;
+use crate::storage::transaction::Transaction;
 
 /// Stores a group; answers whether its name was free.
-pub(super) async fn insert(transaction: &DatabaseTransaction, row: Model) -> Result<bool> {
+pub(super) async fn insert(transaction: &Transaction, row: Model) -> Result<bool> {
     let name = OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned();
     let stored = Entity::insert(row.into_active_model())
         .on_conflict(name)
@@ -22,7 +23,7 @@ pub(super) async fn insert(transaction: &DatabaseTransaction, row: Model) -> Res
 }
 
 pub(super) async fn update(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     key: &GroupKey,
     patch: GroupPatch,
@@ -51,11 +52,7 @@ pub(super) async fn update(
 
 /// Takes the name of a group away: it is then gone for everybody, and the name is free. What it leaves
 /// is cleared away by [`super::sweep`].
-pub(super) async fn delete(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    key: &GroupKey,
-) -> Result<()> {
+pub(super) async fn delete(transaction: &Transaction, account: AccountId, key: &GroupKey) -> Result<()> {
     let update = Entity::update_many()
         .col_expr(Column::Name, Expr::value(Option::<String>::None))
         .filter(Column::AccountId.eq(account.get()))

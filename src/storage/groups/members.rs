@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Iterable, Order, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    Statement,
 };
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;
 use crate::storage::json::{Words, list};
+use crate::storage::transaction::Transaction;
 use crate::storage::{contact_lists, rows, tallies};
 
 fn of(account: AccountId, group: GroupId) -> Select<Entity> {
@@ -100,7 +101,7 @@ pub(in crate::storage) fn includes(account: AccountId, group: GroupId) -> Expr {
 
 /// Lets contacts join and leave a group.
 pub(super) async fn change(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     shard: i16,
     key: &GroupKey,
@@ -152,7 +153,7 @@ pub(super) async fn change(
 
 /// What a request calls contacts, as ids.
 async fn named(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     items: Vec<Item>,
 ) -> Result<Vec<(Verb, Result<ContactId, Outcome>)>> {
@@ -182,7 +183,7 @@ async fn named(
 /// Which of these contacts exist, and whether they are in the group. They stay until the transaction
 /// ends.
 async fn known(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     group: Uuid,
     contacts: &BTreeSet<ContactId>,
@@ -206,7 +207,7 @@ async fn known(
 
 /// Lets a contact leave all its groups, before it is deleted. Its row is locked by the caller.
 pub(in crate::storage) async fn leave_all(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: AccountId,
     shard: i16,
     contact: ContactId,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::domain::{Error, Result};
 use crate::storage::error::to_domain;
 use crate::storage::json::Words;
+use crate::storage::transaction::Transaction;
 use crate::storage::writer::Writer;
 
 /// Most members that go in one transaction.
@@ -82,7 +83,7 @@ async fn clear(writer: &Writer) -> Result<()> {
 
 /// Clears one stretch, and the group if it was the last; answers whether there was anything to do. What
 /// another instance is at work on is left to it.
-async fn clear_some(transaction: &DatabaseTransaction) -> Result<bool> {
+async fn clear_some(transaction: &Transaction) -> Result<bool> {
     let words = Words::of(transaction);
     let backend = transaction.get_database_backend();
     let skip = words.lock("FOR UPDATE SKIP LOCKED");

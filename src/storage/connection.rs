@@ -1,0 +1,148 @@
+//! What statements run on: PostgreSQL's pool as it is, or connections to SQLite that are kept.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sea_orm::sqlx::Error as SqlxError;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, Statement,
+};
+
+use super::kept::Kept;
+use super::transaction::Transaction;
+
+/// Every statement that a database has run, with its values: for tests that look at query plans.
+pub type Statements = Arc<Mutex<Vec<Statement>>>;
+
+/// Runs each statement on one of the connections to a database.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    connections: Connections,
+    record: Option<Statements>,
+}
+
+#[derive(Clone, Debug)]
+enum Connections {
+    Postgres(DatabaseConnection),
+    Sqlite(Kept),
+}
+
+impl Connection {
+    pub(super) fn postgres(pool: DatabaseConnection) -> Self {
+        Self { connections: Connections::Postgres(pool), record: None }
+    }
+
+    pub(super) fn sqlite(kept: Kept) -> Self {
+        Self { connections: Connections::Sqlite(kept), record: None }
+    }
+
+    /// Keeps each statement from now on.
+    pub(super) fn record(&mut self, statements: Statements) {
+        if let Connections::Postgres(pool) = &mut self.connections {
+            let statements = Arc::clone(&statements);
+            pool.set_metric_callback(move |info| note(Some(&statements), info.statement));
+        }
+        self.record = Some(statements);
+    }
+
+    /// One that writes from its beginning: a deferred one that reads before it writes fails at once on SQLite
+    /// when another process has written in between.
+    pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        match &self.connections {
+            Connections::Postgres(pool) => Transaction::postgres(pool).await,
+            Connections::Sqlite(kept) => {
+                let lease = kept.lease().await.map_err(unavailable)?;
+                Transaction::sqlite(lease, self.record.clone()).await
+            }
+        }
+    }
+
+    /// Waits for those that are in use, and closes all.
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.close_by_ref().await,
+            Connections::Sqlite(kept) => {
+                kept.close().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+pub(super) fn note(statements: Option<&Statements>, statement: &Statement) {
+    if let Some(Ok(mut statements)) = statements.map(|statements| statements.lock()) {
+        statements.push(statement.clone());
+    }
+}
+
+fn unavailable(error: SqlxError) -> DbErr {
+    match error {
+        SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        SqlxError::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        other => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(other))),
+    }
+}
+
+pub(super) fn not_executed(error: SqlxError) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+pub(super) fn not_answered(error: SqlxError) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+#[async_trait]
+impl ConnectionTrait for Connection {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.get_database_backend(),
+            Connections::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let kept = match &self.connections {
+            Connections::Postgres(pool) => return pool.execute_raw(statement).await,
+            Connections::Sqlite(kept) => kept,
+        };
+        note(self.record.as_ref(), &statement);
+        let Statement { sql, values, .. } = statement;
+        let mut lease = kept.lease().await.map_err(unavailable)?;
+        let (done, _) = lease.run(sql, values).await.map_err(not_executed)?;
+        Ok(done.into())
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let kept = match &self.connections {
+            Connections::Postgres(pool) => return pool.execute_unprepared(sql).await,
+            Connections::Sqlite(kept) => kept,
+        };
+        let mut lease = kept.lease().await.map_err(unavailable)?;
+        let (done, _) = lease.run(sql.to_owned(), None).await.map_err(not_executed)?;
+        Ok(done.into())
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let kept = match &self.connections {
+            Connections::Postgres(pool) => return pool.query_one_raw(statement).await,
+            Connections::Sqlite(kept) => kept,
+        };
+        note(self.record.as_ref(), &statement);
+        let Statement { sql, values, .. } = statement;
+        let mut lease = kept.lease().await.map_err(unavailable)?;
+        Ok(lease.first_row(sql, values).await.map_err(not_answered)?.map(QueryResult::from))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let kept = match &self.connections {
+            Connections::Postgres(pool) => return pool.query_all_raw(statement).await,
+            Connections::Sqlite(kept) => kept,
+        };
+        note(self.record.as_ref(), &statement);
+        let Statement { sql, values, .. } = statement;
+        let mut lease = kept.lease().await.map_err(unavailable)?;
+        let (_, rows) = lease.run(sql, values).await.map_err(not_answered)?;
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+}

@@ -1,0 +1,345 @@
+//! A transaction that writes.
+//!
+//! On SQLite each way to a connection's thread is paid for, while the next group of creates waits: so what
+//! comes last goes there with the commit. (The beginning does not go with the first statement: where a
+//! statement that was prepared before cannot be prepared again, sqlx panics if there is one before it.)
+
+use async_trait::async_trait;
+use sea_orm::sqlx::Error as SqlxError;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    Statement, TransactionTrait,
+};
+use tokio::sync::Mutex;
+
+use super::connection::{Statements, not_answered, not_executed, note};
+use super::kept::{Lease, Outcome};
+
+/// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Transaction(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Postgres(DatabaseTransaction),
+    Sqlite(Mutex<Sqlite>),
+}
+
+/// A transaction on SQLite.
+#[derive(Debug)]
+struct Sqlite {
+    lease: Lease,
+    /// Whether it was begun, and not ended.
+    open: bool,
+    /// What comes last.
+    last: Option<Statement>,
+    record: Option<Statements>,
+}
+
+/// It writes from its beginning: a deferred one that reads before it writes fails at once when another
+/// process has written in between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+impl Transaction {
+    pub(super) async fn postgres(pool: &DatabaseConnection) -> Result<Self, DbErr> {
+        Ok(Self(Inner::Postgres(pool.begin().await?)))
+    }
+
+    pub(super) async fn sqlite(lease: Lease, record: Option<Statements>) -> Result<Self, DbErr> {
+        // Open even before SQLite says so: whoever goes away now may have begun it.
+        let mut sqlite = Sqlite { lease, open: true, last: None, record };
+        if let Err(error) = sqlite.lease.run(BEGIN.to_owned(), None).await {
+            sqlite.open = false;
+            return Err(not_executed(error));
+        }
+        Ok(Self(Inner::Sqlite(Mutex::new(sqlite))))
+    }
+
+    /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
+    pub(super) async fn execute_last(&self, statement: Statement) -> Result<(), DbErr> {
+        match &self.0 {
+            Inner::Postgres(transaction) => transaction.execute_raw(statement).await.map(drop),
+            Inner::Sqlite(sqlite) => {
+                let mut sqlite = sqlite.lock().await;
+                sqlite.catch_up().await.map_err(not_executed)?;
+                note(sqlite.record.as_ref(), &statement);
+                sqlite.last = Some(statement);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes everything durable.
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        match self.0 {
+            Inner::Postgres(transaction) => transaction.commit().await,
+            Inner::Sqlite(sqlite) => sqlite.into_inner().commit().await.map_err(not_executed),
+        }
+    }
+
+    /// Undoes everything.
+    pub(super) async fn rollback(self) -> Result<(), DbErr> {
+        match self.0 {
+            Inner::Postgres(transaction) => transaction.rollback().await,
+            Inner::Sqlite(sqlite) => sqlite.into_inner().rollback().await.map_err(not_executed),
+        }
+    }
+}
+
+impl Sqlite {
+    async fn run(&mut self, statement: Statement) -> Result<Outcome, SqlxError> {
+        self.catch_up().await?;
+        note(self.record.as_ref(), &statement);
+        let Statement { sql, values, .. } = statement;
+        self.lease.run(sql, values).await
+    }
+
+    /// Runs what was taken for the last.
+    async fn catch_up(&mut self) -> Result<(), SqlxError> {
+        let Some(Statement { sql, values, .. }) = self.last.take() else { return Ok(()) };
+        self.lease.run(sql, values).await.map(drop)
+    }
+
+    async fn commit(mut self) -> Result<(), SqlxError> {
+        let (sql, values) = match self.last.take() {
+            Some(Statement { sql, values, .. }) => (format!("{sql}; COMMIT"), values),
+            None => ("COMMIT".to_owned(), None),
+        };
+        if let Err(error) = self.lease.run(sql, values).await {
+            // Some faults leave it open, others end it.
+            drop(self.rollback().await);
+            return Err(error);
+        }
+        self.open = false;
+        Ok(())
+    }
+
+    async fn rollback(mut self) -> Result<(), SqlxError> {
+        match self.lease.run("ROLLBACK".to_owned(), None).await {
+            // A full disk, for one, has ended it already.
+            Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if self.open {
+            self.lease.discard();
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.0 {
+            Inner::Postgres(_) => DbBackend::Postgres,
+            Inner::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match &self.0 {
+            Inner::Postgres(transaction) => transaction.execute_raw(statement).await,
+            Inner::Sqlite(sqlite) => {
+                let (done, _) = sqlite.lock().await.run(statement).await.map_err(not_executed)?;
+                Ok(done.into())
+            }
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.execute_raw(Statement::from_string(self.get_database_backend(), sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &self.0 {
+            Inner::Postgres(transaction) => transaction.query_one_raw(statement).await,
+            Inner::Sqlite(_) => Ok(self.query_all_raw(statement).await?.into_iter().next()),
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.0 {
+            Inner::Postgres(transaction) => transaction.query_all_raw(statement).await,
+            Inner::Sqlite(sqlite) => {
+                let (_, rows) = sqlite.lock().await.run(statement).await.map_err(not_answered)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::FromQueryResult;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::storage::Options;
+    use crate::storage::connect::{self, Pools};
+    use crate::storage::connection::Connection;
+    use crate::storage::error::to_domain;
+
+    async fn table() -> (TempDir, Pools) {
+        let folder = TempDir::new().unwrap();
+        let pools = open(&folder).await;
+        pools.writer.execute_unprepared("CREATE TABLE numbers (n INTEGER UNIQUE)").await.unwrap();
+        (folder, pools)
+    }
+
+    async fn open(folder: &TempDir) -> Pools {
+        let options = Options {
+            url: format!("sqlite://{}", folder.path().join("test.db").display()),
+            connections: 2,
+            acquire_timeout: Duration::from_secs(1),
+            write_queue: 1,
+            contact_cache: 0,
+            idempotency_ttl: Duration::from_secs(1),
+            audience_ttl: Duration::from_secs(1),
+        };
+        connect::open(&options).await.unwrap()
+    }
+
+    fn put(numbers: &[i64]) -> Statement {
+        let rows: Vec<&str> = numbers.iter().map(|_| "(?)").collect();
+        let sql = format!("INSERT INTO numbers VALUES {}", rows.join(", "));
+        Statement::from_sql_and_values(DbBackend::Sqlite, sql, numbers.iter().map(|n| (*n).into()))
+    }
+
+    #[derive(FromQueryResult)]
+    struct Sum {
+        sum: i64,
+    }
+
+    async fn sum(connection: &impl ConnectionTrait) -> i64 {
+        let sum = Statement::from_string(DbBackend::Sqlite, "SELECT coalesce(sum(n), 0) AS sum FROM numbers");
+        Sum::find_by_statement(sum).one(connection).await.unwrap().unwrap().sum
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_is_there_and_nothing_else() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        assert_eq!(transaction.execute_raw(put(&[1, 2])).await.unwrap().rows_affected(), 2);
+        transaction.execute_last(put(&[4])).await.unwrap();
+        assert_eq!(sum(&reader).await, 0);
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 7);
+
+        // The count is the statement's, and not of one before it.
+        let transaction = writer.begin().await.unwrap();
+        let nothing = Statement::from_string(DbBackend::Sqlite, "DELETE FROM numbers WHERE n = 3");
+        assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.execute_last(put(&[16])).await.unwrap();
+        drop(transaction);
+        assert_eq!((sum(&reader).await, sum(&writer).await), (7, 7));
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_for_the_last_is_seen_by_what_follows() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_last(put(&[1])).await.unwrap();
+        assert_eq!(sum(&transaction).await, 1);
+        transaction.execute_last(put(&[2])).await.unwrap();
+        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 7);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_fails_leaves_a_connection_that_works() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        writer.execute_raw(put(&[1])).await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[2])).await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap_err();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[4])).await.unwrap();
+        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.commit().await.unwrap_err();
+        assert_eq!(sum(&reader).await, 1);
+
+        // SQLite has ended this one by itself.
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.execute_unprepared("INSERT OR ROLLBACK INTO numbers VALUES (1)").await.unwrap_err();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[16])).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 17);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_is_gone_does_no_harm_to_the_connection() {
+        let (folder, Pools { writer, .. }) = table().await;
+        let Pools { writer: other, .. } = open(&folder).await;
+        for last in [false, true] {
+            for there in [true, false, false, true] {
+                let sql = if there {
+                    "CREATE TABLE IF NOT EXISTS numbers (n INTEGER UNIQUE)"
+                } else {
+                    "DROP TABLE IF EXISTS numbers"
+                };
+                other.execute_unprepared(sql).await.unwrap();
+                let transaction = writer.begin().await.unwrap();
+                let ended = if last {
+                    transaction.execute_last(put(&[1])).await.unwrap();
+                    transaction.commit().await
+                } else {
+                    let done = transaction.execute_raw(put(&[1])).await.map(drop);
+                    transaction.rollback().await.unwrap();
+                    done
+                };
+                assert_eq!(ended.is_ok(), there, "{ended:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_somebody_else_writes_is_tried_again_later() {
+        let (folder, Pools { writer, .. }) = table().await;
+        let Pools { writer: other, .. } = open(&folder).await;
+        other.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap();
+        for _ in 0..3 {
+            let error = other.begin().await.unwrap_err();
+            assert_eq!(to_domain(&error).code(), Code::Unavailable, "{error}");
+        }
+        transaction.commit().await.unwrap();
+        let late = other.begin().await.unwrap();
+        late.execute_raw(put(&[2])).await.unwrap();
+        late.commit().await.unwrap();
+        assert_eq!(sum(&writer).await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_waits_in_vain_is_told_and_who_closes_waits() {
+        let (_folder, Pools { writer, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap();
+        let in_vain = writer.begin().await.unwrap_err();
+        assert!(matches!(in_vain, DbErr::ConnectionAcquire(_)), "{in_vain:?}");
+        let (closer, closed): (Connection, Connection) = (writer.clone(), writer.clone());
+        let closing = tokio::spawn(async move { closer.close().await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!closing.is_finished());
+        transaction.commit().await.unwrap();
+        closing.await.unwrap().unwrap();
+        assert!(matches!(closed.begin().await.unwrap_err(), DbErr::ConnectionAcquire(_)));
+    }
+}
