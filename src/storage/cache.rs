@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use super::anchors::Anchors;
 use super::packed::Packed;
 use super::pages::{Bytes, Page, Pages, bytes};
 use crate::domain::fields::Handle;
@@ -40,7 +41,7 @@ pub(super) type OptedOut = Arc<HashSet<u64>>;
 /// Where a contact lies: what account and handle are hashed to.
 type Place = u64;
 
-/// The contacts, and pages of their lists.
+/// The contacts, pages of their lists, and where others begin.
 #[derive(Clone)]
 pub(super) struct ContactCache {
     contacts: Arc<Cache<Place, Packed, Bytes>>,
@@ -51,6 +52,7 @@ pub(super) struct ContactCache {
     opted_out: Arc<Cache<AccountId, OptedOut, Bytes>>,
     pub(super) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,
     pub(super) offset_pages: Arc<Pages<OffsetQuery, OffsetPage>>,
+    pub(super) anchors: Arc<Anchors>,
     /// Whether a write is under way, and how many have begun.
     writes: Arc<RwLock<Writes>>,
 }
@@ -90,6 +92,12 @@ struct Writes {
     last: HashMap<AccountId, u64>,
 }
 
+impl Writes {
+    fn last(&self, account: AccountId) -> u64 {
+        self.last.get(&account).copied().unwrap_or_default()
+    }
+}
+
 /// When a reader looked into the database.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Option<u64>);
@@ -109,6 +117,7 @@ impl ContactCache {
             opted_out: Arc::new(Cache::with_weighter(ACCOUNTS, bytes(most / 16), Bytes)),
             cursor_pages: Arc::new(Pages::new(most / 16)),
             offset_pages: Arc::new(Pages::new(most / 16)),
+            anchors: Arc::new(Anchors::new()),
             writes: Arc::default(),
         }
     }
@@ -169,12 +178,12 @@ impl ContactCache {
         self.unless_overtaken(moment, |_| packed.into_iter().for_each(|stored| self.put(stored)));
     }
 
-    /// Puts something into memory, unless a write has begun since; it hears how many have in all. None
-    /// begins before it is done.
-    fn unless_overtaken(&self, moment: Moment, put: impl FnOnce(u64)) {
+    /// Puts something into memory, unless a write has begun since; it hears of those before. None begins
+    /// before it is done.
+    fn unless_overtaken(&self, moment: Moment, put: impl FnOnce(&Writes)) {
         let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
         if moment.0 == Some(writes.begun) && !writes.under_way {
-            put(writes.begun);
+            put(&writes);
         }
     }
 
@@ -184,11 +193,12 @@ impl ContactCache {
         Q: Clone + Eq + Hash,
         P: Page,
     {
-        let last = {
-            let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
-            writes.last.get(&account).copied().unwrap_or_default()
-        };
-        pages.get(account, query, last)
+        pages.get(account, query, self.last_write(account))
+    }
+
+    /// The number of the last write in an account that has begun.
+    pub(super) fn last_write(&self, account: AccountId) -> u64 {
+        self.writes.read().unwrap_or_else(PoisonError::into_inner).last(account)
     }
 
     /// Keeps a page that the database answered, unless a write has begun since.
@@ -203,7 +213,21 @@ impl ContactCache {
         Q: Clone + Eq + Hash,
         P: Page,
     {
-        self.unless_overtaken(moment, |writes| pages.put(account, query, page.clone(), writes));
+        self.unless_overtaken(moment, |writes| pages.put(account, query, page.clone(), writes.begun));
+    }
+
+    /// Remembers where a page begins, unless a write has begun since.
+    pub(super) fn keep_anchor(
+        &self,
+        moment: Moment,
+        account: AccountId,
+        query: &OffsetQuery,
+        page: &OffsetPage,
+    ) {
+        let Some(first) = page.items.first() else { return };
+        self.unless_overtaken(moment, |writes| {
+            self.anchors.learn(account, query, first.id, writes.last(account));
+        });
     }
 
     /// To be called before a write commits; the caller sees to it that writes come one by one.
@@ -248,6 +272,7 @@ impl ContactCache {
         self.opted_out.clear();
         self.cursor_pages.clear();
         self.offset_pages.clear();
+        self.anchors.clear();
         writes.under_way = false;
     }
 }

@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
 };
 
 use uuid::Uuid;
 
+use super::anchors::Anchor;
 use super::entity::contact::{Column, Entity, Model};
 use super::entity::contact_count;
 use super::error::to_domain;
@@ -116,11 +118,12 @@ async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: C
     Ok(found.ok_or_else(|| Error::with_message(Code::NotFound, gone))?.updated_at)
 }
 
-/// A page of the list that is ordered as asked for.
+/// A page of the list that is ordered as asked for. From an anchor on, where there is one before it.
 pub(super) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     query: OffsetQuery,
+    anchor: Option<Anchor>,
 ) -> Result<OffsetPage> {
     let OffsetQuery { field, direction, offset, limit } = query;
     let order = match direction {
@@ -133,12 +136,35 @@ pub(super) async fn offset_page(
         SortField::Handle => of(account).order_by(Column::Handle, order),
         SortField::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
     };
+    let (select, skipped) = match anchor {
+        Some(anchor) => (select.filter(from(account, query, anchor.id)), offset - anchor.position),
+        None => (select, offset),
+    };
     // First the ids: what is left out at the beginning is left out in an index, without a look at the
     // contacts themselves.
-    let ids = select.select_only().column(Column::Id).offset(offset).limit(limit);
+    let ids = select.select_only().column(Column::Id).offset(skipped).limit(limit);
     let ids = rows::ids(connection, ids).await?;
     let items = by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { items, total: total(connection, account).await? })
+}
+
+/// Where in the order that is asked for a contact and those behind it stand.
+fn from(account: AccountId, query: OffsetQuery, id: ContactId) -> Expr {
+    let its = |column| {
+        Expr::from(of(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query())
+    };
+    let (here, there) = match query.field {
+        SortField::CreatedOn => (Expr::col(Column::Id), Expr::value(id.as_uuid())),
+        SortField::Handle => (Expr::col(Column::Handle), its(Column::Handle)),
+        SortField::Phone => (
+            Expr::tuple([Expr::col(Column::Phone), Expr::col(Column::Id)]),
+            Expr::tuple([its(Column::Phone), id.as_uuid().into()]),
+        ),
+    };
+    match query.direction {
+        SortDirection::Ascending => here.gte(there),
+        SortDirection::Descending => here.lte(there),
+    }
 }
 
 /// These contacts, in this order; without those that have gone in the meantime.

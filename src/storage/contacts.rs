@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::cache::Change;
 use super::database::Database;
-use super::{contact_changes, contact_lists};
+use super::{anchors, contact_changes, contact_lists};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
@@ -80,8 +80,17 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
-        let account = self.account;
-        let job = async move |reader| contact_lists::offset_page(&reader, account, query).await;
-        self.database.page(|cache| &cache.offset_pages, query.offset == 0, account, query, job).await
+        let (database, account) = (&self.database, self.account);
+        let from =
+            |anchor| async move |reader| contact_lists::offset_page(&reader, account, query, anchor).await;
+        match database.cache() {
+            Some(cache) if query.offset >= anchors::STEP => {
+                anchors::page(cache, account, query, |anchor| database.read(from(anchor))).await
+            }
+            _ => {
+                let beginning = query.offset == 0;
+                database.page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
+            }
+        }
     }
 }

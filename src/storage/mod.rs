@@ -1,6 +1,7 @@
 //! Contacts and keys in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
 
 mod accounts;
+mod anchors;
 mod attempts;
 mod audiences;
 mod cache;
