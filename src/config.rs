@@ -73,7 +73,7 @@ pub struct DatabaseSettings {
     )]
     pub database_url: String,
 
-    /// Most connections: to PostgreSQL in all, to SQLite for reading
+    /// Most connections: to PostgreSQL in all, to SQLite for reading (and no more than two a processor, or four)
     #[arg(
         long,
         env = "ADDRESSBOOK_DATABASE_CONNECTIONS",

@@ -64,6 +64,9 @@ const CHECKPOINT_PAGES: &str = "4000";
 const WRITER_CACHE: &str = "-8192";
 const READER_CACHE: &str = "-2048";
 
+/// Most connections that read, for each processor: further ones are no faster, and each has a cache.
+const READERS: u32 = 2;
+
 /// A PostgreSQL transaction that we forgot about is ended by the server after this time.
 const IDLE_IN_TRANSACTION: &str = "10s";
 
@@ -103,7 +106,9 @@ async fn open_sqlite(options: &Options) -> Result<Pools, OpenError> {
     // The writer comes first: it makes the file and turns on the WAL.
     let writer = connect(sqlite_pool(options, 1, false)).await?;
     check_sqlite_version(&writer).await?;
-    let reader = connect(sqlite_pool(options, options.connections, true)).await?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = READERS.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
+    let reader = connect(sqlite_pool(options, options.connections.min(most), true)).await?;
     let kept = |pool: &DatabaseConnection| {
         Connection::sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), options.acquire_timeout))
     };
