@@ -24,7 +24,7 @@ struct Shared {
     /// A permit for each connection that there may be.
     permits: Arc<Semaphore>,
     most: u32,
-    /// Those that nobody uses.
+    /// Those that nobody uses; the last one is used next, since its pages are the ones in memory.
     idle: Mutex<Vec<SqliteConnection>>,
     /// How long one is waited for.
     patience: Duration,
@@ -53,7 +53,12 @@ impl Kept {
             Some(connection) => connection,
             None => shared.pool.acquire().await?.detach(),
         };
-        Ok(Lease { connection: Some(connection), shared: Arc::clone(shared), _permit: permit })
+        Ok(Lease {
+            connection: Some(connection),
+            at_work: false,
+            shared: Arc::clone(shared),
+            _permit: permit,
+        })
     }
 
     /// Waits for those that are in use, and closes all.
@@ -76,11 +81,12 @@ impl Shared {
     }
 }
 
-/// A connection in use. Whoever goes away in the middle of a read leaves it to the next one, whose statement
-/// waits until SQLite is through with the last.
+/// A connection in use. Whoever goes away in the middle of a read leaves one that is still at work: it is
+/// used again when there is no other, and a statement then waits until SQLite is through with the last.
 #[derive(Debug)]
 pub(super) struct Lease {
     connection: Option<SqliteConnection>,
+    at_work: bool,
     shared: Arc<Shared>,
     /// Given back after the connection.
     _permit: OwnedSemaphorePermit,
@@ -90,18 +96,19 @@ impl Lease {
     /// Runs one statement or several. What is done is what the last one has done.
     pub(super) async fn run(&mut self, sql: String, values: Option<Values>) -> Result<Outcome, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
+        self.at_work = true;
         let mut answers = connection.fetch_many(query(sql, values));
         let (mut done, mut rows) = Outcome::default();
-        let failed = loop {
+        let ended = loop {
             match answers.try_next().await {
                 Ok(Some(Either::Left(one))) => done = one,
                 Ok(Some(Either::Right(row))) => rows.push(row),
-                Ok(None) => return Ok((done, rows)),
-                Err(error) => break error,
+                Ok(None) => break Ok((done, rows)),
+                Err(error) => break Err(error),
             }
         };
         drop(answers);
-        Err(self.unless_broken(failed))
+        self.ended(ended)
     }
 
     /// Runs one statement up to its first row.
@@ -111,15 +118,18 @@ impl Lease {
         values: Option<Values>,
     ) -> Result<Option<SqliteRow>, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
-        connection.fetch_optional(query(sql, values)).await.map_err(|error| self.unless_broken(error))
+        self.at_work = true;
+        let ended = connection.fetch_optional(query(sql, values)).await;
+        self.ended(ended)
     }
 
     /// What the database says does no harm to a connection; anything else does.
-    fn unless_broken(&mut self, error: Error) -> Error {
-        if !matches!(error, Error::Database(_)) {
+    fn ended<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.at_work = false;
+        if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Database(_))) {
             self.discard();
         }
-        error
+        outcome
     }
 
     /// Closes the connection, and with it the transaction that it may be in.
@@ -131,11 +141,50 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.shared.idle().push(connection);
+            let mut idle = self.shared.idle();
+            let place = if self.at_work { 0 } else { idle.len() };
+            idle.insert(place, connection);
         }
     }
 }
 
 fn query(sql: String, values: Option<Values>) -> sqlx::query::Query<'static, sqlx::Sqlite, SqlxValues> {
     sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values.unwrap_or(Values(Vec::new()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sqlx::Row as _;
+    use sea_orm::sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_goes_away_in_the_middle_does_not_keep_the_next_one_waiting() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+        let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+        let kept = Kept::new(pool, Duration::from_millis(100));
+        let (mut one, mut two) = (kept.lease().await.unwrap(), kept.lease().await.unwrap());
+        assert!(matches!(kept.lease().await, Err(Error::PoolTimedOut)));
+        one.run("PRAGMA cache_size = 111".to_owned(), None).await.unwrap();
+        two.run("PRAGMA cache_size = 222".to_owned(), None).await.unwrap();
+        drop(two);
+        drop(one);
+        let which = async |lease: &mut Lease| -> i64 {
+            lease.first_row("PRAGMA cache_size".to_owned(), None).await.unwrap().unwrap().get(0)
+        };
+
+        let mut one = kept.lease().await.unwrap();
+        assert_eq!(which(&mut one).await, 111, "the last one is used again");
+        let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
+                    SELECT count(*) FROM n";
+        let left = tokio::time::timeout(Duration::from_millis(1), one.run(slow.to_owned(), None)).await;
+        assert!(left.is_err());
+        drop(one);
+        let mut two = kept.lease().await.unwrap();
+        assert_eq!(which(&mut two).await, 222);
+        let mut one = kept.lease().await.unwrap();
+        assert_eq!(which(&mut one).await, 111, "it is through, and answers what it was asked last");
+    }
 }
