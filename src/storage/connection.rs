@@ -3,13 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sea_orm::sqlx::Error as SqlxError;
-use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult,
-    RuntimeErr, Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use super::kept::Kept;
+use super::error::{not_answered, not_executed, unavailable};
+use super::kept::{Kept, Lease, plain};
 use super::transaction::Transaction;
 
 /// Every statement that a database has run, with its values: for tests that look at query plans.
@@ -46,8 +43,7 @@ impl Connection {
         self.record = Some(statements);
     }
 
-    /// One that writes from its beginning: a deferred one that reads before it writes fails at once on SQLite
-    /// when another process has written in between.
+    /// A transaction that writes.
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
         match &self.connections {
             Connections::Postgres(pool) => Transaction::postgres(pool).await,
@@ -56,6 +52,12 @@ impl Connection {
                 Transaction::sqlite(lease, self.record.clone()).await
             }
         }
+    }
+
+    /// One of those to SQLite, for a statement.
+    async fn lease(&self, kept: &Kept, statement: &Statement) -> Result<Lease, DbErr> {
+        note(self.record.as_ref(), statement);
+        kept.lease().await.map_err(unavailable)
     }
 
     /// Waits for those that are in use, and closes all.
@@ -76,22 +78,6 @@ pub(super) fn note(statements: Option<&Statements>, statement: &Statement) {
     }
 }
 
-fn unavailable(error: SqlxError) -> DbErr {
-    match error {
-        SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-        SqlxError::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-        other => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(other))),
-    }
-}
-
-pub(super) fn not_executed(error: SqlxError) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
-}
-
-pub(super) fn not_answered(error: SqlxError) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
-}
-
 #[async_trait]
 impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
@@ -102,47 +88,41 @@ impl ConnectionTrait for Connection {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let kept = match &self.connections {
-            Connections::Postgres(pool) => return pool.execute_raw(statement).await,
-            Connections::Sqlite(kept) => kept,
-        };
-        note(self.record.as_ref(), &statement);
-        let Statement { sql, values, .. } = statement;
-        let mut lease = kept.lease().await.map_err(unavailable)?;
-        let (done, _) = lease.run(sql, values).await.map_err(not_executed)?;
-        Ok(done.into())
+        match &self.connections {
+            Connections::Postgres(pool) => pool.execute_raw(statement).await,
+            Connections::Sqlite(kept) => {
+                let mut lease = self.lease(kept, &statement).await?;
+                let (done, _) = lease.run(statement).await.map_err(not_executed)?;
+                Ok(done.into())
+            }
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let kept = match &self.connections {
-            Connections::Postgres(pool) => return pool.execute_unprepared(sql).await,
-            Connections::Sqlite(kept) => kept,
-        };
-        let mut lease = kept.lease().await.map_err(unavailable)?;
-        let (done, _) = lease.run(sql.to_owned(), None).await.map_err(not_executed)?;
-        Ok(done.into())
+        match &self.connections {
+            Connections::Postgres(pool) => pool.execute_unprepared(sql).await,
+            Connections::Sqlite(_) => self.execute_raw(plain(sql)).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let kept = match &self.connections {
-            Connections::Postgres(pool) => return pool.query_one_raw(statement).await,
-            Connections::Sqlite(kept) => kept,
-        };
-        note(self.record.as_ref(), &statement);
-        let Statement { sql, values, .. } = statement;
-        let mut lease = kept.lease().await.map_err(unavailable)?;
-        Ok(lease.first_row(sql, values).await.map_err(not_answered)?.map(QueryResult::from))
+        match &self.connections {
+            Connections::Postgres(pool) => pool.query_one_raw(statement).await,
+            Connections::Sqlite(kept) => {
+                let mut lease = self.lease(kept, &statement).await?;
+                Ok(lease.first_row(statement).await.map_err(not_answered)?.map(QueryResult::from))
+            }
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let kept = match &self.connections {
-            Connections::Postgres(pool) => return pool.query_all_raw(statement).await,
-            Connections::Sqlite(kept) => kept,
-        };
-        note(self.record.as_ref(), &statement);
-        let Statement { sql, values, .. } = statement;
-        let mut lease = kept.lease().await.map_err(unavailable)?;
-        let (_, rows) = lease.run(sql, values).await.map_err(not_answered)?;
-        Ok(rows.into_iter().map(QueryResult::from).collect())
+        match &self.connections {
+            Connections::Postgres(pool) => pool.query_all_raw(statement).await,
+            Connections::Sqlite(kept) => {
+                let mut lease = self.lease(kept, &statement).await?;
+                let (_, rows) = lease.run(statement).await.map_err(not_answered)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
     }
 }

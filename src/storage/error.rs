@@ -3,8 +3,10 @@
 //! `DbErr` prints statements and values, and values are personal data: only its kind and the
 //! database's own code go any further.
 
+use std::sync::Arc;
+
 use sea_orm::sqlx::Error as SqlxError;
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 
 use crate::domain::{Code, Error};
 
@@ -128,6 +130,25 @@ fn is_away(error: &DbErr) -> bool {
         ) => true,
         Some(_) => false,
     }
+}
+
+/// What sea-orm says where there is no connection.
+pub(super) fn unavailable(error: SqlxError) -> DbErr {
+    match error {
+        SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        SqlxError::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        other => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(other))),
+    }
+}
+
+/// What it says of a statement that failed.
+pub(super) fn not_executed(error: SqlxError) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+/// What it says of a query that failed.
+pub(super) fn not_answered(error: SqlxError) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {

@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use sea_orm::sea_query::Values;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteQueryResult, SqliteRow};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _};
+use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,6 +29,11 @@ struct Shared {
     idle: Mutex<Vec<SqliteConnection>>,
     /// How long one is waited for.
     patience: Duration,
+}
+
+/// A statement for SQLite that needs no values.
+pub(super) fn plain(sql: &str) -> Statement {
+    Statement::from_string(DbBackend::Sqlite, sql)
 }
 
 /// What a statement has done, and what it answers.
@@ -94,10 +100,10 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Runs one statement or several. What is done is what the last one has done.
-    pub(super) async fn run(&mut self, sql: String, values: Option<Values>) -> Result<Outcome, Error> {
+    pub(super) async fn run(&mut self, statement: Statement) -> Result<Outcome, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         self.at_work = true;
-        let mut answers = connection.fetch_many(query(sql, values));
+        let mut answers = connection.fetch_many(query(statement));
         let (mut done, mut rows) = Outcome::default();
         let ended = loop {
             match answers.try_next().await {
@@ -112,14 +118,10 @@ impl Lease {
     }
 
     /// Runs one statement up to its first row.
-    pub(super) async fn first_row(
-        &mut self,
-        sql: String,
-        values: Option<Values>,
-    ) -> Result<Option<SqliteRow>, Error> {
+    pub(super) async fn first_row(&mut self, statement: Statement) -> Result<Option<SqliteRow>, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         self.at_work = true;
-        let ended = connection.fetch_optional(query(sql, values)).await;
+        let ended = connection.fetch_optional(query(statement)).await;
         self.ended(ended)
     }
 
@@ -148,7 +150,8 @@ impl Drop for Lease {
     }
 }
 
-fn query(sql: String, values: Option<Values>) -> sqlx::query::Query<'static, sqlx::Sqlite, SqlxValues> {
+fn query(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, SqlxValues> {
+    let Statement { sql, values, db_backend: _ } = statement;
     sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values.unwrap_or(Values(Vec::new()))))
 }
 
@@ -167,19 +170,19 @@ mod tests {
         let kept = Kept::new(pool, Duration::from_millis(100));
         let (mut one, mut two) = (kept.lease().await.unwrap(), kept.lease().await.unwrap());
         assert!(matches!(kept.lease().await, Err(Error::PoolTimedOut)));
-        one.run("PRAGMA cache_size = 111".to_owned(), None).await.unwrap();
-        two.run("PRAGMA cache_size = 222".to_owned(), None).await.unwrap();
+        one.run(plain("PRAGMA cache_size = 111")).await.unwrap();
+        two.run(plain("PRAGMA cache_size = 222")).await.unwrap();
         drop(two);
         drop(one);
         let which = async |lease: &mut Lease| -> i64 {
-            lease.first_row("PRAGMA cache_size".to_owned(), None).await.unwrap().unwrap().get(0)
+            lease.first_row(plain("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
         };
 
         let mut one = kept.lease().await.unwrap();
         assert_eq!(which(&mut one).await, 111, "the last one is used again");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
-        let left = tokio::time::timeout(Duration::from_millis(1), one.run(slow.to_owned(), None)).await;
+        let left = tokio::time::timeout(Duration::from_millis(1), one.run(plain(slow))).await;
         assert!(left.is_err());
         drop(one);
         let mut two = kept.lease().await.unwrap();

@@ -12,8 +12,9 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-use super::connection::{Statements, not_answered, not_executed, note};
-use super::kept::{Lease, Outcome};
+use super::connection::{Statements, note};
+use super::error::{not_answered, not_executed};
+use super::kept::{Lease, Outcome, plain};
 
 /// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Transaction {
     pub(super) async fn sqlite(lease: Lease, record: Option<Statements>) -> Result<Self, DbErr> {
         // Open even before SQLite says so: whoever goes away now may have begun it.
         let mut sqlite = Sqlite { lease, open: true, last: None, record };
-        if let Err(error) = sqlite.lease.run(BEGIN.to_owned(), None).await {
+        if let Err(error) = sqlite.lease.run(plain(BEGIN)).await {
             sqlite.open = false;
             return Err(not_executed(error));
         }
@@ -90,22 +91,21 @@ impl Sqlite {
     async fn run(&mut self, statement: Statement) -> Result<Outcome, SqlxError> {
         self.catch_up().await?;
         note(self.record.as_ref(), &statement);
-        let Statement { sql, values, .. } = statement;
-        self.lease.run(sql, values).await
+        self.lease.run(statement).await
     }
 
     /// Runs what was taken for the last.
     async fn catch_up(&mut self) -> Result<(), SqlxError> {
-        let Some(Statement { sql, values, .. }) = self.last.take() else { return Ok(()) };
-        self.lease.run(sql, values).await.map(drop)
+        let Some(last) = self.last.take() else { return Ok(()) };
+        self.lease.run(last).await.map(drop)
     }
 
     async fn commit(mut self) -> Result<(), SqlxError> {
-        let (sql, values) = match self.last.take() {
-            Some(Statement { sql, values, .. }) => (format!("{sql}; COMMIT"), values),
-            None => ("COMMIT".to_owned(), None),
+        let commit = match self.last.take() {
+            Some(last) => Statement { sql: format!("{}; COMMIT", last.sql), ..last },
+            None => plain("COMMIT"),
         };
-        if let Err(error) = self.lease.run(sql, values).await {
+        if let Err(error) = self.lease.run(commit).await {
             // Some faults leave it open, others end it.
             drop(self.rollback().await);
             return Err(error);
@@ -115,7 +115,7 @@ impl Sqlite {
     }
 
     async fn rollback(mut self) -> Result<(), SqlxError> {
-        match self.lease.run("ROLLBACK".to_owned(), None).await {
+        match self.lease.run(plain("ROLLBACK")).await {
             // A full disk, for one, has ended it already.
             Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
             Err(error) => return Err(error),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     async fn sum(connection: &impl ConnectionTrait) -> i64 {
-        let sum = Statement::from_string(DbBackend::Sqlite, "SELECT coalesce(sum(n), 0) AS sum FROM numbers");
+        let sum = plain("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
         Sum::find_by_statement(sum).one(connection).await.unwrap().unwrap().sum
     }
 
@@ -235,7 +235,7 @@ mod tests {
 
         // The count is the statement's, and not of one before it.
         let transaction = writer.begin().await.unwrap();
-        let nothing = Statement::from_string(DbBackend::Sqlite, "DELETE FROM numbers WHERE n = 3");
+        let nothing = plain("DELETE FROM numbers WHERE n = 3");
         assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
         transaction.execute_raw(put(&[8])).await.unwrap();
         transaction.rollback().await.unwrap();
