@@ -1,6 +1,7 @@
 //! Moments in time as both dialects write them.
 
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -49,28 +50,33 @@ impl Timestamp {
 
     /// This moment and a span of time later.
     #[must_use]
-    pub fn after(self, span: std::time::Duration) -> Self {
+    pub fn after(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
     /// This moment and a span of time earlier.
     #[must_use]
-    pub fn before(self, span: std::time::Duration) -> Self {
+    pub fn before(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
     /// The span of time since an earlier moment; none since a later one.
     #[must_use]
-    pub fn since(self, earlier: Self) -> std::time::Duration {
-        std::time::Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 with exactly three digits of fraction and a `Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A page of a list has a hundred of them, and this needs no room of its own for each; but it knows
+        // nothing before 1970.
+        if let Ok(since) = u64::try_from(self.0) {
+            return humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since)).fmt(f);
+        }
         let moment = DateTime::<Utc>::from_timestamp_millis(self.0).ok_or(fmt::Error)?;
         f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
@@ -88,7 +94,14 @@ mod tests {
 
     #[test]
     fn is_written_with_three_digits_and_a_z() {
-        assert_eq!(Timestamp::from_millis(1_762_805_712_000).to_string(), "2025-11-10T20:15:12.000Z");
+        for (millis, text) in [
+            (1_762_805_712_000, "2025-11-10T20:15:12.000Z"),
+            (1_582_934_400_007, "2020-02-29T00:00:00.007Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub async fn edge(
     let (uri_limit, time_limit) =
         State::of(request.request()).map(|state| (state.limits.uri_limit, state.limits.request_timeout))?;
 
-    let outcome = if request.uri().to_string().len() > uri_limit {
+    let outcome = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
         Err(Problem::from(Code::UriTooLong).into())
     } else {
         match tokio::time::timeout(time_limit, next.call(request)).await {
@@ -86,8 +86,9 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
             && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
     };
     request.headers().get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
-        let id = Uuid::now_v7().hyphenated().to_string();
-        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+        let mut text = Uuid::encode_buffer();
+        let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
     })
 }
 

@@ -11,11 +11,11 @@
 //! other out, and whoever finds a contact looks whether it is the right one.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Weighter};
 
 use super::anchors::Anchors;
 use super::packed::Packed;
@@ -47,7 +47,7 @@ pub(super) struct ContactCache {
     contacts: Arc<Cache<Place, Packed, Bytes>>,
     /// By what account and id are hashed to.
     places: Arc<Cache<u64, Place>>,
-    hasher: Arc<RandomState>,
+    hasher: Arc<DefaultHashBuilder>,
     /// All of an account, of those that have not too many.
     opted_out: Arc<Cache<AccountId, OptedOut, Bytes>>,
     pub(super) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,

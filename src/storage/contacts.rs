@@ -59,7 +59,7 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         self.database
             .write(move |transaction| {
                 Box::pin(async move {

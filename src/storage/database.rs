@@ -40,9 +40,13 @@ use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::templates::TemplateRepository;
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
-/// A database that is open and migrated.
+/// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
+/// not one for each part, on which the threads of a server would wait for each other.)
 #[derive(Clone)]
-pub struct Database {
+pub struct Database(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     writer: Writer,
     write_pool: Connection,
     reader: Connection,
@@ -50,7 +54,7 @@ pub struct Database {
     /// one of them would die with it.
     runtime: Handle,
     /// Which of the counters of an account this process adds to.
-    pub(super) shard: i16,
+    shard: i16,
     group_commit: GroupCommit,
     group_read: GroupRead,
     in_flight: InFlight,
@@ -58,7 +62,7 @@ pub struct Database {
     /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
     sweeper: Option<Arc<Sweeper>>,
     /// For how long an audience is kept.
-    pub(super) audience_ttl: Duration,
+    audience_ttl: Duration,
     cache: Option<ContactCache>,
     _lock: Option<Arc<ServerLock>>,
 }
@@ -116,7 +120,7 @@ impl Database {
         if tidies {
             tokio::spawn(clear_away(pools.writer.clone(), options.idempotency_ttl));
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
             group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
             writer: writer.clone(),
@@ -130,12 +134,22 @@ impl Database {
             audience_ttl: options.audience_ttl,
             cache,
             _lock: lock.map(Arc::new),
-        })
+        })))
+    }
+
+    /// Which of the counters of an account this process adds to.
+    pub(super) fn shard(&self) -> i16 {
+        self.0.shard
+    }
+
+    /// For how long an audience is kept.
+    pub(super) fn audience_ttl(&self) -> Duration {
+        self.0.audience_ttl
     }
 
     /// Contacts in memory, where this process is the only one that writes them.
     pub(super) fn cache(&self) -> Option<&ContactCache> {
-        self.cache.as_ref()
+        self.0.cache.as_ref()
     }
 
     /// A contact: from memory if it is there.
@@ -145,9 +159,9 @@ impl Database {
                 .read(async move |reader| contact_lists::find(&reader, account, &key, false).await)
                 .await;
         };
-        match self.cache.as_ref().and_then(|cache| cache.get(account, id)) {
+        match self.0.cache.as_ref().and_then(|cache| cache.get(account, id)) {
             Some(contact) => Ok(contact),
-            None => self.group_read.get((account, id)).await,
+            None => self.0.group_read.get((account, id)).await,
         }
     }
 
@@ -167,7 +181,7 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<P>> + Send + 'static,
     {
-        let Some(cache) = self.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
+        let Some(cache) = self.0.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
         let pages = pages(cache);
         if let Some(page) = cache.page(pages, account, &query) {
             return Ok(page);
@@ -185,8 +199,8 @@ impl Database {
         contact: Contact,
         attempt: Option<Attempt>,
     ) -> Result<Created<Contact>> {
-        let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
-        self.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
+        let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
+        self.0.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
     }
 
     /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
@@ -202,8 +216,8 @@ impl Database {
         M: Serialize + DeserializeOwned + Send + Sync + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>> + Send + 'static,
     {
-        let flight = attempt.as_ref().map(|attempt| self.in_flight.begin(account, attempt)).transpose()?;
-        let ttl = self.idempotency_ttl;
+        let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
+        let ttl = self.0.idempotency_ttl;
         let outcome = self.write(move |transaction| {
             Box::pin(async move {
                 let outcome = attempts::once(transaction, account, attempt, ttl, store).await?;
@@ -216,28 +230,29 @@ impl Database {
 
     /// Clears away what a deleted group leaves, behind its caller's back.
     pub(super) fn sweep(&self) {
-        if let Some(sweeper) = &self.sweeper {
+        if let Some(sweeper) = &self.0.sweeper {
             sweeper.wake();
         }
     }
 
     /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
     #[must_use]
-    pub fn recording(mut self) -> (Self, Statements) {
+    pub fn recording(self) -> (Self, Statements) {
         let statements = Statements::default();
-        self.write_pool.record(Arc::clone(&statements));
-        self.reader.record(Arc::clone(&statements));
-        self.writer =
-            Writer::new(self.write_pool.clone(), self.cache.clone(), CLOSE_TIMEOUT, Trust::default());
-        self.sweeper = Some(Arc::new(Sweeper::start(self.writer.clone())));
-        self.group_read = GroupRead::new(self.reader.clone(), self.cache.clone(), CLOSE_TIMEOUT);
-        (self, statements)
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        parts.write_pool.record(Arc::clone(&statements));
+        parts.reader.record(Arc::clone(&statements));
+        parts.writer =
+            Writer::new(parts.write_pool.clone(), parts.cache.clone(), CLOSE_TIMEOUT, Trust::default());
+        parts.sweeper = Some(Arc::new(Sweeper::start(parts.writer.clone())));
+        parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
+        (Self(Arc::new(parts)), statements)
     }
 
     /// The connection for reading.
     #[must_use]
     pub fn reader(&self) -> &Connection {
-        &self.reader
+        &self.0.reader
     }
 
     /// Runs a read. On PostgreSQL to its end, whatever becomes of the request that asked for it: a
@@ -249,8 +264,8 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.reader.clone());
-        if self.reader.get_database_backend() == DbBackend::Sqlite {
+        let work = job(self.0.reader.clone());
+        if self.0.reader.get_database_backend() == DbBackend::Sqlite {
             work.await
         } else {
             self.run(work).await
@@ -263,20 +278,20 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Send + 'static,
     {
-        let writer = self.writer.clone();
+        let writer = self.0.writer.clone();
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
     /// Does something beside whoever asked for it, to its end.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.runtime.spawn(work));
+        drop(self.0.runtime.spawn(work));
     }
 
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.runtime.spawn(work).await.map_err(|error| Error::caused_by(Code::Internal, error))?
+        self.0.runtime.spawn(work).await.map_err(|error| Error::caused_by(Code::Internal, error))?
     }
 }
 
@@ -333,10 +348,10 @@ impl Store for Database {
     }
 
     async fn close(&self) {
-        if let Some(sweeper) = &self.sweeper {
+        if let Some(sweeper) = &self.0.sweeper {
             sweeper.stop();
         }
-        for connection in [&self.reader, &self.write_pool] {
+        for connection in [&self.0.reader, &self.0.write_pool] {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");
             }

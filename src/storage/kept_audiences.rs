@@ -91,7 +91,7 @@ pub(super) async fn begin(
         account_id: account.get(),
         id: id.as_uuid(),
         created_at: created_at.millis(),
-        expires_at: created_at.after(database.audience_ttl).millis(),
+        expires_at: created_at.after(database.audience_ttl()).millis(),
         report: None,
     };
     let Created { made, replayed } = database

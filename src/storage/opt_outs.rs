@@ -42,7 +42,7 @@ struct Outcome {
 #[async_trait]
 impl OptOutRepository for SqlOptOuts {
     async fn enter(&self, opt_out: OptOut, attempt: Option<Attempt>) -> Result<Created<Entered>> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, opt_out);
         let outcome =
             self.database.make(account, attempt, vec![Change::OptOuts(account)], move |transaction| {
@@ -69,7 +69,7 @@ impl OptOutRepository for SqlOptOuts {
     }
 
     async fn delete(&self, key: OptOutKey) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         self.database
             .write(move |transaction| {
                 Box::pin(async move {

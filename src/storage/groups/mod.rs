@@ -37,7 +37,7 @@ impl SqlGroups {
 #[async_trait]
 impl GroupRepository for SqlGroups {
     async fn insert(&self, group: Group, attempt: Option<Attempt>) -> Result<Created<Group>> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, &group);
         let made = self.database.make(account, attempt, Vec::new(), move |transaction| {
             Box::pin(async move {
@@ -70,7 +70,7 @@ impl GroupRepository for SqlGroups {
     }
 
     async fn delete(&self, key: GroupKey) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
@@ -102,7 +102,7 @@ impl GroupRepository for SqlGroups {
     }
 
     async fn change_members(&self, key: GroupKey, items: Vec<Item>) -> Result<MembersChanged> {
-        let (account, shard) = (self.account, self.database.shard);
+        let (account, shard) = (self.account, self.database.shard());
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
