@@ -18,6 +18,7 @@ mod m20261122_000006_opt_outs;
 mod m20261122_000007_groups;
 mod m20261122_000008_templates;
 mod m20261122_000009_audiences;
+mod m20261122_000010_counted_by_triggers;
 
 /// All migrations.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_groups::Migration),
             Box::new(m20261122_000008_templates::Migration),
             Box::new(m20261122_000009_audiences::Migration),
+            Box::new(m20261122_000010_counted_by_triggers::Migration),
         ]
     }
 }

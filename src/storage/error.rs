@@ -105,6 +105,19 @@ fn is_full(error: &DbErr) -> bool {
     error.code().is_some_and(|code| ["13", "4874", "53100"].contains(&code.as_ref()))
 }
 
+/// Whether SQLite has done nothing of a statement that is a transaction by itself, beyond doubt: it was no
+/// good, or somebody else writes.
+pub(super) fn is_refused(error: &DbErr) -> bool {
+    // Error, busy, too big, constraint, mismatch.
+    primary(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
+}
+
+/// SQLite's code without what extends it.
+fn primary(error: &DbErr) -> Option<i32> {
+    let Some(SqlxError::Database(error)) = sqlx_error(error) else { return None };
+    Some(error.code()?.parse::<i32>().ok()? & 0xff)
+}
+
 /// Whether the database, and not the statement, is at fault: it may work later.
 fn is_away(error: &DbErr) -> bool {
     match sqlx_error(error) {

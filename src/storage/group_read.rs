@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
+use super::answers::{self, Answer, Answered};
 use super::cache::ContactCache;
 use super::connection::Connection;
 use super::rows::{self, Key};
@@ -47,7 +47,7 @@ struct Queue {
 /// A get that waits for its group.
 struct Waiting {
     key: Key,
-    answer: oneshot::Sender<Result<Arc<Contact>>>,
+    answer: Answer<Result<Arc<Contact>>>,
 }
 
 /// The contacts that there are. One that cannot be read is nobody's fault but its own.
@@ -65,10 +65,9 @@ impl GroupRead {
     pub(super) async fn get(&self, key: Key) -> Result<Contact> {
         let contact = match Turn::take(&self.0, key) {
             Ok(turn) => one_of(&turn.alone(key).await, key)?,
-            Err(answered) => tokio::time::timeout(self.0.patience, answered)
+            Err(answered) => tokio::time::timeout(self.0.patience, answered.get())
                 .await
-                .map_err(|_| Error::caused_by(Code::Unavailable, "another read takes too long"))?
-                .map_err(|error| Error::caused_by(Code::Internal, error))??,
+                .map_err(|_| Error::caused_by(Code::Unavailable, "another read takes too long"))???,
         };
         Ok(Arc::unwrap_or_clone(contact))
     }
@@ -100,16 +99,13 @@ impl Drop for Turn {
 
 impl Turn {
     /// A free turn; or else what becomes of a get that waits.
-    fn take(
-        shared: &Arc<Shared>,
-        key: Key,
-    ) -> std::result::Result<Self, oneshot::Receiver<Result<Arc<Contact>>>> {
+    fn take(shared: &Arc<Shared>, key: Key) -> std::result::Result<Self, Answered<Result<Arc<Contact>>>> {
         let mut queue = shared.queue();
         if let Some(left) = queue.turns.checked_sub(1) {
             queue.turns = left;
             return Ok(Self(Arc::clone(shared)));
         }
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = answers::answer();
         queue.waiting.push(Waiting { key, answer });
         Err(answered)
     }
@@ -127,10 +123,7 @@ impl Turn {
     async fn group(self, group: Vec<Waiting>) {
         let keys: Vec<Key> = group.iter().map(|waiting| waiting.key).collect();
         let found = self.read(&keys).await;
-        for Waiting { key, answer } in group {
-            // Whoever has gone away does not hear of it.
-            drop(answer.send(one_of(&found, key)));
-        }
+        answers::send(group.into_iter().map(|Waiting { key, answer }| (answer, one_of(&found, key))));
     }
 
     /// The turn ends when the database has answered: the next group need not wait for what is made of

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod anchors;
+mod answers;
 mod attempts;
 mod audiences;
 mod cache;

@@ -7,8 +7,8 @@
 use std::sync::LazyLock;
 
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryTrait, Select,
-    Statement,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryTrait,
+    Select, Statement,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -16,7 +16,6 @@ use uuid::Uuid;
 use super::entity::contact::{Column, Model, Row};
 use super::error::to_domain;
 use super::json;
-use super::transaction::Transaction;
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// An id as JSON has it.
@@ -130,33 +129,33 @@ impl Given {
     }
 
     /// Stores those whose handle is free, in their order. Answers whether all were.
-    pub(super) async fn store(&self, transaction: &Transaction) -> Result<bool> {
+    pub(super) async fn store(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
         let columns = listed(|name| name);
-        let statement = self.statement(transaction, |given| {
+        let statement = self.statement(connection, |given| {
             format!(
                 "INSERT INTO contacts ({columns}) {given} \
                  ON CONFLICT (account_id, handle) DO NOTHING"
             )
         });
-        let done = transaction.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
+        let done = connection.execute_raw(statement).await?;
         Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
     }
 
     /// The ids of those that are stored.
-    pub(super) async fn stored(&self, transaction: &Transaction) -> Result<Vec<Uuid>> {
-        let statement = self.statement(transaction, |given| {
+    pub(super) async fn stored(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
+        let statement = self.statement(connection, |given| {
             format!(
                 "SELECT id FROM contacts WHERE (account_id, id) IN \
                  (SELECT account_id, id FROM ({given}) AS given)"
             )
         });
-        let rows = transaction.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
+        let rows = connection.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
         rows.iter().map(|row| row.try_get("", "id").map_err(|error| to_domain(&error))).collect()
     }
 
     /// A statement around the query that makes rows of the JSON.
-    fn statement(&self, transaction: &Transaction, around: impl FnOnce(&str) -> String) -> Statement {
-        let backend = transaction.get_database_backend();
+    fn statement(&self, connection: &impl ConnectionTrait, around: impl FnOnce(&str) -> String) -> Statement {
+        let backend = connection.get_database_backend();
         let rows = if backend == DbBackend::Sqlite { &SQLITE_ROWS } else { &POSTGRES_ROWS };
         Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
     }

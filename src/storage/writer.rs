@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Mutex;
+use sea_orm::DbErr;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::cache::{Change, ContactCache};
 use super::connection::Connection;
-use super::error::to_domain;
+use super::error::{is_refused, to_domain};
 use super::transaction::Transaction;
 use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
@@ -38,6 +39,14 @@ pub(super) enum Failure {
     BeforeCommit(Error),
     /// The database did not say whether everything was stored: not to be tried again.
     AtCommit(Error),
+}
+
+impl Failure {
+    /// Of a statement that is a transaction by itself.
+    pub(super) fn of_statement(error: &DbErr) -> Self {
+        let failure = if is_refused(error) { Self::BeforeCommit } else { Self::AtCommit };
+        failure(to_domain(error))
+    }
 }
 
 impl From<Failure> for Error {
@@ -75,9 +84,7 @@ impl Writer {
             transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error)))?;
             return Ok(answer);
         };
-        let _turn = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
-            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
-        })?;
+        let _turn = self.turn(order).await?;
         let (transaction, (answer, changes)) = self.prepare(job).await?;
         cache.begin(&changes);
         match transaction.commit().await {
@@ -88,6 +95,44 @@ impl Writer {
             }
         }
         Ok(answer)
+    }
+
+    /// Runs what is a transaction by itself. Of what it may change memory is told before.
+    ///
+    /// To be called in a task of its own, as [`Self::transact`].
+    pub(super) async fn at_once<T>(
+        &self,
+        announced: &[Change],
+        job: impl Future<Output = std::result::Result<Done<T>, Failure>>,
+    ) -> std::result::Result<T, Failure> {
+        let Some(Cached { cache, order }) = &self.cached else { return Ok(job.await?.0) };
+        let _turn = self.turn(order).await?;
+        cache.begin(announced);
+        match job.await {
+            Ok((answer, changes)) => {
+                cache.end(changes);
+                Ok(answer)
+            }
+            Err(failure @ Failure::BeforeCommit(_)) => {
+                cache.end([]);
+                Err(failure)
+            }
+            Err(failure @ Failure::AtCommit(_)) => {
+                cache.forget();
+                Err(failure)
+            }
+        }
+    }
+
+    async fn turn<'o>(&self, order: &'o Mutex<()>) -> std::result::Result<MutexGuard<'o, ()>, Failure> {
+        tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
+            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
+        })
+    }
+
+    /// What it writes to.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Everything up to the commit.

@@ -19,6 +19,7 @@ mod edge;
 mod explorer;
 mod faults;
 mod few_files;
+mod group_commits;
 mod group_plans;
 mod group_races;
 mod group_reads;
