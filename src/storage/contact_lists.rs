@@ -17,6 +17,7 @@ use super::entity::contact_count;
 use super::error::to_domain;
 use super::groups;
 use super::json::{self, Words};
+use super::paging;
 use super::rows::{self, Key};
 use crate::domain::page::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
@@ -65,7 +66,7 @@ pub(super) async fn cursor_page(
         return groups::cursor_page(connection, account, group, cursor, limit).await;
     }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
-    let order = if cursor.forward() { Order::Desc } else { Order::Asc };
+    let order = order_of(&cursor);
 
     let mut select = of(account);
     // At most one contact has the handle, and the planner need not be told of an order.
@@ -82,21 +83,18 @@ pub(super) async fn cursor_page(
     if let Some(group) = group {
         select = select.filter(groups::includes(account, group));
     }
-    let Cursor { after, before } = cursor;
-    for (id, newer) in [(after, false), (before, true)] {
-        let Some(id) = id else { continue };
-        let (here, there) = if by_change {
+    if by_change {
+        let Cursor { after, before } = cursor;
+        for (id, newer) in [(after, false), (before, true)] {
+            let Some(id) = id else { continue };
             let changed_at = changed_at(connection, account, id).await?;
             let here = Expr::tuple([Expr::col(Column::UpdatedAt), Expr::col(Column::Id)]);
-            (here, Expr::tuple([changed_at.into(), id.as_uuid().into()]))
-        } else {
-            // An id says where it stands whether or not its contact still exists.
-            (Expr::col(Column::Id), Expr::value(id.as_uuid()))
-        };
-        select = select.filter(if newer { here.gt(there) } else { here.lt(there) });
-    }
-    if by_change {
+            let there = Expr::tuple([changed_at.into(), id.as_uuid().into()]);
+            select = select.filter(if newer { here.gt(there) } else { here.lt(there) });
+        }
         select = select.order_by(Column::UpdatedAt, order.clone());
+    } else {
+        select = paging::between(select, Column::Id, &cursor);
     }
     if !at_most_one {
         select = select.order_by(Column::Id, order);
@@ -105,6 +103,21 @@ pub(super) async fn cursor_page(
     // One more than asked for tells whether there is more.
     let contacts = rows::contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::of(contacts, &cursor, limit))
+}
+
+/// The ids of the contacts between cursors, as [`cursor_page`] finds them.
+pub(super) async fn ids(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    cursor: Cursor,
+    limit: u64,
+) -> Result<Vec<Uuid>> {
+    let select = paging::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
+    rows::ids(connection, select.order_by(Column::Id, order_of(&cursor)).limit(limit)).await
+}
+
+fn order_of(cursor: &Cursor) -> Order {
+    if cursor.forward() { Order::Desc } else { Order::Asc }
 }
 
 /// Where a contact stands in the order of changes.

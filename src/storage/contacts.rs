@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::cache::Change;
 use super::database::Database;
-use super::{anchors, contact_changes, contact_lists};
+use super::{anchors, contact_changes, contact_lists, known};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
@@ -76,6 +76,15 @@ impl ContactRepository for SqlContacts {
         let job = async move |reader| contact_lists::cursor_page(&reader, account, asked).await;
         // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
         let beginning = query.cursor == Cursor::default() && query.group.is_none();
+        if let Some(cache) = self.database.cache() {
+            let ids = |cursor, limit| {
+                self.database
+                    .read(async move |reader| contact_lists::ids(&reader, account, cursor, limit).await)
+            };
+            if let Some(page) = known::page(cache, account, &query, ids).await? {
+                return Ok(page);
+            }
+        }
         self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 

@@ -21,6 +21,7 @@ mod json;
 mod kept;
 mod kept_audiences;
 mod keys;
+mod known;
 mod lock;
 mod migrate;
 mod named;

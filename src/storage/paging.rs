@@ -25,21 +25,30 @@ where
     I: Id,
 {
     let ByCursor { cursor, limit } = query;
-    let Cursor { after, before } = cursor;
-    let mut select = select;
-    // An id says where it stands whether or not what it named still exists.
-    if let Some(after) = after {
-        select = select.filter(id.lt(after.as_uuid()));
-    }
-    if let Some(before) = before {
-        select = select.filter(id.gt(before.as_uuid()));
-    }
+    let mut select = between(select, id, cursor);
     if !unique {
         select = select.order_by(id, if cursor.forward() { Order::Desc } else { Order::Asc });
     }
     // One more than asked for tells whether there is more.
     let found = select.limit(limit + 1).all(connection).await;
     Ok(CursorPage::of(found.map_err(|error| to_domain(&error))?, cursor, *limit))
+}
+
+/// What a query selects, as far as it lies where a cursor says. (An id says where it stands whether or not what
+/// it named still exists.)
+pub(super) fn between<E, I>(mut select: Select<E>, id: E::Column, cursor: &Cursor<I>) -> Select<E>
+where
+    E: EntityTrait,
+    I: Id,
+{
+    let Cursor { after, before } = cursor;
+    if let Some(after) = after {
+        select = select.filter(id.lt(after.as_uuid()));
+    }
+    if let Some(before) = before {
+        select = select.filter(id.gt(before.as_uuid()));
+    }
+    select
 }
 
 /// A page of what a query selects, with some left out at the beginning.

@@ -22,7 +22,7 @@ fn options(url: &str) -> Options {
         connections: 4,
         acquire_timeout: Duration::from_secs(10),
         write_queue: 100,
-        contact_cache: 0,
+        contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
     }
@@ -185,6 +185,13 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         for (sql, plan) in anchored {
             let begins_there = plan.contains('>') || plan.contains('<');
             assert!(plan.contains("COVERING INDEX") && begins_there, "{sql}\n{plan}");
+        }
+        // Where the contact beside it is in memory, a server on SQLite asks for the ids of a page alone.
+        let ids = |sql: &str| sql.contains("(hex(id))") && !sql.contains(" OFFSET ");
+        let ids: Vec<_> = plans.iter().filter(|(sql, _)| ids(sql)).collect();
+        assert_eq!(ids.len(), if backend == DbBackend::Sqlite { 3 } else { 0 });
+        for (sql, plan) in ids {
+            assert!(plan.contains("COVERING INDEX"), "{sql}\n{plan}");
         }
         for (sql, plan) in &plans {
             println!("{sql}\n{plan}\n");
