@@ -1,7 +1,7 @@
 //! A transaction that writes.
 //!
-//! On SQLite each way to a connection's thread is paid for, while the next group of creates waits: so what
-//! comes last goes there with the commit. (The beginning does not go with the first statement: where a
+//! On SQLite each way to a connection's thread is paid for, while the next write waits: so what comes last goes
+//! there with the commit. (The beginning does not go with the first statement: where a
 //! statement that was prepared before cannot be prepared again, sqlx panics if there is one before it.)
 
 use async_trait::async_trait;

@@ -1,5 +1,5 @@
 //! Group commit: creates that wait at the same time share one transaction and one statement, and
-//! each is answered after the commit that made it durable.
+//! each is answered after the commit that made it durable. (On SQLite the statement is the transaction.)
 //!
 //! While one group is being committed the next one gathers; nobody waits for a group to fill up. A
 //! create that fails (its handle is taken) does not disturb the others: the statement passes over it.
@@ -98,7 +98,7 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
             (a.account.get(), a.contact.handle.as_str()).cmp(&(b.account.get(), b.contact.handle.as_str()))
         });
         match store(&writer, place, &group).await {
-            // By somebody else, so that the next group need not wait: each answer wakes a thread.
+            // By somebody else, so that the next group need not wait.
             Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),
             // What one of them has done to the statement must not be told to the others.
             Err(Failure::BeforeCommit(error)) if error.code() == Code::Internal && group.len() > 1 => {
