@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use addressbook::domain::fields::{Handle, Meta, Phone};
 use addressbook::domain::page::{OffsetQuery, SortDirection, SortField};
+use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::{AccountId, Code, Contact, ContactKey, NewContact};
 use addressbook::storage::{Database, Options};
@@ -83,9 +84,16 @@ fn one_handle_is_given_once(backend: Backend) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let database = open(&url).await;
         let twice = [numbered(), numbered()].concat();
-        let created = create(&database, &twice).await;
+        let mut created = create(&database, &twice).await;
         let taken = created.iter().filter(|(_, _, failed)| *failed == Some(Code::HandleTaken)).count();
         assert_eq!((taken, created.len()), (2 * TOGETHER, 4 * TOGETHER));
+        check(&database, &created).await;
+
+        // What is deleted is counted no more.
+        let (account, gone, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
+        let contacts = database.contacts(*account);
+        contacts.delete(ContactKey::Id(gone.id), Precondition::None).await.unwrap();
+        *failed = Some(Code::NotFound);
         check(&database, &created).await;
         database.close().await;
     });
