@@ -278,13 +278,13 @@ impl ContactCache {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::NewContact;
     use crate::domain::fields::{Handle, Meta, Phone};
     use crate::domain::page::{SortDirection, SortField};
 
-    fn contact(name: &str) -> Contact {
+    pub(in crate::storage) fn contact(name: &str) -> Contact {
         Contact::new(NewContact {
             handle: Handle::parse(name).unwrap(),
             phone: Phone::parse("+4479000000001").unwrap(),

@@ -112,25 +112,24 @@ pub(super) fn is_refused(error: &DbErr) -> bool {
     primary(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
 }
 
-/// SQLite's code without what extends it.
+/// SQLite's code without what extends it (by 256s). PostgreSQL's have five characters, SQLite's have fewer.
 fn primary(error: &DbErr) -> Option<i32> {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return None };
-    Some(error.code()?.parse::<i32>().ok()? & 0xff)
+    let code = error.code().filter(|code| code.len() < 5)?;
+    Some(code.parse::<i32>().ok()? & 0xff)
 }
 
 /// Whether the database, and not the statement, is at fault: it may work later.
 fn is_away(error: &DbErr) -> bool {
     match sqlx_error(error) {
         None => matches!(error, DbErr::ConnectionAcquire(_)),
-        Some(SqlxError::Database(error)) => {
-            let code = error.code().unwrap_or_default();
+        Some(SqlxError::Database(said)) => {
+            let code = said.code().unwrap_or_default();
             // PostgreSQL: connection exception, out of resources, operator intervention, read only
-            // (a demoted primary). SQLite: busy, locked, no file can be opened (primary codes; extended
-            // ones add 256s).
+            // (a demoted primary). SQLite: busy, locked, no file can be opened.
             let postgres =
                 ["08", "53", "57", "25006"].iter().any(|class| code.starts_with(class)) && code.len() == 5;
-            let sqlite =
-                code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 14)) && code.len() < 5;
+            let sqlite = primary(error).is_some_and(|code| matches!(code, 5 | 6 | 14));
             postgres || sqlite
         }
         Some(

@@ -44,19 +44,8 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::NewContact;
-    use crate::domain::fields::{Handle, Meta, Phone};
     use crate::storage::cache::Change;
-
-    fn contact(handle: &str) -> Contact {
-        Contact::new(NewContact {
-            handle: Handle::parse(handle).unwrap(),
-            phone: Phone::parse("+4479000000001").unwrap(),
-            display_name: None,
-            avatar_url: None,
-            meta: Meta::default(),
-        })
-    }
+    use crate::storage::cache::tests::contact;
 
     fn after(contact: &Contact, limit: u64) -> CursorQuery {
         CursorQuery {
