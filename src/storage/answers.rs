@@ -16,18 +16,15 @@ use crate::domain::{Code, Error, Result};
 pub(super) struct Answer<T> {
     /// Where it is waited for, as far as one can know: whoever has moved on costs one more call.
     thread: ThreadId,
-    sender: oneshot::Sender<Parcel<T>>,
+    sender: oneshot::Sender<(T, Others<T>)>,
 }
 
 /// Where it comes from.
-pub(super) struct Answered<T>(oneshot::Receiver<Parcel<T>>);
+pub(super) struct Answered<T>(oneshot::Receiver<(T, Others<T>)>);
 
-/// Somebody's answer, and those of others on the same thread. However it ends, those are handed over: by who
-/// gets it, or where nobody waits for it any more, on the spot.
-struct Parcel<T> {
-    own: Option<T>,
-    others: Vec<(Answer<T>, T)>,
-}
+/// Answers of others on the same thread, which come with one's own. They are handed over when this is dropped:
+/// by who gets it, or where nobody waits for it any more, on the spot.
+struct Others<T>(Vec<(Answer<T>, T)>);
 
 /// For whoever is on this thread.
 pub(super) fn answer<T>() -> (Answer<T>, Answered<T>) {
@@ -41,9 +38,9 @@ impl<T> Answer<T> {
         self.sender.is_closed()
     }
 
-    fn send(self, parcel: Parcel<T>) {
+    fn send(self, own: T, others: Vec<(Self, T)>) {
         // Whoever has gone away does not hear of it.
-        drop(self.sender.send(parcel));
+        drop(self.sender.send((own, Others(others))));
     }
 }
 
@@ -53,15 +50,15 @@ impl<T> Answered<T> {
     /// # Errors
     /// Where whoever was to answer has ended without.
     pub(super) async fn get(self) -> Result<T> {
-        let mut parcel = self.0.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
-        parcel.own.take().ok_or_else(|| Error::caused_by(Code::Internal, "an empty answer"))
+        let (own, _others) = self.0.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
+        Ok(own)
     }
 }
 
-impl<T> Drop for Parcel<T> {
+impl<T> Drop for Others<T> {
     fn drop(&mut self) {
-        for (answer, own) in self.others.drain(..) {
-            answer.send(Parcel { own: Some(own), others: Vec::new() });
+        for (answer, own) in self.0.drain(..) {
+            answer.send(own, Vec::new());
         }
     }
 }
@@ -74,7 +71,7 @@ pub(super) fn send<T>(answers: impl IntoIterator<Item = (Answer<T>, T)>) {
     }
     for mut others in threads.into_values() {
         let Some((first, own)) = others.pop() else { continue };
-        first.send(Parcel { own: Some(own), others });
+        first.send(own, others);
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn cursor_page(
         return groups::cursor_page(connection, account, group, cursor, limit).await;
     }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
-    let order = order_of(&cursor);
+    let order = paging::order(&cursor);
 
     let mut select = of(account);
     // At most one contact has the handle, and the planner need not be told of an order.
@@ -113,11 +113,7 @@ pub(super) async fn ids(
     limit: u64,
 ) -> Result<Vec<Uuid>> {
     let select = paging::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
-    rows::ids(connection, select.order_by(Column::Id, order_of(&cursor)).limit(limit)).await
-}
-
-fn order_of(cursor: &Cursor) -> Order {
-    if cursor.forward() { Order::Desc } else { Order::Asc }
+    rows::ids(connection, select.order_by(Column::Id, paging::order(&cursor)).limit(limit)).await
 }
 
 /// Where a contact stands in the order of changes.

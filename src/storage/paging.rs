@@ -27,20 +27,25 @@ where
     let ByCursor { cursor, limit } = query;
     let mut select = between(select, id, cursor);
     if !unique {
-        select = select.order_by(id, if cursor.forward() { Order::Desc } else { Order::Asc });
+        select = select.order_by(id, order(cursor));
     }
     // One more than asked for tells whether there is more.
     let found = select.limit(limit + 1).all(connection).await;
     Ok(CursorPage::of(found.map_err(|error| to_domain(&error))?, cursor, *limit))
 }
 
+/// From the newest on where a cursor goes forward, else from the oldest.
+pub(super) fn order<I>(cursor: &Cursor<I>) -> Order {
+    if cursor.forward() { Order::Desc } else { Order::Asc }
+}
+
 /// What a query selects, as far as it lies where a cursor says. (An id says where it stands whether or not what
 /// it named still exists.)
-pub(super) fn between<E, I>(mut select: Select<E>, id: E::Column, cursor: &Cursor<I>) -> Select<E>
-where
-    E: EntityTrait,
-    I: Id,
-{
+pub(super) fn between<E: EntityTrait, I: Id>(
+    mut select: Select<E>,
+    id: impl ColumnTrait,
+    cursor: &Cursor<I>,
+) -> Select<E> {
     let Cursor { after, before } = cursor;
     if let Some(after) = after {
         select = select.filter(id.lt(after.as_uuid()));

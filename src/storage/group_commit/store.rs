@@ -15,7 +15,6 @@ use crate::storage::cache::Change;
 use crate::storage::connection::Connection;
 use crate::storage::contact_changes::count;
 use crate::storage::entity::idempotency_key::Snapshot;
-use crate::storage::error::to_domain;
 use crate::storage::rows::Given;
 use crate::storage::transaction::Transaction;
 use crate::storage::writer::{Done, Failure, Writer};
@@ -31,20 +30,18 @@ pub(super) async fn store(
     {
         return writer.at_once(&puts(group.iter()), at_once(connection, &group)).await;
     }
-    let transacted = writer.transact(move |transaction| {
-        Box::pin(async move {
-            let outcomes = in_turn(transaction, place, &group).await?;
-            let changes = made(&group, &outcomes);
-            Ok((outcomes, changes))
+    writer
+        .transact(move |transaction| {
+            Box::pin(async move { Ok(done(&group, in_turn(transaction, place, &group).await?)) })
         })
-    });
-    transacted.await
+        .await
 }
 
-/// What memory has to know of what was stored.
-fn made(group: &[Arc<Create>], outcomes: &[Outcome]) -> Vec<Change> {
-    let made = group.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
-    puts(made.map(|(create, _)| create))
+/// What became of each, and what memory has to know of it.
+fn done(group: &[Arc<Create>], outcomes: Vec<Outcome>) -> Done<Vec<Outcome>> {
+    let made = group.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
+    let changes = puts(made.map(|(create, _)| create));
+    (outcomes, changes)
 }
 
 fn puts<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
@@ -59,17 +56,9 @@ fn puts<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
 /// With one statement, which on SQLite is a transaction by itself (triggers count what it stores): one way to
 /// the connection's thread, and not three.
 async fn at_once(connection: &Connection, group: &[Arc<Create>]) -> Result<Done<Vec<Outcome>>, Failure> {
-    let given = given(group.iter().map(AsRef::as_ref)).map_err(Failure::BeforeCommit)?;
-    let all = given.store(connection).await.map_err(|error| Failure::of_statement(&error))?;
-    let outcomes = if all {
-        group.iter().map(|_| Ok(None)).collect()
-    } else {
-        // Nobody else writes contacts meanwhile: those that are there now were stored by this.
-        let stored = given.stored(connection).await.map_err(Failure::AtCommit)?;
-        outcomes(group, &stored.into_iter().collect(), HashMap::new())
-    };
-    let changes = made(group, &outcomes);
-    Ok((outcomes, changes))
+    let creates: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
+    let stored = insert_all(connection, &creates).await?;
+    Ok(done(group, outcomes(group, &stored, HashMap::new())))
 }
 
 /// What became of each: it was stored, or had another outcome, or its handle was taken.
@@ -134,18 +123,16 @@ async fn try_once(transaction: &Transaction, create: &Create, ttl: Duration) -> 
     }
 }
 
-/// Stores contacts; answers the ids of those whose handle was free.
-async fn insert_all(transaction: &Transaction, group: &[&Create]) -> Result<HashSet<Uuid>> {
+/// Stores contacts; answers the ids of those whose handle was free. (Nobody else writes contacts of these ids:
+/// those that are there were stored by this, within a transaction or not.)
+async fn insert_all(connection: &impl ConnectionTrait, group: &[&Create]) -> Result<HashSet<Uuid>, Failure> {
     if group.is_empty() {
         return Ok(HashSet::new());
     }
-    let given = given(group.iter().copied())?;
-    if given.store(transaction).await.map_err(|error| to_domain(&error))? {
+    let given = Given::new(group.iter().map(|create| (create.account, create.contact.as_ref())));
+    let given = given.map_err(Failure::BeforeCommit)?;
+    if given.store(connection).await.map_err(|error| Failure::of_statement(&error))? {
         return Ok(group.iter().map(|create| create.contact.id.as_uuid()).collect());
     }
-    Ok(given.stored(transaction).await?.into_iter().collect())
-}
-
-fn given<'c>(creates: impl Iterator<Item = &'c Create>) -> Result<Given> {
-    Given::new(creates.map(|create| (create.account, create.contact.as_ref())))
+    Ok(given.stored(connection).await.map_err(Failure::AtCommit)?.into_iter().collect())
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select,
     Statement,
 };
 use uuid::Uuid;
@@ -26,7 +26,7 @@ use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;
 use crate::storage::json::{Words, list};
 use crate::storage::transaction::Transaction;
-use crate::storage::{contact_lists, rows, tallies};
+use crate::storage::{contact_lists, paging, rows, tallies};
 
 fn of(account: AccountId, group: GroupId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
@@ -51,15 +51,8 @@ pub(in crate::storage) async fn cursor_page(
     cursor: Cursor,
     limit: u64,
 ) -> Result<CursorPage> {
-    let mut select = contacts(account, group);
-    if let Some(after) = cursor.after {
-        select = select.filter(Column::ContactId.lt(after.as_uuid()));
-    }
-    if let Some(before) = cursor.before {
-        select = select.filter(Column::ContactId.gt(before.as_uuid()));
-    }
-    let order = if cursor.forward() { Order::Desc } else { Order::Asc };
-    let select = select.order_by(Column::ContactId, order).limit(limit + 1);
+    let select = paging::between(contacts(account, group), Column::ContactId, &cursor);
+    let select = select.order_by(Column::ContactId, paging::order(&cursor)).limit(limit + 1);
     Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
 }
 
