@@ -149,7 +149,9 @@ impl Token {
 /// Base 32 in lower case: no character that a shell, a header or a double click breaks at.
 fn encode(bytes: &[u8]) -> String {
     const BASE32: Encoding = BASE32_NOPAD;
-    BASE32.encode(bytes).to_ascii_lowercase()
+    let mut text = BASE32.encode(bytes);
+    text.make_ascii_lowercase();
+    text
 }
 
 /// What an operator calls a key.

@@ -155,8 +155,8 @@ impl Keys {
         }
         let look_up =
             async { self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(Code::Unauthorized)) };
-        self.known
-            .try_get_with(id.clone(), look_up)
+        // In a box of its own: else each request would bring along the room that this takes.
+        Box::pin(self.known.try_get_with(id.clone(), look_up))
             .await
             // The one error is shared by all who waited for it.
             .map_err(|error| Error::caused_by(error.code(), error.cause()))

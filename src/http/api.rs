@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_web::guard::fn_guard;
 use actix_web::http::{Method, header::HeaderValue};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, dev, web};
 use utoipa::__dev::SchemaReferences;
@@ -86,7 +87,7 @@ impl Api {
         let template = self.document.add(&path, Some((dialect, F::PERMISSION)), spec);
         let make: MakeRoute = Arc::new(move |method| {
             let handler = handler.clone();
-            Route::new().method(method).to(move |request: HttpRequest, payload: web::Payload| {
+            route(method).to(move |request: HttpRequest, payload: web::Payload| {
                 handler.clone().answer(request, payload.into_inner())
             })
         });
@@ -102,7 +103,7 @@ impl Api {
         Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
     {
         let template = self.document.add(&path, None, spec);
-        let make: MakeRoute = Arc::new(move |method| Route::new().method(method).to(handler.clone()));
+        let make: MakeRoute = Arc::new(move |method| route(method).to(handler.clone()));
         self.route::<P>(template, &make)
     }
 
@@ -181,6 +182,12 @@ fn closed<'a>(resource: Resource, methods: impl Iterator<Item = &'a str>) -> Res
         };
         std::future::ready(Err::<HttpResponse, _>(problem))
     }))
+}
+
+/// A route for a method. (actix's own guard for it notes each method that it tries in the request, for an answer
+/// that [`closed`] gives from what it knows.)
+fn route(method: Method) -> Route {
+    Route::new().guard(fn_guard(move |context| context.head().method == method))
 }
 
 fn actix_method(method: &HttpMethod) -> Method {

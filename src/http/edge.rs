@@ -61,13 +61,21 @@ pub async fn edge(
     match outcome {
         Ok(response) => {
             let status = response.status().as_u16();
-            // The pattern and not the path: a path can hold a phone number.
-            let route = response.request().match_pattern().unwrap_or_default();
-            let extensions = response.request().extensions();
+            let request = response.request();
+            let extensions = request.extensions();
             let principal = extensions.get::<Principal>();
-            let key = principal.map(|principal| principal.key().as_str());
-            let account = principal.map(|principal| principal.account().get());
-            tracing::info!(request_id = id, %method, route, status, duration_us, account, key, "request");
+            tracing::info!(
+                request_id = id,
+                %method,
+                // The pattern and not the path: a path can hold a phone number. (It is looked for here, where
+                // nobody looks for it unless there is a line to write.)
+                route = request.match_pattern().unwrap_or_default(),
+                status,
+                duration_us,
+                account = principal.map(|principal| principal.account().get()),
+                key = principal.map(|principal| principal.key().as_str()),
+                "request"
+            );
             drop(extensions);
             Ok(response)
         }

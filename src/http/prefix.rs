@@ -3,6 +3,7 @@
 //! The proxy takes the prefix off before it passes a request on, and says so in `X-Forwarded-Prefix`.
 //! Whatever names an address of ours in an answer puts it back.
 
+use std::fmt;
 use std::future::{Ready, ready};
 
 use actix_web::http::header::HeaderName;
@@ -49,7 +50,7 @@ impl Prefix {
 
     /// A path of ours, as the proxy's callers have to write it.
     #[must_use]
-    pub fn before(&self, path: &str) -> String {
+    pub fn before(&self, path: impl fmt::Display) -> String {
         format!("{}{path}", self.0)
     }
 

@@ -3,7 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::body::{BodyStream, SizedStream, to_bytes_limited};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -65,7 +66,8 @@ impl<P: Payload> FromRequest for Body<P> {
             check_headers(&request)?;
             let key = idempotency_key(&request)?;
             let payload = payload.await.map_err(|_| Code::Malformed)?;
-            let bytes = receive(payload, limits.body_timeout, P::body_limit(limits)).await?;
+            let length = content_length(&request);
+            let bytes = receive(payload, length, limits.body_timeout, P::body_limit(limits)).await?;
             let attempt = key.map(|key| (key, Sha256::digest(&bytes).into()));
             Ok(Self { command: read::<P>(&bytes, limits.json_depth)?, attempt })
         })
@@ -84,6 +86,12 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
     if json && !encoded { Ok(()) } else { Err(Code::UnsupportedMediaType.into()) }
 }
 
+/// How long the body is, where the request says so. (A server that got another length would have ended the
+/// request.)
+fn content_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
@@ -95,10 +103,23 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Prob
     Ok(Some(IdempotencyKey::parse(text).map_err(fault)?))
 }
 
-async fn receive(payload: web::Payload, patience: Duration, limit: usize) -> Result<web::Bytes, Problem> {
+/// The bytes of a body. One whose length is known gets a buffer of that length; to actix's `Payload` none is,
+/// and each body would get 32 KiB.
+async fn receive(
+    payload: web::Payload,
+    length: Option<u64>,
+    patience: Duration,
+    limit: usize,
+) -> Result<web::Bytes, Problem> {
     let too_large =
         || Error::with_message(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes"));
-    match tokio::time::timeout(patience, payload.to_bytes_limited(limit)).await {
+    let whole = async {
+        match length {
+            Some(length) => to_bytes_limited(SizedStream::new(length, payload), limit).await,
+            None => to_bytes_limited(BodyStream::new(payload), limit).await,
+        }
+    };
+    match tokio::time::timeout(patience, whole).await {
         Err(_) => Err(Code::RequestTimeout.into()),
         Ok(Err(_)) => Err(too_large().into()),
         Ok(Ok(Err(error))) => Err(Error::caused_by(Code::Malformed, error.to_string()).into()),

@@ -91,7 +91,7 @@ pub(super) async fn create_audience(
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
         let Created { made, replayed } = done?;
         let mut response = reply::made(HttpResponse::Created(), replayed);
-        response.insert_header((LOCATION, manner.prefix.before(&format!("{PATH}/{}", made.id))));
+        response.insert_header((LOCATION, manner.prefix.before(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
     if manner.as_lines && !dry_run {
@@ -168,7 +168,7 @@ pub(super) async fn list_recipients(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Recipients, of).await?;
-    let mut response = reply::page(link(&prefix.before(&format!("{PATH}/{id}/recipients")), of, &page));
+    let mut response = reply::page(link(&prefix.before(format_args!("{PATH}/{id}/recipients")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -199,7 +199,7 @@ pub(super) async fn list_exclusions(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Exclusions, of).await?;
-    let mut response = reply::page(link(&prefix.before(&format!("{PATH}/{id}/exclusions")), of, &page));
+    let mut response = reply::page(link(&prefix.before(format_args!("{PATH}/{id}/exclusions")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),

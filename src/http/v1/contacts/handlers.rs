@@ -74,7 +74,7 @@ pub(super) async fn create_contact(
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", contact.id))));
+    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))
 }
 

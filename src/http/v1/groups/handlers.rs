@@ -66,7 +66,7 @@ pub(super) async fn create_group(
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: group, replayed } = allowed.groups().insert(groups::Group::new(new), attempt).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", group.id))));
+    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))
 }
 

@@ -140,7 +140,7 @@ pub(super) async fn list_group_members(
     let group = Some(GroupKey::Id(id));
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = allowed.contacts().cursor_page(query).await?;
-    let path = prefix.before(&format!("{PATH}/{id}/members"));
+    let path = prefix.before(format_args!("{PATH}/{id}/members"));
     let mut response = reply::page(paging::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
     let data = page.items.into_iter().map(Contact::from).collect();
     Ok(response.json(ContactList { has_more: page.has_more, data }))

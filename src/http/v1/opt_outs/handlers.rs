@@ -85,7 +85,7 @@ pub(super) async fn create_opt_out(
         allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
     let mut response =
         reply::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
-    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", opt_out.id))));
+    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", opt_out.id))));
     Ok(response.json(OptOut::from(opt_out)))
 }
 

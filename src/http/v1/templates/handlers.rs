@@ -68,7 +68,7 @@ pub(super) async fn create_template(
     let Created { made: template, replayed } =
         allowed.templates().insert(SavedTemplate::new(new), attempt).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(&format!("{PATH}/{}", template.id))));
+    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
 }
 
