@@ -2,15 +2,15 @@
 //! [`super::lock`]). A read of one contact then needs no round trip to the database.
 //!
 //! The cache never contradicts the database. A contact gets in by the hand of the writer after its
-//! commit, or by a reader, if no write has begun since it looked into the database: else it might put
-//! an old version in after the writer put the new one. What a write is about to change is taken out
-//! before its commit: while that is under way everybody sees what the database says, whether they ask
-//! for one contact or for a list, and nobody sees an old version after a new one.
+//! commit, or by a reader, if no write of such has begun since it looked into the database: else it might
+//! put an old version in after the writer put the new one ([`super::writes`]). What a write is about to change is
+//! taken out before its commit: while that is under way everybody sees what the database says, whether they
+//! ask for one contact or for a list, and nobody sees an old version after a new one.
 //!
 //! Contacts lie under their handles, hashed; ids lead there. Two that are hashed to the same place push each
 //! other out, and whoever finds a contact looks whether it is the right one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -20,6 +20,7 @@ use quick_cache::{DefaultHashBuilder, Weighter};
 use super::anchors::Anchors;
 use super::packed::Packed;
 use super::pages::{Bytes, Page, Pages, bytes};
+use super::writes::{Moment, Subject, Writes};
 use crate::domain::fields::Handle;
 use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId};
@@ -33,6 +34,18 @@ pub(super) enum Change {
     Remove { account: AccountId, was: Handle },
     /// Other numbers of the account have opted out than before.
     OptOuts(AccountId),
+}
+
+impl Change {
+    fn subjects(&self) -> [Option<Subject>; 2] {
+        match *self {
+            Self::Put { account, was: None, .. } => [Some(Subject::List(account)), None],
+            Self::Put { account, was: Some(_), .. } | Self::Remove { account, .. } => {
+                [Some(Subject::List(account)), Some(Subject::Contacts(account))]
+            }
+            Self::OptOuts(account) => [Some(Subject::OptOuts(account)), None],
+        }
+    }
 }
 
 /// Phone numbers that have opted out.
@@ -53,7 +66,6 @@ pub(super) struct ContactCache {
     pub(super) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,
     pub(super) offset_pages: Arc<Pages<OffsetQuery, OffsetPage>>,
     pub(super) anchors: Arc<Anchors>,
-    /// Whether a write is under way, and how many have begun.
     writes: Arc<RwLock<Writes>>,
 }
 
@@ -83,24 +95,6 @@ struct Stored {
     place: Place,
     contact: Packed,
 }
-
-#[derive(Debug, Default)]
-struct Writes {
-    under_way: bool,
-    begun: u64,
-    /// The number of the last one in each account.
-    last: HashMap<AccountId, u64>,
-}
-
-impl Writes {
-    fn last(&self, account: AccountId) -> u64 {
-        self.last.get(&account).copied().unwrap_or_default()
-    }
-}
-
-/// When a reader looked into the database.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment(Option<u64>);
 
 impl ContactCache {
     /// Most opt-outs of an account that are kept in memory: whoever opts out has all of them read again.
@@ -154,18 +148,17 @@ impl ContactCache {
         self.opted_out.get(&account)
     }
 
-    /// Keeps them as the database said, unless a write has begun since.
+    /// Keeps them as the database said, unless a write of them has begun since.
     pub(super) fn keep_opted_out(&self, moment: Moment, account: AccountId, numbers: OptedOut) {
-        self.unless_overtaken(moment, |_| self.opted_out.insert(account, numbers));
+        self.if_it_is_so(Subject::OptOuts(account), moment, |_| self.opted_out.insert(account, numbers));
     }
 
     /// To be taken before the database is asked.
     pub(super) fn moment(&self) -> Moment {
-        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
-        Moment((!writes.under_way).then_some(writes.begun))
+        self.writes.read().unwrap_or_else(PoisonError::into_inner).moment()
     }
 
-    /// Keeps what the database said, unless a write has begun since.
+    /// Keeps contacts as the database said, unless a write that changes such has begun since.
     pub(super) fn keep<'c>(
         &self,
         moment: Moment,
@@ -175,15 +168,16 @@ impl ContactCache {
         // Packed before, not while writes have to wait.
         let packed: Vec<Stored> =
             contacts.into_iter().filter_map(|contact| self.pack(account, contact)).collect();
-        self.unless_overtaken(moment, |_| packed.into_iter().for_each(|stored| self.put(stored)));
+        let put = |_| packed.into_iter().for_each(|stored| self.put(stored));
+        self.if_it_is_so(Subject::Contacts(account), moment, put);
     }
 
-    /// Puts something into memory, unless a write has begun since; it hears of those before. None begins
-    /// before it is done.
-    fn unless_overtaken(&self, moment: Moment, put: impl FnOnce(&Writes)) {
+    /// Puts something into memory, unless a write of the like has begun since; it hears of the last one before.
+    /// None begins before it is done.
+    fn if_it_is_so(&self, subject: Subject, moment: Moment, put: impl FnOnce(u64)) {
         let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
-        if moment.0 == Some(writes.begun) && !writes.under_way {
-            put(&writes);
+        if writes.is_so(subject, moment) {
+            put(writes.last(subject));
         }
     }
 
@@ -198,10 +192,10 @@ impl ContactCache {
 
     /// The number of the last write in an account that has begun.
     pub(super) fn last_write(&self, account: AccountId) -> u64 {
-        self.writes.read().unwrap_or_else(PoisonError::into_inner).last(account)
+        self.writes.read().unwrap_or_else(PoisonError::into_inner).last(Subject::List(account))
     }
 
-    /// Keeps a page that the database answered, unless a write has begun since.
+    /// Keeps a page that the database answered, unless a write in its account has begun since.
     pub(super) fn keep_page<Q, P>(
         &self,
         pages: &Pages<Q, P>,
@@ -213,10 +207,11 @@ impl ContactCache {
         Q: Clone + Eq + Hash,
         P: Page,
     {
-        self.unless_overtaken(moment, |writes| pages.put(account, query, page.clone(), writes.begun));
+        let put = |last_write| pages.put(account, query, page.clone(), last_write);
+        self.if_it_is_so(Subject::List(account), moment, put);
     }
 
-    /// Remembers where a page begins, unless a write has begun since.
+    /// Remembers where a page begins, unless a write in its account has begun since.
     pub(super) fn keep_anchor(
         &self,
         moment: Moment,
@@ -225,36 +220,30 @@ impl ContactCache {
         page: &OffsetPage,
     ) {
         let Some(first) = page.items.first() else { return };
-        self.unless_overtaken(moment, |writes| {
-            self.anchors.learn(account, query, first.id, writes.last(account));
-        });
+        let learn = |last_write| self.anchors.learn(account, query, first.id, last_write);
+        self.if_it_is_so(Subject::List(account), moment, learn);
     }
 
     /// To be called before a write commits; the caller sees to it that writes come one by one.
     pub(super) fn begin(&self, changes: &[Change]) {
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
-        writes.begun += 1;
-        writes.under_way = true;
-        let begun = writes.begun;
+        writes.begin(changes.iter().flat_map(Change::subjects).flatten());
         for change in changes {
             match change {
-                Change::Put { account, contact, was } => {
-                    for handle in was.iter().chain([&contact.handle]) {
-                        self.contacts.remove(&self.place(*account, handle));
-                    }
-                    writes.last.insert(*account, begun);
-                }
-                Change::Remove { account, was } => {
+                // Nothing of it is in memory.
+                Change::Put { was: None, .. } => {}
+                Change::Put { account, contact, was: Some(was) } => {
                     self.contacts.remove(&self.place(*account, was));
-                    writes.last.insert(*account, begun);
+                    self.contacts.remove(&self.place(*account, &contact.handle));
                 }
+                Change::Remove { account, was } => drop(self.contacts.remove(&self.place(*account, was))),
                 Change::OptOuts(account) => drop(self.opted_out.remove(account)),
             }
         }
     }
 
     /// To be called after a commit, and before anybody hears of it.
-    pub(super) fn end(&self, changes: impl IntoIterator<Item = Change>) {
+    pub(super) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
         let put = changes.into_iter().filter_map(|change| match change {
             Change::Put { account, contact, was: _ } => self.pack(account, &contact),
             Change::Remove { .. } | Change::OptOuts(_) => None,
@@ -262,18 +251,22 @@ impl ContactCache {
         let put: Vec<Stored> = put.collect();
         let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         put.into_iter().for_each(|stored| self.put(stored));
-        writes.under_way = false;
+        writes.tell();
     }
 
-    /// To be called in place of [`Self::end`] where nobody knows what a commit has done.
+    /// To be called when no write is under way any more.
+    pub(super) fn rest(&self) {
+        self.writes.write().unwrap_or_else(PoisonError::into_inner).rest();
+    }
+
+    /// To be called in place of [`Self::tell`] where nobody knows what a commit has done.
     pub(super) fn forget(&self) {
-        let mut writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        let _writes = self.writes.write().unwrap_or_else(PoisonError::into_inner);
         self.contacts.clear();
         self.opted_out.clear();
         self.cursor_pages.clear();
         self.offset_pages.clear();
         self.anchors.clear();
-        writes.under_way = false;
     }
 }
 
@@ -283,6 +276,14 @@ pub(super) mod tests {
     use crate::domain::NewContact;
     use crate::domain::fields::{Handle, Meta, Phone};
     use crate::domain::page::{SortDirection, SortField};
+
+    impl ContactCache {
+        /// What happens at the end of a write that was alone.
+        pub(in crate::storage) fn end(&self, changes: impl IntoIterator<Item = Change>) {
+            self.tell(changes);
+            self.rest();
+        }
+    }
 
     pub(in crate::storage) fn contact(name: &str) -> Contact {
         Contact::new(NewContact {
@@ -298,7 +299,10 @@ pub(super) mod tests {
     fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
         let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
-        let put = |contact: &Contact| Change::Put { account, contact: Arc::new(contact.clone()), was: None };
+        let put = |contact: &Contact| {
+            let was = Some(old.handle.clone());
+            Change::Put { account, contact: Arc::new(contact.clone()), was }
+        };
         let gone = |account| Change::Remove { account, was: old.handle.clone() };
 
         let before = cache.moment();
@@ -335,6 +339,10 @@ pub(super) mod tests {
         cache.begin(&[gone(AccountId::new(2))]);
         cache.end([]);
         assert_eq!(get(account), Some(1), "another account was written to");
+        cache.begin(&[gone(AccountId::new(2))]);
+        cache.keep_page(&pages, early, account, OffsetQuery { offset: 10, ..query }, &page);
+        cache.rest();
+        assert!(cache.page(&pages, account, &OffsetQuery { offset: 10, ..query }).is_some(), "as before");
         cache.begin(&[gone(account)]);
         assert_eq!(get(account), None, "the database may say otherwise already");
         cache.keep_page(&pages, cache.moment(), account, query, &page);
@@ -344,7 +352,22 @@ pub(super) mod tests {
 
         cache.begin(&[]);
         cache.forget();
+        cache.rest();
         assert!(cache.get(account, old.id).is_none());
+    }
+
+    #[test]
+    fn a_contact_is_kept_while_others_are_created() {
+        let (cache, account, here) = (ContactCache::new(1 << 20), AccountId::new(1), contact("here"));
+        let create = || [Change::Put { account, contact: Arc::new(contact("new")), was: None }];
+        let before = cache.moment();
+        cache.begin(&create());
+        cache.keep(cache.moment(), account, [&here]);
+        assert_eq!(cache.get(account, here.id), Some(here.clone()));
+        cache.end(create());
+        let other = contact("other");
+        cache.keep(before, account, [&other]);
+        assert_eq!(cache.get(account, other.id), Some(other));
     }
 
     #[test]
@@ -412,6 +435,7 @@ pub(super) mod tests {
         cache.keep_opted_out(cache.moment(), account, numbers.clone());
         cache.begin(&[]);
         cache.forget();
+        cache.rest();
         assert_eq!(cache.opted_out(account), None);
     }
 }

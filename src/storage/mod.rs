@@ -36,6 +36,7 @@ mod templates;
 mod transaction;
 mod trust;
 mod writer;
+mod writes;
 
 pub use connect::{Options, safe_url};
 pub use connection::{Connection, Statements};

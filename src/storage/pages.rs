@@ -33,8 +33,8 @@ impl Page for OffsetPage {
 
 #[derive(Clone)]
 struct Kept<P> {
-    /// How many writes had begun when it was read.
-    writes: u64,
+    /// The last write in its account when it was read.
+    last_write: u64,
     page: Arc<P>,
 }
 
@@ -86,15 +86,15 @@ impl<Q: Clone + Eq + Hash, P: Page> Pages<Q, P> {
         Self { kept: Cache::with_weighter(most / PAGE, bytes(most), Bytes) }
     }
 
-    /// The answer to a question, if none of the account's writes has begun since the one that is given
-    /// by its number.
+    /// The answer to a question, if the account's last write, which is given by its number, is the one that it
+    /// was.
     pub(super) fn get(&self, account: AccountId, query: &Q, last_write: u64) -> Option<P> {
         let kept = self.kept.get(&(account, query.clone()))?;
-        (kept.writes >= last_write).then(|| kept.page.as_ref().clone())
+        (kept.last_write == last_write).then(|| kept.page.as_ref().clone())
     }
 
-    pub(super) fn put(&self, account: AccountId, query: Q, page: P, writes: u64) {
-        self.kept.insert((account, query), Kept { writes, page: Arc::new(page) });
+    pub(super) fn put(&self, account: AccountId, query: Q, page: P, last_write: u64) {
+        self.kept.insert((account, query), Kept { last_write, page: Arc::new(page) });
     }
 
     pub(super) fn clear(&self) {

@@ -1,6 +1,7 @@
-//! The way that every write takes: one transaction, and then the cache, before anybody is answered.
+//! The way that every write takes: its turn, one transaction, and then the cache, before anybody is answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -30,7 +31,21 @@ struct Cached {
     /// Held from the beginning of a transaction until the cache is up to date: writes reach the cache
     /// in the order in which they reach the database.
     order: Arc<Mutex<()>>,
+    /// How many wait for it.
+    waiting: Arc<AtomicUsize>,
 }
+
+/// The right to write. It ends when this is dropped.
+pub(super) struct Turn<'w>(Option<Held<'w>>);
+
+struct Held<'w> {
+    cache: &'w ContactCache,
+    waiting: &'w AtomicUsize,
+    _order: MutexGuard<'w, ()>,
+}
+
+/// Somebody who waits for a turn.
+struct Wait<'w>(&'w AtomicUsize);
 
 /// How far a write got before it failed.
 #[derive(Debug)]
@@ -67,7 +82,7 @@ impl Writer {
         patience: Duration,
         trust: Trust,
     ) -> Self {
-        let cached = cache.map(|cache| Cached { cache, order: Arc::default() });
+        let cached = cache.map(|cache| Cached { cache, order: Arc::default(), waiting: Arc::default() });
         Self { connection, cached, patience, trust }
     }
 
@@ -79,55 +94,24 @@ impl Writer {
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
     {
-        let Some(Cached { cache, order }) = &self.cached else {
-            let (transaction, (answer, _)) = self.prepare(job).await?;
-            transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error)))?;
-            return Ok(answer);
-        };
-        let _turn = self.turn(order).await?;
+        let turn = self.turn().await?;
         let (transaction, (answer, changes)) = self.prepare(job).await?;
-        cache.begin(&changes);
-        match transaction.commit().await {
-            Ok(()) => cache.end(changes),
-            Err(error) => {
-                cache.forget();
-                return Err(Failure::AtCommit(to_domain(&error)));
-            }
-        }
+        let commit =
+            async { transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error))) };
+        turn.write(&changes, commit).await?;
+        turn.tell(changes);
         Ok(answer)
     }
 
-    /// Runs what is a transaction by itself. Of what it may change memory is told before.
-    ///
-    /// To be called in a task of its own, as [`Self::transact`].
-    pub(super) async fn at_once<T>(
-        &self,
-        announced: &[Change],
-        job: impl Future<Output = std::result::Result<Done<T>, Failure>>,
-    ) -> std::result::Result<T, Failure> {
-        let Some(Cached { cache, order }) = &self.cached else { return Ok(job.await?.0) };
-        let _turn = self.turn(order).await?;
-        cache.begin(announced);
-        match job.await {
-            Ok((answer, changes)) => {
-                cache.end(changes);
-                Ok(answer)
-            }
-            Err(failure @ Failure::BeforeCommit(_)) => {
-                cache.end([]);
-                Err(failure)
-            }
-            Err(failure @ Failure::AtCommit(_)) => {
-                cache.forget();
-                Err(failure)
-            }
-        }
-    }
-
-    async fn turn<'o>(&self, order: &'o Mutex<()>) -> std::result::Result<MutexGuard<'o, ()>, Failure> {
-        tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
+    /// Waits until nobody else writes, where contacts are in memory; else one need not.
+    pub(super) async fn turn(&self) -> std::result::Result<Turn<'_>, Failure> {
+        let Some(Cached { cache, order, waiting }) = &self.cached else { return Ok(Turn(None)) };
+        let wait = Wait::new(waiting);
+        let order = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
             Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
-        })
+        })?;
+        drop(wait);
+        Ok(Turn(Some(Held { cache, waiting, _order: order })))
     }
 
     /// What it writes to.
@@ -154,5 +138,55 @@ impl Writer {
                 Err(Failure::BeforeCommit(error))
             }
         }
+    }
+}
+
+impl Turn<'_> {
+    /// Runs what commits; of what it may change memory is told before.
+    ///
+    /// To be called in a task of its own, as [`Writer::transact`].
+    pub(super) async fn write<T>(
+        &self,
+        announced: &[Change],
+        commit: impl Future<Output = std::result::Result<T, Failure>>,
+    ) -> std::result::Result<T, Failure> {
+        let Some(Held { cache, .. }) = &self.0 else { return commit.await };
+        cache.begin(announced);
+        let done = commit.await;
+        if matches!(done, Err(Failure::AtCommit(_))) {
+            cache.forget();
+        }
+        done
+    }
+
+    /// Tells memory what was committed. Nobody may hear of it before.
+    pub(super) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
+        if let Some(Held { cache, .. }) = &self.0 {
+            cache.tell(changes);
+        }
+    }
+
+    /// Whether somebody else waits for a turn.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.0.as_ref().is_some_and(|Held { waiting, .. }| waiting.load(Ordering::Relaxed) > 0)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.cache.rest();
+    }
+}
+
+impl<'w> Wait<'w> {
+    fn new(waiting: &'w AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,13 +1,15 @@
 //! Creates that wait at the same time are stored together, and each is answered for itself.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook::domain::fields::{Handle, Meta, Phone};
-use addressbook::domain::page::{OffsetQuery, SortDirection, SortField};
+use addressbook::domain::idempotency::{Attempt, IdempotencyKey};
+use addressbook::domain::page::{OffsetPage, OffsetQuery, SortDirection, SortField};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
-use addressbook::domain::{AccountId, Code, Contact, ContactKey, NewContact};
+use addressbook::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
@@ -17,6 +19,16 @@ use crate::harness::{Backend, new_database};
 /// Creates that go together, in each account.
 const TOGETHER: usize = 40;
 
+/// So many creates at once that there is always a next group.
+const CROWD: usize = 300;
+
+/// How long a write waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What makes storing a contact take longer than wanting to.
+const SLOWLY: &str = "PRAGMA query_only = off; CREATE TRIGGER slowly BEFORE INSERT ON contacts BEGIN \
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT sum(i) FROM n; END";
+
 /// A handle that the database refuses.
 const REFUSED: &str = "refused";
 
@@ -24,10 +36,10 @@ async fn open(url: &str) -> Database {
     let options = Options {
         url: url.to_owned(),
         connections: 4,
-        acquire_timeout: Duration::from_secs(10),
+        acquire_timeout: PATIENCE,
         write_queue: 1_000,
         contact_cache: 1 << 20,
-        idempotency_ttl: Duration::from_secs(1),
+        idempotency_ttl: Duration::from_secs(60),
         audience_ttl: Duration::from_secs(1),
     };
     Database::open_to_serve(&options).await.unwrap()
@@ -54,6 +66,13 @@ async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Cont
     join_all(created).await
 }
 
+/// The first contacts of an account, and how many it has.
+async fn page(database: &Database, account: AccountId) -> OffsetPage {
+    let all =
+        OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset: 0, limit: 100 };
+    database.contacts(account).offset_page(all).await.unwrap()
+}
+
 /// Whoever was told that a contact is stored finds it, others do not; the count says the same.
 async fn check(database: &Database, created: &[(AccountId, Contact, Option<Code>)]) {
     for (account, contact, failed) in created {
@@ -62,13 +81,7 @@ async fn check(database: &Database, created: &[(AccountId, Contact, Option<Code>
     }
     for account in [1, 2].map(AccountId::new) {
         let stored = created.iter().filter(|(owner, _, failed)| *owner == account && failed.is_none());
-        let all = OffsetQuery {
-            field: SortField::Handle,
-            direction: SortDirection::Ascending,
-            offset: 0,
-            limit: 100,
-        };
-        let page = database.contacts(account).offset_page(all).await.unwrap();
+        let page = page(database, account).await;
         let listed: HashSet<_> = page.items.iter().map(|contact| contact.id).collect();
         assert_eq!(listed, stored.map(|(_, contact, _)| contact.id).collect());
         assert_eq!(page.total, u64::try_from(listed.len()).unwrap());
@@ -121,8 +134,99 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
             assert_eq!(*failed, expected, "{:?}", contact.handle);
         }
         check(&database, &created).await;
+
+        // Whatever became of a write, it is over: what is read now is in memory, where there is one.
+        let (database, statements) = database.recording();
+        let lists = async || {
+            for account in [1, 2].map(AccountId::new) {
+                page(&database, account).await;
+            }
+            statements.lock().unwrap().len()
+        };
+        let read = lists().await;
+        assert_eq!(lists().await == read, backend == Backend::Sqlite);
         database.close().await;
     });
+}
+
+/// One contact from its creation to its end, each step as it has to be.
+async fn live(database: &Database, round: usize) {
+    let contacts = database.contacts(AccountId::new(1));
+    let new = contact(&format!("kept {round}"));
+    let key = ContactKey::Id(new.id);
+    let attempt = || Attempt {
+        operation: "createContact",
+        key: IdempotencyKey::parse(&round.to_string()).unwrap(),
+        fingerprint: [0; 32],
+    };
+    let made = contacts.insert(new.clone(), Some(attempt())).await.unwrap();
+    assert_eq!((&made.made, made.replayed), (&new, false));
+    let again = contacts.insert(contact(new.handle.as_str()), Some(attempt())).await.unwrap();
+    assert_eq!((again.made, again.replayed), (new, true));
+
+    let handle = Handle::parse(&format!("renamed {round}")).unwrap();
+    let handle_only = ContactPatch {
+        handle: Some(handle.clone()),
+        phone: None,
+        display_name: None,
+        avatar_url: None,
+        meta: None,
+    };
+    let renamed =
+        contacts.update(key.clone(), handle_only, Precondition::None, Timestamp::now()).await.unwrap();
+    assert_eq!((&renamed.handle, renamed.version), (&handle, 2));
+    for key in [key.clone(), ContactKey::Handle(handle)] {
+        assert_eq!(contacts.get(key).await.unwrap(), renamed);
+    }
+    contacts.delete(key.clone(), Precondition::None).await.unwrap();
+    assert_eq!(contacts.get(key).await.unwrap_err().code(), Code::NotFound);
+}
+
+fn a_stream_of_creates_leaves_others_their_turn(backend: Backend) {
+    let Some(url) = new_database(backend) else { return };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let database = open(&url).await;
+        if backend == Backend::Sqlite {
+            database.reader().execute_unprepared(SLOWLY).await.unwrap();
+        }
+        let stop = AtomicBool::new(false);
+        let creates = (0..CROWD).map(async |i| {
+            let mut created = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let (account, contact) =
+                    (AccountId::new(1 + i64::from(i % 2 == 0)), contact(&format!("{i} {}", created.len())));
+                let made = database.contacts(account).insert(contact, None).await.unwrap().made;
+                let found = database.contacts(account).get(ContactKey::Id(made.id)).await.unwrap();
+                assert_eq!(found, made);
+                created.push(account);
+            }
+            created
+        });
+        let others = async {
+            for round in 0..8 {
+                live(&database, round).await;
+            }
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (created, ()) = tokio::join!(join_all(creates), others);
+        let created = created.concat();
+        assert!(created.len() > CROWD, "there was a stream: {}", created.len());
+        for account in [1, 2].map(AccountId::new) {
+            let stored = created.iter().filter(|owner| **owner == account).count();
+            assert_eq!(page(&database, account).await.total, u64::try_from(stored).unwrap());
+        }
+        database.close().await;
+    });
+}
+
+#[test]
+fn a_stream_of_creates_leaves_others_their_turn_on_sqlite() {
+    a_stream_of_creates_leaves_others_their_turn(Backend::Sqlite);
+}
+
+#[test]
+fn a_stream_of_creates_leaves_others_their_turn_on_postgres() {
+    a_stream_of_creates_leaves_others_their_turn(Backend::Postgres);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! While one group is being committed the next one gathers; nobody waits for a group to fill up. A
 //! create that fails (its handle is taken) does not disturb the others: the statement passes over it.
 
+mod chain;
 mod store;
 
 use std::sync::Arc;
@@ -87,11 +88,22 @@ impl GroupCommit {
 }
 
 async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    let mut left = Vec::new();
     loop {
-        let mut group = Vec::new();
-        if queue.lock().await.recv_many(&mut group, MOST).await == 0 {
+        let mut group = std::mem::take(&mut left);
+        let mut queue = queue.lock().await;
+        if group.is_empty() && queue.recv_many(&mut group, MOST).await == 0 {
             return;
         }
+        if store::is_one_statement(&writer, &group) {
+            match chain::commit(&writer, group, &mut queue).await {
+                Ok(waiting) => left = waiting,
+                Err((group, failure)) => after(&writer, place, group, failure).await,
+            }
+            continue;
+        }
+        // So that another committer gathers the next group meanwhile.
+        drop(queue);
         // The same order everywhere: two committers that wait for each other's rows would deadlock.
         group.sort_by(|a, b| {
             let (a, b) = (&a.create, &b.create);
@@ -100,18 +112,24 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
         match store(&writer, place, &group).await {
             // By somebody else, so that the next group need not wait.
             Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),
-            // What one of them has done to the statement must not be told to the others.
-            Err(Failure::BeforeCommit(error)) if error.code() == Code::Internal && group.len() > 1 => {
-                for waiting in group {
-                    let alone = vec![waiting];
-                    match store(&writer, place, &alone).await {
-                        Ok(outcomes) => answer(alone, outcomes),
-                        Err(failure) => refuse(alone, failure),
-                    }
+            Err(failure) => after(&writer, place, group, failure).await,
+        }
+    }
+}
+
+/// What one of them has done to the statement must not be told to the others: each is tried alone.
+async fn after(writer: &Writer, place: Place, group: Vec<Waiting>, failure: Failure) {
+    match failure {
+        Failure::BeforeCommit(error) if error.code() == Code::Internal && group.len() > 1 => {
+            for waiting in group {
+                let alone = vec![waiting];
+                match store(writer, place, &alone).await {
+                    Ok(outcomes) => answer(alone, outcomes),
+                    Err(failure) => refuse(alone, failure),
                 }
             }
-            Err(failure) => refuse(group, failure),
         }
+        failure => refuse(group, failure),
     }
 }
 
@@ -142,6 +160,5 @@ fn refuse(group: Vec<Waiting>, failure: Failure) {
 }
 
 async fn store(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
-    let creates = group.iter().map(|waiting| Arc::clone(&waiting.create)).collect();
-    store::store(writer, place, creates).await
+    store::store(writer, place, store::creates_of(group)).await
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
-use super::{Create, Outcome, Place};
+use super::{Create, Outcome, Place, Waiting};
 use crate::domain::idempotency::Created;
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::attempts::{self, Found};
@@ -19,46 +19,68 @@ use crate::storage::rows::Given;
 use crate::storage::transaction::Transaction;
 use crate::storage::writer::{Done, Failure, Writer};
 
-/// Stores a group; answers what became of each, in order, once that is durable.
+/// Whether one statement stores a group, and is a transaction by itself (triggers count what it stores): one way
+/// to the connection's thread, and not three.
+pub(super) fn is_one_statement(writer: &Writer, group: &[Waiting]) -> bool {
+    writer.connection().get_database_backend() == DbBackend::Sqlite && is_plain(group)
+}
+
+/// Whether all of a group may be tried again by anybody.
+pub(super) fn is_plain(group: &[Waiting]) -> bool {
+    group.iter().all(|waiting| waiting.create.is_plain())
+}
+
+/// What is to be created.
+pub(super) fn creates_of(group: &[Waiting]) -> Vec<Arc<Create>> {
+    group.iter().map(|waiting| Arc::clone(&waiting.create)).collect()
+}
+
+/// Stores a group in a turn of its own; answers what became of each, in order, once that is durable.
 pub(super) async fn store(
     writer: &Writer,
     place: Place,
     group: Vec<Arc<Create>>,
 ) -> Result<Vec<Outcome>, Failure> {
-    let connection = writer.connection();
-    if connection.get_database_backend() == DbBackend::Sqlite && group.iter().all(|create| create.is_plain())
-    {
-        return writer.at_once(&puts(group.iter()), at_once(connection, &group)).await;
-    }
     writer
         .transact(move |transaction| {
-            Box::pin(async move { Ok(done(&group, in_turn(transaction, place, &group).await?)) })
+            Box::pin(async move {
+                let outcomes = in_turn(transaction, place, &group).await?;
+                let changes = changes(&group, &outcomes);
+                Ok((outcomes, changes))
+            })
         })
         .await
 }
 
-/// What became of each, and what memory has to know of it.
-fn done(group: &[Arc<Create>], outcomes: Vec<Outcome>) -> Done<Vec<Outcome>> {
-    let made = group.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
-    let changes = puts(made.map(|(create, _)| create));
+/// Stores a group with one statement; see [`is_one_statement`]. Answers the ids of those whose handle was free.
+pub(super) async fn at_once(
+    connection: &Connection,
+    group: &[Arc<Create>],
+) -> Result<HashSet<Uuid>, Failure> {
+    let creates: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
+    insert_all(connection, &creates).await
+}
+
+/// What became of each of a group that [`at_once`] has stored, and what memory has to know of it.
+pub(super) fn done(group: &[Arc<Create>], stored: &HashSet<Uuid>) -> Done<Vec<Outcome>> {
+    let outcomes = outcomes(group, stored, HashMap::new());
+    let changes = changes(group, &outcomes);
     (outcomes, changes)
 }
 
-fn puts<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
+fn changes(group: &[Arc<Create>], outcomes: &[Outcome]) -> Vec<Change> {
+    let made = group.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
+    puts(made.map(|(create, _)| create))
+}
+
+/// What memory has to know of contacts that are new.
+pub(super) fn puts<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
     let put = |create: &Arc<Create>| Change::Put {
         account: create.account,
         contact: Arc::clone(&create.contact),
         was: None,
     };
     creates.map(put).collect()
-}
-
-/// With one statement, which on SQLite is a transaction by itself (triggers count what it stores): one way to
-/// the connection's thread, and not three.
-async fn at_once(connection: &Connection, group: &[Arc<Create>]) -> Result<Done<Vec<Outcome>>, Failure> {
-    let creates: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
-    let stored = insert_all(connection, &creates).await?;
-    Ok(done(group, outcomes(group, &stored, HashMap::new())))
 }
 
 /// What became of each: it was stored, or had another outcome, or its handle was taken.
