@@ -3,26 +3,30 @@
 //! answered.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::future::join;
 use tokio::sync::mpsc::Receiver;
 use uuid::Uuid;
 
 use super::store::{self, creates_of};
-use super::{MOST, Waiting, answer};
+use super::{Create, MOST, Waiting, answer};
 use crate::storage::writer::{Failure, Turn, Writer};
 
 /// A group that is durable, and nobody knows it.
 struct Stored {
     group: Vec<Waiting>,
+    creates: Vec<Arc<Create>>,
     /// Those of it whose handle was free.
     ids: HashSet<Uuid>,
 }
 
 impl Stored {
     fn tell(self, turn: &Turn<'_>) {
-        let Self { group, ids } = self;
-        let (outcomes, changes) = store::done(&creates_of(&group), &ids);
+        let Self { group, creates, ids } = self;
+        let (outcomes, changes) = store::done(&creates, &ids);
+        // Who answers need not copy what nobody else has.
+        drop(creates);
         turn.tell(changes);
         answer(group, outcomes);
     }
@@ -50,7 +54,7 @@ pub(super) async fn commit(
         // In this order: the first is under way when the second begins.
         let told = async { last.take().into_iter().for_each(|stored| stored.tell(&turn)) };
         match join(write, told).await.0 {
-            Ok(ids) => last = Some(Stored { group, ids }),
+            Ok(ids) => last = Some(Stored { group, creates, ids }),
             Err(failure) => return Err((group, failure)),
         }
         group = std::iter::from_fn(|| queue.try_recv().ok()).take(MOST).collect();
