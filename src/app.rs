@@ -1,8 +1,11 @@
 //! Wiring: store, service, server. The one place that sees both sides of the import rule.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -39,6 +42,14 @@ pub enum StartError {
     /// The first key cannot be made.
     #[error("the first API key could not be made: {0}")]
     FirstKey(#[from] Error),
+    /// It cannot be written where it was to be written.
+    #[error("the first API key cannot be written to {path}: {reason}")]
+    FirstKeyFile {
+        /// Where.
+        path: String,
+        /// What the operating system says.
+        reason: io::Error,
+    },
 }
 
 /// A service that listens and does not answer yet.
@@ -48,6 +59,8 @@ pub struct App {
     address: SocketAddr,
     database_url: String,
     first_key: Option<Token>,
+    /// Where it was written, if it is not to be shown.
+    first_key_file: Option<PathBuf>,
 }
 
 impl App {
@@ -71,8 +84,23 @@ impl App {
         let (server, address) = server::bind(state, settings)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
         // Only now: a key that is shown once must not be made by a start that fails.
-        let first_key = keys.create_first().await?;
-        Ok(Self { server, store, address, database_url: url, first_key })
+        let first_key_file = settings.first_key_file.clone();
+        let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
+        Ok(Self { server, store, address, database_url: url, first_key, first_key_file })
+    }
+
+    /// Writes to the log that the service has started, and with what.
+    pub fn log_start(&self, settings: &Settings) {
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            address = %self.address,
+            database = self.database_url,
+            database_connections = settings.database.database_connections,
+            workers = settings.workers,
+            trust_proxy = settings.trust_proxy,
+            first_key_made = self.first_key.is_some(),
+            "started"
+        );
     }
 
     /// Where it listens.
@@ -103,7 +131,10 @@ impl App {
         writeln!(out, "  API         {base}/v1/contacts and {base}/addressbook/contacts")?;
         writeln!(out, "  Swagger UI  {base}/swagger-ui/")?;
         writeln!(out, "  Database    {}", self.database_url)?;
-        if let Some(token) = &self.first_key {
+        if let (Some(_), Some(path)) = (&self.first_key, &self.first_key_file) {
+            writeln!(out, "  API key     written to {}", path.display())?;
+            writeln!(out, "              of the account `default`, with all permissions")?;
+        } else if let Some(token) = &self.first_key {
             writeln!(out, "  API key     {}", token.reveal())?;
             writeln!(
                 out,
@@ -131,14 +162,59 @@ impl fmt::Debug for App {
     }
 }
 
-/// Opens and migrates a database, beside a server on the same one if there is one.
+/// Makes the first key, if there is none. One that goes to a file is durable there before it is in the database:
+/// nobody could make it again.
+async fn create_first_key(keys: &Keys, file: Option<&Path>) -> Result<Option<Token>, StartError> {
+    let Some(token) = keys.first_key_if_none().await? else { return Ok(None) };
+    let fail = |path: &Path, reason| StartError::FirstKeyFile { path: path.display().to_string(), reason };
+    if let Some(path) = file {
+        write_new(path, &token).map_err(|reason| fail(path, reason))?;
+    }
+    let stored = keys.store_first(&token).await;
+    if let (Ok(false) | Err(_), Some(path)) = (&stored, file) {
+        // Another instance was first, or nothing was stored: this key opens nothing.
+        std::fs::remove_file(path).map_err(|reason| fail(path, reason))?;
+    }
+    Ok(stored?.then_some(token))
+}
+
+/// Writes a key to a new file that its owner alone can read.
+fn write_new(path: &Path, token: &Token) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = writeln!(file, "{}", token.reveal()).and_then(|()| file.sync_all()).and_then(|()| {
+        // The file's name is durable with its folder.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    });
+    if written.is_err() {
+        drop(std::fs::remove_file(path));
+    }
+    written
+}
+
+/// Opens a database that exists and is up to date, beside a server on the same one if there is one.
 ///
 /// # Errors
 /// What an operator has to mend.
 pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
     let (options, url) = options(settings, &Settings::default().storage);
-    match Database::open(&options).await {
+    match Database::open_existing(&options).await {
         Ok(database) => Ok(Arc::new(database)),
+        Err(source) => Err(StartError::Database { source, url }),
+    }
+}
+
+/// Makes a database if there is none, and brings its schema up to date.
+///
+/// # Errors
+/// What an operator has to mend.
+pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
+    let (options, url) = options(settings, &Settings::default().storage);
+    match Database::open(&options).await {
+        Ok(database) => {
+            database.close().await;
+            Ok(())
+        }
         Err(source) => Err(StartError::Database { source, url }),
     }
 }

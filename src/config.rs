@@ -1,6 +1,8 @@
 //! Typed settings. Flags go over environment variables, those over the settings file, and that over
 //! the defaults written here; `cli::settings_file` says how.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -42,6 +44,10 @@ pub struct Settings {
     )]
     pub trust_proxy: bool,
 
+    /// Write the first API key to this new file, readable by its owner alone, instead of printing it
+    #[arg(long, env = "ADDRESSBOOK_FIRST_KEY_FILE", value_name = "FILE")]
+    pub first_key_file: Option<PathBuf>,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub database: DatabaseSettings,
@@ -59,8 +65,28 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+/// Milliseconds in a span of time, for the bounds of [`duration`].
+const HOUR: u64 = 60 * 60 * 1_000;
+const DAY: u64 = 24 * HOUR;
+/// 100 years: the longest that anything is kept or accepted, so that the moment can be written down.
+pub(crate) const CENTURY: u64 = 36_525 * DAY;
+
+/// Reads a span of time between two bounds, in milliseconds.
+pub(crate) fn duration<const LEAST: u64, const MOST: u64>(text: &str) -> Result<Duration, String> {
+    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let (least, most) = (Duration::from_millis(LEAST), Duration::from_millis(MOST));
+    if (least..=most).contains(&span) {
+        return Ok(span);
+    }
+    let most = match MOST {
+        CENTURY => "100 years".to_owned(),
+        _ => humantime::format_duration(most).to_string(),
+    };
+    Err(format!("must be between {} and {most}", humantime::format_duration(least)))
+}
+
 /// Which database, and how to reach it.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseSettings {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`
@@ -89,9 +115,20 @@ pub struct DatabaseSettings {
         env = "ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT",
         value_name = "TIME",
         default_value = "2s",
-        value_parser = humantime::parse_duration
+        value_parser = duration::<1, HOUR>
     )]
     pub database_acquire_timeout: Duration,
+}
+
+impl fmt::Debug for DatabaseSettings {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { database_url: _, database_connections, database_acquire_timeout } = self;
+        f.debug_struct("DatabaseSettings")
+            .field("database_connections", database_connections)
+            .field("database_acquire_timeout", database_acquire_timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How writes wait, what is kept in memory, and for how long attempts are remembered.
@@ -118,7 +155,7 @@ pub struct StorageSettings {
         env = "ADDRESSBOOK_IDEMPOTENCY_TTL",
         value_name = "TIME",
         default_value = "24h",
-        value_parser = humantime::parse_duration
+        value_parser = duration::<1_000, CENTURY>
     )]
     pub idempotency_ttl: Duration,
 
@@ -128,7 +165,7 @@ pub struct StorageSettings {
         env = "ADDRESSBOOK_AUDIENCE_TTL",
         value_name = "TIME",
         default_value = "24h",
-        value_parser = humantime::parse_duration
+        value_parser = duration::<1_000, CENTURY>
     )]
     pub audience_ttl: Duration,
 }
@@ -211,23 +248,23 @@ pub struct Limits {
     pub audience_kept_limit: u64,
 
     /// How long the head of a request may take to arrive
-    #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]
     pub header_timeout: Duration,
 
     /// How long a body may take to arrive
-    #[arg(long, env = "ADDRESSBOOK_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ADDRESSBOOK_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration::<1, DAY>)]
     pub body_timeout: Duration,
 
     /// How long a request may take in all
-    #[arg(long, env = "ADDRESSBOOK_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ADDRESSBOOK_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<1, DAY>)]
     pub request_timeout: Duration,
 
     /// How long an idle connection is kept open
-    #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = duration::<0, DAY>)]
     pub keep_alive: Duration,
 
     /// How long a stop waits for requests that are under way
-    #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<0, DAY>)]
     pub shutdown_timeout: Duration,
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::{Outcome, SettingsFile, runtime, settings_file};
 use crate::app;
-use crate::config::DatabaseSettings;
+use crate::config::{self, CENTURY, DatabaseSettings};
 use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
 use crate::domain::key_service::{self, KeyRequest};
 use crate::domain::{AccountName, Permission, Permissions, Timestamp};
@@ -32,7 +32,7 @@ enum Command {
         #[arg(long = "permission", value_name = "PERMISSION")]
         permissions: Vec<Permission>,
         /// For how long the key is accepted (`90d`, `12h`); without end if not given
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = config::duration::<1_000, CENTURY>)]
         expires: Option<Duration>,
         /// What to call the key in lists
         #[arg(long, value_name = "TEXT", value_parser = label)]
@@ -60,7 +60,7 @@ enum Command {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
         /// For how long the old key is still accepted
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = config::duration::<0, CENTURY>)]
         overlap: Duration,
         #[command(flatten)]
         to: To,

@@ -29,7 +29,7 @@ struct Cli {
 enum Command {
     /// Answer requests (what happens when no command is named)
     #[command(after_help = settings_file::HELP)]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Bring the database's schema up to date and exit
     #[command(after_help = settings_file::HELP)]
     Migrate(Migrate),
@@ -114,6 +114,7 @@ fn serve(settings: &Settings) -> Outcome {
         let app = App::start(settings).await?;
         app::stop_on_signal(app.handle())?;
         app.announce(io::stderr().lock())?;
+        app.log_start(settings);
         app.run().await?;
         Ok(ExitCode::SUCCESS)
     })
@@ -130,8 +131,7 @@ fn raise_file_limit() {
 
 fn migrate(settings: &DatabaseSettings) -> Outcome {
     runtime()?.block_on(async {
-        let store = app::open(settings).await?;
-        store.close().await;
+        app::migrate(settings).await?;
         eprintln!("the schema is up to date");
         Ok(ExitCode::SUCCESS)
     })

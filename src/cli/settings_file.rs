@@ -94,7 +94,11 @@ fn put(command: Command, defaults: &[(String, String)]) -> Command {
     let command = command.mut_args(|arg| {
         let value = defaults.iter().find(|(name, _)| arg.get_id() == name.as_str());
         match value {
-            Some((_, value)) => arg.default_value(value.clone()),
+            // `--help` shows defaults: not those that may hold a password.
+            Some((_, value)) => {
+                let secret = arg.is_hide_env_values_set();
+                arg.default_value(value.clone()).hide_default_value(secret)
+            }
             None => arg,
         }
     });

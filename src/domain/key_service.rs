@@ -59,28 +59,37 @@ impl Keys {
         Ok(token)
     }
 
-    /// Makes the first key, with all permissions, for the account `default`; nothing where there is
-    /// any key already.
+    /// Makes the first key and stores it; see [`Self::first_key_if_none`] and [`Self::store_first`].
     ///
     /// # Errors
     /// The database is away.
     pub async fn create_first(&self) -> Result<Option<Token>> {
-        let token = Token::generate()?;
+        let Some(token) = self.first_key_if_none().await? else { return Ok(None) };
+        Ok(self.store_first(&token).await?.then_some(token))
+    }
+
+    /// A key that may become the first one; nothing where there is any key already. Only reads.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn first_key_if_none(&self) -> Result<Option<Token>> {
+        if self.store.keys().any().await? { Ok(None) } else { Token::generate().map(Some) }
+    }
+
+    /// Stores the first key, with all permissions, for the account `default`. Answers whether it did:
+    /// another instance may have been faster.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn store_first(&self, token: &Token) -> Result<bool> {
         let request = KeyRequest {
             permissions: Permissions::All,
             expires_in: None,
             label: KeyLabel::parse("first start").ok(),
         };
-        let blank = record(&token, AccountId::new(0), request, Timestamp::now());
-        let made = self
-            .store
-            .keys()
-            .insert_first(
-                &AccountName::default_account(),
-                Box::new(move |account| ApiKey { account, ..blank }),
-            )
-            .await?;
-        Ok(made.then_some(token))
+        let blank = record(token, AccountId::new(0), request, Timestamp::now());
+        let key = Box::new(move |account| ApiKey { account, ..blank });
+        self.store.keys().insert_first(&AccountName::default_account(), key).await
     }
 
     /// The keys of one account or of all, oldest first.

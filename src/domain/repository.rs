@@ -88,6 +88,12 @@ pub trait KeyRepository: Send + Sync {
     /// The database is away.
     async fn insert(&self, key: ApiKey) -> Result<()>;
 
+    /// Whether there is any key.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn any(&self) -> Result<bool>;
+
     /// Makes an account and stores its key, unless there is any key already.
     /// Answers whether it did; of several that try at once, one does.
     ///

@@ -12,6 +12,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// The earliest and the latest moment that RFC 3339 can write.
+const YEAR_0: i64 = -62_167_219_200_000;
+const END_OF_YEAR_9999: i64 = 253_402_300_799_999;
+
 impl Timestamp {
     /// The present moment.
     #[must_use]
@@ -72,12 +76,14 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 with exactly three digits of fraction and a `Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // RFC 3339 has four digits for the year. Whatever is stored, a list of keys must not fail over it.
+        let millis = self.0.clamp(YEAR_0, END_OF_YEAR_9999);
         // A page of a list has a hundred of them, and this needs no room of its own for each; but it knows
         // nothing before 1970.
-        if let Ok(since) = u64::try_from(self.0) {
+        if let Ok(since) = u64::try_from(millis) {
             return humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since)).fmt(f);
         }
-        let moment = DateTime::<Utc>::from_timestamp_millis(self.0).ok_or(fmt::Error)?;
+        let moment = DateTime::<Utc>::from_timestamp_millis(millis).ok_or(fmt::Error)?;
         f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
@@ -99,6 +105,9 @@ mod tests {
             (1_582_934_400_007, "2020-02-29T00:00:00.007Z"),
             (0, "1970-01-01T00:00:00.000Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
+            (i64::MIN, "0000-01-01T00:00:00.000Z"),
+            (END_OF_YEAR_9999, "9999-12-31T23:59:59.999Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }

@@ -51,6 +51,15 @@ impl KeyRepository for AccountRepository {
         self.write(move |transaction| Box::pin(insert(transaction, key))).await
     }
 
+    async fn any(&self) -> Result<bool> {
+        self.database
+            .read(async move |reader| {
+                let any = api_key::Entity::find().one(&reader).await;
+                Ok(any.map_err(|error| to_domain(&error))?.is_some())
+            })
+            .await
+    }
+
     async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool> {
         let account = account.clone();
         self.write(move |transaction| {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Set};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 use super::error::to_domain;
+use super::json::Words;
 use super::transaction::Transaction;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
@@ -135,15 +136,33 @@ pub(super) async fn forget(transaction: &Transaction, account: AccountId, attemp
     Ok(())
 }
 
-/// Clears away what is not remembered any more.
-pub(super) async fn clear(connection: &impl ConnectionTrait, ttl: Duration) -> Result<()> {
-    let oldest = Timestamp::now().before(ttl).millis();
-    Entity::delete_many()
-        .filter(Column::CreatedAt.lt(oldest))
-        .exec(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    Ok(())
+/// Whether there is anything that [`clear_some`] would delete.
+pub(super) async fn any_expired(reader: &impl ConnectionTrait, ttl: Duration) -> Result<bool> {
+    let select = Entity::find().select_only().column(Column::CreatedAt).filter(is_expired(ttl)).limit(1);
+    let found = select.into_tuple::<i64>().one(reader).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+}
+
+/// Deletes attempts that are not remembered any more, the oldest first and no more than `limit`; answers how
+/// many. Those that another instance is deleting are left to it.
+pub(super) async fn clear_some(connection: &impl ConnectionTrait, ttl: Duration, limit: u64) -> Result<u64> {
+    let words = Words::of(connection);
+    // By the row's address: the primary key has a text of 255 characters, and is another index to search.
+    let row = if connection.get_database_backend() == DbBackend::Sqlite { "rowid" } else { "ctid" };
+    let oldest = format!(
+        "SELECT {row} FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 {}",
+        words.lock("FOR UPDATE SKIP LOCKED")
+    );
+    let delete = format!("DELETE FROM idempotency_keys WHERE {row} {}", words.one_of(&oldest));
+    words.execute(connection, delete, [expired_before(ttl).into(), limit.into()]).await
+}
+
+fn is_expired(ttl: Duration) -> Expr {
+    Column::CreatedAt.lt(expired_before(ttl))
+}
+
+fn expired_before(ttl: Duration) -> i64 {
+    Timestamp::now().before(ttl).millis()
 }
 
 type Name = (AccountId, &'static str, String);

@@ -1,5 +1,5 @@
 //! Contacts in memory, while this process is the only one that writes them (SQLite; see
-//! [`super::lock`]). A read of one contact then needs no round trip to the database.
+//! [`super::database_file`]). A read of one contact then needs no round trip to the database.
 //!
 //! The cache never contradicts the database. A contact gets in by the hand of the writer after its
 //! commit, or by a reader, if no write of such has begun since it looked into the database: else it might

@@ -1,22 +1,26 @@
 //! Opens the connection pools, each with the settings that durability and isolation rest on.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::pool::PoolConnectionMetadata;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement};
 use url::Url;
 
 use super::connection::Connection;
-use super::error::OpenError;
+use super::database_file::{DatabaseFile, FileLock};
+use super::error::{OpenError, is_file_fault};
 use super::kept::Kept;
 use super::trust::Trust;
 
 /// Which database, and how many connections to it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
@@ -34,6 +38,24 @@ pub struct Options {
     pub audience_ttl: Duration,
 }
 
+impl fmt::Debug for Options {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("url", &safe_url(&self.url)).finish_non_exhaustive()
+    }
+}
+
+/// What a process may do to a database when it opens it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Make it, and be its only server where it is an SQLite file.
+    Serve,
+    /// Make it.
+    Create,
+    /// Neither make nor convert it.
+    Existing,
+}
+
 /// The pools of one database. PostgreSQL has one, in all places.
 pub(super) struct Pools {
     /// Where migrations run.
@@ -41,7 +63,9 @@ pub(super) struct Pools {
     pub(super) writer: Connection,
     pub(super) reader: Connection,
     /// The database file; SQLite only.
-    pub(super) file: Option<PathBuf>,
+    pub(super) file: Option<DatabaseFile>,
+    /// Held by a server on SQLite. Declared after the pools: SQLite lets go of the file first.
+    pub(super) lock: Option<FileLock>,
     /// Whether the connections may be used; PostgreSQL's ask.
     pub(super) trust: Trust,
 }
@@ -70,60 +94,108 @@ const READERS: u32 = 2;
 /// A PostgreSQL transaction that we forgot about is ended by the server after this time.
 const IDLE_IN_TRANSACTION: &str = "10s";
 
-/// A database URL without its password, for people to read.
+/// What stands in for a URL, or a part of it, that may be a secret.
+const HIDDEN: &str = "***";
+
+/// A database URL for people to read: the file, or host and database. No user information, no query, and nothing
+/// of a URL that may have been split in the wrong place: an unescaped `/`, `?` or `#` in a password moves
+/// the rest of the password into path, query or fragment.
 #[must_use]
 pub fn safe_url(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let hidden = parsed.set_password(Some("***")).is_ok();
-            if hidden { parsed.to_string() } else { "***".to_owned() }
+    let Some((scheme, rest)) = url.split_once(':') else { return HIDDEN.to_owned() };
+    match scheme {
+        "sqlite" => url.split('?').next().unwrap_or_default().to_owned(),
+        "postgres" | "postgresql" => {
+            // Without slashes there is no authority, and all of it would be the path.
+            let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{HIDDEN}") };
+            let after_authority = rest.split_once(['/', '?', '#']);
+            let is_split_wrongly = after_authority.is_some_and(|(_, after)| after.contains('@'));
+            let parsed = Url::parse(url).ok().filter(|url| !is_split_wrongly && url.fragment().is_none());
+            let Some(parsed) = parsed else { return format!("{scheme}://{HIDDEN}") };
+            let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{}{port}{}", parsed.host_str().unwrap_or_default(), parsed.path())
         }
-        _ => url.to_owned(),
+        _ => HIDDEN.to_owned(),
     }
 }
 
+/// Makes what is missing.
+#[cfg(test)]
 pub(super) async fn open(options: &Options) -> Result<Pools, OpenError> {
+    open_with(options, Access::Create).await
+}
+
+pub(super) async fn open_with(options: &Options, access: Access) -> Result<Pools, OpenError> {
     let scheme = options.url.split(':').next().unwrap_or_default();
     match scheme {
-        "sqlite" => open_sqlite(options).await,
+        "sqlite" => open_sqlite(options, access).await,
         "postgres" | "postgresql" => open_postgres(options).await,
         _ => Err(OpenError::UnknownScheme),
     }
 }
 
-async fn open_sqlite(options: &Options) -> Result<Pools, OpenError> {
-    let file = SqliteConnectOptions::from_str(&options.url)
+async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenError> {
+    let path = SqliteConnectOptions::from_str(&options.url)
         .map_err(|_| OpenError::BadUrl)?
         .get_filename()
         .to_owned();
     if options.url.contains(":memory:") || options.url.contains("mode=memory") {
         return Err(OpenError::InMemory);
     }
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| OpenError::Unreachable { reason: format!("{}: {error}", folder.display()) })?;
+    let file = match access {
+        Access::Serve | Access::Create => DatabaseFile::find_or_create(&path)?,
+        Access::Existing => DatabaseFile::find(&path)?,
+    };
+    // Before SQLite opens the file: a second server must not touch what the first one is at work on.
+    let lock = (access == Access::Serve).then(|| file.lock()).transpose()?;
+    if lock.is_some() {
+        file.restrict_access();
     }
-    // The writer comes first: it makes the file and turns on the WAL.
-    let writer = connect(sqlite_pool(options, 1, false)).await?;
+    // The writer comes first: it turns on the WAL.
+    let writer = connect(sqlite_pool(options, file.path(), 1, access, false)).await?;
     check_sqlite_version(&writer).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let most = READERS.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
-    let reader = connect(sqlite_pool(options, options.connections.min(most), true)).await?;
+    let readers = options.connections.min(most);
+    let reader = connect(sqlite_pool(options, file.path(), readers, access, true)).await?;
+    // SQLite opened it by its path.
+    if !file.is_in_place() {
+        return Err(OpenError::Unreachable { reason: "its file was replaced meanwhile".to_owned() });
+    }
     let kept = |pool: &DatabaseConnection| {
-        Connection::sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), options.acquire_timeout))
+        let pool = pool.get_sqlite_connection_pool().clone();
+        Connection::sqlite(Kept::new(pool, options.acquire_timeout, Some(file.clone())))
     };
     let (writes, reads) = (kept(&writer), kept(&reader));
-    Ok(Pools { pool: writer, writer: writes, reader: reads, file: Some(file), trust: Trust::default() })
+    if lock.is_some() {
+        // SQLite opens a file that cannot be written to for reading alone, and says so when it is too late.
+        // (Another process that writes at this moment shows that one can.)
+        match writes.begin().await {
+            Ok(transaction) => transaction.rollback().await.map_err(OpenError::unreachable)?,
+            Err(error) if is_file_fault(&error) => return Err(OpenError::unreachable(error)),
+            Err(_) => {}
+        }
+    }
+    Ok(Pools { pool: writer, writer: writes, reader: reads, file: Some(file), lock, trust: Trust::default() })
 }
 
-fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut pool = common(options, connections);
+fn sqlite_pool(
+    options: &Options,
+    path: &Path,
+    connections: u32,
+    access: Access,
+    read_only: bool,
+) -> ConnectOptions {
+    let mut pool = common(options, connections, &options.url);
+    let path = path.to_owned();
     // Opening a file again costs more than keeping it open, and it does not go stale.
     pool.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     pool.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
-            .create_if_missing(!read_only)
-            .journal_mode(SqliteJournalMode::Wal)
+            // The canonical one: the WAL stands beside it, whatever link led here.
+            .filename(&path)
+            // It is there by now; one that is made after a deletion would take the writes of a server and keep none.
+            .create_if_missing(false)
             // Acknowledged means on the disk: the WAL is synced before COMMIT returns.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
@@ -131,19 +203,32 @@ fn sqlite_pool(options: &Options, connections: u32, read_only: bool) -> ConnectO
             // What a statement would undo if it failed half-way is kept in memory, not in a file that
             // is made and deleted for each group of creates.
             .pragma("temp_store", "memory")
+            // What was deleted is personal data: it is overwritten in the file, free pages included.
+            .pragma("secure_delete", "on")
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("cache_size", if read_only { READER_CACHE } else { WRITER_CACHE });
+        // A database that is already in WAL mode is not written to by this.
+        let sqlite =
+            if access == Access::Existing { sqlite } else { sqlite.journal_mode(SqliteJournalMode::Wal) };
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
     pool
 }
 
 async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
-    Url::parse(&options.url).map_err(|_| OpenError::BadUrl)?;
-    let mut pool = common(options, options.connections);
-    pool.set_application_name("addressbook");
-    pool.map_sqlx_postgres_opts(|postgres| {
-        postgres.options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
+    let url = Url::parse(&options.url).map_err(|_| OpenError::BadUrl)?;
+    // sqlx ignores the others, and writes them to the log with their values.
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
+        return Err(OpenError::UnknownParameter { name: name.into_owned() });
+    }
+    let postgres = PgConnectOptions::from_str(&options.url)
+        .map_err(|_| OpenError::BadUrl)?
+        .application_name("addressbook")
+        .disable_statement_logging();
+    // sea-orm writes the URL that it gets into its traces.
+    let mut pool = common(options, options.connections, "postgres://localhost");
+    pool.map_sqlx_postgres_opts(move |_| {
+        postgres.clone().options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
     });
     pool.map_sqlx_postgres_pool_opts(|pool| {
         // A connection that comes back in a transaction has lost its owner; the server rolls back.
@@ -158,11 +243,36 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
     });
     let pool = connect(pool).await?;
     let connection = Connection::postgres(pool.clone());
-    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, trust })
+    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, lock: None, trust })
 }
 
-fn common(options: &Options, connections: u32) -> ConnectOptions {
-    let mut pool = ConnectOptions::new(options.url.clone());
+/// The parameters of a URL that sqlx knows.
+fn is_postgres_parameter(name: &str) -> bool {
+    const NAMES: [&str; 18] = [
+        "sslmode",
+        "ssl-mode",
+        "sslrootcert",
+        "ssl-root-cert",
+        "ssl-ca",
+        "sslcert",
+        "ssl-cert",
+        "sslkey",
+        "ssl-key",
+        "statement-cache-capacity",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
+    ];
+    NAMES.contains(&name) || (name.starts_with("options[") && name.ends_with(']'))
+}
+
+fn common(options: &Options, connections: u32, url: &str) -> ConnectOptions {
+    let mut pool = ConnectOptions::new(url);
     pool.max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
@@ -194,4 +304,37 @@ async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), Ope
         return Err(OpenError::OldSqlite { version });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_password_is_shown() {
+        for url in [
+            "postgres://user:SECRET@host/db",
+            "postgres://user:pa#SECRET@host/db",
+            "postgres://user:12#SECRET@host/db",
+            "postgres://user:12/SECRET@host/db",
+            "postgres://user:12?SECRET@host/db",
+            "postgres://user:SECRET?x@host/db",
+            "postgres://SECRET@host/db",
+            "postgresql://host/db?password=SECRET",
+            "postgres://host/db?user=a&password=SEC@RET",
+            "postgres:SECRET@host",
+            "user:SECRET@host/db",
+            "mysql://user:SECRET@host/db",
+            "SECRET",
+        ] {
+            let shown = safe_url(url);
+            assert!(
+                !shown.contains("SEC") && !shown.contains("RET") && !shown.contains("12"),
+                "{url}: {shown}"
+            );
+        }
+        assert_eq!(safe_url("postgres://u:p@[::1]:5433/db?sslmode=require"), "postgres://[::1]:5433/db");
+        assert_eq!(safe_url("postgresql://host/db"), "postgresql://host/db");
+        assert_eq!(safe_url("sqlite://data/addressbook.db?mode=rwc"), "sqlite://data/addressbook.db");
+    }
 }

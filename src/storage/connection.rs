@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
+use super::database_file::DatabaseFile;
 use super::error::{not_answered, not_executed, unavailable};
 use super::kept::{Kept, Lease, plain};
 use super::transaction::Transaction;
@@ -32,6 +33,14 @@ impl Connection {
 
     pub(super) fn sqlite(kept: Kept) -> Self {
         Self { connections: Connections::Sqlite(kept), record: None }
+    }
+
+    /// The file of an SQLite database.
+    pub(super) fn file(&self) -> Option<&DatabaseFile> {
+        match &self.connections {
+            Connections::Postgres(_) => None,
+            Connections::Sqlite(kept) => kept.file(),
+        }
     }
 
     /// Keeps each statement from now on.

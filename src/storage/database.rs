@@ -15,16 +15,16 @@ use super::accounts::AccountRepository;
 use super::attempts::{self, InFlight};
 use super::audiences::SqlAudiences;
 use super::cache::{Change, ContactCache};
-use super::connect::{self, Options, Pools};
+use super::cleanup::Cleaner;
+use super::connect::{self, Access, Options, Pools};
 use super::connection::{Connection, Statements};
 use super::contact_lists;
 use super::contacts::SqlContacts;
-use super::error::{OpenError, to_domain};
+use super::database_file::FileLock;
+use super::error::{OpenError, is_file_fault, to_domain};
 use super::group_commit::{Create, GroupCommit};
 use super::group_read::GroupRead;
 use super::groups::{SqlGroups, Sweeper};
-use super::kept_audiences;
-use super::lock::ServerLock;
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
@@ -64,7 +64,9 @@ struct Parts {
     /// For how long an audience is kept.
     audience_ttl: Duration,
     cache: Option<ContactCache>,
-    _lock: Option<Arc<ServerLock>>,
+    /// Deletes what has expired; a server's, or any on PostgreSQL.
+    cleaner: Option<Arc<Cleaner>>,
+    _lock: Option<Arc<FileLock>>,
 }
 
 /// How many groups are committed at the same time on PostgreSQL. SQLite has one writer.
@@ -73,38 +75,44 @@ const COMMITTERS: usize = 2;
 /// How many counters an account has on PostgreSQL, so that instances seldom wait for each other.
 const SHARDS: u16 = 16;
 
-/// How often attempts that are not remembered any more are cleared away.
-const CLEAR_EVERY: Duration = Duration::from_secs(60 * 60);
-
-/// How long clearing away lets others write after each of its lots.
-const CLEAR_PAUSE: Duration = Duration::from_millis(50);
-
 /// How long closing waits for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// Opens a database and brings its schema up to date. To be called within a Tokio runtime that
-    /// lives as long as the database is used.
+    /// Opens a database, makes it if there is none, and brings its schema up to date. To be called within
+    /// a Tokio runtime that lives as long as the database is used.
     ///
     /// # Errors
     /// What an operator has to mend, in one line.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
-        Self::assemble(options, connect::open(options).await?, None).await
+        let pools = connect::open_with(options, Access::Create).await?;
+        migrate::migrate(&pools, false).await?;
+        Ok(Self::assemble(options, pools))
     }
 
     /// The same for a server. It is then the only one that writes contacts to an SQLite file, and may
     /// keep contacts in memory.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`OpenError::ServedElsewhere`].
+    /// As [`Self::open`], [`OpenError::ServedElsewhere`] and [`OpenError::ReadOnly`].
     pub async fn open_to_serve(options: &Options) -> Result<Self, OpenError> {
-        let pools = connect::open(options).await?;
-        let lock = pools.file.as_deref().map(ServerLock::take).transpose()?;
-        Self::assemble(options, pools, lock).await
+        let pools = connect::open_with(options, Access::Serve).await?;
+        migrate::migrate(&pools, true).await?;
+        Ok(Self::assemble(options, pools))
     }
 
-    async fn assemble(options: &Options, pools: Pools, lock: Option<ServerLock>) -> Result<Self, OpenError> {
-        migrate::migrate(&pools).await?;
+    /// Opens a database that exists and has the schema of this program, beside its server if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::open`], [`OpenError::NoDatabase`], [`OpenError::NoSchema`] and [`OpenError::OlderSchema`].
+    pub async fn open_existing(options: &Options) -> Result<Self, OpenError> {
+        let pools = connect::open_with(options, Access::Existing).await?;
+        migrate::require_current(&pools).await?;
+        Ok(Self::assemble(options, pools))
+    }
+
+    fn assemble(options: &Options, mut pools: Pools) -> Self {
+        let lock = pools.lock.take();
         let sqlite = pools.file.is_some();
         let shard = if sqlite {
             0
@@ -117,10 +125,10 @@ impl Database {
         let cache = lock.is_some().then(|| ContactCache::new(options.contact_cache));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
         let tidies = lock.is_some() || !sqlite;
-        if tidies {
-            tokio::spawn(clear_away(pools.writer.clone(), options.idempotency_ttl));
-        }
-        Ok(Self(Arc::new(Parts {
+        let reader = &pools.reader;
+        let sweeper = tidies.then(|| Arc::new(Sweeper::start(writer.clone(), reader.clone())));
+        let cleaner = tidies.then(|| Arc::new(Cleaner::start(&writer, reader, options.idempotency_ttl)));
+        Self(Arc::new(Parts {
             group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
             group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
             writer: writer.clone(),
@@ -130,11 +138,12 @@ impl Database {
             shard,
             in_flight: InFlight::default(),
             idempotency_ttl: options.idempotency_ttl,
-            sweeper: tidies.then(|| Arc::new(Sweeper::start(writer.clone()))),
+            sweeper,
             audience_ttl: options.audience_ttl,
             cache,
+            cleaner,
             _lock: lock.map(Arc::new),
-        })))
+        }))
     }
 
     /// Which of the counters of an account this process adds to.
@@ -244,7 +253,7 @@ impl Database {
         parts.reader.record(Arc::clone(&statements));
         parts.writer =
             Writer::new(parts.write_pool.clone(), parts.cache.clone(), CLOSE_TIMEOUT, Trust::default());
-        parts.sweeper = Some(Arc::new(Sweeper::start(parts.writer.clone())));
+        parts.sweeper = Some(Arc::new(Sweeper::start(parts.writer.clone(), parts.reader.clone())));
         parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
         (Self(Arc::new(parts)), statements)
     }
@@ -295,17 +304,36 @@ impl Database {
     }
 }
 
-/// Clears away old attempts and audiences from time to time.
-async fn clear_away(writer: Connection, ttl: Duration) {
-    let mut clock = tokio::time::interval(CLEAR_EVERY);
-    loop {
-        clock.tick().await;
-        if let Err(error) = attempts::clear(&writer, ttl).await {
-            tracing::warn!(reason = error.cause(), "old idempotency keys could not be cleared away");
+/// An SQLite database is ready as long as its file is in place and can be written to. Whether it can is tried
+/// only after a write has failed: while all is well, the writes themselves show it.
+async fn check_file(writer: &Connection) -> Result<()> {
+    let Some(file) = writer.file() else { return Ok(()) };
+    if !file.is_in_place() {
+        return Err(Error::caused_by(Code::Unavailable, "the database file was deleted, moved or replaced"));
+    }
+    if !file.is_failing() {
+        return Ok(());
+    }
+    let probe = async {
+        let transaction = writer.begin().await?;
+        // Writes the first page, and changes nothing: nobody uses this number, and it is 0 already. (To begin
+        // alone would not do: that writes to shared memory only.)
+        match transaction.execute_unprepared("PRAGMA user_version = 0").await {
+            Ok(_) => transaction.commit().await,
+            Err(error) => {
+                drop(transaction.rollback().await);
+                Err(error)
+            }
         }
-        if let Err(error) = kept_audiences::clear(&writer, CLEAR_PAUSE).await {
-            tracing::warn!(reason = error.cause(), "old audiences could not be cleared away");
+    };
+    match probe.await {
+        Ok(()) => {
+            file.note_write(false);
+            Ok(())
         }
+        Err(error) if is_file_fault(&error) => Err(to_domain(&error)),
+        // Another writer is busy, or the disk is full, which deletions may mend.
+        Err(_) => Ok(()),
     }
 }
 
@@ -344,10 +372,14 @@ impl Store for Database {
                 .map_err(|error| to_domain(&error))?;
             Ok(())
         })
-        .await
+        .await?;
+        check_file(&self.0.write_pool).await
     }
 
     async fn close(&self) {
+        if let Some(cleaner) = &self.0.cleaner {
+            cleaner.stop();
+        }
         if let Some(sweeper) = &self.0.sweeper {
             sweeper.stop();
         }

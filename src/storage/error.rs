@@ -3,6 +3,7 @@
 //! `DbErr` prints statements and values, and values are personal data: only its kind and the
 //! database's own code go any further.
 
+use std::io;
 use std::sync::Arc;
 
 use sea_orm::sqlx::Error as SqlxError;
@@ -19,6 +20,12 @@ pub enum OpenError {
     /// The rest of the URL makes no sense.
     #[error("the database URL cannot be read")]
     BadUrl,
+    /// It would be ignored.
+    #[error("the database URL has a parameter that PostgreSQL's driver does not know: {name}")]
+    UnknownParameter {
+        /// Its name, without its value.
+        name: String,
+    },
     /// Each connection would have a database of its own.
     #[error("an SQLite database in memory is not supported; name a file")]
     InMemory,
@@ -34,6 +41,35 @@ pub enum OpenError {
         /// In the words of the driver.
         reason: String,
     },
+    /// There is no file, and this command makes none.
+    #[error("there is no database here; `addressbook serve` or `addressbook migrate` makes one")]
+    NoDatabase,
+    /// A database without our tables, and this command makes none.
+    #[error(
+        "this database has no addressbook schema; check its URL, or make the schema with `addressbook migrate`"
+    )]
+    NoSchema,
+    /// An earlier version of this program was here, and this command does not migrate.
+    #[error(
+        "the database's schema is older than this program (it lacks {migration}); \
+         stop its server and run `addressbook migrate`, or start the new server"
+    )]
+    OlderSchema {
+        /// The first migration that the database lacks.
+        migration: String,
+    },
+    /// It can only be read.
+    #[error("the database cannot be written to: {reason}")]
+    ReadOnly {
+        /// In the words of the operating system, or of SQLite.
+        reason: String,
+    },
+    /// SQLite would keep a WAL for each name.
+    #[error("the database file has {count} hard links, and SQLite keeps a log for each name; keep one")]
+    HardLinks {
+        /// How many names the file has.
+        count: u64,
+    },
     /// A later version of this program was here.
     #[error("the database's schema is newer than this program (it has {migration}); use a newer addressbook")]
     NewerSchema {
@@ -41,7 +77,7 @@ pub enum OpenError {
         migration: String,
     },
     /// Another server has the file.
-    #[error("another server has this SQLite database; PostgreSQL is for several")]
+    #[error("another server (or a migration) has this SQLite database; PostgreSQL is for several servers")]
     ServedElsewhere,
     /// A migration failed.
     #[error("the database's schema could not be migrated: {reason}")]
@@ -54,7 +90,19 @@ pub enum OpenError {
 impl OpenError {
     /// While connecting there is no personal data yet: the driver's words may be shown.
     pub(super) fn unreachable(error: DbErr) -> Self {
-        Self::Unreachable { reason: one_line(&error) }
+        match primary(&error) {
+            Some(READONLY) => Self::ReadOnly { reason: one_line(&error) },
+            // The file itself was found: what cannot be made are the WAL and the shared memory.
+            Some(CANTOPEN) => {
+                Self::ReadOnly { reason: "files cannot be made or opened in its folder".to_owned() }
+            }
+            _ => Self::Unreachable { reason: one_line(&error) },
+        }
+    }
+
+    /// What the operating system says of the file. (Not the path, which stands beside it.)
+    pub(super) fn unreachable_file(error: &io::Error) -> Self {
+        Self::Unreachable { reason: error.to_string() }
     }
 
     pub(super) fn migration(error: DbErr) -> Self {
@@ -112,6 +160,18 @@ pub(super) fn is_refused(error: &DbErr) -> bool {
     primary(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
 }
 
+/// Primary result codes of SQLite.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
+const IOERR: i32 = 10;
+const CANTOPEN: i32 = 14;
+
+/// Whether SQLite could not write for a reason that lies with its files, and not with another writer.
+pub(super) fn is_file_fault(error: &DbErr) -> bool {
+    !is_full(error) && primary(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))
+}
+
 /// SQLite's code without what extends it (by 256s). PostgreSQL's have five characters, SQLite's have fewer.
 fn primary(error: &DbErr) -> Option<i32> {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return None };
@@ -126,10 +186,11 @@ fn is_away(error: &DbErr) -> bool {
         Some(SqlxError::Database(said)) => {
             let code = said.code().unwrap_or_default();
             // PostgreSQL: connection exception, out of resources, operator intervention, read only
-            // (a demoted primary). SQLite: busy, locked, no file can be opened.
+            // (a demoted primary). SQLite: another writer, or a file that cannot be opened or written to.
             let postgres =
                 ["08", "53", "57", "25006"].iter().any(|class| code.starts_with(class)) && code.len() == 5;
-            let sqlite = primary(error).is_some_and(|code| matches!(code, 5 | 6 | 14));
+            let sqlite = primary(error)
+                .is_some_and(|code| matches!(code, BUSY | LOCKED | READONLY | IOERR | CANTOPEN));
             postgres || sqlite
         }
         Some(

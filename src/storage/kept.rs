@@ -4,6 +4,7 @@
 //! tries each connection that comes back to it, which is the same way a second time: so connections leave
 //! the pool that opened them, once, and wait here for the next statement.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executo
 use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::database_file::DatabaseFile;
 
 /// Connections to one file, with the settings of the pool that they come from.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ struct Shared {
     idle: Mutex<Vec<SqliteConnection>>,
     /// How long one is waited for.
     patience: Duration,
+    /// What they are connections to.
+    file: Option<DatabaseFile>,
 }
 
 /// A statement for SQLite that needs no values.
@@ -41,10 +46,15 @@ pub(super) type Outcome = (SqliteQueryResult, Vec<SqliteRow>);
 
 impl Kept {
     /// At most so many as the pool would have opened.
-    pub(super) fn new(pool: SqlitePool, patience: Duration) -> Self {
+    pub(super) fn new(pool: SqlitePool, patience: Duration, file: Option<DatabaseFile>) -> Self {
         let most = pool.options().get_max_connections();
         let permits = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Shared { pool, permits, most, idle: Mutex::default(), patience }))
+        Self(Arc::new(Shared { pool, permits, most, idle: Mutex::default(), patience, file }))
+    }
+
+    /// The file that they are connections to.
+    pub(super) fn file(&self) -> Option<&DatabaseFile> {
+        self.0.file.as_ref()
     }
 
     /// One of them, for as long as it is needed.
@@ -57,7 +67,7 @@ impl Kept {
         let idle = shared.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => shared.pool.acquire().await?.detach(),
+            None => shared.open().await?,
         };
         Ok(Lease {
             connection: Some(connection),
@@ -82,6 +92,16 @@ impl Kept {
 }
 
 impl Shared {
+    /// A further connection; none to a file that has taken the place of the one that the others are connected to.
+    async fn open(&self) -> Result<SqliteConnection, Error> {
+        let connection = self.pool.acquire().await?.detach();
+        if self.file.as_ref().is_some_and(|file| !file.is_in_place()) {
+            drop(connection.close().await);
+            return Err(Error::Io(ErrorKind::NotFound.into()));
+        }
+        Ok(connection)
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +187,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
-        let kept = Kept::new(pool, Duration::from_millis(100));
+        let kept = Kept::new(pool, Duration::from_millis(100), None);
         let (mut one, mut two) = (kept.lease().await.unwrap(), kept.lease().await.unwrap());
         assert!(matches!(kept.lease().await, Err(Error::PoolTimedOut)));
         one.run(plain("PRAGMA cache_size = 111")).await.unwrap();

@@ -1,7 +1,5 @@
 //! Audiences that are kept: written once, lot by lot, and read by position.
 
-use std::time::Duration;
-
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, NotSet, QueryFilter, QueryOrder,
@@ -11,19 +9,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::attempts;
-use super::connection::Connection;
 use super::database::Database;
 use super::entity::audience::{ActiveModel, Column, Entity, Model};
 use super::entity::audience_entry::{self, Snapshot};
 use super::error::to_domain;
+use super::json::Words;
 use super::paging;
 use crate::domain::audience::{AudienceId, Counts, Entry, EntryPage, Kept, Kind, Problem, Report};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{ByCursor, CursorPage};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
-
-/// Most entries that are cleared away in one transaction: other writes wait for it.
-const CLEARED_AT_ONCE: u64 = 5_000;
 
 /// [`Report`] as JSON.
 #[derive(Serialize, Deserialize)]
@@ -284,30 +279,37 @@ pub(super) async fn page(
     Ok(EntryPage { entries: entries.collect::<Result<_>>()?, has_more })
 }
 
-/// Clears away what is at its end, with a pause after each lot.
-pub(super) async fn clear(writer: &Connection, pause: Duration) -> Result<()> {
-    let ended: Vec<(i64, Uuid)> = Entity::find()
-        .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
+/// Whether there is anything that [`clear_some`] would delete.
+pub(super) async fn any_expired(reader: &impl ConnectionTrait) -> Result<bool> {
+    let select = Entity::find()
         .select_only()
-        .columns([Column::AccountId, Column::Id])
-        .into_tuple()
-        .all(writer)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    for (account, id) in ended {
-        let lot = "DELETE FROM audience_entries WHERE (account_id, audience_id, kind, position) IN \
-             (SELECT account_id, audience_id, kind, position FROM audience_entries \
-             WHERE account_id = $1 AND audience_id = $2 LIMIT $3)";
-        loop {
-            let values = [account.into(), id.into(), CLEARED_AT_ONCE.into()];
-            let statement = Statement::from_sql_and_values(writer.get_database_backend(), lot, values);
-            let done = writer.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
-            if done.rows_affected() == 0 {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-        }
-        Entity::delete_by_id((account, id)).exec(writer).await.map_err(|error| to_domain(&error))?;
+        .column(Column::ExpiresAt)
+        .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
+        .limit(1);
+    let found = select.into_tuple::<i64>().one(reader).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+}
+
+/// Deletes entries of one audience that is at its end, no more than `limit`, and the audience with its last ones;
+/// answers whether there was any. One that another instance is deleting is left to it.
+pub(super) async fn clear_some(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
+    let words = Words::of(connection);
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT account_id, id FROM audiences WHERE expires_at < $1 ORDER BY expires_at LIMIT 1 {}",
+        words.lock("FOR UPDATE SKIP LOCKED")
+    );
+    let now = Timestamp::now().millis();
+    let found = connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [now.into()])).await;
+    let Some(row) = found.map_err(|error| to_domain(&error))? else { return Ok(false) };
+    let account: i64 = row.try_get("", "account_id").map_err(|error| to_domain(&error))?;
+    let id: Uuid = row.try_get("", "id").map_err(|error| to_domain(&error))?;
+    let entries = "DELETE FROM audience_entries WHERE (account_id, audience_id, kind, position) IN \
+         (SELECT account_id, audience_id, kind, position FROM audience_entries \
+         WHERE account_id = $1 AND audience_id = $2 LIMIT $3)";
+    let values = [account.into(), id.into(), limit.into()];
+    if words.execute(connection, entries.to_owned(), values).await? < limit {
+        Entity::delete_by_id((account, id)).exec(connection).await.map_err(|error| to_domain(&error))?;
     }
-    Ok(())
+    Ok(true)
 }

@@ -1,8 +1,8 @@
 //! Brings the schema up to date, once, however many instances start at the same time.
 
 use addressbook_migrations::Migrator;
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
-use sea_orm_migration::MigratorTrait;
+use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
+use sea_orm_migration::{MigratorTrait, SchemaManager};
 
 use super::connect::Pools;
 use super::error::OpenError;
@@ -10,18 +10,30 @@ use super::error::OpenError;
 /// The number of our advisory lock on PostgreSQL: "addrbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x6164_6472_626f_6f6b;
 
-pub(super) async fn migrate(pools: &Pools) -> Result<(), OpenError> {
+/// Where sea-orm notes which migrations were applied.
+const MIGRATIONS_TABLE: &str = "seaql_migrations";
+
+/// How a schema compares with the one that this program needs. (A newer one is an error.)
+enum Schema {
+    Current,
+    Older {
+        /// The first migration that it lacks.
+        lacks: String,
+        /// Whether it has none at all.
+        absent: bool,
+    },
+}
+
+/// Migrates what is older. On SQLite the caller holds the file's lock, or `migrate` takes it.
+pub(super) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError> {
+    // A database that is up to date is only read: no lock is taken, nothing is written.
+    if matches!(compare(pools).await?, Schema::Current) {
+        return Ok(());
+    }
     match &pools.file {
         Some(file) => {
-            // Another process that opens the same file waits here; the lock ends with the handle.
-            let mut path = file.clone().into_os_string();
-            path.push(".migrate.lock");
-            let lock = std::fs::File::create(&path).map_err(|error| lock_error(&error))?;
-            lock.lock().map_err(|error| lock_error(&error))?;
-            up(pools).await?;
-            // Whoever comes later finds nothing left to do, with or without the file.
-            drop(std::fs::remove_file(&path));
-            Ok(())
+            let _lock = if locked { None } else { Some(file.lock_when_free().await?) };
+            up(pools).await
         }
         None => {
             // The lock lives as long as this transaction; the migrations run beside it.
@@ -36,17 +48,36 @@ pub(super) async fn migrate(pools: &Pools) -> Result<(), OpenError> {
     }
 }
 
-fn lock_error(error: &std::io::Error) -> OpenError {
-    OpenError::Migration { reason: format!("its lock file: {error}") }
+/// Refuses a database whose schema is not exactly the one of this program; writes nothing.
+pub(super) async fn require_current(pools: &Pools) -> Result<(), OpenError> {
+    match compare(pools).await? {
+        Schema::Current => Ok(()),
+        Schema::Older { absent: true, .. } => Err(OpenError::NoSchema),
+        Schema::Older { lacks, absent: false } => Err(OpenError::OlderSchema { migration: lacks }),
+    }
+}
+
+async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
+    let table = SchemaManager::new(&pools.pool).has_table(MIGRATIONS_TABLE).await;
+    let mut applied = Vec::new();
+    if table.map_err(OpenError::unreachable)? {
+        let sql = format!("SELECT version FROM {MIGRATIONS_TABLE} ORDER BY version");
+        let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
+        for row in pools.pool.query_all_raw(statement).await.map_err(OpenError::unreachable)? {
+            applied.push(row.try_get::<String>("", "version").map_err(OpenError::migration)?);
+        }
+    }
+    let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    if let Some(newer) = applied.iter().find(|applied| !known.contains(applied)) {
+        return Err(OpenError::NewerSchema { migration: newer.clone() });
+    }
+    let lacks = known.into_iter().find(|known| !applied.contains(known));
+    Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))
 }
 
 async fn up(pools: &Pools) -> Result<(), OpenError> {
-    let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    let applied = Migrator::get_migration_models(&pools.pool).await.map_err(OpenError::migration)?;
-    if let Some(newer) = applied.iter().find(|applied| !known.contains(&applied.version)) {
-        return Err(OpenError::NewerSchema { migration: newer.version.clone() });
-    }
-    if applied.len() == known.len() {
+    // Again, now that nobody else migrates.
+    if matches!(compare(pools).await?, Schema::Current) {
         return Ok(());
     }
     let result: Result<(), DbErr> = Migrator::up(&pools.pool, None).await;

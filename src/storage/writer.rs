@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::cache::{Change, ContactCache};
 use super::connection::Connection;
-use super::error::{is_refused, to_domain};
+use super::database_file::DatabaseFile;
+use super::error::{is_file_fault, is_refused, to_domain};
 use super::transaction::Transaction;
 use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
@@ -36,7 +37,11 @@ struct Cached {
 }
 
 /// The right to write. It ends when this is dropped.
-pub(super) struct Turn<'w>(Option<Held<'w>>);
+pub(super) struct Turn<'w> {
+    held: Option<Held<'w>>,
+    /// The file that is written to; SQLite only.
+    file: Option<&'w DatabaseFile>,
+}
 
 struct Held<'w> {
     cache: &'w ContactCache,
@@ -105,13 +110,17 @@ impl Writer {
 
     /// Waits until nobody else writes, where contacts are in memory; else one need not.
     pub(super) async fn turn(&self) -> std::result::Result<Turn<'_>, Failure> {
-        let Some(Cached { cache, order, waiting }) = &self.cached else { return Ok(Turn(None)) };
+        let file = self.connection.file();
+        require_in_place(file)?;
+        let Some(Cached { cache, order, waiting }) = &self.cached else {
+            return Ok(Turn { held: None, file });
+        };
         let wait = Wait::new(waiting);
         let order = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
             Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
         })?;
         drop(wait);
-        Ok(Turn(Some(Held { cache, waiting, _order: order })))
+        Ok(Turn { held: Some(Held { cache, waiting, _order: order }), file })
     }
 
     /// What it writes to.
@@ -124,11 +133,20 @@ impl Writer {
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
     {
-        let transaction =
-            self.connection.begin().await.map_err(|error| Failure::BeforeCommit(to_domain(&error)))?;
+        let transaction = self.connection.begin().await.map_err(|error| {
+            if is_file_fault(&error)
+                && let Some(file) = self.connection.file()
+            {
+                file.note_write(true);
+            }
+            Failure::BeforeCommit(to_domain(&error))
+        })?;
         match job(&transaction).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {
+                if let (Code::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
+                    file.note_write(true);
+                }
                 if error.code() == Code::Unavailable {
                     self.trust.lose();
                 }
@@ -150,10 +168,22 @@ impl Turn<'_> {
         announced: &[Change],
         commit: impl Future<Output = std::result::Result<T, Failure>>,
     ) -> std::result::Result<T, Failure> {
-        let Some(Held { cache, .. }) = &self.0 else { return commit.await };
-        cache.begin(announced);
-        let done = commit.await;
-        if matches!(done, Err(Failure::AtCommit(_))) {
+        require_in_place(self.file)?;
+        let cache = self.held.as_ref().map(|held| held.cache);
+        if let Some(cache) = cache {
+            cache.begin(announced);
+        }
+        let done = match commit.await {
+            // The file may have lost its name meanwhile: then nothing of this is there after a restart.
+            Ok(_) if self.file.is_some_and(|file| !file.is_in_place()) => {
+                Err(Failure::AtCommit(not_in_place()))
+            }
+            done => done,
+        };
+        if let Some(file) = self.file {
+            note_outcome(file, &done);
+        }
+        if let (Some(cache), Err(Failure::AtCommit(_))) = (cache, &done) {
             cache.forget();
         }
         done
@@ -161,15 +191,36 @@ impl Turn<'_> {
 
     /// Tells memory what was committed. Nobody may hear of it before.
     pub(super) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
-        if let Some(Held { cache, .. }) = &self.0 {
+        if let Some(Held { cache, .. }) = &self.held {
             cache.tell(changes);
         }
     }
 
     /// Whether somebody else waits for a turn.
     pub(super) fn is_wanted(&self) -> bool {
-        self.0.as_ref().is_some_and(|Held { waiting, .. }| waiting.load(Ordering::Relaxed) > 0)
+        self.held.as_ref().is_some_and(|Held { waiting, .. }| waiting.load(Ordering::Relaxed) > 0)
     }
+}
+
+/// Nothing is written to a file that was deleted, moved or replaced.
+fn require_in_place(file: Option<&DatabaseFile>) -> std::result::Result<(), Failure> {
+    match file {
+        Some(file) if !file.is_in_place() => Err(Failure::BeforeCommit(not_in_place())),
+        _ => Ok(()),
+    }
+}
+
+fn not_in_place() -> Error {
+    Error::caused_by(Code::Unavailable, "the database file was deleted, moved or replaced")
+}
+
+/// Readiness asks the file only while writes fail; see `Database::ping`.
+fn note_outcome<T>(file: &DatabaseFile, done: &std::result::Result<T, Failure>) {
+    let failed = match done {
+        Ok(_) => false,
+        Err(Failure::BeforeCommit(error) | Failure::AtCommit(error)) => error.code() == Code::Unavailable,
+    };
+    file.note_write(failed);
 }
 
 impl Drop for Held<'_> {

@@ -38,6 +38,7 @@ mod plans;
 mod postgres_faults;
 mod prefix;
 mod readme;
+mod sqlite_file;
 mod stops;
 mod storage;
 mod templates;

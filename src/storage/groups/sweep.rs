@@ -5,24 +5,20 @@
 //! goes on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use crate::domain::{Error, Result};
+use crate::domain::Result;
+use crate::storage::cleanup::Batch;
+use crate::storage::connection::Connection;
 use crate::storage::error::to_domain;
 use crate::storage::json::Words;
 use crate::storage::transaction::Transaction;
 use crate::storage::writer::Writer;
-
-/// Most members that go in one transaction.
-const STRETCH: u32 = 5_000;
-
-/// Shortest pause between two transactions. Usually they take longer: then the pause is as long.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// How often it is looked without being told to: another instance may have been ended over its work.
 const EVERY: Duration = Duration::from_secs(60);
@@ -35,9 +31,9 @@ pub(in crate::storage) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(in crate::storage) fn start(writer: Writer) -> Self {
+    pub(in crate::storage) fn start(writer: Writer, reader: Connection) -> Self {
         let wake = Arc::<Notify>::default();
-        let task = tokio::spawn(sweep(writer, Arc::clone(&wake))).abort_handle();
+        let task = tokio::spawn(sweep(writer, reader, Arc::clone(&wake))).abort_handle();
         Self { wake, task }
     }
 
@@ -58,32 +54,39 @@ impl Drop for Sweeper {
     }
 }
 
-async fn sweep(writer: Writer, wake: Arc<Notify>) {
+async fn sweep(writer: Writer, reader: Connection, wake: Arc<Notify>) {
     loop {
-        if let Err(error) = clear(&writer).await {
+        if let Err(error) = clear(&writer, &reader).await {
             tracing::warn!(reason = error.cause(), "what deleted groups left could not be cleared away");
         }
         drop(tokio::time::timeout(EVERY, wake.notified()).await);
     }
 }
 
-/// Clears until nothing is left.
-async fn clear(writer: &Writer) -> Result<()> {
+/// Clears until nothing is left. Looks first whether there is anything: that takes no lock.
+async fn clear(writer: &Writer, reader: &Connection) -> Result<()> {
+    if !any(reader).await? {
+        return Ok(());
+    }
+    let mut batch = Batch::new(reader);
     loop {
-        let began = Instant::now();
-        let step = writer.transact(|transaction| {
-            Box::pin(async move { Ok((clear_some(transaction).await?, Vec::new())) })
-        });
-        if !step.await.map_err(Error::from)? {
+        let limit = batch.rows();
+        let step = batch.run(writer, move |transaction| Box::pin(clear_some(transaction, limit)));
+        if !step.await? {
             return Ok(());
         }
-        tokio::time::sleep(began.elapsed().max(PAUSE)).await;
     }
+}
+
+async fn any(reader: &Connection) -> Result<bool> {
+    let select = "SELECT 1 FROM groups WHERE name IS NULL LIMIT 1";
+    let found = reader.query_one_raw(Statement::from_string(reader.get_database_backend(), select)).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
 }
 
 /// Clears one stretch, and the group if it was the last; answers whether there was anything to do. What
 /// another instance is at work on is left to it.
-async fn clear_some(transaction: &Transaction) -> Result<bool> {
+async fn clear_some(transaction: &Transaction, limit: u64) -> Result<bool> {
     let words = Words::of(transaction);
     let backend = transaction.get_database_backend();
     let skip = words.lock("FOR UPDATE SKIP LOCKED");
@@ -96,9 +99,9 @@ async fn clear_some(transaction: &Transaction) -> Result<bool> {
     let values = || -> [Value; 2] { [account.into(), group.into()] };
     let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
     // Members whose contact is being deleted are passed over: they go by themselves.
-    let stretch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {STRETCH} {skip}");
+    let stretch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {limit} {skip}");
     let members = format!("DELETE {of_group} AND contact_id {}", words.one_of(&stretch));
-    if words.execute(transaction, members, values()).await? < u64::from(STRETCH) {
+    if words.execute(transaction, members, values()).await? < limit {
         // In the order of the index, or PostgreSQL might look for one that is not there in all members.
         let gone = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
         let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {gone}");

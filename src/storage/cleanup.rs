@@ -1,0 +1,179 @@
+//! Deletes what has expired, in batches, so that other writes hardly notice.
+//!
+//! SQLite has one writer: whoever deletes a million rows at once keeps everybody else from writing meanwhile, and
+//! lets the WAL grow by all of them. A batch is one transaction, in its turn like every other write; it has as many
+//! rows as the last ones show to take [`TARGET`], and a pause at least as long follows it.
+//!
+//! A batch touches a page for almost every row, so the WAL is soon due for a checkpoint, which SQLite does within
+//! the commit that finds it so: all writes wait for it. Therefore a connection that reads checkpoints every
+//! few batches, while others write; the commit that is due then finds little left to copy.
+//!
+//! Nothing here runs at the very start, and nothing takes a write lock before a read has found something to delete.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use sea_orm::ConnectionTrait;
+use tokio::task::AbortHandle;
+
+use super::connection::Connection;
+use super::transaction::Transaction;
+use super::writer::Writer;
+use super::{attempts, kept_audiences};
+use crate::domain::{Error, Result};
+
+/// How long one batch may take.
+const TARGET: Duration = Duration::from_millis(8);
+
+/// Rows of a batch: at first, and at least and at most.
+const FIRST_ROWS: u64 = 100;
+const LEAST_ROWS: u64 = 50;
+const MOST_ROWS: u64 = 2_000;
+
+/// Shortest pause between two batches.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// When it begins after a start, how often it looks for more, and when it tries again what failed.
+const BEGIN_AFTER: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(10 * 60);
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How many batches run between two checkpoints.
+const CHECKPOINT_EVERY: u32 = 4;
+
+/// The size of the next batch.
+#[derive(Debug)]
+pub(super) struct Batch {
+    rows: u64,
+    run: u32,
+    reader: Connection,
+}
+
+impl Batch {
+    pub(super) fn new(reader: &Connection) -> Self {
+        Self { rows: FIRST_ROWS, run: 0, reader: reader.clone() }
+    }
+
+    /// How many rows the next one may have.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Runs one in a transaction, then lets others write.
+    pub(super) async fn run<T, F>(&mut self, writer: &Writer, delete: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let done = writer.transact(|transaction| {
+            Box::pin(async move {
+                // The wait for its turn is no work.
+                let began = Instant::now();
+                Ok(((delete(transaction).await?, began), Vec::new()))
+            })
+        });
+        let (outcome, began) = done.await.map_err(Error::from)?;
+        let took = began.elapsed();
+        self.rows = next_rows(self.rows, took);
+        self.run += 1;
+        if self.run.is_multiple_of(CHECKPOINT_EVERY) && self.reader.file().is_some() {
+            // One that fails is made up for by the next, or by a commit.
+            drop(self.reader.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
+        }
+        tokio::time::sleep(took.max(PAUSE)).await;
+        Ok(outcome)
+    }
+}
+
+fn next_rows(rows: u64, took: Duration) -> u64 {
+    if took > TARGET {
+        (rows / 2).max(LEAST_ROWS)
+    } else if took < TARGET / 2 {
+        (rows + rows / 4).min(MOST_ROWS)
+    } else {
+        rows
+    }
+}
+
+/// The task that deletes what has expired.
+#[derive(Debug)]
+pub(super) struct Cleaner {
+    task: AbortHandle,
+}
+
+impl Cleaner {
+    pub(super) fn start(writer: &Writer, reader: &Connection, idempotency_ttl: Duration) -> Self {
+        let task = tokio::spawn(clean(writer.clone(), reader.clone(), idempotency_ttl)).abort_handle();
+        Self { task }
+    }
+
+    /// To be called before the database is closed. What is left is there at the next start.
+    pub(super) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Cleaner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn clean(writer: Writer, reader: Connection, idempotency_ttl: Duration) {
+    let mut wait = BEGIN_AFTER;
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = EVERY;
+        if let Err(error) = clean_attempts(&writer, &reader, idempotency_ttl).await {
+            tracing::warn!(reason = error.cause(), "expired idempotency keys could not be deleted");
+            wait = RETRY_AFTER;
+        }
+        if let Err(error) = clean_audiences(&writer, &reader).await {
+            tracing::warn!(reason = error.cause(), "expired audiences could not be deleted");
+            wait = RETRY_AFTER;
+        }
+    }
+}
+
+async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> Result<()> {
+    if !attempts::any_expired(reader, ttl).await? {
+        return Ok(());
+    }
+    let mut batch = Batch::new(reader);
+    loop {
+        let rows = batch.rows();
+        let step =
+            batch.run(writer, move |transaction| Box::pin(attempts::clear_some(transaction, ttl, rows)));
+        if step.await? < rows {
+            return Ok(());
+        }
+    }
+}
+
+async fn clean_audiences(writer: &Writer, reader: &Connection) -> Result<()> {
+    if !kept_audiences::any_expired(reader).await? {
+        return Ok(());
+    }
+    let mut batch = Batch::new(reader);
+    loop {
+        let rows = batch.rows();
+        let step =
+            batch.run(writer, move |transaction| Box::pin(kept_audiences::clear_some(transaction, rows)));
+        if !step.await? {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_as_many_rows_as_the_time_allows() {
+        let after = |rows, took| (0..100).fold(rows, |rows, _| next_rows(rows, took));
+        assert_eq!(after(FIRST_ROWS, Duration::from_millis(1)), MOST_ROWS);
+        assert_eq!(after(MOST_ROWS, TARGET), MOST_ROWS);
+        assert_eq!(after(MOST_ROWS, Duration::from_secs(1)), LEAST_ROWS);
+    }
+}
