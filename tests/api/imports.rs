@@ -66,19 +66,3 @@ fn a_violation_is_seen() {
     assert_eq!(violations(&code("use crate::http::v1; // fine"), &["crate::http"]), ["crate::http"]);
     assert_eq!(violations(&code("//! crate::http"), &["crate::http"]), [""; 0]);
 }
-
-#[test]
-fn files_stay_short() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut lengths: Vec<(usize, PathBuf)> = ["src", "migrations", "tests/api"]
-        .into_iter()
-        .flat_map(|folder| sources(&root.join(folder)))
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
-        .map(|path| (std::fs::read_to_string(&path).unwrap().lines().count(), path))
-        .collect();
-    lengths.sort();
-    let (longest, path) = lengths.last().unwrap();
-    assert!(*longest <= 500, "{}: {longest} lines", path.display());
-    let median = lengths[lengths.len() / 2].0;
-    assert!(median <= 120, "half of the files have more than {median} lines");
-}
