@@ -84,6 +84,12 @@ permissions! {
     UpdateTemplates => "update:Templates", "change templates";
     /// Delete templates.
     DeleteTemplates => "delete:Templates", "delete templates";
+    /// Keep audiences.
+    CreateAudiences => "create:Audiences", "keep audiences";
+    /// See kept audiences.
+    ReadAudiences => "read:Audiences", "see kept audiences, and who gets which text";
+    /// Delete kept audiences.
+    DeleteAudiences => "delete:Audiences", "delete kept audiences";
 }
 
 impl fmt::Display for Permission {

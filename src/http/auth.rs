@@ -14,7 +14,7 @@ use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::groups::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
-use crate::domain::permission::Grant;
+use crate::domain::permission::{Grant, Permission};
 use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
 use crate::domain::templates::TemplateRepository;
@@ -27,6 +27,7 @@ const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 pub struct Allowed<G: Grant> {
     store: Arc<dyn Store>,
     account: AccountId,
+    principal: Principal,
     grant: PhantomData<G>,
 }
 
@@ -43,8 +44,16 @@ impl<G: Grant> Allowed<G> {
             return Err(Problem::forbidden(G::PERMISSION));
         }
         let (store, account) = (Arc::clone(&state.store), principal.account());
-        request.extensions_mut().insert(principal);
-        Ok(Self { store, account, grant: PhantomData })
+        request.extensions_mut().insert(principal.clone());
+        Ok(Self { store, account, principal, grant: PhantomData })
+    }
+
+    /// Requires a further permission, for what only some requests to the operation ask for.
+    ///
+    /// # Errors
+    /// 403 where the key lacks it.
+    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.principal.may(permission) { Ok(()) } else { Err(Problem::forbidden(permission)) }
     }
 
     /// The contacts of the account that the key opens.

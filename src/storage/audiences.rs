@@ -72,6 +72,10 @@ impl AudienceRepository for SqlAudiences {
         kept_audiences::find(&self.database, self.account, id).await
     }
 
+    async fn delete(&self, id: AudienceId) -> Result<()> {
+        kept_audiences::delete(&self.database, self.account, id).await
+    }
+
     async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>> {
         kept_audiences::list(&self.database, self.account, page).await
     }

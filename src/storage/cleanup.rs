@@ -10,10 +10,12 @@
 //!
 //! Nothing here runs at the very start, and nothing takes a write lock before a read has found something to delete.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use sea_orm::ConnectionTrait;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::connection::Connection;
@@ -98,13 +100,20 @@ fn next_rows(rows: u64, took: Duration) -> u64 {
 /// The task that deletes what has expired.
 #[derive(Debug)]
 pub(super) struct Cleaner {
+    wake: Arc<Notify>,
     task: AbortHandle,
 }
 
 impl Cleaner {
     pub(super) fn start(writer: &Writer, reader: &Connection, idempotency_ttl: Duration) -> Self {
-        let task = tokio::spawn(clean(writer.clone(), reader.clone(), idempotency_ttl)).abort_handle();
-        Self { task }
+        let wake = Arc::<Notify>::default();
+        let task = clean(writer.clone(), reader.clone(), idempotency_ttl, Arc::clone(&wake));
+        Self { wake, task: tokio::spawn(task).abort_handle() }
+    }
+
+    /// To be called where something was deleted before its time.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// To be called before the database is closed. What is left is there at the next start.
@@ -119,10 +128,10 @@ impl Drop for Cleaner {
     }
 }
 
-async fn clean(writer: Writer, reader: Connection, idempotency_ttl: Duration) {
+async fn clean(writer: Writer, reader: Connection, idempotency_ttl: Duration, wake: Arc<Notify>) {
     let mut wait = BEGIN_AFTER;
     loop {
-        tokio::time::sleep(wait).await;
+        drop(tokio::time::timeout(wait, wake.notified()).await);
         wait = EVERY;
         if let Err(error) = clean_attempts(&writer, &reader, idempotency_ttl).await {
             tracing::warn!(reason = error.cause(), "expired idempotency keys could not be deleted");

@@ -244,6 +244,13 @@ impl Database {
         }
     }
 
+    /// Deletes what is at its end soon, and not only at the cleaner's next round.
+    pub(super) fn clean(&self) {
+        if let Some(cleaner) = &self.0.cleaner {
+            cleaner.wake();
+        }
+    }
+
     /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
     #[must_use]
     pub fn recording(self) -> (Self, Statements) {

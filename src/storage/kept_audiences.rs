@@ -200,7 +200,31 @@ pub(super) async fn abandon(
                 Ok(((), Vec::new()))
             })
         })
-        .await
+        .await?;
+    database.clean();
+    Ok(())
+}
+
+/// Deletes an audience: it is at its end at once, and the cleaner takes its entries, in batches.
+pub(super) async fn delete(database: &Database, account: AccountId, id: AudienceId) -> Result<()> {
+    database
+        .write(move |transaction| {
+            Box::pin(async move {
+                let done = Entity::update_many()
+                    .col_expr(Column::ExpiresAt, Expr::value(0_i64))
+                    .filter(Column::AccountId.eq(account.get()))
+                    .filter(Column::Id.eq(id.as_uuid()))
+                    .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
+                    .filter(Column::Report.is_not_null())
+                    .exec(transaction)
+                    .await
+                    .map_err(|error| to_domain(&error))?;
+                if done.rows_affected == 0 { Err(Error::no_such("audience")) } else { Ok(((), Vec::new())) }
+            })
+        })
+        .await?;
+    database.clean();
+    Ok(())
 }
 
 /// An audience that is shown and not at its end.

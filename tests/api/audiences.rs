@@ -1,9 +1,13 @@
 //! Audiences: who exactly gets what text, who does not, and why.
 
-use addressbook::domain::Permission;
-use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
-use crate::harness::{Backend, Client, Service, new_account};
+use addressbook::domain::Permission;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Backend, Client, PATIENCE, Service, new_account};
 use crate::v1::{create, path};
 
 fn contact(client: &Client, username: &str, phone_number: &str, meta: Value) -> Value {
@@ -48,6 +52,38 @@ fn without_lists(made: &Value) -> Value {
         assert_eq!(kept.as_object_mut().unwrap().remove(list), Some(json!([])));
     }
     kept
+}
+
+/// How many rows an audience has: of its own, and of its entries.
+fn rows_of(service: &Service, audience: &str) -> (i64, i64) {
+    let id = Uuid::parse_str(audience).unwrap();
+    let count = |table: &str, column: &str| {
+        query(service, &format!("SELECT count(*) FROM {table} WHERE {column} = $1"), [id.into()])
+    };
+    (count("audiences", "id"), count("audience_entries", "audience_id"))
+}
+
+/// The only column of the only row that the service's database answers.
+fn query(service: &Service, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> i64 {
+    let (_, runtime) = service.keys();
+    runtime.block_on(async {
+        let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, values);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        let value = row.try_get_by_index(0).unwrap();
+        database.close().await.unwrap();
+        value
+    })
+}
+
+/// Waits for what happens by itself.
+#[track_caller]
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn lines(client: &Client, body: &Value) -> Vec<Value> {
@@ -203,6 +239,29 @@ on_both_databases! {
         for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
             assert_eq!(stranger.get(&path).fault(404).0, "There is no such audience", "{path}");
         }
+    }
+
+    fn a_kept_audience_is_deleted_with_all_that_is_in_it(service: &Service) {
+        let client = service.client();
+        (0..3).for_each(|index| drop(create(&client, &format!("u{index}"), &format!("+447900000{index:03}"))));
+        let keep = || {
+            let body = json!({"recipients": [{"username": "nobody"}, {"all": true}], "keep": true});
+            client.post("/v1/audiences", &body).expect(201)["id"].as_str().unwrap().to_owned()
+        };
+        let (gone, stays) = (keep(), keep());
+        let at = format!("/v1/audiences/{gone}");
+        assert_eq!(service.client().delete(&at).fault(404).0, "There is no such audience");
+        assert_eq!(rows_of(service, &gone), (1, 4));
+        assert!(client.delete(&at).expect(204).is_null());
+        for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
+            assert_eq!(client.get(&path).fault(404).0, "There is no such audience", "{path}");
+        }
+        client.delete(&at).expect(404);
+        let listed = client.get("/v1/audiences").expect(200);
+        let listed: Vec<_> = listed["data"].as_array().unwrap().iter().map(|audience| &audience["id"]).collect();
+        assert_eq!(listed, [&json!(stays)]);
+        eventually("the rows of a deleted audience are gone", || rows_of(service, &gone) == (0, 0));
+        assert_eq!(rows_of(service, &stays), (1, 4));
     }
 
     fn lines_come_where_the_client_prefers_them(service: &Service) {

@@ -46,6 +46,13 @@ on_both_databases! {
             let reply = call.send(&service.client_of(&name, &[needed]));
             assert!((200..300).contains(&reply.status), "{} with {needed}: {}", call.id, reply.status);
         }
+        // What only some requests to an operation ask for: an audience is kept with one permission more.
+        let keep = calls.iter().find(|call| call.id == "createAudience").unwrap().to_make();
+        let reply = keep.send(&service.client_of(&new_account(), &[Permission::ReadContacts]));
+        assert!(reply.fault(403).0.contains("create:Audiences"));
+        let permissions = [Permission::ReadContacts, Permission::CreateAudiences];
+        keep.send(&service.client_of(&new_account(), &permissions)).expect(201);
+        used.push(Permission::CreateAudiences);
         for permission in Permission::ALL {
             assert!(used.contains(permission), "nothing needs {permission}");
         }

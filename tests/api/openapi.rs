@@ -97,6 +97,7 @@ fn says_what_it_is() {
         "deleteAddressBookContact",
         "deleteAddressBookGroup",
         "deleteAddressBookOptOut",
+        "deleteAudience",
         "deleteContact",
         "deleteGroup",
         "deleteOptOut",

@@ -123,6 +123,12 @@ pub trait AudienceRepository: Send + Sync {
     /// [`Code::NotFound`](crate::domain::Code::NotFound).
     async fn kept(&self, id: AudienceId) -> Result<Kept>;
 
+    /// Deletes an audience that is kept.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    async fn delete(&self, id: AudienceId) -> Result<()>;
+
     /// A page of those that are kept, the newest first.
     ///
     /// # Errors

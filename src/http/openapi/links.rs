@@ -114,7 +114,7 @@ const LEADS: &[Lead] = &[
     Lead {
         from: "createAudience",
         status: "201",
-        to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions"],
+        to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions", "deleteAudience"],
         with: &[("id", "$response.body#/id")],
         about: "The audience is kept; its id names it.",
     },
@@ -152,6 +152,13 @@ const LEADS: &[Lead] = &[
         to: &["listAudienceRecipients", "getAudience"],
         with: &[("id", "$request.path.id")],
         about: "The rest of the audience.",
+    },
+    Lead {
+        from: "deleteAudience",
+        status: "204",
+        to: &["listAudiences"],
+        with: &[],
+        about: "The audiences that are left.",
     },
     // /addressbook
     Lead {

@@ -12,8 +12,8 @@ use super::list::{ListAudiences, ListEntries, PageOf, link, links};
 use super::request::CreateAudience;
 use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep};
 use crate::domain::idempotency::Created;
-use crate::domain::permission::granted::ReadContacts;
-use crate::domain::{Code, Error, Fault};
+use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
+use crate::domain::{Code, Error, Fault, Permission};
 use crate::http::audience::{Manner, NDJSON, lines, whole};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -52,7 +52,8 @@ impl Segment for Id {
 /// With `dry_run` the answer has counts and problems alone. With `Accept: application/x-ndjson` the
 /// answer comes as lines, however many there are; the last one has the `summary`, and without it the
 /// answer is not whole. With `keep` the audience is kept as it is found, whatever becomes of its
-/// contacts; it is read page by page and gone after a day.
+/// contacts; it is read page by page and gone after a day, or once it is deleted. To keep one, the key
+/// also needs the permission `create:Audiences`.
 #[utoipa::path(
     post,
     path = PATH,
@@ -83,6 +84,9 @@ pub(super) async fn create_audience(
 ) -> Answer {
     let (plan, attempt) = body.attempt(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
+    if kept {
+        allowed.require(Permission::CreateAudiences)?;
+    }
     let source = allowed.audiences();
     let wanted = plan.request(&allowed).await?;
     if kept && !dry_run {
@@ -118,7 +122,7 @@ pub(super) async fn create_audience(
     )),
 )]
 pub(super) async fn list_audiences(
-    allowed: Allowed<ReadContacts>,
+    allowed: Allowed<ReadAudiences>,
     prefix: Prefix,
     Query(query): Query<ListAudiences>,
 ) -> Answer {
@@ -139,11 +143,29 @@ pub(super) async fn list_audiences(
     responses((status = 200, description = "The audience.", body = KeptAudience)),
 )]
 pub(super) async fn get_audience(
-    allowed: Allowed<ReadContacts>,
+    allowed: Allowed<ReadAudiences>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
     let kept = allowed.audiences().kept(id).await?;
     Ok(HttpResponse::Ok().json(KeptAudience::from(kept)))
+}
+
+/// Delete an audience
+///
+/// The audience is gone at once, and no longer counts against what the account may keep.
+#[utoipa::path(
+    delete,
+    path = "/v1/audiences/{id}",
+    operation_id = "deleteAudience",
+    params(Id),
+    responses((status = 204, description = "The audience is gone.")),
+)]
+pub(super) async fn delete_audience(
+    allowed: Allowed<DeleteAudiences>,
+    Segments(Id { id }): Segments<Id>,
+) -> Answer {
+    allowed.audiences().delete(id).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// List the recipients of an audience
@@ -162,7 +184,7 @@ pub(super) async fn get_audience(
     )),
 )]
 pub(super) async fn list_recipients(
-    allowed: Allowed<ReadContacts>,
+    allowed: Allowed<ReadAudiences>,
     prefix: Prefix,
     Segments(Id { id }): Segments<Id>,
     Query(of): Query<ListEntries>,
@@ -193,7 +215,7 @@ pub(super) async fn list_recipients(
     )),
 )]
 pub(super) async fn list_exclusions(
-    allowed: Allowed<ReadContacts>,
+    allowed: Allowed<ReadAudiences>,
     prefix: Prefix,
     Segments(Id { id }): Segments<Id>,
     Query(of): Query<ListEntries>,
@@ -209,7 +231,7 @@ pub(super) async fn list_exclusions(
 }
 
 async fn page(
-    allowed: &Allowed<ReadContacts>,
+    allowed: &Allowed<ReadAudiences>,
     id: AudienceId,
     kind: Kind,
     PageOf { after, limit }: PageOf,

@@ -84,6 +84,12 @@ pub(super) fn routes(api: Api) -> Api {
     )
     .protected(
         &DIALECT,
+        __path_delete_audience,
+        delete_audience,
+        Spec::silent().about(&SUBJECT).fault(not_uuid()),
+    )
+    .protected(
+        &DIALECT,
         __path_list_recipients,
         list_recipients,
         Spec::answering(200, recipients).about(&SUBJECT).fault(not_uuid()),
