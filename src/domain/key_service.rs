@@ -88,7 +88,7 @@ impl Keys {
             label: KeyLabel::parse("first start").ok(),
         };
         let blank = record(token, AccountId::new(0), request, Timestamp::now());
-        let key = Box::new(move |account| ApiKey { account, ..blank });
+        let key = Arc::new(move |account| ApiKey { account, ..blank.clone() });
         self.store.keys().insert_first(&AccountName::default_account(), key).await
     }
 

@@ -128,7 +128,7 @@ pub trait KeyRepository: Send + Sync {
 }
 
 /// A key that does not know its account yet.
-pub type NewKey = Box<dyn FnOnce(AccountId) -> ApiKey + Send>;
+pub type NewKey = Arc<dyn Fn(AccountId) -> ApiKey + Send + Sync>;
 
 /// A database: where repositories come from.
 #[async_trait]

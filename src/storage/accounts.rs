@@ -27,7 +27,7 @@ impl AccountRepository {
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
     {
         self.database
             .write(move |transaction| Box::pin(async move { Ok((job(transaction).await?, Vec::new())) }))

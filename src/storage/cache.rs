@@ -26,7 +26,7 @@ use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId};
 
 /// What a write has changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Change {
     /// A contact looks like this now, and had another handle before.
     Put { account: AccountId, contact: Arc<Contact>, was: Option<Handle> },

@@ -65,7 +65,7 @@ impl Batch {
     pub(super) async fn run<T, F>(&mut self, writer: &Writer, delete: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
     {
         let done = writer.transact(|transaction| {
             Box::pin(async move {

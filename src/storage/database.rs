@@ -223,18 +223,23 @@ impl Database {
     ) -> Result<Created<M>>
     where
         M: Serialize + DeserializeOwned + Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>> + Clone + Send + 'static,
     {
         let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
         let ttl = self.0.idempotency_ttl;
-        let outcome = self.write(move |transaction| {
-            Box::pin(async move {
-                let outcome = attempts::once(transaction, account, attempt, ttl, store).await?;
-                // The flight ends after the commit, and not when the client goes away.
-                Ok(((outcome, flight), changes))
-            })
+        let writer = self.0.writer.clone();
+        let outcome = self.run(async move {
+            let job = writer.transact(move |transaction| {
+                Box::pin(async move {
+                    Ok((attempts::once(transaction, account, attempt, ttl, store).await?, changes))
+                })
+            });
+            let outcome = job.await;
+            // The flight ends after the commit, and not when the client goes away.
+            drop(flight);
+            Ok(outcome?)
         });
-        outcome.await?.0
+        outcome.await?
     }
 
     /// Clears away what a deleted group leaves, behind its caller's back.
@@ -288,11 +293,11 @@ impl Database {
         }
     }
 
-    /// Runs a write in one transaction, in a task of its own.
+    /// Runs a write in one transaction, in a task of its own; more than once where others stand in its way.
     pub(super) async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
     {
         let writer = self.0.writer.clone();
         self.run(async move { Ok(writer.transact(job).await?) }).await

@@ -118,8 +118,25 @@ fn one_line(error: &DbErr) -> String {
     reason.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The cause of an error that ended a transaction which another one stood in the way of: run again from its
+/// beginning, it may well succeed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct TransactionConflict(String);
+
+/// PostgreSQL's `serialization_failure` and `deadlock_detected`.
+const CONFLICTS: [&str; 2] = ["40001", "40P01"];
+
+/// Whether the database rolled a transaction back for the sake of another one.
+pub(super) fn is_conflict(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<TransactionConflict>())
+}
+
 /// The domain's error for a database's.
 pub(super) fn to_domain(error: &DbErr) -> Error {
+    if has_code(error, &CONFLICTS) {
+        return Error::caused_by(Code::Unavailable, TransactionConflict(describe(error)));
+    }
     let code = if is_full(error) {
         Code::StorageFull
     } else if is_away(error) {
@@ -149,8 +166,13 @@ pub(super) fn to_domain_of_name(error: &DbErr) -> Error {
 /// Whether there is no room left: SQLite's `FULL` and the growth of its shared memory, PostgreSQL's
 /// `disk_full`.
 fn is_full(error: &DbErr) -> bool {
+    has_code(error, &["13", "4874", "53100"])
+}
+
+/// Whether it is the database that speaks, with one of these codes.
+fn has_code(error: &DbErr, codes: &[&str]) -> bool {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return false };
-    error.code().is_some_and(|code| ["13", "4874", "53100"].contains(&code.as_ref()))
+    error.code().is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
 /// Whether SQLite has done nothing of a statement that is a transaction by itself, beyond doubt: it was no

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::cache::{Change, ContactCache};
 use super::connection::Connection;
 use super::database_file::DatabaseFile;
-use super::error::{is_file_fault, is_refused, to_domain};
+use super::error::{is_conflict, is_file_fault, is_refused, to_domain};
 use super::transaction::Transaction;
 use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
@@ -61,7 +61,25 @@ pub(super) enum Failure {
     AtCommit(Error),
 }
 
+/// How often a transaction is begun that others keep standing in the way of.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The longest pause before the second of them; it doubles from one to the next.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// A pause of random length: transactions that met once must not meet again.
+fn backoff(attempt: u32) -> Duration {
+    let mut random = [0; 1];
+    getrandom::fill(&mut random).unwrap_or_default();
+    FIRST_PAUSE * 2_u32.pow(attempt) * (u32::from(random[0]) + 1) / 256
+}
+
 impl Failure {
+    /// Of a commit. (What ends a transaction for the sake of another one does so before it is durable.)
+    fn of_commit(error: Error) -> Self {
+        if is_conflict(&error) { Self::BeforeCommit(error) } else { Self::AtCommit(error) }
+    }
+
     /// Of a statement that is a transaction by itself.
     pub(super) fn of_statement(error: &DbErr) -> Self {
         let failure = if is_refused(error) { Self::BeforeCommit } else { Self::AtCommit };
@@ -91,18 +109,35 @@ impl Writer {
         Self { connection, cached, patience, trust }
     }
 
-    /// Runs a job in one transaction: committed if it succeeds, rolled back if not.
+    /// Runs a job in one transaction: committed if it succeeds, rolled back if not. One that the database ends for
+    /// the sake of another transaction (a deadlock) is run again, from a copy of the job.
     ///
     /// To be called in a task of its own. A client that goes away drops the handler; a transaction
     /// that is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
     pub(super) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, Failure>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
     {
         let turn = self.turn().await?;
+        for attempt in 1..MAX_ATTEMPTS {
+            match self.transact_once(&turn, job.clone()).await {
+                Err(Failure::BeforeCommit(error)) if is_conflict(&error) => {
+                    tracing::debug!(attempt, cause = error.cause(), "a transaction is run again");
+                }
+                outcome => return outcome,
+            }
+            tokio::time::sleep(backoff(attempt)).await;
+        }
+        self.transact_once(&turn, job).await
+    }
+
+    async fn transact_once<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
+    where
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
+    {
         let (transaction, (answer, changes)) = self.prepare(job).await?;
         let commit =
-            async { transaction.commit().await.map_err(|error| Failure::AtCommit(to_domain(&error))) };
+            async { transaction.commit().await.map_err(|error| Failure::of_commit(to_domain(&error))) };
         turn.write(&changes, commit).await?;
         turn.tell(changes);
         Ok(answer)
@@ -147,7 +182,7 @@ impl Writer {
                 if let (Code::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
                     file.note_write(true);
                 }
-                if error.code() == Code::Unavailable {
+                if error.code() == Code::Unavailable && !is_conflict(&error) {
                     self.trust.lose();
                 }
                 if let Err(rollback) = transaction.rollback().await {

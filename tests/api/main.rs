@@ -11,6 +11,7 @@ mod cli;
 mod conditional;
 mod coverage;
 mod crowds;
+mod deadlocks;
 mod deep_pages;
 mod disconnects;
 mod docs;

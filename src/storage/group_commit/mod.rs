@@ -104,11 +104,6 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
         }
         // So that another committer gathers the next group meanwhile.
         drop(queue);
-        // The same order everywhere: two committers that wait for each other's rows would deadlock.
-        group.sort_by(|a, b| {
-            let (a, b) = (&a.create, &b.create);
-            (a.account.get(), a.contact.handle.as_str()).cmp(&(b.account.get(), b.contact.handle.as_str()))
-        });
         match store(&writer, place, &group).await {
             // By somebody else, so that the next group need not wait.
             Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),

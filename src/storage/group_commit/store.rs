@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::{Create, Outcome, Place, Waiting};
-use crate::domain::idempotency::Created;
+use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::attempts::{self, Found};
 use crate::storage::cache::Change;
@@ -99,24 +99,33 @@ fn outcomes(
     group.iter().map(&mut outcome).collect()
 }
 
+/// Stores a group within a transaction.
+///
+/// Whatever is in a group, its locks are taken in one order, or two groups would wait for each other's rows:
+/// idempotency keys, then contacts by their handles, then counters by account.
 async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>]) -> Result<Vec<Outcome>> {
-    let (plain, tried): (Vec<&Create>, Vec<&Create>) =
-        group.iter().map(AsRef::as_ref).partition(|create| create.is_plain());
-    let mut stored = insert_all(transaction, &plain).await?;
     let mut earlier: HashMap<Uuid, Outcome> = HashMap::new();
-    for create in tried {
+    for (create, attempt) in by_key(group) {
         let id = create.contact.id.as_uuid();
-        match try_once(transaction, create, place.ttl).await {
-            Ok(None) => drop(stored.insert(id)),
+        match reserve(transaction, create, attempt, place.ttl).await {
+            Ok(None) => {}
             Ok(made) => drop(earlier.insert(id, Ok(made))),
             // One's own fault; a fault of the database is everybody's.
             Err(error) if error.code().row().status < 500 => drop(earlier.insert(id, Err(error))),
             Err(error) => return Err(error),
         }
     }
+    let mut new: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
+    new.retain(|create| !earlier.contains_key(&create.contact.id.as_uuid()));
+    new.sort_by_key(|create| (create.account.get(), create.contact.handle.as_str()));
+    let stored = insert_all(transaction, &new).await?;
     let mut counts: BTreeMap<i64, (AccountId, i64)> = BTreeMap::new();
-    for create in group.iter().filter(|create| stored.contains(&create.contact.id.as_uuid())) {
-        counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
+    for create in new {
+        if stored.contains(&create.contact.id.as_uuid()) {
+            counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
+        } else if let Some(attempt) = &create.attempt {
+            attempts::note_outcome::<Snapshot>(transaction, create.account, attempt, None).await?;
+        }
     }
     for (account, by) in counts.into_values() {
         count(transaction, account, place.shard, by).await?;
@@ -124,10 +133,16 @@ async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>])
     Ok(outcomes(group, &stored, earlier))
 }
 
-/// One create under an idempotency key. `None` where it was stored, the earlier outcome where it was
-/// not the first of its key.
-async fn try_once(transaction: &Transaction, create: &Create, ttl: Duration) -> Outcome {
-    let Some(attempt) = &create.attempt else { return Ok(None) };
+/// Creates under an idempotency key, in the order of their keys.
+fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &Attempt)> {
+    let keyed = group.iter().filter_map(|create| Some((create.as_ref(), create.attempt.as_ref()?)));
+    let mut keyed: Vec<_> = keyed.collect();
+    keyed.sort_by_key(|(create, attempt)| (create.account.get(), attempt.operation, attempt.key.as_str()));
+    keyed
+}
+
+/// Notes the attempt of a create. `None` where it is the first of its key, or the earlier outcome.
+async fn reserve(transaction: &Transaction, create: &Create, attempt: &Attempt, ttl: Duration) -> Outcome {
     let snapshot = Snapshot::from(create.contact.as_ref());
     match attempts::note(transaction, create.account, attempt, Some(&snapshot), ttl).await? {
         Found::Made(snapshot) => {
@@ -135,13 +150,7 @@ async fn try_once(transaction: &Transaction, create: &Create, ttl: Duration) -> 
             Ok(Some(Created { made: snapshot.try_into()?, replayed: true }))
         }
         Found::Taken => Err(Error::handle_taken()),
-        Found::First => {
-            if insert_all(transaction, &[create]).await?.is_empty() {
-                attempts::note_outcome::<Snapshot>(transaction, create.account, attempt, None).await?;
-                return Err(Error::handle_taken());
-            }
-            Ok(None)
-        }
+        Found::First => Ok(None),
     }
 }
 
