@@ -9,7 +9,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpResponse, ResponseError};
 use uuid::Uuid;
@@ -119,13 +119,18 @@ fn written(
         }
         None => response,
     };
-    mark(response.headers_mut(), id);
+    mark(response.headers_mut(), dialect, id);
     response
 }
 
-fn mark(headers: &mut actix_web::http::header::HeaderMap, id: &HeaderValue) {
+/// Adds the headers of every response. Whatever is under the path of a dialect needs a key, and is
+/// not for a cache on the way nor for the disk of a shared browser, error or not.
+fn mark(headers: &mut HeaderMap, dialect: Option<&'static Dialect>, id: &HeaderValue) {
     headers.insert(REQUEST_ID, id.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if dialect.is_some() {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }
 
 /// The response to an error, and its line in the log if it is our fault.
@@ -171,7 +176,7 @@ pub struct Failed {
 impl Failed {
     fn new(error: &ActixError, dialect: Option<&'static Dialect>, id: HeaderValue) -> Self {
         let mut response = write(error, dialect, &id);
-        mark(response.headers_mut(), &id);
+        mark(response.headers_mut(), dialect, &id);
         Self { status: response.status(), response: Some(response).into() }
     }
 }

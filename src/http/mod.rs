@@ -6,6 +6,7 @@ pub mod api;
 pub mod asset;
 pub mod audience;
 pub mod auth;
+pub mod cors;
 pub mod dialect;
 pub mod docs;
 pub mod edge;

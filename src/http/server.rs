@@ -6,15 +6,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use actix_cors::Cors;
 use actix_web::dev::Server;
-use actix_web::http::header;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use super::api::{Api, Routes};
-use super::edge::{self, edge};
+use super::cors::cors;
+use super::edge::edge;
 use super::openapi;
 use super::problem::Problem;
 use super::state::State;
@@ -111,15 +110,4 @@ fn connections_per_worker(settings: &Settings, workers: usize) -> usize {
         .saturating_add(database.saturating_mul(FILES_OF_THE_DATABASE));
     let left = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(own);
     (left / workers).clamp(1, MOST_CONNECTIONS)
-}
-
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, edge::REQUEST_ID])
-        .expose_headers([header::LINK, header::LOCATION, header::RETRY_AFTER, edge::REQUEST_ID])
-        // A browser is told nothing and keeps the answer from the page; there is no need to refuse.
-        .block_on_origin_mismatch(false)
-        .max_age(3_600);
-    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }

@@ -228,6 +228,8 @@ fn is_as_documented(document: &Value, call: &Call, reply: &Reply) {
         let there = reply.headers.contains_key(name) || NOT_ALWAYS.contains(&name.as_str());
         assert!(there, "{at} comes without {name}");
     }
+    let expected = if call.permission.is_some() { "no-store" } else { "" };
+    assert_eq!(reply.header("Cache-Control"), expected, "{at}");
     if response["content"].is_null() {
         assert!(reply.body.is_empty(), "{at} has a body");
         return;

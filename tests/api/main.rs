@@ -9,6 +9,7 @@ mod bad_requests;
 mod calls;
 mod cli;
 mod conditional;
+mod cors;
 mod coverage;
 mod crowds;
 mod deadlocks;

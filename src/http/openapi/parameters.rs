@@ -9,6 +9,8 @@ use crate::domain::idempotency::IdempotencyKey;
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The header that names the version that is to be changed.
 pub const IF_MATCH: &str = "If-Match";
+/// The header that names the versions that a client has.
+pub const IF_NONE_MATCH: &str = "If-None-Match";
 
 /// The response header that says that an earlier request got the answer.
 pub const REPLAYED: &str = "Idempotent-Replayed";
