@@ -240,7 +240,7 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
 /// # Errors
 /// It cannot be written as JSON.
 pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
-    server::document(limits).to_pretty_json().map(|json| json + "\n")
+    serde_json::to_string_pretty(&server::document(limits)?).map(|json| json + "\n")
 }
 
 /// Stops a server on SIGTERM or SIGINT, and at once on the second of them.

@@ -11,6 +11,9 @@ pub struct Dialect {
     pub prefixes: &'static [&'static str],
     /// The tag of its operations in the OpenAPI document.
     pub tag: &'static str,
+    /// What the summaries of its operations begin with, so that they can be told from the other dialect's
+    /// where tags are not shown; `None` for the dialect that is the default.
+    pub summary_prefix: Option<&'static str>,
     /// What it calls a member of a contact.
     pub field: fn(Field) -> &'static str,
     /// How it begins a sentence about a member.
@@ -22,6 +25,15 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// The summary of an operation of this dialect.
+    #[must_use]
+    pub fn summary(&self, summary: &str) -> String {
+        let Some(prefix) = self.summary_prefix else { return summary.to_owned() };
+        let mut letters = summary.chars();
+        let first = letters.next().map(char::to_lowercase).into_iter().flatten();
+        format!("{prefix}: {}{}", first.collect::<String>(), letters.as_str())
+    }
+
     /// The dialect that is spoken at a path; v1 where none is.
     #[must_use]
     pub fn of(path: &str) -> &'static Self {

@@ -30,8 +30,10 @@ pub fn api() -> Api {
 }
 
 /// The OpenAPI document, with the limits as they are set.
-#[must_use]
-pub fn document(limits: &Limits) -> utoipa::openapi::OpenApi {
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn document(limits: &Limits) -> serde_json::Result<serde_json::Value> {
     let (_, document) = api().into_parts();
     document.finish(limits)
 }
@@ -46,8 +48,8 @@ struct Parts {
 impl Parts {
     fn make(limits: &Limits) -> io::Result<Self> {
         let (routes, document) = api().into_parts();
-        let document = document.finish(limits);
-        let docs = docs::Docs::new(&document)?;
+        let document = document.finish(limits)?;
+        let docs = docs::Docs::new(&document);
         Ok(Self { routes, docs, served: openapi::Served::new(document)? })
     }
 }

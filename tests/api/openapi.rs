@@ -324,7 +324,10 @@ fn is_fit_for_generators() {
     // OpenAPI Generator refuses a licence with neither address nor identifier.
     assert!(document["info"]["license"]["url"].is_string());
     // The free-form object has a name; generators make up names for what has none.
-    let inline = |schema: &Value| schema["enum"].is_array() || schema["additionalProperties"] == true;
+    // A choice has a title, after which generators name its type.
+    let inline = |schema: &Value| {
+        (schema["enum"].is_array() && schema["title"].is_null()) || schema["additionalProperties"] == true
+    };
     for schema in document["components"]["schemas"].as_object().unwrap().values() {
         for (member, rules) in schema["properties"].as_object().into_iter().flatten() {
             assert!(!inline(rules), "{member}: {rules}");
@@ -348,4 +351,101 @@ fn is_fit_for_generators() {
         };
         assert_eq!(operation["requestBody"]["x-codegen-request-body-name"], expected, "{id}");
     }
+}
+
+/// Calls a function with each object inside a value, and where it stands. What examples say is no schema.
+fn each_object<'a>(value: &'a Value, pointer: &str, seen: &mut impl FnMut(&str, &'a Value)) {
+    match value {
+        Value::Object(members) => {
+            seen(pointer, value);
+            for (name, member) in members {
+                let is_example =
+                    ["example", "examples"].contains(&name.as_str()) && !pointer.ends_with("/properties");
+                if !is_example && name != "x-codeSamples" {
+                    each_object(member, &format!("{pointer}/{name}"), seen);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each_object(item, &format!("{pointer}/{index}"), seen);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What other people's generators and converters stumbled over: each line is a tool that did.
+#[test]
+fn other_peoples_generators_read_it() {
+    let document = document();
+    let (mut integers, mut lists, mut refusals) = (0, 0, 0);
+    each_object(&document, "", &mut |pointer, schema| {
+        // swagger-typescript-api makes `any` of it, openapi-mcp-generator a schema that refuses everything.
+        assert!(!schema["not"].is_object(), "{pointer}");
+        refusals += usize::from(schema["if"]["pattern"].is_string() && schema["then"]["maxLength"] == 0);
+        if schema["type"] == "integer" {
+            assert!(["int32", "int64"].contains(&schema["format"].as_str().unwrap_or_default()), "{pointer}");
+            integers += 1;
+        }
+        if schema["type"] == "array" {
+            assert!(schema["maxItems"].is_u64(), "{pointer}");
+            lists += 1;
+        }
+        // Unions of answers: orval, typed-openapi, ng-openapi-gen.
+        if let Some(content) = schema["content"].as_object() {
+            assert_eq!(content.keys().collect::<Vec<_>>(), ["application/json"], "{pointer}");
+        }
+    });
+    assert!(integers > 30 && lists > 30 && refusals > 30, "{integers} {lists} {refusals}");
+
+    // A closed choice of a request is a list of values, not a pattern.
+    for member in ["CreateAudience", "ResolveAddressBookAliases"] {
+        let choice = &document["components"]["schemas"][member]["properties"]["missing_variables"];
+        assert_eq!(choice["enum"], json!(["exclude", "blank"]));
+    }
+    for (id, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            // Postman and dredd look for an example at the parameter.
+            let schema = &parameter["schema"];
+            let needs_none = schema["enum"].is_array() || schema["type"] == "integer";
+            assert!(needs_none || parameter["example"].is_string(), "{id}: {}", parameter["name"]);
+            assert_eq!(parameter["example"], schema["examples"][0], "{id}: {}", parameter["name"]);
+        }
+    }
+    assert_eq!(parameter_example(&document, "/v1/contacts/{id}", "patch", "If-Match"), &json!("\"1\""));
+
+    // One sentence: code generators put it into the header of every file.
+    let about = document["info"]["description"].as_str().unwrap();
+    assert!(!about.contains('\n') && !about.contains('|') && about.ends_with('.'), "{about}");
+    // Where tags are not shown, the dialects are told apart by the summary.
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let summary = operation["summary"].as_str().unwrap();
+            assert_eq!(
+                summary.starts_with("Address book: "),
+                path.starts_with("/addressbook/"),
+                "{path}: {summary}"
+            );
+        }
+    }
+    // The address book has sub-tags as v1 has them.
+    let tags: BTreeSet<&str> = operations(&document)
+        .filter(|(id, _)| id.contains("AddressBook"))
+        .map(|(_, operation)| operation["tags"][0].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        tags,
+        BTreeSet::from([
+            "Address book",
+            "Address book audiences",
+            "Address book groups",
+            "Address book opt-outs"
+        ])
+    );
+}
+
+fn parameter_example<'a>(document: &'a Value, path: &str, method: &str, name: &str) -> &'a Value {
+    let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+    &parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["example"]
 }

@@ -1,6 +1,7 @@
 //! The account of an audience: counts that add up, and what stands in the way of the others.
 
-use super::entry::{Entry, Exclusion, Included};
+use super::entry::{Entry, Exclusion, Included, Reason};
+use crate::domain::template::Template;
 
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Report {
 impl Report {
     /// How many examples of a problem are kept.
     pub const EXAMPLES: usize = 5;
+    /// How many problems there can be: each reason once, and each variable of a template that is missing.
+    pub const MAX_PROBLEMS: usize = Reason::ALL.len() + Template::MAX_VARIABLES;
 
     pub(super) fn add(&mut self, entry: &Entry) {
         self.counts.asked += 1;

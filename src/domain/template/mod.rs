@@ -67,6 +67,9 @@ pub struct Template {
 impl Template {
     /// Longest text, in characters.
     pub const MAX_CHARS: usize = 4_000;
+    /// How many variables fit into the longest text: a name of one character, and what separates it from
+    /// the next.
+    pub const MAX_VARIABLES: usize = Self::MAX_CHARS / 2;
 
     /// Reads a template.
     ///

@@ -3,10 +3,10 @@
 
 pub mod contacts;
 pub mod envelope;
-mod groups;
-mod optouts;
+pub mod groups;
+pub mod optouts;
 mod paging;
-mod resolve;
+pub mod resolve;
 
 use super::api::Api;
 use super::dialect::Dialect;
@@ -16,6 +16,7 @@ use crate::domain::Field;
 pub static DIALECT: Dialect = Dialect {
     prefixes: &["addressbook", "contacts"],
     tag: "Address book",
+    summary_prefix: Some("Address book"),
     field,
     label,
     envelope: envelope::write,

@@ -1,6 +1,8 @@
 //! Members that both dialects have in common: how they are described, and how they are read.
 
-use utoipa::openapi::schema::{Array, ArrayBuilder, ArrayItems, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::TemplateChoice;
@@ -36,13 +38,14 @@ pub fn list_of(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
 /// What becomes of those for whom something is missing.
 #[must_use]
 pub fn missing_variables() -> Object {
-    // No list of values: generators make a type of one, and not all of them compile or send it.
     text()
+        // Generators name the type after it; without one, each makes up a name for each place.
+        .title(Some("MissingVariables"))
         .description(Some(
             "What becomes of recipients for whom something is missing: `exclude`, they get no message, or \
              `blank`, the place stays empty.",
         ))
-        .pattern(Some(format!("^({EXCLUDE}|{BLANK})$")))
+        .enum_values(Some([EXCLUDE, BLANK]))
         .default(Some(EXCLUDE.into()))
         .build()
 }
@@ -139,6 +142,7 @@ pub fn encoding() -> Object {
 pub fn parts() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .description(Some("How many SMS parts the text takes."))
         .minimum(Some(1))
         .maximum(Some(sms::MAX_PARTS))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use actix_web::web;
-use utoipa::openapi::OpenApi;
+use serde_json::Value;
 
 use super::{File, PATH, files};
 use crate::http::api::read_only;
@@ -23,14 +23,12 @@ pub struct Docs(Arc<Vec<(String, Arc<Asset>)>>);
 
 impl Docs {
     /// Renders it.
-    ///
-    /// # Errors
-    /// The document cannot be written as JSON.
-    pub fn new(document: &OpenApi) -> serde_json::Result<Self> {
-        let assets = files(&serde_json::to_value(document)?)
+    #[must_use]
+    pub fn new(document: &Value) -> Self {
+        let assets = files(document)
             .into_iter()
             .map(|File { path, kind, text }| (path, Arc::new(Asset::new(kind, false, text, POLICY))));
-        Ok(Self(Arc::new(assets.collect())))
+        Self(Arc::new(assets.collect()))
     }
 
     /// Adds all addresses.

@@ -6,10 +6,12 @@ pub mod group;
 pub mod opt_out;
 pub mod template;
 
+use actix_web::http::header::{ETag, TryIntoHeaderValue};
 use serde_json::{Value, json};
 
 use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::{Contact, ContactId, Timestamp};
+use crate::http::extract;
 
 /// Its id.
 pub const ID: &str = "019a6f5b-0f80-7a79-9ef8-7dc174836688";
@@ -30,6 +32,16 @@ pub const CREATED_AT: &str = "2025-11-10T20:15:12.000Z";
 #[must_use]
 pub fn meta() -> Value {
     json!({"NAME": "John", "CITY": "London"})
+}
+
+/// Its entity tag, as the header `ETag` has it.
+///
+/// # Panics
+/// The tag is not text: seen by every test that makes the document.
+#[must_use]
+pub fn entity_tag() -> String {
+    let tag = ETag(extract::entity_tag(contact().version)).try_into_value().expect("a header");
+    tag.to_str().expect("text").to_owned()
 }
 
 /// The contact.

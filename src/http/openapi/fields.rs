@@ -43,11 +43,13 @@ pub fn described(mut schema: Object, about: &str) -> Object {
     schema
 }
 
-/// `not`: texts that a pattern would have to describe in words that only ECMA 262 knows. Clients check
-/// `pattern` with the regular expressions of their language, and leave `not` to validators of JSON Schema.
-/// (utoipa has no member for it, and writes what it calls extensions as they stand.)
-fn not(pattern: &str) -> Extensions {
-    Extensions::from_iter([("not", json!({"pattern": pattern}))])
+/// Refuses texts that match a pattern in ECMA 262's own terms. Clients check `pattern` with the regular
+/// expressions of their language, and leave `if` to validators of JSON Schema. `not` would say the same,
+/// but generators turn a schema with it into `any`, or into one that refuses everything. A text that
+/// matches is never empty, so `maxLength: 0` refuses it. (utoipa has no member for these keywords, and
+/// writes extensions as they stand.)
+fn refuse(pattern: &str) -> Extensions {
+    Extensions::from_iter([("if", json!({"pattern": pattern})), ("then", json!({"maxLength": 0}))])
 }
 
 /// A handle in a request.
@@ -61,7 +63,7 @@ pub fn handle() -> Object {
         .min_length(Some(1))
         .max_length(Some(Handle::MAX_CHARS))
         .pattern(Some(Handle::PATTERN))
-        .extensions(Some(not(&Handle::forbidden_pattern())))
+        .extensions(Some(refuse(&Handle::forbidden_pattern())))
         .examples([examples::HANDLE])
         .build()
 }
@@ -124,7 +126,7 @@ pub fn display_name() -> Object {
         .min_length(Some(1))
         .max_length(Some(DisplayName::MAX_CHARS))
         .pattern(Some(DisplayName::PATTERN))
-        .extensions(Some(not(&DisplayName::forbidden_pattern())))
+        .extensions(Some(refuse(&DisplayName::forbidden_pattern())))
         .examples([examples::DISPLAY_NAME])
         .build()
 }
@@ -268,7 +270,7 @@ pub fn moment(about: &str) -> Object {
 #[must_use]
 pub fn page_limit() -> Object {
     ObjectBuilder::new()
-        .description(Some("Most contacts on the page."))
+        .description(Some("The maximum number of items on the page."))
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(1))

@@ -14,23 +14,25 @@ pub(super) const SCHEME: &str = "ApiKey";
 pub(super) const HEALTH: &str = "Health";
 
 const DESCRIPTION: &str = "\
-Contacts for messaging platforms: who has which name and which number, and what to fill their \
-templates with.
+Contacts for messaging platforms: one store of names, phone numbers and template data for each account, in \
+two API dialects.";
 
-Two dialects speak of the same contacts. What one writes, the other reads at once:
+/// What the tag of the address book says: its names beside those of v1, since both dialects share their
+/// contacts.
+const ADDRESS_BOOK: &str = "\
+The contacts of `/v1` with `alias` and `msisdn`; lists by offset; errors as \
+`{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`. A contact that is written through \
+one dialect can be read through the other at once:
 
 | in `/v1` | in `/addressbook` | what it is |
 |---|---|---|
-| `id` | `id` | made by the server |
+| `id` | `id` | assigned by the server |
 | `username` | `alias` | unique within the account |
-| `phone_number` | `msisdn` | in international form, with and without `+` |
+| `phone_number` | `msisdn` | in international format, with and without `+` |
 | `display_name` | – | the username unless set |
-| `avatar_url` | – | kept, never fetched |
+| `avatar_url` | – | stored, never fetched |
 | `meta` | `meta` | any JSON object, for templates |
-| `created_at`, `updated_at` | `created_on`, `updated_on` | UTC, to the millisecond |
-
-Every request for contacts needs an API key; in Swagger UI, press **Authorize** and paste it. Each \
-operation names the permission that the key must have.";
+| `created_at`, `updated_at` | `created_on`, `updated_on` | UTC, to the millisecond |";
 
 pub(super) fn info() -> Info {
     InfoBuilder::new()
@@ -63,30 +65,32 @@ pub(super) fn tags() -> Vec<Tag> {
         ),
         tag(
             v1::groups::TAG,
-            "Contacts under one name, to be written to together. A contact can be in many groups. Lists and \
+            "Named sets of contacts that are messaged together. A contact can be in many groups. Lists and \
              errors as for contacts.",
         ),
         tag(
             v1::opt_outs::TAG,
-            "Phone numbers that want no messages, whichever contacts have them. Lists and errors as for \
+            "Phone numbers that must not be messaged, whichever contacts have them. Lists and errors as for \
              contacts.",
         ),
         tag(
             v1::templates::TAG,
-            "Texts with places to fill in for each recipient, kept under a name and checked when they are \
-             saved. Lists and errors as for contacts.",
+            "Message texts with placeholders that are filled in for each recipient, saved under a name and \
+             checked when they are saved. Lists and errors as for contacts.",
         ),
         tag(
             v1::audiences::TAG,
-            "Who exactly gets what text, who does not, and why: recipients in any mix, with opt-outs left \
-             out and a template filled in.",
+            "Who gets which text, who does not, and why: recipients in any mix, with opt-outs excluded and a \
+             template filled in.",
         ),
+        tag(addressbook::DIALECT.tag, ADDRESS_BOOK),
         tag(
-            addressbook::DIALECT.tag,
-            "The same contacts with `alias` and `msisdn`; lists by offset; errors as \
-             `{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`.",
+            addressbook::groups::TAG,
+            "Groups as in `/v1`, addressed by their names, with contacts named by alias or number.",
         ),
-        tag(HEALTH, "Signs of life, for whatever watches over the service. No key is needed."),
+        tag(addressbook::optouts::TAG, "Opt-outs as in `/v1`, with `msisdn`."),
+        tag(addressbook::resolve::TAG, "Who gets which text, by alias."),
+        tag(HEALTH, "Liveness and readiness, for monitoring and load balancers. No key is needed."),
     ]
 }
 

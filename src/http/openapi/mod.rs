@@ -13,17 +13,22 @@ mod spec;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use utoipa::__dev::SchemaReferences;
 use utoipa::Path;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Paths, RefOr, Required, Schema};
+use utoipa::openapi::{Components, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
 use super::dialect::Dialect;
 use super::problem::FieldError;
 use crate::config::Limits;
 use crate::domain::Permission;
+use crate::domain::audience::Report;
+use crate::domain::groups::MAX_SHOWN;
+use crate::domain::page::MAX_BATCH;
+use crate::domain::template::Template;
 
 pub use served::{JSON_PATH, Served, YAML_PATH, configure};
 pub use spec::{Spec, Subject};
@@ -49,6 +54,9 @@ impl Document {
         describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
         name_body(&mut operation, &spec);
+        if let (Some((dialect, _)), Some(summary)) = (access, &mut operation.summary) {
+            *summary = dialect.summary(summary);
+        }
         let tag = spec.subject.and_then(|subject| subject.tag);
         let tag = tag.unwrap_or_else(|| access.map_or(info::HEALTH, |(dialect, _)| dialect.tag));
         operation.tags = Some(vec![tag.to_owned()]);
@@ -73,9 +81,12 @@ impl Document {
         template
     }
 
-    /// The whole document. Limits that a setting can turn stand in it as they are set.
-    #[must_use]
-    pub fn finish(self, limits: &Limits) -> OpenApi {
+    /// The whole document, the same text whenever it is made. Limits that a setting can turn stand in it as
+    /// they are set.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn finish(self, limits: &Limits) -> serde_json::Result<Value> {
         let Self { mut paths, schemas } = self;
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
@@ -91,14 +102,35 @@ impl Document {
             <FieldError as utoipa::ToSchema>::name().into_owned(),
             <FieldError as utoipa::PartialSchema>::schema(),
         );
+        bound_lists(&mut components.schemas, limits);
         components.add_security_scheme(info::SCHEME, info::security_scheme());
-        OpenApiBuilder::new()
+        let document = OpenApiBuilder::new()
             .info(info::info())
             .servers(Some(info::servers()))
             .tags(Some(info::tags()))
             .paths(paths)
             .components(Some(components))
-            .build()
+            .build();
+        let mut document = serde_json::to_value(document)?;
+        order_conditions(&mut document);
+        Ok(document)
+    }
+}
+
+/// Puts `if` before `then`, behind the other keywords: utoipa writes extensions in the order of a hash map,
+/// which is another one in each process.
+fn order_conditions(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for keyword in ["if", "then"] {
+                if let Some(condition) = members.shift_remove(keyword) {
+                    members.insert(keyword.to_owned(), condition);
+                }
+            }
+            members.values_mut().for_each(order_conditions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(order_conditions),
+        _ => {}
     }
 }
 
@@ -110,8 +142,9 @@ fn unfold(operation: &mut Operation) {
     }
 }
 
-/// Puts the description of a parameter where readers look for it: schemas that are made by functions
-/// have it, parameters do not. For the same reason utoipa does not see that they are required.
+/// Puts the description and the example of a parameter where readers look for them: schemas that are made
+/// by functions have both, parameters do not, and Postman and dredd read `example` at the parameter only.
+/// For the same reason utoipa does not see that they are required.
 fn describe_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
@@ -124,6 +157,12 @@ fn describe_parameters(operation: &mut Operation) {
             && description.is_none()
         {
             *description = schema.description.take();
+        }
+        let RefOr::T(parameter) = parameter else { continue };
+        if let Some(RefOr::T(Schema::Object(schema))) = &parameter.schema
+            && let Some(example) = schema.examples.first().cloned()
+        {
+            *parameter = ParameterBuilder::from(std::mem::take(parameter)).example(Some(example)).build();
         }
     }
 }
@@ -155,5 +194,41 @@ fn set_page_limits(operation: &mut Operation, limits: &Limits) {
             schema.maximum = Some(utoipa::Number::from(limits.page_max as usize));
             schema.default = Some(limits.page_default.into());
         }
+    }
+}
+
+/// How many items each list in a response can have. (utoipa takes literals alone, where limits are
+/// constants and settings.)
+///
+/// # Panics
+/// There is a list without a limit here: seen by every test that makes the document.
+fn bound_lists(schemas: &mut BTreeMap<String, RefOr<Schema>>, limits: &Limits) {
+    for (name, schema) in schemas {
+        let RefOr::T(Schema::Object(object)) = schema else { continue };
+        for (member, property) in &mut object.properties {
+            if let RefOr::T(Schema::Array(list)) = property
+                && list.max_items.is_none()
+            {
+                let max = max_items(name, member, limits);
+                list.max_items = Some(max.unwrap_or_else(|| panic!("{name}.{member} has no limit")));
+            }
+        }
+    }
+}
+
+fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
+    let is_page = schema.ends_with("List") || schema.ends_with("Page");
+    match (schema, member) {
+        (_, "data" | "records") if is_page => usize::try_from(limits.page_max).ok(),
+        ("Audience", "recipients" | "exclusions") => usize::try_from(limits.audience_answer_limit).ok(),
+        ("AddressBookResolveAnswer", "records" | "excluded")
+        | ("GroupMembersChanged", "data")
+        | ("AddressBookGroupContactsAdded", "results") => Some(MAX_BATCH),
+        (_, "problems") => Some(Report::MAX_PROBLEMS),
+        (_, "examples") => Some(Report::EXAMPLES),
+        (_, "variables") => Some(Template::MAX_VARIABLES),
+        (_, "groups") => Some(MAX_SHOWN),
+        (_, "details") => Some(100),
+        _ => None,
     }
 }

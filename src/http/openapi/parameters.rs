@@ -3,6 +3,7 @@
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
+use super::examples;
 use crate::domain::idempotency::IdempotencyKey;
 
 /// The header that names an attempt to create.
@@ -54,6 +55,7 @@ fn idempotency_key() -> Object {
     .min_length(Some(1))
     .max_length(Some(IdempotencyKey::MAX_CHARS))
     .pattern(Some("^[!-~]+$"))
+    .examples([examples::ID])
     .build()
 }
 
@@ -62,6 +64,7 @@ fn if_match() -> Object {
         "The entity tag (`ETag`) of the version that is to be changed, or `*`. If it has changed since, the \
          answer is 412 and nothing is changed.",
     )
+    .examples([examples::entity_tag()])
     .build()
 }
 
@@ -69,5 +72,6 @@ fn if_none_match() -> Object {
     header(
         "The entity tag (`ETag`) of the version that the client has. If it is still that, the answer is 304.",
     )
+    .examples([examples::entity_tag()])
     .build()
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes, Data};
-use utoipa::openapi::OpenApi;
+use serde_json::Value;
 
 use crate::http::api::read_only;
 use crate::http::prefix::Prefix;
@@ -36,12 +36,12 @@ impl Served {
     ///
     /// # Errors
     /// It cannot be written, or does not name this server once.
-    pub fn new(mut document: OpenApi) -> io::Result<Self> {
-        for server in document.servers.iter_mut().flatten() {
-            ROOT.clone_into(&mut server.url);
+    pub fn new(mut document: Value) -> io::Result<Self> {
+        for server in document["servers"].as_array_mut().into_iter().flatten() {
+            server["url"] = ROOT.into();
         }
-        let yaml = document.to_yaml().map_err(io::Error::other)?;
-        Ok(Self { json: Text::new(&document.to_pretty_json()?)?, yaml: Text::new(&yaml)? })
+        let yaml = yaml_serde::to_string(&document).map_err(io::Error::other)?;
+        Ok(Self { json: Text::new(&serde_json::to_string_pretty(&document)?)?, yaml: Text::new(&yaml)? })
     }
 }
 

@@ -8,14 +8,14 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr, Schema};
 
 use crate::domain::{Code, FieldFault};
-use crate::http::audience::{JSON, NDJSON};
+use crate::http::audience::JSON;
 
 /// Examples, and the errors that follow from what the operation does. Those that follow from its
 /// shape (a body, a parameter, a key) are added by themselves.
 #[derive(Default)]
 pub struct Spec {
     requests: Vec<(&'static str, &'static str, Value)>,
-    answers: Vec<(u16, &'static str, Value)>,
+    answers: Vec<(u16, Value)>,
     pub(super) errors: Vec<Code>,
     pub(super) faults: Vec<FieldFault>,
     /// What the operation is about; a contact where nothing is said.
@@ -51,14 +51,7 @@ impl Spec {
     /// Another answer.
     #[must_use]
     pub fn and(mut self, status: u16, body: impl Serialize) -> Self {
-        self.answers.push((status, JSON, example(body)));
-        self
-    }
-
-    /// A line of an answer that comes as lines, if these are accepted.
-    #[must_use]
-    pub fn lines(mut self, status: u16, line: impl Serialize) -> Self {
-        self.answers.push((status, NDJSON, example(line)));
+        self.answers.push((status, example(body)));
         self
     }
 
@@ -106,9 +99,9 @@ impl Spec {
                 }
             }
         }
-        for (status, media, value) in &self.answers {
+        for (status, value) in &self.answers {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string())
-                && let Some(content) = response.content.get_mut(*media).and_then(inline)
+                && let Some(content) = response.content.get_mut(JSON).and_then(inline)
             {
                 put(content, "example", &response.description, value.clone());
             }

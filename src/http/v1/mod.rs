@@ -16,6 +16,7 @@ use crate::domain::Field;
 pub static DIALECT: Dialect = Dialect {
     prefixes: &["v1"],
     tag: "Contacts",
+    summary_prefix: None,
     field,
     label: str::to_owned,
     envelope: envelope::write,

@@ -7,6 +7,8 @@
 #include "AddressBook/ApiConfiguration.h"
 #include "AddressBook/ApiException.h"
 #include "AddressBook/api/AddressBookApi.h"
+#include "AddressBook/api/AddressBookAudiencesApi.h"
+#include "AddressBook/api/AddressBookGroupsApi.h"
 #include "AddressBook/api/AudiencesApi.h"
 #include "AddressBook/api/ContactsApi.h"
 #include "AddressBook/api/GroupsApi.h"
@@ -160,6 +162,7 @@ int main(int, char** arguments) {
 
     GroupsApi groups(client(arguments[1], arguments[2]));
     OptOutsApi optOuts(client(arguments[1], arguments[2]));
+    AddressBookGroupsApi bookGroups(client(arguments[1], arguments[2]));
     auto another = contact("cat", "+44 7900 000003");
     another->setMeta(meta("NAME", "Cat"));
     const auto cat = contacts.createContact(another, NONE).get();
@@ -173,7 +176,7 @@ int main(int, char** arguments) {
     check(members->getData().front()->getOutcome(), "added");
     const auto expanded = contacts.getContact(cat->getId(), std::string("groups"), NONE).get();
     check(expanded->getGroups().front()->getName(), "friends");
-    check(book.listAddressBookGroupContacts("friends", NONE, NONE).get()->getRecords().front()->getAlias(), "cat");
+    check(bookGroups.listAddressBookGroupContacts("friends", NONE, NONE).get()->getRecords().front()->getAlias(), "cat");
     auto number = std::make_shared<CreateOptOut>();
     number->setPhoneNumber("0044 7900 000003");
     const auto optOut = optOuts.createOptOut(number, NONE).get();
@@ -205,7 +208,8 @@ int main(int, char** arguments) {
     aliases->setAliases({"cat"});
     aliases->setRTemplate("Hello {{NAME}}!");
     aliases->setFields({{"cat", meta("NAME", "Kitty")}});
-    const auto resolved = book.resolveAddressBookAliases(aliases).get();
+    AddressBookAudiencesApi bookAudiences(client(arguments[1], arguments[2]));
+    const auto resolved = bookAudiences.resolveAddressBookAliases(aliases).get();
     check(resolved->getRecords().front()->getText(), "Hello Kitty!");
     passed("resolve aliases with fields of their own");
 }

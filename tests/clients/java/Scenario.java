@@ -3,6 +3,8 @@
 import addressbook.ApiClient;
 import addressbook.ApiException;
 import addressbook.api.AddressBookApi;
+import addressbook.api.AddressBookAudiencesApi;
+import addressbook.api.AddressBookGroupsApi;
 import addressbook.api.AudiencesApi;
 import addressbook.api.ContactsApi;
 import addressbook.api.GroupsApi;
@@ -146,7 +148,8 @@ public final class Scenario {
         check(members.getMemberCount(), 1);
         check(members.getData().get(0).getOutcome(), "added");
         check(contacts.getContact(cat.getId(), Expand.GROUPS, null).getGroups().get(0).getName(), "friends");
-        check(book.listAddressBookGroupContacts("friends", null, null).getRecords().get(0).getAlias(), "cat");
+        AddressBookGroupsApi bookGroups = new AddressBookGroupsApi(client);
+        check(bookGroups.listAddressBookGroupContacts("friends", null, null).getRecords().get(0).getAlias(), "cat");
         OptOut optOut = optOuts.createOptOut(new CreateOptOut().phoneNumber("0044 7900 000003"), null);
         check(optOut.getPhoneNumber(), cat.getPhoneNumber());
         passed("group a contact and opt its number out");
@@ -167,7 +170,8 @@ public final class Scenario {
         check(recipients.getData().get(0).getText(), "Hello Cat!");
         passed("resolve an audience");
 
-        AddressBookResolveAnswer resolved = book.resolveAddressBookAliases(new ResolveAddressBookAliases()
+        AddressBookAudiencesApi bookAudiences = new AddressBookAudiencesApi(client);
+        AddressBookResolveAnswer resolved = bookAudiences.resolveAddressBookAliases(new ResolveAddressBookAliases()
                 .addAliasesItem("cat").template("Hello {{NAME}}!").fields(Map.of("cat", Map.of("NAME", "Kitty"))));
         check(resolved.getRecords().stream().map(ResolvedAddressBookRecord::getText).toList(), List.of("Hello Kitty!"));
         passed("resolve aliases with fields of their own");

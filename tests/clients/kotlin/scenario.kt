@@ -1,6 +1,8 @@
 // A user of the generated Kotlin client.
 
 import addressbook.apis.AddressBookApi
+import addressbook.apis.AddressBookAudiencesApi
+import addressbook.apis.AddressBookGroupsApi
 import addressbook.apis.AudiencesApi
 import addressbook.apis.ContactsApi
 import addressbook.apis.GroupsApi
@@ -132,7 +134,7 @@ fun main(arguments: Array<String>) {
     val members = groups.changeGroupMembers(group.id, ChangeMembers(add = listOf(cat.id)))
     check(members.memberCount to members.`data`.map { it.outcome }, 1 to listOf("added"))
     check(contacts.getContact(cat.id, expand = Expand.GROUPS).groups?.map { it.name }, listOf("friends"))
-    check(book.listAddressBookGroupContacts("friends").records.map { it.alias }, listOf("cat"))
+    check(AddressBookGroupsApi(url).listAddressBookGroupContacts("friends").records.map { it.alias }, listOf("cat"))
     val optOut = optOuts.createOptOut(CreateOptOut(phoneNumber = "0044 7900 000003"))
     check(optOut.phoneNumber, cat.phoneNumber)
     passed("group a contact and opt its number out")
@@ -151,7 +153,7 @@ fun main(arguments: Array<String>) {
     check(audiences.listAudienceRecipients(kept.id!!).`data`.map { it.text }, listOf("Hello Cat!"))
     passed("resolve an audience")
 
-    val resolved = book.resolveAddressBookAliases(
+    val resolved = AddressBookAudiencesApi(url).resolveAddressBookAliases(
         ResolveAddressBookAliases(
             aliases = listOf("cat"),
             template = "Hello {{NAME}}!",

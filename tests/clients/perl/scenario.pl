@@ -6,6 +6,8 @@ use utf8;
 
 use JSON qw(decode_json);
 use AddressBook::AddressBookApi;
+use AddressBook::AddressBookAudiencesApi;
+use AddressBook::AddressBookGroupsApi;
 use AddressBook::AudiencesApi;
 use AddressBook::ContactsApi;
 use AddressBook::GroupsApi;
@@ -117,6 +119,7 @@ passed('get a typed error without a key');
 my @options = (base_url => $url, access_token => $key);
 my $groups = AddressBook::GroupsApi->new(@options);
 my $opt_outs = AddressBook::OptOutsApi->new(@options);
+my $book_groups = AddressBook::AddressBookGroupsApi->new(@options);
 $contact = AddressBook::Object::CreateContact->new(
     username => 'cat', phone_number => '+44 7900 000003', meta => { NAME => 'Cat' }
 );
@@ -126,7 +129,7 @@ my $joining = AddressBook::Object::ChangeMembers->new(add => [$cat->id]);
 my $members = $groups->change_group_members(id => $group->id, changes => $joining);
 check($members->member_count . ' ' . $members->data->[0]->outcome, '1 added');
 check($contacts->get_contact(id => $cat->id, expand => 'groups')->groups->[0]->name, 'friends');
-check($book->list_address_book_group_contacts(group => 'friends')->records->[0]->alias, 'cat');
+check($book_groups->list_address_book_group_contacts(group => 'friends')->records->[0]->alias, 'cat');
 my $number = AddressBook::Object::CreateOptOut->new(phone_number => '0044 7900 000003');
 my $opt_out = $opt_outs->create_opt_out(opt_out => $number);
 check($opt_out->phone_number, $cat->phone_number);
@@ -148,8 +151,9 @@ my $kept = $audiences->create_audience(audience => $wanted);
 check($audiences->list_audience_recipients(id => $kept->id)->data->[0]->text, 'Hello Cat!');
 passed('resolve an audience');
 
+my $book_audiences = AddressBook::AddressBookAudiencesApi->new(@options);
 my $aliases = AddressBook::Object::ResolveAddressBookAliases->new(
     aliases => ['cat'], template => 'Hello {{NAME}}!', fields => { cat => { NAME => 'Kitty' } }
 );
-check($book->resolve_address_book_aliases(audience => $aliases)->records->[0]->text, 'Hello Kitty!');
+check($book_audiences->resolve_address_book_aliases(audience => $aliases)->records->[0]->text, 'Hello Kitty!');
 passed('resolve aliases with fields of their own');

@@ -3,6 +3,8 @@
 // A user of the generated PHP client.
 
 use AddressBook\Api\AddressBookApi;
+use AddressBook\Api\AddressBookAudiencesApi;
+use AddressBook\Api\AddressBookGroupsApi;
 use AddressBook\Api\AudiencesApi;
 use AddressBook\Api\ContactsApi;
 use AddressBook\Api\GroupsApi;
@@ -146,6 +148,7 @@ passed('get a typed error without a key');
 
 $groups = new GroupsApi(config: $configuration);
 $optOuts = new OptOutsApi(config: $configuration);
+$bookGroups = new AddressBookGroupsApi(config: $configuration);
 $cat = $contacts->createContact(
     (new CreateContact())->setUsername('cat')->setPhoneNumber('+44 7900 000003')->setMeta(['NAME' => 'Cat'])
 );
@@ -153,7 +156,7 @@ $group = $groups->createGroup((new CreateGroup())->setName('friends'));
 $members = $groups->changeGroupMembers($group->getId(), (new ChangeMembers())->setAdd([$cat->getId()]));
 check([$members->getMemberCount(), $members->getData()[0]->getOutcome()], [1, 'added']);
 check($contacts->getContact($cat->getId(), Expand::GROUPS)->getGroups()[0]->getName(), 'friends');
-check($book->listAddressBookGroupContacts('friends')->getRecords()[0]->getAlias(), 'cat');
+check($bookGroups->listAddressBookGroupContacts('friends')->getRecords()[0]->getAlias(), 'cat');
 $optOut = $optOuts->createOptOut((new CreateOptOut())->setPhoneNumber('0044 7900 000003'));
 check($optOut->getPhoneNumber(), $cat->getPhoneNumber());
 passed('group a contact and opt its number out');
@@ -171,7 +174,8 @@ $kept = $audiences->createAudience($wanted->setKeep(true));
 check($audiences->listAudienceRecipients($kept->getId())->getData()[0]->getText(), 'Hello Cat!');
 passed('resolve an audience');
 
-$resolved = $book->resolveAddressBookAliases(
+$bookAudiences = new AddressBookAudiencesApi(config: $configuration);
+$resolved = $bookAudiences->resolveAddressBookAliases(
     (new ResolveAddressBookAliases())
         ->setAliases(['cat'])->setTemplate('Hello {{NAME}}!')->setFields(['cat' => ['NAME' => 'Kitty']])
 );

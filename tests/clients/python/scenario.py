@@ -127,7 +127,7 @@ group = groups.create_group(CreateGroup(name="friends"))
 members = groups.change_group_members(group.id, ChangeMembers(add=[cat.id]))
 assert (members.member_count, members.data[0].outcome) == (1, "added")
 assert contacts.get_contact(cat.id, expand=Expand.GROUPS).groups[0].name == "friends"
-assert book.list_address_book_group_contacts("friends").records[0].alias == "cat"
+assert addressbook.AddressBookGroupsApi(client).list_address_book_group_contacts("friends").records[0].alias == "cat"
 opt_out = opt_outs.create_opt_out(CreateOptOut(phone_number="0044 7900 000003"))
 assert opt_out.phone_number == cat.phone_number
 passed("group a contact and opt its number out")
@@ -143,7 +143,7 @@ kept = audiences.create_audience(CreateAudience(recipients=friends, template=gre
 assert audiences.list_audience_recipients(kept.id).data[0].text == "Hello Cat!"
 passed("resolve an audience")
 
-resolved = book.resolve_address_book_aliases(
+resolved = addressbook.AddressBookAudiencesApi(client).resolve_address_book_aliases(
     ResolveAddressBookAliases(aliases=["cat"], template="Hello {{NAME}}!", fields={"cat": {"NAME": "Kitty"}})
 )
 assert [record.text for record in resolved.records] == ["Hello Kitty!"]

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 
 use openapi::apis::address_book_api as book;
+use openapi::apis::address_book_audiences_api as book_audiences;
+use openapi::apis::address_book_groups_api as book_groups;
 use openapi::apis::audiences_api as audiences;
 use openapi::apis::configuration::Configuration;
 use openapi::apis::contacts_api as contacts;
@@ -142,7 +144,7 @@ async fn main() {
     let expanded = contacts::get_contact(client, &cat.id.to_string(), Some(Expand::Groups), None).await;
     assert_eq!(expanded.expect("a contact").groups.expect("groups")[0].name, "friends");
     let grouped =
-        book::list_address_book_group_contacts(client, "friends", None, None).await.expect("a page");
+        book_groups::list_address_book_group_contacts(client, "friends", None, None).await.expect("a page");
     assert_eq!(grouped.records[0].alias, "cat");
     let number = CreateOptOut::new("0044 7900 000003".into());
     let opt_out = opt_outs::create_opt_out(client, number, None).await.expect("an opt-out");
@@ -168,7 +170,7 @@ async fn main() {
     let mut aliases = ResolveAddressBookAliases::new(vec!["cat".into()]);
     aliases.template = Some("Hello {{NAME}}!".into());
     aliases.fields = Some([("cat".into(), [("NAME".into(), json!("Kitty"))].into())].into());
-    let resolved = book::resolve_address_book_aliases(client, aliases).await.expect("an answer");
+    let resolved = book_audiences::resolve_address_book_aliases(client, aliases).await.expect("an answer");
     assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
     passed("resolve aliases with fields of their own");
 }

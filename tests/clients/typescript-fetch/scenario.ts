@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import {
   AddressBookApi,
+  AddressBookAudiencesApi,
+  AddressBookGroupsApi,
   type AddressBookError,
   AddressBookErrorFromJSON,
   AudiencesApi,
@@ -133,6 +135,7 @@ passed('get a typed error without a key');
 
 const groups = new GroupsApi(configuration);
 const optOuts = new OptOutsApi(configuration);
+const bookGroups = new AddressBookGroupsApi(configuration);
 const cat = await contacts.createContact({
   contact: { username: 'cat', phoneNumber: '+44 7900 000003', meta: { NAME: 'Cat' } },
 });
@@ -141,7 +144,7 @@ const members = await groups.changeGroupMembers({ id: group.id, changes: { add: 
 assert.deepEqual([members.memberCount, members.data[0]?.outcome], [1, 'added']);
 const expanded = await contacts.getContact({ id: cat.id, expand: Expand.Groups });
 assert.equal(expanded.groups?.[0]?.name, 'friends');
-const grouped = await book.listAddressBookGroupContacts({ group: 'friends' });
+const grouped = await bookGroups.listAddressBookGroupContacts({ group: 'friends' });
 assert.equal(grouped.records[0]?.alias, 'cat');
 const optOut = await optOuts.createOptOut({ optOut: { phoneNumber: '0044 7900 000003' } });
 assert.equal(optOut.phoneNumber, cat.phoneNumber);
@@ -160,7 +163,8 @@ assert(kept.id !== undefined);
 assert.equal((await audiences.listAudienceRecipients({ id: kept.id })).data[0]?.text, 'Hello Cat!');
 passed('resolve an audience');
 
-const resolved = await book.resolveAddressBookAliases({
+const bookAudiences = new AddressBookAudiencesApi(configuration);
+const resolved = await bookAudiences.resolveAddressBookAliases({
   audience: { aliases: ['cat'], template: 'Hello {{NAME}}!', fields: { cat: { NAME: 'Kitty' } } },
 });
 assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);

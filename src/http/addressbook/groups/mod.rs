@@ -15,7 +15,10 @@ use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{Spec, Subject};
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
-static SUBJECT: Subject = Subject { tag: None, noun: "group", argument: "group" };
+/// The tag of its operations.
+pub const TAG: &str = "Address book groups";
+
+static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "group", argument: "group" };
 static MEMBERS: Subject = Subject { argument: "changes", ..SUBJECT };
 
 /// Adds the routes.

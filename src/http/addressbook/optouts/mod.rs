@@ -12,7 +12,10 @@ use crate::http::openapi::examples::opt_out as examples;
 use crate::http::openapi::{Spec, Subject};
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
-static SUBJECT: Subject = Subject { tag: None, noun: "opt-out", argument: "opt_out" };
+/// The tag of its operations.
+pub const TAG: &str = "Address book opt-outs";
+
+static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "opt-out", argument: "opt_out" };
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {

@@ -168,6 +168,7 @@ pub struct ResolvedRecord {
 #[schema(as = ExcludedAddressBookAlias)]
 pub struct ExcludedAlias {
     /// Which of the aliases of the request, from 0.
+    #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::stored_handle, required = false)]

@@ -10,7 +10,10 @@ use crate::http::openapi::examples::audience;
 use crate::http::openapi::{Spec, Subject};
 use dto::{ResolveAnswer, ResolveRequest};
 
-const SUBJECT: Subject = Subject { tag: None, noun: "template", argument: "audience" };
+/// The tag of its operations.
+pub const TAG: &str = "Address book audiences";
+
+const SUBJECT: Subject = Subject { tag: Some(TAG), noun: "template", argument: "audience" };
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {

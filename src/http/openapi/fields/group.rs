@@ -1,9 +1,11 @@
 //! Schemas of the members of a group, and of requests about many of its contacts.
 
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{bare, described, id_of, moment, not, or_null, text};
+use super::{bare, described, id_of, moment, or_null, refuse, text};
 use crate::domain::fields::text as rules;
 use crate::domain::groups::{GroupDescription, GroupName, Outcome};
 use crate::domain::page::MAX_BATCH;
@@ -28,7 +30,7 @@ pub fn name() -> Object {
         .min_length(Some(1))
         .max_length(Some(GroupName::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(not(&rules::forbidden_pattern(true))))
+        .extensions(Some(refuse(&rules::forbidden_pattern(true))))
         .examples([examples::NAME])
         .build()
 }
@@ -54,7 +56,7 @@ pub fn description() -> Object {
         .min_length(Some(1))
         .max_length(Some(GroupDescription::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(not(&rules::forbidden_pattern(false))))
+        .extensions(Some(refuse(&rules::forbidden_pattern(false))))
         .examples([examples::DESCRIPTION])
         .build()
 }
@@ -77,6 +79,7 @@ pub fn stored_description() -> Schema {
 pub fn member_count() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
         .description(Some("How many contacts are in the group."))
         .minimum(Some(0))
         .examples([1])

@@ -3,7 +3,7 @@
 use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{Object, ObjectBuilder};
 
-use super::{bare, id_of, moment, not, or_null, text};
+use super::{bare, id_of, moment, or_null, refuse, text};
 use crate::domain::fields::text as rules;
 use crate::domain::opt_out::{Note, Source};
 use crate::http::openapi::examples::opt_out as examples;
@@ -57,6 +57,6 @@ fn given(about: &str, max: usize, example: &str) -> Object {
         .min_length(Some(1))
         .max_length(Some(max))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(not(&rules::forbidden_pattern(false))));
+        .extensions(Some(refuse(&rules::forbidden_pattern(false))));
     builder.examples([example]).build()
 }

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::schema::Object;
 
-use super::{id_of, moment, not, text};
+use super::{id_of, moment, refuse, text};
 use crate::domain::fields::text as rules;
 use crate::domain::templates::{TemplateName, TemplateText};
 use crate::http::openapi::examples::template as examples;
@@ -24,7 +24,7 @@ pub fn name() -> Object {
         .min_length(Some(1))
         .max_length(Some(TemplateName::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(not(&rules::forbidden_pattern(true))))
+        .extensions(Some(refuse(&rules::forbidden_pattern(true))))
         .examples([examples::NAME])
         .build()
 }
@@ -52,7 +52,7 @@ pub fn source() -> Object {
         .min_length(Some(1))
         .max_length(Some(TemplateText::MAX_CHARS))
         .pattern(Some("^[^\\x00]*$"))
-        .extensions(Some(not(&rules::blank_pattern())))
+        .extensions(Some(refuse(&rules::blank_pattern())))
         .examples([examples::TEXT])
         .build()
 }

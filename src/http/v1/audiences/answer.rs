@@ -8,7 +8,6 @@ use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Ke
 use crate::domain::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
 use crate::http::audience::{Lines, Whole, known, schema, told};
-use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
@@ -16,6 +15,7 @@ use crate::http::v1::envelope::{self, V1ErrorBody};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceRecipient {
     /// Which of the request's recipients named it, from 0.
+    #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = position, required = false)]
@@ -45,6 +45,7 @@ pub struct AudienceRecipient {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceExclusion {
     /// Which of the request's recipients named it, from 0.
+    #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = position, required = false)]
@@ -114,7 +115,7 @@ pub struct AudienceProblem {
 }
 
 /// Counts, and what stands in the way of the others.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct AudienceSummary {
     /// How many.
     counts: AudienceCounts,
@@ -193,25 +194,22 @@ pub struct AudienceExclusionPage {
     pub data: Vec<AudienceExclusion>,
 }
 
-/// A line of an audience that streams: it has one of these members. The last line has `summary`, or
-/// `error` where the audience broke off.
-#[derive(Debug, Default, Serialize, ToSchema)]
+/// A line of a streamed audience: it has one of these members. The last line has `summary`, or `error`
+/// where the audience broke off. The document describes it in words, in the operation: a second media type
+/// makes generators answer with a union.
+#[derive(Debug, Default, Serialize)]
 pub struct AudienceLine {
     /// Somebody who gets a message.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
     recipient: Option<AudienceRecipient>,
     /// Somebody who gets none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
     exclusion: Option<AudienceExclusion>,
     /// Counts and problems of all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
     summary: Option<AudienceSummary>,
     /// Why the audience broke off.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
     error: Option<V1ErrorBody>,
 }
 
@@ -300,13 +298,6 @@ impl From<Kept> for KeptAudience {
     fn from(Kept { id, created_at, expires_at, report }: Kept) -> Self {
         let AudienceSummary { counts, problems } = report.into();
         Self { id, counts, problems, created_at, expires_at }
-    }
-}
-
-impl AudienceLine {
-    /// The first line of the example audience.
-    pub(super) fn example() -> Self {
-        Self::entry(Entry::Included(examples::included()))
     }
 }
 

@@ -49,11 +49,14 @@ impl Segment for Id {
 /// have opted out and numbers that get a message already are left out, and every one who is left out is
 /// told with a reason. Nothing is sent.
 ///
-/// With `dry_run` the answer has counts and problems alone. With `Accept: application/x-ndjson` the
-/// answer comes as lines, however many there are; the last one has the `summary`, and without it the
-/// answer is not whole. With `keep` the audience is kept as it is found, whatever becomes of its
-/// contacts; it is read page by page and gone after a day, or once it is deleted. To keep one, the key
-/// also needs the permission `create:Audiences`.
+/// With `dry_run` the answer has counts and problems alone. With `keep` the audience is kept as it is found,
+/// whatever becomes of its contacts; it is read page by page and gone after a day, or once it is deleted. To
+/// keep one, the key also needs the permission `create:Audiences`.
+///
+/// With `Accept: application/x-ndjson` the answer is streamed, however long it is: a JSON object a line,
+/// each with one member. `recipient` and `exclusion` are as in the lists of the JSON answer, in the order of
+/// the request. The last line has `summary`, with `counts` and `problems`; without it the answer is
+/// incomplete. Where the audience breaks off, the last line has `error` instead, as in the envelope.
 #[utoipa::path(
     post,
     path = PATH,
@@ -63,8 +66,8 @@ impl Segment for Id {
     responses(
         (
             status = 200,
-            description = "The audience; lines of it, if these are accepted.",
-            content((Audience = "application/json"), (AudienceLine = "application/x-ndjson")),
+            description = "The audience.",
+            body = Audience,
         ),
         (
             status = 201,

@@ -12,9 +12,7 @@ use crate::domain::{Code, Fault, FieldFault};
 use crate::http::api::Api;
 use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::{Spec, Subject, fields};
-use answer::{
-    Audience, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipientPage, KeptAudience,
-};
+use answer::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
 use request::{AudienceItem, CreateAudience};
 
 /// The tag of its operations.
@@ -58,7 +56,6 @@ pub(super) fn routes(api: Api) -> Api {
         __path_create_audience,
         create_audience,
         Spec::answering(200, audience)
-            .lines(200, AudienceLine::example())
             .and(201, Audience::from(examples::kept_audience()))
             .about(&MAKING)
             .refers_to::<AudienceItem>()

@@ -128,7 +128,7 @@ pub struct Contact {
     /// The groups that the contact is in, the newest first, at most 100; only where the request says
     /// `expand=groups`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false, max_items = 100)]
+    #[schema(required = false, nullable = false)]
     groups: Option<Vec<ContactGroup>>,
 }
 
