@@ -61,7 +61,7 @@ codes! {
     /// The request did not arrive in time.
     RequestTimeout => 408, "request_timeout", "RequestTimeoutError", "The request did not arrive in time";
     /// Another contact of the account has the handle.
-    HandleTaken => 409, "username_taken", "ConflictError", "The handle is already taken";
+    HandleTaken => 409, "username_taken", "ConflictError", "Another contact has this name already";
     /// Another thing of the same kind in the account has the name.
     NameTaken => 409, "name_taken", "ConflictError", "The name is already taken";
     /// Several contacts share the phone number by which one was named.
@@ -95,6 +95,7 @@ pub struct Error {
     code: Code,
     message: Option<Cow<'static, str>>,
     faults: Vec<FieldFault>,
+    has_more_faults: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -108,6 +109,12 @@ impl Error {
     #[must_use]
     pub fn invalid(faults: Vec<FieldFault>) -> Self {
         Self { faults, ..Self::from(Code::Invalid) }
+    }
+
+    /// The same error, of whose faults there are more than it has.
+    #[must_use]
+    pub fn with_more_faults(self, has_more_faults: bool) -> Self {
+        Self { has_more_faults, ..self }
     }
 
     /// The handle belongs to another contact.
@@ -152,6 +159,12 @@ impl Error {
         &self.faults
     }
 
+    /// Whether there are more fields at fault than [`Self::faults`] has.
+    #[must_use]
+    pub fn has_more_faults(&self) -> bool {
+        self.has_more_faults
+    }
+
     /// What lies behind it, for the log; empty where nothing does.
     #[must_use]
     pub fn cause(&self) -> String {
@@ -167,7 +180,7 @@ impl Error {
 
 impl From<Code> for Error {
     fn from(code: Code) -> Self {
-        Self { code, message: None, faults: Vec::new(), source: None }
+        Self { code, message: None, faults: Vec::new(), has_more_faults: false, source: None }
     }
 }
 

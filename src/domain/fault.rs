@@ -17,6 +17,18 @@ pub enum Field {
     Meta,
 }
 
+/// Most violations that one answer tells. With more, it says that there are more.
+pub const MAX_REPORTED_VIOLATIONS: usize = 100;
+
+/// What a name that is not known was given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownKind {
+    /// A member of an object.
+    Member,
+    /// A parameter.
+    Parameter,
+}
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -37,7 +49,16 @@ pub enum Fault {
         expected: Cow<'static, str>,
     },
     /// A member or parameter that this operation does not have.
-    Unknown,
+    Unknown {
+        /// Which of the two.
+        kind: UnknownKind,
+        /// What may have been meant.
+        suggestion: Option<&'static str>,
+        /// Whether there is a member for the caller's own data.
+        has_meta: bool,
+    },
+    /// A number that JSON's readers would change.
+    InexactNumber,
     /// A member or parameter given twice.
     Duplicate,
     /// Not an integer within the bounds.
@@ -75,10 +96,22 @@ pub enum Fault {
         /// Most items.
         max: usize,
     },
+    /// Lists that have too many items between them.
+    TooManyTogether {
+        /// Their names, as a sentence lists them.
+        lists: &'static str,
+        /// Most items.
+        max: usize,
+    },
     /// None, or more than one, of the members that stand for each other.
     NotExactlyOne {
         /// Their names.
         of: &'static str,
+    },
+    /// A member beside the one that it would replace.
+    NotTogether {
+        /// The other one's name.
+        with: &'static str,
     },
     /// A metadata object with too many keys.
     TooManyKeys {
@@ -116,6 +149,19 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// A member that is none of these.
+    #[must_use]
+    pub fn unknown_member(name: &str, known: &[&'static str]) -> Self {
+        let (suggestion, has_meta) = (nearest(name, known), known.contains(&"meta"));
+        Self::Unknown { kind: UnknownKind::Member, suggestion, has_meta }
+    }
+
+    /// A parameter that is none of these.
+    #[must_use]
+    pub fn unknown_parameter(name: &str, known: &[&'static str]) -> Self {
+        Self::Unknown { kind: UnknownKind::Parameter, suggestion: nearest(name, known), has_meta: false }
+    }
+
     /// The stable code, as it stands in `details`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -125,7 +171,8 @@ impl Fault {
             Self::TooLong { .. } => "too_long",
             Self::ForbiddenCharacter => "forbidden_character",
             Self::WrongType { .. } => "wrong_type",
-            Self::Unknown => "unknown",
+            Self::Unknown { .. } => "unknown",
+            Self::InexactNumber => "inexact_number",
             Self::Duplicate => "duplicate",
             Self::OutOfRange { .. } => "out_of_range",
             Self::NotOneOf { .. } => "not_one_of",
@@ -138,8 +185,8 @@ impl Fault {
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::NoItems => "no_items",
-            Self::TooManyItems { .. } => "too_many_items",
-            Self::NotExactlyOne { .. } => "not_exactly_one",
+            Self::TooManyItems { .. } | Self::TooManyTogether { .. } => "too_many_items",
+            Self::NotExactlyOne { .. } | Self::NotTogether { .. } => "not_exactly_one",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
             Self::TooDeep { .. } => "too_deep",
@@ -163,11 +210,25 @@ impl Fault {
                 format!("{name} must not contain control or invisible characters")
             }
             Self::WrongType { expected } => format!("{name} must be {expected}"),
-            Self::Unknown => format!("{name} is not known here"),
+            Self::Unknown { kind, suggestion, has_meta } => {
+                let what = match kind {
+                    UnknownKind::Member => "a known member",
+                    UnknownKind::Parameter => "a parameter of this operation",
+                };
+                match suggestion {
+                    Some(suggestion) => format!("{name} is not {what}; did you mean {suggestion}?"),
+                    None if *has_meta => format!("{name} is not {what}; data of your own goes in meta"),
+                    None => format!("{name} is not {what}"),
+                }
+            }
+            Self::InexactNumber => {
+                format!("{name} must be a number that fits in 64 bits; send a longer one as a string")
+            }
             Self::Duplicate => format!("{name} must be given only once"),
             Self::OutOfRange { min, max } => {
                 format!("{name} must be a whole number from {min} to {max}")
             }
+            Self::NotOneOf { allowed } if !allowed.contains(',') => format!("{name} must be {allowed}"),
             Self::NotOneOf { allowed } => format!("{name} must be one of {allowed}"),
             Self::NotUuid => format!("{name} must be a UUID"),
             Self::NotContactKey => {
@@ -187,7 +248,9 @@ impl Fault {
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
             Self::NoItems => format!("{name} must have at least one item"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
+            Self::TooManyTogether { lists, max } => format!("{lists} together must have at most {max} items"),
             Self::NotExactlyOne { of } => format!("{name} must have exactly one of {of}"),
+            Self::NotTogether { with } => format!("{name} must not be given together with {with}"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),
             Self::KeyLength { max } => format!("{name} must have keys of 1 to {max} characters"),
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),
@@ -199,6 +262,20 @@ impl Fault {
             Self::Taken => format!("{name} is already taken"),
         }
     }
+}
+
+/// The one that was meant, if one looks like it: a misspelling, another style (`phoneNumber`), a part of the
+/// name (`phone`).
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    const LONGEST: usize = 64;
+    const SIMILAR: f64 = 0.84;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let simplified = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    let name = simplified(name);
+    let scored = known.iter().map(|known| (strsim::jaro_winkler(&name, &simplified(known)), *known));
+    scored.filter(|(score, _)| *score >= SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
 }
 
 /// Where a fault is: a member of the contact, or a name as the request wrote it.

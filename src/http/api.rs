@@ -134,6 +134,18 @@ impl Api {
         self
     }
 
+    /// Answers one more method at a path as another one there, without a word in the document.
+    #[must_use]
+    pub fn method_alias(mut self, path: &str, from: &Method, to: Method) -> Self {
+        if let Some(methods) = self.routes.by_path.get_mut(path)
+            && let Some((_, make)) = methods.iter().find(|(method, _)| method == from)
+        {
+            let make = Arc::clone(make);
+            methods.push((to, make));
+        }
+        self
+    }
+
     /// The routes and the document of all that was added.
     #[must_use]
     pub fn into_parts(self) -> (Routes, Document) {

@@ -67,12 +67,14 @@ on_both_databases! {
                 (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"nickname":"x"}}"#), "nickname", "unknown"),
                 (format!(r#"{{"{handle}":"j","{handle}":"j","{phone}":{good_phone}}}"#), handle, "duplicate"),
                 (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":1,"A":1}}}}"#), "meta.A", "duplicate"),
-                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":[{{"b":1,"b":2}}]}}}}"#), "meta.A.b", "duplicate"),
+                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":[{{"b":1,"b":2}}]}}}}"#), "meta.A.0.b", "duplicate"),
                 (format!(r#"{{"{handle}":5,"{phone}":{good_phone}}}"#), handle, "wrong_type"),
                 (format!(r#"{{"{handle}":["j"],"{phone}":{good_phone}}}"#), handle, "wrong_type"),
                 (format!(r#"{{"{handle}":"j","{phone}":4479000000001}}"#), phone, "wrong_type"),
-                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":null}}"#), "meta", "wrong_type"),
                 (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":"x"}}"#), "meta", "wrong_type"),
+                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":18446744073709551616}}}}"#), "meta.A", "inexact_number"),
+                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":[{{"B":-9223372036854775809}}]}}}}"#), "meta.A.0.B", "inexact_number"),
+                (format!(r#"{{"{handle}":"j","{phone}":{good_phone},"meta":{{"A":1e400}}}}"#), "meta.A", "inexact_number"),
                 (format!(r#"{{"{handle}":"","{phone}":{good_phone}}}"#), handle, "blank"),
                 (format!(r#"{{"{handle}":" \u00a0 ","{phone}":{good_phone}}}"#), handle, "blank"),
                 (format!(r#"{{"{handle}":"j","{phone}":"  "}}"#), phone, "blank"),
@@ -157,6 +159,9 @@ on_both_databases! {
 
             for (address, allow) in [(path.to_owned(), "POST, GET, HEAD"), (format!("{path}/4479000000001"), "")] {
                 for method in ["PUT", "OPTIONS", "PURGE"] {
+                    if method == "PUT" && address.starts_with("/v1/contacts/") {
+                        continue;
+                    }
                     let reply = client.send(method, &address, &[], b"");
                     assert_eq!(reply.status, 405, "{method} {address}");
                     assert!(["method_not_allowed", "MethodNotAllowedError"].contains(&error(&reply).as_str()));

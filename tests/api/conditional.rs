@@ -27,7 +27,7 @@ on_both_databases! {
             client.send("PATCH", &path, &[JSON, ("If-Match", tag)], body.as_bytes())
         };
         assert_eq!(patch("\"1\"", "A").status, 200);
-        for tag in ["\"1\"", "W/\"2\"", "\"x\"", "\"3\"", "\"1\", \"3\"", "2", "nonsense"] {
+        for tag in ["\"1\"", "W/\"2\"", "\"x\"", "\"+2\"", "\"02\"", "\"2 \"", "\"3\"", "\"1\", \"3\"", "2", "nonsense"] {
             let reply = patch(tag, "B");
             assert_eq!(reply.expect(412)["error"]["code"], "precondition_failed", "{tag}");
             let reply = client.send("DELETE", &path, &[("If-Match", tag)], b"");

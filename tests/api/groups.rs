@@ -106,7 +106,6 @@ on_both_databases! {
             (json!({"name": long}), "name", "too_long"),
             (json!({"name": "a\u{200b}"}), "name", "forbidden_character"),
             (json!({"name": null}), "name", "required"),
-            (json!({"name": "a", "description": null}), "description", "wrong_type"),
             (json!({"name": "a", "description": "x".repeat(201)}), "description", "too_long"),
             (json!({"name": "a", "members": []}), "members", "unknown"),
         ] {
@@ -124,7 +123,7 @@ on_both_databases! {
             (json!({}), "add", "no_items"),
             (json!({"add": []}), "add", "no_items"),
             (json!({"add": [], "remove": []}), "add", "no_items"),
-            (json!({"add": null}), "add", "wrong_type"),
+            (json!({"add": null}), "add", "no_items"),
             (json!({"add": [one, 5]}), "add.1", "wrong_type"),
             (json!({"add": [one, "john"]}), "add.1", "not_a_uuid"),
             (json!({"add": [one], "remove": ["x"]}), "remove.0", "not_a_uuid"),

@@ -5,6 +5,7 @@ mod harness;
 
 mod addressbook;
 mod audiences;
+mod bad_bodies;
 mod bad_requests;
 mod calls;
 mod cli;

@@ -36,6 +36,10 @@ pub struct AddressBookErrorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<FieldError>,
+    /// True where more fields are at fault than `details` has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = true)]
+    pub more_details: bool,
 }
 
 /// What was to be deleted is gone.
@@ -56,6 +60,7 @@ pub(super) fn write(error: &Error) -> Value {
         status_code: row.status,
         message: message(error, &details),
         details,
+        more_details: error.has_more_faults(),
     };
     serde_json::to_value(AddressBookError { success: false, error: body }).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Requests about many things at once: lists that are read item by item, with the faults of each.
 
 use super::faults::{Faults, Parser};
-use super::patch::Patch;
+use super::items::Items;
 use crate::domain::Fault;
 use crate::domain::page::MAX_BATCH;
 
@@ -10,7 +10,7 @@ pub struct List<T> {
     /// Its name.
     pub name: &'static str,
     /// Its items.
-    pub items: Patch<Vec<String>>,
+    pub items: Option<Items<String>>,
     /// How one is read.
     pub parse: Parser<T>,
 }
@@ -25,28 +25,26 @@ pub struct Item<T> {
     pub value: T,
 }
 
-/// Reads lists, one after the other: together they have one item to [`MAX_BATCH`]. An empty list is as good
+/// Reads lists, one after the other, whose names a sentence lists as `names`: together they have one item to [`MAX_BATCH`]. An empty list is as good
 /// as none: generated Java clients send one for each list that is not set.
-pub fn read<T>(lists: impl IntoIterator<Item = List<T>>, faults: &mut Faults) -> Option<Vec<Item<T>>> {
+pub fn read<T>(
+    names: &'static str,
+    lists: impl IntoIterator<Item = List<T>>,
+    faults: &mut Faults,
+) -> Option<Vec<Item<T>>> {
     let (mut read, mut first, mut given) = (Vec::new(), None, 0);
     for List { name, items, parse } in lists {
         first.get_or_insert(name);
-        let items = match items {
-            Patch::Absent => continue,
-            Patch::Null => {
-                faults.add(name, Fault::WrongType { expected: "a sequence".into() });
-                continue;
-            }
-            Patch::Value(items) => items,
-        };
+        let Some(Items(items)) = items else { continue };
         given += items.len();
         if given > MAX_BATCH {
-            faults.add(name, Fault::TooManyItems { max: MAX_BATCH });
+            faults.add(name, Fault::TooManyTogether { lists: names, max: MAX_BATCH });
             continue;
         }
         for (index, text) in items.into_iter().enumerate() {
             match parse(&text) {
                 Ok(value) => read.push(Item { list: name, text, value }),
+                Err(_) if faults.has_more() => return None,
                 Err(fault) => faults.add(format!("{name}.{index}"), fault),
             }
         }

@@ -13,6 +13,7 @@ use validator::{Validate, ValidationErrors};
 use super::diagnose;
 use super::faults::Faults;
 use super::member_names::member_names;
+use super::number;
 use crate::config::Limits;
 use crate::domain::idempotency::{Attempt, IdempotencyKey};
 use crate::domain::{Code, Error, Fault, FieldFault};
@@ -130,7 +131,8 @@ async fn receive(
 /// A body as a command. The straight way first; a body that fails it is looked at again with the
 /// patience that a good answer needs.
 fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error> {
-    if depth(bytes) > max_depth {
+    let (depth, suspect_number) = number::survey(bytes);
+    if depth > max_depth {
         let message = format!("The body must not be nested deeper than {max_depth} levels");
         return Err(Error::with_message(Code::Malformed, message));
     }
@@ -138,7 +140,7 @@ fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error>
     // serde reads a struct from an array, too: the members in the order in which they are declared.
     let is_object = bytes.trim_ascii_start().starts_with(b"{");
     let payload = match serde_json::from_slice::<P>(bytes) {
-        Ok(payload) if is_object => payload,
+        Ok(payload) if is_object && !(suspect_number && number::some_inexact(bytes)) => payload,
         _ => diagnose::members(bytes, &mut faults)?,
     };
     if let Err(errors) = payload.validate() {
@@ -153,39 +155,9 @@ fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error>
 /// to check, once and after normalising. (Errors of other validators would hold the value, too.)
 fn note(errors: &ValidationErrors, faults: &mut Faults) {
     for name in errors.errors().keys() {
-        faults.add(name.clone(), Fault::Required);
-    }
-}
-
-/// How deeply brackets are nested outside of strings, without parsing.
-fn depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn depth_is_of_brackets_outside_of_strings() {
-        for (json, expected) in
-            [("1", 0), ("{}", 1), (r#"{"a":[{}]}"#, 3), (r#"{"a":"[[[\"[["}"#, 1), ("[[]],[[[", 3)]
-        {
-            assert_eq!(depth(json.as_bytes()), expected, "{json}");
+        // One that could not be read is told already, and is not missing.
+        if !faults.within(name) {
+            faults.add(name.clone(), Fault::Required);
         }
     }
 }

@@ -61,7 +61,8 @@ pub fn entity_tag(version: i64) -> EntityTag {
     EntityTag::new_strong(version.to_string())
 }
 
-/// The version that a strong tag names. A weak one never matches here (section 8.8.3.2).
+/// The version whose tag this is, character by character: `"01"` and `"+1"` are tags of no version. A weak one
+/// never matches here (section 8.8.3.2).
 fn version(tag: &EntityTag) -> Option<i64> {
-    if tag.weak { None } else { tag.tag().parse().ok() }
+    tag.tag().parse().ok().filter(|version| entity_tag(*version).strong_eq(tag))
 }

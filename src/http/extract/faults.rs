@@ -1,34 +1,59 @@
 //! Gathers faults while a request is read.
 
 use super::patch::Patch;
-use crate::domain::{Error, Fault, FieldFault, fault::Place};
+use crate::domain::fault::{MAX_REPORTED_VIOLATIONS, Place};
+use crate::domain::{Error, Fault, FieldFault};
 
-/// Faults so far.
+/// Faults so far, of which no more are told than [`MAX_REPORTED_VIOLATIONS`]. That bounds each look through
+/// the list, and the answer.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<FieldFault>);
+pub struct Faults {
+    list: Vec<FieldFault>,
+    more: bool,
+}
 
 /// Reads a value out of a text.
 pub type Parser<T> = fn(&str) -> Result<T, Fault>;
 
 impl Faults {
-    /// Notes a fault, unless there is one at that name already.
+    /// Notes a fault, unless there is one at that name already. Of those past the limit it notes that they are.
     pub fn add(&mut self, name: impl Into<std::borrow::Cow<'static, str>>, fault: Fault) {
         let name = name.into();
-        if !self.at(&name) {
-            self.0.push(FieldFault::at(name, fault));
+        if self.at(&name) {
+            return;
         }
+        if self.list.len() < MAX_REPORTED_VIOLATIONS {
+            self.list.push(FieldFault::at(name, fault));
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// Whether there are more than are told: whoever looks for further ones can stop.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+
+    /// Whether there is a fault at a name or inside of what it names.
+    #[must_use]
+    pub fn within(&self, name: &str) -> bool {
+        self.list.iter().any(|fault| match &fault.place {
+            Place::Wire(place) => place.split('.').next() == Some(name),
+            Place::Field(_) => false,
+        })
     }
 
     /// Whether there is a fault at a name.
     #[must_use]
     pub fn at(&self, name: &str) -> bool {
-        self.0.iter().any(|fault| matches!(&fault.place, Place::Wire(place) if place == name))
+        self.list.iter().any(|fault| matches!(&fault.place, Place::Wire(place) if place == name))
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn none(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Keeps a value or notes why there is none.
@@ -39,15 +64,6 @@ impl Faults {
     /// Reads a value that may be absent (`required` is `validator`'s to check).
     pub fn read<T>(&mut self, name: &'static str, value: Option<String>, parse: Parser<T>) -> Option<T> {
         value.and_then(|text| self.keep(name, parse(&text)))
-    }
-
-    /// Reads a value that may be absent, but not null.
-    pub fn read_set<T>(&mut self, name: &'static str, value: Patch<String>, parse: Parser<T>) -> Option<T> {
-        match value {
-            Patch::Absent => None,
-            Patch::Null => self.keep(name, Err(Fault::WrongType { expected: "a string".into() })),
-            Patch::Value(text) => self.keep(name, parse(&text)),
-        }
     }
 
     /// Reads a value that may be absent, and that null clears.
@@ -66,7 +82,7 @@ impl Faults {
 
     /// Puts the faults into the order in which the members are documented; others come last.
     pub fn sort(&mut self, names: &[&str]) {
-        self.0.sort_by_key(|fault| match &fault.place {
+        self.list.sort_by_key(|fault| match &fault.place {
             Place::Wire(place) => {
                 let member = place.split('.').next().unwrap_or(place);
                 names.iter().position(|name| *name == member).unwrap_or(names.len())
@@ -81,8 +97,18 @@ impl Faults {
     /// All faults.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(Error::invalid(self.0)),
+            Some(value) if self.list.is_empty() => Ok(value),
+            _ => Err(Error::invalid(self.list).with_more_faults(self.more)),
         }
+    }
+}
+
+/// A name that a request made up, as far as a path repeats it: names can be as long as the body.
+#[must_use]
+pub fn shortened(name: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    match name.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }

@@ -8,19 +8,20 @@ use serde_json::{Map, Number, Value};
 
 use super::faults::Faults;
 use super::patch::Patch;
-use crate::domain::Fault;
 use crate::domain::fields::{Meta, MetaPatch};
+
+/// What is said of a key that stands twice; [`super::diagnose`] finds out which.
+pub(super) const DUPLICATE_KEY: &str = "duplicate key";
 
 /// A JSON object, all of whose objects have each key once. (serde_json keeps the last of two.)
 #[derive(Clone, Debug, Serialize)]
 pub struct MetaObject(pub Map<String, Value>);
 
 /// The `meta` of a request that creates; none is `{}`.
-pub fn new_meta(meta: Patch<MetaObject>, faults: &mut Faults) -> Option<Meta> {
+pub fn new_meta(meta: Option<MetaObject>, faults: &mut Faults) -> Option<Meta> {
     match meta {
-        Patch::Absent => Some(Meta::default()),
-        Patch::Null => faults.keep("meta", Err(Fault::WrongType { expected: "an object".into() })),
-        Patch::Value(MetaObject(map)) => faults.keep("meta", Meta::parse(&map)),
+        None => Some(Meta::default()),
+        Some(MetaObject(map)) => faults.keep("meta", Meta::parse(&map)),
     }
 }
 
@@ -56,7 +57,7 @@ fn object<'de, A: MapAccess<'de>>(mut members: A) -> Result<Map<String, Value>, 
     while let Some(key) = members.next_key::<String>()? {
         let value = members.next_value_seed(Unique)?;
         if map.insert(key, value).is_some() {
-            return Err(A::Error::custom("duplicate key"));
+            return Err(A::Error::custom(DUPLICATE_KEY));
         }
     }
     Ok(map)

@@ -1,4 +1,5 @@
-//! A member that can be absent, null or a value, and the three mean different things.
+//! A member that can be absent, null or a value, and the three mean different things. (Of any other optional
+//! member, an `Option`, null is as good as absent: several languages' clients send it for what is not set.)
 
 use serde::{Deserialize, Deserializer};
 
@@ -18,16 +19,4 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
     }
-}
-
-/// Reads a member that may be absent, and not null; with `#[serde(default)]`.
-///
-/// # Errors
-/// It is null, or of another type.
-pub fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }

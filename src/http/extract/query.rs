@@ -50,7 +50,8 @@ fn read<P: Parameters>(query: &str, limits: &Limits) -> Result<P::Command, Error
             continue;
         };
         if !names.contains(&name.as_str()) {
-            faults.add(name, Fault::Unknown);
+            let unknown = Fault::unknown_parameter(&name, names);
+            faults.add(name, unknown);
         } else if sound.contains_key(&name) {
             faults.add(name, Fault::Duplicate);
         } else if let Some(value) = decode(value) {

@@ -28,6 +28,10 @@ pub struct V1ErrorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<FieldError>,
+    /// True where more fields are at fault than `details` has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = true)]
+    pub more_details: bool,
 }
 
 /// An error in this envelope.
@@ -38,5 +42,10 @@ pub(super) fn write(error: &Error) -> Value {
 /// What went wrong, as it stands in the envelope.
 pub(super) fn body(error: &Error) -> V1ErrorBody {
     let details = field_errors(error, &DIALECT);
-    V1ErrorBody { code: error.code().row().v1, message: message(error, &details), details }
+    V1ErrorBody {
+        code: error.code().row().v1,
+        message: message(error, &details),
+        details,
+        more_details: error.has_more_faults(),
+    }
 }

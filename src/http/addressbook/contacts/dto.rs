@@ -11,7 +11,8 @@ use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::{examples, fields};
 
-/// A new contact. `alias` and `msisdn` are required.
+/// A new contact. `alias` and `msisdn` are required. An optional member may be null, which is as if it were
+/// absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookRecord)]
@@ -22,9 +23,8 @@ pub struct CreateRecord {
     #[validate(required)]
     #[schema(schema_with = fields::msisdn, required)]
     msisdn: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::meta, required = false)]
-    meta: Patch<MetaObject>,
+    meta: Option<MetaObject>,
 }
 
 impl CreateRecord {
@@ -45,17 +45,16 @@ impl Payload for CreateRecord {
     }
 }
 
-/// A change: a member that is absent keeps its value.
+/// A change: a member that is absent keeps its value, a value sets it. Null clears `meta`; `alias` and `msisdn`
+/// cannot be cleared, and null is as if they were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UpdateAddressBookRecord)]
 pub struct UpdateRecord {
-    #[serde(default)]
     #[schema(schema_with = fields::handle, required = false)]
-    alias: Patch<String>,
-    #[serde(default)]
+    alias: Option<String>,
     #[schema(schema_with = fields::msisdn, required = false)]
-    msisdn: Patch<String>,
+    msisdn: Option<String>,
     #[serde(default)]
     #[schema(schema_with = fields::meta_patch, required = false)]
     meta: Patch<MetaObject>,
@@ -73,8 +72,8 @@ impl Payload for UpdateRecord {
     fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
         let Self { alias, msisdn, meta } = self;
         Some(ContactPatch {
-            handle: faults.read_set("alias", alias, Handle::parse),
-            phone: faults.read_set("msisdn", msisdn, Phone::parse),
+            handle: faults.read("alias", alias, Handle::parse),
+            phone: faults.read("msisdn", msisdn, Phone::parse),
             display_name: None,
             avatar_url: None,
             meta: changed_meta(meta, faults),

@@ -7,11 +7,11 @@ use validator::Validate;
 
 use crate::domain::Timestamp;
 use crate::domain::groups::{Group, GroupDescription, GroupId, GroupName, NewGroup};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 
-/// A new group. `name` is required.
+/// A new group. `name` is required. An optional member may be null, which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookGroup)]
@@ -19,9 +19,8 @@ pub struct CreateRecord {
     #[validate(required)]
     #[schema(schema_with = fields::group::name, required)]
     name: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::group::description, required = false)]
-    description: Patch<String>,
+    description: Option<String>,
 }
 
 impl CreateRecord {
@@ -36,7 +35,7 @@ impl Payload for CreateRecord {
     fn into_command(self, faults: &mut Faults) -> Option<NewGroup> {
         let Self { name, description } = self;
         let name = faults.read("name", name, GroupName::parse);
-        let description = faults.read_set("description", description, GroupDescription::parse);
+        let description = faults.read("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }

@@ -19,20 +19,18 @@ use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Faults, Patch, Payload, Query, Segments};
+use crate::http::extract::{Body, Faults, Items, Payload, Query, Segments};
 use crate::http::openapi::{examples, fields};
 
-/// Contacts that join a group: 1 to 1,000 in all.
+/// Contacts that join a group: 1 to 1,000 in all. A list that is null is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AddAddressBookGroupContacts)]
 pub struct AddContacts {
-    #[serde(default)]
     #[schema(schema_with = contacts, required = false)]
-    contacts: Patch<Vec<String>>,
-    #[serde(default)]
+    contacts: Option<Items<String>>,
     #[schema(schema_with = aliases, required = false)]
-    aliases: Patch<Vec<String>>,
+    aliases: Option<Items<String>>,
 }
 
 fn contacts() -> Array {
@@ -80,7 +78,7 @@ impl Payload for AddContacts {
             let batch::Item { list, text, value } = item;
             Named { by_alias: list == "aliases", text, key: value }
         };
-        Some(batch::read(lists, faults)?.into_iter().map(named).collect())
+        Some(batch::read("contacts and aliases", lists, faults)?.into_iter().map(named).collect())
     }
 }
 

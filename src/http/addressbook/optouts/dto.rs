@@ -8,11 +8,12 @@ use validator::Validate;
 use crate::domain::fields::Phone;
 use crate::domain::opt_out::{NewOptOut, Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::{examples, fields};
 
-/// A number that is to be out. `msisdn` is required.
+/// A number that is to be out. `msisdn` is required. An optional member may be null, which is as
+/// if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookOptOut)]
@@ -20,12 +21,10 @@ pub struct CreateRecord {
     #[validate(required)]
     #[schema(schema_with = fields::msisdn, required)]
     msisdn: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::opt_out::source, required = false)]
-    source: Patch<String>,
-    #[serde(default)]
+    source: Option<String>,
     #[schema(schema_with = fields::opt_out::note, required = false)]
-    note: Patch<String>,
+    note: Option<String>,
 }
 
 impl CreateRecord {
@@ -40,8 +39,8 @@ impl Payload for CreateRecord {
     fn into_command(self, faults: &mut Faults) -> Option<NewOptOut> {
         let Self { msisdn, source, note } = self;
         let phone = faults.read("msisdn", msisdn, Phone::parse);
-        let source = faults.read_set("source", source, Source::parse);
-        let note = faults.read_set("note", note, Note::parse);
+        let source = faults.read("source", source, Source::parse);
+        let note = faults.read("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }

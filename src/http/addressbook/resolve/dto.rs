@@ -11,45 +11,38 @@ use validator::Validate;
 use crate::config::Limits;
 use crate::domain::audience::{Asked, Counts, Exclusion, Included, Options, Problem, Report, Who};
 use crate::domain::fields::{Handle, Meta};
-use crate::domain::page::MAX_BATCH;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, Whole, known, schema, told};
+use crate::http::extract::faults::shortened;
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Faults, Payload, not_null};
+use crate::http::extract::{Entries, Faults, Items, Payload};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
-/// Who is to get what. `aliases` is required.
+/// Who is to get what. `aliases` is required. An optional member may be null, which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ResolveAddressBookAliases)]
 pub struct ResolveRequest {
     #[validate(required)]
     #[schema(schema_with = aliases, required)]
-    aliases: Option<Vec<String>>,
+    aliases: Option<Items<String>>,
     #[schema(schema_with = per_alias, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
-    fields: Option<HashMap<String, MetaObject>>,
+    fields: Option<Entries<MetaObject>>,
     #[schema(schema_with = schema::template_text, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     template: Option<String>,
     #[schema(schema_with = schema::template_name, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     template_name: Option<String>,
     /// Whether numbers that have opted out get a message all the same.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     missing_variables: Option<String>,
     /// Whether only counts and problems are told.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     dry_run: Option<bool>,
 }
 
@@ -97,14 +90,14 @@ impl Payload for ResolveRequest {
             missing_variables,
             dry_run,
         } = self;
-        let aliases = aliases?;
-        if aliases.len() > MAX_BATCH {
-            faults.add("aliases", Fault::TooManyItems { max: MAX_BATCH });
-        }
+        let Items(aliases) = aliases?;
         let mut per_alias: HashMap<String, Map<String, Value>> = HashMap::new();
-        for (alias, MetaObject(map)) in fields.into_iter().flatten() {
+        for (alias, MetaObject(map)) in fields.into_iter().flat_map(|Entries(fields)| fields) {
+            if faults.has_more() {
+                return None;
+            }
             if let Err(fault) = Meta::parse(&map) {
-                faults.add(format!("fields.{alias}"), fault);
+                faults.add(format!("fields.{}", shortened(&alias)), fault);
             }
             per_alias.insert(alias, map);
         }
@@ -114,12 +107,13 @@ impl Payload for ResolveRequest {
                 Ok(handle) => {
                     asked.push(Asked { who: Who::Handle(handle), fields: per_alias.get(alias).cloned() });
                 }
+                Err(_) if faults.has_more() => return None,
                 Err(fault) => faults.add(format!("aliases.{index}"), fault),
             }
         }
         let template = match (template, template_name) {
             (Some(_), Some(_)) => {
-                faults.add("template_name", Fault::NotExactlyOne { of: "template and template_name" });
+                faults.add("template_name", Fault::NotTogether { with: "template" });
                 None
             }
             (Some(text), None) => schema::read_text("template", &text, faults),

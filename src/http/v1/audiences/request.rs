@@ -11,43 +11,36 @@ use crate::config::Limits;
 use crate::domain::audience::{Asked, Options, Who};
 use crate::domain::fields::{Handle, Meta, Phone};
 use crate::domain::groups::GroupKey;
-use crate::domain::page::MAX_BATCH;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, TemplateChoice, schema};
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Faults, Payload, not_null};
+use crate::http::extract::{Faults, Items, Object, Payload};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
-/// Who is to get what. `recipients` is required.
+/// Who is to get what. `recipients` is required. An optional member may be null, which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateAudience {
     #[validate(required)]
     #[schema(schema_with = recipients, required)]
-    recipients: Option<Vec<AudienceItem>>,
+    recipients: Option<Items<Object<AudienceItem>>>,
     /// The text for each recipient. Without one the answer tells who would get it.
     #[schema(required = false, nullable = false)]
-    #[serde(default, deserialize_with = "not_null")]
-    template: Option<AudienceTemplate>,
+    template: Option<Object<AudienceTemplate>>,
     /// Whether numbers that have opted out get a message all the same.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     missing_variables: Option<String>,
     /// Whether only counts and problems are told.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     dry_run: Option<bool>,
     /// Whether the audience is kept as it is found, to be read page by page. The answer is then 201.
     #[schema(required = false, nullable = false, default = false)]
-    #[serde(default, deserialize_with = "not_null")]
     keep: Option<bool>,
 }
 
@@ -56,22 +49,16 @@ pub struct CreateAudience {
 #[serde(deny_unknown_fields)]
 pub struct AudienceItem {
     #[schema(schema_with = fields::handle, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     username: Option<String>,
     #[schema(schema_with = fields::id, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
     #[schema(schema_with = fields::phone, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     phone_number: Option<String>,
     #[schema(schema_with = schema::group, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     group: Option<String>,
     #[schema(schema_with = schema::all, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     all: Option<bool>,
     #[schema(schema_with = own_fields, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     fields: Option<MetaObject>,
 }
 
@@ -80,13 +67,10 @@ pub struct AudienceItem {
 #[serde(deny_unknown_fields)]
 pub struct AudienceTemplate {
     #[schema(schema_with = schema::template_text, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     text: Option<String>,
     #[schema(schema_with = schema::template_id, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
     #[schema(schema_with = schema::template_name, required = false)]
-    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
 }
 
@@ -139,19 +123,18 @@ impl Payload for CreateAudience {
             dry_run,
             keep,
         } = self;
-        let recipients = recipients?;
-        if recipients.len() > MAX_BATCH {
-            faults.add("recipients", Fault::TooManyItems { max: MAX_BATCH });
+        let Items(recipients) = recipients?;
+        let mut asked = Vec::with_capacity(recipients.len());
+        for (index, Object(item)) in recipients.into_iter().enumerate() {
+            asked.extend(item.into_asked(&format!("recipients.{index}"), faults));
+            if faults.has_more() {
+                return None;
+            }
         }
-        let asked: Vec<Asked> = recipients
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, item)| item.into_asked(&format!("recipients.{index}"), faults))
-            .collect();
         let gaps = schema::read_missing_variables(missing_variables, faults);
         Some(Plan {
             asked,
-            template: template.and_then(|template| template.into_choice(faults)),
+            template: template.and_then(|Object(template)| template.into_choice(faults)),
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),

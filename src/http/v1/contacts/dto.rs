@@ -12,7 +12,8 @@ use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::{examples, fields};
 
-/// A new contact. `username` and `phone_number` are required.
+/// A new contact. `username` and `phone_number` are required. An optional member may be null, which is as if it
+/// were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateContact {
@@ -22,15 +23,12 @@ pub struct CreateContact {
     #[validate(required)]
     #[schema(schema_with = fields::phone, required)]
     phone_number: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::display_name, required = false)]
-    display_name: Patch<String>,
-    #[serde(default)]
+    display_name: Option<String>,
     #[schema(schema_with = fields::avatar_url, required = false)]
-    avatar_url: Patch<String>,
-    #[serde(default)]
+    avatar_url: Option<String>,
     #[schema(schema_with = fields::meta, required = false)]
-    meta: Patch<MetaObject>,
+    meta: Option<MetaObject>,
 }
 
 impl CreateContact {
@@ -56,24 +54,22 @@ impl Payload for CreateContact {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
         let handle = faults.read("username", username, Handle::parse);
         let phone = faults.read("phone_number", phone_number, Phone::parse);
-        let display_name = faults.read_set("display_name", display_name, DisplayName::parse);
-        let avatar_url = faults.read_set("avatar_url", avatar_url, AvatarUrl::parse);
+        let display_name = faults.read("display_name", display_name, DisplayName::parse);
+        let avatar_url = faults.read("avatar_url", avatar_url, AvatarUrl::parse);
         let meta = new_meta(meta, faults);
         Some(NewContact { handle: handle?, phone: phone?, display_name, avatar_url, meta: meta? })
     }
 }
 
-/// A change: a member that is absent keeps its value, null clears it where it can be cleared, a value
-/// sets it.
+/// A change: a member that is absent keeps its value, a value sets it. Null clears `display_name`, `avatar_url`
+/// and `meta`; `username` and `phone_number` cannot be cleared, and null is as if they were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateContact {
-    #[serde(default)]
     #[schema(schema_with = fields::handle, required = false)]
-    username: Patch<String>,
-    #[serde(default)]
+    username: Option<String>,
     #[schema(schema_with = fields::phone, required = false)]
-    phone_number: Patch<String>,
+    phone_number: Option<String>,
     #[serde(default)]
     #[schema(schema_with = fields::display_name_or_null, required = false)]
     display_name: Patch<String>,
@@ -97,8 +93,8 @@ impl Payload for UpdateContact {
     fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
         Some(ContactPatch {
-            handle: faults.read_set("username", username, Handle::parse),
-            phone: faults.read_set("phone_number", phone_number, Phone::parse),
+            handle: faults.read("username", username, Handle::parse),
+            phone: faults.read("phone_number", phone_number, Phone::parse),
             display_name: faults.read_patch("display_name", display_name, DisplayName::parse),
             avatar_url: faults.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
             meta: changed_meta(meta, faults),

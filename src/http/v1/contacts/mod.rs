@@ -4,6 +4,8 @@ pub mod dto;
 mod handlers;
 mod list;
 
+use actix_web::http::Method;
+
 use super::DIALECT;
 use crate::domain::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
@@ -52,4 +54,6 @@ pub(super) fn routes(api: Api) -> Api {
             .fault(FieldFault::of(Field::Handle, Fault::TooLong { max: Handle::MAX_CHARS })),
     )
     .protected(&DIALECT, __path_delete_contact, delete_contact, Spec::silent().fault(not_uuid()))
+    // Clients of other services with this dialect update with PUT, and send the members that change alone.
+    .method_alias("/v1/contacts/{id}", &Method::PATCH, Method::PUT)
 }

@@ -11,16 +11,15 @@ use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 
-/// A new group. `name` is required.
+/// A new group. `name` is required. An optional member may be null, which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGroup {
     #[validate(required)]
     #[schema(schema_with = fields::group::name, required)]
     name: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::group::description, required = false)]
-    description: Patch<String>,
+    description: Option<String>,
 }
 
 impl CreateGroup {
@@ -39,19 +38,18 @@ impl Payload for CreateGroup {
     fn into_command(self, faults: &mut Faults) -> Option<NewGroup> {
         let Self { name, description } = self;
         let name = faults.read("name", name, GroupName::parse);
-        let description = faults.read_set("description", description, GroupDescription::parse);
+        let description = faults.read("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }
 
-/// A change: a member that is absent keeps its value, null clears it where it can be cleared, a value
-/// sets it.
+/// A change: a member that is absent keeps its value, a value sets it. Null clears `description`; `name` cannot
+/// be cleared, and null is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateGroup {
-    #[serde(default)]
     #[schema(schema_with = fields::group::name, required = false)]
-    name: Patch<String>,
+    name: Option<String>,
     #[serde(default)]
     #[schema(schema_with = fields::group::description_or_null, required = false)]
     description: Patch<String>,
@@ -69,7 +67,7 @@ impl Payload for UpdateGroup {
     fn into_command(self, faults: &mut Faults) -> Option<GroupPatch> {
         let Self { name, description } = self;
         Some(GroupPatch {
-            name: faults.read_set("name", name, GroupName::parse),
+            name: faults.read("name", name, GroupName::parse),
             description: faults.read_patch("description", description, GroupDescription::parse),
         })
     }

@@ -15,7 +15,7 @@ use crate::domain::permission::granted::{ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Faults, Parameters, Patch, Payload, Query, Segments, query};
+use crate::http::extract::{Body, Faults, Items, Parameters, Payload, Query, Segments, query};
 use crate::http::openapi::{examples, fields};
 use crate::http::prefix::Prefix;
 use crate::http::reply;
@@ -54,16 +54,15 @@ impl Parameters for ListMembers {
     }
 }
 
-/// Contacts that join or leave a group: 1 to 1,000 in all. First those that join, then those that leave.
+/// Contacts that join or leave a group: 1 to 1,000 in all. First those that join, then those that leave. A list that is
+/// null is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMembers {
-    #[serde(default)]
     #[schema(schema_with = joining, required = false)]
-    add: Patch<Vec<String>>,
-    #[serde(default)]
+    add: Option<Items<String>>,
     #[schema(schema_with = leaving, required = false)]
-    remove: Patch<Vec<String>>,
+    remove: Option<Items<String>>,
 }
 
 fn joining() -> Array {
@@ -92,7 +91,12 @@ impl Payload for ChangeMembers {
         let parse = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
         let lists = [List { name: "add", items: add, parse }, List { name: "remove", items: remove, parse }];
         let verb = |list| if list == "add" { Verb::Add } else { Verb::Remove };
-        Some(batch::read(lists, faults)?.into_iter().map(|item| (verb(item.list), item.value)).collect())
+        Some(
+            batch::read("add and remove", lists, faults)?
+                .into_iter()
+                .map(|item| (verb(item.list), item.value))
+                .collect(),
+        )
     }
 }
 

@@ -8,23 +8,22 @@ use validator::Validate;
 use crate::domain::fields::Phone;
 use crate::domain::opt_out::{NewOptOut, Note, Source};
 use crate::domain::{self, OptOutId, Timestamp};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::{examples, fields};
 
-/// A number that is to be out. `phone_number` is required.
+/// A number that is to be out. `phone_number` is required. An optional member may be null,
+/// which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOptOut {
     #[validate(required)]
     #[schema(schema_with = fields::phone, required)]
     phone_number: Option<String>,
-    #[serde(default)]
     #[schema(schema_with = fields::opt_out::source, required = false)]
-    source: Patch<String>,
-    #[serde(default)]
+    source: Option<String>,
     #[schema(schema_with = fields::opt_out::note, required = false)]
-    note: Patch<String>,
+    note: Option<String>,
 }
 
 impl CreateOptOut {
@@ -43,8 +42,8 @@ impl Payload for CreateOptOut {
     fn into_command(self, faults: &mut Faults) -> Option<NewOptOut> {
         let Self { phone_number, source, note } = self;
         let phone = faults.read("phone_number", phone_number, Phone::parse);
-        let source = faults.read_set("source", source, Source::parse);
-        let note = faults.read_set("note", note, Note::parse);
+        let source = faults.read("source", source, Source::parse);
+        let note = faults.read("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }

@@ -8,7 +8,7 @@ use validator::Validate;
 use crate::domain::template::Variable;
 use crate::domain::templates::{NewTemplate, TemplateName, TemplatePatch, TemplateText};
 use crate::domain::{SavedTemplate, TemplateId, Timestamp};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::template as examples;
 use crate::http::openapi::fields::template as fields;
 
@@ -41,16 +41,14 @@ impl Payload for CreateTemplate {
     }
 }
 
-/// A change: a member that is absent keeps its value.
+/// A change: a member that is absent or null keeps its value.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTemplate {
-    #[serde(default)]
     #[schema(schema_with = fields::name, required = false)]
-    name: Patch<String>,
-    #[serde(default)]
+    name: Option<String>,
     #[schema(schema_with = fields::source, required = false)]
-    text: Patch<String>,
+    text: Option<String>,
 }
 
 impl UpdateTemplate {
@@ -65,8 +63,8 @@ impl Payload for UpdateTemplate {
     fn into_command(self, faults: &mut Faults) -> Option<TemplatePatch> {
         let Self { name, text } = self;
         Some(TemplatePatch {
-            name: faults.read_set("name", name, TemplateName::parse),
-            text: faults.read_set("text", text, TemplateText::parse),
+            name: faults.read("name", name, TemplateName::parse),
+            text: faults.read("text", text, TemplateText::parse),
         })
     }
 }

@@ -1,0 +1,99 @@
+//! Lists and objects inside a request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::member_names::member_names;
+use super::meta::DUPLICATE_KEY;
+use crate::domain::page::MAX_BATCH;
+
+/// A list of at most [`MAX_BATCH`] items. Of a longer one, nothing behind them is read.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Items<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemsVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ItemsVisitor<T> {
+            type Value = Items<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Items<T>, A::Error> {
+                let mut list = Vec::new();
+                while list.len() < MAX_BATCH {
+                    match items.next_element()? {
+                        Some(item) => list.push(item),
+                        None => return Ok(Items(list)),
+                    }
+                }
+                match items.next_element::<IgnoredAny>()? {
+                    Some(_) => Err(A::Error::custom("too many items")),
+                    None => Ok(Items(list)),
+                }
+            }
+        }
+        // To JSON an array like any other; whoever asks for the shape of the body sees the limit.
+        deserializer.deserialize_tuple_struct("Items", MAX_BATCH, ItemsVisitor(PhantomData))
+    }
+}
+
+/// An object inside a body. serde alone would read a struct from an array, too: the members in the order in
+/// which they are declared.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: DeserializeOwned> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+        deserializer.deserialize_struct("Object", member_names::<T>(), ObjectVisitor(PhantomData))
+    }
+}
+
+/// An object whose keys are data: each stands once. (A `HashMap` would keep the last of two.)
+#[derive(Debug)]
+pub struct Entries<T>(pub HashMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = HashMap::new();
+                while let Some((key, value)) = members.next_entry()? {
+                    if entries.insert(key, value).is_some() {
+                        return Err(A::Error::custom(DUPLICATE_KEY));
+                    }
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}

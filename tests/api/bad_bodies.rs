@@ -1,0 +1,336 @@
+//! Bodies that are wrong in many places, or deep inside: each fault is told at its path, in JSON's words, and
+//! however many there are, they cost no more than reading the body does.
+
+use serde_json::{Map, Value, json};
+
+use crate::calls::Call;
+use crate::cli::{Serving, addressbook};
+use crate::harness::{Backend, Client, Service, folder};
+use crate::openapi::{document, named};
+use crate::things::{Things, account_for};
+
+/// Most violations that an answer tells.
+const MOST: usize = 100;
+
+/// A member of a body, or an item of one of its lists, as the document describes it.
+struct Site {
+    /// From the body to it; lists by their first item, objects with keys of the caller's by one of them.
+    path: Vec<String>,
+    schema: Value,
+    required: bool,
+    is_member: bool,
+}
+
+impl Site {
+    fn path(&self) -> String {
+        self.path.join(".")
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.schema["type"].as_str()
+    }
+}
+
+/// Everything that a schema of a body has room for.
+fn sites(document: &Value, schema: &Value, path: &[String], found: &mut Vec<Site>) {
+    let schema = match schema["oneOf"].as_array() {
+        Some(choices) => named(document, choices.iter().find(|choice| choice["type"] != "null").unwrap()),
+        None => named(document, schema),
+    };
+    let mut add = |step: &str, schema: &Value, required, is_member| {
+        let path = [path, &[step.to_owned()]].concat();
+        let index = found.len();
+        sites(document, schema, &path, found);
+        let schema = schema["oneOf"].as_array().map_or(schema, |choices| &choices[0]);
+        found.insert(index, Site { path, schema: named(document, schema).clone(), required, is_member });
+    };
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
+        add(name, member, required, true);
+    }
+    if schema["items"].is_object() {
+        add("0", &schema["items"], true, false);
+    }
+    if schema["additionalProperties"].is_object() && schema["additionalProperties"] != json!({}) {
+        add("anna", &schema["additionalProperties"], true, false);
+    }
+}
+
+/// Every operation with a body, what it can have, and the name of its example.
+fn bodies() -> Vec<(Call, Vec<Site>)> {
+    let document = document();
+    let calls = Call::all(&document).into_iter().filter(|call| call.body.is_some());
+    calls
+        .map(|call| {
+            let operation = &document["paths"][&call.path][call.method.to_lowercase()];
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let mut found = Vec::new();
+            sites(&document, schema, &[], &mut found);
+            assert!(!found.is_empty(), "{}", call.id);
+            (call, found)
+        })
+        .collect()
+}
+
+/// A body with a value at a path; what is on the way has nothing else.
+fn with(mut body: Value, path: &[String], value: Value) -> Value {
+    let value = path[1..].iter().rev().fold(value, |value, step| match step.as_str() {
+        "0" => json!([value]),
+        name => Value::Object(Map::from_iter([(name.to_owned(), value)])),
+    });
+    body[&path[0]] = value;
+    body
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+on_both_databases! {
+    fn a_wrong_type_is_told_at_its_path(service: &Service) {
+        let client = service.client();
+        let calls = Call::all(&document());
+        let things = Things::make(&calls, &client);
+        let mut tried = 0;
+        for (call, sites) in bodies() {
+            let call = call.on(&things);
+            for site in sites {
+                let Some(kind) = site.kind() else { continue };
+                let values = [json!(null), json!(true), json!(7), json!("text"), json!([7]), json!({"a": 7})];
+                for value in values.into_iter().filter(|value| kind_of(value) != kind) {
+                    if value.is_null() && site.is_member {
+                        continue;
+                    }
+                    let body = with(call.json(), &site.path, value);
+                    let reply = call.with_body(body.to_string()).send(&client).expect(400);
+                    let error = &reply["error"];
+                    let article = if ["object", "array"].contains(&kind) { "an" } else { "a" };
+                    let details = error["details"].as_array().unwrap_or_else(|| panic!("{body}: {reply}"));
+                    assert_eq!(details.len(), 1, "{} {body}: {reply}", call.id);
+                    let at = site.path();
+                    assert_eq!((&details[0]["field"], &details[0]["code"]), (&json!(at), &json!("wrong_type")), "{body}");
+                    let message = error["message"].as_str().unwrap().to_lowercase();
+                    assert_eq!(message, format!("{at} must be {article} {kind}").to_lowercase(), "{} {body}", call.id);
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 200, "{tried}");
+    }
+
+    /// As clients send it that write null for whatever is not set.
+    fn null_is_as_good_as_absent_where_a_member_is_optional(service: &Service) {
+        let calls = Call::all(&document());
+        for (call, sites) in bodies() {
+            let success = call.statuses.iter().copied().find(|status| (200..300).contains(status)).unwrap();
+            for site in sites.iter().filter(|site| site.is_member) {
+                let (client, call) = account_for(service, &calls, &call, success);
+                let call = if call.path.contains('{') { call } else { call.with_body(other(&call.json())) };
+                let body = with(call.json(), &site.path, Value::Null);
+                let reply = call.with_body(body.to_string()).send(&client);
+                if site.required {
+                    let (message, at, code) = reply.fault(400);
+                    assert_eq!((at, code.as_str()), (site.path(), "required"), "{} {body}", call.id);
+                    assert!(message.ends_with(" is required"), "{message}");
+                } else if reply.status == 400 {
+                    // Then something else has to be there, and would be missed if null were absent, too.
+                    let code = reply.fault(400).2;
+                    assert!(["not_exactly_one", "no_items"].contains(&code.as_str()), "{} {body}: {code}", call.id);
+                } else {
+                    assert!((200..300).contains(&reply.status), "{} {body}: {}", call.id, reply.status);
+                }
+            }
+        }
+    }
+
+    fn what_is_unknown_names_what_was_meant(service: &Service) {
+        let client = service.client();
+        for (path, body, field, words) in [
+            ("/v1/contacts", json!({"user_name": "j"}), "user_name", "is not a known member; did you mean username?"),
+            ("/v1/contacts", json!({"phoneNumber": "j"}), "phoneNumber", "is not a known member; did you mean phone_number?"),
+            ("/v1/contacts", json!({"city": "London"}), "city", "is not a known member; data of your own goes in meta"),
+            ("/addressbook/contacts", json!({"MSISDN": "j"}), "MSISDN", "is not a known member; did you mean msisdn?"),
+            ("/v1/templates", json!({"zzz": "j"}), "zzz", "is not a known member"),
+            ("/v1/audiences", json!({"recipients": [{"usrname": "j"}]}), "recipients.0.usrname",
+             "is not a known member; did you mean username?"),
+        ] {
+            let reply = client.post(path, &body).expect(400);
+            let details = reply["error"]["details"].as_array().unwrap();
+            let message = format!("{field} {words}");
+            assert!(details.iter().any(|detail| detail["field"] == field && detail["message"] == message), "{reply}");
+        }
+        let (message, ..) = client.get("/v1/contacts?user_name=j").fault(400);
+        assert_eq!(message, "user_name is not a parameter of this operation; did you mean username?");
+        let long = client.post("/v1/contacts", &json!({"x".repeat(60_000): 1}));
+        assert!(long.status == 400 && long.body.len() < 2_000);
+    }
+
+    fn lists_are_counted_before_they_are_read(service: &Service) {
+        let client = service.client();
+        let things = Things::make(&Call::all(&document()), &client);
+        let id = things.id("contacts");
+        let members = format!("/v1/groups/{}/members", things.id("groups"));
+        let wrong = json!(vec![json!([7]); 1_001]);
+        for (path, body, message) in [
+            (members.as_str(), json!({"add": vec![id; 700], "remove": vec![id; 400]}), "add and remove together must have at most 1000 items"),
+            (&members, json!({"add": wrong}), "add must have at most 1000 items"),
+            ("/v1/audiences", json!({"recipients": wrong}), "recipients must have at most 1000 items"),
+            ("/addressbook/resolve", json!({"aliases": wrong}), "aliases must have at most 1000 items"),
+        ] {
+            let reply = client.post(path, &body).expect(400);
+            assert_eq!(reply["error"]["message"], message);
+            assert_eq!(reply["error"]["details"].as_array().unwrap().len(), 1);
+        }
+        let both = json!({"aliases": ["j"], "template": "a", "template_name": "b"});
+        let (message, ..) = client.post("/addressbook/resolve", &both).fault(400);
+        assert_eq!(message, "template_name must not be given together with template");
+        let not_all = json!({"recipients": [{"all": false}]});
+        assert_eq!(client.post("/v1/audiences", &not_all).fault(400).0, "recipients.0.all must be true");
+    }
+
+    fn at_most_a_hundred_violations_are_told(service: &Service) {
+        let client = service.client();
+        let things = Things::make(&Call::all(&document()), &client);
+        let members = format!("/v1/groups/{}/members", things.id("groups"));
+        let unknown = |count: usize| Value::Object((0..count).map(|i| (format!("m{i}"), json!(1))).collect());
+        for (path, body) in [
+            ("/v1/audiences", json!({"recipients": vec![json!({}); 1_000]})),
+            ("/v1/audiences", json!({"recipients": vec![json!({"id": 7}); 1_000]})),
+            ("/v1/audiences", json!({"recipients": [unknown(40_000)]})),
+            ("/v1/contacts", unknown(4_000)),
+            ("/addressbook/resolve", json!({"aliases": vec![""; 1_000]})),
+            ("/addressbook/resolve", json!({"aliases": ["a"], "fields": unknown(40_000)})),
+            (&members, json!({"add": vec!["x"; 1_000]})),
+        ] {
+            let reply = client.post(path, &body);
+            let error = reply.expect(400)["error"].clone();
+            assert_eq!(error["details"].as_array().unwrap().len(), MOST, "{path}");
+            let more = if path.starts_with("/v1") { "more_details" } else { "moreDetails" };
+            assert_eq!(error[more], true, "{path}");
+            assert!(reply.body.len() < 32 * 1024, "{path}: {}", reply.body.len());
+        }
+        for count in [MOST, MOST + 1] {
+            let error = client.post("/v1/templates", &unknown(count - 2)).expect(400)["error"].clone();
+            assert_eq!(error["details"].as_array().unwrap().len(), MOST);
+            assert_eq!(error["more_details"].as_bool(), (count > MOST).then_some(true));
+        }
+        let query: String = (0..400).map(|i| format!("&m{i}=1")).collect();
+        let error = client.get(&format!("/v1/contacts?{}", &query[1..])).expect(400)["error"].clone();
+        assert_eq!((error["details"].as_array().unwrap().len(), &error["more_details"]), (MOST, &json!(true)));
+    }
+}
+
+/// The body of a create with names of its own.
+fn other(body: &Value) -> String {
+    let number = usize::try_from(fastrand::u32(..100_000_000)).unwrap();
+    crate::things::other(body.clone(), number).to_string()
+}
+
+/// Processor time that a process has taken, in hundredths of a second.
+fn ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let times: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).collect();
+    times.iter().map(|time| time.parse::<u64>().unwrap()).sum()
+}
+
+/// Bodies that are wrong all over, of about so many bytes.
+fn hostile(sites: &[Site], size: usize) -> Vec<(String, String)> {
+    let repeated = |item: &str| vec![item; size / (item.len() + 1)].join(",");
+    let keyed = |value: &str| {
+        let members = (0..size / (value.len() + 12)).map(|i| format!("\"m{i:07}\":{value}"));
+        members.collect::<Vec<_>>().join(",")
+    };
+    let mut bodies = vec![
+        ("unknown members".to_owned(), format!("{{{}}}", keyed("1"))),
+        ("one unknown member, again and again".to_owned(), format!("{{{}}}", repeated("\"x\":1"))),
+        ("a list in the place of the body".to_owned(), format!("[{}]", repeated("{}"))),
+    ];
+    for site in sites.iter().filter(|site| site.path.len() == 1) {
+        let name = &site.path[0];
+        let mut add = |what: &str, json: String| {
+            bodies.push((format!("{name}: {what}"), format!("{{\"{name}\":{json}}}")));
+        };
+        bodies_of(site, &repeated, &keyed, &mut add);
+    }
+    bodies
+}
+
+fn bodies_of(
+    site: &Site,
+    repeated: &dyn Fn(&str) -> String,
+    keyed: &dyn Fn(&str) -> String,
+    add: &mut dyn FnMut(&str, String),
+) {
+    match site.kind() {
+        Some("array") => {
+            for item in ["{}", "1", "\"\"", "\"x\"", "[{}]", r#"{"a":1}"#] {
+                add(item, format!("[{}]", repeated(item)));
+            }
+            add("members of one item", format!("[{{{}}}]", keyed("1")));
+            add("one member of one item, again and again", format!("[{{{}}}]", repeated("\"id\":1")));
+            add("keys of fields", format!("[{{\"fields\":{{{}}}}}]", keyed("1")));
+        }
+        Some("object") | None => {
+            add("keys", format!("{{{}}}", keyed("1")));
+            add("keys with objects", format!("{{{}}}", keyed("{\"\":1}")));
+            add("one key, again and again", format!("{{{}}}", repeated("\"x\":1")));
+            add("long numbers", format!("{{{}}}", keyed("18446744073709551616")));
+            add("nested keys, twice", format!("{{\"a\":{{{},\"m0000000\":1}}}}", keyed("1")));
+        }
+        _ => {}
+    }
+}
+
+/// Four times the body takes four times the processor time, and not sixteen times.
+#[test]
+fn they_cost_what_reading_them_costs() {
+    let folder = folder();
+    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log=off"]));
+    let key = serving.first_key();
+    let client = Client::new(serving.address(), Some(key));
+    let things = Things::make(&Call::all(&document()), &client);
+    let cost = |call: &Call, what: &str, body: &str, times: usize| {
+        println!("{} with {what}: {} bytes", call.id, body.len());
+        let before = ticks(serving.id());
+        for _ in 0..times {
+            let reply = call.with_body(body).send(&client);
+            assert_eq!(reply.status, 400, "{}", call.id);
+            assert!(reply.body.len() < 64 * 1024, "{}: {}", call.id, reply.body.len());
+            let error = &reply.json()["error"];
+            assert!(error["details"].as_array().is_none_or(|details| details.len() <= MOST));
+        }
+        ticks(serving.id()) - before
+    };
+    for (call, sites) in bodies() {
+        let call = call.on(&things);
+        let is_large = sites.iter().any(|site| site.kind() == Some("array"));
+        let size = if is_large { 400_000 } else { 60_000 };
+        for ((what, small), (_, large)) in hostile(&sites, size / 4).into_iter().zip(hostile(&sites, size)) {
+            let (four_small, one_large) = (cost(&call, &what, &small, 4), cost(&call, &what, &large, 1));
+            assert!(
+                one_large <= 2 * four_small + 30,
+                "{} with {what}: {four_small} ticks, then {one_large} ticks",
+                call.id
+            );
+        }
+    }
+    serving.signal("-TERM");
+    serving.end();
+}
+
+/// What an earlier server answered 18 CPU-seconds later, with 18 MB.
+#[test]
+fn a_hundred_thousand_empty_recipients_are_one_violation() {
+    let client = Service::shared(Backend::Sqlite).unwrap().client();
+    let body = format!("{{\"recipients\":[{}]}}", vec!["{}"; 120_000].join(","));
+    let reply = client.send_json("POST", "/v1/audiences", &body);
+    assert_eq!(reply.fault(400).0, "recipients must have at most 1000 items");
+    assert!(reply.body.len() < 1_000);
+}
