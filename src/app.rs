@@ -221,12 +221,18 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
 
 /// The settings as storage wants them, and the URL as people may see it.
 fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, String) {
-    let DatabaseSettings { database_url, database_connections, database_acquire_timeout } = database;
+    let DatabaseSettings {
+        database_url,
+        database_connections,
+        database_acquire_timeout,
+        database_statement_timeout,
+    } = database;
     let StorageSettings { write_queue, contact_cache, idempotency_ttl, audience_ttl } = storage;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
         acquire_timeout: *database_acquire_timeout,
+        statement_timeout: *database_statement_timeout,
         write_queue: usize::try_from(*write_queue).unwrap_or(usize::MAX),
         contact_cache: *contact_cache,
         idempotency_ttl: *idempotency_ttl,

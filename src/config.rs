@@ -118,15 +118,31 @@ pub struct DatabaseSettings {
         value_parser = duration::<1, HOUR>
     )]
     pub database_acquire_timeout: Duration,
+
+    /// How long a statement may take on PostgreSQL; a connection that does not answer by then is closed
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_DATABASE_STATEMENT_TIMEOUT",
+        value_name = "TIME",
+        default_value = "3s",
+        value_parser = duration::<10, HOUR>
+    )]
+    pub database_statement_timeout: Duration,
 }
 
 impl fmt::Debug for DatabaseSettings {
     /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database_url: _, database_connections, database_acquire_timeout } = self;
+        let Self {
+            database_url: _,
+            database_connections,
+            database_acquire_timeout,
+            database_statement_timeout,
+        } = self;
         f.debug_struct("DatabaseSettings")
             .field("database_connections", database_connections)
             .field("database_acquire_timeout", database_acquire_timeout)
+            .field("database_statement_timeout", database_statement_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -19,21 +19,29 @@ pub(super) fn routes(api: Api) -> Api {
     api.public(__path_healthz, healthz, Spec::answering(200, Health::of("ok"))).public(
         __path_readyz,
         readyz,
-        Spec::answering(200, Health::of("ok")).and(503, Health::of("unavailable")),
+        Spec::answering(200, Health::of("ok")).and(503, Health::unavailable("the database is read-only")),
     )
 }
 
 /// Whether the service can do its work.
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
-    /// `ok`, or `unavailable` while the database does not answer.
+    /// `ok`, or `unavailable` while the database does not answer or takes no writes.
     #[schema(example = "ok")]
     status: &'static str,
+    /// Why it is not `ok`, for an operator; absent while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "the database is read-only")]
+    reason: Option<String>,
 }
 
 impl Health {
     fn of(status: &'static str) -> Self {
-        Self { status }
+        Self { status, reason: None }
+    }
+
+    fn unavailable(reason: &str) -> Self {
+        Self { status: "unavailable", reason: Some(reason.to_owned()) }
     }
 }
 
@@ -52,22 +60,25 @@ async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
 
 /// Can requests be answered?
 ///
-/// Asks the database for a sign of life. No key is needed.
+/// Asks the database whether it can be written to, on a connection that requests do not use: a server that is
+/// merely busy stays ready. No key is needed.
 #[utoipa::path(
     get,
     path = "/readyz",
     operation_id = "getReadiness",
     responses(
-        (status = 200, description = "The database answers.", body = Health),
-        (status = 503, description = "The database does not answer.", body = Health),
+        (status = 200, description = "The database can be written to.", body = Health),
+        (status = 503, description = "The database does not answer, or takes no writes.", body = Health),
     ),
 )]
 async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = State::of(&request)?;
-    let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await.is_ok_and(|ping| ping.is_ok());
-    Ok(if ready {
-        HttpResponse::Ok().json(Health::of("ok"))
-    } else {
-        HttpResponse::ServiceUnavailable().json(Health::of("unavailable"))
+    let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
+    Ok(match ready {
+        Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),
+        Ok(Err(error)) => HttpResponse::ServiceUnavailable().json(Health::unavailable(error.message())),
+        Err(_) => {
+            HttpResponse::ServiceUnavailable().json(Health::unavailable("the database does not answer"))
+        }
     })
 }

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::sqlx::ConnectOptions as _;
-use sea_orm::sqlx::Connection as _;
-use sea_orm::sqlx::pool::PoolConnectionMetadata;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement};
@@ -17,6 +15,7 @@ use super::connection::Connection;
 use super::database_file::{DatabaseFile, FileLock};
 use super::error::{OpenError, is_file_fault};
 use super::kept::Kept;
+use super::postgres::{PostgresPool, Probe, Timeouts};
 use super::trust::Trust;
 
 /// Which database, and how many connections to it.
@@ -28,6 +27,8 @@ pub struct Options {
     pub connections: u32,
     /// How long a request waits for one of them.
     pub acquire_timeout: Duration,
+    /// How long a statement may take on PostgreSQL before its connection is given up.
+    pub statement_timeout: Duration,
     /// Most creates that wait for a commit.
     pub write_queue: usize,
     /// Most memory for contacts and pages of them, in bytes; only of a server on SQLite.
@@ -58,7 +59,7 @@ pub(super) enum Access {
 
 /// The pools of one database. PostgreSQL has one, in all places.
 pub(super) struct Pools {
-    /// Where migrations run.
+    /// Where migrations run. On PostgreSQL it is a pool of its own, to be closed when they have.
     pub(super) pool: DatabaseConnection,
     pub(super) writer: Connection,
     pub(super) reader: Connection,
@@ -68,6 +69,18 @@ pub(super) struct Pools {
     pub(super) lock: Option<FileLock>,
     /// Whether the connections may be used; PostgreSQL's ask.
     pub(super) trust: Trust,
+    /// Tells whether the database is ready; PostgreSQL only.
+    pub(super) probe: Option<Probe>,
+}
+
+impl Pools {
+    /// To be called when the schema is as it is to be.
+    pub(super) async fn close_migrations(&self) {
+        if self.file.is_none() {
+            // It is of no use any more, whatever it says.
+            drop(self.pool.close_by_ref().await);
+        }
+    }
 }
 
 /// The oldest SQLite without the fault that loses writes when the WAL is reset.
@@ -91,8 +104,17 @@ const READER_CACHE: &str = "-2048";
 /// Most connections that read, for each processor: further ones are no faster, and each has a cache.
 const READERS: u32 = 2;
 
-/// A PostgreSQL transaction that we forgot about is ended by the server after this time.
-const IDLE_IN_TRANSACTION: &str = "10s";
+/// PostgreSQL finds out within so many seconds that we have gone without a word, and gives up the locks that we held.
+const SERVER_KEEPALIVE: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
+/// Connections for migrations: one migrates, one holds the lock.
+const MIGRATION_CONNECTIONS: u32 = 2;
+
+/// A migration takes as long as it takes, and so does the wait for the one of another instance. Whatever an
+/// operator has set for the role or the database is not meant for it.
+const MIGRATION_TIMEOUTS: [(&str, &str); 3] =
+    [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
 
 /// What stands in for a URL, or a part of it, that may be a secret.
 const HIDDEN: &str = "***";
@@ -176,7 +198,15 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
             Err(_) => {}
         }
     }
-    Ok(Pools { pool: writer, writer: writes, reader: reads, file: Some(file), lock, trust: Trust::default() })
+    Ok(Pools {
+        pool: writer,
+        writer: writes,
+        reader: reads,
+        file: Some(file),
+        lock,
+        trust: Trust::default(),
+        probe: None,
+    })
 }
 
 fn sqlite_pool(
@@ -225,25 +255,31 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         .map_err(|_| OpenError::BadUrl)?
         .application_name("addressbook")
         .disable_statement_logging();
+    let migrates = postgres.clone().options(MIGRATION_TIMEOUTS);
     // sea-orm writes the URL that it gets into its traces.
-    let mut pool = common(options, options.connections, "postgres://localhost");
-    pool.map_sqlx_postgres_opts(move |_| {
-        postgres.clone().options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
-    });
-    pool.map_sqlx_postgres_pool_opts(|pool| {
-        // A connection that comes back in a transaction has lost its owner; the server rolls back.
-        pool.after_release(|connection, _: PoolConnectionMetadata| {
-            Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
-        })
-    });
-    let trust = Trust::default();
-    let trusted = trust.clone();
-    pool.map_sqlx_postgres_before_acquire(move |_, PoolConnectionMetadata { age, .. }| {
-        Box::pin(std::future::ready(Ok(trusted.holds(age))))
-    });
+    let mut pool = common(options, MIGRATION_CONNECTIONS, "postgres://localhost");
+    pool.map_sqlx_postgres_opts(move |_| migrates.clone());
     let pool = connect(pool).await?;
-    let connection = Connection::postgres(pool.clone());
-    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, lock: None, trust })
+
+    let timeout = format!("{}ms", server_timeout(options.statement_timeout).as_millis());
+    // A transaction whose connection hangs between two statements has locks (the account's counter, for one) that
+    // other writes wait for: the server ends it as soon as we would have given up a statement.
+    let serves = postgres
+        .options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)])
+        .options(SERVER_KEEPALIVE);
+    let timeouts = Timeouts { acquire: options.acquire_timeout, statement: options.statement_timeout };
+    let trust = Trust::default();
+    let probe = Some(Probe::new(serves.clone()));
+    let connection =
+        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, trust.clone()));
+    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, lock: None, trust, probe })
+}
+
+/// The server's deadline for a statement: earlier than ours, so that a connection on which a statement was merely
+/// slow need not be given up.
+fn server_timeout(statement_timeout: Duration) -> Duration {
+    // Zero would be none at all.
+    (statement_timeout * 9 / 10).max(Duration::from_millis(1))
 }
 
 /// The parameters of a URL that sqlx knows.

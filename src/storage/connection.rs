@@ -1,13 +1,16 @@
-//! What statements run on: PostgreSQL's pool as it is, or connections to SQLite that are kept.
+//! What statements run on: the connections to a database.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use super::database_file::DatabaseFile;
 use super::error::{not_answered, not_executed, unavailable};
-use super::kept::{Kept, Lease, plain};
+use super::fair_semaphore::Owner;
+use super::kept::Kept;
+use super::postgres::PostgresPool;
+use super::session::Session;
 use super::transaction::Transaction;
 
 /// Every statement that a database has run, with its values: for tests that look at query plans.
@@ -18,21 +21,28 @@ pub type Statements = Arc<Mutex<Vec<Statement>>>;
 pub struct Connection {
     connections: Connections,
     record: Option<Statements>,
+    /// Whose turn it takes to get one.
+    owner: Owner,
 }
 
 #[derive(Clone, Debug)]
 enum Connections {
-    Postgres(DatabaseConnection),
+    Postgres(PostgresPool),
     Sqlite(Kept),
 }
 
 impl Connection {
-    pub(super) fn postgres(pool: DatabaseConnection) -> Self {
-        Self { connections: Connections::Postgres(pool), record: None }
+    pub(super) fn postgres(pool: PostgresPool) -> Self {
+        Self { connections: Connections::Postgres(pool), record: None, owner: None }
     }
 
     pub(super) fn sqlite(kept: Kept) -> Self {
-        Self { connections: Connections::Sqlite(kept), record: None }
+        Self { connections: Connections::Sqlite(kept), record: None, owner: None }
+    }
+
+    /// The same, of which an account has its turn.
+    pub(super) fn for_owner(&self, owner: Owner) -> Self {
+        Self { owner, ..self.clone() }
     }
 
     /// The file of an SQLite database.
@@ -45,38 +55,34 @@ impl Connection {
 
     /// Keeps each statement from now on.
     pub(super) fn record(&mut self, statements: Statements) {
-        if let Connections::Postgres(pool) = &mut self.connections {
-            let statements = Arc::clone(&statements);
-            pool.set_metric_callback(move |info| note(Some(&statements), info.statement));
-        }
         self.record = Some(statements);
     }
 
     /// A transaction that writes.
     pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => Transaction::postgres(pool).await,
-            Connections::Sqlite(kept) => {
-                let lease = kept.lease().await.map_err(unavailable)?;
-                Transaction::sqlite(lease, self.record.clone()).await
-            }
-        }
+        Transaction::begin(self.session().await?, self.record.clone()).await
     }
 
-    /// One of those to SQLite, for a statement.
-    async fn lease(&self, kept: &Kept, statement: &Statement) -> Result<Lease, DbErr> {
+    /// One of them, for as long as it is needed.
+    async fn session(&self) -> Result<Session, DbErr> {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.acquire(self.owner).await.map(Session::Postgres),
+            Connections::Sqlite(kept) => kept.lease(self.owner).await.map(Session::Sqlite),
+        }
+        .map_err(unavailable)
+    }
+
+    /// The same for a statement.
+    async fn session_for(&self, statement: &Statement) -> Result<Session, DbErr> {
         note(self.record.as_ref(), statement);
-        kept.lease().await.map_err(unavailable)
+        self.session().await
     }
 
     /// Waits for those that are in use, and closes all.
-    pub(super) async fn close(&self) -> Result<(), DbErr> {
+    pub(super) async fn close(&self) {
         match &self.connections {
-            Connections::Postgres(pool) => pool.close_by_ref().await,
-            Connections::Sqlite(kept) => {
-                kept.close().await;
-                Ok(())
-            }
+            Connections::Postgres(pool) => pool.close().await,
+            Connections::Sqlite(kept) => kept.close().await,
         }
     }
 }
@@ -91,47 +97,31 @@ pub(super) fn note(statements: Option<&Statements>, statement: &Statement) {
 impl ConnectionTrait for Connection {
     fn get_database_backend(&self) -> DbBackend {
         match &self.connections {
-            Connections::Postgres(pool) => pool.get_database_backend(),
+            Connections::Postgres(_) => DbBackend::Postgres,
             Connections::Sqlite(_) => DbBackend::Sqlite,
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => pool.execute_raw(statement).await,
-            Connections::Sqlite(kept) => {
-                let mut lease = self.lease(kept, &statement).await?;
-                let (done, _) = lease.run(statement).await.map_err(not_executed)?;
-                Ok(done.into())
-            }
-        }
+        let mut session = self.session_for(&statement).await?;
+        let (done, _) = session.run(statement).await.map_err(not_executed)?;
+        Ok(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => pool.execute_unprepared(sql).await,
-            Connections::Sqlite(_) => self.execute_raw(plain(sql)).await,
-        }
+        let statement = Statement::from_string(self.get_database_backend(), sql);
+        let mut session = self.session_for(&statement).await?;
+        session.run_unprepared(sql).await.map_err(not_executed)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => pool.query_one_raw(statement).await,
-            Connections::Sqlite(kept) => {
-                let mut lease = self.lease(kept, &statement).await?;
-                Ok(lease.first_row(statement).await.map_err(not_answered)?.map(QueryResult::from))
-            }
-        }
+        let mut session = self.session_for(&statement).await?;
+        session.first_row(statement).await.map_err(not_answered)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => pool.query_all_raw(statement).await,
-            Connections::Sqlite(kept) => {
-                let mut lease = self.lease(kept, &statement).await?;
-                let (_, rows) = lease.run(statement).await.map_err(not_answered)?;
-                Ok(rows.into_iter().map(QueryResult::from).collect())
-            }
-        }
+        let mut session = self.session_for(&statement).await?;
+        let (_, rows) = session.run(statement).await.map_err(not_answered)?;
+        Ok(rows)
     }
 }

@@ -22,12 +22,14 @@ use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::database_file::FileLock;
 use super::error::{OpenError, is_file_fault, to_domain};
+use super::fair_semaphore::Owner;
 use super::group_commit::{Create, GroupCommit};
 use super::group_read::GroupRead;
 use super::groups::{SqlGroups, Sweeper};
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
+use super::postgres::{NotReady, Probe};
 use super::templates::SqlTemplates;
 use super::transaction::Transaction;
 use super::trust::Trust;
@@ -41,9 +43,10 @@ use crate::domain::templates::TemplateRepository;
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
 /// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
-/// not one for each part, on which the threads of a server would wait for each other.)
+/// not one for each part, on which the threads of a server would wait for each other.) The owner is the account
+/// that asks: accounts take turns at the connections.
 #[derive(Clone)]
-pub struct Database(Arc<Parts>);
+pub struct Database(Arc<Parts>, Owner);
 
 #[derive(Clone)]
 struct Parts {
@@ -64,6 +67,8 @@ struct Parts {
     /// For how long an audience is kept.
     audience_ttl: Duration,
     cache: Option<ContactCache>,
+    /// Tells whether the database is ready; PostgreSQL only.
+    probe: Option<Arc<Probe>>,
     /// Deletes what has expired; a server's, or any on PostgreSQL.
     cleaner: Option<Arc<Cleaner>>,
     _lock: Option<Arc<FileLock>>,
@@ -87,6 +92,7 @@ impl Database {
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
         let pools = connect::open_with(options, Access::Create).await?;
         migrate::migrate(&pools, false).await?;
+        pools.close_migrations().await;
         Ok(Self::assemble(options, pools))
     }
 
@@ -98,6 +104,7 @@ impl Database {
     pub async fn open_to_serve(options: &Options) -> Result<Self, OpenError> {
         let pools = connect::open_with(options, Access::Serve).await?;
         migrate::migrate(&pools, true).await?;
+        pools.close_migrations().await;
         Ok(Self::assemble(options, pools))
     }
 
@@ -108,6 +115,7 @@ impl Database {
     pub async fn open_existing(options: &Options) -> Result<Self, OpenError> {
         let pools = connect::open_with(options, Access::Existing).await?;
         migrate::require_current(&pools).await?;
+        pools.close_migrations().await;
         Ok(Self::assemble(options, pools))
     }
 
@@ -128,22 +136,36 @@ impl Database {
         let reader = &pools.reader;
         let sweeper = tidies.then(|| Arc::new(Sweeper::start(writer.clone(), reader.clone())));
         let cleaner = tidies.then(|| Arc::new(Cleaner::start(&writer, reader, options.idempotency_ttl)));
-        Self(Arc::new(Parts {
-            group_commit: GroupCommit::start(&writer, shard, options, if sqlite { 1 } else { COMMITTERS }),
-            group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
-            writer: writer.clone(),
-            write_pool: pools.writer,
-            reader: pools.reader,
-            runtime: Handle::current(),
-            shard,
-            in_flight: InFlight::default(),
-            idempotency_ttl: options.idempotency_ttl,
-            sweeper,
-            audience_ttl: options.audience_ttl,
-            cache,
-            cleaner,
-            _lock: lock.map(Arc::new),
-        }))
+        Self(
+            Arc::new(Parts {
+                group_commit: GroupCommit::start(
+                    &writer,
+                    shard,
+                    options,
+                    if sqlite { 1 } else { COMMITTERS },
+                ),
+                group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
+                writer: writer.clone(),
+                write_pool: pools.writer,
+                reader: pools.reader,
+                runtime: Handle::current(),
+                shard,
+                in_flight: InFlight::default(),
+                idempotency_ttl: options.idempotency_ttl,
+                sweeper,
+                audience_ttl: options.audience_ttl,
+                cache,
+                probe: pools.probe.map(Arc::new),
+                cleaner,
+                _lock: lock.map(Arc::new),
+            }),
+            None,
+        )
+    }
+
+    /// The same, for an account.
+    fn for_account(&self, account: AccountId) -> Self {
+        Self(Arc::clone(&self.0), Some(account))
     }
 
     /// Which of the counters of an account this process adds to.
@@ -227,7 +249,7 @@ impl Database {
     {
         let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
         let ttl = self.0.idempotency_ttl;
-        let writer = self.0.writer.clone();
+        let writer = self.0.writer.for_owner(self.1);
         let outcome = self.run(async move {
             let job = writer.transact(move |transaction| {
                 Box::pin(async move {
@@ -267,7 +289,7 @@ impl Database {
             Writer::new(parts.write_pool.clone(), parts.cache.clone(), CLOSE_TIMEOUT, Trust::default());
         parts.sweeper = Some(Arc::new(Sweeper::start(parts.writer.clone(), parts.reader.clone())));
         parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
-        (Self(Arc::new(parts)), statements)
+        (Self(Arc::new(parts), self.1), statements)
     }
 
     /// The connection for reading.
@@ -285,7 +307,7 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.0.reader.clone());
+        let work = job(self.0.reader.for_owner(self.1));
         if self.0.reader.get_database_backend() == DbBackend::Sqlite {
             work.await
         } else {
@@ -299,7 +321,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
     {
-        let writer = self.0.writer.clone();
+        let writer = self.0.writer.for_owner(self.1);
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
@@ -316,12 +338,23 @@ impl Database {
     }
 }
 
+impl From<NotReady> for Error {
+    fn from(why: NotReady) -> Self {
+        let reason = match why {
+            NotReady::Unreachable => "the database does not answer",
+            NotReady::ReadOnly => "the database is read-only",
+        };
+        Self::with_message(Code::Unavailable, reason)
+    }
+}
+
 /// An SQLite database is ready as long as its file is in place and can be written to. Whether it can is tried
 /// only after a write has failed: while all is well, the writes themselves show it.
 async fn check_file(writer: &Connection) -> Result<()> {
     let Some(file) = writer.file() else { return Ok(()) };
     if !file.is_in_place() {
-        return Err(Error::caused_by(Code::Unavailable, "the database file was deleted, moved or replaced"));
+        let reason = "the database file was deleted, moved or replaced";
+        return Err(Error::with_message(Code::Unavailable, reason));
     }
     if !file.is_failing() {
         return Ok(());
@@ -343,7 +376,9 @@ async fn check_file(writer: &Connection) -> Result<()> {
             file.note_write(false);
             Ok(())
         }
-        Err(error) if is_file_fault(&error) => Err(to_domain(&error)),
+        Err(error) if is_file_fault(&error) => {
+            Err(Error::with_message(Code::Unavailable, "the database file cannot be written to"))
+        }
         // Another writer is busy, or the disk is full, which deletions may mend.
         Err(_) => Ok(()),
     }
@@ -352,23 +387,23 @@ async fn check_file(writer: &Connection) -> Result<()> {
 #[async_trait]
 impl Store for Database {
     fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository> {
-        Box::new(SqlContacts::new(self.clone(), account))
+        Box::new(SqlContacts::new(self.for_account(account), account))
     }
 
     fn groups(&self, account: AccountId) -> Box<dyn GroupRepository> {
-        Box::new(SqlGroups::new(self.clone(), account))
+        Box::new(SqlGroups::new(self.for_account(account), account))
     }
 
     fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
-        Box::new(SqlOptOuts::new(self.clone(), account))
+        Box::new(SqlOptOuts::new(self.for_account(account), account))
     }
 
     fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository> {
-        Box::new(SqlTemplates::new(self.clone(), account))
+        Box::new(SqlTemplates::new(self.for_account(account), account))
     }
 
     fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository> {
-        Arc::new(SqlAudiences::new(self.clone(), account))
+        Arc::new(SqlAudiences::new(self.for_account(account), account))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {
@@ -376,6 +411,9 @@ impl Store for Database {
     }
 
     async fn ping(&self) -> Result<()> {
+        if let Some(probe) = self.0.probe.clone() {
+            return self.run(async move { probe.ask().await.map_err(Error::from) }).await;
+        }
         self.read(async |reader| {
             let backend = reader.get_database_backend();
             reader

@@ -127,6 +127,21 @@ struct TransactionConflict(String);
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 
+/// PostgreSQL's `query_canceled`: a statement took longer than it may.
+const CANCELLED: &str = "57014";
+
+/// The cause of an error that says nothing about the connection: the database answered, or it was never asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotTheConnection(String);
+
+/// Whether the connection may be at fault that something could not be done.
+pub(super) fn may_blame_connection(error: &Error) -> bool {
+    let cause = std::error::Error::source(error);
+    error.code() == Code::Unavailable
+        && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<NotTheConnection>())
+}
+
 /// Whether the database rolled a transaction back for the sake of another one.
 pub(super) fn is_conflict(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<TransactionConflict>())
@@ -136,6 +151,9 @@ pub(super) fn is_conflict(error: &Error) -> bool {
 pub(super) fn to_domain(error: &DbErr) -> Error {
     if has_code(error, &CONFLICTS) {
         return Error::caused_by(Code::Unavailable, TransactionConflict(describe(error)));
+    }
+    if has_code(error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
+        return Error::caused_by(Code::Unavailable, NotTheConnection(describe(error)));
     }
     let code = if is_full(error) {
         Code::StorageFull
@@ -208,9 +226,9 @@ fn is_away(error: &DbErr) -> bool {
         Some(SqlxError::Database(said)) => {
             let code = said.code().unwrap_or_default();
             // PostgreSQL: connection exception, out of resources, operator intervention, read only
-            // (a demoted primary). SQLite: another writer, or a file that cannot be opened or written to.
-            let postgres =
-                ["08", "53", "57", "25006"].iter().any(|class| code.starts_with(class)) && code.len() == 5;
+            // (a demoted primary), a transaction that was idle for too long. SQLite: another writer, or a file that cannot be opened or written to.
+            let postgres = ["08", "53", "57", "25006", "25P03"].iter().any(|class| code.starts_with(class))
+                && code.len() == 5;
             let sqlite = primary(error)
                 .is_some_and(|code| matches!(code, BUSY | LOCKED | READONLY | IOERR | CANTOPEN));
             postgres || sqlite

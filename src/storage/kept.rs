@@ -14,9 +14,9 @@ use sea_orm::sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteQueryResult, Sql
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _};
 use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::database_file::DatabaseFile;
+use super::fair_semaphore::{FairSemaphore, Owner, Permit};
 
 /// Connections to one file, with the settings of the pool that they come from.
 #[derive(Clone, Debug)]
@@ -26,8 +26,7 @@ pub(super) struct Kept(Arc<Shared>);
 struct Shared {
     pool: SqlitePool,
     /// A permit for each connection that there may be.
-    permits: Arc<Semaphore>,
-    most: u32,
+    permits: FairSemaphore,
     /// Those that nobody uses; the last one is used next, since its pages are the ones in memory.
     idle: Mutex<Vec<SqliteConnection>>,
     /// How long one is waited for.
@@ -47,9 +46,9 @@ pub(super) type Outcome = (SqliteQueryResult, Vec<SqliteRow>);
 impl Kept {
     /// At most so many as the pool would have opened.
     pub(super) fn new(pool: SqlitePool, patience: Duration, file: Option<DatabaseFile>) -> Self {
-        let most = pool.options().get_max_connections();
-        let permits = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Shared { pool, permits, most, idle: Mutex::default(), patience, file }))
+        let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+        let permits = FairSemaphore::new(most);
+        Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), patience, file }))
     }
 
     /// The file that they are connections to.
@@ -57,10 +56,10 @@ impl Kept {
         self.0.file.as_ref()
     }
 
-    /// One of them, for as long as it is needed.
-    pub(super) async fn lease(&self) -> Result<Lease, Error> {
+    /// One of them, for as long as it is needed; in turns by owner.
+    pub(super) async fn lease(&self, owner: Owner) -> Result<Lease, Error> {
         let shared = &self.0;
-        let permit = tokio::time::timeout(shared.patience, Arc::clone(&shared.permits).acquire_owned())
+        let permit = tokio::time::timeout(shared.patience, shared.permits.acquire(owner))
             .await
             .map_err(|_| Error::PoolTimedOut)?
             .map_err(|_| Error::PoolClosed)?;
@@ -79,14 +78,12 @@ impl Kept {
 
     /// Waits for those that are in use, and closes all.
     pub(super) async fn close(&self) {
-        let all = self.0.permits.acquire_many(self.0.most).await;
-        self.0.permits.close();
+        self.0.permits.close().await;
         let idle = std::mem::take(&mut *self.0.idle());
         for connection in idle {
             // It is of no use any more, whatever it says.
             drop(connection.close().await);
         }
-        drop(all);
         self.0.pool.close().await;
     }
 }
@@ -115,7 +112,7 @@ pub(super) struct Lease {
     at_work: bool,
     shared: Arc<Shared>,
     /// Given back after the connection.
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Lease {
@@ -188,8 +185,8 @@ mod tests {
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
         let kept = Kept::new(pool, Duration::from_millis(100), None);
-        let (mut one, mut two) = (kept.lease().await.unwrap(), kept.lease().await.unwrap());
-        assert!(matches!(kept.lease().await, Err(Error::PoolTimedOut)));
+        let (mut one, mut two) = (kept.lease(None).await.unwrap(), kept.lease(None).await.unwrap());
+        assert!(matches!(kept.lease(None).await, Err(Error::PoolTimedOut)));
         one.run(plain("PRAGMA cache_size = 111")).await.unwrap();
         two.run(plain("PRAGMA cache_size = 222")).await.unwrap();
         drop(two);
@@ -198,16 +195,16 @@ mod tests {
             lease.first_row(plain("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
         };
 
-        let mut one = kept.lease().await.unwrap();
+        let mut one = kept.lease(None).await.unwrap();
         assert_eq!(which(&mut one).await, 111, "the last one is used again");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
         let left = tokio::time::timeout(Duration::from_millis(1), one.run(plain(slow))).await;
         assert!(left.is_err());
         drop(one);
-        let mut two = kept.lease().await.unwrap();
+        let mut two = kept.lease(None).await.unwrap();
         assert_eq!(which(&mut two).await, 222);
-        let mut one = kept.lease().await.unwrap();
+        let mut one = kept.lease(None).await.unwrap();
         assert_eq!(which(&mut one).await, 111, "it is through, and answers what it was asked last");
     }
 }

@@ -6,106 +6,93 @@
 
 use async_trait::async_trait;
 use sea_orm::sqlx::Error as SqlxError;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
 use super::connection::{Statements, note};
 use super::error::{not_answered, not_executed};
-use super::kept::{Lease, Outcome, plain};
+use super::session::Session;
 
 /// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
 #[derive(Debug)]
-pub(super) struct Transaction(Inner);
-
-#[derive(Debug)]
-enum Inner {
-    Postgres(DatabaseTransaction),
-    Sqlite(Mutex<Sqlite>),
+pub(super) struct Transaction {
+    backend: DbBackend,
+    inner: Mutex<Inner>,
 }
 
-/// A transaction on SQLite.
 #[derive(Debug)]
-struct Sqlite {
-    lease: Lease,
+struct Inner {
+    session: Session,
     /// Whether it was begun, and not ended.
     open: bool,
-    /// What comes last.
+    /// What comes last; SQLite only.
     last: Option<Statement>,
     record: Option<Statements>,
 }
 
-/// It writes from its beginning: a deferred one that reads before it writes fails at once when another
+/// On SQLite it writes from its beginning: a deferred one that reads before it writes fails at once when another
 /// process has written in between.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+fn begin(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
+}
 
 impl Transaction {
-    pub(super) async fn postgres(pool: &DatabaseConnection) -> Result<Self, DbErr> {
-        Ok(Self(Inner::Postgres(pool.begin().await?)))
-    }
-
-    pub(super) async fn sqlite(lease: Lease, record: Option<Statements>) -> Result<Self, DbErr> {
-        // Open even before SQLite says so: whoever goes away now may have begun it.
-        let mut sqlite = Sqlite { lease, open: true, last: None, record };
-        if let Err(error) = sqlite.lease.run(plain(BEGIN)).await {
-            sqlite.open = false;
+    pub(super) async fn begin(session: Session, record: Option<Statements>) -> Result<Self, DbErr> {
+        let backend = session.backend();
+        // Open even before the database says so: whoever goes away now may have begun it.
+        let mut inner = Inner { session, open: true, last: None, record };
+        if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
+            inner.open = false;
             return Err(not_executed(error));
         }
-        Ok(Self(Inner::Sqlite(Mutex::new(sqlite))))
+        Ok(Self { backend, inner: Mutex::new(inner) })
     }
 
     /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
     pub(super) async fn execute_last(&self, statement: Statement) -> Result<(), DbErr> {
-        match &self.0 {
-            Inner::Postgres(transaction) => transaction.execute_raw(statement).await.map(drop),
-            Inner::Sqlite(sqlite) => {
-                let mut sqlite = sqlite.lock().await;
-                sqlite.catch_up().await.map_err(not_executed)?;
-                note(sqlite.record.as_ref(), &statement);
-                sqlite.last = Some(statement);
-                Ok(())
-            }
+        let mut inner = self.inner.lock().await;
+        if self.backend != DbBackend::Sqlite {
+            return inner.run(statement).await.map(drop).map_err(not_executed);
         }
+        inner.catch_up().await.map_err(not_executed)?;
+        note(inner.record.as_ref(), &statement);
+        inner.last = Some(statement);
+        Ok(())
     }
 
     /// Makes everything durable.
     pub(super) async fn commit(self) -> Result<(), DbErr> {
-        match self.0 {
-            Inner::Postgres(transaction) => transaction.commit().await,
-            Inner::Sqlite(sqlite) => sqlite.into_inner().commit().await.map_err(not_executed),
-        }
+        self.inner.into_inner().commit().await.map_err(not_executed)
     }
 
     /// Undoes everything.
     pub(super) async fn rollback(self) -> Result<(), DbErr> {
-        match self.0 {
-            Inner::Postgres(transaction) => transaction.rollback().await,
-            Inner::Sqlite(sqlite) => sqlite.into_inner().rollback().await.map_err(not_executed),
-        }
+        self.inner.into_inner().rollback().await.map_err(not_executed)
     }
 }
 
-impl Sqlite {
-    async fn run(&mut self, statement: Statement) -> Result<Outcome, SqlxError> {
+impl Inner {
+    async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
         self.catch_up().await?;
         note(self.record.as_ref(), &statement);
-        self.lease.run(statement).await
+        self.session.run(statement).await
     }
 
     /// Runs what was taken for the last.
     async fn catch_up(&mut self) -> Result<(), SqlxError> {
         let Some(last) = self.last.take() else { return Ok(()) };
-        self.lease.run(last).await.map(drop)
+        self.session.run(last).await.map(drop)
     }
 
     async fn commit(mut self) -> Result<(), SqlxError> {
-        let commit = match self.last.take() {
-            Some(last) => Statement { sql: format!("{}; COMMIT", last.sql), ..last },
-            None => plain("COMMIT"),
+        let committed = match self.last.take() {
+            Some(last) => {
+                let commit = Statement { sql: format!("{}; COMMIT", last.sql), ..last };
+                self.session.run(commit).await.map(drop)
+            }
+            None => self.session.run_unprepared("COMMIT").await.map(drop),
         };
-        if let Err(error) = self.lease.run(commit).await {
+        if let Err(error) = committed {
             // Some faults leave it open, others end it.
             drop(self.rollback().await);
             return Err(error);
@@ -115,7 +102,7 @@ impl Sqlite {
     }
 
     async fn rollback(mut self) -> Result<(), SqlxError> {
-        match self.lease.run(plain("ROLLBACK")).await {
+        match self.session.run_unprepared("ROLLBACK").await {
             // A full disk, for one, has ended it already.
             Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
             Err(error) => return Err(error),
@@ -124,10 +111,10 @@ impl Sqlite {
     }
 }
 
-impl Drop for Sqlite {
+impl Drop for Inner {
     fn drop(&mut self) {
         if self.open {
-            self.lease.discard();
+            self.session.discard();
         }
     }
 }
@@ -135,41 +122,25 @@ impl Drop for Sqlite {
 #[async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        match &self.0 {
-            Inner::Postgres(_) => DbBackend::Postgres,
-            Inner::Sqlite(_) => DbBackend::Sqlite,
-        }
+        self.backend
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match &self.0 {
-            Inner::Postgres(transaction) => transaction.execute_raw(statement).await,
-            Inner::Sqlite(sqlite) => {
-                let (done, _) = sqlite.lock().await.run(statement).await.map_err(not_executed)?;
-                Ok(done.into())
-            }
-        }
+        let (done, _) = self.inner.lock().await.run(statement).await.map_err(not_executed)?;
+        Ok(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.execute_raw(Statement::from_string(self.get_database_backend(), sql)).await
+        self.execute_raw(Statement::from_string(self.backend, sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match &self.0 {
-            Inner::Postgres(transaction) => transaction.query_one_raw(statement).await,
-            Inner::Sqlite(_) => Ok(self.query_all_raw(statement).await?.into_iter().next()),
-        }
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.0 {
-            Inner::Postgres(transaction) => transaction.query_all_raw(statement).await,
-            Inner::Sqlite(sqlite) => {
-                let (_, rows) = sqlite.lock().await.run(statement).await.map_err(not_answered)?;
-                Ok(rows.into_iter().map(QueryResult::from).collect())
-            }
-        }
+        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(not_answered)?;
+        Ok(rows)
     }
 }
 
@@ -186,6 +157,7 @@ mod tests {
     use crate::storage::connect::{self, Pools};
     use crate::storage::connection::Connection;
     use crate::storage::error::to_domain;
+    use crate::storage::kept::plain;
 
     async fn table() -> (TempDir, Pools) {
         let folder = TempDir::new().unwrap();
@@ -199,6 +171,7 @@ mod tests {
             url: format!("sqlite://{}", folder.path().join("test.db").display()),
             connections: 2,
             acquire_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
             write_queue: 1,
             contact_cache: 0,
             idempotency_ttl: Duration::from_secs(1),
@@ -339,7 +312,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!closing.is_finished());
         transaction.commit().await.unwrap();
-        closing.await.unwrap().unwrap();
+        closing.await.unwrap();
         assert!(matches!(closed.begin().await.unwrap_err(), DbErr::ConnectionAcquire(_)));
     }
 }

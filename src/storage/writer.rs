@@ -11,7 +11,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::cache::{Change, ContactCache};
 use super::connection::Connection;
 use super::database_file::DatabaseFile;
-use super::error::{is_conflict, is_file_fault, is_refused, to_domain};
+use super::error::{is_conflict, is_file_fault, is_refused, may_blame_connection, to_domain};
+use super::fair_semaphore::Owner;
 use super::transaction::Transaction;
 use super::trust::Trust;
 use crate::domain::{Code, Error, Result};
@@ -158,6 +159,11 @@ impl Writer {
         Ok(Turn { held: Some(Held { cache, waiting, _order: order }), file })
     }
 
+    /// The same, of which an account has its turn at the database.
+    pub(super) fn for_owner(&self, owner: Owner) -> Self {
+        Self { connection: self.connection.for_owner(owner), ..self.clone() }
+    }
+
     /// What it writes to.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
@@ -182,7 +188,7 @@ impl Writer {
                 if let (Code::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
                     file.note_write(true);
                 }
-                if error.code() == Code::Unavailable && !is_conflict(&error) {
+                if may_blame_connection(&error) {
                     self.trust.lose();
                 }
                 if let Err(rollback) = transaction.rollback().await {

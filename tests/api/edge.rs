@@ -129,7 +129,8 @@ fn a_database_that_does_not_answer_is_503_with_retry_after() {
         let code = if path.starts_with("/v1") { &error["code"] } else { &error["name"] };
         assert!(["unavailable", "ServiceUnavailableError"].contains(&code.as_str().unwrap()));
     }
-    assert_eq!(client.get("/readyz").expect(503), json!({"status": "unavailable"}));
+    // A service that is merely busy stays ready.
+    assert_eq!(client.get("/readyz").expect(200), json!({"status": "ok"}));
     assert_eq!(client.get("/healthz").status, 200);
     runtime.block_on(lock.rollback()).unwrap();
     let patience = Instant::now();

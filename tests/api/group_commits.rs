@@ -37,6 +37,7 @@ async fn open(url: &str) -> Database {
         url: url.to_owned(),
         connections: 4,
         acquire_timeout: PATIENCE,
+        statement_timeout: PATIENCE,
         write_queue: 1_000,
         contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(60),

@@ -34,6 +34,7 @@ async fn open(url: &str, connections: u32) -> Database {
         url: url.to_owned(),
         connections,
         acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(10),
         write_queue: 100,
         contact_cache: 0,
         idempotency_ttl: Duration::from_secs(1),

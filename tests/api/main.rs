@@ -20,6 +20,7 @@ mod docs;
 mod durability;
 mod edge;
 mod explorer;
+mod fair_turns;
 mod faults;
 mod few_files;
 mod group_commits;

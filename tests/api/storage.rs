@@ -21,6 +21,7 @@ fn options(url: &str) -> Options {
         url: url.to_owned(),
         connections: 4,
         acquire_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(10),
         write_queue: 100,
         contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),

@@ -10,7 +10,7 @@ mod service;
 pub use client::{Client, Reply};
 pub use folder::folder;
 pub use postgres::Cluster;
-pub use proxy::{Hold, hold_back, serve_under};
+pub use proxy::{Freezer, Hold, hold_back, serve_under};
 pub use service::{Backend, Service, new_account, new_database};
 
 /// After this time at the latest, what was done to a key is in force everywhere.

@@ -1,9 +1,10 @@
-//! Small proxies: one serves a service under a path, one holds back what a database answers.
+//! Small proxies: one serves a service under a path, one holds back what a database answers, one lets
+//! connections to it hang.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use url::Url;
@@ -90,4 +91,76 @@ pub fn hold_back(database: &str, hold: &Arc<Hold>) -> String {
         }
     });
     url.to_string()
+}
+
+/// A way to a PostgreSQL database. Its connections can be frozen: they stay open, and nothing passes any more in
+/// either direction. Those that are made afterwards work.
+pub struct Freezer {
+    pub url: String,
+    state: Arc<Frozen>,
+}
+
+#[derive(Default)]
+struct Frozen {
+    /// How many connections there have been.
+    made: AtomicUsize,
+    /// How many of them are frozen: the first so many.
+    frozen: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Freezer {
+    pub fn new(database: &str) -> Self {
+        let mut url = Url::parse(database).unwrap();
+        let upstream = url.socket_addrs(|| None).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let state = Arc::<Frozen>::default();
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let number = shared.made.fetch_add(1, Ordering::SeqCst);
+                // A database that is down closes its connections.
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&*upstream)) else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let state = Arc::clone(&shared);
+                    std::thread::spawn(move || state.pass(number, from, to));
+                }
+            }
+        });
+        Self { url: url.to_string(), state }
+    }
+
+    /// Freezes all connections that there are.
+    pub fn freeze(&self) {
+        self.state.frozen.store(self.state.made.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        self.state.over.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Frozen {
+    fn pass(&self, number: usize, mut from: TcpStream, mut to: TcpStream) {
+        let mut bytes = [0; 4096];
+        while let Ok(length @ 1..) = from.read(&mut bytes) {
+            while number < self.frozen.load(Ordering::SeqCst) {
+                if self.over.load(Ordering::SeqCst) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if to.write_all(&bytes[..length]).is_err() {
+                break;
+            }
+        }
+        // The other side would else wait for more; but what is frozen does not say that it is over.
+        if number >= self.frozen.load(Ordering::SeqCst) {
+            drop(to.shutdown(Shutdown::Both));
+        }
+    }
 }

@@ -45,6 +45,7 @@ impl Service {
     pub fn start(backend: Backend, change: impl FnOnce(&mut Settings)) -> Option<Self> {
         let change = |settings: &mut Settings| {
             settings.database.database_acquire_timeout = PATIENCE;
+            settings.database.database_statement_timeout = PATIENCE;
             change(settings);
         };
         Some(Self::start_on(&new_database(backend)?, change))

@@ -1,0 +1,326 @@
+//! Permits for connections, handed out in turns by account.
+//!
+//! With a first-come-first-served queue an account with sixty slow requests makes everybody else wait behind all of
+//! them. Here each account has a queue of its own, and a permit that is free goes to the account whose turn it is
+//! (round robin). That alone would let a quiet account wait until one of the slow ones is through, so
+//! a busy account also leaves a share of the permits ([`RESERVED`]) to others, as long as there have been others of late.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::domain::AccountId;
+
+/// Whom a permit is for; `None` for what the service does for many accounts at once, or for none.
+pub(super) type Owner = Option<AccountId>;
+
+/// One permit in so many is out of reach of an account that has all the others; but at least one, where there are several.
+const RESERVED: usize = 4;
+
+/// An account that asked for nothing for so long has no share reserved.
+const ACTIVE: Duration = Duration::from_secs(60);
+
+/// There are no more permits: it was closed.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+#[derive(Clone, Debug)]
+pub(super) struct FairSemaphore(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when the last permit of a closed semaphore has come back.
+    all_back: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    total: usize,
+    free: usize,
+    closed: bool,
+    /// Owners with permits. (Whoever has none is not here.)
+    held: HashMap<Owner, usize>,
+    /// Owners that wait, the next one first; each once.
+    turns: VecDeque<Owner>,
+    /// Who waits for each of them, the first to come first. None is empty.
+    waiting: HashMap<Owner, VecDeque<oneshot::Sender<Permit>>>,
+    /// The last two different owners that asked, and when.
+    recent: [Option<(Owner, Instant)>; 2],
+}
+
+/// The right to one connection. It goes back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    owner: Owner,
+    /// `None` where it was never handed over.
+    shared: Option<Arc<Shared>>,
+}
+
+impl FairSemaphore {
+    pub(super) fn new(total: usize) -> Self {
+        let state = State {
+            total,
+            free: total,
+            closed: false,
+            held: HashMap::new(),
+            turns: VecDeque::new(),
+            waiting: HashMap::new(),
+            recent: [None; 2],
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), all_back: Notify::new() }))
+    }
+
+    /// Waits for the owner's turn. Whoever stops waiting loses it.
+    pub(super) async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
+        let receiver = {
+            let mut state = self.0.state();
+            if state.closed {
+                return Err(Closed);
+            }
+            state.note(owner, Instant::now());
+            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_have_another(owner) {
+                return Ok(state.hand_out(owner, &self.0));
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.enqueue(owner, sender);
+            receiver
+        };
+        receiver.await.map_err(|_| Closed)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.state().closed
+    }
+
+    /// Refuses whoever waits or comes, and waits until all permits are back.
+    pub(super) async fn close(&self) {
+        let all_back = self.0.all_back.notified();
+        let is_idle = {
+            let mut state = self.0.state();
+            state.closed = true;
+            state.turns.clear();
+            state.waiting.clear();
+            state.free == state.total
+        };
+        if !is_idle {
+            all_back.await;
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn note(&mut self, owner: Owner, now: Instant) {
+        if owner.is_none() {
+            return;
+        }
+        let [last, before] = &mut self.recent;
+        if last.is_some_and(|(last, _)| last != owner) {
+            *before = *last;
+        }
+        *last = Some((owner, now));
+    }
+
+    /// Whether anybody else has asked of late.
+    fn has_others(&self, owner: Owner) -> bool {
+        self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE)
+    }
+
+    /// What the service does by itself is bounded by how many tasks it has for it.
+    fn may_have_another(&self, owner: Owner) -> bool {
+        if owner.is_none() || self.total == 1 || !self.has_others(owner) {
+            return true;
+        }
+        let most = self.total - (self.total / RESERVED).max(1);
+        self.held.get(&owner).is_none_or(|held| *held < most)
+    }
+
+    fn hand_out(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
+        self.free -= 1;
+        *self.held.entry(owner).or_default() += 1;
+        Permit { owner, shared: Some(Arc::clone(shared)) }
+    }
+
+    fn take_back(&mut self, owner: Owner) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(&owner) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&owner);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, owner: Owner, sender: oneshot::Sender<Permit>) {
+        let queue = self.waiting.entry(owner).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(owner);
+        }
+        // Those who have given up take no memory for longer than the first that has not.
+        while queue.front().is_some_and(oneshot::Sender::is_closed) {
+            queue.pop_front();
+        }
+        queue.push_back(sender);
+    }
+
+    /// Hands out what is free to those who wait, in turns.
+    fn serve(&mut self, shared: &Arc<Shared>) {
+        while self.free > 0 {
+            let next = self.turns.iter().position(|owner| self.may_have_another(*owner));
+            let Some(owner) = next.and_then(|next| self.turns.remove(next)) else { return };
+            let Some(mut queue) = self.waiting.remove(&owner) else { continue };
+            let mut permit = Some(self.hand_out(owner, shared));
+            while let Some(offered) = permit.take() {
+                let Some(sender) = queue.pop_front() else {
+                    permit = Some(offered);
+                    break;
+                };
+                permit = sender.send(offered).err();
+            }
+            if !queue.is_empty() {
+                self.waiting.insert(owner, queue);
+                self.turns.push_back(owner);
+            }
+            if let Some(mut unwanted) = permit {
+                // All who waited have gone. (Its drop would ask for the lock that is held here.)
+                unwanted.shared = None;
+                self.take_back(owner);
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.take() else { return };
+        let mut state = shared.state();
+        state.take_back(self.owner);
+        if state.closed && state.free == state.total {
+            shared.all_back.notify_waiters();
+        }
+        state.serve(&shared);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    type Wait = Pin<Box<dyn Future<Output = Result<Permit, Closed>>>>;
+
+    fn account(id: i64) -> Owner {
+        Some(AccountId::new(id))
+    }
+
+    /// Asks for a permit; what comes of it is not looked at yet, except that it waits.
+    fn wait(semaphore: &FairSemaphore, owner: Owner) -> Wait {
+        let semaphore = semaphore.clone();
+        let mut wait: Wait = Box::pin(async move { semaphore.acquire(owner).await });
+        assert!(wait.as_mut().now_or_never().is_none(), "it does not wait");
+        wait
+    }
+
+    fn at_once(semaphore: &FairSemaphore, owner: Owner) -> Permit {
+        semaphore.acquire(owner).now_or_never().expect("it waits").unwrap()
+    }
+
+    fn now(wait: &mut Wait) -> Option<Permit> {
+        wait.as_mut().now_or_never().map(Result::unwrap)
+    }
+
+    #[test]
+    fn accounts_take_turns_however_many_of_one_wait() {
+        let semaphore = FairSemaphore::new(1);
+        let mut held = at_once(&semaphore, account(1));
+        let mut busy: Vec<Wait> = (0..3).map(|_| wait(&semaphore, account(1))).collect();
+        let mut quiet = wait(&semaphore, account(2));
+        let mut other = wait(&semaphore, account(3));
+        let mut order = Vec::new();
+        for _ in 0..5 {
+            drop(held);
+            let next = [(1, &mut busy[0]), (2, &mut quiet), (3, &mut other)]
+                .into_iter()
+                .find_map(|(account, wait)| now(wait).map(|permit| (account, permit)));
+            let (account, permit) = next.unwrap();
+            order.push(account);
+            held = permit;
+            match account {
+                1 => drop(busy.remove(0)),
+                2 => quiet = Box::pin(std::future::pending()),
+                _ => other = Box::pin(std::future::pending()),
+            }
+            if busy.is_empty() {
+                busy.push(Box::pin(std::future::pending()));
+            }
+        }
+        assert_eq!(order, [1, 2, 3, 1, 1]);
+    }
+
+    #[test]
+    fn a_busy_account_leaves_a_share_to_others() {
+        let semaphore = FairSemaphore::new(8);
+        // As long as nobody else has asked it may have all.
+        let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
+        drop(all);
+        drop(at_once(&semaphore, account(2)));
+        let most: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
+        let mut further = wait(&semaphore, account(1));
+        let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
+        drop(quiet);
+        assert!(now(&mut further).is_none(), "what is kept for others is not given away");
+        // What the service does by itself is not counted.
+        let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
+        drop(own);
+        drop(most);
+        assert!(now(&mut further).is_some());
+    }
+
+    #[test]
+    fn who_stops_waiting_keeps_no_permit() {
+        let semaphore = FairSemaphore::new(1);
+        let held = at_once(&semaphore, None);
+        let (gone, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
+        let (late, mut last) = (wait(&semaphore, account(2)), wait(&semaphore, account(3)));
+        drop((gone, late));
+        drop(held);
+        drop(now(&mut next).unwrap());
+        drop(now(&mut last).unwrap());
+        // Handed over, and never taken.
+        let held = at_once(&semaphore, account(1));
+        let handed = wait(&semaphore, account(1));
+        drop(held);
+        drop(handed);
+        drop(at_once(&semaphore, account(1)));
+        let state = semaphore.0.state();
+        assert!(
+            state.free == 1 && state.held.is_empty() && state.waiting.is_empty() && state.turns.is_empty()
+        );
+    }
+
+    #[test]
+    fn closing_waits_for_what_is_in_use_and_refuses_the_rest() {
+        let semaphore = FairSemaphore::new(2);
+        let held = at_once(&semaphore, None);
+        let (other, mut refused) = (at_once(&semaphore, account(1)), wait(&semaphore, account(1)));
+        let mut closing = Box::pin(semaphore.close());
+        assert!(closing.as_mut().now_or_never().is_none());
+        assert!(refused.as_mut().now_or_never().unwrap().is_err());
+        assert!(semaphore.acquire(None).now_or_never().unwrap().is_err());
+        drop(held);
+        assert!(closing.as_mut().now_or_never().is_none());
+        drop(other);
+        assert!(closing.as_mut().now_or_never().is_some());
+    }
+}

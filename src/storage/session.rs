@@ -1,0 +1,67 @@
+//! A connection in use, to either database.
+
+use sea_orm::sqlx::Error;
+use sea_orm::{DbBackend, ExecResult, QueryResult, Statement};
+
+use super::kept::{Lease, plain};
+use super::postgres::PooledConnection;
+
+/// It goes back to where it came from when this is dropped.
+#[derive(Debug)]
+pub(super) enum Session {
+    Postgres(PooledConnection),
+    Sqlite(Lease),
+}
+
+impl Session {
+    pub(super) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    /// Runs a statement (on SQLite it may be several: what is done is what the last one has done).
+    pub(super) async fn run(
+        &mut self,
+        statement: Statement,
+    ) -> Result<(ExecResult, Vec<QueryResult>), Error> {
+        match self {
+            Self::Postgres(connection) => {
+                let (done, rows) = connection.run(statement).await?;
+                Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
+            }
+            Self::Sqlite(lease) => {
+                let (done, rows) = lease.run(statement).await?;
+                Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
+            }
+        }
+    }
+
+    /// Runs a statement up to its first row.
+    pub(super) async fn first_row(&mut self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        match self {
+            Self::Postgres(connection) => {
+                let (_, rows) = connection.run(statement).await?;
+                Ok(rows.into_iter().next().map(QueryResult::from))
+            }
+            Self::Sqlite(lease) => Ok(lease.first_row(statement).await?.map(QueryResult::from)),
+        }
+    }
+
+    /// Runs one statement or several that have no parameters.
+    pub(super) async fn run_unprepared(&mut self, sql: &str) -> Result<ExecResult, Error> {
+        match self {
+            Self::Postgres(connection) => Ok(connection.run_unprepared(sql).await?.into()),
+            Self::Sqlite(lease) => Ok(lease.run(plain(sql)).await?.0.into()),
+        }
+    }
+
+    /// Closes the connection, and with it the transaction that it may be in.
+    pub(super) fn discard(&mut self) {
+        match self {
+            Self::Postgres(connection) => connection.discard(),
+            Self::Sqlite(lease) => lease.discard(),
+        }
+    }
+}

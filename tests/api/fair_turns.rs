@@ -1,0 +1,55 @@
+//! Accounts take turns at the database: one that keeps it busy does not starve another.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use serde_json::json;
+
+use crate::harness::{Backend, PATIENCE, Service};
+
+const CONNECTIONS: u32 = 4;
+
+/// Statements that take as long as it pleases: they wait for a lock that the test holds.
+#[test]
+fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
+    let change = |settings: &mut addressbook::config::Settings| {
+        settings.database.database_connections = CONNECTIONS;
+    };
+    let Some(service) = Service::start(Backend::Postgres, change) else { return };
+    let (busy, quiet, (_, runtime)) = (service.client(), service.client(), service.keys());
+    let contact = crate::v1::create(&quiet, "john", "+4479000000001");
+    quiet.get("/v1/contacts").expect(200);
+    let url = &service.settings.database.database_url;
+    let (admin, lock) = runtime.block_on(async {
+        let admin = sea_orm::Database::connect(url).await.unwrap();
+        let lock = admin.begin().await.unwrap();
+        lock.execute_unprepared("LOCK TABLE templates IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        (admin, lock)
+    });
+    let waiting = || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'addressbook' \
+                   AND wait_event_type = 'Lock' AND datname = current_database()";
+        let row = admin.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
+        runtime.block_on(row).unwrap().unwrap().try_get_by_index::<i64>(0).unwrap()
+    };
+    let most = i64::from(CONNECTIONS) - 1;
+    std::thread::scope(|scope| {
+        let slow: Vec<_> =
+            (0..3 * CONNECTIONS).map(|_| scope.spawn(|| busy.get("/v1/templates").status)).collect();
+        let started = Instant::now();
+        while waiting() < most {
+            assert!(started.elapsed() < PATIENCE, "the busy account has no connection");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for i in 0..20 {
+            quiet.get("/v1/contacts?limit=5").expect(200);
+            quiet.patch(&crate::v1::path(&contact), &json!({"display_name": i.to_string()})).expect(200);
+            crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
+        }
+        assert_eq!(waiting(), most, "the busy account has the rest all the time");
+        runtime.block_on(lock.rollback()).unwrap();
+        for slow in slow {
+            assert_eq!(slow.join().unwrap(), 200);
+        }
+    });
+}
