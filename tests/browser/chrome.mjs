@@ -61,8 +61,8 @@ function watch(context) {
 }
 
 // A page in a browser that nobody has used.
-export async function open(url, viewport = DESK) {
-  const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true });
+export async function open(url, viewport = DESK, settings = {}) {
+  const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true, ...settings });
   context.setDefaultTimeout(PATIENCE);
   watch(context);
   // The console names most violations, but not all: the event names every one.

@@ -2,6 +2,7 @@
 // Usage: node explorer.mjs [BINARY]; settings: ADDRESSBOOK_BIN, CHROMIUM, SCREENSHOTS (a folder).
 
 import assert from 'node:assert/strict';
+import { accessibility } from './a11y.mjs';
 import { behind } from './behind.mjs';
 import { complaints, launch, mishaps, provoked, quit, refusals, requests, violations } from './chrome.mjs';
 import { desk } from './desk.mjs';
@@ -58,6 +59,7 @@ try {
   await keptKey(service);
   await keyboard(service);
   await phone(service);
+  await accessibility(service);
   await behind(proxy, proxied);
   await conduct([service.url, proxy.url].map((url) => new URL(url).host));
   await check('the services stop when they are told to', async () => assert.deepEqual(await close(), [0, 0]));

@@ -27,8 +27,8 @@ export function operation(page, id) {
 export async function unfold(page, id) {
   const box = operation(page, id);
   if (!(await box.locator('.opblock-body').count())) await box.locator('.opblock-summary-path').click();
-  // Drawn last: what stands above is complete then.
-  await box.locator('.responses-table').last().waitFor();
+  // Drawn last, and folded: what stands above is complete then.
+  await box.locator('.responses-table').last().waitFor({ state: 'attached' });
   return box;
 }
 
@@ -100,12 +100,16 @@ export async function inspect(page) {
       })),
     );
     const errors = await box.locator('.response[data-code^="4"], .response[data-code^="5"]').evaluateAll((rows) =>
-      rows.map((row) => [row.dataset.code, row.querySelector('.model-example code')?.innerText]),
+      rows.map((row) => [row.dataset.code, row.querySelector('.model-example code')?.textContent]),
+    );
+    const folded = await box.locator('.common-errors:not([open]) .response').evaluateAll((rows) =>
+      rows.map((row) => row.dataset.code),
     );
     seen[id] = {
       header,
       parameters,
       errors: Object.fromEntries(errors),
+      folded,
       body: (await box.locator('textarea').count()) ? await box.locator('textarea').inputValue() : null,
       overflow: (await overflow(page)) ?? (await sticksOut(box)),
       description: await box.locator('.opblock-description').innerText(),

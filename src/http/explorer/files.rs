@@ -15,7 +15,9 @@ macro_rules! own {
 }
 
 const OWN: &[(&str, &str, &str)] = own! {
+    "accessibility.js": "text/javascript",
     "examples.js": "text/javascript",
+    "filter.js": "text/javascript",
     "headers.js": "text/javascript",
     "index.html": "text/html",
     "index.css": "text/css",
@@ -23,8 +25,11 @@ const OWN: &[(&str, &str, &str)] = own! {
     "key.js": "text/javascript",
     "keyboard.js": "text/javascript",
     "links.js": "text/javascript",
+    "names.js": "text/javascript",
     "permissions.js": "text/javascript",
+    "responses.js": "text/javascript",
     "snippets.js": "text/javascript",
+    "theme.js": "text/javascript",
 };
 
 const SWAGGER_UI: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];

@@ -1,10 +1,37 @@
-// Fills in the paths of operations. In OpenAPI 3.1 an example stands in the schema, where Swagger UI does
-// not look for one; it does at the parameter. What is not required stays empty: a filter that is filled
-// in would hide what is there.
+// Readies the examples of the document for this page, which shows and sends them.
+//
+// - Required parameters are filled in. Optional ones stay empty, or a filter would hide what is there and
+//   an Idempotency-Key would be sent twice: their example stands in their description.
+// - Of several examples Swagger UI shows the first. The document has them in alphabetical order, and names
+//   them in the description of the response in the order of the table of errors, the likeliest first.
 
-function fillIn(parameter) {
-  const [example] = parameter.schema?.examples ?? [];
-  if (parameter.in === 'path' && example !== undefined) parameter.example ??= example;
+function exampleOf({ example, schema = {} }) {
+  return example ?? schema.examples?.[0] ?? schema.example;
+}
+
+function place(parameter) {
+  const example = exampleOf(parameter);
+  if (example === undefined) return;
+  if (parameter.required) {
+    parameter.example = example;
+    return;
+  }
+  // Swagger UI fills in what it finds in these places.
+  delete parameter.example;
+  delete parameter.schema?.example;
+  delete parameter.schema?.examples;
+  const text = typeof example === 'string' ? example : JSON.stringify(example);
+  parameter.description = `${parameter.description ?? ''} Example: \`${text}\`.`.trim();
+}
+
+function order({ description = '', content = {} }) {
+  const rank = ([, { summary }]) => {
+    const at = description.indexOf(summary);
+    return at < 0 ? description.length : at;
+  };
+  for (const media of Object.values(content).filter(({ examples }) => examples)) {
+    media.examples = Object.fromEntries(Object.entries(media.examples).sort((a, b) => rank(a) - rank(b)));
+  }
 }
 
 export const examples = () => ({
@@ -12,8 +39,10 @@ export const examples = () => ({
     spec: {
       wrapActions: {
         updateJsonSpec: (original) => (document) => {
-          const operations = Object.values(document.paths ?? {}).flatMap((path) => Object.values(path));
-          operations.flatMap((operation) => operation.parameters ?? []).forEach(fillIn);
+          for (const operation of Object.values(document.paths ?? {}).flatMap(Object.values)) {
+            (operation.parameters ?? []).forEach(place);
+            Object.values(operation.responses ?? {}).forEach(order);
+          }
           return original(document);
         },
       },

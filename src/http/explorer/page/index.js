@@ -1,13 +1,18 @@
 // Starts Swagger UI with our settings and additions. Every address is relative: a proxy may serve the
 // page under any path.
 
+import { accessibility } from './accessibility.js';
 import { examples } from './examples.js';
+import { filter } from './filter.js';
 import { headers } from './headers.js';
 import { keptKey } from './key.js';
 import { keyboard } from './keyboard.js';
 import { links } from './links.js';
+import { names } from './names.js';
 import { permissions } from './permissions.js';
+import { responses } from './responses.js';
 import { snippets } from './snippets.js';
+import './theme.js';
 
 const { SwaggerUIBundle } = window;
 
@@ -17,12 +22,16 @@ SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
   plugins: [
     SwaggerUIBundle.plugins.DownloadUrl,
+    accessibility,
     examples,
+    filter,
     headers,
     keptKey,
     keyboard,
     links,
+    names,
     permissions,
+    responses,
     snippets,
   ],
   // The standalone layout has a bar on top that invites to documents of other hosts.
