@@ -263,6 +263,10 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_KEPT_LIMIT", value_name = "NUMBER", default_value = "250000")]
     pub audience_kept_limit: u64,
 
+    /// Most entries of all audiences that an account keeps; each audience counts as 100 at least
+    #[arg(long, env = "ADDRESSBOOK_AUDIENCE_QUOTA", value_name = "NUMBER", default_value = "1000000")]
+    pub audience_quota: u64,
+
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]
     pub header_timeout: Duration,

@@ -19,6 +19,7 @@ mod m20261122_000007_groups;
 mod m20261122_000008_templates;
 mod m20261122_000009_audiences;
 mod m20261122_000010_counted_by_triggers;
+mod m20261126_000011_audience_lifecycle;
 
 /// All migrations.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_templates::Migration),
             Box::new(m20261122_000009_audiences::Migration),
             Box::new(m20261122_000010_counted_by_triggers::Migration),
+            Box::new(m20261126_000011_audience_lifecycle::Migration),
         ]
     }
 }

@@ -76,6 +76,8 @@ codes! {
     UriTooLong => 414, "uri_too_long", "UriTooLongError", "The address is too long";
     /// More recipients than one answer, or a kept audience, may have.
     AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large for this; let it stream as application/x-ndjson, or make a dry run";
+    /// More entries than an account may keep.
+    AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account keeps as many audience entries as it may; delete an audience, or wait until one expires";
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.
@@ -127,6 +129,34 @@ impl Error {
     #[must_use]
     pub fn name_taken() -> Self {
         Self { faults: vec![FieldFault::at("name", Fault::Taken)], ..Self::from(Code::NameTaken) }
+    }
+
+    /// More recipients than one answer may have.
+    #[must_use]
+    pub fn answer_too_large(count: u64, limit: u64) -> Self {
+        let message = format!(
+            "The audience has {count} recipients, and one answer has at most {limit}; \
+             let it stream as application/x-ndjson, or make a dry run"
+        );
+        Self::with_message(Code::AudienceTooLarge, message)
+    }
+
+    /// More recipients than an audience that is kept may have.
+    #[must_use]
+    pub fn kept_too_large(count: u64, limit: u64) -> Self {
+        let message =
+            format!("The audience has {count} recipients, and one that is kept has at most {limit}");
+        Self::with_message(Code::AudienceTooLarge, message)
+    }
+
+    /// Too many entries together with those that the account keeps already.
+    #[must_use]
+    pub fn audience_quota(kept: u64, count: u64, quota: u64) -> Self {
+        let message = format!(
+            "The account keeps {kept} of at most {quota} audience entries, and this audience counts as {count}; \
+             delete an audience, or wait until one expires"
+        );
+        Self::with_message(Code::AudienceQuota, message)
     }
 
     /// Something of another kind than a contact is not there; `what` is the kind.

@@ -131,7 +131,17 @@ pub(super) async fn note_outcome<M: Serialize>(
 
 /// Forgets an attempt: it can be made again.
 pub(super) async fn forget(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<()> {
-    let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
+    forget_by(transaction, account.get(), attempt.operation, attempt.key.as_str()).await
+}
+
+/// The same of an attempt that another process has made.
+pub(super) async fn forget_by(
+    transaction: &Transaction,
+    account: i64,
+    operation: &str,
+    key: &str,
+) -> Result<()> {
+    let id = (account, operation.to_owned(), key.to_owned());
     Entity::delete_by_id(id).exec(transaction).await.map_err(|error| to_domain(&error))?;
     Ok(())
 }

@@ -6,9 +6,9 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::{groups, kept_audiences, named, people};
+use super::{contact_lists, groups, kept_audiences, named, people, tallies};
 use crate::domain::audience::{
-    AudienceId, AudienceRepository, Entry, EntryPage, Found, Kept, Kind, Named, Person, Report,
+    AudienceId, AudienceRepository, Entry, EntryPage, Found, KeepLimits, Kept, Kind, Named, Person, Report,
 };
 use crate::domain::groups::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
@@ -42,6 +42,17 @@ impl AudienceRepository for SqlAudiences {
         self.database.read(async move |reader| groups::id_of(&reader, account, &key).await).await
     }
 
+    async fn count(&self, groups: Vec<GroupId>, all: bool) -> Result<u64> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let groups: Vec<Uuid> = groups.iter().map(|group| group.as_uuid()).collect();
+                let members: u64 = tallies::read_each(&reader, account, &groups).await?.values().sum();
+                Ok(members + if all { contact_lists::total(&reader, account).await? } else { 0 })
+            })
+            .await
+    }
+
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>> {
         // One page is read while the one before it is worked on; none is read for who has gone away.
         let (pages, taken) = mpsc::channel(1);
@@ -49,8 +60,13 @@ impl AudienceRepository for SqlAudiences {
         stream::unfold(taken, async |mut taken| taken.recv().await.map(|page| (page, taken))).boxed()
     }
 
-    async fn begin(&self, attempt: Option<Attempt>) -> Result<Created<AudienceId>> {
-        kept_audiences::begin(&self.database, self.account, attempt).await
+    async fn begin(
+        &self,
+        attempt: Option<Attempt>,
+        entries: u64,
+        limits: KeepLimits,
+    ) -> Result<Created<AudienceId>> {
+        kept_audiences::begin(&self.database, self.account, attempt, entries, limits).await
     }
 
     async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {

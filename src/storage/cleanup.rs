@@ -18,10 +18,11 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::attempts;
 use super::connection::Connection;
+use super::kept_audiences::{self, Owner};
 use super::transaction::Transaction;
 use super::writer::Writer;
-use super::{attempts, kept_audiences};
 use crate::domain::{Error, Result};
 
 /// How long one batch may take.
@@ -105,9 +106,14 @@ pub(super) struct Cleaner {
 }
 
 impl Cleaner {
-    pub(super) fn start(writer: &Writer, reader: &Connection, idempotency_ttl: Duration) -> Self {
+    pub(super) fn start(
+        writer: &Writer,
+        reader: &Connection,
+        idempotency_ttl: Duration,
+        owner: Owner,
+    ) -> Self {
         let wake = Arc::<Notify>::default();
-        let task = clean(writer.clone(), reader.clone(), idempotency_ttl, Arc::clone(&wake));
+        let task = clean(writer.clone(), reader.clone(), idempotency_ttl, owner, Arc::clone(&wake));
         Self { wake, task: tokio::spawn(task).abort_handle() }
     }
 
@@ -128,13 +134,26 @@ impl Drop for Cleaner {
     }
 }
 
-async fn clean(writer: Writer, reader: Connection, idempotency_ttl: Duration, wake: Arc<Notify>) {
+async fn clean(
+    writer: Writer,
+    reader: Connection,
+    idempotency_ttl: Duration,
+    owner: Owner,
+    wake: Arc<Notify>,
+) {
     let mut wait = BEGIN_AFTER;
     loop {
         drop(tokio::time::timeout(wait, wake.notified()).await);
         wait = EVERY;
         if let Err(error) = clean_attempts(&writer, &reader, idempotency_ttl).await {
             tracing::warn!(reason = error.cause(), "expired idempotency keys could not be deleted");
+            wait = RETRY_AFTER;
+        }
+        if let Err(error) = end_abandoned(&writer, &reader, owner).await {
+            tracing::warn!(
+                reason = error.cause(),
+                "audiences of a process that has ended could not be ended"
+            );
             wait = RETRY_AFTER;
         }
         if let Err(error) = clean_audiences(&writer, &reader).await {
@@ -154,6 +173,23 @@ async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> 
         let step =
             batch.run(writer, move |transaction| Box::pin(attempts::clear_some(transaction, ttl, rows)));
         if step.await? < rows {
+            return Ok(());
+        }
+    }
+}
+
+/// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
+async fn end_abandoned(writer: &Writer, reader: &Connection, owner: Owner) -> Result<()> {
+    if !kept_audiences::any_abandoned(reader, owner).await? {
+        return Ok(());
+    }
+    let mut batch = Batch::new(reader);
+    loop {
+        let rows = batch.rows();
+        let step = batch.run(writer, move |transaction| {
+            Box::pin(kept_audiences::end_abandoned_some(transaction, owner, rows))
+        });
+        if !step.await? {
             return Ok(());
         }
     }

@@ -239,7 +239,7 @@ pub(super) async fn whose(
     Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
 }
 
-async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
+pub(super) async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
     let counters = contact_count::Entity::find()
         .filter(contact_count::Column::AccountId.eq(account.get()))
         .all(connection)

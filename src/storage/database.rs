@@ -26,6 +26,7 @@ use super::fair_semaphore::Owner;
 use super::group_commit::{Create, GroupCommit};
 use super::group_read::GroupRead;
 use super::groups::{SqlGroups, Sweeper};
+use super::kept_audiences::Owner;
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
@@ -66,6 +67,8 @@ struct Parts {
     sweeper: Option<Arc<Sweeper>>,
     /// For how long an audience is kept.
     audience_ttl: Duration,
+    /// Who adds entries to audiences.
+    owner: Owner,
     cache: Option<ContactCache>,
     /// Tells whether the database is ready; PostgreSQL only.
     probe: Option<Arc<Probe>>,
@@ -132,10 +135,12 @@ impl Database {
         };
         let cache = lock.is_some().then(|| ContactCache::new(options.contact_cache));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
+        let owner = Owner::new(lock.is_some());
         let tidies = lock.is_some() || !sqlite;
         let reader = &pools.reader;
         let sweeper = tidies.then(|| Arc::new(Sweeper::start(writer.clone(), reader.clone())));
-        let cleaner = tidies.then(|| Arc::new(Cleaner::start(&writer, reader, options.idempotency_ttl)));
+        let cleaner =
+            tidies.then(|| Arc::new(Cleaner::start(&writer, reader, options.idempotency_ttl, owner)));
         Self(
             Arc::new(Parts {
                 group_commit: GroupCommit::start(
@@ -154,6 +159,7 @@ impl Database {
                 idempotency_ttl: options.idempotency_ttl,
                 sweeper,
                 audience_ttl: options.audience_ttl,
+                owner,
                 cache,
                 probe: pools.probe.map(Arc::new),
                 cleaner,
@@ -176,6 +182,11 @@ impl Database {
     /// For how long an audience is kept.
     pub(super) fn audience_ttl(&self) -> Duration {
         self.0.audience_ttl
+    }
+
+    /// Who adds entries to audiences.
+    pub(super) fn owner(&self) -> Owner {
+        self.0.owner
     }
 
     /// Contacts in memory, where this process is the only one that writes them.

@@ -1,9 +1,11 @@
 //! Audiences that are kept: written once, lot by lot, and read by position.
 
-use sea_orm::sea_query::Expr;
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, NotSet, QueryFilter, QueryOrder,
-    QuerySelect, Set, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement, UpdateResult,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,7 +17,10 @@ use super::entity::audience_entry::{self, Snapshot};
 use super::error::to_domain;
 use super::json::Words;
 use super::paging;
-use crate::domain::audience::{AudienceId, Counts, Entry, EntryPage, Kept, Kind, Problem, Report};
+use super::transaction::Transaction;
+use crate::domain::audience::{
+    AudienceId, Counts, Entry, EntryPage, KeepLimits, Kept, Kind, Problem, Report,
+};
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{ByCursor, CursorPage};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
@@ -75,30 +80,204 @@ fn number(kind: Kind) -> i16 {
     }
 }
 
+/// For how long an unfinished audience is left alone that nobody has added entries to.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// This process, as far as unfinished audiences know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner {
+    id: Uuid,
+    /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
+    alone: bool,
+}
+
+impl Owner {
+    pub(super) fn new(alone: bool) -> Self {
+        Self { id: Uuid::now_v7(), alone }
+    }
+
+    fn lease() -> i64 {
+        Timestamp::now().after(LEASE).millis()
+    }
+
+    /// Unfinished audiences whose process ended in the middle of its work.
+    fn abandoned(self) -> Condition {
+        let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
+        if self.alone {
+            ended = ended.add(Column::Owner.ne(self.id));
+        }
+        Condition::all().add(Column::LeasedUntil.is_not_null()).add(ended)
+    }
+}
+
+/// An unfinished audience, as long as it is this process's.
+fn being_made(account: AccountId, id: AudienceId, owner: Owner) -> Condition {
+    Condition::all()
+        .add(Column::AccountId.eq(account.get()))
+        .add(Column::Id.eq(id.as_uuid()))
+        .add(Column::Owner.eq(owner.id))
+        .add(Column::LeasedUntil.is_not_null())
+}
+
+/// Whoever does not hold the lease any more has been taken for dead, and another attempt may be under way.
+fn require_lease(done: UpdateResult) -> Result<()> {
+    if done.rows_affected > 0 {
+        return Ok(());
+    }
+    Err(Error::caused_by(Code::Unavailable, "an audience took so long that it was taken for abandoned"))
+}
+
 /// Makes an audience that nobody sees yet.
 pub(super) async fn begin(
     database: &Database,
     account: AccountId,
     attempt: Option<Attempt>,
+    entries: u64,
+    limits: KeepLimits,
 ) -> Result<Created<AudienceId>> {
+    loop {
+        let Created { made, replayed } = make(database, account, attempt.clone(), entries, limits).await?;
+        let id = AudienceId::from_uuid(made);
+        if !replayed || !end_abandoned(database, account, id).await? {
+            return Ok(Created { made: id, replayed });
+        }
+    }
+}
+
+async fn make(
+    database: &Database,
+    account: AccountId,
+    attempt: Option<Attempt>,
+    entries: u64,
+    limits: KeepLimits,
+) -> Result<Created<Uuid>> {
     let (id, created_at) = AudienceId::generate();
+    let (attempt_operation, attempt_key) = attempt
+        .as_ref()
+        .map(|attempt| (attempt.operation.to_owned(), attempt.key.as_str().to_owned()))
+        .unzip();
     let row = Model {
         account_id: account.get(),
         id: id.as_uuid(),
         created_at: created_at.millis(),
         expires_at: created_at.after(database.audience_ttl()).millis(),
         report: None,
+        entries: i64::try_from(KeepLimits::weight(entries)).unwrap_or(i64::MAX),
+        owner: Some(database.owner().id),
+        leased_until: Some(Owner::lease()),
+        attempt_operation,
+        attempt_key,
     };
-    let Created { made, replayed } = database
+    database
         .make(account, attempt, Vec::new(), move |transaction| {
             Box::pin(async move {
-                let insert = Entity::insert(ActiveModel::from(row.clone()));
+                lock(transaction, account, Lock::Exclusive).await?;
+                limits.check(entries, kept_entries(transaction, account).await?)?;
+                let insert = Entity::insert(ActiveModel::from(row));
                 insert.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
-                Ok(Some(row))
+                Ok(Some(id.as_uuid()))
             })
         })
+        .await
+}
+
+/// As how many entries the audiences of an account count.
+async fn kept_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
+    let sql = "SELECT CAST(coalesce(sum(entries), 0) AS bigint) AS entries FROM audiences \
+         WHERE account_id = $1 AND expires_at > $2";
+    let values = [account.get().into(), Timestamp::now().millis().into()];
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    let row = transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    let row = row.ok_or_else(|| internal("a sum without a row"))?;
+    let entries: i64 = row.try_get("", "entries").map_err(|error| to_domain(&error))?;
+    Ok(u64::try_from(entries).unwrap_or(0))
+}
+
+/// How others are kept out of an account's audiences until the transaction ends.
+#[derive(Clone, Copy, Debug)]
+enum Lock {
+    /// Who begins an audience, or adds entries.
+    Exclusive,
+}
+
+/// Locks the audiences of an account, on PostgreSQL; SQLite has one writer. (Advisory: it is about rows that are
+/// not there yet.)
+async fn lock(transaction: &Transaction, account: AccountId, lock: Lock) -> Result<()> {
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Sqlite {
+        return Ok(());
+    }
+    /// "audience", so that it is no other lock's number.
+    const NAMESPACE: i64 = i64::from_be_bytes(*b"audience");
+    let function = match lock {
+        Lock::Exclusive => "pg_advisory_xact_lock",
+    };
+    let sql = format!("SELECT {function}($1)");
+    let statement = Statement::from_sql_and_values(backend, sql, [(NAMESPACE ^ account.get()).into()]);
+    transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    Ok(())
+}
+
+/// Ends an audience whose process ended in the middle of its work; answers whether it was one. The attempt to make
+/// it is free then.
+async fn end_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
+    let owner = database.owner();
+    let this = move || {
+        let of = Condition::all().add(Column::AccountId.eq(account.get())).add(Column::Id.eq(id.as_uuid()));
+        Entity::find().filter(of).filter(owner.abandoned())
+    };
+    let found =
+        database.read(async move |reader| this().one(&reader).await.map_err(|error| to_domain(&error)));
+    if found.await?.is_none() {
+        return Ok(false);
+    }
+    database
+        .write(move |transaction| {
+            Box::pin(async move { Ok((end_some(transaction, this()).await?, Vec::new())) })
+        })
         .await?;
-    Ok(Created { made: AudienceId::from_uuid(made.id), replayed })
+    database.clean();
+    // Whoever has ended it.
+    Ok(true)
+}
+
+/// Ends those of a selection; answers whether there was any. Those that another instance is ending are left to it.
+async fn end_some(transaction: &Transaction, select: Select<Entity>) -> Result<bool> {
+    let rows = select
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    for Model { account_id, id, attempt_operation, attempt_key, .. } in &rows {
+        if let (Some(operation), Some(key)) = (attempt_operation, attempt_key) {
+            attempts::forget_by(transaction, *account_id, operation, key).await?;
+        }
+        end(transaction, Condition::all().add(Column::AccountId.eq(*account_id)).add(Column::Id.eq(*id)))
+            .await?;
+    }
+    Ok(!rows.is_empty())
+}
+
+/// It is at its end at once: the cleaner takes its entries, in batches.
+async fn end(transaction: &Transaction, which: Condition) -> Result<UpdateResult> {
+    let update = Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(0_i64))
+        .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
+        .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None));
+    update.filter(which).exec(transaction).await.map_err(|error| to_domain(&error))
+}
+
+/// Whether there is anything that [`end_abandoned_some`] would end.
+pub(super) async fn any_abandoned(reader: &impl ConnectionTrait, owner: Owner) -> Result<bool> {
+    let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
+    let found = select.into_tuple::<i64>().one(reader).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+}
+
+/// Ends audiences whose process ended in the middle of its work, no more than `limit`; answers whether there was
+/// any.
+pub(super) async fn end_abandoned_some(transaction: &Transaction, owner: Owner, limit: u64) -> Result<bool> {
+    end_some(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
 }
 
 /// Keeps entries at their positions.
@@ -119,9 +298,17 @@ pub(super) async fn keep(
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(internal)?;
+    let owner = database.owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
+                lock(transaction, account, Lock::Exclusive).await?;
+                let renewed = Entity::update_many()
+                    .col_expr(Column::LeasedUntil, Expr::value(Owner::lease()))
+                    .filter(being_made(account, id, owner))
+                    .exec(transaction)
+                    .await;
+                require_lease(renewed.map_err(|error| to_domain(&error))?)?;
                 let backend = transaction.get_database_backend();
                 let rows_of = if backend == DbBackend::Sqlite {
                     "value ->> 0, value ->> 1, value -> 2 FROM json_each($3)"
@@ -150,17 +337,23 @@ pub(super) async fn finish(
     report: Report,
 ) -> Result<Kept> {
     let json = write_report(&report)?;
+    let owner = database.owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
-                let row = ActiveModel {
-                    account_id: Set(account.get()),
-                    id: Set(id.as_uuid()),
-                    report: Set(Some(json)),
-                    created_at: NotSet,
-                    expires_at: NotSet,
-                };
-                let row = row.update(transaction).await.map_err(|error| to_domain(&error))?;
+                let weight = KeepLimits::weight(report.counts.asked);
+                let shown = Entity::update_many()
+                    .col_expr(Column::Report, Expr::value(json))
+                    .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
+                    .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
+                    .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None))
+                    .filter(being_made(account, id, owner))
+                    .exec(transaction)
+                    .await;
+                require_lease(shown.map_err(|error| to_domain(&error))?)?;
+                let row = Entity::find_by_id((account.get(), id.as_uuid())).one(transaction).await;
+                let row = row.map_err(|error| to_domain(&error))?;
+                let row = row.ok_or_else(|| internal("an audience that is gone while it is finished"))?;
                 Ok((kept(&row, report), Vec::new()))
             })
         })
@@ -183,20 +376,15 @@ pub(super) async fn abandon(
     id: AudienceId,
     attempt: Option<Attempt>,
 ) -> Result<()> {
+    let owner = database.owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
-                if let Some(attempt) = attempt {
+                // If it was taken for abandoned, the attempt may be another one's by now.
+                let was_ours = end(transaction, being_made(account, id, owner)).await?.rows_affected > 0;
+                if let (Some(attempt), true) = (attempt, was_ours) {
                     attempts::forget(transaction, account, &attempt).await?;
                 }
-                // It is at its end at once: who clears audiences away takes its entries, some at a time.
-                Entity::update_many()
-                    .col_expr(Column::ExpiresAt, Expr::value(0_i64))
-                    .filter(Column::AccountId.eq(account.get()))
-                    .filter(Column::Id.eq(id.as_uuid()))
-                    .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
                 Ok(((), Vec::new()))
             })
         })
@@ -210,15 +398,12 @@ pub(super) async fn delete(database: &Database, account: AccountId, id: Audience
     database
         .write(move |transaction| {
             Box::pin(async move {
-                let done = Entity::update_many()
-                    .col_expr(Column::ExpiresAt, Expr::value(0_i64))
-                    .filter(Column::AccountId.eq(account.get()))
-                    .filter(Column::Id.eq(id.as_uuid()))
-                    .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
-                    .filter(Column::Report.is_not_null())
-                    .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
+                let which = Condition::all()
+                    .add(Column::AccountId.eq(account.get()))
+                    .add(Column::Id.eq(id.as_uuid()))
+                    .add(Column::ExpiresAt.gt(Timestamp::now().millis()))
+                    .add(Column::Report.is_not_null());
+                let done = end(transaction, which).await?;
                 if done.rows_affected == 0 { Err(Error::no_such("audience")) } else { Ok(((), Vec::new())) }
             })
         })

@@ -78,7 +78,7 @@ fn query(service: &Service, sql: &str, values: impl IntoIterator<Item = sea_orm:
 
 /// Waits for what happens by itself.
 #[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {what}");
@@ -317,6 +317,9 @@ on_both_databases! {
         let expected = ["Hi anna!", "Hi cleo!", "missing_variable", "unknown_group"];
         assert_eq!(texts(&group["name"], json!({"name": "welcome"})), expected);
         assert_eq!(texts(&group["id"], json!({"id": template["id"]})), expected);
+        let twice = json!({"recipients": [{"group": group["id"]}, {"all": true}, {"group": "customers"}]});
+        let (_, field, code) = client.post("/v1/audiences", &twice).fault(400);
+        assert_eq!((field.as_str(), code.as_str()), ("recipients.2.group", "duplicate"));
         client.delete(&path(&contacts[2])).expect(204);
         assert_eq!(texts(&group["id"], json!({"id": template["id"]}))[0..2], ["Hi anna!", "missing_variable"]);
         client.delete(&format!("/v1/groups/{}", group["id"].as_str().unwrap())).expect(204);
@@ -404,6 +407,8 @@ on_both_databases! {
             (json!({"recipients": [{"phone_number": "x"}]}), "recipients.0.phone_number", "not_a_phone_number"),
             (json!({"recipients": [{"username": "a", "fields": {"": 1}}]}), "recipients.0.fields", "key_length"),
             (json!({"recipients": [{"username": "a", "x": 1}]}), "recipients.0.x", "unknown"),
+            (json!({"recipients": [{"all": true}, john, {"all": true}]}), "recipients.2.all", "duplicate"),
+            (json!({"recipients": [{"group": "g"}, {"group": "h"}, {"group": "g"}]}), "recipients.2.group", "duplicate"),
             (json!({"recipients": vec![john.clone(); 1_001]}), "recipients", "too_many_items"),
             (json!({"recipients": [john], "template": {}}), "template", "not_exactly_one"),
             (json!({"recipients": [john], "template": {"text": "{{ A | b }}"}}), "template.text", "template_syntax"),

@@ -30,6 +30,7 @@ mod group_reads;
 mod groups;
 mod idempotency;
 mod imports;
+mod kept_audiences;
 mod keys;
 mod linearizability;
 mod links;

@@ -6,25 +6,64 @@ use super::entry::Entry;
 use super::repository::AudienceRepository;
 use super::resolver::Resolver;
 use super::{AudienceId, Kept, Request};
-use crate::domain::error::{Code, Result};
+use crate::domain::error::{Error, Result};
 use crate::domain::idempotency::{Attempt, Created};
+
+/// How much may be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepLimits {
+    /// Most entries of one audience.
+    pub entries: u64,
+    /// Most entries of all audiences that an account keeps.
+    pub quota: u64,
+}
+
+impl KeepLimits {
+    /// An audience counts as so many entries at least: its own row, with the account of it, takes room too.
+    const LEAST: u64 = 100;
+
+    /// As how many entries an audience counts against the quota.
+    #[must_use]
+    pub fn weight(entries: u64) -> u64 {
+        entries.max(Self::LEAST)
+    }
+
+    /// Refuses an audience of so many entries, in an account whose audiences count as `kept`.
+    ///
+    /// # Errors
+    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge),
+    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota).
+    pub fn check(self, entries: u64, kept: u64) -> Result<()> {
+        let Self { entries: limit, quota } = self;
+        if entries > limit {
+            return Err(Error::kept_too_large(entries, limit));
+        }
+        let weight = Self::weight(entries);
+        if kept.saturating_add(weight) > quota {
+            return Err(Error::audience_quota(kept, weight, quota));
+        }
+        Ok(())
+    }
+}
 
 /// Finds an audience and keeps it; or, where the same attempt was made before, tells what became of that.
 /// To be called in a task of its own: what is begun is finished or taken back.
 ///
 /// # Errors
-/// [`Code::AudienceTooLarge`] where there are more than `limit`; whatever the repository answers.
+/// Whatever [`KeepLimits::check`] and the repository answer.
 pub async fn keep(
     source: Arc<dyn AudienceRepository>,
     request: Request,
     attempt: Option<Attempt>,
-    limit: u64,
+    limits: KeepLimits,
 ) -> Result<Created<Kept>> {
-    let Created { made: id, replayed } = source.begin(attempt.clone()).await?;
+    let resolver = Resolver::begin(Arc::clone(&source), request).await?;
+    let expected = resolver.expected().await?;
+    let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
     if replayed {
         return Ok(Created { made: source.kept(id).await?, replayed });
     }
-    match fill(&source, request, id, limit).await {
+    match fill(&source, resolver, id, limits).await {
         Ok(kept) => Ok(Created { made: kept, replayed }),
         Err(error) => {
             source.abandon(id, attempt).await;
@@ -35,15 +74,16 @@ pub async fn keep(
 
 async fn fill(
     source: &Arc<dyn AudienceRepository>,
-    request: Request,
+    mut resolver: Resolver,
     id: AudienceId,
-    limit: u64,
+    limits: KeepLimits,
 ) -> Result<Kept> {
-    let mut resolver = Resolver::begin(Arc::clone(source), request).await?;
     let (mut recipients, mut exclusions) = (0, 0);
     while let Some(entries) = resolver.next().await? {
-        if resolver.report().counts.asked > limit {
-            return Err(Code::AudienceTooLarge.into());
+        // It may have grown since it was counted.
+        let count = resolver.report().counts.asked;
+        if count > limits.entries {
+            return Err(Error::kept_too_large(count, limits.entries));
         }
         let mut place = |entry: Entry| {
             let position = match entry {

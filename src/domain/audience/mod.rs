@@ -20,7 +20,7 @@ use super::template::{Gaps, Template};
 use super::timestamp::Timestamp;
 
 pub use entry::{Entry, Exclusion, Included, Known, Reason};
-pub use keeper::keep;
+pub use keeper::{KeepLimits, keep};
 pub use report::{Counts, Problem, Report};
 pub use repository::{AudienceRepository, EntryPage, Found, Kind, Named, Number, Person};
 pub use resolver::Resolver;

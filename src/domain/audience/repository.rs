@@ -5,7 +5,7 @@ use futures_util::stream::BoxStream;
 
 use super::entry::Entry;
 use super::report::Report;
-use super::{AudienceId, Kept};
+use super::{AudienceId, KeepLimits, Kept};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
 use crate::domain::fields::{Handle, Phone};
@@ -91,16 +91,30 @@ pub trait AudienceRepository: Send + Sync {
     /// [`Code::NotFound`](crate::domain::Code::NotFound).
     async fn group(&self, key: GroupKey) -> Result<GroupId>;
 
+    /// How many members these groups have, and, if these are asked for, how many contacts there are.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn count(&self, groups: Vec<GroupId>, all: bool) -> Result<u64>;
+
     /// The members of a group, or all contacts, the newest first, some at a time. Reads ahead of who
     /// takes them, by a little.
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>>;
 
-    /// Begins an audience that is kept; nobody sees it before [`Self::finish`].
+    /// Begins an audience that is kept, of about so many entries; nobody sees it before [`Self::finish`].
+    /// Nothing is stored where it is too large.
     ///
     /// # Errors
+    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge),
+    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota),
     /// [`Code::AttemptMismatch`](crate::domain::Code::AttemptMismatch) and
     /// [`Code::AttemptInFlight`](crate::domain::Code::AttemptInFlight).
-    async fn begin(&self, attempt: Option<Attempt>) -> Result<Created<AudienceId>>;
+    async fn begin(
+        &self,
+        attempt: Option<Attempt>,
+        entries: u64,
+        limits: KeepLimits,
+    ) -> Result<Created<AudienceId>>;
 
     /// Keeps further entries of an audience that was begun, each at its position in its list.
     ///

@@ -1,6 +1,6 @@
 //! Finds recipients, some at a time, and judges each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
@@ -15,7 +15,9 @@ use super::repository::{AudienceRepository, Found, Named, Number, Person};
 use super::{Asked, Options, Request, Who};
 use crate::domain::contact::Contact;
 use crate::domain::error::{Code, Result};
+use crate::domain::fault::{Fault, FieldFault};
 use crate::domain::fields::Phone;
+use crate::domain::groups::GroupId;
 use crate::domain::template::{Message, Recipient, Template};
 
 /// Most entries that are given at a time.
@@ -53,6 +55,11 @@ pub struct Resolver {
     asked: std::iter::Enumerate<IntoIter<Asked>>,
     open: Option<Walk>,
     directory: Directory,
+    /// The groups that there are, by the number of the request's item.
+    groups: HashMap<usize, GroupId>,
+    /// How many items are one entry each, and whether one names all contacts.
+    singles: u64,
+    all: bool,
     judge: Judge,
     turn: Turn,
 }
@@ -73,22 +80,47 @@ struct Directory {
 }
 
 impl Resolver {
-    /// Looks up those who were named one by one.
+    /// Looks up those who were named one by one, and the groups.
     ///
     /// # Errors
-    /// The database is away.
+    /// [`Code::Invalid`] where a group is named twice, by its id and by its name; the database is away.
     pub async fn begin(source: Arc<dyn AudienceRepository>, request: Request) -> Result<Self> {
         let Request { asked, template, options } = request;
         let directory = Directory::look_up(source.as_ref(), &asked).await?;
+        let groups = look_up_groups(source.as_ref(), &asked).await?;
+        let (mut singles, mut all) = (0, false);
+        for (index, Asked { who, fields: _ }) in asked.iter().enumerate() {
+            match who {
+                Who::All => all = true,
+                Who::Group(_) if groups.contains_key(&index) => {}
+                // A group that does not exist is one exclusion.
+                Who::Group(_) | Who::Handle(_) | Who::Id(_) | Who::Phone(_) => singles += 1,
+            }
+        }
         let judge = Judge { template, options, numbers: HashSet::new(), report: Report::default() };
         Ok(Self {
             source,
             asked: asked.into_iter().enumerate(),
             open: None,
             directory,
+            groups,
+            singles,
+            all,
             judge,
             turn: Turn::first(),
         })
+    }
+
+    /// How many will be found, as things stand: known from counters, without a look at any of them. To be asked
+    /// before the first ones are taken.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn expected(&self) -> Result<u64> {
+        if self.groups.is_empty() && !self.all {
+            return Ok(self.singles);
+        }
+        Ok(self.singles + self.source.count(self.groups.values().copied().collect(), self.all).await?)
     }
 
     /// The next entries, in order; `None` at the end.
@@ -113,14 +145,13 @@ impl Resolver {
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
-                Who::Group(key) => match self.source.group(key.clone()).await {
-                    Ok(group) => Some(group),
-                    Err(error) if error.code() == Code::NotFound => {
+                Who::Group(key) => match self.groups.get(&index) {
+                    Some(group) => Some(*group),
+                    None => {
                         let unknown = Exclusion::unknown(index, key.to_string(), Reason::UnknownGroup);
                         entries.push(self.judge.exclude(unknown));
                         continue;
                     }
-                    Err(error) => return Err(error),
                 },
                 _ => {
                     entries.push(self.directory.judge(&mut self.judge, index, who, fields.as_ref()));
@@ -138,6 +169,23 @@ impl Resolver {
     pub fn report(&self) -> &Report {
         &self.judge.report
     }
+}
+
+/// The ids of the groups that are named, by the numbers of their items; without those that there are not.
+async fn look_up_groups(source: &dyn AudienceRepository, asked: &[Asked]) -> Result<HashMap<usize, GroupId>> {
+    let (mut groups, mut seen) = (HashMap::new(), HashSet::new());
+    for (index, Asked { who, fields: _ }) in asked.iter().enumerate() {
+        let Who::Group(key) = who else { continue };
+        match source.group(key.clone()).await {
+            Ok(group) if seen.insert(group) => drop(groups.insert(index, group)),
+            Ok(_) => {
+                return Err(FieldFault::at(format!("recipients.{index}.group"), Fault::Duplicate).into());
+            }
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(groups)
 }
 
 impl Directory {

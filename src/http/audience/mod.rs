@@ -14,12 +14,13 @@ use super::prefix::Prefix;
 use super::problem::Problem;
 use super::state::State;
 use crate::domain::audience::{
-    Asked, AudienceRepository, Entry, Exclusion, Included, Known, Options, Report, Request, Resolver,
+    Asked, AudienceRepository, Entry, Exclusion, Included, KeepLimits, Known, Options, Report, Request,
+    Resolver,
 };
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::{Message, Template};
 use crate::domain::templates::TemplateKey;
-use crate::domain::{Code, ContactId, FieldFault, Result};
+use crate::domain::{ContactId, Error, FieldFault, Result};
 
 pub use stream::{JSON, Lines, NDJSON, lines};
 
@@ -79,7 +80,7 @@ pub struct Whole {
 /// Finds an audience whole.
 ///
 /// # Errors
-/// [`Code::AudienceTooLarge`] where it is no dry run and has more than `limit`; the database is away.
+/// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge) where it is no dry run and has more than `limit`; the database is away.
 pub async fn whole(
     source: Arc<dyn AudienceRepository>,
     request: Request,
@@ -87,14 +88,16 @@ pub async fn whole(
     limit: u64,
 ) -> Result<Whole> {
     let mut resolver = Resolver::begin(source, request).await?;
+    if !dry_run {
+        require_answerable(resolver.expected().await?, limit)?;
+    }
     let (mut recipients, mut exclusions) = (Vec::new(), Vec::new());
     while let Some(entries) = resolver.next().await? {
         if dry_run {
             continue;
         }
-        if resolver.report().counts.asked > limit {
-            return Err(Code::AudienceTooLarge.into());
-        }
+        // It may have grown since it was counted.
+        require_answerable(resolver.report().counts.asked, limit)?;
         for entry in entries {
             match entry {
                 Entry::Included(included) => recipients.push(included),
@@ -103,6 +106,10 @@ pub async fn whole(
         }
     }
     Ok(Whole { report: resolver.report().clone(), recipients, exclusions })
+}
+
+fn require_answerable(count: u64, limit: u64) -> Result<()> {
+    if count > limit { Err(Error::answer_too_large(count, limit)) } else { Ok(()) }
 }
 
 /// The id and the handle of a contact that may not be there.
@@ -124,8 +131,8 @@ pub struct Manner {
     pub as_lines: bool,
     /// Most recipients in one answer.
     pub answer_limit: u64,
-    /// Most recipients in an audience that is kept.
-    pub kept_limit: u64,
+    /// What an audience that is kept, and an account, may have.
+    pub keep_limits: KeepLimits,
     /// The path under which a proxy serves the service.
     pub prefix: Prefix,
 }
@@ -138,7 +145,10 @@ impl FromRequest for Manner {
         ready(State::of(request).map(|state| Self {
             as_lines: accepts_lines(request),
             answer_limit: state.limits.audience_answer_limit,
-            kept_limit: state.limits.audience_kept_limit,
+            keep_limits: KeepLimits {
+                entries: state.limits.audience_kept_limit,
+                quota: state.limits.audience_quota,
+            },
             prefix: Prefix::of(request),
         }))
     }

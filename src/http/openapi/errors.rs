@@ -87,9 +87,11 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
         Code::StorageFull => permission.changes_something() || spec.errors.contains(code),
         // Not of an operation, but of an address without one.
         Code::RouteNotFound | Code::MethodNotAllowed => false,
-        Code::HandleTaken | Code::NameTaken | Code::PhoneAmbiguous | Code::AudienceTooLarge => {
-            spec.errors.contains(code)
-        }
+        Code::HandleTaken
+        | Code::NameTaken
+        | Code::PhoneAmbiguous
+        | Code::AudienceTooLarge
+        | Code::AudienceQuota => spec.errors.contains(code),
     };
     Code::ALL.iter().copied().filter(possible).collect()
 }

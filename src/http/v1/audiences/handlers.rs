@@ -94,7 +94,7 @@ pub(super) async fn create_audience(
     let wanted = plan.request(&allowed).await?;
     if kept && !dry_run {
         // To its end, whatever becomes of the client.
-        let work = actix_web::rt::spawn(keep(source, wanted, attempt, manner.kept_limit));
+        let work = actix_web::rt::spawn(keep(source, wanted, attempt, manner.keep_limits));
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
         let Created { made, replayed } = done?;
         let mut response = reply::made(HttpResponse::Created(), replayed);

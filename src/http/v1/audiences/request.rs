@@ -1,5 +1,7 @@
 //! The body of `POST /v1/audiences`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -131,6 +133,9 @@ impl Payload for CreateAudience {
                 return None;
             }
         }
+        if faults.none() {
+            refuse_repeated(&asked, faults);
+        }
         let gaps = schema::read_missing_variables(missing_variables, faults);
         Some(Plan {
             asked,
@@ -143,6 +148,21 @@ impl Payload for CreateAudience {
             dry_run: dry_run.unwrap_or_default(),
             keep: keep.unwrap_or_default(),
         })
+    }
+}
+
+/// A group, or all contacts, may be named once: they are read as often as they are named.
+fn refuse_repeated(asked: &[Asked], faults: &mut Faults) {
+    let (mut groups, mut all) = (HashSet::new(), false);
+    for (index, asked) in asked.iter().enumerate() {
+        let (member, repeated) = match &asked.who {
+            Who::Group(key) => ("group", !groups.insert(key)),
+            Who::All => ("all", std::mem::replace(&mut all, true)),
+            Who::Handle(_) | Who::Id(_) | Who::Phone(_) => continue,
+        };
+        if repeated {
+            faults.add(format!("recipients.{index}.{member}"), Fault::Duplicate);
+        }
     }
 }
 
