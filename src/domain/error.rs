@@ -68,6 +68,8 @@ codes! {
     PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; name one by its id";
     /// A request with the same idempotency key is being answered right now.
     AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being answered; try again";
+    /// A request with the same idempotency key made something that has been deleted since.
+    Gone => 410, "gone", "GoneError", "What the first request with this Idempotency-Key made has been deleted";
     /// It has another version than the client expects.
     PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "It has changed since it was read; read it again";
     /// The body is larger than allowed.
@@ -157,6 +159,14 @@ impl Error {
              delete an audience, or wait until one expires"
         );
         Self::with_message(Code::AudienceQuota, message)
+    }
+
+    /// What an earlier attempt made has been deleted; `what` is its kind.
+    #[must_use]
+    pub fn gone(what: &str) -> Self {
+        let message =
+            format!("The {what} that the first request with this Idempotency-Key made has been deleted");
+        Self::with_message(Code::Gone, message)
     }
 
     /// Something of another kind than a contact is not there; `what` is the kind.

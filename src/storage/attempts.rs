@@ -7,10 +7,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Set};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model};
+use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
 use super::error::to_domain;
 use super::json::Words;
 use super::transaction::Transaction;
@@ -21,46 +19,58 @@ use crate::domain::{AccountId, Code, Error, Result, Timestamp};
 pub(super) enum Found {
     /// It is the first of its key, and noted down.
     First,
-    /// An earlier one made this; see [`read`].
-    Made(String),
-    /// An earlier one found the name taken.
-    Taken,
+    /// An earlier one made this.
+    Made(Reference),
 }
 
-/// Carries out an attempt that is the first of its key, and gives the answer of the first to all
-/// others. The inner error is an answer, too: it is to be committed.
+/// What came of a create.
+pub(super) enum Made<M> {
+    /// It was made just now.
+    Now(M),
+    /// An earlier attempt made this.
+    Earlier(Reference),
+}
+
+/// Carries out an attempt, unless an earlier one with its key did. One that fails is not remembered: it is rolled
+/// back with all that it did.
 pub(super) async fn once<M, F>(
     transaction: &Transaction,
     account: AccountId,
     attempt: Option<Attempt>,
     ttl: Duration,
     store: F,
-) -> Result<Result<Created<M>>>
+) -> Result<Made<M>>
 where
-    M: Serialize + DeserializeOwned + Send + Sync,
-    F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>>,
+    F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>,
 {
+    if let Some(attempt) = &attempt
+        && let Found::Made(reference) = note(transaction, account, attempt, None, ttl).await?
+    {
+        return Ok(Made::Earlier(reference));
+    }
+    let (reference, made) = store(transaction).await?.ok_or_else(Error::name_taken)?;
     if let Some(attempt) = &attempt {
-        match note::<M>(transaction, account, attempt, None, ttl).await? {
-            Found::First => {}
-            Found::Made(made) => return Ok(Ok(Created { made: read(&made)?, replayed: true })),
-            Found::Taken => return Ok(Err(Error::name_taken())),
-        }
+        note_outcome(transaction, account, attempt, reference).await?;
     }
-    let made = store(transaction).await?;
-    if let (Some(attempt), Some(made)) = (&attempt, &made) {
-        note_outcome(transaction, account, attempt, Some(made)).await?;
+    Ok(Made::Now(made))
+}
+
+/// The answer to an attempt that was made before: what it made, as it is now.
+pub(super) fn replay<M>(found: Result<M>, what: &str) -> Result<Created<M>> {
+    match found {
+        Ok(made) => Ok(Created { made, replayed: true }),
+        Err(error) if error.code() == Code::NotFound => Err(Error::gone(what)),
+        Err(error) => Err(error),
     }
-    Ok(made.map(|made| Created { made, replayed: false }).ok_or_else(Error::name_taken))
 }
 
 /// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
 /// older than `ttl` gives its place away.
-pub(super) async fn note<M: Serialize>(
+pub(super) async fn note(
     transaction: &Transaction,
     account: AccountId,
     attempt: &Attempt,
-    made: Option<&M>,
+    made: Option<Reference>,
     ttl: Duration,
 ) -> Result<Found> {
     let Attempt { operation, key, fingerprint } = attempt;
@@ -70,7 +80,7 @@ pub(super) async fn note<M: Serialize>(
         operation: Set((*operation).to_owned()),
         key: Set(key.as_str().to_owned()),
         fingerprint: Set(fingerprint.to_vec()),
-        made: Set(made.map(write).transpose()?),
+        made: Set(made.as_ref().map(json).transpose()?),
         created_at: Set(now.millis()),
     };
     let noted = Entity::insert(row)
@@ -90,16 +100,15 @@ pub(super) async fn note<M: Serialize>(
     if earlier.fingerprint != fingerprint {
         return Err(Code::AttemptMismatch.into());
     }
-    Ok(earlier.made.map_or(Found::Taken, Found::Made))
+    // One without is of an earlier version of this program, which remembered conflicts.
+    let made = earlier.made.ok_or(Code::AttemptInFlight)?;
+    let made =
+        serde_json::from_str(&made).map_err(|_| Error::caused_by(Code::Internal, "a stored attempt"))?;
+    Ok(Found::Made(made))
 }
 
-fn write(made: &impl Serialize) -> Result<String> {
+fn json(made: &Reference) -> Result<String> {
     serde_json::to_string(made).map_err(|error| Error::caused_by(Code::Internal, error))
-}
-
-/// Reads what an earlier attempt made.
-pub(super) fn read<M: DeserializeOwned>(made: &str) -> Result<M> {
-    serde_json::from_str(made).map_err(|_| Error::caused_by(Code::Internal, "a stored answer"))
 }
 
 async fn find(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<Model> {
@@ -111,15 +120,15 @@ async fn find(transaction: &Transaction, account: AccountId, attempt: &Attempt) 
         .ok_or_else(|| Error::caused_by(Code::Unavailable, "an attempt was cleared away while it was read"))
 }
 
-/// Notes down what a noted attempt made, or that the name was taken.
-pub(super) async fn note_outcome<M: Serialize>(
+/// Notes down what a noted attempt made.
+async fn note_outcome(
     transaction: &Transaction,
     account: AccountId,
     attempt: &Attempt,
-    made: Option<&M>,
+    made: Reference,
 ) -> Result<()> {
     Entity::update_many()
-        .col_expr(Column::Made, Expr::value(made.map(write).transpose()?))
+        .col_expr(Column::Made, Expr::value(json(&made)?))
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::Operation.eq(attempt.operation))
         .filter(Column::Key.eq(attempt.key.as_str()))

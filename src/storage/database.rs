@@ -7,12 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use super::accounts::AccountRepository;
-use super::attempts::{self, InFlight};
+use super::attempts::{self, InFlight, Made};
 use super::audiences::SqlAudiences;
 use super::cache::{Change, ContactCache};
 use super::cleanup::Cleaner;
@@ -21,6 +19,7 @@ use super::connection::{Connection, Statements};
 use super::contact_lists;
 use super::contacts::SqlContacts;
 use super::database_file::FileLock;
+use super::entity::idempotency_key::Reference;
 use super::error::{OpenError, is_file_fault, to_domain};
 use super::fair_semaphore::Owner;
 use super::group_commit::{Create, GroupCommit};
@@ -253,10 +252,13 @@ impl Database {
         attempt: Option<Attempt>,
         changes: Vec<Change>,
         store: F,
-    ) -> Result<Created<M>>
+    ) -> Result<Made<M>>
     where
-        M: Serialize + DeserializeOwned + Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<M>>> + Clone + Send + 'static,
+        M: Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>
+            + Clone
+            + Send
+            + 'static,
     {
         let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
         let ttl = self.0.idempotency_ttl;
@@ -272,7 +274,7 @@ impl Database {
             drop(flight);
             Ok(outcome?)
         });
-        outcome.await?
+        outcome.await
     }
 
     /// Clears away what a deleted group leaves, behind its caller's back.

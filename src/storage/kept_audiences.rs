@@ -10,10 +10,11 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::attempts;
+use super::attempts::{self, Made};
 use super::database::Database;
 use super::entity::audience::{ActiveModel, Column, Entity, Model};
 use super::entity::audience_entry::{self, Snapshot};
+use super::entity::idempotency_key::Reference;
 use super::error::to_domain;
 use super::json::Words;
 use super::paging;
@@ -136,10 +137,14 @@ pub(super) async fn begin(
     limits: KeepLimits,
 ) -> Result<Created<AudienceId>> {
     loop {
-        let Created { made, replayed } = make(database, account, attempt.clone(), entries, limits).await?;
-        let id = AudienceId::from_uuid(made);
-        if !replayed || !end_abandoned(database, account, id).await? {
-            return Ok(Created { made: id, replayed });
+        match make(database, account, attempt.clone(), entries, limits).await? {
+            Made::Now(id) => return Ok(Created { made: id, replayed: false }),
+            Made::Earlier(Reference { id, is_new: _ }) => {
+                let id = AudienceId::from_uuid(id);
+                if !end_abandoned(database, account, id).await? {
+                    return Ok(Created { made: id, replayed: true });
+                }
+            }
         }
     }
 }
@@ -150,7 +155,7 @@ async fn make(
     attempt: Option<Attempt>,
     entries: u64,
     limits: KeepLimits,
-) -> Result<Created<Uuid>> {
+) -> Result<Made<AudienceId>> {
     let (id, created_at) = AudienceId::generate();
     let (attempt_operation, attempt_key) = attempt
         .as_ref()
@@ -175,7 +180,7 @@ async fn make(
                 limits.check(entries, kept_entries(transaction, account).await?)?;
                 let insert = Entity::insert(ActiveModel::from(row));
                 insert.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
-                Ok(Some(id.as_uuid()))
+                Ok(Some((Reference::to_new(id.as_uuid()), id)))
             })
         })
         .await

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
-use serde::{Deserialize, Serialize};
 
+use super::attempts::{self, Made};
 use super::cache::{Change, OptedOut};
 use super::database::Database;
+use super::entity::idempotency_key::Reference;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
 use super::json::{self, Words};
@@ -16,6 +17,7 @@ use super::transaction::Transaction;
 use super::{paging, tallies};
 use crate::domain::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::opt_out::OptOutId;
 use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
 use crate::domain::page::{ByOffset, CursorPage, OffsetPage};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
@@ -32,8 +34,7 @@ impl SqlOptOuts {
     }
 }
 
-/// What became of opting a number out, as an attempt remembers it.
-#[derive(Serialize, Deserialize)]
+/// What became of opting a number out.
 struct Outcome {
     row: Model,
     is_new: bool,
@@ -51,11 +52,19 @@ impl OptOutRepository for SqlOptOuts {
                     if outcome.is_new {
                         tallies::add(transaction, account, tallies::OPT_OUTS, shard, 1).await?;
                     }
-                    Ok(Some(outcome))
+                    let reference = Reference { id: outcome.row.id, is_new: outcome.is_new };
+                    Ok(Some((reference, outcome)))
                 })
             });
-        let Created { made: Outcome { row, is_new }, replayed } = outcome.await?;
-        Ok(Created { made: Entered { opt_out: row.into(), is_new }, replayed })
+        match outcome.await? {
+            Made::Now(Outcome { row, is_new }) => {
+                Ok(Created { made: Entered { opt_out: row.into(), is_new }, replayed: false })
+            }
+            Made::Earlier(Reference { id, is_new }) => {
+                let found = self.get(OptOutKey::Id(OptOutId::from_uuid(id))).await;
+                attempts::replay(found.map(|opt_out| Entered { opt_out, is_new }), "opt-out")
+            }
+        }
     }
 
     async fn get(&self, key: OptOutKey) -> Result<OptOut> {

@@ -7,7 +7,9 @@ use sea_orm::{
     Select,
 };
 
+use super::attempts::{self, Made};
 use super::database::Database;
+use super::entity::idempotency_key::Reference;
 use super::entity::template::{Column, Entity, Model};
 use super::error::{to_domain, to_domain_of_name};
 use super::paging;
@@ -42,8 +44,13 @@ impl TemplateRepository for SqlTemplates {
             .database
             .make(self.account, attempt, Vec::new(), move |transaction| Box::pin(insert(transaction, row)))
             .await?;
-        let Created { made, replayed } = made;
-        Ok(Created { made: made.into(), replayed })
+        match made {
+            Made::Now(row) => Ok(Created { made: row.into(), replayed: false }),
+            Made::Earlier(Reference { id, is_new: _ }) => {
+                let found = self.find(&TemplateKey::Id(TemplateId::from_uuid(id))).await;
+                attempts::replay(found, "template")
+            }
+        }
     }
 
     async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate> {
@@ -136,11 +143,11 @@ async fn expected(
 }
 
 /// Stores a row; `None` where another has its name.
-async fn insert(transaction: &Transaction, row: Model) -> Result<Option<Model>> {
+async fn insert(transaction: &Transaction, row: Model) -> Result<Option<(Reference, Model)>> {
     let done = Entity::insert(row.clone().into_active_model())
         .on_conflict(OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned())
         .exec_without_returning(transaction)
         .await
         .map_err(|error| to_domain(&error))?;
-    Ok((done > 0).then_some(row))
+    Ok((done > 0).then_some((Reference::to_new(row.id), row)))
 }

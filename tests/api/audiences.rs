@@ -297,6 +297,34 @@ on_both_databases! {
         post(&other).expect(422);
     }
 
+    fn a_text_with_nul_is_none(service: &Service) {
+        let client = service.client();
+        contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
+        for text in ["Hi {{ '\\u0000' }}{{ NAME }}", "{{ ('a\\u0000' ~ NAME)() }}", "{{ contact['\\u0000'] }}"] {
+            for more in [json!({}), json!({"keep": true})] {
+                let mut body = json!({"recipients": [{"all": true}, {"username": "jon"}], "template": {"text": text}});
+                body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                let reply = client.post("/v1/audiences", &body);
+                // Some cannot even be read.
+                if reply.status == 400 {
+                    continue;
+                }
+                assert!([200, 201].contains(&reply.status), "{text}: {}", reply.json());
+                let audience = reply.json();
+                assert_eq!(audience["counts"]["excluded"], 2, "{audience}");
+                assert!(!audience.to_string().contains("\\u0000"), "{audience}");
+                if reply.status == 201 {
+                    let at = format!("/v1/audiences/{}/exclusions", audience["id"].as_str().unwrap());
+                    let exclusions = client.get(&at).expect(200);
+                    assert_eq!(exclusions["data"].as_array().unwrap().len(), 2);
+                }
+            }
+        }
+        let audience = resolve(&client, &json!({"recipients": [{"all": true}], "template": {"text": "{{ '\\u0000' }}"}}));
+        assert_eq!(audience["exclusions"][0]["reason"], "template_failed");
+        assert!(audience["exclusions"][0]["message"].as_str().unwrap().ends_with("the text has the character U+0000"));
+    }
+
     fn groups_and_saved_templates_are_named(service: &Service) {
         let client = service.client();
         let contacts: Vec<Value> = ["anna", "ben", "cleo"]

@@ -104,6 +104,21 @@ impl Servers {
             }
             408 => self.never_finish(&usual),
             409 => conflict(&self.calls, &usual, &client),
+            // What the first request made is deleted before the second.
+            410 => {
+                let call = usual.to_make().with("Idempotency-Key", "key");
+                let made = call.send(&client);
+                let json = made.json();
+                let id = json.pointer("/record/id").or(json.get("id")).unwrap().clone();
+                let delete = self.calls.iter().find(|delete| {
+                    let item = delete.path.strip_prefix(&call.path).and_then(|rest| rest.strip_prefix("/{"));
+                    delete.method == "DELETE" && item.is_some_and(|rest| !rest.contains('/'))
+                });
+                let delete = delete.unwrap();
+                let deleted = delete.clone().with(delete.last_path_parameter().unwrap(), id).send(&client);
+                assert!((200..300).contains(&deleted.status), "{}", delete.id);
+                call.send(&client)
+            }
             412 => usual.with("If-Match", "\"0\"").send(&client),
             // The limit of most bodies, and the one of bodies that are about many things.
             413 => [70_000, 1_100_000]
@@ -206,7 +221,7 @@ fn in_flight(call: &Call, client: &Client) -> Reply {
 
 /// A service on a disk that is full, a client, and things to try with.
 fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Things>, SmallDisk)> {
-    let disk = SmallDisk::mount("6m");
+    let disk = SmallDisk::mount("8m");
     assert!(disk.is_some() || std::env::var_os("TEST_MOUNT").is_none(), "a file system cannot be mounted");
     let disk = disk?;
     let service =

@@ -92,8 +92,17 @@ on_both_databases! {
             assert_eq!(first.expect(status), again.expect(status));
             assert_eq!((first.header("Idempotent-Replayed"), again.header("Idempotent-Replayed")), ("", "true"));
             assert_eq!(send(r#"{"name": "b"}"#).status, 422);
+            // As it is now.
+            let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
+            let john = crate::v1::create(&client, "john", "+4479000000001");
+            client.post(&format!("/v1/groups/{id}/members"), &json!({"add": [john["id"]]})).expect(200);
+            let now = send(r#"{"name": "a", "description": "b"}"#).json().to_string();
+            let then = String::from_utf8(first.body.clone()).unwrap();
+            assert!(then.contains(r#""member_count":0"#) == now.contains(r#""member_count":1"#), "{now}");
             assert_eq!(client.post(path, &json!({"name": "a"})).fault(409).2, "taken");
             assert_eq!(client.get("/addressbook/groups").expect(200)["total"], 1);
+            client.delete(&format!("/v1/groups/{id}")).expect(204);
+            assert_eq!(send(r#"{"name": "a", "description": "b"}"#).status, 410);
         }
     }
 

@@ -1,12 +1,27 @@
 //! `Idempotency-Key`: a create that is sent again does its work once.
 
-use serde_json::json;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
 
-use crate::harness::{Client, Reply, new_account};
+use crate::harness::{Client, Reply, Service, new_account};
 
 fn create(client: &Client, path: &str, key: &str, body: &str) -> Reply {
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
     client.send("POST", path, &headers, body.as_bytes())
+}
+
+/// What is stored of an attempt, if it is remembered. (No two tests use the same key for this.)
+fn remembered(service: &Service, key: &str) -> Option<String> {
+    let (_, runtime) = service.keys();
+    runtime.block_on(async {
+        let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+        let sql = "SELECT contact FROM idempotency_keys WHERE key = $1";
+        let statement = Statement::from_sql_and_values(database.get_database_backend(), sql, [key.into()]);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        assert!(rows.len() < 2);
+        rows.first().map(|row| row.try_get::<Option<String>>("", "contact").unwrap().unwrap_or_default())
+    })
 }
 
 const BODIES: [(&str, &str, &str); 3] = [
@@ -36,19 +51,36 @@ on_both_databases! {
             assert!((200..300).contains(&first.status), "{}", first.status);
             assert_eq!(first.header("Idempotent-Replayed"), "");
 
-            // Even after the contact has changed, and after it is gone.
-            let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
-            client.patch(&format!("/v1/contacts/{id}"), &json!({"username": "changed"})).expect(200);
-            for round in 0..2 {
-                // With another key of the same account, too.
-                let again = create(&service.client_of(&account, &[]), path, "key-1", body);
-                assert_eq!((again.status, &again.body), (first.status, &first.body), "{round}");
-                assert_eq!(again.header("Idempotent-Replayed"), "true");
-                assert_eq!(again.header("Location"), first.header("Location"));
-                assert_eq!(again.header("ETag"), first.header("ETag"));
-                if round == 0 {
-                    client.delete(&format!("/v1/contacts/{id}")).expect(204);
-                }
+            // With another key of the same account, too.
+            let again = || create(&service.client_of(&account, &[]), path, "key-1", body);
+            let same = again();
+            assert_eq!((same.status, &same.body), (first.status, &first.body));
+            assert_eq!(same.header("Idempotent-Replayed"), "true");
+            assert_eq!(same.header("Location"), first.header("Location"));
+            assert_eq!(same.header("ETag"), first.header("ETag"));
+
+            // What has changed is answered as it is now; what is gone is not answered any more.
+            let contact = |reply: &Reply| {
+                let json = reply.json();
+                json.get("record").cloned().unwrap_or(json)
+            };
+            let id = contact(&first)["id"].as_str().unwrap().to_owned();
+            let at = format!("/v1/contacts/{id}");
+            client.patch(&at, &json!({"username": "changed"})).expect(200);
+            let changed = again();
+            assert_eq!((changed.status, changed.header("Idempotent-Replayed")), (first.status, "true"));
+            let name = contact(&changed).get("username").or(contact(&changed).get("alias")).cloned();
+            assert_eq!(name, Some(json!("changed")));
+            assert_eq!(changed.header("ETag").is_empty(), first.header("ETag").is_empty());
+            assert_ne!(changed.body, first.body);
+            client.delete(&at).expect(204);
+            for _ in 0..2 {
+                let gone = again();
+                let error = &gone.expect(410)["error"];
+                let message = "The contact that the first request with this Idempotency-Key made has been deleted";
+                assert_eq!(error["message"], message);
+                assert!(error["code"] == "gone" || error["name"] == "GoneError", "{error}");
+                assert_eq!(gone.header("Idempotent-Replayed"), "");
             }
             assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 0);
 
@@ -70,16 +102,51 @@ on_both_databases! {
         assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 2);
     }
 
-    fn a_conflict_is_an_answer_too(service: &Service) {
+    fn what_failed_is_not_remembered(service: &Service) {
+        for (path, body, _) in BODIES {
+            let client = service.client();
+            let john = crate::v1::create(&client, "john", "+4479000000001");
+            let key = format!("failed {path}").replace(' ', "-");
+            assert_eq!(create(&client, path, &key, body).status, 409);
+            assert_eq!(remembered(service, &key), None);
+            client.delete(&crate::v1::path(&john)).expect(204);
+            assert!((200..300).contains(&create(&client, path, &key, body).status));
+            assert!(remembered(service, &key).is_some());
+        }
+        for path in ["/v1/groups", "/addressbook/groups", "/v1/templates"] {
+            let client = service.client();
+            let body = if path.contains("groups") { r#"{"name":"a"}"# } else { r#"{"name":"a","text":"Hi"}"# };
+            let key = format!("failed {path}").replace(' ', "-");
+            let first = create(&client, path, "another", body);
+            assert_eq!(create(&client, path, &key, body).status, 409);
+            assert_eq!(remembered(service, &key), None);
+            let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
+            assert!((200..300).contains(&client.delete(&format!("{path}/{id}")).status));
+            assert!((200..300).contains(&create(&client, path, &key, body).status), "{path}");
+        }
+    }
+
+    fn a_key_is_stored_with_an_id_and_nothing_else(service: &Service) {
         let client = service.client();
-        let john = crate::v1::create(&client, "john", "+4479000000001");
-        let first = create(&client, "/v1/contacts", "key", BODIES[0].1);
-        assert_eq!(first.status, 409);
-        // The handle is free now; the attempt's answer stands.
-        client.delete(&crate::v1::path(&john)).expect(204);
-        let again = create(&client, "/v1/contacts", "key", BODIES[0].1);
-        assert_eq!((again.status, again.body), (409, first.body));
-        assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 0);
+        let json = |body: Value| body.to_string();
+        for (path, body) in [
+            ("/v1/contacts", json(json!({"username": "confidant", "phone_number": "+4479000000077", "meta": {"A": "confided"}}))),
+            ("/addressbook/contacts", json(json!({"alias": "confidante", "msisdn": "4479000000078", "meta": {"A": "confided"}}))),
+            ("/v1/groups", json(json!({"name": "confidants", "description": "confided"}))),
+            ("/addressbook/groups", json(json!({"name": "confidantes"}))),
+            ("/v1/opt_outs", json(json!({"phone_number": "+4479000000079", "note": "confided"}))),
+            ("/addressbook/optouts", json(json!({"msisdn": "4479000000080"}))),
+            ("/v1/templates", json(json!({"name": "confidence", "text": "confided"}))),
+            ("/v1/audiences", json(json!({"recipients": [{"username": "confidant"}], "keep": true}))),
+        ] {
+            let key = format!("stored-{path}");
+            let first = create(&client, path, &key, &body);
+            let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().clone();
+            let stored: Value = serde_json::from_str(&remembered(service, &key).unwrap()).unwrap();
+            assert_eq!(stored, json!({"id": id, "is_new": true}), "{path}");
+            let again = create(&client, path, &key, &body);
+            assert_eq!((again.status, again.body), (first.status, first.body), "{path}");
+        }
     }
 
     fn what_was_refused_at_the_edge_is_not_an_attempt(service: &Service) {

@@ -130,10 +130,10 @@ pub fn unique_member(body: &Value) -> Option<&'static str> {
 /// case that is asked for.
 pub fn account_for(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Client, Call) {
     let client = service.client();
-    let call = &if [201, 409, 422, 507].contains(&status) { call.to_make() } else { call.clone() };
+    let call = &if [201, 409, 410, 422, 507].contains(&status) { call.to_make() } else { call.clone() };
     let first = match status {
         200 => !call.statuses.contains(&201),
-        201 | 422 => true,
+        201 | 410 | 422 => true,
         _ => false,
     };
     if call.creates() && first {

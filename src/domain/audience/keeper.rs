@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::repository::AudienceRepository;
 use super::resolver::Resolver;
 use super::{AudienceId, Kept, Request};
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Code, Error, Result};
 use crate::domain::idempotency::{Attempt, Created};
 
 /// How much may be kept.
@@ -61,7 +61,11 @@ pub async fn keep(
     let expected = resolver.expected().await?;
     let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
     if replayed {
-        return Ok(Created { made: source.kept(id).await?, replayed });
+        let kept = source.kept(id).await.map_err(|error| match error.code() {
+            Code::NotFound => Error::gone("audience"),
+            _ => error,
+        });
+        return Ok(Created { made: kept?, replayed });
     }
     match fill(&source, resolver, id, limits).await {
         Ok(kept) => Ok(Created { made: kept, replayed }),

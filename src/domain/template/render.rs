@@ -67,6 +67,10 @@ impl Template {
             Gaps::Blank => fill(self.lenient(), &data),
         };
         let text = text.map_err(|error| self.explain(&error, recipient, &data))?;
+        // A template can write it, however the data is checked; PostgreSQL does not store it.
+        if text.contains('\0') {
+            return Err(Unrendered::Failed { reason: "the text has the character U+0000".to_owned() });
+        }
         if text.trim().is_empty() {
             return Err(Unrendered::Empty);
         }
@@ -98,7 +102,8 @@ impl Template {
         let detail = fill(self.watchful(), data)
             .err()
             .and_then(|error| error.detail().map(str::to_owned))
-            .unwrap_or_else(|| error.kind().to_string());
+            .unwrap_or_else(|| error.kind().to_string())
+            .replace('\0', "\u{fffd}");
         // "`NAME` is undefined", perhaps behind other words.
         let variable = detail.split_once("` is undefined").and_then(|(before, _)| before.rsplit('`').next());
         match variable {

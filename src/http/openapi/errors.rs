@@ -82,7 +82,7 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
             has_body
         }
         Code::NotFound => in_path || spec.errors.contains(code),
-        Code::AttemptInFlight | Code::AttemptMismatch => has_header(IDEMPOTENCY_KEY),
+        Code::AttemptInFlight | Code::AttemptMismatch | Code::Gone => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
         Code::StorageFull => permission.changes_something() || spec.errors.contains(code),
         // Not of an operation, but of an address without one.
@@ -104,6 +104,10 @@ fn example(code: Code, permission: Option<Permission>, spec: &Spec) -> Error {
         (Code::NameTaken, _) => Error::name_taken(),
         (Code::NotFound, _) => {
             spec.subject.map_or_else(|| code.into(), |subject| Error::no_such(subject.noun))
+        }
+        (Code::Gone, _) => {
+            let what = spec.subject.map_or("contact", |subject| subject.argument);
+            Error::gone(&what.replace('_', "-"))
         }
         (other, _) => other.into(),
     }

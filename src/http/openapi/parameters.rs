@@ -50,7 +50,8 @@ fn header(about: &str) -> ObjectBuilder {
 fn idempotency_key() -> Object {
     header(
         "A name for this attempt, new for each thing to make (a UUID, say). A request with the same key and \
-         the same body is not carried out again: it gets the first answer once more, for 24 hours.",
+         the same body is not carried out again, for 24 hours: it is answered with what the first one made, \
+         as that is now, or with 410 if it has been deleted. A request that failed is not remembered.",
     )
     .min_length(Some(1))
     .max_length(Some(IdempotencyKey::MAX_CHARS))

@@ -1,11 +1,7 @@
-//! Table `idempotency_keys`, and the form in which it keeps a contact. (Contacts were all that there
-//! was to make when a column got its name.)
+//! Table `idempotency_keys`. (Contacts were all that there was to make when a column got its name.)
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
-
-use super::contact;
-use crate::domain::{Contact, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
@@ -18,7 +14,7 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// What was made, as JSON (of a contact a [`Snapshot`]); none where its name was taken.
+    /// A [`Reference`] as JSON; none within the transaction that makes something, and never after it.
     #[sea_orm(column_name = "contact")]
     pub made: Option<String>,
     /// Milliseconds since 1970.
@@ -30,61 +26,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A contact as it was when it was made: the answer to the first attempt is given again even after
-/// the contact has changed or is gone.
-#[derive(Debug, Serialize, Deserialize)]
-pub(in crate::storage) struct Snapshot {
-    id: Uuid,
-    handle: String,
-    phone: String,
-    display_name: Option<String>,
-    avatar_url: Option<String>,
-    meta: String,
-    created_at: i64,
+/// What an attempt made, by its id alone: a copy would outlive what it is a copy of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::storage) struct Reference {
+    pub(in crate::storage) id: Uuid,
+    /// Whether there was none before (of an opt-out).
+    #[serde(default = "by_default")]
+    pub(in crate::storage) is_new: bool,
 }
 
-impl From<&Contact> for Snapshot {
-    fn from(contact: &Contact) -> Self {
-        let Contact {
-            id,
-            handle,
-            phone,
-            display_name,
-            avatar_url,
-            meta,
-            created_at,
-            updated_at: _, // the same, when it was made
-            version: _,    // the first
-        } = contact;
-        Self {
-            id: id.as_uuid(),
-            handle: handle.as_str().to_owned(),
-            phone: phone.as_str().to_owned(),
-            display_name: display_name.as_ref().map(|name| name.as_str().to_owned()),
-            avatar_url: avatar_url.as_ref().map(|url| url.as_str().to_owned()),
-            meta: meta.as_json().to_owned(),
-            created_at: created_at.millis(),
-        }
-    }
+fn by_default() -> bool {
+    true
 }
 
-impl TryFrom<Snapshot> for Contact {
-    type Error = Error;
-
-    fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
-        let Snapshot { id, handle, phone, display_name, avatar_url, meta, created_at } = snapshot;
-        let row = contact::Model {
-            account_id: 0, // not part of a contact
-            id,
-            handle,
-            phone,
-            display_name,
-            avatar_url,
-            meta,
-            created_at,
-            updated_at: created_at,
-            version: 1,
-        };
-        row.try_into()
+impl Reference {
+    /// Of something that the attempt made.
+    pub(in crate::storage) fn to_new(id: Uuid) -> Self {
+        Self { id, is_new: true }
     }
 }

@@ -8,13 +8,14 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::{Create, Outcome, Place, Waiting};
-use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::{AccountId, Error, Result};
+use crate::domain::idempotency::Attempt;
+use crate::domain::{AccountId, ContactId, ContactKey, Error, Result};
 use crate::storage::attempts::{self, Found};
 use crate::storage::cache::Change;
 use crate::storage::connection::Connection;
 use crate::storage::contact_changes::count;
-use crate::storage::entity::idempotency_key::Snapshot;
+use crate::storage::contact_lists;
+use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::rows::Given;
 use crate::storage::transaction::Transaction;
 use crate::storage::writer::{Done, Failure, Writer};
@@ -124,7 +125,8 @@ async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>])
         if stored.contains(&create.contact.id.as_uuid()) {
             counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
         } else if let Some(attempt) = &create.attempt {
-            attempts::note_outcome::<Snapshot>(transaction, create.account, attempt, None).await?;
+            // What failed is not remembered.
+            attempts::forget(transaction, create.account, attempt).await?;
         }
     }
     for (account, by) in counts.into_values() {
@@ -143,14 +145,14 @@ fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &Attempt)> {
 
 /// Notes the attempt of a create. `None` where it is the first of its key, or the earlier outcome.
 async fn reserve(transaction: &Transaction, create: &Create, attempt: &Attempt, ttl: Duration) -> Outcome {
-    let snapshot = Snapshot::from(create.contact.as_ref());
-    match attempts::note(transaction, create.account, attempt, Some(&snapshot), ttl).await? {
-        Found::Made(snapshot) => {
-            let snapshot: Snapshot = attempts::read(&snapshot)?;
-            Ok(Some(Created { made: snapshot.try_into()?, replayed: true }))
-        }
-        Found::Taken => Err(Error::handle_taken()),
+    let reference = Reference::to_new(create.contact.id.as_uuid());
+    match attempts::note(transaction, create.account, attempt, Some(reference), ttl).await? {
         Found::First => Ok(None),
+        Found::Made(Reference { id, is_new: _ }) => {
+            let key = ContactKey::Id(ContactId::from_uuid(id));
+            let found = contact_lists::find(transaction, create.account, &key, false).await;
+            attempts::replay(found, "contact").map(Some)
+        }
     }
 }
 

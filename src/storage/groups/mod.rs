@@ -11,11 +11,13 @@ pub(super) use lists::id_of;
 pub(super) use members::{cursor_page, includes, leave_all};
 pub(super) use sweep::Sweeper;
 
+use super::attempts::{self, Made};
 use super::database::Database;
 use super::entity::group::Model;
+use super::entity::idempotency_key::Reference;
 use super::tallies;
 use crate::domain::groups::{
-    Group, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
+    Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
     MembersChanged,
 };
 use crate::domain::idempotency::{Attempt, Created};
@@ -45,12 +47,16 @@ impl GroupRepository for SqlGroups {
                 if is_new {
                     tallies::add(transaction, account, tallies::GROUPS, shard, 1).await?;
                 }
-                Ok(is_new.then_some(row))
+                Ok(is_new.then_some((Reference::to_new(row.id), row)))
             })
         });
-        let Created { made, replayed } = made.await?;
-        // As it was when it was made: with nobody in it.
-        Ok(Created { made: made.into_group(0)?, replayed })
+        match made.await? {
+            // With nobody in it yet.
+            Made::Now(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
+            Made::Earlier(Reference { id, is_new: _ }) => {
+                attempts::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
+            }
+        }
     }
 
     async fn find(&self, key: GroupKey) -> Result<Group> {
