@@ -7,8 +7,8 @@ use super::contact_lists::find;
 use super::entity::contact::{Column, Entity, Row};
 use super::entity::contact_count;
 use super::error::{to_domain, to_domain_of_handle};
-use super::groups;
 use super::transaction::Transaction;
+use super::{groups, kept_audiences};
 use crate::domain::fields::Handle;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
@@ -52,6 +52,7 @@ pub(super) async fn delete(
         .exec(transaction)
         .await
         .map_err(|error| to_domain(&error))?;
+    kept_audiences::remove_contact(transaction, account, contact.id).await?;
     count(transaction, account, shard, -1).await?;
     Ok(contact.handle)
 }

@@ -1,5 +1,11 @@
-//! Audiences that are kept: written once, lot by lot, and read by position.
+//! Audiences that are kept: written once, lot by lot, and read by position. What changes is this alone: where a
+//! contact is deleted, so is what its entries say of it.
+//!
+//! No entry outlives its contact. Whoever deletes a contact holds the account's lock shared until the end of the
+//! transaction, and whoever adds entries holds it exclusively: either the deletion finds the entry, or
+//! [`keep`] finds that the contact is gone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
@@ -13,10 +19,10 @@ use uuid::Uuid;
 use super::attempts::{self, Made};
 use super::database::Database;
 use super::entity::audience::{ActiveModel, Column, Entity, Model};
-use super::entity::audience_entry::{self, Snapshot};
+use super::entity::audience_entry::{self, Deletion, Snapshot};
 use super::entity::idempotency_key::Reference;
 use super::error::to_domain;
-use super::json::Words;
+use super::json::{self, Words};
 use super::paging;
 use super::transaction::Transaction;
 use crate::domain::audience::{
@@ -24,7 +30,7 @@ use crate::domain::audience::{
 };
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{ByCursor, CursorPage};
-use crate::domain::{AccountId, Code, Error, Result, Timestamp};
+use crate::domain::{AccountId, Code, ContactId, Error, Result, Timestamp};
 
 /// [`Report`] as JSON.
 #[derive(Serialize, Deserialize)]
@@ -203,6 +209,8 @@ async fn kept_entries(transaction: &Transaction, account: AccountId) -> Result<u
 enum Lock {
     /// Who begins an audience, or adds entries.
     Exclusive,
+    /// Who deletes a contact.
+    Shared,
 }
 
 /// Locks the audiences of an account, on PostgreSQL; SQLite has one writer. (Advisory: it is about rows that are
@@ -216,6 +224,7 @@ async fn lock(transaction: &Transaction, account: AccountId, lock: Lock) -> Resu
     const NAMESPACE: i64 = i64::from_be_bytes(*b"audience");
     let function = match lock {
         Lock::Exclusive => "pg_advisory_xact_lock",
+        Lock::Shared => "pg_advisory_xact_lock_shared",
     };
     let sql = format!("SELECT {function}($1)");
     let statement = Statement::from_sql_and_values(backend, sql, [(NAMESPACE ^ account.get()).into()]);
@@ -292,14 +301,15 @@ pub(super) async fn keep(
     id: AudienceId,
     entries: Vec<(i64, Entry)>,
 ) -> Result<()> {
-    let rows: Vec<(i16, i64, Snapshot)> = entries
+    let contacts: BTreeSet<ContactId> = entries.iter().filter_map(|(_, entry)| entry.contact()).collect();
+    let rows: Vec<(i16, i64, Option<ContactId>, Snapshot)> = entries
         .iter()
         .map(|(position, entry)| {
             let kind = match entry {
                 Entry::Included(_) => Kind::Recipients,
                 Entry::Excluded(_) => Kind::Exclusions,
             };
-            (number(kind), *position, Snapshot::from(entry))
+            (number(kind), *position, entry.contact(), Snapshot::from(entry))
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(internal)?;
@@ -316,22 +326,149 @@ pub(super) async fn keep(
                 require_lease(renewed.map_err(|error| to_domain(&error))?)?;
                 let backend = transaction.get_database_backend();
                 let rows_of = if backend == DbBackend::Sqlite {
-                    "value ->> 0, value ->> 1, value -> 2 FROM json_each($3)"
+                    "value ->> 0, value ->> 1, unhex(value ->> 2, '-'), value -> 3 FROM json_each($3)"
                 } else {
-                    "(value ->> 0)::smallint, (value ->> 1)::bigint, (value -> 2)::text \
+                    "(value ->> 0)::smallint, (value ->> 1)::bigint, (value ->> 2)::uuid, (value -> 3)::text \
                      FROM json_array_elements($3::json) AS value"
                 };
                 let sql = format!(
-                    "INSERT INTO audience_entries (account_id, audience_id, kind, position, entry) \
+                    "INSERT INTO audience_entries (account_id, audience_id, kind, position, contact_id, entry) \
                      SELECT $1, $2, {rows_of}"
                 );
                 let values = [account.get().into(), id.as_uuid().into(), rows.into()];
                 let statement = Statement::from_sql_and_values(backend, sql, values);
                 transaction.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
+                for contact in missing(transaction, account, contacts).await? {
+                    remove_contact(transaction, account, contact).await?;
+                }
                 Ok(((), Vec::new()))
             })
         })
         .await
+}
+
+/// Those that are not contacts any more.
+async fn missing(
+    transaction: &Transaction,
+    account: AccountId,
+    mut contacts: BTreeSet<ContactId>,
+) -> Result<BTreeSet<ContactId>> {
+    if contacts.is_empty() {
+        return Ok(contacts);
+    }
+    let words = Words::of(transaction);
+    let named = words.one_of(&words.ids("$2"));
+    let from = format!("contacts WHERE account_id = $1 AND id {named}");
+    let ids: Vec<ContactId> = contacts.iter().copied().collect();
+    let values = [account.get().into(), json::list(&ids)?];
+    let found: Vec<Uuid> = words.rows(transaction, &words.shown("id"), &from, values).await?;
+    for id in found {
+        contacts.remove(&ContactId::from_uuid(id));
+    }
+    Ok(contacts)
+}
+
+/// Where the exclusions begin that were recipients: behind all others, in the order that they had.
+const MOVED: i64 = 1 << 30;
+
+/// Takes a contact that is deleted out of the audiences of its account. Its entries keep their place, as exclusions
+/// that say no more than that.
+pub(super) async fn remove_contact(
+    transaction: &Transaction,
+    account: AccountId,
+    contact: ContactId,
+) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
+    lock(transaction, account, Lock::Shared).await?;
+    let about = Entries::find()
+        .filter(EntryColumn::AccountId.eq(account.get()))
+        .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
+        .all(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    // One audience after the other, always in the same order.
+    let mut by_audience: BTreeMap<Uuid, Vec<audience_entry::Model>> = BTreeMap::new();
+    for row in about {
+        by_audience.entry(row.audience_id).or_default().push(row);
+    }
+    for (audience, rows) in by_audience {
+        let key = (account.get(), audience);
+        // The report is changed by what it says: no other deletion may change it meanwhile.
+        let found = Entity::find_by_id(key).lock_exclusive().one(transaction).await;
+        // If it is not there, it is being deleted with its entries.
+        let Some(found) = found.map_err(|error| to_domain(&error))? else { continue };
+        let mut report = found.report.as_deref().map(read_report).transpose()?;
+        for row in rows {
+            let entry: Entry = read_snapshot(&row.entry)?.try_into()?;
+            if let Some(report) = &mut report {
+                let Deletion { index, parts, reason } = (&entry).into();
+                report.hide(|shown| shown == contact);
+                report.delete(index, parts, reason.as_ref());
+            }
+            let (kind, position) = match entry {
+                Entry::Included(_) => (number(Kind::Exclusions), MOVED + row.position),
+                Entry::Excluded(_) => (row.kind, row.position),
+            };
+            let snapshot = serde_json::to_string(&Snapshot::deleted(&entry)).map_err(internal)?;
+            // Whoever finishes it tells its report.
+            let marked = if report.is_some() { None } else { Some(audience_entry::DELETED) };
+            Entries::update_many()
+                .col_expr(EntryColumn::Kind, Expr::value(kind))
+                .col_expr(EntryColumn::Position, Expr::value(position))
+                .col_expr(EntryColumn::Entry, Expr::value(snapshot))
+                .col_expr(EntryColumn::ContactId, Expr::value(marked))
+                .filter(EntryColumn::AccountId.eq(account.get()))
+                .filter(EntryColumn::AudienceId.eq(audience))
+                .filter(EntryColumn::Kind.eq(row.kind))
+                .filter(EntryColumn::Position.eq(row.position))
+                .exec(transaction)
+                .await
+                .map_err(|error| to_domain(&error))?;
+        }
+        if let Some(report) = report {
+            Entity::update_many()
+                .col_expr(Column::Report, Expr::value(write_report(&report)?))
+                .filter(Column::AccountId.eq(account.get()))
+                .filter(Column::Id.eq(audience))
+                .exec(transaction)
+                .await
+                .map_err(|error| to_domain(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells a report of the contacts that were deleted before it was stored.
+async fn catch_up(
+    transaction: &Transaction,
+    account: AccountId,
+    id: AudienceId,
+    report: &mut Report,
+) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
+    let marked = Condition::all()
+        .add(EntryColumn::AccountId.eq(account.get()))
+        .add(EntryColumn::ContactId.eq(audience_entry::DELETED))
+        .add(EntryColumn::AudienceId.eq(id.as_uuid()));
+    let rows = Entries::find().filter(marked.clone()).all(transaction).await;
+    let rows = rows.map_err(|error| to_domain(&error))?;
+    for row in &rows {
+        if let Some(Deletion { index, parts, reason }) = read_snapshot(&row.entry)?.into_deletion() {
+            report.delete(index, parts, reason.as_ref());
+        }
+    }
+    if !rows.is_empty() {
+        let unmark =
+            Entries::update_many().col_expr(EntryColumn::ContactId, Expr::value(Option::<Uuid>::None));
+        unmark.filter(marked).exec(transaction).await.map_err(|error| to_domain(&error))?;
+    }
+    let gone = missing(transaction, account, report.shown().into_iter().collect()).await?;
+    report.hide(|contact| gone.contains(&contact));
+    Ok(())
+}
+
+fn read_snapshot(json: &str) -> Result<Snapshot> {
+    serde_json::from_str(json).map_err(|_| internal("a stored entry"))
 }
 
 /// Shows an audience.
@@ -339,16 +476,17 @@ pub(super) async fn finish(
     database: &Database,
     account: AccountId,
     id: AudienceId,
-    report: Report,
+    mut report: Report,
 ) -> Result<Kept> {
-    let json = write_report(&report)?;
     let owner = database.owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
+                lock(transaction, account, Lock::Exclusive).await?;
+                catch_up(transaction, account, id, &mut report).await?;
                 let weight = KeepLimits::weight(report.counts.asked);
                 let shown = Entity::update_many()
-                    .col_expr(Column::Report, Expr::value(json))
+                    .col_expr(Column::Report, Expr::value(write_report(&report)?))
                     .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
                     .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
                     .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None))
@@ -486,10 +624,7 @@ pub(super) async fn page(
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    let entries = rows.into_iter().map(|row| {
-        let snapshot: Snapshot = serde_json::from_str(&row.entry).map_err(|_| internal("a stored entry"))?;
-        Ok((row.position, snapshot.try_into()?))
-    });
+    let entries = rows.into_iter().map(|row| Ok((row.position, read_snapshot(&row.entry)?.try_into()?)));
     Ok(EntryPage { entries: entries.collect::<Result<_>>()?, has_more })
 }
 

@@ -142,6 +142,148 @@ fn of_many_that_begin_at_once_no_more_are_kept_than_may_be() {
     }
 }
 
+/// All entries of one of an audience's lists.
+fn entries(client: &Client, audience: &str, list: &str) -> Vec<Value> {
+    let mut entries: Vec<Value> = Vec::new();
+    loop {
+        let after =
+            entries.last().map_or(String::new(), |last| format!("&starting_after={}", last["position"]));
+        let page = client.get(&format!("/v1/audiences/{audience}/{list}?limit=100{after}")).expect(200);
+        entries.extend(page["data"].as_array().unwrap().iter().cloned());
+        if page["has_more"] == false {
+            return entries;
+        }
+    }
+}
+
+/// That an audience accounts for each of its entries.
+fn adds_up(client: &Client, audience: &str) -> (Value, Vec<Value>, Vec<Value>) {
+    let kept = client.get(&format!("/v1/audiences/{audience}")).expect(200);
+    let (recipients, exclusions) =
+        (entries(client, audience, "recipients"), entries(client, audience, "exclusions"));
+    let counts = &kept["counts"];
+    assert_eq!(
+        (counts["recipients"].as_u64(), counts["excluded"].as_u64()),
+        (Some(recipients.len() as u64), Some(exclusions.len() as u64))
+    );
+    assert_eq!(counts["asked"].as_u64(), Some((recipients.len() + exclusions.len()) as u64));
+    let parts: u64 = recipients.iter().map(|entry| entry["parts"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(counts["parts"], parts);
+    for problem in kept["problems"].as_array().unwrap() {
+        let same =
+            |entry: &&Value| entry["reason"] == problem["reason"] && entry["variable"] == problem["variable"];
+        assert_eq!(problem["count"], exclusions.iter().filter(same).count(), "{problem}");
+        assert!(!problem["examples"].as_array().unwrap().is_empty());
+    }
+    (kept, recipients, exclusions)
+}
+
+#[test]
+fn nothing_of_a_contact_outlives_it() {
+    for backend in BACKENDS {
+        let Some(service) = Service::start(backend, |_| {}) else { continue };
+        let (client, insider) = (service.client(), Insider::connect(&service.settings.database.database_url));
+        let contact = |username: &str, number: &str, meta: Value| {
+            let body = json!({"username": username, "phone_number": number, "meta": meta});
+            let headers = [("Content-Type", "application/json"), ("Idempotency-Key", username)];
+            client.send("POST", "/v1/contacts", &headers, body.to_string().as_bytes()).expect(201)
+        };
+        let mut confidant = contact("confidant", "+4479000000077", json!({"SECRET": "confided"}));
+        let optant = contact("optant", "+4479000000078", json!({"SECRET": "withheld"}));
+        let lacker = contact("lacker", "+4479000000076", json!({}));
+        contact("other", "+4479000000079", json!({"SECRET": "nothing"}));
+        client.post("/v1/opt_outs", &json!({"phone_number": "+4479000000078"})).expect(201);
+        let body = json!({
+            // Twice: the second time the number has its message already.
+            "recipients": [{"username": "confidant"}, {"username": "nobody"}, {"all": true}],
+            "template": {"text": "{{ SECRET }} {{ contact.msisdn }}"},
+            "keep": true,
+        });
+        let id = client.post("/v1/audiences", &body).expect(201)["id"].as_str().unwrap().to_owned();
+        let (before, recipients, exclusions) = adds_up(&client, &id);
+        assert_eq!(before["counts"], json!({"asked": 6, "recipients": 2, "excluded": 4, "parts": 2}));
+        // It has another name by now than in the audience.
+        confidant = client.patch(&crate::v1::path(&confidant), &json!({"username": "changed"})).expect(200);
+
+        for contact in [&confidant, &optant, &lacker] {
+            client.delete(&crate::v1::path(contact)).expect(204);
+            adds_up(&client, &id);
+        }
+        let (after, left, gone) = adds_up(&client, &id);
+        assert_eq!(after["counts"], json!({"asked": 6, "recipients": 1, "excluded": 5, "parts": 1}));
+        assert_eq!(left, [recipients.iter().find(|entry| entry["username"] == "other").unwrap().clone()]);
+        let deleted: Vec<&Value> = gone.iter().filter(|entry| entry["reason"] == "deleted").collect();
+        assert_eq!(deleted.len(), 4);
+        for entry in &deleted {
+            let message = "the contact has been deleted since the audience was kept";
+            let bare = json!({"index": entry["index"], "position": entry["position"], "reason": "deleted", "message": message});
+            assert_eq!(**entry, bare);
+        }
+        // Those that were exclusions are where they were; the others come behind them.
+        let places =
+            |entries: &[Value]| entries.iter().map(|entry| entry["position"].clone()).collect::<Vec<_>>();
+        assert_eq!(places(&gone)[..4], places(&exclusions));
+        for secret in [
+            "confidant",
+            "optant",
+            "lacker",
+            "4479000000077",
+            "4479000000078",
+            "4479000000076",
+            "confided",
+            "withheld",
+        ] {
+            for text in
+                ["audiences WHERE report", "audience_entries WHERE entry", "idempotency_keys WHERE contact"]
+            {
+                assert_eq!(
+                    insider.count(&format!("{text} LIKE '%{secret}%'")),
+                    0,
+                    "{backend:?}: {secret} in {text}"
+                );
+            }
+        }
+        // The key of its create says that it is gone, and no more.
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "optant")];
+        let again =
+            json!({"username": "optant", "phone_number": "+4479000000078", "meta": {"SECRET": "withheld"}});
+        let reply = client.send("POST", "/v1/contacts", &headers, again.to_string().as_bytes());
+        assert_eq!(reply.expect(410)["error"]["code"], "gone");
+    }
+}
+
+#[test]
+fn nor_one_that_is_deleted_while_an_audience_is_kept() {
+    const CONTACTS: usize = 400;
+    for backend in BACKENDS {
+        let Some(service) = Service::start(backend, |_| {}) else { continue };
+        let (client, insider) = (service.client(), Insider::connect(&service.settings.database.database_url));
+        let mut recipients = crowd(&client, CONTACTS, 10).as_array().unwrap().clone();
+        recipients.push(json!({"username": "u0"}));
+        let contacts = crate::durability::all(&client);
+        let audience = std::thread::scope(|scope| {
+            let keeper = scope.spawn(|| keep(&client, "key", &json!(recipients)).expect(201));
+            for contact in contacts.iter().step_by(2) {
+                client.delete(&crate::v1::path(contact)).expect(204);
+            }
+            keeper.join().unwrap()
+        });
+        let id = audience["id"].as_str().unwrap();
+        let (_, left, gone) = adds_up(&client, id);
+        for contact in contacts.iter().step_by(2) {
+            let shows =
+                |entry: &&Value| entry["id"] == contact["id"] || entry["username"] == contact["username"];
+            let shown =
+                left.iter().chain(&gone).find(|entry| shows(entry) && entry["reason"] != "unknown_alias");
+            assert_eq!(shown, None, "{backend:?}: {contact}");
+        }
+        assert_eq!(insider.count("audience_entries WHERE contact_id IS NULL AND entry LIKE '%phone%'"), 0);
+        let of_nobody = "audience_entries e WHERE contact_id IS NOT NULL AND NOT EXISTS \
+                         (SELECT 1 FROM contacts c WHERE c.account_id = e.account_id AND c.id = e.contact_id)";
+        assert_eq!(insider.count(of_nobody), 0, "{backend:?}");
+    }
+}
+
 #[test]
 fn a_server_that_is_killed_over_one_leaves_a_key_that_works() {
     const CONTACTS: usize = 1_000;

@@ -67,6 +67,8 @@ pub enum Reason {
     DuplicateNumber,
     /// The text cannot be made.
     Unrendered(Unrendered),
+    /// The contact was deleted after the audience was kept.
+    Deleted,
 }
 
 macro_rules! reasons {
@@ -99,6 +101,7 @@ reasons! {
     Self::Unrendered(Unrendered::TooLong) => "text_too_long", "the text would take more than 10 SMS parts";
     Self::Unrendered(Unrendered::Empty) => "text_empty", "nothing is left of the text";
     Self::Unrendered(Unrendered::Failed { .. }) => "template_failed", "the template cannot be filled in with this data";
+    Self::Deleted => "deleted", "the contact has been deleted since the audience was kept";
 }
 
 impl Reason {
@@ -128,6 +131,22 @@ impl Reason {
             }
             _ => (None, None),
         }
+    }
+}
+
+impl Entry {
+    /// The contact that it is about.
+    #[must_use]
+    pub fn contact(&self) -> Option<ContactId> {
+        let (Self::Included(Included { contact, .. }) | Self::Excluded(Exclusion { contact, .. })) = self;
+        contact.as_ref().map(|contact| contact.id)
+    }
+
+    /// What stays of it in an audience that is kept, once its contact is deleted: its place.
+    #[must_use]
+    pub fn deleted(&self) -> Exclusion {
+        let (Self::Included(Included { index, .. }) | Self::Excluded(Exclusion { index, .. })) = self;
+        Exclusion { index: *index, contact: None, phone: None, named: None, reason: Reason::Deleted }
     }
 }
 

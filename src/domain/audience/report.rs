@@ -1,6 +1,7 @@
 //! The account of an audience: counts that add up, and what stands in the way of the others.
 
 use super::entry::{Entry, Exclusion, Included, Reason};
+use crate::domain::contact::ContactId;
 use crate::domain::template::Template;
 
 /// How many there are.
@@ -55,14 +56,42 @@ impl Report {
         }
     }
 
+    /// Takes a deleted contact out: its entry, which had such a reason if it was an exclusion, is an exclusion
+    /// with the reason `deleted` now. No data of the contact is left in it.
+    pub fn delete(&mut self, index: usize, parts: u64, reason: Option<&Reason>) {
+        let Counts { asked: _, recipients, excluded, parts: all_parts } = &mut self.counts;
+        if let Some(reason) = reason {
+            let problem = self.problems.iter_mut().find(|problem| problem.is_about(reason));
+            if let Some(problem) = problem {
+                problem.count = problem.count.saturating_sub(1);
+            }
+            self.problems.retain(|problem| problem.count > 0);
+        } else {
+            *recipients = recipients.saturating_sub(1);
+            *excluded += 1;
+            *all_parts = all_parts.saturating_sub(parts);
+        }
+        self.count(&Exclusion { index, contact: None, phone: None, named: None, reason: Reason::Deleted });
+    }
+
+    /// The contacts that are shown in examples.
+    #[must_use]
+    pub fn shown(&self) -> Vec<ContactId> {
+        let examples = self.problems.iter().flat_map(|problem| &problem.examples);
+        examples.filter_map(|example| example.contact.as_ref()).map(|contact| contact.id).collect()
+    }
+
+    /// Takes the data of contacts out of the examples; which are such is for the caller to say.
+    pub fn hide(&mut self, is_such: impl Fn(ContactId) -> bool) {
+        for example in self.problems.iter_mut().flat_map(|problem| &mut problem.examples) {
+            if example.contact.as_ref().is_some_and(|contact| is_such(contact.id)) {
+                (example.contact, example.phone, example.named) = (None, None, None);
+            }
+        }
+    }
+
     fn count(&mut self, exclusion: &Exclusion) {
-        let same = |problem: &&mut Problem| {
-            problem.examples.first().is_some_and(|first| {
-                first.reason.code() == exclusion.reason.code()
-                    && first.reason.variable().0 == exclusion.reason.variable().0
-            })
-        };
-        match self.problems.iter_mut().find(same) {
+        match self.problems.iter_mut().find(|problem| problem.is_about(&exclusion.reason)) {
             Some(problem) => {
                 problem.count += 1;
                 if problem.examples.len() < Self::EXAMPLES {
@@ -75,6 +104,13 @@ impl Report {
 }
 
 impl Problem {
+    /// Whether exclusions with such a reason are counted here.
+    fn is_about(&self, reason: &Reason) -> bool {
+        self.examples.first().is_some_and(|first| {
+            first.reason.code() == reason.code() && first.reason.variable().0 == reason.variable().0
+        })
+    }
+
     /// One plain sentence: `92 of 10000 lack CITY`.
     #[must_use]
     pub fn sentence(&self, asked: u64) -> String {

@@ -23,12 +23,17 @@ pub struct Model {
     pub position: i64,
     /// A [`Snapshot`] as JSON.
     pub entry: String,
+    /// The contact that it is about; [`DELETED`] where it was deleted before the audience was finished.
+    pub contact_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// No contact's id: of entries that the audience's report does not know to be about a deleted contact yet.
+pub(in crate::storage) const DELETED: Uuid = Uuid::nil();
 
 /// An entry as it was when it was found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +48,15 @@ pub(in crate::storage) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     named: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Why>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<Was>,
+}
+
+/// What an entry was before its contact was deleted, as far as an audience's report counts it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Was {
+    parts: u64,
     reason: Option<Why>,
 }
 
@@ -59,6 +73,46 @@ enum Why {
     TooLong,
     Empty,
     Failed(String),
+    Deleted,
+}
+
+/// What a report has to be told of an entry whose contact was deleted.
+#[derive(Debug)]
+pub(in crate::storage) struct Deletion {
+    pub(in crate::storage) index: usize,
+    /// The parts of its message.
+    pub(in crate::storage) parts: u64,
+    /// Why there was no message before.
+    pub(in crate::storage) reason: Option<Reason>,
+}
+
+impl From<&Entry> for Deletion {
+    fn from(entry: &Entry) -> Self {
+        match entry {
+            Entry::Included(Included { index, message, .. }) => {
+                let parts = message.as_ref().map_or(0, |message| message.size.parts);
+                Self { index: *index, parts: u64::try_from(parts).unwrap_or(u64::MAX), reason: None }
+            }
+            Entry::Excluded(Exclusion { index, reason, .. }) => {
+                Self { index: *index, parts: 0, reason: Some(reason.clone()) }
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    /// What stays of an entry whose contact was deleted.
+    pub(in crate::storage) fn deleted(entry: &Entry) -> Self {
+        let Deletion { index: _, parts, reason } = entry.into();
+        let was = Was { parts, reason: reason.as_ref().map(Why::from) };
+        Self { was: Some(was), ..Self::from(&Entry::Excluded(entry.deleted())) }
+    }
+
+    /// The deletion that made it what it is.
+    pub(in crate::storage) fn into_deletion(self) -> Option<Deletion> {
+        let Was { parts, reason } = self.was?;
+        Some(Deletion { index: self.index, parts, reason: reason.map(Reason::from) })
+    }
 }
 
 impl From<&Entry> for Snapshot {
@@ -74,6 +128,7 @@ impl From<&Entry> for Snapshot {
                 text: message.as_ref().map(|Message { text, size: _ }| text.clone()),
                 named: None,
                 reason: None,
+                was: None,
             },
             Entry::Excluded(Exclusion { index, contact, phone, named, reason }) => Self {
                 index: *index,
@@ -82,6 +137,7 @@ impl From<&Entry> for Snapshot {
                 text: None,
                 named: named.clone(),
                 reason: Some(reason.into()),
+                was: None,
             },
         }
     }
@@ -91,7 +147,7 @@ impl TryFrom<Snapshot> for Entry {
     type Error = Error;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
-        let Snapshot { index, contact, phone, text, named, reason } = snapshot;
+        let Snapshot { index, contact, phone, text, named, reason, was: _ } = snapshot;
         let contact = contact
             .map(|(id, handle)| Known { id: ContactId::from_uuid(id), handle: Handle::from_stored(handle) });
         let phone = phone.map(Phone::from_stored);
@@ -120,6 +176,7 @@ impl From<&Reason> for Why {
             Reason::Unrendered(Unrendered::TooLong) => Self::TooLong,
             Reason::Unrendered(Unrendered::Empty) => Self::Empty,
             Reason::Unrendered(Unrendered::Failed { reason }) => Self::Failed(reason.clone()),
+            Reason::Deleted => Self::Deleted,
         }
     }
 }
@@ -137,6 +194,7 @@ impl From<Why> for Reason {
             Why::TooLong => Self::Unrendered(Unrendered::TooLong),
             Why::Empty => Self::Unrendered(Unrendered::Empty),
             Why::Failed(reason) => Self::Unrendered(Unrendered::Failed { reason }),
+            Why::Deleted => Self::Deleted,
         }
     }
 }

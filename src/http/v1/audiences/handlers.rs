@@ -50,8 +50,9 @@ impl Segment for Id {
 /// told with a reason. Nothing is sent.
 ///
 /// With `dry_run` the answer has counts and problems alone. With `keep` the audience is kept as it is found,
-/// whatever becomes of its contacts; it is read page by page and gone after a day, or once it is deleted. To
-/// keep one, the key also needs the permission `create:Audiences`.
+/// however its contacts change; it is read page by page and gone after a day, or once it is deleted. What it
+/// says of a contact is gone when the contact is deleted: its place stays, as an exclusion with the reason
+/// `deleted`. To keep one, the key also needs the permission `create:Audiences`.
 ///
 /// With `Accept: application/x-ndjson` the answer is streamed, however long it is: a JSON object a line,
 /// each with one member. `recipient` and `exclusion` are as in the lists of the JSON answer, in the order of
