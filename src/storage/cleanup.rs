@@ -68,7 +68,7 @@ impl Batch {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
     {
-        let done = writer.transact(|transaction| {
+        let done = writer.transact_freeing(|transaction| {
             Box::pin(async move {
                 // The wait for its turn is no work.
                 let began = Instant::now();

@@ -197,6 +197,7 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
             Err(error) if is_file_fault(&error) => return Err(OpenError::unreachable(error)),
             Err(_) => {}
         }
+        file.reserve_room();
     }
     Ok(Pools {
         pool: writer,

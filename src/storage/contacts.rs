@@ -61,7 +61,7 @@ impl ContactRepository for SqlContacts {
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write(move |transaction| {
+            .write_freeing(move |transaction| {
                 Box::pin(async move {
                     let was =
                         contact_changes::delete(transaction, account, shard, key, &precondition).await?;

@@ -338,6 +338,21 @@ impl Database {
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
+    /// The same of a write that deletes, and does so on a full disk. Where even that cannot be, it is not for want of
+    /// room to store something.
+    pub(super) async fn write_freeing<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
+    {
+        let writer = self.0.writer.clone();
+        let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
+        done.map_err(|error| match error.code() {
+            Code::StorageFull => Error::caused_by(Code::Unavailable, "no room is left even to delete"),
+            _ => error,
+        })
+    }
+
     /// Does something beside whoever asked for it, to its end.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.0.runtime.spawn(work));

@@ -19,10 +19,11 @@ use std::io::{self, ErrorKind};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::disk_reserve::DiskReserve;
 use super::error::OpenError;
 
 /// What the file, its WAL and its shared memory may be: for their owner alone.
@@ -45,6 +46,8 @@ struct Identity {
     inode: u64,
     /// Whether the last write failed for a reason that lies with the file, and none has succeeded since.
     failing: AtomicBool,
+    /// The server's alone.
+    reserve: OnceLock<Option<DiskReserve>>,
 }
 
 /// The exclusive lock of a database file. The operating system ends it with the process, however that ends.
@@ -79,7 +82,13 @@ impl DatabaseFile {
             return Err(OpenError::HardLinks { count: metadata.nlink() });
         }
         let (device, inode) = (metadata.dev(), metadata.ino());
-        Ok(Self(Arc::new(Identity { path, device, inode, failing: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Identity {
+            path,
+            device,
+            inode,
+            failing: AtomicBool::new(false),
+            reserve: OnceLock::new(),
+        })))
     }
 
     /// The same, after making an empty file and its folder where there is none. An empty file is an empty
@@ -186,6 +195,16 @@ impl DatabaseFile {
                 }
             }
         }
+    }
+
+    /// Reserves room for deletions on a full disk.
+    pub(super) fn reserve_room(&self) {
+        self.0.reserve.get_or_init(|| DiskReserve::take(self.beside("-reserve")));
+    }
+
+    /// The room that is reserved for deletions; for the server's process alone.
+    pub(super) fn reserve(&self) -> Option<&DiskReserve> {
+        self.0.reserve.get()?.as_ref()
     }
 
     /// Whether its path still leads to the file that was opened: neither deleted, nor moved, nor replaced. What is

@@ -246,7 +246,7 @@ async fn end_abandoned(database: &Database, account: AccountId, id: AudienceId) 
         return Ok(false);
     }
     database
-        .write(move |transaction| {
+        .write_freeing(move |transaction| {
             Box::pin(async move { Ok((end_some(transaction, this()).await?, Vec::new())) })
         })
         .await?;
@@ -521,7 +521,7 @@ pub(super) async fn abandon(
 ) -> Result<()> {
     let owner = database.owner();
     database
-        .write(move |transaction| {
+        .write_freeing(move |transaction| {
             Box::pin(async move {
                 // If it was taken for abandoned, the attempt may be another one's by now.
                 let was_ours = end(transaction, being_made(account, id, owner)).await?.rows_affected > 0;
@@ -539,7 +539,7 @@ pub(super) async fn abandon(
 /// Deletes an audience: it is at its end at once, and the cleaner takes its entries, in batches.
 pub(super) async fn delete(database: &Database, account: AccountId, id: AudienceId) -> Result<()> {
     database
-        .write(move |transaction| {
+        .write_freeing(move |transaction| {
             Box::pin(async move {
                 let which = Condition::all()
                     .add(Column::AccountId.eq(account.get()))

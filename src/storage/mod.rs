@@ -14,6 +14,7 @@ mod contact_lists;
 mod contacts;
 mod database;
 mod database_file;
+mod disk_reserve;
 mod entity;
 mod error;
 mod fair_semaphore;

@@ -80,7 +80,7 @@ impl OptOutRepository for SqlOptOuts {
     async fn delete(&self, key: OptOutKey) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write(move |transaction| {
+            .write_freeing(move |transaction| {
                 Box::pin(async move {
                     let done =
                         Entity::delete_many().filter(of(account)).filter(named(&key)).exec(transaction).await;

@@ -92,7 +92,7 @@ impl TemplateRepository for SqlTemplates {
     async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()> {
         let account = self.account;
         self.database
-            .write(move |transaction| {
+            .write_freeing(move |transaction| {
                 Box::pin(async move {
                     expected(transaction, account, id, &precondition).await?;
                     Entity::delete_by_id((account.get(), id.as_uuid()))

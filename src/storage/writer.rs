@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::cache::{Change, ContactCache};
@@ -75,7 +75,17 @@ fn backoff(attempt: u32) -> Duration {
     FIRST_PAUSE * 2_u32.pow(attempt) * (u32::from(random[0]) + 1) / 256
 }
 
+/// How many pages a database that is on a full disk has to have free for what stores something: what a large write
+/// needs.
+const FREE_PAGES: i64 = 1_024;
+
 impl Failure {
+    /// Whether there was no room. Nothing was stored then: SQLite rolls back what it cannot write.
+    fn is_full(&self) -> bool {
+        let (Self::BeforeCommit(error) | Self::AtCommit(error)) = self;
+        error.code() == Code::StorageFull
+    }
+
     /// Of a commit. (What ends a transaction for the sake of another one does so before it is durable.)
     fn of_commit(error: Error) -> Self {
         if is_conflict(&error) { Self::BeforeCommit(error) } else { Self::AtCommit(error) }
@@ -120,8 +130,50 @@ impl Writer {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
     {
         let turn = self.turn().await?;
+        self.transact_in_turn(&turn, job).await
+    }
+
+    /// The same of a job that deletes, and does so on a full disk.
+    pub(super) async fn transact_freeing<T, F>(&self, job: F) -> std::result::Result<T, Failure>
+    where
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
+    {
+        let turn = self.turn_to_free().await?;
+        match self.transact_in_turn(&turn, job.clone()).await {
+            Err(failure) if failure.is_full() && self.make_room().await => {
+                self.transact_in_turn(&turn, job).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Releases the room that is reserved for deletions; answers whether there is such a thing here.
+    async fn make_room(&self) -> bool {
+        let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return false };
+        reserve.release();
+        // So that the WAL is used again from its beginning. What cannot be copied now stays where it is.
+        drop(self.connection.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
+        true
+    }
+
+    /// Refuses a write that stores something while room is there for deletions alone.
+    async fn require_room(&self) -> std::result::Result<(), Failure> {
+        let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return Ok(()) };
+        if reserve.is_held() || reserve.retake() {
+            return Ok(());
+        }
+        let free = Statement::from_string(DbBackend::Sqlite, "PRAGMA freelist_count");
+        let free = self.connection.query_one_raw(free).await;
+        let free = free.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok()).unwrap_or(0);
+        if free >= FREE_PAGES { Ok(()) } else { Err(Failure::BeforeCommit(Code::StorageFull.into())) }
+    }
+
+    async fn transact_in_turn<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
+    where
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
+    {
         for attempt in 1..MAX_ATTEMPTS {
-            match self.transact_once(&turn, job.clone()).await {
+            match self.transact_once(turn, job.clone()).await {
                 Err(Failure::BeforeCommit(error)) if is_conflict(&error) => {
                     tracing::debug!(attempt, cause = error.cause(), "a transaction is run again");
                 }
@@ -129,7 +181,7 @@ impl Writer {
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
-        self.transact_once(&turn, job).await
+        self.transact_once(turn, job).await
     }
 
     async fn transact_once<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
@@ -146,6 +198,12 @@ impl Writer {
 
     /// Waits until nobody else writes, where contacts are in memory; else one need not.
     pub(super) async fn turn(&self) -> std::result::Result<Turn<'_>, Failure> {
+        let turn = self.turn_to_free().await?;
+        self.require_room().await?;
+        Ok(turn)
+    }
+
+    async fn turn_to_free(&self) -> std::result::Result<Turn<'_>, Failure> {
         let file = self.connection.file();
         require_in_place(file)?;
         let Some(Cached { cache, order, waiting }) = &self.cached else {

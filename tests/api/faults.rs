@@ -1,6 +1,7 @@
 //! When writes cannot be made: a clear answer at once, reads go on, and so does everything once the
 //! cause is gone, without a restart.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -109,6 +110,66 @@ impl Drop for SmallDisk {
 
 fn fill(path: &Path, bytes: usize) {
     std::fs::write(path, vec![b'x'; bytes]).unwrap();
+}
+
+/// Deletions, and what clears away after them.
+#[test]
+fn what_frees_room_works_on_a_full_disk() {
+    let Some(disk) = SmallDisk::mount("48m") else {
+        eprintln!("a file system cannot be mounted here: this test does nothing");
+        return;
+    };
+    let service = Service::start_on(&format!("sqlite://{}", disk.0.join("addressbook.db").display()), |_| {});
+    let client = service.client();
+    let at = |collection: &str, body: serde_json::Value| {
+        let made = client.post(&format!("/v1/{collection}"), &body).expect(201);
+        format!("/v1/{collection}/{}", made["id"].as_str().unwrap())
+    };
+    let contacts: Vec<String> = (0..60)
+        .map(|i| {
+            let meta = json!({"padding": "x".repeat(15_000)});
+            at(
+                "contacts",
+                json!({"username": format!("u{i}"), "phone_number": "+4479000000001", "meta": meta}),
+            )
+        })
+        .collect();
+    let others = [
+        at("groups", json!({"name": "a"})),
+        at("opt_outs", json!({"phone_number": "+4479000000002"})),
+        at("templates", json!({"name": "a", "text": "Hi"})),
+        at("audiences", json!({"recipients": [{"all": true}], "repeat_numbers": true, "keep": true})),
+    ];
+    let filler = disk.0.join("filler");
+    let mut rest = std::fs::File::create(&filler).unwrap();
+    while rest.write_all(&[b'x'; 4_096]).is_ok() {}
+    drop(rest);
+    assert!((0..1_000).any(|i| create(&client, &format!("full{i}"), 15_000) == 507), "the disk is not full");
+
+    for path in contacts.iter().take(40).chain(&others) {
+        assert!(client.delete(path).expect(204).is_null(), "{path}");
+        assert_eq!(client.get(path).status, 404, "{path}");
+        // The room is for deletions alone.
+        assert_eq!(create(&client, "greedy", 15_000), 507);
+    }
+    let left = || {
+        let (_, runtime) = service.keys();
+        runtime.block_on(async {
+            let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
+            let count = "SELECT (SELECT count(*) FROM audiences) + (SELECT count(*) FROM audience_entries)";
+            let count = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, count);
+            let row = database.query_one_raw(count).await.unwrap().unwrap();
+            row.try_get_by_index::<i64>(0).unwrap()
+        })
+    };
+    crate::audiences::eventually("the entries of the deleted audience are gone", || left() == 0);
+
+    std::fs::remove_file(&filler).unwrap();
+    assert_eq!(create(&client, "afterwards", 15_000), 201);
+    for path in contacts.iter().skip(40) {
+        client.delete(path).expect(204);
+    }
+    drop(service);
 }
 
 #[test]

@@ -84,7 +84,9 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
         Code::NotFound => in_path || spec.errors.contains(code),
         Code::AttemptInFlight | Code::AttemptMismatch | Code::Gone => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
-        Code::StorageFull => permission.changes_something() || spec.errors.contains(code),
+        Code::StorageFull => {
+            (permission.changes_something() && !permission.frees_room()) || spec.errors.contains(code)
+        }
         // Not of an operation, but of an address without one.
         Code::RouteNotFound | Code::MethodNotAllowed => false,
         Code::HandleTaken

@@ -78,7 +78,7 @@ impl GroupRepository for SqlGroups {
     async fn delete(&self, key: GroupKey) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write(move |transaction| {
+            .write_freeing(move |transaction| {
                 Box::pin(async move {
                     changes::delete(transaction, account, &key).await?;
                     tallies::add(transaction, account, tallies::GROUPS, shard, -1).await?;
