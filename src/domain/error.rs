@@ -175,10 +175,12 @@ impl Error {
         Self::with_message(Code::NotFound, format!("There is no such {what}"))
     }
 
-    /// The key lacks a permission; the message names it.
+    /// The key lacks permissions; the message names them.
     #[must_use]
-    pub fn forbidden(permission: Permission) -> Self {
-        Self::with_message(Code::Forbidden, format!("The API key lacks the permission {permission}"))
+    pub fn forbidden(missing: &[Permission]) -> Self {
+        let names: Vec<_> = missing.iter().map(|permission| permission.as_str()).collect();
+        let plural = if names.len() > 1 { "permissions" } else { "permission" };
+        Self::with_message(Code::Forbidden, format!("The API key lacks the {plural} {}", names.join(" and ")))
     }
 
     /// With what lies behind it, for the log.

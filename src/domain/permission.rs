@@ -40,13 +40,16 @@ macro_rules! permissions {
 
         /// One type a permission, to stand in the signature of a handler.
         pub mod granted {
-            use super::{Grant, Permission};
+            use super::{Grant, Permission, Single};
             $(
                 $(#[$doc])*
                 #[derive(Clone, Copy, Debug)]
                 pub enum $name {}
-                impl Grant for $name {
+                impl Single for $name {
                     const PERMISSION: Permission = Permission::$name;
+                }
+                impl Grant for $name {
+                    const PERMISSIONS: &'static [Permission] = &[Permission::$name];
                 }
             )*
         }
@@ -54,9 +57,19 @@ macro_rules! permissions {
 }
 
 /// A permission as a type.
-pub trait Grant: 'static {
+pub trait Single: Grant {
     /// The permission.
     const PERMISSION: Permission;
+}
+
+/// Permissions as a type: one of those in [`granted`], or a pair of them.
+pub trait Grant: 'static {
+    /// The permissions; all of them are needed.
+    const PERMISSIONS: &'static [Permission];
+}
+
+impl<A: Single, B: Single> Grant for (A, B) {
+    const PERMISSIONS: &'static [Permission] = &[A::PERMISSION, B::PERMISSION];
 }
 
 permissions! {
@@ -71,7 +84,7 @@ permissions! {
     /// Make groups.
     CreateGroups => "create:Groups", "make groups";
     /// See groups.
-    ReadGroups => "read:Groups", "see groups and the contacts in them";
+    ReadGroups => "read:Groups", "see groups and which contacts are in them";
     /// Change groups.
     UpdateGroups => "update:Groups", "change groups, add contacts to them and take contacts out";
     /// Delete groups.

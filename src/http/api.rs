@@ -11,6 +11,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::HttpMethod;
 
+use super::access::{self, Access, Argument, Condition};
 use super::auth::Allowed;
 use super::dialect::Dialect;
 use super::openapi::{Document, Spec};
@@ -23,10 +24,13 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
 
 /// A handler whose first argument is [`Allowed`]; no other compiles into a protected route.
 ///
-/// The key is checked before anything else of the request is read.
+/// The key is checked before anything else of the request is read, and once more when what it touches is known.
 pub trait Guarded<Args>: Clone + Send + Sync + 'static {
-    /// The permission that the first argument asks for.
-    const PERMISSION: Permission;
+    /// The permissions that the first argument asks for.
+    const PERMISSIONS: &'static [Permission];
+
+    /// The permissions that some requests need, as the other arguments declare them.
+    fn conditions() -> Vec<Condition>;
 
     /// Checks the key, reads the other arguments and calls the handler.
     fn answer(self, request: HttpRequest, payload: dev::Payload) -> Answer;
@@ -39,15 +43,22 @@ macro_rules! guarded {
             F: Fn(Allowed<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
             G: Grant,
-            $($arg: FromRequest<Error = Problem> + 'static,)*
+            $($arg: Argument,)*
         {
-            const PERMISSION: Permission = G::PERMISSION;
+            const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
+
+            fn conditions() -> Vec<Condition> {
+                let conditions: [Vec<Condition>; _] = [$($arg::conditions()),*];
+                conditions.into_iter().flatten().collect()
+            }
 
             #[allow(unused_mut, unused_variables)]
             fn answer(self, request: HttpRequest, mut payload: dev::Payload) -> Answer {
                 Box::pin(async move {
                     let allowed = Allowed::<G>::check(&request).await?;
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
+                    let needed: [Vec<Permission>; _] = [$($value.needed()),*];
+                    access::require(&allowed, needed.into_iter().flatten())?;
                     self(allowed, $($value),*).await
                 })
             }
@@ -59,6 +70,7 @@ guarded!();
 guarded!(A a);
 guarded!(A a, B b);
 guarded!(A a, B b, C c);
+guarded!(A a, B b, C c, D d);
 
 type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
@@ -84,7 +96,8 @@ impl Api {
         P: utoipa::Path + SchemaReferences,
         F: Guarded<Args>,
     {
-        let template = self.document.add(&path, Some((dialect, F::PERMISSION)), spec);
+        let access = Access { dialect, always: F::PERMISSIONS, conditions: F::conditions() };
+        let template = self.document.add(&path, Some(&access), spec);
         let make: MakeRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {

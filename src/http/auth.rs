@@ -7,26 +7,26 @@ use actix_web::HttpMessage;
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
+use super::access;
 use super::problem::Problem;
 use super::state::State;
-use crate::domain::AccountId;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::groups::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
-use crate::domain::permission::{Grant, Permission};
+use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
 use crate::domain::templates::TemplateRepository;
+use crate::domain::{AccountId, Permission};
 
 pub(super) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 
-/// A request whose key has the permission `G`. It is the first argument of every protected handler,
+/// A request whose key has the permission `G`, or each of a pair of them. It is the first argument of every protected handler,
 /// and the OpenAPI document says the same because [`super::api`] reads it from there.
 pub struct Allowed<G: Grant> {
     store: Arc<dyn Store>,
-    account: AccountId,
     principal: Principal,
     grant: PhantomData<G>,
 }
@@ -40,50 +40,50 @@ impl<G: Grant> Allowed<G> {
     pub async fn check(request: &HttpRequest) -> Result<Self, Problem> {
         let state = State::of(request)?;
         let principal = authenticate(request, state).await?;
-        if !principal.may(G::PERMISSION) {
-            return Err(Problem::forbidden(G::PERMISSION));
-        }
-        let (store, account) = (Arc::clone(&state.store), principal.account());
         request.extensions_mut().insert(principal.clone());
-        Ok(Self { store, account, principal, grant: PhantomData })
+        let allowed = Self { store: Arc::clone(&state.store), principal, grant: PhantomData };
+        access::require(&allowed, G::PERMISSIONS.iter().copied())?;
+        Ok(allowed)
     }
 
-    /// Requires a further permission, for what only some requests to the operation ask for.
-    ///
-    /// # Errors
-    /// 403 where the key lacks it.
-    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
-        if self.principal.may(permission) { Ok(()) } else { Err(Problem::forbidden(permission)) }
+    /// Whether the key has another permission.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.principal.may(permission)
+    }
+
+    fn account(&self) -> AccountId {
+        self.principal.account()
     }
 
     /// The contacts of the account that the key opens.
     #[must_use]
     pub fn contacts(&self) -> Contacts {
-        Contacts::new(self.store.contacts(self.account))
+        Contacts::new(self.store.contacts(self.account()))
     }
 
     /// The groups of the account that the key opens.
     #[must_use]
     pub fn groups(&self) -> Box<dyn GroupRepository> {
-        self.store.groups(self.account)
+        self.store.groups(self.account())
     }
 
     /// The opt-outs of the account that the key opens.
     #[must_use]
     pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
-        self.store.opt_outs(self.account)
+        self.store.opt_outs(self.account())
     }
 
     /// The templates of the account that the key opens.
     #[must_use]
     pub fn templates(&self) -> Box<dyn TemplateRepository> {
-        self.store.templates(self.account)
+        self.store.templates(self.account())
     }
 
     /// Recipients in the account that the key opens.
     #[must_use]
     pub fn audiences(&self) -> Arc<dyn AudienceRepository> {
-        self.store.audiences(self.account)
+        self.store.audiences(self.account())
     }
 }
 

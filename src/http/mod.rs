@@ -1,6 +1,7 @@
 //! The two dialects over HTTP, the OpenAPI document that their handlers make, documentation made of it,
 //! and Swagger UI.
 
+pub mod access;
 pub mod addressbook;
 pub mod api;
 pub mod asset;

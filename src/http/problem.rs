@@ -39,15 +39,16 @@ impl Problem {
         }
     }
 
-    /// A key that lacks a permission (RFC 6750, section 3.1).
+    /// A key that lacks permissions (RFC 6750, section 3.1).
     #[must_use]
-    pub fn forbidden(permission: Permission) -> Self {
-        let challenge =
-            format!(r#"Bearer realm="addressbook", error="insufficient_scope", scope="{permission}""#);
+    pub fn forbidden(missing: &[Permission]) -> Self {
+        let scope: Vec<_> = missing.iter().map(|permission| permission.as_str()).collect();
+        let scope = scope.join(" ");
+        let challenge = format!(r#"Bearer realm="addressbook", error="insufficient_scope", scope="{scope}""#);
         let challenge = HeaderValue::from_str(&challenge);
         Self {
             headers: challenge.map(|value| (WWW_AUTHENTICATE, value)).into_iter().collect(),
-            ..Error::forbidden(permission).into()
+            ..Error::forbidden(missing).into()
         }
     }
 

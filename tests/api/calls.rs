@@ -13,7 +13,12 @@ pub struct Call {
     pub path: String,
     /// The parameters that it has: name and place.
     pub known: Vec<(String, String)>,
+    /// The first of the permissions that each request needs.
     pub permission: Option<String>,
+    /// All of them.
+    pub always: Vec<String>,
+    /// The permissions that some requests need.
+    pub conditions: Vec<String>,
     /// The answers that it has.
     pub statuses: Vec<u16>,
     pub parameters: Map<String, Value>,
@@ -31,13 +36,22 @@ impl Call {
                 let known = operation["parameters"].as_array().into_iter().flatten();
                 let examples =
                     operation["requestBody"]["content"]["application/json"]["examples"].as_object();
-                let permission = &operation["security"][0]["ApiKey"][0];
+                let texts =
+                    |list: &Value| list.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+                let always = texts(&operation["security"][0]["ApiKey"]);
+                let conditions = operation["responses"]["403"]["x-conditional-permissions"].as_array();
                 calls.push(Self {
                     id: text(&operation["operationId"]),
                     method: method.to_uppercase(),
                     path: path.clone(),
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
-                    permission: permission.as_str().map(str::to_owned),
+                    permission: always.first().cloned(),
+                    always,
+                    conditions: conditions
+                        .into_iter()
+                        .flatten()
+                        .map(|condition| text(&condition["permission"]))
+                        .collect(),
                     statuses: operation["responses"]
                         .as_object()
                         .unwrap()

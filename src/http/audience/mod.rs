@@ -9,18 +9,19 @@ use std::sync::Arc;
 use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest, dev};
 
+use super::access::{Argument, Need};
 use super::auth::Allowed;
 use super::prefix::Prefix;
 use super::problem::Problem;
 use super::state::State;
 use crate::domain::audience::{
     Asked, AudienceRepository, Entry, Exclusion, Included, KeepLimits, Known, Options, Report, Request,
-    Resolver,
+    Resolver, Who,
 };
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::{Message, Template};
 use crate::domain::templates::TemplateKey;
-use crate::domain::{ContactId, Error, FieldFault, Result};
+use crate::domain::{ContactId, Error, FieldFault, Permission, Result};
 
 pub use stream::{JSON, Lines, NDJSON, lines};
 
@@ -47,6 +48,31 @@ pub enum TemplateChoice {
 }
 
 impl Plan {
+    /// An audience over a group shows who is in it.
+    pub const GROUPS: Need<Self> = Need {
+        permission: Permission::ReadGroups,
+        when: "a recipient is a group",
+        touches: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Who::Group(_))),
+    };
+
+    /// A saved template can be read from the texts that are made of it.
+    pub const TEMPLATES: Need<Self> = Need {
+        permission: Permission::ReadTemplates,
+        when: "the template is a saved one",
+        touches: |plan| matches!(plan.template, Some(TemplateChoice::Saved(_))),
+    };
+
+    /// An audience tells numbers that have opted out from the others, unless it takes both alike.
+    pub const OPT_OUTS: Need<Self> = Need {
+        permission: Permission::ReadOptOuts,
+        when: "`include_opted_out` is not true",
+        touches: |plan| !plan.options.opted_out,
+    };
+
+    /// A kept audience takes room, for as long as it is kept.
+    pub const KEPT: Need<Self> =
+        Need { permission: Permission::CreateAudiences, when: "`keep` is true", touches: |plan| plan.keep };
+
     /// The request, with its template at hand.
     ///
     /// # Errors
@@ -136,6 +162,8 @@ pub struct Manner {
     /// The path under which a proxy serves the service.
     pub prefix: Prefix,
 }
+
+impl Argument for Manner {}
 
 impl FromRequest for Manner {
     type Error = Problem;

@@ -13,7 +13,7 @@ pub(super) struct Operation {
     pub(super) description: String,
     pub(super) method: String,
     pub(super) path: String,
-    pub(super) permission: Option<String>,
+    pub(super) permissions: Option<Vec<String>>,
     pub(super) has_body: bool,
     pub(super) attributes: Vec<Attribute>,
     pub(super) samples: Vec<Sample>,
@@ -110,9 +110,9 @@ impl Operation {
             description: schema::text(&operation["description"]),
             method: method.to_uppercase(),
             path: path.to_owned(),
-            permission: schema::members(&operation["security"][0])
+            permissions: schema::members(&operation["security"][0])
                 .next()
-                .map(|(_, permissions)| schema::text(&permissions[0])),
+                .map(|(_, permissions)| schema::list(permissions).iter().map(schema::text).collect()),
             has_body: body.is_object(),
             attributes,
             samples: samples.collect(),

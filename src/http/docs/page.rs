@@ -48,9 +48,10 @@ pub(super) fn front_matter(operation: &Operation) -> String {
 pub(super) fn before_samples(operation: &Operation) -> String {
     let mut page = format!("# {}\n\n{}\n\n", operation.title, operation.description);
     page += &format!("- **Endpoint**: `{} {}`\n", operation.method, operation.path);
-    page += &match &operation.permission {
-        Some(permission) => format!(
-            "- **Auth**: `Authorization: Bearer <api_key>` (required), with the permission `{permission}`\n"
+    page += &match &operation.permissions {
+        Some(permissions) => format!(
+            "- **Auth**: `Authorization: Bearer <api_key>` (required), with the permission `{}`\n",
+            permissions.join("` and `")
         ),
         None => "- **Auth**: none\n".to_owned(),
     };
@@ -58,7 +59,7 @@ pub(super) fn before_samples(operation: &Operation) -> String {
         page += "- **Content-Type**: `application/json`\n";
     }
     // The 503 of a sign of life is no error, and has none.
-    if let (Some(envelope), Some(_)) = (&operation.envelope, &operation.permission) {
+    if let (Some(envelope), Some(_)) = (&operation.envelope, &operation.permissions) {
         page += &format!("- **Error envelope**: 4xx/5xx return `{envelope}`\n");
     }
     for (heading, required) in [("Required attributes", true), ("Optional attributes", false)] {

@@ -17,6 +17,7 @@ use super::number;
 use crate::config::Limits;
 use crate::domain::idempotency::{Attempt, IdempotencyKey};
 use crate::domain::{Code, Error, Fault, FieldFault};
+use crate::http::access::Need;
 use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
 use crate::http::problem::Problem;
 use crate::http::state::State;
@@ -28,6 +29,9 @@ use crate::http::state::State;
 pub trait Payload: DeserializeOwned + Validate + 'static {
     /// What the body asks of the domain.
     type Command: 'static;
+
+    /// The permissions that a request needs for what its command touches beside what the operation always does.
+    const NEEDS: &'static [Need<Self::Command>] = &[];
 
     /// The largest body, in bytes.
     fn body_limit(limits: &Limits) -> usize {

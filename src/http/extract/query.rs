@@ -12,6 +12,7 @@ use super::faults::Faults;
 use super::member_names::member_names;
 use crate::config::Limits;
 use crate::domain::{Error, Fault};
+use crate::http::access::Need;
 use crate::http::problem::Problem;
 use crate::http::state::State;
 
@@ -19,6 +20,9 @@ use crate::http::state::State;
 pub trait Parameters: DeserializeOwned + 'static {
     /// What the parameters stand for.
     type Command: 'static;
+
+    /// The permissions that a request needs for what its command touches beside what the operation always does.
+    const NEEDS: &'static [Need<Self::Command>] = &[];
 
     /// Reads each parameter; notes what is wrong with it. `None` only where a fault was noted.
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Self::Command>;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
@@ -13,8 +14,8 @@ use utoipa::openapi::{Header, Ref, RefOr, Schema};
 
 use super::parameters::{IDEMPOTENCY_KEY, IF_MATCH};
 use super::spec::{Spec, put};
-use crate::domain::{Code, Error, Permission};
-use crate::http::dialect::Dialect;
+use crate::domain::{Code, Error};
+use crate::http::access::Access;
 use crate::http::edge::MAX_REQUEST_ID;
 use crate::http::{addressbook, v1};
 
@@ -30,18 +31,12 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     schemas.into_iter().collect()
 }
 
-/// Documents every error that an operation can answer; `access` is the dialect and the permission of a
-/// protected one.
-pub(super) fn document(
-    operation: &mut Operation,
-    access: Option<(&'static Dialect, Permission)>,
-    spec: &Spec,
-) {
+/// Documents every error that an operation can answer; `access` is what a protected one needs.
+pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec: &Spec) {
     // What belongs to no dialect answers as the first one.
-    let dialect = access.map_or(&v1::DIALECT, |(dialect, _)| dialect);
-    let permission = access.map(|(_, permission)| permission);
+    let dialect = access.map_or(&v1::DIALECT, |access| access.dialect);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes(operation, permission, spec) {
+    for code in codes(operation, access, spec) {
         by_status.entry(code.row().status).or_default().push(code);
     }
     for (status, codes) in by_status {
@@ -49,23 +44,34 @@ pub(super) fn document(
             ContentBuilder::new().schema(Some(Ref::from_schema_name(dialect.error_schema))).build();
         let mut descriptions: Vec<String> = Vec::new();
         for code in codes {
-            let example = example(code, permission, spec);
+            let example = example(code, access, spec);
             // What is said of the one example at hand would be too narrow for the others.
             let narrow = matches!(code, Code::Forbidden);
             let message = if narrow { code.row().message } else { example.message() };
-            let description = format!("{message}.");
+            let mut description = format!("{message}.");
+            if let (Code::Forbidden, Some(access)) = (code, access) {
+                description = format!("{description} {}", access.sentences());
+            }
             put(&mut content, code.row().v1, &description, (dialect.envelope)(&example));
             descriptions.push(description);
         }
-        let response =
-            ResponseBuilder::new().description(descriptions.join(" ")).content("application/json", content);
-        operation.responses.responses.insert(status.to_string(), response.build().into());
+        let mut response = ResponseBuilder::new()
+            .description(descriptions.join(" "))
+            .content("application/json", content)
+            .build();
+        if let Some(access) = access.filter(|access| status == 403 && !access.conditions.is_empty()) {
+            let conditions = serde_json::json!(access.conditions);
+            response.extensions = Some(Extensions::from_iter([(Access::EXTENSION, conditions)]));
+        }
+        operation.responses.responses.insert(status.to_string(), response.into());
     }
 }
 
 /// The codes that an operation can answer, in the order of the table.
-fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> Vec<Code> {
-    let Some(permission) = permission else { return vec![Code::UriTooLong] };
+fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec) -> Vec<Code> {
+    let Some(access) = access else { return vec![Code::UriTooLong] };
+    let takes_room =
+        access.always.iter().any(|permission| permission.changes_something() && !permission.frees_room());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters
@@ -84,9 +90,7 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
         Code::NotFound => in_path || spec.errors.contains(code),
         Code::AttemptInFlight | Code::AttemptMismatch | Code::Gone => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
-        Code::StorageFull => {
-            (permission.changes_something() && !permission.frees_room()) || spec.errors.contains(code)
-        }
+        Code::StorageFull => takes_room || spec.errors.contains(code),
         // Not of an operation, but of an address without one.
         Code::RouteNotFound | Code::MethodNotAllowed => false,
         Code::HandleTaken
@@ -98,10 +102,10 @@ fn codes(operation: &Operation, permission: Option<Permission>, spec: &Spec) -> 
     Code::ALL.iter().copied().filter(possible).collect()
 }
 
-fn example(code: Code, permission: Option<Permission>, spec: &Spec) -> Error {
-    match (code, permission) {
+fn example(code: Code, access: Option<&Access>, spec: &Spec) -> Error {
+    match (code, access) {
         (Code::Invalid, _) => Error::invalid(spec.faults.clone()),
-        (Code::Forbidden, Some(permission)) => Error::forbidden(permission),
+        (Code::Forbidden, Some(access)) => Error::forbidden(access.always),
         (Code::HandleTaken, _) => Error::handle_taken(),
         (Code::NameTaken, _) => Error::name_taken(),
         (Code::NotFound, _) => {

@@ -5,7 +5,8 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::examples;
 use super::parameters::REPLAYED;
-use crate::domain::{Code, Permission};
+use crate::domain::Code;
+use crate::http::access::Access;
 use crate::http::auth::REALM;
 use crate::http::problem::Problem;
 use crate::http::v1;
@@ -14,14 +15,14 @@ use crate::http::v1;
 ///
 /// # Panics
 /// There is a header without an example here: seen by every test that makes the document.
-pub(super) fn document(operation: &mut Operation, path: &str, permission: Option<Permission>) {
+pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Access>) {
     let path = path.split('/').map(|segment| if segment.starts_with('{') { examples::ID } else { segment });
     let path = path.collect::<Vec<_>>().join("/");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (name, header) in &mut response.headers {
             let RefOr::T(header) = header else { continue };
-            let example = example(name, status, &path, permission);
+            let example = example(name, status, &path, access);
             let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
             if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
                 schema.examples = vec![example.into()];
@@ -30,7 +31,7 @@ pub(super) fn document(operation: &mut Operation, path: &str, permission: Option
     }
 }
 
-fn example(name: &str, status: &str, path: &str, permission: Option<Permission>) -> Option<String> {
+fn example(name: &str, status: &str, path: &str, access: Option<&Access>) -> Option<String> {
     let of = |problem: Problem| {
         let response = problem.respond(&v1::DIALECT);
         Some(response.headers().get(name)?.to_str().ok()?.to_owned())
@@ -42,7 +43,7 @@ fn example(name: &str, status: &str, path: &str, permission: Option<Permission>)
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (REPLAYED, _) => Some("true".to_owned()),
         ("Retry-After", _) => of(Code::Unavailable.into()),
-        ("WWW-Authenticate", "403") => of(Problem::forbidden(permission?)),
+        ("WWW-Authenticate", "403") => of(Problem::forbidden(access?.always)),
         ("WWW-Authenticate", _) => of(Problem::unauthorized("", REALM)),
         _ => None,
     }

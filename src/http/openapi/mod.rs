@@ -21,10 +21,9 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
-use super::dialect::Dialect;
+use super::access::Access;
 use super::problem::FieldError;
 use crate::config::Limits;
-use crate::domain::Permission;
 use crate::domain::audience::Report;
 use crate::domain::groups::MAX_SHOWN;
 use crate::domain::page::MAX_BATCH;
@@ -41,12 +40,11 @@ pub struct Document {
 }
 
 impl Document {
-    /// Adds an operation; answers its path template. `access` is the dialect and the permission of a
-    /// protected one.
+    /// Adds an operation; answers its path template. `access` is what a protected one needs.
     pub(super) fn add<P: Path + SchemaReferences>(
         &mut self,
         _path: &P,
-        access: Option<(&'static Dialect, Permission)>,
+        access: Option<&Access>,
         spec: Spec,
     ) -> String {
         let mut operation = P::operation();
@@ -54,23 +52,24 @@ impl Document {
         describe_parameters(&mut operation);
         spec.put_examples(&mut operation);
         name_body(&mut operation, &spec);
-        if let (Some((dialect, _)), Some(summary)) = (access, &mut operation.summary) {
-            *summary = dialect.summary(summary);
+        if let (Some(access), Some(summary)) = (access, &mut operation.summary) {
+            *summary = access.dialect.summary(summary);
         }
         let tag = spec.subject.and_then(|subject| subject.tag);
-        let tag = tag.unwrap_or_else(|| access.map_or(info::HEALTH, |(dialect, _)| dialect.tag));
+        let tag = tag.unwrap_or_else(|| access.map_or(info::HEALTH, |access| access.dialect.tag));
         operation.tags = Some(vec![tag.to_owned()]);
         // None at all says that no key is needed; silence would leave it open.
         operation.security = Some(Vec::new());
-        if let Some((_, permission)) = access {
-            operation.security = Some(vec![SecurityRequirement::new(info::SCHEME, [permission.as_str()])]);
+        if let Some(access) = access {
+            let always = access.always.iter().map(|permission| permission.as_str());
+            operation.security = Some(vec![SecurityRequirement::new(info::SCHEME, always)]);
             let description = operation.description.take().unwrap_or_default();
-            operation.description = Some(format!("{description}\n\nRequired permission: `{permission}`."));
+            operation.description = Some(format!("{description}\n\n{}", access.sentences()));
         }
         errors::document(&mut operation, access, &spec);
         errors::document_headers(&mut operation);
         let template = P::path();
-        headers::document(&mut operation, &template, access.map(|(_, permission)| permission));
+        headers::document(&mut operation, &template, access);
         links::document(&mut operation);
         self.paths.add_path_operation(&template, P::methods(), operation);
 

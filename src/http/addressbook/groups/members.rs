@@ -12,7 +12,7 @@ use super::list::{ListMembers, Stretch};
 use crate::config::Limits;
 use crate::domain::fields::Handle;
 use crate::domain::groups::{Item, MembersChanged, Outcome, Verb};
-use crate::domain::permission::granted::{ReadGroups, UpdateGroups};
+use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{Code, ContactKey, Error};
 use crate::http::addressbook::contacts::Key;
 use crate::http::addressbook::contacts::dto::{Record, RecordList};
@@ -152,7 +152,7 @@ pub(super) async fn add_contacts(
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
 pub(super) async fn list_contacts(
-    allowed: Allowed<ReadGroups>,
+    allowed: Allowed<(ReadGroups, ReadContacts)>,
     Segments(InPath { group }): Segments<InPath>,
     Query(Stretch { offset, limit }): Query<ListMembers>,
 ) -> Answer {

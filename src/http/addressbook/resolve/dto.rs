@@ -12,6 +12,7 @@ use crate::config::Limits;
 use crate::domain::audience::{Asked, Counts, Exclusion, Included, Options, Problem, Report, Who};
 use crate::domain::fields::{Handle, Meta};
 use crate::domain::{ContactId, Fault};
+use crate::http::access::Need;
 use crate::http::audience::{Plan, Whole, known, schema, told};
 use crate::http::extract::faults::shortened;
 use crate::http::extract::meta::MetaObject;
@@ -74,6 +75,8 @@ impl ResolveRequest {
 
 impl Payload for ResolveRequest {
     type Command = Plan;
+
+    const NEEDS: &'static [Need<Plan>] = &[Plan::TEMPLATES, Plan::OPT_OUTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit

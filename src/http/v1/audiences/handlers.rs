@@ -13,7 +13,7 @@ use super::request::CreateAudience;
 use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
-use crate::domain::{Code, Error, Fault, Permission};
+use crate::domain::{Code, Error, Fault};
 use crate::http::audience::{Manner, NDJSON, lines, whole};
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -52,7 +52,7 @@ impl Segment for Id {
 /// With `dry_run` the answer has counts and problems alone. With `keep` the audience is kept as it is found,
 /// however its contacts change; it is read page by page and gone after a day, or once it is deleted. What it
 /// says of a contact is gone when the contact is deleted: its place stays, as an exclusion with the reason
-/// `deleted`. To keep one, the key also needs the permission `create:Audiences`.
+/// `deleted`.
 ///
 /// With `Accept: application/x-ndjson` the answer is streamed, however long it is: a JSON object a line,
 /// each with one member. `recipient` and `exclusion` are as in the lists of the JSON answer, in the order of
@@ -88,9 +88,6 @@ pub(super) async fn create_audience(
 ) -> Answer {
     let (plan, attempt) = body.attempt(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
-    if kept {
-        allowed.require(Permission::CreateAudiences)?;
-    }
     let source = allowed.audiences();
     let wanted = plan.request(&allowed).await?;
     if kept && !dry_run {

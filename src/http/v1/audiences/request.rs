@@ -14,6 +14,7 @@ use crate::domain::audience::{Asked, Options, Who};
 use crate::domain::fields::{Handle, Meta, Phone};
 use crate::domain::groups::GroupKey;
 use crate::domain::{ContactId, Fault};
+use crate::http::access::Need;
 use crate::http::audience::{Plan, TemplateChoice, schema};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::{Faults, Items, Object, Payload};
@@ -110,6 +111,8 @@ impl CreateAudience {
 
 impl Payload for CreateAudience {
     type Command = Plan;
+
+    const NEEDS: &'static [Need<Plan>] = &[Plan::GROUPS, Plan::TEMPLATES, Plan::OPT_OUTS, Plan::KEPT];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit

@@ -9,7 +9,8 @@ use crate::config::Limits;
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::{GroupKey, MAX_SHOWN};
 use crate::domain::page::{CursorPage, CursorQuery};
-use crate::domain::{Fault, Timestamp};
+use crate::domain::{Fault, Permission, Timestamp};
+use crate::http::access::Need;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 use crate::http::v1::paging;
@@ -106,6 +107,9 @@ fn read_expand(expand: Option<String>, faults: &mut Faults) -> bool {
 impl Parameters for GetContact {
     type Command = bool;
 
+    const NEEDS: &'static [Need<bool>] =
+        &[Need { permission: Permission::ReadGroups, when: "`expand` is given", touches: |expand| *expand }];
+
     fn into_command(self, _: &Limits, faults: &mut Faults) -> Option<bool> {
         let Self { expand } = self;
         Some(read_expand(expand, faults))
@@ -114,6 +118,12 @@ impl Parameters for GetContact {
 
 impl Parameters for ListContacts {
     type Command = Listed;
+
+    const NEEDS: &'static [Need<Listed>] = &[Need {
+        permission: Permission::ReadGroups,
+        when: "`group` or `expand` is given",
+        touches: |Listed { query, expand }| *expand || query.group.is_some(),
+    }];
 
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Listed> {
         let Self {

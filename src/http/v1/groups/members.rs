@@ -11,7 +11,7 @@ use super::handlers::{Answer, Id, PATH};
 use crate::config::Limits;
 use crate::domain::groups::{GroupKey, Item, MembersChanged, Outcome, Verb};
 use crate::domain::page::{ByCursor, CursorQuery};
-use crate::domain::permission::granted::{ReadGroups, UpdateGroups};
+use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Fault};
 use crate::http::auth::Allowed;
 use crate::http::extract::batch::{self, List};
@@ -136,7 +136,7 @@ pub struct GroupMemberResult {
     )),
 )]
 pub(super) async fn list_group_members(
-    allowed: Allowed<ReadGroups>,
+    allowed: Allowed<(ReadGroups, ReadContacts)>,
     Segments(Id { id }): Segments<Id>,
     prefix: Prefix,
     Query(ByCursor { cursor, limit }): Query<ListMembers>,
