@@ -90,6 +90,12 @@ impl OptOut {
         let (id, created_at) = OptOutId::generate();
         Self { id, phone, source, note, created_at }
     }
+
+    /// Without what somebody else may have remarked on it.
+    #[must_use]
+    pub fn without_remarks(self) -> Self {
+        Self { source: None, note: None, ..self }
+    }
 }
 
 /// How a request names an opt-out.

@@ -3,12 +3,16 @@
 //!
 //! [`Allowed`](super::auth::Allowed) names the permissions that every call needs. What else a call needs depends
 //! on what it touches, so it is declared with the argument that says so: [`Parameters`] and [`Payload`] have a
-//! table of [`Need`]s over the command that they parse to.
+//! table of [`Need`]s over the command that they parse to. [`Sees`] is the argument of an operation whose answer
+//! shows more to a key that may also read.
 //!
 //! [`Parameters`]: super::extract::Parameters
 //! [`Payload`]: super::extract::Payload
 
-use actix_web::FromRequest;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use serde::Serialize;
 
 use super::auth::Allowed;
@@ -17,7 +21,8 @@ use super::extract::{Body, Cached, Expected, Parameters, Payload, Query, Segment
 use super::prefix::Prefix;
 use super::problem::Problem;
 use crate::domain::Permission;
-use crate::domain::permission::Grant;
+use crate::domain::api_key::Principal;
+use crate::domain::permission::{Grant, Single};
 
 /// A permission that a request needs if its command touches something that the operation does not always touch.
 pub struct Need<C: 'static> {
@@ -29,13 +34,25 @@ pub struct Need<C: 'static> {
     pub touches: fn(&C) -> bool,
 }
 
-/// A [`Need`] as the document shows it.
+/// A permission that not every request needs, as the document shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Condition {
     /// The permission.
     pub permission: &'static str,
-    /// Which requests need it.
+    /// Which requests need it, or what the answer shows with it.
     pub when: &'static str,
+    /// What becomes of a request whose key lacks it.
+    pub otherwise: Otherwise,
+}
+
+/// What becomes of a request whose key lacks a conditional permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// It is refused with 403.
+    Forbidden,
+    /// It is carried out, and the answer shows less.
+    Hidden,
 }
 
 /// An argument of a protected handler, after the first one.
@@ -53,7 +70,11 @@ pub trait Argument: FromRequest<Error = Problem> + 'static {
 }
 
 fn conditions<C>(needs: &[Need<C>]) -> Vec<Condition> {
-    let condition = |need: &Need<C>| Condition { permission: need.permission.as_str(), when: need.when };
+    let condition = |need: &Need<C>| Condition {
+        permission: need.permission.as_str(),
+        when: need.when,
+        otherwise: Otherwise::Forbidden,
+    };
     needs.iter().map(condition).collect()
 }
 
@@ -78,6 +99,46 @@ impl<P: Parameters> Argument for Query<P> {
 
     fn needed(&self) -> Vec<Permission> {
         needed(P::NEEDS, &self.0)
+    }
+}
+
+/// Whether the key may also read what the operation changes. Without that permission the answer holds no value
+/// that the request did not send, apart from what the change itself made (`updated_at`).
+pub struct Sees<G: Single> {
+    sees: bool,
+    grant: PhantomData<G>,
+}
+
+impl<G: Single> Sees<G> {
+    /// Whether it may.
+    #[must_use]
+    pub fn all(&self) -> bool {
+        self.sees
+    }
+
+    /// A value that only a key with the permission sees.
+    #[must_use]
+    pub fn show<T>(&self, value: T) -> Option<T> {
+        self.sees.then_some(value)
+    }
+}
+
+impl<G: Single> FromRequest for Sees<G> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let sees =
+            request.extensions().get::<Principal>().is_some_and(|principal| principal.may(G::PERMISSION));
+        ready(Ok(Self { sees, grant: PhantomData }))
+    }
+}
+
+impl<G: Single> Argument for Sees<G> {
+    fn conditions() -> Vec<Condition> {
+        let permission = G::PERMISSION.as_str();
+        let when = "values that the request did not send";
+        vec![Condition { permission, when, otherwise: Otherwise::Hidden }]
     }
 }
 
@@ -106,8 +167,11 @@ impl Access {
         let always: Vec<_> = self.always.iter().map(|permission| format!("`{permission}`")).collect();
         let plural = if always.len() > 1 { "permissions" } else { "permission" };
         let mut text = format!("Required {plural}: {}.", always.join(" and "));
-        for Condition { permission, when } in &self.conditions {
-            text += &format!(" Also `{permission}`, where {when}.");
+        for Condition { permission, when, otherwise } in &self.conditions {
+            text += &match otherwise {
+                Otherwise::Forbidden => format!(" Also `{permission}`, where {when}."),
+                Otherwise::Hidden => format!(" The answer shows {when} to a key with `{permission}` alone."),
+            };
         }
         text
     }

@@ -19,6 +19,8 @@ pub struct Call {
     pub always: Vec<String>,
     /// The permissions that some requests need.
     pub conditions: Vec<String>,
+    /// The permissions with which the answer shows more.
+    pub shows: Vec<String>,
     /// The answers that it has.
     pub statuses: Vec<u16>,
     pub parameters: Map<String, Value>,
@@ -39,7 +41,13 @@ impl Call {
                 let texts =
                     |list: &Value| list.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
                 let always = texts(&operation["security"][0]["ApiKey"]);
-                let conditions = operation["responses"]["403"]["x-conditional-permissions"].as_array();
+                let conditional = |otherwise: &str| -> Vec<String> {
+                    let conditions = operation["responses"]["403"]["x-conditional-permissions"].as_array();
+                    let all = conditions.into_iter().flatten();
+                    all.filter(|condition| condition["otherwise"] == otherwise)
+                        .map(|condition| text(&condition["permission"]))
+                        .collect()
+                };
                 calls.push(Self {
                     id: text(&operation["operationId"]),
                     method: method.to_uppercase(),
@@ -47,11 +55,8 @@ impl Call {
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
                     permission: always.first().cloned(),
                     always,
-                    conditions: conditions
-                        .into_iter()
-                        .flatten()
-                        .map(|condition| text(&condition["permission"]))
-                        .collect(),
+                    conditions: conditional("forbidden"),
+                    shows: conditional("hidden"),
                     statuses: operation["responses"]
                         .as_object()
                         .unwrap()

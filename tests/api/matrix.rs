@@ -54,6 +54,28 @@ fn succeeds(call: &Call, client: &Client) {
     assert!((200..300).contains(&reply.status), "{}: {} {body}", call.id, reply.status);
 }
 
+/// The values of an answer that the call did not send, apart from what the change itself made.
+fn unsent(call: &Call, answer: &Value) -> Vec<String> {
+    fn leaves(name: &str, value: &Value, into: &mut Vec<(String, Value)>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| leaves(name, value, into)),
+            Value::Array(items) => items.iter().for_each(|item| leaves(name, item, into)),
+            leaf => into.push((name.to_owned(), leaf.clone())),
+        }
+    }
+    let (mut sent, mut got) = (Vec::new(), Vec::new());
+    leaves("", &call.json(), &mut sent);
+    leaves("", answer, &mut got);
+    let in_path = |value: &Value| {
+        value.as_str().is_some_and(|text| call.target().split('/').any(|segment| segment == text))
+    };
+    let made = ["success", "updated_at", "outcome"];
+    got.retain(|(name, value)| {
+        !made.contains(&name.as_str()) && !in_path(value) && !sent.iter().any(|(_, sent)| sent == value)
+    });
+    got.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+}
+
 /// A call with other members in its body; null takes one away.
 fn with_members(call: &Call, members: &Value) -> Call {
     let mut body = call.json();
@@ -140,6 +162,23 @@ on_both_databases! {
                 }
             }
             succeeds(&call, &service.client_of(&name, &always));
+            for needed in permissions(&call.shows) {
+                used.push(needed);
+                // What a create answers is what was sent, but for what the server makes: see `opt_outs`.
+                if !call.creates() {
+                    let reply = call.send(&service.client_of(&name, &all_but(needed)));
+                    let unsent = unsent(&call, &reply.expect(200));
+                    assert!(unsent.is_empty(), "{} without {needed}: {unsent:?}", call.id);
+                    let enough: Vec<_> = always.iter().copied().chain([needed]).collect();
+                    let reply = call.send(&service.client_of(&name, &enough));
+                    assert!(!self::unsent(&call, &reply.expect(200)).is_empty(), "{} with {needed}", call.id);
+                }
+            }
+            // An operation that changes something, and answers more than that it did, says to whom.
+            if call.permission.as_ref().is_some_and(|permission| permission.starts_with("update:")) {
+                let silent = ["removeAddressBookGroupContact"].contains(&call.id.as_str());
+                assert_eq!(call.shows.is_empty(), silent, "{}", call.id);
+            }
         }
         for permission in Permission::ALL {
             assert!(used.contains(permission), "nothing needs {permission}");

@@ -128,6 +128,29 @@ on_both_databases! {
         }
     }
 
+    fn what_others_remarked_is_shown_to_who_may_read_it(service: &Service) {
+        let account = new_account();
+        let owner = service.client_of(&account, &[]);
+        let said = json!({"phone_number": NUMBER, "source": "sms", "note": "wrote STOP"});
+        let id = owner.post("/v1/opt_outs", &said).expect(201)["id"].clone();
+        let remarks = |answer: &Value| [answer["id"].clone(), answer["source"].clone(), answer["note"].clone()];
+        for (permissions, expected) in [
+            (vec![Permission::CreateOptOuts], [id.clone(), Value::Null, Value::Null]),
+            (vec![Permission::CreateOptOuts, Permission::ReadOptOuts], [id.clone(), json!("sms"), json!("wrote STOP")]),
+        ] {
+            let client = service.client_of(&account, &permissions);
+            let answer = client.post("/v1/opt_outs", &json!({"phone_number": NUMBER})).expect(200);
+            assert_eq!(remarks(&answer), expected);
+            let answer = client.post("/addressbook/optouts", &json!({"msisdn": NUMBER})).expect(200);
+            assert_eq!(remarks(&answer["record"]), expected);
+        }
+        // Its own remarks come back to who made them.
+        let client = service.client_of(&account, &[Permission::CreateOptOuts]);
+        let said = json!({"phone_number": "+4479000000777", "source": "web", "note": "asked for it"});
+        let answer = client.post("/v1/opt_outs", &said).expect(201);
+        assert_eq!(remarks(&answer)[1..], [json!("web"), json!("asked for it")]);
+    }
+
     fn taking_one_back_needs_its_own_permission(service: &Service) {
         let account = new_account();
         let owner = service.client_of(&account, &[]);

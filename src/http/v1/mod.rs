@@ -7,6 +7,7 @@ pub mod groups;
 pub mod opt_outs;
 mod paging;
 pub mod templates;
+mod updated;
 
 use super::api::Api;
 use super::dialect::Dialect;

@@ -127,7 +127,7 @@ int main(int count, char **arguments) {
 
     contact_meta_t paris = {.temporary = "{\"CITY\": \"Paris\"}"};
     update_contact_t changes = {.display_name = "Annie", .meta = &paris};
-    contact_t *changed = ContactsAPI_updateContact(client, ann->id, &changes, "*");
+    updated_contact_t *changed = ContactsAPI_updateContact(client, ann->id, &changes, "*");
     CHECK(same(changed->display_name, "Annie") && same(city(changed->meta), "Paris"));
     passed("update the contact");
 

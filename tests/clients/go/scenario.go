@@ -86,12 +86,12 @@ func main() {
 	changes := addressbook.UpdateContact{Meta: map[string]any{"CITY": "Paris"}}
 	changes.SetDisplayName("Annie")
 	changed := ok(contacts.UpdateContact(ctx, ann.Id).Changes(changes).IfMatch("*").Execute())
-	check(changed.DisplayName == "Annie" && changed.Meta["CITY"] == "Paris", changed)
+	check(changed.GetDisplayName() == "Annie" && changed.Meta["CITY"] == "Paris", changed)
 	passed("update the contact")
 
 	changes = addressbook.UpdateContact{}
 	changes.SetDisplayNameNil()
-	check(ok(contacts.UpdateContact(ctx, ann.Id).Changes(changes).Execute()).DisplayName == "ann")
+	check(ok(contacts.UpdateContact(ctx, ann.Id).Changes(changes).Execute()).GetDisplayName() == "ann")
 	passed("clear a member with null")
 
 	rename := addressbook.UpdateAddressBookRecord{Alias: addressbook.PtrString("benny")}
@@ -137,7 +137,7 @@ func main() {
 	group := ok(groups.CreateGroup(ctx).Group(addressbook.CreateGroup{Name: "friends"}).Execute())
 	join := addressbook.ChangeMembers{Add: []string{cat.Id}}
 	members := ok(groups.ChangeGroupMembers(ctx, group.Id).Changes(join).Execute())
-	check(members.MemberCount == 1 && members.Data[0].Outcome == "added", members)
+	check(members.GetMemberCount() == 1 && members.Data[0].Outcome == "added", members)
 	check(ok(contacts.GetContact(ctx, cat.Id).Expand(addressbook.EXPAND_GROUPS).Execute()).Groups[0].Name == "friends")
 	check(ok(book.ListAddressBookGroupContacts(ctx, "friends").Execute()).Records[0].Alias == "cat")
 	number := addressbook.CreateOptOut{PhoneNumber: "0044 7900 000003"}

@@ -89,13 +89,13 @@ fun main(arguments: Array<String>) {
 
     val changes = UpdateContact(displayName = "Annie", meta = mapOf("CITY" to "Paris"))
     val changed = contacts.updateContact(ann.id, changes, ifMatch = "*")
-    check(changed.displayName to changed.meta["CITY"], "Annie" to "Paris")
+    check(changed.displayName to changed.meta!!["CITY"], "Annie" to "Paris")
     passed("update the contact")
 
     println("cannot clear a member with null: the generated types leave out what is null")
 
     val renamed = book.updateAddressBookContact(NUMBER, UpdateAddressBookRecord(alias = "benny")).record
-    check(renamed.alias, "benny")
+    check(renamed!!.alias, "benny")
     passed("update the address book contact")
 
     // With a name of nothing but blanks.

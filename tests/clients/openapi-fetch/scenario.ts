@@ -71,7 +71,7 @@ const changed = await ok(
     body: { display_name: 'Annie', meta: { CITY: 'Paris' } },
   }),
 );
-assert.deepEqual([changed.display_name, changed.meta['CITY']], ['Annie', 'Paris']);
+assert.deepEqual([changed.display_name, changed.meta?.['CITY']], ['Annie', 'Paris']);
 passed('update the contact');
 
 const cleared = await ok(client.PATCH('/v1/contacts/{id}', { params: { path }, body: { display_name: null } }));
@@ -79,7 +79,7 @@ assert.equal(cleared.display_name, 'ann');
 passed('clear a member with null');
 
 const { record } = await ok(client.POST('/addressbook/contacts/{contact}', { params, body: { alias: 'benny' } }));
-assert.equal(record.alias, 'benny');
+assert.equal(record?.alias, 'benny');
 passed('update the address book contact');
 
 // With a name of nothing but blanks.

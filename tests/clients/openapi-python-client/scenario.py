@@ -20,6 +20,7 @@ from addressbook.models import (
     AddressBookDeleted,
     AddressBookError,
     AddressBookRecordAnswer,
+    AddressBookRecordUpdated,
     AddressBookRecordList,
     AddressBookResolveAnswer,
     Audience,
@@ -45,6 +46,7 @@ from addressbook.models import (
     ResolveAddressBookAliasesFields,
     UpdateAddressBookRecord,
     UpdateContact,
+    UpdatedContact,
     V1Error,
 )
 
@@ -101,16 +103,16 @@ assert records.total == 2 and [record.alias for record in records.records] == ["
 passed("list the address book")
 
 changes = UpdateContact(display_name="Annie", meta=ContactMeta.from_dict({"CITY": "Paris"}))
-changed = of(Contact, update_contact.sync(ann.id, client=client, body=changes, if_match="*"))
+changed = of(UpdatedContact, update_contact.sync(ann.id, client=client, body=changes, if_match="*"))
 assert (changed.display_name, changed.meta["CITY"]) == ("Annie", "Paris")
 passed("update the contact")
 
-changed = of(Contact, update_contact.sync(ann.id, client=client, body=UpdateContact(display_name=None)))
+changed = of(UpdatedContact, update_contact.sync(ann.id, client=client, body=UpdateContact(display_name=None)))
 assert changed.display_name == "ann"
 passed("clear a member with null")
 
 changed = update_address_book_contact.sync(NUMBER, client=client, body=UpdateAddressBookRecord(alias="benny"))
-assert of(AddressBookRecordAnswer, changed).record.alias == "benny"
+assert of(AddressBookRecordUpdated, changed).record.alias == "benny"
 passed("update the address book contact")
 
 # With a name of nothing but blanks.

@@ -92,7 +92,7 @@ const changed = await contacts.updateContact({
   changes: { displayName: 'Annie', meta: { CITY: 'Paris' } },
   ifMatch: '*',
 });
-assert.deepEqual([changed.displayName, changed.meta['CITY']], ['Annie', 'Paris']);
+assert.deepEqual([changed.displayName, changed.meta?.['CITY']], ['Annie', 'Paris']);
 passed('update the contact');
 
 const cleared = await contacts.updateContact({ id: ann.id, changes: { displayName: null } });
@@ -100,7 +100,7 @@ assert.equal(cleared.displayName, 'ann');
 passed('clear a member with null');
 
 const { record } = await book.updateAddressBookContact({ contact: NUMBER, changes: { alias: 'benny' } });
-assert.equal(record.alias, 'benny');
+assert.equal(record?.alias, 'benny');
 passed('update the address book contact');
 
 // With a name of nothing but blanks.

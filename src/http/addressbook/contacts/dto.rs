@@ -140,6 +140,19 @@ impl From<Contact> for RecordAnswer {
     }
 }
 
+/// A contact after an update.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecordUpdated)]
+pub struct RecordUpdated {
+    /// Always true.
+    #[schema(example = true)]
+    pub success: bool,
+    /// The contact; absent where the key may not read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub record: Option<Record>,
+}
+
 /// A page of contacts.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecordList)]

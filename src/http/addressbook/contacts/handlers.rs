@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
-use super::dto::{CreateRecord, Record, RecordAnswer, RecordList, UpdateRecord};
+use super::dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
 use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
 use crate::domain::{ContactKey, Fault};
+use crate::http::access::Sees;
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -117,15 +118,16 @@ pub(super) async fn get_record(
     operation_id = "updateAddressBookContact",
     params(Key),
     request_body = UpdateRecord,
-    responses((status = 200, description = "The contact after the change.", body = RecordAnswer)),
+    responses((status = 200, description = "The contact after the change.", body = RecordUpdated)),
 )]
 pub(super) async fn update_record(
     allowed: Allowed<UpdateContacts>,
+    sees: Sees<ReadContacts>,
     Segments(Key { contact }): Segments<Key>,
     body: Body<UpdateRecord>,
 ) -> Answer {
     let contact = allowed.contacts().update(contact, body.command, Precondition::None).await?;
-    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: sees.show(contact.into()) }))
 }
 
 /// Delete a contact

@@ -12,7 +12,7 @@ use crate::domain::{Code, Fault, Field, FieldFault};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::api::Api;
 use crate::http::openapi::{Spec, examples};
-use dto::{CreateRecord, Record, RecordAnswer, RecordList, UpdateRecord};
+use dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
@@ -53,7 +53,7 @@ pub(super) fn routes(api: Api) -> Api {
         &DIALECT,
         __path_update_record,
         update_record,
-        Spec::answering(200, record())
+        Spec::answering(200, RecordUpdated { success: true, record: Some(examples::contact().into()) })
             .request("change", "A new alias, one key of meta changed", UpdateRecord::example())
             .fails(&[Code::HandleTaken, Code::PhoneAmbiguous])
             .fault(FieldFault::of(Field::Handle, Fault::TooLong { max: Handle::MAX_CHARS })),

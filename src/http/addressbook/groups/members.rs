@@ -14,6 +14,7 @@ use crate::domain::fields::Handle;
 use crate::domain::groups::{Item, MembersChanged, Outcome, Verb};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{Code, ContactKey, Error};
+use crate::http::access::Sees;
 use crate::http::addressbook::contacts::Key;
 use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
@@ -89,8 +90,9 @@ pub struct ContactsAdded {
     /// Always true.
     #[schema(example = true)]
     pub(super) success: bool,
-    #[schema(schema_with = fields::group::member_count)]
-    pub(super) member_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::group::shown_member_count, required = false)]
+    pub(super) member_count: Option<u64>,
     /// What became of each: first those of `contacts`, then those of `aliases`, each list in its order.
     pub(super) results: Vec<ContactResult>,
 }
@@ -126,6 +128,7 @@ pub struct ContactResult {
 )]
 pub(super) async fn add_contacts(
     allowed: Allowed<UpdateGroups>,
+    sees: Sees<ReadGroups>,
     Segments(InPath { group }): Segments<InPath>,
     body: Body<AddContacts>,
 ) -> Answer {
@@ -138,7 +141,11 @@ pub(super) async fn add_contacts(
         ContactResult { contact, alias, outcome }
     };
     let results = body.command.into_iter().zip(outcomes).map(result).collect();
-    Ok(HttpResponse::Ok().json(ContactsAdded { success: true, member_count, results }))
+    Ok(HttpResponse::Ok().json(ContactsAdded {
+        success: true,
+        member_count: sees.show(member_count),
+        results,
+    }))
 }
 
 /// List the contacts of a group

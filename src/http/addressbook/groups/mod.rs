@@ -77,7 +77,7 @@ fn member_routes(api: Api) -> Api {
     };
     let added = ContactsAdded {
         success: true,
-        member_count: 1,
+        member_count: Some(1),
         results: vec![
             result(Some(examples::MSISDN), None, Outcome::Added),
             result(None, Some(examples::HANDLE), Outcome::AlreadyMember),

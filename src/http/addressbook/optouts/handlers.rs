@@ -10,6 +10,7 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::Entered;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{Fault, OptOut, OptOutKey};
+use crate::http::access::Sees;
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -45,7 +46,8 @@ fn key() -> Object {
 /// Opt a number out
 ///
 /// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
-/// everything stays as it was the first time.
+/// everything stays as it was the first time; `source` and `note` of an opt-out that was there before are
+/// null for a key that may not read it.
 #[utoipa::path(
     post,
     path = "/addressbook/optouts",
@@ -59,10 +61,15 @@ fn key() -> Object {
         headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` opted the number out.")),
     )),
 )]
-pub(super) async fn create_record(allowed: Allowed<CreateOptOuts>, body: Body<CreateRecord>) -> Answer {
+pub(super) async fn create_record(
+    allowed: Allowed<CreateOptOuts>,
+    sees: Sees<ReadOptOuts>,
+    body: Body<CreateRecord>,
+) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: Entered { opt_out, is_new: _ }, replayed } =
+    let Created { made: Entered { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(OptOut::new(new), attempt).await?;
+    let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
 }
 

@@ -86,6 +86,15 @@ pub fn member_count() -> Object {
         .build()
 }
 
+/// The same in the answer to a change.
+#[must_use]
+pub fn shown_member_count() -> Object {
+    super::described(
+        member_count(),
+        "How many contacts are in the group; absent where the key may not read groups.",
+    )
+}
+
 /// When it was made.
 #[must_use]
 pub fn created() -> Object {

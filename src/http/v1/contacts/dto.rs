@@ -11,6 +11,7 @@ use crate::domain::{self, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::{examples, fields};
+use crate::http::v1::updated::Updated;
 
 /// A new contact. `username` and `phone_number` are required. An optional member may be null, which is as if it
 /// were absent.
@@ -127,6 +128,9 @@ pub struct Contact {
     #[schema(required = false, nullable = false)]
     groups: Option<Vec<ContactGroup>>,
 }
+
+/// A contact after an update.
+pub type UpdatedContact = Updated<Contact>;
 
 /// A group that a contact is in.
 #[derive(Debug, Serialize, ToSchema)]

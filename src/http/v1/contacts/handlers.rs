@@ -4,12 +4,13 @@ use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
-use super::dto::{Contact, ContactList, CreateContact, UpdateContact};
+use super::dto::{Contact, ContactList, CreateContact, UpdateContact, UpdatedContact};
 use super::list::{GetContact, ListContacts, links};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::{self, ContactId, ContactKey, Fault};
+use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
@@ -180,18 +181,21 @@ pub(super) async fn get_contact(
     responses((
         status = 200,
         description = "The contact after the change.",
-        body = Contact,
+        body = UpdatedContact,
         headers(("ETag" = String, description = "The version of the contact.")),
     )),
 )]
 pub(super) async fn update_contact(
     allowed: Allowed<UpdateContacts>,
+    sees: Sees<ReadContacts>,
     Segments(id): Segments<Id>,
     Expected(precondition): Expected,
     body: Body<UpdateContact>,
 ) -> Answer {
     let contact = allowed.contacts().update(id.into(), body.command, precondition).await?;
-    Ok(with_tag(HttpResponse::Ok(), contact))
+    let (id, updated_at, tag) = (contact.id.as_uuid(), contact.updated_at, entity_tag(contact.version));
+    let mut response = HttpResponse::Ok();
+    Ok(response.insert_header(ETag(tag)).json(UpdatedContact::new(&sees, id, updated_at, contact)))
 }
 
 /// Delete a contact

@@ -10,6 +10,7 @@ use crate::domain::groups::{self, GroupDescription, GroupId, GroupName, GroupPat
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
+use crate::http::v1::updated::Updated;
 
 /// A new group. `name` is required. An optional member may be null, which is as if it were absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -111,6 +112,9 @@ impl From<groups::Group> for Group {
         }
     }
 }
+
+/// A group after an update.
+pub type UpdatedGroup = Updated<Group>;
 
 /// A page of groups.
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use utoipa::IntoParams;
 
-use super::dto::{CreateGroup, Group, GroupList, UpdateGroup};
+use super::dto::{CreateGroup, Group, GroupList, UpdateGroup, UpdatedGroup};
 use super::list::{ListGroups, links};
 use crate::domain::groups::{self, GroupId, GroupKey};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::{Fault, Timestamp};
+use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
@@ -122,15 +123,16 @@ pub(super) async fn get_group(allowed: Allowed<ReadGroups>, Segments(Id { id }):
     operation_id = "updateGroup",
     params(Id),
     request_body = UpdateGroup,
-    responses((status = 200, description = "The group after the change.", body = Group)),
+    responses((status = 200, description = "The group after the change.", body = UpdatedGroup)),
 )]
 pub(super) async fn update_group(
     allowed: Allowed<UpdateGroups>,
+    sees: Sees<ReadGroups>,
     Segments(Id { id }): Segments<Id>,
     body: Body<UpdateGroup>,
 ) -> Answer {
     let group = allowed.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
-    Ok(HttpResponse::Ok().json(Group::from(group)))
+    Ok(HttpResponse::Ok().json(UpdatedGroup::new(&sees, group.id.as_uuid(), group.updated_at, group)))
 }
 
 /// Delete a group

@@ -13,6 +13,7 @@ use crate::domain::groups::{GroupKey, Item, MembersChanged, Outcome, Verb};
 use crate::domain::page::{ByCursor, CursorQuery};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Fault};
+use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::batch::{self, List};
 use crate::http::extract::{Body, Faults, Items, Parameters, Payload, Query, Segments, query};
@@ -103,8 +104,9 @@ impl Payload for ChangeMembers {
 /// What became of contacts that were to join or to leave.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GroupMembersChanged {
-    #[schema(schema_with = fields::group::member_count)]
-    pub(super) member_count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = fields::group::shown_member_count, required = false)]
+    pub(super) member_count: Option<u64>,
     /// What became of each: first those that were to join, then those that were to leave, each list in
     /// its order.
     pub(super) data: Vec<GroupMemberResult>,
@@ -165,6 +167,7 @@ pub(super) async fn list_group_members(
 )]
 pub(super) async fn change_group_members(
     allowed: Allowed<UpdateGroups>,
+    sees: Sees<ReadGroups>,
     Segments(Id { id }): Segments<Id>,
     body: Body<ChangeMembers>,
 ) -> Answer {
@@ -174,5 +177,5 @@ pub(super) async fn change_group_members(
         allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);
     let data = results.map(|(id, outcome)| GroupMemberResult { id, outcome }).collect();
-    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count, data }))
+    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: sees.show(member_count), data }))
 }

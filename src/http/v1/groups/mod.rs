@@ -88,7 +88,7 @@ fn member_routes(api: Api) -> Api {
         &DIALECT,
         __path_change_group_members,
         change_group_members,
-        Spec::answering(200, GroupMembersChanged { member_count: 1, data: vec![result] })
+        Spec::answering(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
             .about(&MEMBERS)
             .request("add", "One contact joins", ChangeMembers::example())
             .fault(FieldFault::at("add.0", Fault::NotUuid)),

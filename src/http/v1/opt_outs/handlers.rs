@@ -11,6 +11,7 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::Entered;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{self, Fault, OptOutKey};
+use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
@@ -47,7 +48,8 @@ fn key() -> Object {
 /// Opt a number out
 ///
 /// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
-/// everything stays as it was the first time.
+/// everything stays as it was the first time; `source` and `note` of an opt-out that was there before are
+/// null for a key that may not read it.
 #[utoipa::path(
     post,
     path = PATH,
@@ -77,12 +79,14 @@ fn key() -> Object {
 )]
 pub(super) async fn create_opt_out(
     allowed: Allowed<CreateOptOuts>,
+    sees: Sees<ReadOptOuts>,
     prefix: Prefix,
     body: Body<CreateOptOut>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: Entered { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
+    let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     let mut response =
         reply::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", opt_out.id))));

@@ -11,6 +11,7 @@ use crate::domain::{SavedTemplate, TemplateId, Timestamp};
 use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::template as examples;
 use crate::http::openapi::fields::template as fields;
+use crate::http::v1::updated::Updated;
 
 /// A new template. `name` and `text` are required.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -86,6 +87,9 @@ pub struct MessageTemplate {
     #[schema(schema_with = fields::updated)]
     updated_at: Timestamp,
 }
+
+/// A template after an update.
+pub type UpdatedMessageTemplate = Updated<MessageTemplate>;
 
 /// Something that a template fills in.
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,11 +4,12 @@ use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use utoipa::IntoParams;
 
-use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate};
+use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate, UpdatedMessageTemplate};
 use super::list::{ListTemplates, links};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
 use crate::domain::{Fault, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
 use crate::http::openapi::fields;
@@ -152,18 +153,21 @@ pub(super) async fn get_template(
     responses((
         status = 200,
         description = "The template after the change.",
-        body = MessageTemplate,
+        body = UpdatedMessageTemplate,
         headers(("ETag" = String, description = "The version of the template.")),
     )),
 )]
 pub(super) async fn update_template(
     allowed: Allowed<UpdateTemplates>,
+    sees: Sees<ReadTemplates>,
     Segments(Id { id }): Segments<Id>,
     Expected(precondition): Expected,
     body: Body<UpdateTemplate>,
 ) -> Answer {
     let template = allowed.templates().update(id, body.command, precondition, Timestamp::now()).await?;
-    Ok(with_tag(HttpResponse::Ok(), template))
+    let (updated_at, tag) = (template.updated_at, entity_tag(template.version));
+    let updated = UpdatedMessageTemplate::new(&sees, template.id.as_uuid(), updated_at, template);
+    Ok(HttpResponse::Ok().insert_header(ETag(tag)).json(updated))
 }
 
 /// Delete a template
