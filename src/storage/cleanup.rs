@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::attempts;
 use super::connection::Connection;
-use super::kept_audiences::{self, Owner};
+use super::kept_audiences::{self, SnapshotOwner};
 use super::transaction::Transaction;
 use super::writer::Writer;
 use crate::domain::{Error, Result};
@@ -110,7 +110,7 @@ impl Cleaner {
         writer: &Writer,
         reader: &Connection,
         idempotency_ttl: Duration,
-        owner: Owner,
+        owner: SnapshotOwner,
     ) -> Self {
         let wake = Arc::<Notify>::default();
         let task = clean(writer.clone(), reader.clone(), idempotency_ttl, owner, Arc::clone(&wake));
@@ -138,7 +138,7 @@ async fn clean(
     writer: Writer,
     reader: Connection,
     idempotency_ttl: Duration,
-    owner: Owner,
+    owner: SnapshotOwner,
     wake: Arc<Notify>,
 ) {
     let mut wait = BEGIN_AFTER;
@@ -179,7 +179,7 @@ async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> 
 }
 
 /// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
-async fn end_abandoned(writer: &Writer, reader: &Connection, owner: Owner) -> Result<()> {
+async fn end_abandoned(writer: &Writer, reader: &Connection, owner: SnapshotOwner) -> Result<()> {
     if !kept_audiences::any_abandoned(reader, owner).await? {
         return Ok(());
     }

@@ -25,7 +25,7 @@ use super::fair_semaphore::Owner;
 use super::group_commit::{Create, GroupCommit};
 use super::group_read::GroupRead;
 use super::groups::{SqlGroups, Sweeper};
-use super::kept_audiences::Owner;
+use super::kept_audiences::SnapshotOwner;
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
 use super::pages::{Page, Pages};
@@ -67,7 +67,7 @@ struct Parts {
     /// For how long an audience is kept.
     audience_ttl: Duration,
     /// Who adds entries to audiences.
-    owner: Owner,
+    owner: SnapshotOwner,
     cache: Option<ContactCache>,
     /// Tells whether the database is ready; PostgreSQL only.
     probe: Option<Arc<Probe>>,
@@ -134,7 +134,7 @@ impl Database {
         };
         let cache = lock.is_some().then(|| ContactCache::new(options.contact_cache));
         let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
-        let owner = Owner::new(lock.is_some());
+        let owner = SnapshotOwner::new(lock.is_some());
         let tidies = lock.is_some() || !sqlite;
         let reader = &pools.reader;
         let sweeper = tidies.then(|| Arc::new(Sweeper::start(writer.clone(), reader.clone())));
@@ -184,7 +184,7 @@ impl Database {
     }
 
     /// Who adds entries to audiences.
-    pub(super) fn owner(&self) -> Owner {
+    pub(super) fn owner(&self) -> SnapshotOwner {
         self.0.owner
     }
 

@@ -92,13 +92,13 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// This process, as far as unfinished audiences know it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Owner {
+pub(super) struct SnapshotOwner {
     id: Uuid,
     /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
     alone: bool,
 }
 
-impl Owner {
+impl SnapshotOwner {
     pub(super) fn new(alone: bool) -> Self {
         Self { id: Uuid::now_v7(), alone }
     }
@@ -118,7 +118,7 @@ impl Owner {
 }
 
 /// An unfinished audience, as long as it is this process's.
-fn being_made(account: AccountId, id: AudienceId, owner: Owner) -> Condition {
+fn being_made(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
     Condition::all()
         .add(Column::AccountId.eq(account.get()))
         .add(Column::Id.eq(id.as_uuid()))
@@ -175,7 +175,7 @@ async fn make(
         report: None,
         entries: i64::try_from(KeepLimits::weight(entries)).unwrap_or(i64::MAX),
         owner: Some(database.owner().id),
-        leased_until: Some(Owner::lease()),
+        leased_until: Some(SnapshotOwner::lease()),
         attempt_operation,
         attempt_key,
     };
@@ -282,7 +282,7 @@ async fn end(transaction: &Transaction, which: Condition) -> Result<UpdateResult
 }
 
 /// Whether there is anything that [`end_abandoned_some`] would end.
-pub(super) async fn any_abandoned(reader: &impl ConnectionTrait, owner: Owner) -> Result<bool> {
+pub(super) async fn any_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
     let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
     Ok(found.map_err(|error| to_domain(&error))?.is_some())
@@ -290,7 +290,11 @@ pub(super) async fn any_abandoned(reader: &impl ConnectionTrait, owner: Owner) -
 
 /// Ends audiences whose process ended in the middle of its work, no more than `limit`; answers whether there was
 /// any.
-pub(super) async fn end_abandoned_some(transaction: &Transaction, owner: Owner, limit: u64) -> Result<bool> {
+pub(super) async fn end_abandoned_some(
+    transaction: &Transaction,
+    owner: SnapshotOwner,
+    limit: u64,
+) -> Result<bool> {
     end_some(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
 }
 
@@ -319,7 +323,7 @@ pub(super) async fn keep(
             Box::pin(async move {
                 lock(transaction, account, Lock::Exclusive).await?;
                 let renewed = Entity::update_many()
-                    .col_expr(Column::LeasedUntil, Expr::value(Owner::lease()))
+                    .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::lease()))
                     .filter(being_made(account, id, owner))
                     .exec(transaction)
                     .await;
