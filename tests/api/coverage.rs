@@ -221,7 +221,7 @@ fn in_flight(call: &Call, client: &Client) -> Reply {
 
 /// A service on a disk that is full, a client, and things to try with.
 fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Things>, SmallDisk)> {
-    let disk = SmallDisk::mount("8m");
+    let disk = SmallDisk::mount("16m");
     assert!(disk.is_some() || std::env::var_os("TEST_MOUNT").is_none(), "a file system cannot be mounted");
     let disk = disk?;
     let service =
