@@ -79,7 +79,7 @@ pub fn stored_description() -> Schema {
 pub fn member_count() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .description(Some("How many contacts are in the group."))
         .minimum(Some(0))
         .examples([1])

@@ -1,0 +1,176 @@
+// A user of the Java client on Spring's RestClient. It sends null for each member that is not set.
+
+import addressbook.ApiClient;
+import addressbook.api.AddressBookApi;
+import addressbook.api.AddressBookAudiencesApi;
+import addressbook.api.AddressBookGroupsApi;
+import addressbook.api.AudiencesApi;
+import addressbook.api.ContactsApi;
+import addressbook.api.GroupsApi;
+import addressbook.api.OptOutsApi;
+import addressbook.model.*;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.springframework.web.client.RestClientResponseException;
+
+public final class Scenario {
+    private static final String NUMBER = "4479000000002";
+
+    private interface Call {
+        Object run();
+    }
+
+    private static void passed(String step) {
+        System.out.println("ok " + step);
+    }
+
+    private static void check(Object seen, Object expected) {
+        if (!Objects.equals(seen, expected)) throw new AssertionError(seen + " is not " + expected);
+    }
+
+    private static ApiClient client(String url, String key) {
+        ApiClient client = new ApiClient().setBasePath(url);
+        if (key != null) client.setBearerToken(key);
+        return client;
+    }
+
+    /** The typed error of a call that fails. (The exception has the body, and reads it as any type.) */
+    private static <E> E problem(Class<E> type, int status, Call call) {
+        try {
+            call.run();
+        } catch (RestClientResponseException exception) {
+            check(exception.getStatusCode().value(), status);
+            return exception.getResponseBodyAs(type);
+        }
+        throw new AssertionError("it did not fail");
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        ApiClient client = client(arguments[0], arguments[1]);
+        ContactsApi contacts = new ContactsApi(client);
+        AddressBookApi book = new AddressBookApi(client);
+
+        CreateContact contact = new CreateContact()
+                .username("ann").phoneNumber("+44 20 7946 0001").displayName("Ann").meta(Map.of("CITY", "London"));
+        Contact ann = contacts.createContact(contact, "ann-1");
+        check(List.of(ann.getUsername(), ann.getPhoneNumber()), List.of("ann", "+442079460001"));
+        passed("create a contact");
+
+        CreateAddressBookRecord record = new CreateAddressBookRecord().alias("ben").msisdn(NUMBER);
+        AddressBookRecord ben = book.createAddressBookContact(record, null).getRecord();
+        check(List.of(ben.getAlias(), ben.getMsisdn()), List.of("ben", NUMBER));
+        passed("create an address book contact");
+
+        check(contacts.getContact(ann.getId(), null, null), ann);
+        check(ann.getMeta().get("CITY"), "London");
+        check(ann.getAvatarUrl(), null);
+        passed("read the contact");
+
+        check(book.getAddressBookContact(NUMBER).getRecord(), ben);
+        passed("read the address book contact by its number");
+
+        ContactList page = contacts.listContacts(1, null, null, null, null, null, null, null);
+        check(page.getHasMore(), true);
+        check(page.getData().stream().map(Contact::getId).toList(), List.of(ben.getId()));
+        passed("list the first page");
+
+        page = contacts.listContacts(1, ben.getId(), null, null, null, null, null, null);
+        check(page.getHasMore(), false);
+        check(page.getData(), List.of(ann));
+        passed("list the second page");
+
+        AddressBookRecordList list =
+                book.listAddressBookContacts(SortField.ALIAS, SortDirection.ASC, null, 1);
+        check(list.getTotal(), 2L);
+        check(list.getRecords().stream().map(AddressBookRecord::getAlias).toList(), List.of("ann"));
+        passed("list the address book");
+
+        UpdateContact changes = new UpdateContact().displayName("Annie").meta(Map.of("CITY", "Paris"));
+        Contact changed = contacts.updateContact(ann.getId(), changes, "*");
+        check(List.of(changed.getDisplayName(), changed.getMeta().get("CITY")), List.of("Annie", "Paris"));
+        passed("update the contact");
+
+        changed = contacts.updateContact(ann.getId(), new UpdateContact().displayName(null), null);
+        check(changed.getDisplayName(), "ann");
+        passed("clear a member with null");
+
+        UpdateAddressBookRecord rename = new UpdateAddressBookRecord().alias("benny");
+        check(book.updateAddressBookContact(NUMBER, rename).getRecord().getAlias(), "benny");
+        passed("update the address book contact");
+
+        // With a name of nothing but blanks.
+        CreateContact bad = new CreateContact().username(" ").phoneNumber(NUMBER);
+        V1ErrorBody fault = problem(V1Error.class, 400, () -> contacts.createContact(bad, null)).getError();
+        check(fault.getCode(), "validation_failed");
+        FieldError detail = fault.getDetails().get(0);
+        check(List.of(detail.getField(), detail.getCode()), List.of("username", "blank"));
+        CreateAddressBookRecord badRecord = new CreateAddressBookRecord().alias(" ").msisdn(NUMBER);
+        AddressBookError bookFault =
+                problem(AddressBookError.class, 400, () -> book.createAddressBookContact(badRecord, null));
+        check(bookFault.getError().getName(), "ValidationError");
+        passed("get a typed validation error");
+
+        fault = problem(V1Error.class, 409, () -> contacts.createContact(contact, null)).getError();
+        check(fault.getCode(), "username_taken");
+        CreateAddressBookRecord taken = new CreateAddressBookRecord().alias("ann").msisdn(NUMBER);
+        bookFault = problem(AddressBookError.class, 409, () -> book.createAddressBookContact(taken, null));
+        check(bookFault.getError().getName(), "ConflictError");
+        passed("get a typed conflict");
+
+        contacts.deleteContact(ann.getId(), null);
+        fault = problem(V1Error.class, 404, () -> contacts.getContact(ann.getId(), null, null)).getError();
+        check(fault.getCode(), "not_found");
+        check(book.deleteAddressBookContact(NUMBER).getSuccess(), true);
+        passed("delete both");
+
+        ApiClient stranger = client(arguments[0], null);
+        fault = problem(
+                V1Error.class, 401,
+                () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null, null, null)).getError();
+        check(fault.getCode(), "unauthorized");
+        bookFault = problem(
+                AddressBookError.class, 401,
+                () -> new AddressBookApi(stranger).listAddressBookContacts(null, null, null, null));
+        check(bookFault.getError().getName(), "UnauthorizedError");
+        passed("get a typed error without a key");
+
+        GroupsApi groups = new GroupsApi(client);
+        OptOutsApi optOuts = new OptOutsApi(client);
+        CreateContact another = new CreateContact()
+                .username("cat").phoneNumber("+44 7900 000003").meta(Map.of("NAME", "Cat"));
+        Contact cat = contacts.createContact(another, null);
+        Group group = groups.createGroup(new CreateGroup().name("friends"), null);
+        GroupMembersChanged members = groups.changeGroupMembers(group.getId(), new ChangeMembers().addAddItem(cat.getId()));
+        check(members.getMemberCount(), 1);
+        check(members.getData().get(0).getOutcome(), "added");
+        check(contacts.getContact(cat.getId(), Expand.GROUPS, null).getGroups().get(0).getName(), "friends");
+        AddressBookGroupsApi bookGroups = new AddressBookGroupsApi(client);
+        check(bookGroups.listAddressBookGroupContacts("friends", null, null).getRecords().get(0).getAlias(), "cat");
+        OptOut optOut = optOuts.createOptOut(new CreateOptOut().phoneNumber("0044 7900 000003"), null);
+        check(optOut.getPhoneNumber(), cat.getPhoneNumber());
+        passed("group a contact and opt its number out");
+
+        AudiencesApi audiences = new AudiencesApi(client);
+        CreateAudience wanted = new CreateAudience()
+                .addRecipientsItem(new AudienceItem().group("friends"))
+                .template(new AudienceTemplate().text("Hello {{NAME}}!"));
+        Audience audience = audiences.createAudience(wanted, null);
+        check(audience.getCounts().getExcluded(), 1L);
+        check(audience.getExclusions().get(0).getReason(), "opted_out");
+        optOuts.deleteOptOut(optOut.getPhoneNumber());
+        audience = audiences.createAudience(wanted, null);
+        check(audience.getId(), null);
+        check(audience.getRecipients().stream().map(AudienceRecipient::getText).toList(), List.of("Hello Cat!"));
+        Audience kept = audiences.createAudience(wanted.keep(true), null);
+        AudienceRecipientPage recipients = audiences.listAudienceRecipients(kept.getId(), null, null);
+        check(recipients.getData().get(0).getText(), "Hello Cat!");
+        passed("resolve an audience");
+
+        AddressBookAudiencesApi bookAudiences = new AddressBookAudiencesApi(client);
+        AddressBookResolveAnswer resolved = bookAudiences.resolveAddressBookAliases(new ResolveAddressBookAliases()
+                .addAliasesItem("cat").template("Hello {{NAME}}!").fields(Map.of("cat", Map.of("NAME", "Kitty"))));
+        check(resolved.getRecords().stream().map(ResolvedAddressBookRecord::getText).toList(), List.of("Hello Kitty!"));
+        passed("resolve aliases with fields of their own");
+    }
+}
