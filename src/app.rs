@@ -16,6 +16,7 @@ use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
+pub use crate::http::openapi::Variant;
 use crate::http::server;
 use crate::http::state::State;
 use crate::storage::{Database, OpenError, Options, safe_url};
@@ -247,6 +248,15 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
 /// It cannot be written as JSON.
 pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&server::document(limits)?).map(|json| json + "\n")
+}
+
+/// A document that is derived from that one.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
+    let document = variant.of(&server::document(limits)?);
+    serde_json::to_string_pretty(&document).map(|json| json + "\n")
 }
 
 /// Stops a server on SIGTERM or SIGINT, and at once on the second of them.

@@ -30,8 +30,9 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 
-    /// Believe the proxy in front: the path before ours in X-Forwarded-Prefix. Only where every request
-    /// comes through a proxy that sets or removes this header
+    /// Believe the proxy in front: scheme, host and path of the address that its callers use, in
+    /// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Only where every request comes through a
+    /// proxy that sets or removes these headers
     #[arg(
         long,
         env = "ADDRESSBOOK_TRUST_PROXY",
@@ -278,6 +279,10 @@ pub struct Limits {
     /// How long a request may take in all
     #[arg(long, env = "ADDRESSBOOK_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<1, DAY>)]
     pub request_timeout: Duration,
+
+    /// How long a client may take nothing of what is sent to it before its connection is closed
+    #[arg(long, env = "ADDRESSBOOK_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<1, DAY>)]
+    pub write_timeout: Duration,
 
     /// How long an idle connection is kept open
     #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = duration::<0, DAY>)]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use similar::TextDiff;
 
 use super::Outcome;
@@ -17,14 +17,43 @@ pub(super) struct Openapi {
     /// Compare with the committed document instead; exit code 1 where they differ
     #[arg(long)]
     check: bool,
+    /// Print a document that is derived from it
+    #[arg(long, value_name = "NAME", conflicts_with = "check")]
+    variant: Option<VariantName>,
     /// The committed document
     #[arg(long, value_name = "FILE", default_value = "openapi/openapi.json")]
     file: PathBuf,
 }
 
+/// Which one.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum VariantName {
+    /// The operations under /v1
+    V1,
+    /// The operations under /addressbook
+    Addressbook,
+    /// All operations in OpenAPI 3.0
+    #[value(name = "3.0")]
+    Version3_0,
+}
+
+impl From<VariantName> for app::Variant {
+    fn from(name: VariantName) -> Self {
+        match name {
+            VariantName::V1 => Self::V1,
+            VariantName::Addressbook => Self::AddressBook,
+            VariantName::Version3_0 => Self::Version3_0,
+        }
+    }
+}
+
 impl Openapi {
     pub(super) fn run(self) -> Outcome {
-        let document = app::openapi(&Settings::default().limits)?;
+        let limits = Settings::default().limits;
+        let document = match self.variant {
+            None => app::openapi(&limits)?,
+            Some(name) => app::openapi_variant(&limits, name.into())?,
+        };
         if !self.check {
             std::io::stdout().write_all(document.as_bytes())?;
             return Ok(ExitCode::SUCCESS);

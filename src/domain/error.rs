@@ -48,6 +48,8 @@ codes! {
     Invalid => 400, "validation_failed", "ValidationError", "The request is not valid";
     /// The body is no JSON object at all.
     Malformed => 400, "malformed_json", "ValidationError", "The body must be a JSON object";
+    /// It is no HTTP request that can be read.
+    MalformedRequest => 400, "malformed_request", "ValidationError", "The request is malformed";
     /// No key, or one that is not in force.
     Unauthorized => 401, "unauthorized", "UnauthorizedError", "A valid API key is required";
     /// The key lacks the permission of the operation.
@@ -80,6 +82,8 @@ codes! {
     AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large for this; let it stream as application/x-ndjson, or make a dry run";
     /// More entries than an account may keep.
     AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account keeps as many audience entries as it may; delete an audience, or wait until one expires";
+    /// The head of the request is larger than allowed.
+    HeadersTooLarge => 431, "headers_too_large", "HeadersTooLargeError", "The headers of the request are too large";
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.

@@ -16,8 +16,9 @@ use super::auth::Allowed;
 use super::dialect::Dialect;
 use super::openapi::{Document, Spec};
 use super::problem::Problem;
-use crate::domain::Code;
+use super::state::State;
 use crate::domain::permission::{Grant, Permission};
+use crate::domain::{Code, Error};
 
 /// What a protected handler answers, before it is known to be dropped or not.
 pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
@@ -101,7 +102,7 @@ impl Api {
         let make: MakeRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
-                handler.clone().answer(request, payload.into_inner())
+                in_time(request.clone(), handler.clone().answer(request, payload.into_inner()))
             })
         });
         self.route::<P>(template, &make)
@@ -116,7 +117,10 @@ impl Api {
         Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
     {
         let template = self.document.add(&path, None, spec);
-        let make: MakeRoute = Arc::new(move |method| route(method).to(handler.clone()));
+        let make: MakeRoute = Arc::new(move |method| {
+            let handler = handler.clone();
+            route(method).to(move |request: HttpRequest| in_time(request.clone(), handler(request)))
+        });
         self.route::<P>(template, &make)
     }
 
@@ -213,6 +217,19 @@ fn closed<'a>(resource: Resource, methods: impl Iterator<Item = &'a str>) -> Res
 /// that [`closed`] gives from what it knows.)
 fn route(method: Method) -> Route {
     Route::new().guard(fn_guard(move |context| context.head().method == method))
+}
+
+/// The response to a request, unless it takes longer than a request may. (Here and not around the whole
+/// application: the layers there still have the request, and say in the log whose it was.)
+async fn in_time(
+    request: HttpRequest,
+    response: impl Future<Output = Result<HttpResponse, Problem>>,
+) -> Result<HttpResponse, Problem> {
+    let limit = State::of(&request)?.limits.request_timeout;
+    match tokio::time::timeout(limit, response).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::caused_by(Code::Unavailable, "the request ran out of time").into()),
+    }
 }
 
 fn actix_method(method: &HttpMethod) -> Method {

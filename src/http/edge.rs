@@ -1,21 +1,27 @@
 //! The outermost layer: what holds for every request, whatever it asks.
 //!
-//! It gives each request an id, a time limit and a line in the log, and writes every error in the
-//! envelope of the dialect that was spoken.
+//! It gives each request an id and a line in the log, and writes every error in the envelope of the dialect
+//! that was spoken.
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error as ActixError, HttpMessage, HttpResponse, ResponseError};
+use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use uuid::Uuid;
 
+use super::body::{Pieces, SLICE};
+use super::connection::Answering;
 use super::dialect::Dialect;
-use super::problem::Problem;
+use super::problem::{Cause, Problem};
 use super::state::State;
 use crate::domain::api_key::Principal;
 use crate::domain::{Code, Error};
@@ -38,53 +44,92 @@ pub async fn edge(
     let id = request_id(&request);
     let method = request.method().clone();
     let dialect = Dialect::at(request.path());
-    let (uri_limit, time_limit) =
-        State::of(request.request()).map(|state| (state.limits.uri_limit, state.limits.request_timeout))?;
+    let uri_limit = State::of(request.request()).map(|state| state.limits.uri_limit)?;
 
     let outcome = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
-        Err(Problem::from(Code::UriTooLong).into())
+        Ok(request.error_response(Problem::from(Code::UriTooLong)))
     } else {
-        match tokio::time::timeout(time_limit, next.call(request)).await {
-            Ok(outcome) => outcome.map(ServiceResponse::map_into_boxed_body),
-            Err(_) => {
-                Err(Problem::from(Error::caused_by(Code::Unavailable, "the request ran out of time")).into())
-            }
+        let answering = request.conn_data::<Rc<Answering>>().cloned();
+        // One with a body has arrived when the body was read; see `extract::body`.
+        if !has_body(&request) {
+            answering.as_deref().inspect(|answering| answering.begin());
         }
+        let outcome = next.call(request).await;
+        answering.as_deref().inspect(|answering| answering.end());
+        outcome.map(ServiceResponse::map_into_boxed_body)
     };
-    let outcome = match outcome {
-        Ok(response) => Ok(written(response, dialect, &id)),
-        Err(error) => Err(Failed::new(&error, dialect, id.clone())),
-    };
-
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let id = id.to_str().unwrap_or_default();
     match outcome {
         Ok(response) => {
-            let status = response.status().as_u16();
-            let request = response.request();
-            let extensions = request.extensions();
-            let principal = extensions.get::<Principal>();
-            tracing::info!(
-                request_id = id,
-                %method,
-                // The pattern and not the path: a path can hold a phone number. (It is looked for here, where
-                // nobody looks for it unless there is a line to write.)
-                route = request.match_pattern().unwrap_or_default(),
-                status,
-                duration_us,
-                account = principal.map(|principal| principal.account().get()),
-                key = principal.map(|principal| principal.key().as_str()),
-                "request"
-            );
-            drop(extensions);
+            let (response, failure) = written(response, dialect, &id);
+            log(Some(response.request()), &method, response.status(), started, &id, failure);
             Ok(response)
         }
-        Err(failed) => {
-            let status = failed.status_code().as_u16();
-            tracing::info!(request_id = id, %method, status, duration_us, "request");
+        Err(error) => {
+            let (failed, failure) = Failed::new(&error, dialect, &id);
+            log(None, &method, failed.status_code(), started, &id, Some(failure));
             Err(failed.into())
         }
     }
+}
+
+/// What the log says of an error, beside the status.
+struct Failure {
+    code: &'static str,
+    /// What lies behind it; empty where nothing does.
+    cause: String,
+}
+
+/// Writes the line of a request: at the level of a warning where it cannot be answered for now, at that of an
+/// error where that is our fault. Who has sent it is told of requests that fail.
+fn log(
+    request: Option<&HttpRequest>,
+    method: &Method,
+    status: StatusCode,
+    started: Instant,
+    id: &HeaderValue,
+    failure: Option<Failure>,
+) {
+    macro_rules! line {
+        ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {{
+            let extensions = request.map(|request| request.extensions());
+            let principal = extensions.as_ref().and_then(|extensions| extensions.get::<Principal>());
+            tracing::$level!(
+                request_id = id.to_str().unwrap_or_default(),
+                %method,
+                // The pattern and not the path: a path can hold a phone number. (It is looked for here, where
+                // nobody looks for it unless there is a line to write.)
+                route = request.and_then(HttpRequest::match_pattern).unwrap_or_default(),
+                status = status.as_u16(),
+                duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                account = principal.map(|principal| principal.account().get()),
+                key = principal.map(|principal| principal.key().as_str()),
+                $($name = $value,)*
+                $message
+            );
+        }};
+    }
+    if status.as_u16() < 400 {
+        line!(info, "request");
+        return;
+    }
+    let peer = request.and_then(HttpRequest::peer_addr).map(tracing::field::display);
+    let (code, cause) = failure.map(|Failure { code, cause }| (code, cause)).unzip();
+    let cause = cause.as_deref().filter(|cause| !cause.is_empty());
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
+            line!(warn, "request failed", peer = peer, code = code, cause = cause);
+        }
+        status if status.is_server_error() => {
+            line!(error, "request failed", peer = peer, code = code, cause = cause);
+        }
+        _ => line!(info, "request", peer = peer, code = code),
+    }
+}
+
+/// Whether bytes of a request follow its head.
+fn has_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 /// The caller's id, if it is one that can stand in a log and in a header; else one of ours.
@@ -93,34 +138,52 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
         (1..=MAX_REQUEST_ID).contains(&id.len())
             && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
     };
-    request.headers().get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| {
-        let mut text = Uuid::encode_buffer();
-        let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-        HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
-    })
+    request.headers().get(REQUEST_ID).filter(sane).cloned().unwrap_or_else(new_request_id)
 }
 
-/// A response with what every response carries; an error in its envelope.
+/// An id of ours.
+pub(super) fn new_request_id() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+/// A response with what every response carries; an error in its envelope, and what the log says of it.
 fn written(
     response: ServiceResponse<BoxBody>,
     dialect: Option<&'static Dialect>,
     id: &HeaderValue,
-) -> ServiceResponse<BoxBody> {
-    let mut response = match response.response().error() {
+) -> (ServiceResponse<BoxBody>, Option<Failure>) {
+    let (mut response, failure) = match response.response().error() {
         Some(error) => {
-            let mut written = write(error, dialect, id);
+            let (mut written, failure) = write(error, dialect);
             // What other layers have added (CORS) stays.
             for (name, value) in response.headers() {
                 if !written.headers().contains_key(name) {
                     written.headers_mut().append(name.clone(), value.clone());
                 }
             }
-            response.into_response(written)
+            (response.into_response(written), Some(failure))
         }
-        None => response,
+        None => {
+            let cause = response.response().extensions().get::<Cause>().map(|Cause(cause)| cause.clone());
+            let failure = cause.map(|cause| Failure { code: Code::Unavailable.row().v1, cause });
+            (response.map_body(|_, body| in_slices(body)), failure)
+        }
     };
     mark(response.headers_mut(), dialect, id);
-    response
+    (response, failure)
+}
+
+/// A body that is handed to the connection some at a time.
+fn in_slices(body: BoxBody) -> BoxBody {
+    match body.size() {
+        BodySize::Sized(size) if size > SLICE as u64 => match body.try_into_bytes() {
+            Ok(bytes) => BoxBody::new(Pieces::new([bytes])),
+            Err(body) => body,
+        },
+        _ => body,
+    }
 }
 
 /// Adds the headers of every response. Whatever is under the path of a dialect needs a key, and is
@@ -133,8 +196,8 @@ fn mark(headers: &mut HeaderMap, dialect: Option<&'static Dialect>, id: &HeaderV
     }
 }
 
-/// The response to an error, and its line in the log if it is our fault.
-fn write(error: &ActixError, dialect: Option<&'static Dialect>, id: &HeaderValue) -> HttpResponse {
+/// The response to an error, and what the log says of it.
+fn write(error: &ActixError, dialect: Option<&'static Dialect>) -> (HttpResponse, Failure) {
     let own;
     let problem = match error.as_error::<Problem>() {
         Some(problem) => problem,
@@ -143,13 +206,8 @@ fn write(error: &ActixError, dialect: Option<&'static Dialect>, id: &HeaderValue
             &own
         }
     };
-    let row = problem.error().code().row();
-    if row.status >= 500 {
-        let cause = problem.error().cause();
-        let id = id.to_str().unwrap_or_default();
-        tracing::error!(request_id = id, code = row.v1, cause, "request failed");
-    }
-    problem.respond(dialect.unwrap_or(&super::v1::DIALECT))
+    let failure = Failure { code: problem.error().code().row().v1, cause: problem.error().cause() };
+    (problem.respond(dialect.unwrap_or(&super::v1::DIALECT)), failure)
 }
 
 /// An error that the web framework made.
@@ -159,7 +217,7 @@ fn foreign(error: &ActixError) -> Problem {
         StatusCode::NOT_FOUND => Code::RouteNotFound,
         StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
         StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
-        status if status.is_client_error() => Code::Malformed,
+        status if status.is_client_error() => Code::MalformedRequest,
         _ => return Error::caused_by(Code::Internal, format!("{status} from the web framework")).into(),
     };
     code.into()
@@ -174,10 +232,10 @@ pub struct Failed {
 }
 
 impl Failed {
-    fn new(error: &ActixError, dialect: Option<&'static Dialect>, id: HeaderValue) -> Self {
-        let mut response = write(error, dialect, &id);
-        mark(response.headers_mut(), dialect, &id);
-        Self { status: response.status(), response: Some(response).into() }
+    fn new(error: &ActixError, dialect: Option<&'static Dialect>, id: &HeaderValue) -> (Self, Failure) {
+        let (mut response, failure) = write(error, dialect);
+        mark(response.headers_mut(), dialect, id);
+        (Self { status: response.status(), response: Some(response).into() }, failure)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The path under which a proxy serves the service, where one does: `https://example.com/contacts-api/`.
 //!
 //! The proxy takes the prefix off before it passes a request on, and says so in `X-Forwarded-Prefix`.
-//! Whatever names an address of ours in an answer puts it back.
+//! Whatever names an address of ours in an answer puts it back. ([`super::base_url`] knows the rest of the address.)
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -52,6 +52,12 @@ impl Prefix {
     #[must_use]
     pub fn before(&self, path: impl fmt::Display) -> String {
         format!("{}{path}", self.0)
+    }
+
+    /// The address under which callers of a proxy find the service, given scheme and host of the proxy.
+    #[must_use]
+    pub fn after(&self, origin: impl fmt::Display) -> String {
+        format!("{origin}{}", self.0)
     }
 
     /// Where the service begins: the prefix, or `/`.

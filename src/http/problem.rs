@@ -107,6 +107,10 @@ impl ResponseError for Problem {
     }
 }
 
+/// Why a response that is no [`Problem`] has the status of one, for the log: an extension of the response.
+#[derive(Debug)]
+pub struct Cause(pub String);
+
 /// One field at fault.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldError {

@@ -1,17 +1,24 @@
 //! Puts routes, document and Swagger UI into one web server.
 
+use std::future::ready;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::api::{Api, Routes};
+use super::connection::Connection;
 use super::cors::cors;
 use super::edge::edge;
 use super::openapi;
@@ -42,7 +49,7 @@ pub fn document(limits: &Limits) -> serde_json::Result<serde_json::Value> {
 struct Parts {
     routes: Routes,
     docs: docs::Docs,
-    served: openapi::Served,
+    served: Arc<openapi::Served>,
 }
 
 impl Parts {
@@ -50,7 +57,7 @@ impl Parts {
         let (routes, document) = api().into_parts();
         let document = document.finish(limits)?;
         let docs = docs::Docs::new(&document);
-        Ok(Self { routes, docs, served: openapi::Served::new(document)? })
+        Ok(Self { routes, docs, served: Arc::new(openapi::Served::new(document)?) })
     }
 }
 
@@ -64,33 +71,80 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
     let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .app_data(Data::new(parts.served.clone()))
-            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
-            .wrap(from_fn(edge))
-            .configure(|config| parts.routes.configure(config))
-            .configure(openapi::configure)
-            .configure(|config| parts.docs.configure(config))
-            .configure(explorer::configure)
-            .default_service(web::to(|| {
-                std::future::ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))
-            }))
-    })
-    .client_request_timeout(limits.header_timeout)
-    .keep_alive(limits.keep_alive)
-    .shutdown_timeout(limits.shutdown_timeout.as_secs())
-    // Signals are `app`'s to handle: by default SIGINT would drop what is under way.
-    .disable_signals();
     let workers = match settings.workers {
         0 => available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
     };
-    let server = server.workers(workers).max_connections(connections_per_worker(settings, workers));
-    let server = server.bind(settings.bind.as_str())?;
-    let address = server.addrs().into_iter().next().ok_or_else(|| io::Error::other("no address"))?;
-    Ok((server.run(), address))
+    let builder = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections_per_worker(settings, workers))
+        .shutdown_timeout(limits.shutdown_timeout.as_secs())
+        // Signals are `app`'s to handle: by default SIGINT would drop what is under way.
+        .disable_signals();
+    let shutdown = builder.graceful_shutdown_signal();
+    // What `HttpServer` does, with a layer between the socket and HTTP.
+    let serve = move || {
+        let app = App::new()
+            .app_data(state.clone())
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+            .wrap(from_fn(edge))
+            .configure(|config| parts.routes.configure(config))
+            .configure(|config| parts.served.configure(config))
+            .configure(|config| parts.docs.configure(config))
+            .configure(explorer::configure)
+            .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))));
+        let shutdown = shutdown.clone();
+        let http = HttpService::build()
+            .client_request_timeout(limits.header_timeout)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .keep_alive(limits.keep_alive)
+            .graceful_shutdown_signal(move || {
+                let shutdown = shutdown.clone();
+                async move { shutdown.notified().await }
+            })
+            // A client that closes its end has gone: what it asked for need not go on.
+            .h1_allow_half_closed(false)
+            .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.answering())))
+            .h1(map_config(app, |()| AppConfig::default()));
+        let write_timeout = limits.write_timeout;
+        fn_service(move |stream: TcpStream| {
+            let connection = Connection::new(stream, write_timeout);
+            let peer = connection.peer();
+            ready(Ok::<_, DispatchError>((connection, peer)))
+        })
+        .and_then(http)
+    };
+    let listeners = listen(&settings.bind)?;
+    let address = listeners.first().ok_or_else(|| io::Error::other("no address"))?.local_addr()?;
+    let builder = listeners
+        .into_iter()
+        .try_fold(builder, |builder, listener| builder.listen("http", listener, serve.clone()))?;
+    Ok((builder.run(), address))
+}
+
+/// How long a connection may take to close once we have closed our end of it.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// Listens on every address of a name that can be listened on.
+fn listen(name: &str) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    let mut error = io::Error::other("the name has no address");
+    for address in name.to_socket_addrs()? {
+        let listener = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)?.into_std()
+        };
+        match listener() {
+            Ok(listener) => listeners.push(listener),
+            Err(reason) => error = reason,
+        }
+    }
+    if listeners.is_empty() { Err(error) } else { Ok(listeners) }
 }
 
 /// Most connections that a worker takes, where the limit of open files allows them.

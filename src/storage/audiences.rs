@@ -19,6 +19,15 @@ use crate::domain::{AccountId, Result};
 /// that others get their turn.
 const PAGE: u64 = 500;
 
+/// The same in bytes, about: an answer whose reader is slow holds two pages for as long.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// Contacts on the first page, when nothing is known of how large they are.
+const FIRST_PAGE: u64 = 8;
+
+/// What a contact takes beside its `meta`.
+const CONTACT_BYTES: usize = 200;
+
 /// Recipients in one account.
 pub(super) struct SqlAudiences {
     database: Database,
@@ -101,6 +110,13 @@ impl AudienceRepository for SqlAudiences {
     }
 }
 
+/// How many contacts of the size of these are a page.
+fn page_size(people: &[Person]) -> u64 {
+    let bytes: usize = people.iter().map(|person| CONTACT_BYTES + person.contact.meta.as_json().len()).sum();
+    let size = PAGE_BYTES * people.len() / bytes.max(1);
+    u64::try_from(size).unwrap_or(PAGE).clamp(1, PAGE)
+}
+
 /// Reads page after page, as far ahead as the channel has room.
 async fn walk(
     database: Database,
@@ -108,24 +124,26 @@ async fn walk(
     group: Option<GroupId>,
     pages: mpsc::Sender<Result<Vec<Person>>>,
 ) {
-    let mut before = Uuid::max();
-    loop {
+    let (mut before, mut limit) = (Uuid::max(), FIRST_PAGE);
+    // A page is read when there is room for it, not to wait for room.
+    while let Ok(room) = pages.reserve().await {
         let page = database.read(async move |reader| match group {
-            Some(group) => people::member_page(&reader, account, group, before, PAGE).await,
-            None => people::page(&reader, account, before, PAGE).await,
+            Some(group) => people::member_page(&reader, account, group, before, limit).await,
+            None => people::page(&reader, account, before, limit).await,
         });
         let page = page.await;
         let last = page.as_ref().ok().and_then(|people| people.last()).map(|person| person.contact.id);
         let Some(last) = last else {
             // The end, or a fault, which is passed on.
             if page.is_err() {
-                drop(pages.send(page).await);
+                room.send(page);
             }
             return;
         };
         before = last.as_uuid();
-        if pages.send(page).await.is_err() {
-            return;
+        if let Ok(people) = &page {
+            limit = page_size(people);
         }
+        room.send(page);
     }
 }

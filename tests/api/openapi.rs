@@ -34,7 +34,9 @@ fn is_served_in_both_forms() {
     let client = Service::shared(Backend::Sqlite).unwrap().anonymous();
     let json = client.get("/openapi.json");
     assert_eq!(json.header("Content-Type"), "application/json");
-    assert_eq!(json.expect(200), document());
+    let mut served = json.expect(200);
+    served["servers"][0]["url"] = json!("/");
+    assert_eq!(served, document());
     let yaml = client.get("/openapi.yaml");
     assert_eq!((yaml.status, yaml.header("Content-Type")), (200, "application/yaml"));
     assert!(String::from_utf8(yaml.body).unwrap().starts_with("openapi: 3.1.0\n"));

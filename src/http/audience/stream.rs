@@ -1,5 +1,8 @@
 //! An audience as lines of JSON: as long as it may be, some of it at a time in memory.
 
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
 use actix_web::web::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
@@ -27,36 +30,44 @@ pub trait Lines: 'static {
     fn error(error: &Error) -> Self::Line;
 }
 
+/// Most bytes of lines that are made before the connection has room for more.
+const MAX_CHUNK: usize = 32 * 1024;
+
 /// What is still to be written.
 enum Rest {
-    Entries(Box<Resolver>),
+    /// Entries that were found, and whatever finds the next ones.
+    Entries(Peekable<IntoIter<Entry>>, Box<Resolver>),
     Nothing,
 }
 
 /// The lines of an audience.
 pub fn lines<L: Lines>(resolver: Resolver) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
-    futures_util::stream::unfold(Rest::Entries(Box::new(resolver)), async |rest| {
-        let Rest::Entries(mut resolver) = rest else { return None };
-        let (bytes, rest) = match resolver.next().await {
-            Ok(Some(entries)) => {
-                let lines = entries.into_iter().map(L::entry);
-                (write(lines), Rest::Entries(resolver))
-            }
-            Ok(None) => (write([L::summary(resolver.report())]), Rest::Nothing),
-            Err(error) => {
-                tracing::error!(reason = error.cause(), "an audience broke off");
-                (write([L::error(&error)]), Rest::Nothing)
-            }
-        };
-        Some((bytes, rest))
+    let rest = Rest::Entries(Vec::new().into_iter().peekable(), Box::new(resolver));
+    futures_util::stream::unfold(rest, async |rest| {
+        let Rest::Entries(mut found, mut resolver) = rest else { return None };
+        if found.peek().is_none() {
+            found = match resolver.next().await {
+                Ok(Some(entries)) => entries.into_iter().peekable(),
+                Ok(None) => return Some((write([L::summary(resolver.report())]), Rest::Nothing)),
+                Err(error) => {
+                    tracing::error!(reason = error.cause(), "an audience broke off");
+                    return Some((write([L::error(&error)]), Rest::Nothing));
+                }
+            };
+        }
+        Some((write(found.by_ref().map(L::entry)), Rest::Entries(found, resolver)))
     })
 }
 
+/// As many lines as fit, and one at least.
 fn write(lines: impl IntoIterator<Item = impl Serialize>) -> Result<Bytes, std::io::Error> {
     let mut bytes = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut bytes, &line)?;
         bytes.push(b'\n');
+        if bytes.len() >= MAX_CHUNK {
+            break;
+        }
     }
     Ok(bytes.into())
 }

@@ -1,6 +1,7 @@
 //! JSON bodies.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::body::{BodyStream, SizedStream, to_bytes_limited};
@@ -18,6 +19,7 @@ use crate::config::Limits;
 use crate::domain::idempotency::{Attempt, IdempotencyKey};
 use crate::domain::{Code, Error, Fault, FieldFault};
 use crate::http::access::Need;
+use crate::http::connection::Answering;
 use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
 use crate::http::problem::Problem;
 use crate::http::state::State;
@@ -73,6 +75,9 @@ impl<P: Payload> FromRequest for Body<P> {
             let payload = payload.await.map_err(|_| Code::Malformed)?;
             let length = content_length(&request);
             let bytes = receive(payload, length, limits.body_timeout, P::body_limit(limits)).await?;
+            if let Some(answering) = request.conn_data::<Rc<Answering>>() {
+                answering.begin();
+            }
             let attempt = key.map(|key| (key, Sha256::digest(&bytes).into()));
             Ok(Self { command: read::<P>(&bytes, limits.json_depth)?, attempt })
         })

@@ -91,8 +91,10 @@ fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec) -> Vec<Cod
         Code::AttemptInFlight | Code::AttemptMismatch | Code::Gone => has_header(IDEMPOTENCY_KEY),
         Code::PreconditionFailed => has_header(IF_MATCH),
         Code::StorageFull => takes_room || spec.errors.contains(code),
-        // Not of an operation, but of an address without one.
-        Code::RouteNotFound | Code::MethodNotAllowed => false,
+        // Not of an operation, but of an address without one, or of a request that reaches none.
+        Code::RouteNotFound | Code::MethodNotAllowed | Code::MalformedRequest | Code::HeadersTooLarge => {
+            false
+        }
         Code::HandleTaken
         | Code::NameTaken
         | Code::PhoneAmbiguous

@@ -1,5 +1,6 @@
 //! The OpenAPI document: made from the handlers and types that production serves, by a pure function.
 
+mod dialect;
 mod errors;
 pub mod examples;
 pub mod fields;
@@ -10,6 +11,7 @@ pub mod parameters;
 pub mod samples;
 mod served;
 mod spec;
+mod version_3_0;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +31,7 @@ use crate::domain::groups::MAX_SHOWN;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::template::Template;
 
-pub use served::{JSON_PATH, Served, YAML_PATH, configure};
+pub use served::{ADDRESS_BOOK_PATH, JSON_PATH, Served, V1_PATH, VERSION_3_0_PATH, Variant, YAML_PATH};
 pub use spec::{Spec, Subject};
 
 /// The document while operations are added to it.

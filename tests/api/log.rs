@@ -1,0 +1,113 @@
+//! What the log says of requests that fail: whose they were, where they went wrong, and why.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::cli::{Serving, addressbook};
+use crate::harness::{Client, folder, raw};
+
+/// A service on a file, with a log of warnings and errors alone if `level` says so.
+fn serve(folder: &Path, args: &[&str]) -> (Serving, Client) {
+    let args: Vec<&str> = ["--bind=127.0.0.1:0", "--log-format=json"].iter().chain(args).copied().collect();
+    let mut serving = Serving::start(&mut addressbook(folder, &args));
+    let key = serving.first_key();
+    let client = Client::new(serving.address(), Some(key));
+    (serving, client)
+}
+
+/// The events that the service wrote before it ended.
+fn events(serving: Serving) -> Vec<Value> {
+    serving.signal("-TERM");
+    let log = serving.end();
+    log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The one event of a request.
+#[track_caller]
+fn of<'a>(events: &'a [Value], request_id: &str) -> &'a Value {
+    let found: Vec<_> = events.iter().filter(|event| event["request_id"] == request_id).collect();
+    assert_eq!(found.len(), 1, "{request_id}: {events:?}");
+    found[0]
+}
+
+/// Whose request it was.
+#[track_caller]
+fn names_the_caller(event: &Value, client: &Client, route: &str) {
+    assert!(event["account"].is_i64(), "{event}");
+    let key = event["key"].as_str().unwrap();
+    assert!(client.key.as_ref().unwrap().contains(key) && key.len() == 16, "{event}");
+    assert_eq!(event["route"], route);
+    assert!(event["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{event}");
+    assert!(event["duration_us"].is_u64(), "{event}");
+}
+
+#[test]
+fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
+    let folder = folder();
+    let (serving, client) =
+        serve(&folder, &["--log=warn", "--request-timeout=500ms", "--database-acquire-timeout=20s"]);
+    let body = json!({"username": "john", "phone_number": "+4479000000001"}).to_string();
+    let post = |id: &str| {
+        let headers = [("Content-Type", "application/json"), ("X-Request-Id", id)];
+        client.send("POST", "/v1/contacts", &headers, body.as_bytes())
+    };
+    assert_eq!(post("fine").status, 201);
+    let get = |path: &str, id: &str| client.send("GET", path, &[("X-Request-Id", id)], b"").status;
+    assert_eq!(get("/v1/nothing", "absent"), 404);
+
+    let database = Connection::open(folder.join("data/addressbook.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(post("slow").status, 503);
+    database.execute_batch("ROLLBACK").unwrap();
+    database.execute_batch("DROP TABLE templates").unwrap();
+    assert_eq!(get("/v1/templates", "broken"), 500);
+
+    let events = events(serving);
+    let slow = of(&events, "slow");
+    assert_eq!(
+        (&slow["level"], &slow["status"], &slow["code"]),
+        (&json!("WARN"), &json!(503), &json!("unavailable"))
+    );
+    assert_eq!((&slow["method"], &slow["cause"]), (&json!("POST"), &json!("the request ran out of time")));
+    names_the_caller(slow, &client, "/v1/contacts");
+    let broken = of(&events, "broken");
+    assert_eq!((&broken["level"], &broken["status"]), (&json!("ERROR"), &json!(500)));
+    assert_eq!((&broken["method"], &broken["code"]), (&json!("GET"), &json!("internal_error")));
+    assert!(broken["cause"].as_str().unwrap().contains("query failed"), "{broken}");
+    names_the_caller(broken, &client, "/v1/templates");
+    for id in ["fine", "absent"] {
+        assert!(!events.iter().any(|event| event["request_id"] == id), "no fault of the service");
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_parsed_have_a_line() {
+    let folder = folder();
+    let (serving, _) = serve(&folder, &["--header-timeout=2s"]);
+    let mut ids = Vec::new();
+    for (bytes, status, code) in [
+        ("GET /v1/contacts HTTP/1.1\r\nHost\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(300_000)), 431, "headers_too_large"),
+        ("GET /contacts".to_owned(), 408, "request_timeout"),
+    ] {
+        let mut stream: TcpStream = raw::connect(serving.address());
+        stream.write_all(bytes.as_bytes()).unwrap();
+        let local = stream.local_addr().unwrap().to_string();
+        let mut answer = Vec::new();
+        // The end of the connection may come as a reset, where more was sent than was read.
+        drop(std::io::Read::read_to_end(&mut stream, &mut answer));
+        let answer = String::from_utf8(answer).unwrap();
+        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
+        ids.push((id, status, code, local));
+    }
+    let events = events(serving);
+    for (id, status, code, peer) in ids {
+        let event = of(&events, &id);
+        let told = (event["status"].as_u64(), event["code"].as_str(), event["peer"].as_str());
+        assert_eq!(told, (Some(status), Some(code), Some(&*peer)), "{event}");
+    }
+}
