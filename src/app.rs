@@ -11,7 +11,7 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{DatabaseSettings, Limits, Settings, StorageSettings};
+use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageSettings};
 use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::key_service::Keys;
@@ -72,7 +72,10 @@ impl App {
     /// What an operator has to mend.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let (options, url) = options(&settings.database, &settings.storage);
-        let database = Database::open_to_serve(&options).await;
+        let database = match settings.migrate {
+            MigrateOnStart::Auto => Database::open_to_serve(&options).await,
+            MigrateOnStart::Never => Database::open_to_serve_unmigrated(&options).await,
+        };
         let store: Arc<dyn Store> =
             Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
         let keys = Keys::new(Arc::clone(&store));

@@ -49,6 +49,10 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_FIRST_KEY_FILE", value_name = "FILE")]
     pub first_key_file: Option<PathBuf>,
 
+    /// Whether to bring the database's schema up to date on start
+    #[arg(long, env = "ADDRESSBOOK_MIGRATE", value_name = "WHEN", default_value = "auto")]
+    pub migrate: MigrateOnStart,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub database: DatabaseSettings,
@@ -203,6 +207,15 @@ pub struct LogSettings {
     /// For people, for programs, or by what standard error is
     #[arg(long, env = "ADDRESSBOOK_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
+}
+
+/// Whether a server migrates.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrateOnStart {
+    /// Where the schema is older than this program, or there is none
+    Auto,
+    /// An older schema is refused; on PostgreSQL a role that can only read and write rows is enough
+    Never,
 }
 
 /// The form of the log.

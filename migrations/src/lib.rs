@@ -3,11 +3,17 @@
 //! Tables are named by strings and nothing of the service is imported: a migration must go on
 //! meaning the same when the entities have changed. Each runs in a transaction of its own, on both
 //! databases.
+//!
+//! **Old programs on a new schema.** While instances are replaced one after the other, those of the last release
+//! run on the schema of the next one. They do so if they know the migration that the table
+//! `schema_compatibility` names. A migration that they cannot live with (it drops or renames what they use, or adds a
+//! column that has no default) must name itself there; the others leave the table alone.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::ConnectionTrait;
 
 mod m20261121_000001_accounts_and_keys;
 mod m20261121_000002_contacts;
@@ -20,6 +26,7 @@ mod m20261122_000008_templates;
 mod m20261122_000009_audiences;
 mod m20261122_000010_counted_by_triggers;
 mod m20261126_000011_audience_lifecycle;
+mod m20261126_000012_compatibility;
 
 /// All migrations.
 #[derive(Debug)]
@@ -39,6 +46,16 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_audiences::Migration),
             Box::new(m20261122_000010_counted_by_triggers::Migration),
             Box::new(m20261126_000011_audience_lifecycle::Migration),
+            Box::new(m20261126_000012_compatibility::Migration),
         ]
     }
+}
+
+/// From now on a program must know this migration to use the schema.
+async fn require_programs_that_know(manager: &SchemaManager<'_>, migration: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    connection.execute_unprepared("DELETE FROM schema_compatibility").await?;
+    let insert = format!("INSERT INTO schema_compatibility (oldest_migration) VALUES ('{migration}')");
+    connection.execute_unprepared(&insert).await?;
+    Ok(())
 }

@@ -51,6 +51,8 @@ impl fmt::Debug for Options {
 pub(super) enum Access {
     /// Make it, and be its only server where it is an SQLite file.
     Serve,
+    /// Be its only server where it is an SQLite file, and do not make it.
+    ServeExisting,
     /// Make it.
     Create,
     /// Neither make nor convert it.
@@ -166,10 +168,10 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
     }
     let file = match access {
         Access::Serve | Access::Create => DatabaseFile::find_or_create(&path)?,
-        Access::Existing => DatabaseFile::find(&path)?,
+        Access::ServeExisting | Access::Existing => DatabaseFile::find(&path)?,
     };
     // Before SQLite opens the file: a second server must not touch what the first one is at work on.
-    let lock = (access == Access::Serve).then(|| file.lock()).transpose()?;
+    let lock = matches!(access, Access::Serve | Access::ServeExisting).then(|| file.lock()).transpose()?;
     if lock.is_some() {
         file.restrict_access();
     }

@@ -110,7 +110,18 @@ impl Database {
         Ok(Self::assemble(options, pools))
     }
 
-    /// Opens a database that exists and has the schema of this program, beside its server if there is one.
+    /// The same for a server that leaves the schema as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open_to_serve`] and [`Self::open_existing`].
+    pub async fn open_to_serve_unmigrated(options: &Options) -> Result<Self, OpenError> {
+        let pools = connect::open_with(options, Access::ServeExisting).await?;
+        migrate::require_current(&pools).await?;
+        pools.close_migrations().await;
+        Ok(Self::assemble(options, pools))
+    }
+
+    /// Opens a database that exists and has a schema that this program can use, beside its server if there is one.
     ///
     /// # Errors
     /// As [`Self::open`], [`OpenError::NoDatabase`], [`OpenError::NoSchema`] and [`OpenError::OlderSchema`].

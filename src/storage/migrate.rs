@@ -13,8 +13,12 @@ const ADVISORY_LOCK: i64 = 0x6164_6472_626f_6f6b;
 /// Where sea-orm notes which migrations were applied.
 const MIGRATIONS_TABLE: &str = "seaql_migrations";
 
-/// How a schema compares with the one that this program needs. (A newer one is an error.)
+/// Where the schema says which programs may use it.
+const COMPATIBILITY_TABLE: &str = "schema_compatibility";
+
+/// How a schema compares with the one that this program needs. (A newer one that it may not use is an error.)
 enum Schema {
+    /// It has all that this program knows, and may have more.
     Current,
     Older {
         /// The first migration that it lacks.
@@ -48,7 +52,7 @@ pub(super) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError
     }
 }
 
-/// Refuses a database whose schema is not exactly the one of this program; writes nothing.
+/// Refuses a database whose schema this program cannot use as it is; writes nothing.
 pub(super) async fn require_current(pools: &Pools) -> Result<(), OpenError> {
     match compare(pools).await? {
         Schema::Current => Ok(()),
@@ -69,10 +73,26 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
     }
     let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     if let Some(newer) = applied.iter().find(|applied| !known.contains(applied)) {
-        return Err(OpenError::NewerSchema { migration: newer.clone() });
+        if !is_compatible(pools, &known).await? {
+            return Err(OpenError::NewerSchema { migration: newer.clone() });
+        }
+        tracing::info!(migration = newer, "the schema is newer than this program, and compatible with it");
     }
     let lacks = known.into_iter().find(|known| !applied.contains(known));
     Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))
+}
+
+/// Whether a newer schema says that a program with these migrations may use it.
+async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenError> {
+    let table = SchemaManager::new(&pools.pool).has_table(COMPATIBILITY_TABLE).await;
+    if !table.map_err(OpenError::unreachable)? {
+        return Ok(false);
+    }
+    let sql = format!("SELECT oldest_migration FROM {COMPATIBILITY_TABLE}");
+    let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
+    let row = pools.pool.query_one_raw(statement).await.map_err(OpenError::unreachable)?;
+    let oldest = row.map(|row| row.try_get::<String>("", "oldest_migration")).transpose();
+    Ok(oldest.map_err(OpenError::migration)?.is_some_and(|oldest| known.contains(&oldest)))
 }
 
 async fn up(pools: &Pools) -> Result<(), OpenError> {

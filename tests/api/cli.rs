@@ -310,6 +310,8 @@ fn a_schema_newer_than_the_program_is_left_alone() {
             let future =
                 "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_future', 0)";
             database.execute_unprepared(future).await.unwrap();
+            let incompatible = "UPDATE schema_compatibility SET oldest_migration = 'm29991231_000001_future'";
+            database.execute_unprepared(incompatible).await.unwrap();
         });
         for command in [vec!["serve", "--bind", "127.0.0.1:0"], vec!["migrate"], vec!["keys", "list"]] {
             fails(

@@ -45,6 +45,7 @@ mod postgres_faults;
 mod prefix;
 mod readme;
 mod rejected;
+mod schema_versions;
 mod served_documents;
 mod slow_readers;
 mod sqlite_file;

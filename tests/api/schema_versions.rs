@@ -1,0 +1,137 @@
+//! How a server comes by its schema: it migrates, waits for another that does, goes without, or refuses.
+
+use std::time::Duration;
+
+use addressbook::app::App;
+use addressbook::config::{MigrateOnStart, Settings};
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use serde_json::json;
+
+use crate::harness::{Backend, Cluster, Service, new_database};
+
+const LATEST: &str = "m20261126_000012_compatibility";
+
+fn run(url: &str, statements: &[&str]) {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let database = sea_orm::Database::connect(url).await.unwrap();
+        for sql in statements {
+            database.execute_unprepared(sql).await.unwrap();
+        }
+        database.close().await.unwrap();
+    });
+}
+
+fn never(settings: &mut Settings) {
+    settings.migrate = MigrateOnStart::Never;
+}
+
+/// Why a server does not start.
+fn refusal(url: &str, change: impl FnOnce(&mut Settings)) -> String {
+    let mut settings = Settings { bind: "127.0.0.1:0".to_owned(), ..Settings::default() };
+    settings.database.database_url = url.to_owned();
+    change(&mut settings);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { App::start(&settings).await.map(drop) }).unwrap_err().to_string()
+}
+
+/// A migration takes longer than any statement or idle session may; two instances wait for it.
+#[test]
+fn a_slow_migration_is_waited_for() {
+    let Some(url) = new_database(Backend::Postgres) else { return };
+    drop(Service::start_on(&url, |_| {}));
+    let database = url.rsplit('/').next().unwrap();
+    run(
+        &url,
+        &[
+            &format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'"),
+            "DROP TABLE schema_compatibility",
+            &format!("ALTER DATABASE {database} SET idle_in_transaction_session_timeout = '300ms'"),
+            &format!("ALTER DATABASE {database} SET statement_timeout = '300ms'"),
+            &format!("ALTER DATABASE {database} SET lock_timeout = '300ms'"),
+        ],
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let lock = runtime.block_on(async {
+        let database = sea_orm::Database::connect(&url).await.unwrap();
+        database.execute_unprepared("SET idle_in_transaction_session_timeout = 0").await.unwrap();
+        let lock = database.begin().await.unwrap();
+        lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await.unwrap();
+        lock.execute_unprepared("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        lock
+    });
+    std::thread::scope(|scope| {
+        let starts = [(); 2].map(|()| scope.spawn(|| Service::start_on(&url, |_| {})));
+        // Several times as long as the server's timeouts.
+        std::thread::sleep(Duration::from_millis(1_500));
+        for start in &starts {
+            assert!(!start.is_finished(), "it did not wait for the migration");
+        }
+        runtime.block_on(lock.commit()).unwrap();
+        for (i, start) in starts.into_iter().enumerate() {
+            let service = start.join().unwrap();
+            crate::v1::create(&service.client(), &i.to_string(), "+4479000000001");
+        }
+    });
+}
+
+fn a_newer_schema(backend: Backend) {
+    let Some(url) = new_database(backend) else { return };
+    drop(Service::start_on(&url, |_| {}));
+    let future = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_future', 0)";
+    run(&url, &[future]);
+    for change in [|_: &mut Settings| {}, never] {
+        let service = Service::start_on(&url, change);
+        let client = service.client();
+        let contact = crate::v1::create(&client, "john", "+4479000000001");
+        assert_eq!(client.get(&crate::v1::path(&contact)).expect(200), contact);
+    }
+    run(&url, &["UPDATE schema_compatibility SET oldest_migration = 'm29991231_000001_future'"]);
+    let refused = refusal(&url, |_| {});
+    assert!(refused.contains("newer") && refused.contains("m29991231_000001_future"), "{refused}");
+}
+
+#[test]
+fn a_newer_schema_is_used_if_it_says_that_it_may_be_on_sqlite() {
+    a_newer_schema(Backend::Sqlite);
+}
+
+#[test]
+fn a_newer_schema_is_used_if_it_says_that_it_may_be_on_postgres() {
+    a_newer_schema(Backend::Postgres);
+}
+
+/// A server that may read and write rows, and nothing else.
+#[test]
+fn a_role_that_may_not_change_the_schema_is_enough() {
+    let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
+    let owner = cluster.url("postgres");
+    cluster.run("CREATE ROLE app LOGIN");
+    let url = owner.replace("postgres@", "app@");
+    let refused = refusal(&url, never);
+    assert!(refused.contains("no addressbook schema"), "{refused}");
+    drop(Service::start_on(&owner, |_| {}));
+    for sql in [
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app",
+        "REVOKE INSERT, UPDATE, DELETE ON seaql_migrations, schema_compatibility FROM app",
+    ] {
+        cluster.run(sql);
+    }
+    let service = Service::start_on(&url, never);
+    let client = service.client();
+    let contact = crate::v1::create(&client, "john", "+4479000000001");
+    let path = crate::v1::path(&contact);
+    client.patch(&path, &json!({"display_name": "John"})).expect(200);
+    let group = client.post("/v1/groups", &json!({"name": "friends"})).expect(201);
+    let members = format!("/v1/groups/{}/members", group["id"].as_str().unwrap());
+    client.post(&members, &json!({"add": [contact["id"]]})).expect(200);
+    client.post("/v1/opt_outs", &json!({"phone_number": "+4479000000002"})).expect(201);
+    client.post("/v1/templates", &json!({"name": "hello", "text": "Hello"})).expect(201);
+    client.delete(&path).expect(204);
+    assert_eq!(client.get("/readyz").status, 200);
+    drop(service);
+    // Older than the program, and nobody may change that.
+    run(&owner, &[&format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'")]);
+    let refused = refusal(&url, never);
+    assert!(refused.contains("older") && refused.contains(LATEST), "{refused}");
+}
