@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
 };
 
 use uuid::Uuid;
@@ -66,6 +66,12 @@ pub(super) async fn cursor_page(
         return groups::cursor_page(connection, account, group, cursor, limit).await;
     }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
+    if let (Some(group), Some(since), true) = (group, updated_since, by_change)
+        && groups::is_sortable(connection, account, group).await?
+    {
+        let place = changes_between(connection, account, &cursor).await?;
+        return groups::changed_page(connection, account, group, since, place, cursor, limit).await;
+    }
     let order = paging::order(&cursor);
 
     let mut select = of(account);
@@ -84,14 +90,7 @@ pub(super) async fn cursor_page(
         select = select.filter(groups::includes(account, group));
     }
     if by_change {
-        let Cursor { after, before } = cursor;
-        for (id, newer) in [(after, false), (before, true)] {
-            let Some(id) = id else { continue };
-            let changed_at = changed_at(connection, account, id).await?;
-            let here = Expr::tuple([Expr::col(Column::UpdatedAt), Expr::col(Column::Id)]);
-            let there = Expr::tuple([changed_at.into(), id.as_uuid().into()]);
-            select = select.filter(if newer { here.gt(there) } else { here.lt(there) });
-        }
+        select = select.filter(changes_between(connection, account, &cursor).await?);
         select = select.order_by(Column::UpdatedAt, order.clone());
     } else {
         select = paging::between(select, Column::Id, &cursor);
@@ -114,6 +113,23 @@ pub(super) async fn ids(
 ) -> Result<Vec<Uuid>> {
     let select = paging::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
     rows::ids(connection, select.order_by(Column::Id, paging::order(&cursor)).limit(limit)).await
+}
+
+/// What lies where a cursor says, in the order of changes.
+async fn changes_between(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    cursor: &Cursor,
+) -> Result<Condition> {
+    let mut between = Condition::all();
+    for (id, newer) in [(cursor.after, false), (cursor.before, true)] {
+        let Some(id) = id else { continue };
+        let changed_at = changed_at(connection, account, id).await?;
+        let here = [Column::UpdatedAt, Column::Id].map(|column| Expr::col((Entity, column)));
+        let (here, there) = (Expr::tuple(here), Expr::tuple([changed_at.into(), id.as_uuid().into()]));
+        between = between.add(if newer { here.gt(there) } else { here.lt(there) });
+    }
+    Ok(between)
 }
 
 /// Where a contact stands in the order of changes.

@@ -102,7 +102,20 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
     groups.update(by_id, patch, Timestamp::now()).await.unwrap();
 }
 
-async fn ask_about_contacts(contacts: &dyn ContactRepository, large: &Group, page: &[Contact]) {
+/// Some of these contacts, in a group of their own.
+async fn small(groups: &dyn GroupRepository, contacts: &[Contact]) -> Group {
+    let small = groups.insert(Group::new(named("small")), None).await.unwrap().made;
+    let add = |contact: &Contact| Item { verb: Verb::Add, contact: ContactKey::Id(contact.id) };
+    groups.change_members(GroupKey::Id(small.id), contacts.iter().take(20).map(add).collect()).await.unwrap();
+    small
+}
+
+async fn ask_about_contacts(
+    contacts: &dyn ContactRepository,
+    large: &Group,
+    small: &Group,
+    page: &[Contact],
+) {
     assert_eq!(members(contacts, large, None, 1_000).await.len(), 1_000);
     let next = members(contacts, large, Some(page[50].id), 10).await;
     assert_eq!((next.len(), &next[0]), (10, &page[51]));
@@ -112,7 +125,12 @@ async fn ask_about_contacts(contacts: &dyn ContactRepository, large: &Group, pag
             for phone in [None, Some(some.phone.clone())] {
                 for updated_since in [None, Some(some.updated_at)] {
                     let (handle, phone) = (handle.clone(), phone.clone());
-                    let (cursor, group) = (Cursor { after, before }, Some(GroupKey::Id(large.id)));
+                    let group = if handle.is_none() && phone.is_none() && updated_since.is_some() {
+                        small
+                    } else {
+                        large
+                    };
+                    let (cursor, group) = (Cursor { after, before }, Some(GroupKey::Id(group.id)));
                     let query = CursorQuery { cursor, limit: 10, handle, phone, updated_since, group };
                     contacts.cursor_page(query).await.unwrap();
                 }
@@ -134,7 +152,8 @@ fn of_groups(backend: DbBackend) {
         let (database, statements) = plain.clone().recording();
         let groups = database.groups(account);
         ask_about_groups(groups.as_ref(), &large, &contacts).await;
-        ask_about_contacts(database.contacts(account).as_ref(), &large, &contacts).await;
+        let small = small(plain.groups(account).as_ref(), &contacts).await;
+        ask_about_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
             groups.delete(GroupKey::Id(group)).await.unwrap();
@@ -143,6 +162,9 @@ fn of_groups(backend: DbBackend) {
         while number(&plain, "SELECT count(*) FROM groups WHERE name IS NULL").await > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
+        let changed = statements.lock().unwrap().clone();
+        let changed = changed.iter().filter(|statement| statement.sql.contains("\"updated_at\" + ")).count();
+        assert_eq!(changed, 3, "without a cursor, and to either side of one");
         for (table, least) in [("members", 20), ("groups", 14), ("contacts", 20), ("tallies", 3)] {
             let count = check(&plain, backend, &statements, table).await;
             assert!(count >= least, "{count} queries of {table}");

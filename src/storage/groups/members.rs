@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select,
-    Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement,
 };
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::domain::groups::{
     settle,
 };
 use crate::domain::page::{Cursor, CursorPage, OffsetPage};
-use crate::domain::{AccountId, ContactId, ContactKey, Result};
+use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
 use crate::storage::contact_lists::Whose;
 use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
@@ -27,6 +27,9 @@ use crate::storage::error::to_domain;
 use crate::storage::json::{Words, list};
 use crate::storage::transaction::Transaction;
 use crate::storage::{contact_lists, paging, rows, tallies};
+
+/// Most members of a group that are looked at for a page of those that changed.
+const MAX_SORTED: u64 = 20_000;
 
 fn of(account: AccountId, group: GroupId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
@@ -53,6 +56,40 @@ pub(in crate::storage) async fn cursor_page(
 ) -> Result<CursorPage> {
     let select = paging::between(contacts(account, group), Column::ContactId, &cursor);
     let select = select.order_by(Column::ContactId, paging::order(&cursor)).limit(limit + 1);
+    Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
+}
+
+/// Whether a group is so small that what changed in it is found from its members. In a larger one some that changed
+/// of late are soon found among all contacts that did.
+pub(in crate::storage) async fn is_sortable(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    group: GroupId,
+) -> Result<bool> {
+    Ok(tallies::read(connection, account, group.as_uuid()).await? <= MAX_SORTED)
+}
+
+/// A page of the contacts of a group that have changed, the last change first. `place` is what the cursor says.
+///
+/// Read in the order of the index of changes, all contacts of the account would be passed over until enough of the group
+/// are found. The order is an expression, which keeps a planner from that.
+pub(in crate::storage) async fn changed_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    group: GroupId,
+    since: Timestamp,
+    place: Condition,
+    cursor: Cursor,
+    limit: u64,
+) -> Result<CursorPage> {
+    let contact = |column| Expr::col((contact::Entity, column));
+    let order = paging::order(&cursor);
+    let select = contacts(account, group)
+        .filter(contact(contact::Column::UpdatedAt).gte(since.millis()))
+        .filter(place)
+        .order_by(contact(contact::Column::UpdatedAt).add(0), order.clone())
+        .order_by(contact(contact::Column::Id), order)
+        .limit(limit + 1);
     Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
 }
 

@@ -8,7 +8,7 @@ mod sweep;
 use async_trait::async_trait;
 
 pub(super) use lists::id_of;
-pub(super) use members::{cursor_page, includes, leave_all};
+pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave_all};
 pub(super) use sweep::Sweeper;
 
 use super::attempts::{self, Made};
