@@ -11,6 +11,10 @@ id_type! {
     ContactId
 }
 
+/// In how many seconds after its `updated_at` a change is visible at the latest, behind changes with later ones:
+/// transactions become visible in another order than that in which they took the time.
+pub const OVERLAP: u64 = 5;
+
 /// A contact as it is stored. Each dialect shows a part of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contact {

@@ -23,7 +23,7 @@ use super::pages::{Bytes, Page, Pages, bytes};
 use super::writes::{Moment, Subject, Writes};
 use crate::domain::fields::Handle;
 use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
-use crate::domain::{AccountId, Contact, ContactId};
+use crate::domain::{AccountId, Contact, ContactId, Timestamp};
 
 /// What a write has changed.
 #[derive(Clone, Debug)]
@@ -37,6 +37,14 @@ pub(super) enum Change {
 }
 
 impl Change {
+    /// When the contact was changed, as it says itself.
+    pub(super) fn updated_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Put { contact, .. } => Some(contact.updated_at),
+            Self::Remove { .. } | Self::OptOuts(_) => None,
+        }
+    }
+
     fn subjects(&self) -> [Option<Subject>; 2] {
         match *self {
             Self::Put { account, was: None, .. } => [Some(Subject::List(account)), None],

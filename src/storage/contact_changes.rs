@@ -13,7 +13,7 @@ use crate::domain::fields::Handle;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
 
-/// Answers the handle before, and the contact after.
+/// Answers the handle before, and the contact after; no handle where nothing has changed.
 pub(super) async fn update(
     transaction: &Transaction,
     account: AccountId,
@@ -21,9 +21,11 @@ pub(super) async fn update(
     patch: ContactPatch,
     precondition: &Precondition,
     now: Timestamp,
-) -> Result<(Handle, Contact)> {
+) -> Result<(Option<Handle>, Contact)> {
     let before = find(transaction, account, &key, true).await?;
     check(&before, precondition)?;
+    // The wait for the row is over: see `writer::MAX_AGE`.
+    let now = now.max(Timestamp::now());
     let after = before.patched(patch, now)?;
     if after.version != before.version {
         Entity::update_many()
@@ -33,8 +35,9 @@ pub(super) async fn update(
             .exec(transaction)
             .await
             .map_err(|error| to_domain_of_handle(&error))?;
+        return Ok((Some(before.handle), after));
     }
-    Ok((before.handle, after))
+    Ok((None, after))
 }
 
 /// Answers the handle that is free now.

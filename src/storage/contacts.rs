@@ -50,8 +50,9 @@ impl ContactRepository for SqlContacts {
                     let (was, contact) =
                         contact_changes::update(transaction, account, key, patch, &precondition, now).await?;
                     let contact = Arc::new(contact);
-                    let change = Change::Put { account, contact: Arc::clone(&contact), was: Some(was) };
-                    Ok((contact, vec![change]))
+                    let put = |was| Change::Put { account, contact: Arc::clone(&contact), was: Some(was) };
+                    let changes = was.map(put).into_iter().collect();
+                    Ok((contact, changes))
                 })
             })
             .await;

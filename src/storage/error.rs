@@ -124,6 +124,12 @@ fn one_line(error: &DbErr) -> String {
 #[error("{0}")]
 struct TransactionConflict(String);
 
+/// A transaction that took too long since it took the time of its changes: to be run again.
+pub(super) fn too_old() -> Error {
+    let cause = "the time of a change was too long ago when it was to be committed";
+    Error::caused_by(Code::Unavailable, TransactionConflict(cause.to_owned()))
+}
+
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 

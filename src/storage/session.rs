@@ -57,6 +57,14 @@ impl Session {
         }
     }
 
+    /// Ends a transaction.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(connection) => connection.commit().await,
+            Self::Sqlite(lease) => lease.run(plain("COMMIT")).await.map(drop),
+        }
+    }
+
     /// Closes the connection, and with it the transaction that it may be in.
     pub(super) fn discard(&mut self) {
         match self {

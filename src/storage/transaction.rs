@@ -90,7 +90,7 @@ impl Inner {
                 let commit = Statement { sql: format!("{}; COMMIT", last.sql), ..last };
                 self.session.run(commit).await.map(drop)
             }
-            None => self.session.run_unprepared("COMMIT").await.map(drop),
+            None => self.session.commit().await,
         };
         if let Err(error) = committed {
             // Some faults leave it open, others end it.

@@ -11,11 +11,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::cache::{Change, ContactCache};
 use super::connection::Connection;
 use super::database_file::DatabaseFile;
-use super::error::{is_conflict, is_file_fault, is_refused, may_blame_connection, to_domain};
+use super::error::{is_conflict, is_file_fault, is_refused, may_blame_connection, to_domain, too_old};
 use super::fair_semaphore::Owner;
 use super::transaction::Transaction;
 use super::trust::Trust;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, Timestamp};
 
 /// Writes to one database.
 #[derive(Clone)]
@@ -60,6 +60,18 @@ pub(super) enum Failure {
     BeforeCommit(Error),
     /// The database did not say whether everything was stored: not to be tried again.
     AtCommit(Error),
+}
+
+/// How old the time of a change may be when its commit begins; an older one is taken anew.
+///
+/// Who follows changes by `updated_at` asks again from some seconds before the last one seen, and misses nothing as
+/// long as a change becomes visible within them: this and the deadline of a commit (3 s) are less than
+/// [`OVERLAP`](crate::domain::contact::OVERLAP), and leave half a second for clocks that differ.
+const MAX_AGE: Duration = Duration::from_millis(1_500);
+
+fn is_too_old(changes: &[Change]) -> bool {
+    let Some(oldest) = changes.iter().filter_map(Change::updated_at).min() else { return false };
+    Timestamp::now().since(oldest) > MAX_AGE
 }
 
 /// How often a transaction is begun that others keep standing in the way of.
@@ -189,6 +201,12 @@ impl Writer {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
     {
         let (transaction, (answer, changes)) = self.prepare(job).await?;
+        if is_too_old(&changes) {
+            if let Err(rollback) = transaction.rollback().await {
+                tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
+            }
+            return Err(Failure::BeforeCommit(too_old()));
+        }
         let commit =
             async { transaction.commit().await.map_err(|error| Failure::of_commit(to_domain(&error))) };
         turn.write(&changes, commit).await?;

@@ -53,5 +53,6 @@ mod stops;
 mod storage;
 mod templates;
 mod things;
+mod updated_since;
 mod v1;
 mod v1_list;

@@ -48,7 +48,7 @@ pub(super) async fn commit(
     };
     let mut last: Option<Stored> = None;
     loop {
-        let creates = creates_of(&group);
+        let creates = store::freshen(creates_of(&group));
         let announced = store::puts(creates.iter());
         let write = turn.write(&announced, store::at_once(writer.connection(), &creates));
         // In this order: the first is under way when the second begins.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Create, Outcome, Place, Waiting};
 use crate::domain::idempotency::Attempt;
-use crate::domain::{AccountId, ContactId, ContactKey, Error, Result};
+use crate::domain::{AccountId, ContactId, ContactKey, Error, Result, Timestamp};
 use crate::storage::attempts::{self, Found};
 use crate::storage::cache::Change;
 use crate::storage::connection::Connection;
@@ -45,6 +45,7 @@ pub(super) async fn store(
     writer
         .transact(move |transaction| {
             Box::pin(async move {
+                let group = freshen(group);
                 let outcomes = in_turn(transaction, place, &group).await?;
                 let changes = changes(&group, &outcomes);
                 Ok((outcomes, changes))
@@ -69,8 +70,27 @@ pub(super) fn done(group: &[Arc<Create>], stored: &HashSet<Uuid>) -> Done<Vec<Ou
     (outcomes, changes)
 }
 
+/// The age from which on the time of a change is taken anew; well below what a transaction may have.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// Creates that have not waited for long. Those that have count as changed now: their time must not be long past
+/// when they become visible. (That of their creation stays: it is in their id.)
+pub(super) fn freshen(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>> {
+    let now = Timestamp::now();
+    for create in &mut group {
+        if now.since(create.contact.updated_at) > FRESH {
+            let contact = Contact { updated_at: now, ..create.contact.as_ref().clone() };
+            let Create { account, contact: _, attempt } = create.as_ref();
+            let attempt = attempt.clone();
+            *create = Arc::new(Create { account: *account, contact: Arc::new(contact), attempt });
+        }
+    }
+    group
+}
+
 fn changes(group: &[Arc<Create>], outcomes: &[Outcome]) -> Vec<Change> {
-    let made = group.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Ok(None)));
+    let is_new = |outcome: &Outcome| matches!(outcome, Ok(None | Some(Created { replayed: false, .. })));
+    let made = group.iter().zip(outcomes).filter(|(_, outcome)| is_new(outcome));
     puts(made.map(|(create, _)| create))
 }
 
@@ -93,7 +113,10 @@ fn outcomes(
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            return Ok(None);
+            // Who asked for it has the time that it came with.
+            let contact = &create.contact;
+            let is_fresh = contact.updated_at == contact.created_at;
+            return Ok((!is_fresh).then(|| Created { made: contact.as_ref().clone(), replayed: false }));
         }
         others.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };

@@ -36,6 +36,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// A connection that is older is closed: a load balancer gets to spread them anew.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
+/// How long a commit may take, whatever is set for statements; see `writer::MAX_AGE`.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long a connection may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -202,7 +205,16 @@ impl PooledConnection {
 
     /// Runs one statement or several that have no parameters, without preparing them.
     pub(in crate::storage) async fn run_unprepared(&mut self, sql: &str) -> Result<PgQueryResult, Error> {
-        let deadline = self.shared.timeouts.statement;
+        self.run_simple(sql, self.shared.timeouts.statement).await
+    }
+
+    /// Ends a transaction. Where it misses the deadline, nobody knows how.
+    pub(in crate::storage) async fn commit(&mut self) -> Result<(), Error> {
+        let deadline = self.shared.timeouts.statement.min(COMMIT_TIMEOUT);
+        self.run_simple("COMMIT", deadline).await.map(drop)
+    }
+
+    async fn run_simple(&mut self, sql: &str, deadline: Duration) -> Result<PgQueryResult, Error> {
         let work = self.begin_work()?.execute(AssertSqlSafe(sql.to_owned()));
         let outcome = within(deadline, work).await;
         self.end_work(outcome)

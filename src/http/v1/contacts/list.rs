@@ -6,6 +6,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::config::Limits;
+use crate::domain::contact::OVERLAP;
 use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::{GroupKey, MAX_SHOWN};
 use crate::domain::page::{CursorPage, CursorQuery};
@@ -74,10 +75,13 @@ fn phone_number() -> Object {
 }
 
 fn updated_since() -> Object {
-    fields::moment(
+    fields::moment(&format!(
         "Only contacts that changed at this moment or later. The list then begins with the contact that \
-         changed last, unless it is filtered by another parameter too.",
-    )
+         changed last, unless it is filtered by another parameter too. To follow changes, ask again from \
+         {OVERLAP} seconds before the latest `updated_at` that you have seen: a change may become visible up to \
+         {OVERLAP} seconds after its `updated_at`, later than others with a later one. You then get some contacts \
+         a second time, and miss no change. Deleted contacts are not in the list."
+    ))
 }
 
 fn group() -> Object {
