@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::{Create, Outcome, Place, Waiting};
-use crate::domain::idempotency::Attempt;
-use crate::domain::{AccountId, ContactId, ContactKey, Error, Result, Timestamp};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, Result, Timestamp};
 use crate::storage::attempts::{self, Found};
 use crate::storage::cache::Change;
 use crate::storage::connection::Connection;
