@@ -28,6 +28,7 @@ const OWN: &[(&str, &str, &str)] = own! {
     "names.js": "text/javascript",
     "permissions.js": "text/javascript",
     "responses.js": "text/javascript",
+    "servers.js": "text/javascript",
     "snippets.js": "text/javascript",
     "theme.js": "text/javascript",
 };

@@ -11,6 +11,7 @@ import { links } from './links.js';
 import { names } from './names.js';
 import { permissions } from './permissions.js';
 import { responses } from './responses.js';
+import { servers } from './servers.js';
 import { snippets } from './snippets.js';
 import './theme.js';
 
@@ -32,6 +33,7 @@ SwaggerUIBundle({
     names,
     permissions,
     responses,
+    servers,
     snippets,
   ],
   // The standalone layout has a bar on top that invites to documents of other hosts.
