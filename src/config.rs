@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use crate::domain::page;
 
-/// Environment variables that are no settings: from these, clients read where the service is and their
-/// key. A shell that has them set can start the service all the same.
+/// Environment variables that are no settings: from these, samples of earlier releases read where the
+/// service is and their key. A shell that has them set can start the service all the same.
 pub const CLIENT_URL: &str = "ADDRESSBOOK_URL";
 #[allow(missing_docs)]
 pub const CLIENT_KEY: &str = "ADDRESSBOOK_KEY";

@@ -1,12 +1,12 @@
 //! A file that is made once and served as it is, to browsers: with an entity tag, and told what it may
 //! load and who may frame it.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETag, EntityTag, REFERRER_POLICY,
     X_FRAME_OPTIONS,
 };
 use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -37,17 +37,29 @@ impl Asset {
 
     /// The file, or 304 for a client that has it.
     pub fn answer(&self, cached: &Cached) -> HttpResponse {
-        let known = cached.has(&self.tag);
-        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        if cached.has(&self.tag) {
+            return self.begin(HttpResponse::NotModified()).insert_header(ETag(self.tag.clone())).finish();
+        }
+        let mut response = self.begin(HttpResponse::Ok());
+        response.insert_header(ETag(self.tag.clone()));
+        self.finish(response)
+    }
+
+    /// The file as the body of 404, which has no version of its own.
+    pub fn not_found(&self) -> HttpResponse {
+        self.finish(self.begin(HttpResponse::NotFound()))
+    }
+
+    fn begin(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
         response
-            .insert_header(ETag(self.tag.clone()))
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((CONTENT_SECURITY_POLICY, self.policy))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
             .insert_header((REFERRER_POLICY, "no-referrer"));
-        if known {
-            return response.finish();
-        }
+        response
+    }
+
+    fn finish(&self, mut response: HttpResponseBuilder) -> HttpResponse {
         if self.gzipped {
             response.insert_header((CONTENT_ENCODING, "gzip"));
         }

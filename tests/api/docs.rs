@@ -145,16 +145,132 @@ fn links_hold_behind_a_prefix() {
     assert_eq!((reply.status, reply.header("Location")), (302, "docs/"));
 }
 
+/// What follows the first paragraph of a description belongs to its attribute: choices are no attributes of
+/// the answer.
 #[test]
-fn pages_load_nothing_and_run_nothing() {
+fn attributes_of_the_answer_are_those_of_its_schema() {
+    let client = client();
+    let document = client.get("/openapi.json").expect(200);
+    let mut listed = 0;
+    for call in Call::all(&document) {
+        let page = text(&client, &format!("/docs/{}.md", call.id));
+        let html = text(&client, &format!("/docs/{}", call.id));
+        for line in page.lines().filter(|line| line.starts_with("- `")) {
+            // A name, and its type or place in brackets; or an error; or a header of the answer.
+            let rest = line[3..].split_once('`').unwrap().1;
+            let is_error = rest.starts_with(" `") && line[3..6].bytes().all(|byte| byte.is_ascii_digit());
+            let is_header = rest.starts_with(": ") && line.as_bytes()[3].is_ascii_uppercase();
+            assert!(rest.starts_with(" (") || is_error || is_header, "{}: {line}", call.id);
+        }
+        listed += page.matches("\n  - `opted_out`: ").count();
+        assert_eq!(
+            page.matches("\n  - `opted_out`: ").count(),
+            html.matches("<li><code>opted_out</code>: ").count(),
+            "{}",
+            call.id
+        );
+        assert!(!html.contains(
+            "<code>template_failed</code>: the template cannot be filled in with this data Example"
+        ));
+    }
+    assert!(listed > 2, "{listed}");
+}
+
+#[test]
+fn limits_and_details_of_errors_are_told() {
+    let client = client();
+    let page = text(&client, "/docs/changeGroupMembers.md");
+    assert!(page.contains("- `add` (body, array, at most 1000 items): "), "{page}");
+    let page = text(&client, "/docs/createAudience.md");
+    for part in ["`recipients` (body, array, ", "1000 items): ", "10,000 contacts", "250,000 in an audience"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.contains("\nAttributes: as for `200`.\n"), "{page}");
+    for (page, prefix) in [("createContact", ""), ("createAddressBookContact", "- `success` (boolean): ")] {
+        let page = text(&client, &format!("/docs/{page}.md"));
+        let errors = page.split("\nAn error has:\n\n").nth(1).unwrap();
+        assert!(
+            errors.starts_with(if prefix.is_empty() { "- `error` (object): " } else { prefix }),
+            "{errors}"
+        );
+        for name in ["error.message", "error.details", "error.details[].field", "error.details[].message"] {
+            assert!(errors.contains(&format!("\n- `{name}` (")), "{name}: {errors}");
+        }
+    }
+    let page = text(&client, "/docs/createContact.md");
+    let conflicts: Vec<_> = page.lines().filter(|line| line.starts_with("- `409`")).collect();
+    assert!(conflicts.len() == 2 && conflicts[0].contains("username_taken"), "{conflicts:?}");
+    // Where a setting says otherwise.
+    let service =
+        Service::start(Backend::Sqlite, |settings| settings.limits.audience_kept_limit = 1_234_567).unwrap();
+    let page = text(&service.anonymous(), "/docs/createAudience.md");
+    assert!(page.contains("1,234,567 in an audience that is kept"), "{page}");
+}
+
+/// A page that is not there is one for people where they ask for it, and an error in the envelope otherwise.
+#[test]
+fn what_is_not_there_is_told_to_people_and_programs() {
+    let client = client();
+    for accept in
+        ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json, TEXT/HTML;q=0.5"]
+    {
+        let reply = client.send("GET", "/docs/nothing", &[("Accept", accept)], b"");
+        assert_eq!(
+            (reply.status, reply.header("Content-Type")),
+            (404, "text/html; charset=utf-8"),
+            "{accept}"
+        );
+        assert_eq!(reply.header("Vary"), "Accept");
+        assert!(reply.header("Content-Security-Policy").starts_with("default-src 'none'; "));
+        let html = String::from_utf8(reply.body).unwrap();
+        assert!(
+            html.contains("There is no such page") && html.contains("<a href=\"createContact\">"),
+            "{html}"
+        );
+    }
+    for accept in ["", "*/*", "application/json", "text/htmlx", "text/markdown"] {
+        let reply = client.send("GET", "/docs/nothing", &[("Accept", accept)], b"");
+        assert_eq!(reply.expect(404)["error"]["code"], "route_not_found", "{accept}");
+    }
+    let reply = client.send_json("POST", "/docs/nothing", "{}");
+    assert_eq!((reply.status, reply.header("Allow")), (405, "GET, HEAD"));
+}
+
+#[test]
+fn headings_can_be_linked_to_and_the_menu_knows_where_it_is() {
+    let client = client();
+    for call in Call::all(&client.get("/openapi.json").expect(200)) {
+        let html = text(&client, &format!("/docs/{}", call.id));
+        let headings: Vec<_> = ["<h1", "<h2", "<h3"].iter().flat_map(|tag| links(&html, tag, '>')).collect();
+        let ids: std::collections::BTreeSet<_> =
+            headings.iter().flat_map(|it| links(it, " id=\"", '"')).collect();
+        assert!(headings.len() >= 3 && ids.len() == headings.len(), "{}: {headings:?}", call.id);
+        for id in ids {
+            assert!(html.contains(&format!("href=\"#{id}\"")), "{}: {id}", call.id);
+        }
+        let current = format!("<a href=\"{}\" aria-current=\"page\">", call.id);
+        assert_eq!(
+            (html.matches("aria-current").count(), html.matches(&current).count()),
+            (1, 1),
+            "{}",
+            call.id
+        );
+    }
+}
+
+#[test]
+fn pages_load_nothing_from_elsewhere_and_run_one_script() {
     let client = client();
     for path in ["/docs/", "/docs/createContact"] {
         let reply = client.get(path);
         assert_eq!(reply.header("Content-Type"), "text/html; charset=utf-8");
         let policy = reply.header("Content-Security-Policy").to_owned();
-        assert!(policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'; "), "{policy}");
+        let expected = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ";
+        assert!(policy.starts_with(expected), "{policy}");
         let html = String::from_utf8(reply.body).unwrap();
-        for word in ["<script", " style=", " onclick=", "<iframe", "@import"] {
+        assert_eq!(links(&html, "<script", '>'), [" src=\"script.js\" defer"], "{path}");
+        for word in [" style=", " onclick=", "<iframe", "@import"] {
             assert!(!html.contains(word), "{path}: {word}");
         }
         // Addresses of other hosts stand in samples, as text, and nowhere else.
@@ -173,6 +289,7 @@ fn files_are_cached_by_their_entity_tag() {
         ("/docs/getContact", "text/html; charset=utf-8"),
         ("/docs/getContact.md", "text/markdown; charset=utf-8"),
         ("/docs/style.css", "text/css; charset=utf-8"),
+        ("/docs/script.js", "text/javascript; charset=utf-8"),
         ("/llms.txt", "text/plain; charset=utf-8"),
         ("/llms-full.txt", "text/plain; charset=utf-8"),
     ] {

@@ -201,7 +201,7 @@ fn its_samples_validate() {
             let body: Value = serde_json::from_str(body).unwrap();
             assert!(validator(&document, &schema).is_valid(&body), "{}: {body}", call.id);
         }
-        let address = source.split('"').nth(1).unwrap().strip_prefix("$ADDRESSBOOK_URL").unwrap();
+        let address = source.split('"').nth(1).unwrap().strip_prefix("$BASE_URL").unwrap();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let mut sent: Vec<(&str, &str)> =
             query.split_terminator('&').map(|pair| pair.split_once('=').unwrap()).collect();

@@ -14,12 +14,14 @@ const README: &str = include_str!("../../README.md");
 #[test]
 fn curl_lines_run() {
     let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
-    // The first block exports the key; the others are run as they stand.
+    // The first block exports address and key; the others are run as they stand.
     let blocks: Vec<&str> =
         README.split("```bash\n").skip(2).map(|rest| rest.split("```").next().unwrap()).collect();
-    let lines = blocks.concat().replace("127.0.0.1:8080", &service.address);
+    let lines = blocks.concat();
+    assert!(!lines.contains("127.0.0.1"), "{lines}");
     let output = Command::new("bash")
         .args(["-e", "-c", &lines])
+        .env("BASE_URL", format!("http://{}", service.address))
         .env("KEY", service.client().key.unwrap())
         .stdin(Stdio::null())
         .output()

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { DESK, open, picture } from './chrome.mjs';
-import { authorise, execute, operation, unfold } from './page.mjs';
+import { DESK, PHONE, fresh, open, picture, provoked } from './chrome.mjs';
+import { authorise, execute, operation, overflow, unfold } from './page.mjs';
 import { check } from './report.mjs';
 
 const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -53,7 +53,77 @@ async function explorer(service, colorScheme) {
   await page.context().close();
 }
 
+const PAGES = ['', 'createContact', 'createAudience'];
+
+async function documentation(service, colorScheme) {
+  await check(`axe, ${colorScheme}: nothing grave on pages of the documentation`, async () => {
+    const page = await fresh(DESK, { colorScheme });
+    for (const path of PAGES) {
+      await page.goto(`${service.url}/docs/${path}`);
+      await picture(page, `docs-${colorScheme}-${path}`);
+      assert.deepEqual(await findings(page), [], path);
+    }
+    provoked.push(`404 ${service.url}/docs/nothing`);
+    await page.goto(`${service.url}/docs/nothing`);
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await picture(page, `docs-${colorScheme}-nothing`);
+    assert.deepEqual(await findings(page), [], 'nothing');
+    await page.context().close();
+  });
+}
+
+async function reading(service) {
+  const page = await fresh(DESK, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await page.goto(`${service.url}/docs/createAudience`);
+
+  await check('documentation: a sample is copied', async () => {
+    const sample = page.locator('.samples pre').first();
+    await sample.getByRole('button', { name: 'Copy' }).click();
+    await sample.getByRole('button', { name: 'Copied' }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, await sample.locator('code').textContent());
+    assert.ok(copied.startsWith('curl --fail-with-body "$BASE_URL/v1/audiences"'), copied);
+  });
+
+  await check('documentation: the menu stays, and marks the page that it is on', async () => {
+    const current = page.getByRole('navigation', { name: 'Operations' }).locator('[aria-current=page]');
+    assert.equal(await current.count(), 1);
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight / 2));
+    await page.waitForFunction(() => scrollY > 0);
+    const menu = await page.locator('.menu').evaluate((it) => it.getBoundingClientRect().toJSON());
+    assert.ok(menu.top >= 0 && menu.top < 5 && menu.bottom <= DESK.height, JSON.stringify(menu));
+    await picture(page, 'docs-scrolled');
+  });
+
+  await check('documentation: a heading leads to itself', async () => {
+    await page.locator('#errors').hover();
+    await page.locator('#errors').getByRole('link').click();
+    assert.match(page.url(), /createAudience#errors$/);
+  });
+
+  await check(`documentation: ${PHONE.width} px are enough`, async () => {
+    await page.setViewportSize(PHONE);
+    for (const path of PAGES) {
+      await page.goto(`${service.url}/docs/${path}`);
+      await picture(page, `docs-phone-${path}`);
+      assert.equal(await overflow(page), null, path);
+    }
+  });
+  await page.context().close();
+
+  await check('documentation: without JavaScript, it is the same but for the buttons', async () => {
+    const plain = await fresh(DESK, { javaScriptEnabled: false });
+    await plain.goto(`${service.url}/docs/createAudience`);
+    await plain.locator('label[for=language-2]').click();
+    await plain.locator('.samples pre').nth(2).getByText('import requests').waitFor();
+    assert.equal(await plain.getByRole('button').count(), 0);
+    await plain.context().close();
+  });
+}
+
 export async function accessibility(service) {
+  for (const colorScheme of ['light', 'dark']) await documentation(service, colorScheme);
+  await reading(service);
   for (const colorScheme of ['light', 'dark']) await explorer(service, colorScheme);
 
   await check(`${DESK.width}×${DESK.height}: the first operation is on the first screen`, async () => {

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 export const DESK = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
@@ -60,8 +60,13 @@ function watch(context) {
   });
 }
 
-// A page in a browser that nobody has used.
+// Swagger UI, in a browser that nobody has used.
 export async function open(url, viewport = DESK, settings = {}) {
+  return visit(await fresh(viewport, settings), url);
+}
+
+// An empty page, in a browser that nobody has used.
+export async function fresh(viewport = DESK, settings = {}) {
   const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true, ...settings });
   context.setDefaultTimeout(PATIENCE);
   watch(context);
@@ -72,7 +77,7 @@ export async function open(url, viewport = DESK, settings = {}) {
       window.tellViolation(`${event.violatedDirective}: ${event.blockedURI}`),
     ),
   );
-  return visit(await context.newPage(), url);
+  return context.newPage();
 }
 
 export async function visit(page, url) {

@@ -94,7 +94,7 @@ def fault(service, kinds, operation, label, command):
     """What is wrong with a sample; `None` where nothing is."""
     key = service.account(f"{operation.id}-{label}")
     things = kinds.make(service, key, but=operation.kind if operation.creates else None)
-    environment = {"ADDRESSBOOK_URL": service.url, "ADDRESSBOOK_KEY": key, **kinds.variables(things)}
+    environment = {"BASE_URL": service.url, "KEY": key, **kinds.variables(things)}
     before = kinds.there(service, key, operation.kind) if operation.kind in things else []
 
     done = run(command, environment)
@@ -121,7 +121,7 @@ def fault(service, kinds, operation, label, command):
     if not silent and not any(word in done.stdout for word in expected):
         return f"it says nothing of the answer:\n{done.stdout}"
 
-    lost = run(command, {**environment, "ADDRESSBOOK_URL": f"{service.url}/nowhere"})
+    lost = run(command, {**environment, "BASE_URL": f"{service.url}/nowhere"})
     if lost.returncode == 0:
         return f"it takes an error for an answer:\n{lost.stdout}"
     return None

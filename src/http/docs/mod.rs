@@ -28,6 +28,11 @@ fn last_verified() -> &'static str {
     LAST_RELEASE.split_whitespace().nth(1).unwrap_or_default()
 }
 
+/// The page for browsers that ask for one that is not there.
+fn missing(document: &Value) -> String {
+    html::missing(document, &Operation::all(document))
+}
+
 /// A file of the documentation.
 #[derive(Debug)]
 struct File {
@@ -42,12 +47,14 @@ fn files(document: &Value) -> Vec<File> {
     const MARKDOWN: &str = "text/markdown; charset=utf-8";
     const TEXT: &str = "text/plain; charset=utf-8";
     const CSS: &str = "text/css; charset=utf-8";
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
 
     let operations = Operation::all(document);
     let file = |path: String, kind, text| File { path, kind, text };
     let mut files = vec![
         file(PATH.to_owned(), HTML, html::index(document, &operations)),
         file(format!("{PATH}style.css"), CSS, include_str!("style.css").to_owned()),
+        file(format!("{PATH}script.js"), SCRIPT, include_str!("script.js").to_owned()),
         file(LLMS.to_owned(), TEXT, index::llms(document, &operations)),
         file(LLMS_FULL.to_owned(), TEXT, index::llms_full(document, &operations)),
     ];

@@ -23,6 +23,8 @@ pub(super) struct Operation {
     pub(super) answers: Vec<Answer>,
     pub(super) errors: Vec<Failure>,
     pub(super) envelope: Option<String>,
+    /// The members of the envelope.
+    pub(super) error_attributes: Vec<Attribute>,
     pub(super) next: Vec<Next>,
 }
 
@@ -78,6 +80,7 @@ impl Operation {
             .collect();
         attributes.extend(schema::attributes(document, &content["schema"], "body"));
         let (mut answers, mut errors, mut envelope, mut next) = (Vec::new(), Vec::new(), None, Vec::new());
+        let mut error_attributes = Vec::new();
         for (status, response) in schema::members(&operation["responses"]) {
             let response = schema::resolve(document, response);
             let content = &response["content"]["application/json"];
@@ -88,12 +91,8 @@ impl Operation {
             let schema = schema::resolve(document, &content["schema"]);
             if schema["properties"]["error"].is_object() {
                 envelope = Some(schema::shape(document, &content["schema"]));
-                errors.extend(schema::members(&content["examples"]).map(|(code, example)| Failure {
-                    status: status.to_owned(),
-                    code: code.to_owned(),
-                    about: schema::text(&example["summary"]),
-                    example: example["value"].clone(),
-                }));
+                error_attributes = schema::attributes(document, &content["schema"], "");
+                errors.extend(Failure::of_status(status, response));
             } else {
                 answers.push(Answer::read(document, status, response));
             }
@@ -122,6 +121,7 @@ impl Operation {
             answers,
             errors,
             envelope,
+            error_attributes,
             next,
         }
     }
@@ -156,6 +156,25 @@ impl Next {
             endpoint: format!("{} {path}", method.to_uppercase()),
             about: schema::text(&link["description"]),
         }
+    }
+}
+
+impl Failure {
+    /// Those of a status, the likeliest first: the response is described in that order, while its examples
+    /// are in alphabetical order.
+    fn of_status(status: &str, response: &Value) -> Vec<Self> {
+        let order = schema::text(&response["description"]);
+        let examples = schema::members(&response["content"]["application/json"]["examples"]);
+        let mut failures: Vec<_> = examples
+            .map(|(code, example)| Self {
+                status: status.to_owned(),
+                code: code.to_owned(),
+                about: schema::text(&example["summary"]),
+                example: example["value"].clone(),
+            })
+            .collect();
+        failures.sort_by_key(|failure| order.find(&failure.about).unwrap_or(order.len()));
+        failures
     }
 }
 

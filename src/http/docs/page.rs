@@ -104,14 +104,15 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
         page += "\n";
     }
     page += "## Response\n";
-    for answer in &operation.answers {
-        page += &told(answer);
+    for (index, answer) in operation.answers.iter().enumerate() {
+        page += &told(answer, &operation.answers[..index]);
     }
     if !operation.errors.is_empty() {
         page += "\n## Errors\n\n";
         for error in &operation.errors {
             page += &format!("- `{}` `{}`: {}\n", error.status, error.code, error.about);
         }
+        page += &format!("\nAn error has:\n\n{}", listed(operation.error_attributes.iter().collect()));
     }
     // The one that says most.
     if let Some(error) = operation.errors.iter().max_by_key(|error| error.example.to_string().len()) {
@@ -126,12 +127,15 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
     page
 }
 
-fn told(answer: &Answer) -> String {
+fn told(answer: &Answer, before: &[Answer]) -> String {
     let mut text = format!("\n`{}`: {}\n", answer.status, answer.about);
     if let Some(example) = &answer.example {
         text += &format!("\n{}", json(example));
     }
-    if !answer.attributes.is_empty() {
+    let same = before.iter().find(|other| other.attributes == answer.attributes);
+    if let (Some(same), false) = (same, answer.attributes.is_empty()) {
+        text += &format!("\nAttributes: as for `{}`.\n", same.status);
+    } else if !answer.attributes.is_empty() {
         text += &format!("\nAttributes:\n\n{}", listed(answer.attributes.iter().collect()));
     }
     if !answer.headers.is_empty() {
@@ -149,9 +153,23 @@ fn listed(attributes: Vec<&Attribute>) -> String {
         let separator = if place.is_empty() { "" } else { ", " };
         let absent = if place.is_empty() && !required { ", not always there" } else { "" };
         let example = example.as_ref().map(|example| format!(" Example: `{example}`.")).unwrap_or_default();
-        format!("- `{name}` ({place}{separator}{kind}{absent}): {about}{example}\n")
+        let (lead, rest) = about.split_once("\n\n").unwrap_or((about, ""));
+        let lead = lead.replace('\n', " ");
+        format!("- `{name}` ({place}{separator}{kind}{absent}): {lead}{example}\n{}", indented(rest))
     };
     attributes.into_iter().map(line).collect()
+}
+
+/// The paragraphs and lists of a description after its first paragraph, as they belong to an item of a
+/// list: without the indentation, what they list would be items beside it.
+fn indented(text: &str) -> String {
+    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.is_empty());
+    let indented = paragraphs.map(|paragraph| {
+        let is_list = paragraph.starts_with("- ");
+        let lines: String = paragraph.lines().map(|line| format!("  {line}\n")).collect();
+        if is_list { lines } else { format!("\n{lines}") }
+    });
+    indented.collect()
 }
 
 fn json(value: &Value) -> String {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A parameter, or a member of a body.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Attribute {
     pub(super) name: String,
     /// `path`, `query`, `header` or `body`; empty in an answer.
@@ -19,16 +19,15 @@ impl Attribute {
     pub(super) fn of_parameter(document: &Value, parameter: &Value) -> Self {
         let about = text(&parameter["description"]);
         let required = parameter["required"] == true;
-        Self {
-            about,
-            ..Self::read(
-                document,
-                &parameter["schema"],
-                &text(&parameter["name"]),
-                &text(&parameter["in"]),
-                required,
-            )
-        }
+        let of_schema = Self::read(
+            document,
+            &parameter["schema"],
+            &text(&parameter["name"]),
+            &text(&parameter["in"]),
+            required,
+        );
+        let own = Some(&parameter["example"]).filter(|example| !example.is_null());
+        Self { about, example: own.map(Value::to_string).or(of_schema.example.clone()), ..of_schema }
     }
 
     fn read(document: &Value, schema: &Value, name: &str, place: &str, required: bool) -> Self {
@@ -84,6 +83,7 @@ fn kind(document: &Value, schema: &Value) -> String {
     parts.extend(range(&schema["minLength"], &schema["maxLength"], " characters"));
     parts.extend(range(&schema["minimum"], &schema["maximum"], ""));
     parts.extend(range(&schema["minProperties"], &schema["maxProperties"], " members"));
+    parts.extend(range(&schema["minItems"], &schema["maxItems"], " items"));
     let choices: Vec<_> = list(&schema["enum"]).iter().map(|choice| format!("`{}`", plain(choice))).collect();
     if !choices.is_empty() {
         parts.push(format!("one of {}", choices.join(", ")));

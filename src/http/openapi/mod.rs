@@ -92,6 +92,7 @@ impl Document {
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
                 set_page_limits(operation, limits);
+                set_audience_limits(operation, limits);
                 samples::document(path, method, operation);
             }
         }
@@ -232,4 +233,27 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         (_, "details") => Some(100),
         _ => None,
     }
+}
+
+/// The sizes of audiences that the settings allow, where a description names them.
+fn set_audience_limits(operation: &mut Operation, limits: &Limits) {
+    let Some(description) = &mut operation.description else { return };
+    for (name, limit) in
+        [("{answer_limit}", limits.audience_answer_limit), ("{kept_limit}", limits.audience_kept_limit)]
+    {
+        *description = description.replace(name, &with_separators(limit));
+    }
+}
+
+/// `250,000`.
+fn with_separators(number: u64) -> String {
+    let digits = number.to_string();
+    let mut written = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            written.push(',');
+        }
+        written.push(digit);
+    }
+    written
 }

@@ -20,10 +20,10 @@ use request::Request;
 /// What the samples stand under in an operation; explorers and documentation know the name.
 pub const EXTENSION: &str = "x-codeSamples";
 
-/// The environment variable with the address of the service.
-pub const URL: &str = crate::config::CLIENT_URL;
-/// The environment variable with the API key.
-pub const KEY: &str = crate::config::CLIENT_KEY;
+/// The environment variable with the address of the service, as the README has it.
+pub const URL: &str = "BASE_URL";
+/// The environment variable with the API key, as the README has it.
+pub const KEY: &str = "KEY";
 
 /// The environment variable with the id of the thing of a collection that a sample is about: `GROUP_ID`
 /// for `/v1/groups/{id}`.

@@ -43,7 +43,7 @@ print({answer})
     )
 }
 
-/// `ADDRESSBOOK_URL` is `url`, `CONTACT_ID` is `contact_id`.
+/// `CONTACT_ID` is `contact_id`.
 pub(super) fn variable(name: &str) -> String {
-    name.trim_start_matches("ADDRESSBOOK_").to_lowercase()
+    name.to_lowercase()
 }

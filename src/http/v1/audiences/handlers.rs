@@ -58,6 +58,10 @@ impl Segment for Id {
 /// each with one member. `recipient` and `exclusion` are as in the lists of the JSON answer, in the order of
 /// the request. The last line has `summary`, with `counts` and `problems`; without it the answer is
 /// incomplete. Where the audience breaks off, the last line has `error` instead, as in the envelope.
+///
+/// `recipients` names at most 1,000, and groups may bring in more: {answer_limit} contacts in one JSON
+/// document, {kept_limit} in an audience that is kept, any number in a stream and in a dry run. An audience
+/// that is larger is refused with 422.
 #[utoipa::path(
     post,
     path = PATH,
