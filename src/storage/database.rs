@@ -356,7 +356,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
     {
-        let writer = self.0.writer.clone();
+        let writer = self.0.writer.for_owner(self.1);
         let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
         done.map_err(|error| match error.code() {
             Code::StorageFull => Error::caused_by(Code::Unavailable, "no room is left even to delete"),

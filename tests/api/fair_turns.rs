@@ -5,13 +5,23 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 
-use crate::harness::{Backend, PATIENCE, Service};
+use crate::harness::{Backend, Client, PATIENCE, Service};
 
 const CONNECTIONS: u32 = 4;
 
-/// Statements that take as long as it pleases: they wait for a lock that the test holds.
 #[test]
 fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
+    leaves_a_connection_to_others(200, |client, _| client.get("/v1/templates").status);
+}
+
+#[test]
+fn one_with_many_slow_deletions_does_so_too() {
+    leaves_a_connection_to_others(204, |client, template| client.delete(template).status);
+}
+
+/// Statements that take as long as it pleases: they wait for a lock that the test holds. `slow` asks for one of
+/// them, about one of as many templates as there are requests.
+fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u16 + Sync) {
     let change = |settings: &mut addressbook::config::Settings| {
         settings.database.database_connections = CONNECTIONS;
     };
@@ -19,6 +29,13 @@ fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
     let (busy, quiet, (_, runtime)) = (service.client(), service.client(), service.keys());
     let contact = crate::v1::create(&quiet, "john", "+4479000000001");
     quiet.get("/v1/contacts").expect(200);
+    let templates: Vec<String> = (0..3 * CONNECTIONS)
+        .map(|i| {
+            let template =
+                busy.post("/v1/templates", &json!({"name": i.to_string(), "text": "Hi"})).expect(201);
+            format!("/v1/templates/{}", template["id"].as_str().unwrap())
+        })
+        .collect();
     let url = &service.settings.database.database_url;
     let (admin, lock) = runtime.block_on(async {
         let admin = sea_orm::Database::connect(url).await.unwrap();
@@ -34,8 +51,9 @@ fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
     };
     let most = i64::from(CONNECTIONS) - 1;
     std::thread::scope(|scope| {
+        let (busy, slow) = (&busy, &slow);
         let slow: Vec<_> =
-            (0..3 * CONNECTIONS).map(|_| scope.spawn(|| busy.get("/v1/templates").status)).collect();
+            templates.iter().map(|template| scope.spawn(move || slow(busy, template))).collect();
         let started = Instant::now();
         while waiting() < most {
             assert!(started.elapsed() < PATIENCE, "the busy account has no connection");
@@ -44,12 +62,13 @@ fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
         for i in 0..20 {
             quiet.get("/v1/contacts?limit=5").expect(200);
             quiet.patch(&crate::v1::path(&contact), &json!({"display_name": i.to_string()})).expect(200);
-            crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
+            let new = crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
+            quiet.delete(&crate::v1::path(&new)).expect(204);
         }
         assert_eq!(waiting(), most, "the busy account has the rest all the time");
         runtime.block_on(lock.rollback()).unwrap();
         for slow in slow {
-            assert_eq!(slow.join().unwrap(), 200);
+            assert_eq!(slow.join().unwrap(), status);
         }
     });
 }
