@@ -31,7 +31,7 @@ export async function desk(service) {
 
   await check('/ leads to /swagger-ui/', async () => {
     assert.equal(page.url(), `${service.url}/swagger-ui/`);
-    await page.getByRole('heading', { name: described.info.title }).waitFor();
+    await page.getByRole('heading', { name: described.info.title, level: 1 }).waitFor();
   });
 
   await check('the header leads to the documentation', async () => {
