@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageSettings};
 use crate::domain::Error;
 use crate::domain::api_key::Token;
+use crate::domain::audience::Keeping;
 use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
 pub use crate::http::openapi::Variant;
@@ -82,6 +83,7 @@ impl App {
         let state = State {
             store: Arc::clone(&store),
             keys: keys.clone(),
+            keeping: Keeping::default(),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };

@@ -281,6 +281,10 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_QUOTA", value_name = "NUMBER", default_value = "1000000")]
     pub audience_quota: u64,
 
+    /// Most processor time that one request may use to fill in a template, over all recipients
+    #[arg(long, env = "ADDRESSBOOK_AUDIENCE_CPU_LIMIT", value_name = "TIME", default_value = "10s", value_parser = duration::<1, DAY>)]
+    pub audience_cpu_limit: Duration,
+
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]
     pub header_timeout: Duration,

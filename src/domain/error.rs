@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use super::fault::{Fault, Field, FieldFault};
 use super::permission::Permission;
@@ -72,6 +73,8 @@ codes! {
     AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being answered; try again";
     /// A request with the same idempotency key made something that has been deleted since.
     Gone => 410, "gone", "GoneError", "What the first request with this Idempotency-Key made has been deleted";
+    /// Another audience of the account is being kept right now.
+    AudienceInProgress => 409, "audience_in_progress", "ConflictError", "Another audience of this account is still being kept; try again when it is done";
     /// It has another version than the client expects.
     PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "It has changed since it was read; read it again";
     /// The body is larger than allowed.
@@ -82,6 +85,8 @@ codes! {
     AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large for this; let it stream as application/x-ndjson, or make a dry run";
     /// More entries than an account may keep.
     AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account keeps as many audience entries as it may; delete an audience, or wait until one expires";
+    /// Filling a template in takes more than a request, or one recipient, may.
+    TemplateTooCostly => 422, "template_too_costly", "UnprocessableEntityError", "Filling in the template goes through too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.
     HeadersTooLarge => 431, "headers_too_large", "HeadersTooLargeError", "The headers of the request are too large";
     /// The body is not declared as JSON.
@@ -129,6 +134,24 @@ impl Error {
     #[must_use]
     pub fn handle_taken() -> Self {
         Self { faults: vec![FieldFault::of(Field::Handle, Fault::Taken)], ..Self::from(Code::HandleTaken) }
+    }
+
+    /// Filling a template in for all recipients took as long as it may.
+    #[must_use]
+    pub fn audience_too_costly(limit: Duration) -> Self {
+        let message = format!(
+            "Filling in the template for all recipients takes more than {} of processor time; \
+             simplify the template, or ask for fewer recipients",
+            humantime::format_duration(limit)
+        );
+        Self::with_message(Code::TemplateTooCostly, message)
+    }
+
+    /// A request ran out of time while it found an audience.
+    #[must_use]
+    pub fn audience_too_slow() -> Self {
+        let message = "The audience cannot be found in the time that a request has; ask for fewer recipients";
+        Self::with_message(Code::TemplateTooCostly, message)
     }
 
     /// Another one of its kind has the name.

@@ -52,7 +52,9 @@ impl<G: Grant> Allowed<G> {
         self.principal.may(permission)
     }
 
-    fn account(&self) -> AccountId {
+    /// The account that the key opens.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
         self.principal.account()
     }
 

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 
 use crate::config::Limits;
 use crate::domain::Code;
+use crate::domain::audience::Keeping;
 use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
 use crate::http::problem::Problem;
@@ -17,6 +18,8 @@ pub struct State {
     pub store: Arc<dyn Store>,
     /// The keys in it.
     pub keys: Keys,
+    /// The accounts that keep an audience just now.
+    pub keeping: Keeping,
     /// What a request may take.
     pub limits: Limits,
     /// Whether a proxy stands in front, whose headers are believed.

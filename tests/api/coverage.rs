@@ -131,6 +131,14 @@ impl Servers {
                 call.headers.push(("Content-Type".to_owned(), "text/plain".to_owned()));
                 call.send(&client)
             }
+            422 if !call.takes("Idempotency-Key") => {
+                let body = json!({
+                    "aliases": ["john"],
+                    "fields": {"john": {"A": "a".repeat(16_000)}},
+                    "template": format!("{{{{ A{} }}}}", " | title".repeat(20)),
+                });
+                usual.with_body(body.to_string()).send(&client)
+            }
             422 => {
                 let call = usual.with("Idempotency-Key", "key");
                 assert!(call.send(&client).status < 300);

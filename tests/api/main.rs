@@ -4,6 +4,7 @@
 mod harness;
 
 mod addressbook;
+mod audience_costs;
 mod audiences;
 mod bad_bodies;
 mod bad_requests;

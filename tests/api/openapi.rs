@@ -277,6 +277,10 @@ fn every_operation_names_every_status() {
         if call.creates() {
             expected.extend([410, 422]);
         }
+        // A template that costs too much.
+        if id.starts_with("resolve") {
+            expected.insert(422);
+        }
         // What deletes makes room.
         if !permission.starts_with("read:") && !permission.starts_with("delete:") || call.creates() {
             expected.insert(507);

@@ -4,6 +4,7 @@
 //! named, leaves out who is not to be written to, fills in the template for the others, and accounts for
 //! every one: recipients and exclusions add up to what was asked for.
 
+mod budget;
 mod entry;
 mod keeper;
 mod report;
@@ -19,6 +20,7 @@ use super::id::id_type;
 use super::template::{Gaps, Template};
 use super::timestamp::Timestamp;
 
+pub use budget::{Budget, Caller, KeepTurn, Keeping, Presence};
 pub use entry::{Entry, Exclusion, Included, Known, Reason};
 pub use keeper::{KeepLimits, keep};
 pub use report::{Counts, Problem, Report};
@@ -69,6 +71,8 @@ pub struct Request {
     pub template: Option<Template>,
     /// What is wanted otherwise than by default.
     pub options: Options,
+    /// What it may take.
+    pub budget: Budget,
 }
 
 id_type! {

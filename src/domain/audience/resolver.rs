@@ -12,13 +12,13 @@ use serde_json::{Map, Value};
 use super::entry::{Entry, Exclusion, Included, Known, Reason};
 use super::report::Report;
 use super::repository::{AudienceRepository, Found, Named, Number, Person};
-use super::{Asked, Options, Request, Who};
+use super::{Asked, Budget, Options, Request, Who};
 use crate::domain::contact::Contact;
 use crate::domain::error::{Code, Result};
 use crate::domain::fault::{Fault, FieldFault};
 use crate::domain::fields::Phone;
 use crate::domain::groups::GroupId;
-use crate::domain::template::{Message, Recipient, Template};
+use crate::domain::template::{Message, Recipient, Template, TooCostly};
 
 /// Most entries that are given at a time.
 const LOT: usize = 500;
@@ -31,21 +31,41 @@ const TURN: Duration = Duration::from_millis(1);
 /// end, each of them ends as late as the last one.
 const FIRST_TURN: Duration = Duration::from_millis(5);
 
-/// A request's turn to work, from one lot to the next.
+/// A request's turn to work, from one lot to the next, and what it may work in all.
 struct Turn {
     ends: Instant,
+    budget: Budget,
+    /// For how long entries were judged, before [`Self::resumed`].
+    used: Duration,
+    /// Since when they are.
+    resumed: Instant,
 }
 
 impl Turn {
-    fn first() -> Self {
-        Self { ends: Instant::now() + FIRST_TURN }
+    fn first(budget: Budget) -> Self {
+        let now = Instant::now();
+        Self { ends: now + FIRST_TURN, budget, used: Duration::ZERO, resumed: now }
     }
 
-    async fn end_in_time(&mut self) {
+    /// Goes on after a wait, in which others were at work.
+    fn resume(&mut self) {
+        self.resumed = Instant::now();
+    }
+
+    /// Stops for a wait, or at the end.
+    fn pause(&mut self) -> Result<()> {
+        self.used += self.resumed.elapsed();
+        self.budget.check(self.used)
+    }
+
+    async fn end_in_time(&mut self) -> Result<()> {
         if Instant::now() >= self.ends {
+            self.pause()?;
             tokio::task::yield_now().await;
-            self.ends = Instant::now() + TURN;
+            self.resume();
+            self.ends = self.resumed + TURN;
         }
+        Ok(())
     }
 }
 
@@ -85,7 +105,7 @@ impl Resolver {
     /// # Errors
     /// [`Code::Invalid`] where a group is named twice, by its id and by its name; the database is away.
     pub async fn begin(source: Arc<dyn AudienceRepository>, request: Request) -> Result<Self> {
-        let Request { asked, template, options } = request;
+        let Request { asked, template, options, budget } = request;
         let directory = Directory::look_up(source.as_ref(), &asked).await?;
         let groups = look_up_groups(source.as_ref(), &asked).await?;
         let (mut singles, mut all) = (0, false);
@@ -107,7 +127,7 @@ impl Resolver {
             singles,
             all,
             judge,
-            turn: Turn::first(),
+            turn: Turn::first(budget),
         })
     }
 
@@ -126,22 +146,26 @@ impl Resolver {
     /// The next entries, in order; `None` at the end.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is away; [`Code::TemplateTooCostly`]; the caller has gone.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
+        self.turn.budget.check(self.turn.used)?;
         if let Some(Walk { index, fields, people }) = &mut self.open {
             if let Some(people) = people.next().await.transpose()? {
                 let mut entries = Vec::with_capacity(people.len());
+                self.turn.resume();
                 for person in people {
-                    self.turn.end_in_time().await;
-                    entries.push(self.judge.person(*index, person, fields.as_ref()));
+                    self.turn.end_in_time().await?;
+                    entries.push(self.judge.person(*index, person, fields.as_ref())?);
                 }
+                self.turn.pause()?;
                 return Ok(Some(entries));
             }
             self.open = None;
         }
         let mut entries = Vec::new();
+        self.turn.resume();
         while entries.len() < LOT {
-            self.turn.end_in_time().await;
+            self.turn.end_in_time().await?;
             let Some((index, Asked { who, fields })) = self.asked.next() else { break };
             let group = match &who {
                 Who::All => None,
@@ -154,13 +178,14 @@ impl Resolver {
                     }
                 },
                 _ => {
-                    entries.push(self.directory.judge(&mut self.judge, index, who, fields.as_ref()));
+                    entries.push(self.directory.judge(&mut self.judge, index, who, fields.as_ref())?);
                     continue;
                 }
             };
             self.open = Some(Walk { index, fields, people: self.source.walk(group) });
             return Ok(Some(entries));
         }
+        self.turn.pause()?;
         Ok(if entries.is_empty() { None } else { Some(entries) })
     }
 
@@ -212,7 +237,7 @@ impl Directory {
         index: usize,
         who: Who,
         fields: Option<&Map<String, Value>>,
-    ) -> Entry {
+    ) -> Result<Entry> {
         let (person, named, unknown) = match who {
             Who::Handle(handle) => {
                 (self.by_handle.next().flatten(), handle.into_string(), Reason::UnknownAlias)
@@ -222,7 +247,7 @@ impl Directory {
                 return match self.numbers.next() {
                     Some(Number::One(person)) => judge.person(index, person, fields),
                     Some(Number::Several) => {
-                        judge.exclude(Exclusion::of(index, None, phone, Reason::AmbiguousNumber))
+                        Ok(judge.exclude(Exclusion::of(index, None, phone, Reason::AmbiguousNumber)))
                     }
                     number => {
                         let opted_out = matches!(number, Some(Number::Nobodys { opted_out: true }));
@@ -236,7 +261,7 @@ impl Directory {
         };
         match person {
             Some(person) => judge.person(index, person, fields),
-            None => judge.exclude(Exclusion::unknown(index, named, unknown)),
+            None => Ok(judge.exclude(Exclusion::unknown(index, named, unknown))),
         }
     }
 }
@@ -257,11 +282,11 @@ impl Judge {
         entry
     }
 
-    fn person(&mut self, index: usize, person: Person, fields: Option<&Map<String, Value>>) -> Entry {
+    fn person(&mut self, index: usize, person: Person, fields: Option<&Map<String, Value>>) -> Result<Entry> {
         let Person { contact, opted_out } = person;
-        let message = self.decide(&contact.phone, Some(&contact), opted_out, fields);
+        let message = self.decide(&contact.phone, Some(&contact), opted_out, fields)?;
         let Contact { id, handle, phone, .. } = contact;
-        self.enter(index, Some(Known { id, handle }), phone, message)
+        Ok(self.enter(index, Some(Known { id, handle }), phone, message))
     }
 
     /// Somebody who is no contact.
@@ -271,33 +296,35 @@ impl Judge {
         phone: Phone,
         opted_out: bool,
         fields: Option<&Map<String, Value>>,
-    ) -> Entry {
-        let message = self.decide(&phone, None, opted_out, fields);
-        self.enter(index, None, phone, message)
+    ) -> Result<Entry> {
+        let message = self.decide(&phone, None, opted_out, fields)?;
+        Ok(self.enter(index, None, phone, message))
     }
 
-    /// The text, if there is a template; or why there is no message.
+    /// The text, if there is a template; or why there is no message. It is one error for all if the text would
+    /// cost too much: a template is at fault, and not a recipient.
     fn decide(
         &mut self,
         phone: &Phone,
         contact: Option<&Contact>,
         opted_out: bool,
         fields: Option<&Map<String, Value>>,
-    ) -> std::result::Result<Option<Message>, Reason> {
+    ) -> Result<std::result::Result<Option<Message>, Reason>> {
         if opted_out && !self.options.opted_out {
-            return Err(Reason::OptedOut);
+            return Ok(Err(Reason::OptedOut));
         }
         let once = !self.options.repeated_numbers;
         if once && !self.numbers.insert(phone.as_number()) {
-            return Err(Reason::DuplicateNumber);
+            return Ok(Err(Reason::DuplicateNumber));
         }
         let recipient = Recipient { phone, contact, fields };
         let message = self.template.as_ref().map(|template| template.render(recipient, self.options.gaps));
-        message.transpose().map_err(|unrendered| {
+        let message = message.transpose().map_err(|TooCostly| Code::TemplateTooCostly)?;
+        Ok(message.transpose().map_err(|unrendered| {
             // Another contact with this number may do.
             self.numbers.remove(&phone.as_number());
             Reason::Unrendered(unrendered)
-        })
+        }))
     }
 
     fn enter(

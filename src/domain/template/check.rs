@@ -22,12 +22,19 @@ pub struct Variable {
     pub required: bool,
 }
 
-/// The variables of a text, in its order.
-pub(super) fn variables(text: &str) -> Result<Vec<Variable>, Fault> {
+/// What is known of a text that may be a template.
+pub(super) struct Checked {
+    /// Its variables, in its order.
+    pub(super) variables: Vec<Variable>,
+    pub(super) has_loops: bool,
+}
+
+/// Checks a text.
+pub(super) fn check(text: &str) -> Result<Checked, Fault> {
     let template = parse(text, NAME, SyntaxConfig::default()).map_err(|error| syntax_fault(text, &error))?;
     let mut walk = Walk { text, ..Walk::default() };
     walk.statement(&template)?;
-    Ok(walk.variables)
+    Ok(Checked { variables: walk.variables, has_loops: walk.has_loops })
 }
 
 /// An error of the parser, with its place.
@@ -49,6 +56,7 @@ fn fault(text: &str, offset: usize, message: impl Into<String>) -> Fault {
 struct Walk<'a> {
     text: &'a str,
     variables: Vec<Variable>,
+    has_loops: bool,
     /// Names of loops that are open.
     bound: Vec<&'a str>,
     /// What conditions around this place ask for.
@@ -61,25 +69,25 @@ struct Walk<'a> {
 /// chain of operators.
 const MAX_DEPTH: usize = 64;
 
-type Checked = Result<(), Fault>;
+type Sound = Result<(), Fault>;
 
 impl<'a> Walk<'a> {
-    fn refuse(&self, span: Span, message: impl Into<String>) -> Checked {
+    fn refuse(&self, span: Span, message: impl Into<String>) -> Sound {
         Err(fault(self.text, span.start_offset as usize, message))
     }
 
-    fn statements(&mut self, statements: &[Stmt<'a>]) -> Checked {
+    fn statements(&mut self, statements: &[Stmt<'a>]) -> Sound {
         statements.iter().try_for_each(|statement| self.statement(statement))
     }
 
-    fn statement(&mut self, statement: &Stmt<'a>) -> Checked {
+    fn statement(&mut self, statement: &Stmt<'a>) -> Sound {
         self.depth += 1;
         let checked = self.statement_within(statement);
         self.depth -= 1;
         checked
     }
 
-    fn statement_within(&mut self, statement: &Stmt<'a>) -> Checked {
+    fn statement_within(&mut self, statement: &Stmt<'a>) -> Sound {
         let (span, name) = match statement {
             Stmt::Template(template) => return self.statements(&template.children),
             Stmt::EmitRaw(_) => return Ok(()),
@@ -100,6 +108,7 @@ impl<'a> Walk<'a> {
                 if each.recursive {
                     return self.refuse(each.span(), "a recursive loop is not available in templates");
                 }
+                self.has_loops = true;
                 self.expression(&each.iter, true)?;
                 let outside = self.bound.len();
                 self.bound.push("loop");
@@ -120,7 +129,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `needed`: whether the value is used, and not only looked for.
-    fn expression(&mut self, expression: &Expr<'a>, needed: bool) -> Checked {
+    fn expression(&mut self, expression: &Expr<'a>, needed: bool) -> Sound {
         if self.depth >= MAX_DEPTH {
             return self.refuse(expression.span(), format!("it is nested deeper than {MAX_DEPTH} levels"));
         }
@@ -130,7 +139,7 @@ impl<'a> Walk<'a> {
         checked
     }
 
-    fn expression_within(&mut self, expression: &Expr<'a>, needed: bool) -> Checked {
+    fn expression_within(&mut self, expression: &Expr<'a>, needed: bool) -> Sound {
         if let Some(path) = path(expression) {
             return self.variable(&path, needed, expression.span());
         }
@@ -142,6 +151,13 @@ impl<'a> Walk<'a> {
                 self.expression(&it.subscript_expr, true)
             }
             Expr::Slice(it) => {
+                // To slice a text takes longer than to fetch it: what is sliced must be counted when it is fetched.
+                let fetched = path(&it.expr)
+                    .is_some_and(|path| path.first().is_some_and(|name| !self.bound.contains(name)));
+                if !fetched {
+                    let message = "only a variable of the recipient's own data can be sliced";
+                    return self.refuse(it.span(), message);
+                }
                 self.expression(&it.expr, needed)?;
                 [&it.start, &it.stop, &it.step]
                     .into_iter()
@@ -198,7 +214,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> Checked {
+    fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> Sound {
         arguments.iter().try_for_each(|argument| match argument {
             CallArg::Pos(expression)
             | CallArg::Kwarg(_, expression)
@@ -207,7 +223,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn variable(&mut self, path: &[&str], needed: bool, span: Span) -> Checked {
+    fn variable(&mut self, path: &[&str], needed: bool, span: Span) -> Sound {
         let [first, rest @ ..] = path else { return Ok(()) };
         if self.bound.contains(first) {
             return Ok(());

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Map;
 
 use super::check::Variable;
+use super::meter;
 
 use crate::domain::Contact;
 use crate::domain::fields::Phone;
@@ -105,12 +106,17 @@ impl Visitor<'_> for Name<'_> {
 
 /// A recipient's data, as the engine reads it.
 #[derive(Debug)]
-struct Data {
+pub(super) struct Data {
     names: Wanted,
     values: Values,
 }
 
 impl Data {
+    /// The bytes of all that can be read.
+    pub(super) fn weight(&self) -> usize {
+        self.values.iter().flatten().map(meter::weight).sum()
+    }
+
     fn set(&mut self, name: &str, value: impl FnOnce() -> Value) {
         if let Some(place) = self.names.place(name).and_then(|place| self.values.get_mut(place)) {
             *place = Some(value());
@@ -124,13 +130,14 @@ impl Object for Data {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.values.get(self.names.place(key)?)?.clone()
+        let value = self.values.get(self.names.place(key)?)?.clone()?;
+        Some(meter::fetch(&value).map_or_else(Value::from, |()| value))
     }
 }
 
 impl Recipient<'_> {
     /// Its data for the engine. What is null or blank counts as missing: it would leave a gap.
-    pub(super) fn data(self, wanted: &Wanted, reads_contact: bool) -> Value {
+    pub(super) fn data(self, wanted: &Wanted, reads_contact: bool) -> Data {
         let own = self.contact.and_then(|contact| {
             wanted.deserialize(&mut serde_json::Deserializer::from_str(contact.meta.as_json())).ok()
         });
@@ -144,7 +151,7 @@ impl Recipient<'_> {
         if reads_contact {
             data.set("contact", || self.contact_data());
         }
-        Value::from_object(data)
+        data
     }
 
     fn contact_data(self) -> Value {

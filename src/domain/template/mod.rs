@@ -1,19 +1,22 @@
 //! Templates: texts that are filled in for each recipient, by minijinja.
 //!
 //! What a template may do is little. It reads the recipient's own data and nothing else; it has no
-//! functions, no assignments, and no other templates; a filter cannot make a text grow. Fuel ends it
-//! where it takes too long, and so does the longest message. All of that is checked when a template is
-//! read, except for what depends on the recipient.
+//! functions, no assignments, and no other templates; a filter cannot make a text grow. It ends where it takes too
+//! many steps (fuel), goes through too much data ([`meter`]), or makes more than the longest message. All of that is
+//! checked when a template is read, except for what depends on the recipient.
 
 mod check;
 mod data;
+mod meter;
 mod render;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use minijinja::{Environment, UndefinedBehavior, filters, tests as checks};
+use minijinja::value::{StringInput, Value};
+use minijinja::{Environment, Error, UndefinedBehavior, filters, tests as checks};
 
 use crate::domain::fault::Fault;
 
@@ -21,7 +24,7 @@ pub use check::Variable;
 use data::Wanted;
 
 pub use data::Recipient;
-pub use render::{Gaps, Message, Unrendered};
+pub use render::{Gaps, Message, TooCostly, Unrendered};
 
 /// The name of the one template of an environment.
 const NAME: &str = "text";
@@ -57,6 +60,7 @@ pub struct Template {
     variables: Vec<Variable>,
     wanted: Wanted,
     reads_contact: bool,
+    has_loops: bool,
     environment: Environment<'static>,
     /// The same, in which what is missing is nothing; made when it is first asked for, as the other one.
     lenient: OnceLock<Environment<'static>>,
@@ -85,7 +89,7 @@ impl Template {
         if text.contains('\0') {
             return Err(Fault::NulCharacter);
         }
-        let variables = check::variables(text)?;
+        let check::Checked { variables, has_loops } = check::check(text)?;
         let environment = environment(text).map_err(|error| check::syntax_fault(text, &error))?;
         let wanted = Wanted::of(&variables);
         let reads_contact = variables.iter().any(|variable| variable.name.starts_with("contact."));
@@ -94,6 +98,7 @@ impl Template {
             variables,
             wanted,
             reads_contact,
+            has_loops,
             environment,
             lenient: OnceLock::new(),
             watchful: OnceLock::new(),
@@ -121,11 +126,11 @@ fn environment(text: &str) -> Result<Environment<'static>, minijinja::Error> {
     environment.set_formatter(render::print);
     environment.add_filter("default", filters::default);
     environment.add_filter("d", filters::default);
-    environment.add_filter("upper", filters::upper);
-    environment.add_filter("lower", filters::lower);
-    environment.add_filter("title", filters::title);
-    environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("trim", filters::trim);
+    environment.add_filter("upper", upper);
+    environment.add_filter("lower", lower);
+    environment.add_filter("title", title);
+    environment.add_filter("capitalize", capitalize);
+    environment.add_filter("trim", trim);
     environment.add_filter("first", filters::first);
     environment.add_filter("last", filters::last);
     environment.add_filter("length", filters::length);
@@ -138,4 +143,29 @@ fn environment(text: &str) -> Result<Environment<'static>, minijinja::Error> {
     environment.add_test("number", checks::is_number);
     environment.add_template_owned(NAME, text.to_owned())?;
     Ok(environment)
+}
+
+fn upper(text: StringInput<'_>) -> Result<Value, Error> {
+    meter::filter(text.as_str(), 1)?;
+    Ok(filters::upper(text))
+}
+
+fn lower(text: StringInput<'_>) -> Result<Value, Error> {
+    meter::filter(text.as_str(), 1)?;
+    Ok(filters::lower(text))
+}
+
+fn capitalize(text: StringInput<'_>) -> Result<Value, Error> {
+    meter::filter(text.as_str(), 1)?;
+    Ok(filters::capitalize(text))
+}
+
+fn title(text: Cow<'_, str>) -> Result<String, Error> {
+    meter::filter(&text, 1)?;
+    Ok(filters::title(text))
+}
+
+fn trim(text: StringInput<'_>, characters: Option<Cow<'_, str>>) -> Result<Value, Error> {
+    meter::filter(text.as_str(), characters.as_ref().map_or(1, |characters| characters.len()))?;
+    Ok(filters::trim(text, characters))
 }

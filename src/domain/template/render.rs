@@ -6,7 +6,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
 use super::data::{Recipient, is_missing};
-use super::{NAME, Template};
+use super::{NAME, Template, meter};
 use crate::domain::sms::{self, Size};
 
 /// What becomes of a recipient for whom something is missing.
@@ -27,6 +27,10 @@ pub struct Message {
     /// What it takes to send it.
     pub size: Size,
 }
+
+/// Filling the template in takes too many steps for a recipient, or goes through too much data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooCostly;
 
 /// Why there is no text for a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,23 +63,36 @@ impl Template {
     /// The text for a recipient.
     ///
     /// # Errors
-    /// Why there is none.
-    pub fn render(&self, recipient: Recipient<'_>, gaps: Gaps) -> Result<Message, Unrendered> {
+    /// [`TooCostly`] where that cannot be found out. The inner error says why there is none.
+    pub fn render(
+        &self,
+        recipient: Recipient<'_>,
+        gaps: Gaps,
+    ) -> Result<Result<Message, Unrendered>, TooCostly> {
+        meter::refill();
         let data = recipient.data(&self.wanted, self.reads_contact);
+        if self.has_loops && data.weight() > meter::MAX_LOOP_BYTES {
+            return Err(TooCostly);
+        }
+        let data = Value::from_object(data);
         let text = match gaps {
             Gaps::Exclude => fill(&self.environment, &data),
             Gaps::Blank => fill(self.lenient(), &data),
         };
-        let text = text.map_err(|error| self.explain(&error, recipient, &data))?;
+        let text = match text {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::OutOfFuel) => return Err(TooCostly),
+            Err(error) => return Ok(Err(self.explain(&error, recipient, &data))),
+        };
         // A template can write it, however the data is checked; PostgreSQL does not store it.
         if text.contains('\0') {
-            return Err(Unrendered::Failed { reason: "the text has the character U+0000".to_owned() });
+            return Ok(Err(Unrendered::Failed { reason: "the text has the character U+0000".to_owned() }));
         }
         if text.trim().is_empty() {
-            return Err(Unrendered::Empty);
+            return Ok(Err(Unrendered::Empty));
         }
         let size = sms::measure(&text);
-        if size.parts > sms::MAX_PARTS { Err(Unrendered::TooLong) } else { Ok(Message { text, size }) }
+        Ok(if size.parts > sms::MAX_PARTS { Err(Unrendered::TooLong) } else { Ok(Message { text, size }) })
     }
 
     fn lenient(&self) -> &Environment<'static> {

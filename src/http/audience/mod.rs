@@ -5,6 +5,7 @@ mod stream;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest, dev};
@@ -15,8 +16,8 @@ use super::prefix::Prefix;
 use super::problem::Problem;
 use super::state::State;
 use crate::domain::audience::{
-    Asked, AudienceRepository, Entry, Exclusion, Included, KeepLimits, Known, Options, Report, Request,
-    Resolver, Who,
+    Asked, AudienceRepository, Budget, Caller, Entry, Exclusion, Included, KeepLimits, Keeping, Known,
+    Options, Report, Request, Resolver, Who,
 };
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::{Message, Template};
@@ -77,7 +78,7 @@ impl Plan {
     ///
     /// # Errors
     /// There is no such template.
-    pub async fn request(self, allowed: &Allowed<ReadContacts>) -> Result<Request> {
+    pub async fn request(self, allowed: &Allowed<ReadContacts>, budget: Budget) -> Result<Request> {
         let Self { asked, template, options, dry_run: _, keep: _ } = self;
         let template = match template {
             None => None,
@@ -89,7 +90,7 @@ impl Plan {
                 Some(Template::parse(saved.text.as_str()).map_err(fault)?)
             }
         };
-        Ok(Request { asked, template, options })
+        Ok(Request { asked, template, options, budget })
     }
 }
 
@@ -159,8 +160,24 @@ pub struct Manner {
     pub answer_limit: u64,
     /// What an audience that is kept, and an account, may have.
     pub keep_limits: KeepLimits,
+    /// Who is keeping an audience just now.
+    pub keeping: Keeping,
     /// The path under which a proxy serves the service.
     pub prefix: Prefix,
+    processor_limit: Duration,
+    deadline: Instant,
+}
+
+impl Manner {
+    /// What the audience may take. A stream has no deadline: it is answered while it is found.
+    #[must_use]
+    pub fn budget(&self, caller: &Caller, streams: bool) -> Budget {
+        Budget {
+            processor: self.processor_limit,
+            deadline: (!streams).then_some(self.deadline),
+            caller: caller.clone(),
+        }
+    }
 }
 
 impl Argument for Manner {}
@@ -177,7 +194,11 @@ impl FromRequest for Manner {
                 entries: state.limits.audience_kept_limit,
                 quota: state.limits.audience_quota,
             },
+            keeping: state.keeping.clone(),
             prefix: Prefix::of(request),
+            processor_limit: state.limits.audience_cpu_limit,
+            // Before the request as a whole is cut off: there is something better to say.
+            deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),
         }))
     }
 }

@@ -99,7 +99,9 @@ fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec) -> Vec<Cod
         | Code::NameTaken
         | Code::PhoneAmbiguous
         | Code::AudienceTooLarge
-        | Code::AudienceQuota => spec.errors.contains(code),
+        | Code::AudienceQuota
+        | Code::AudienceInProgress
+        | Code::TemplateTooCostly => spec.errors.contains(code),
     };
     Code::ALL.iter().copied().filter(possible).collect()
 }

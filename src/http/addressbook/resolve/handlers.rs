@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::dto::{ResolveAnswer, ResolveRequest};
+use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
 use crate::http::audience::{Manner, whole};
 use crate::http::auth::Allowed;
@@ -28,7 +29,8 @@ pub(super) async fn resolve(
 ) -> Result<HttpResponse, Problem> {
     let plan = body.command;
     let dry_run = plan.dry_run;
-    let wanted = plan.request(&allowed).await?;
+    // Its work ends with this function, and so with its client.
+    let wanted = plan.request(&allowed, manner.budget(&Caller::default(), false)).await?;
     let audience = whole(allowed.audiences(), wanted, dry_run, manner.answer_limit).await?;
     Ok(HttpResponse::Ok().json(ResolveAnswer::from(audience)))
 }

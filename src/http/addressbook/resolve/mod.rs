@@ -27,7 +27,7 @@ pub(super) fn routes(api: Api) -> Api {
             .about(&SUBJECT)
             .request("aliases", "Two aliases and a text", ResolveRequest::example())
             .request("dry_run", "Counts and problems alone", ResolveRequest::dry_run_example())
-            .fails(&[Code::NotFound])
+            .fails(&[Code::NotFound, Code::TemplateTooCostly])
             .fault(FieldFault::at("aliases", Fault::Required)),
     )
 }

@@ -31,7 +31,7 @@ pub fn included() -> Included {
     let contact: Contact = contact();
     let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields: None };
     let template = Template::parse(TEMPLATE).expect("a template");
-    let message = template.render(recipient, Gaps::Exclude).expect("a text");
+    let message = template.render(recipient, Gaps::Exclude).expect("it is cheap").expect("a text");
     let Contact { id, handle, phone, .. } = contact;
     Included { index: 0, contact: Some(Known { id, handle }), phone, message: Some(message) }
 }

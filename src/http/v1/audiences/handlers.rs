@@ -10,7 +10,7 @@ use super::answer::{
 };
 use super::list::{ListAudiences, ListEntries, PageOf, link, links};
 use super::request::CreateAudience;
-use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind, Resolver, keep};
+use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, keep};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Code, Error, Fault};
@@ -93,17 +93,26 @@ pub(super) async fn create_audience(
     let (plan, attempt) = body.attempt(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
     let source = allowed.audiences();
-    let wanted = plan.request(&allowed).await?;
+    let caller = Caller::default();
+    let streams = manner.as_lines && !dry_run && !kept;
+    let wanted = plan.request(&allowed, manner.budget(&caller, streams)).await?;
     if kept && !dry_run {
-        // To its end, whatever becomes of the client.
-        let work = actix_web::rt::spawn(keep(source, wanted, attempt, manner.keep_limits));
+        let turn = manner.keeping.begin(allowed.account())?;
+        let presence = caller.presence();
+        // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
+        let work = actix_web::rt::spawn(async move {
+            let done = keep(source, wanted, attempt, manner.keep_limits).await;
+            drop(turn);
+            done
+        });
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
+        drop(presence);
         let Created { made, replayed } = done?;
         let mut response = reply::made(HttpResponse::Created(), replayed);
         response.insert_header((LOCATION, manner.prefix.before(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
-    if manner.as_lines && !dry_run {
+    if streams {
         let resolver = Resolver::begin(source, wanted).await?;
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines::<AudienceLine>(resolver)));
     }

@@ -62,7 +62,14 @@ pub(super) fn routes(api: Api) -> Api {
             .request("aliases", "Two recipients and a text", CreateAudience::example())
             .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
             .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())
-            .fails(&[Code::NotFound, Code::AudienceTooLarge, Code::AudienceQuota, Code::StorageFull])
+            .fails(&[
+                Code::NotFound,
+                Code::AudienceTooLarge,
+                Code::AudienceQuota,
+                Code::AudienceInProgress,
+                Code::TemplateTooCostly,
+                Code::StorageFull,
+            ])
             .fault(FieldFault::at("recipients", Fault::Required)),
     )
     .protected(

@@ -1,0 +1,203 @@
+//! What an audience may cost: in data for one recipient, in processor time for all of them, and no more than
+//! somebody waits for.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cli::{Serving, addressbook};
+use crate::harness::{Backend, Client, PATIENCE, folder, new_database, raw};
+use crate::v1::create;
+
+/// Within the budget of one recipient, and as slow as that allows.
+const SLOW: &str = "{{ A | title | title | title | title | first }}";
+
+/// As many as a request may name.
+const RECIPIENTS: usize = 1_000;
+
+/// A text for the budget, in `meta` or `fields`.
+fn data() -> Value {
+    json!({"A": "a".repeat(15_000)})
+}
+
+/// A request that takes a few seconds, for a contact that [`slow_contact`] makes.
+fn slow(options: &Value) -> Value {
+    let recipients = vec![json!({"username": "john"}); RECIPIENTS];
+    let mut body = json!({"recipients": recipients, "template": {"text": SLOW}, "repeat_numbers": true});
+    body.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    body
+}
+
+fn slow_contact(client: &Client) {
+    let body = json!({"username": "john", "phone_number": "+4479000000001", "meta": data()});
+    client.post("/v1/contacts", &body).expect(201);
+}
+
+/// Processor time that a process has used.
+fn used(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // Ticks of 10 ms, in user mode and in the kernel.
+    let ticks = |field: usize| fields[field].parse::<u64>().unwrap();
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}
+
+/// Waits until a process has used so much more than at a moment before.
+fn works(process: u32, since: Duration, more: Duration) {
+    let deadline = Instant::now() + PATIENCE;
+    while used(process) < since + more {
+        assert!(Instant::now() < deadline, "it does not work");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a process rests; answers how much it used.
+fn rests(process: u32) -> Duration {
+    let mut last = used(process);
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = used(process);
+        if now.saturating_sub(last) <= Duration::from_millis(20) {
+            return now;
+        }
+        last = now;
+    }
+}
+
+/// A server of its own, whose processor time can be told from that of the tests.
+fn serve(backend: Backend, settings: &[&str]) -> Option<(Serving, Client, String)> {
+    let url = new_database(backend)?;
+    let mut serving = Serving::start(
+        addressbook(&folder(), &["--bind=127.0.0.1:0", "--log=off"])
+            .args(["--database-url", &url])
+            .args(settings),
+    );
+    let (address, key) = (serving.address().to_owned(), serving.first_key());
+    let client = Client::new(&address, Some(key.clone()));
+    slow_contact(&client);
+    Some((serving, client, key))
+}
+
+fn code(answer: &Value) -> &str {
+    answer["error"]["code"].as_str().unwrap_or_default()
+}
+
+on_both_databases! {
+    fn a_template_that_costs_too_much_for_one_recipient_is_refused(service: &Service) {
+        let client = service.client();
+        create(&client, "john", "+4479000000001");
+        let costly = format!("{{{{ A{} | first }}}}", " | title".repeat(20));
+        let body = |options: Value| {
+            let mut body = json!({
+                "recipients": [{"username": "john", "fields": data()}],
+                "template": {"text": costly},
+            });
+            body.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+            body
+        };
+        for options in [json!({}), json!({"dry_run": true}), json!({"keep": true})] {
+            let reply = client.post("/v1/audiences", &body(options));
+            assert!(!reply.headers.contains_key("Retry-After"));
+            assert_eq!(code(&reply.expect(422)), "template_too_costly");
+        }
+        // Nothing of it stays: neither an audience, nor the key under which it was asked for.
+        let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "key")];
+        let keep = |body: Value| client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes());
+        assert_eq!(code(&keep(body(json!({"keep": true}))).expect(422)), "template_too_costly");
+        assert_eq!(client.get("/v1/audiences").expect(200)["data"], json!([]));
+        keep(json!({"recipients": [{"username": "john"}], "keep": true})).expect(201);
+
+        let headers = [("Content-Type", "application/json"), ("Accept", "application/x-ndjson")];
+        let lines = client.send("POST", "/v1/audiences", &headers, body(json!({})).to_string().as_bytes());
+        let lines = String::from_utf8(lines.body).unwrap();
+        let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        assert_eq!(code(&last), "template_too_costly");
+
+        let body = json!({"aliases": ["john"], "fields": {"john": data()}, "template": costly});
+        let answer = client.post("/addressbook/resolve", &body).expect(422);
+        assert_eq!(answer["error"]["name"], "UnprocessableEntityError");
+    }
+}
+
+fn processor_time_is_limited_by_request(backend: Backend) {
+    let Some((serving, client, _)) = serve(backend, &["--audience-cpu-limit=100ms"]) else { return };
+    for options in [json!({}), json!({"dry_run": true}), json!({"keep": true})] {
+        let before = used(serving.id());
+        let answer = client.post("/v1/audiences", &slow(&options)).expect(422);
+        assert_eq!(code(&answer), "template_too_costly");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("100ms"), "{answer}");
+        let more = used(serving.id()) - before;
+        assert!(more < Duration::from_secs(1), "{options}: {more:?}");
+    }
+}
+
+fn work_ends_with_its_client(backend: Backend) {
+    let Some((serving, client, key)) = serve(backend, &[]) else { return };
+    let keep = json!({"keep": true});
+    for (reset, options) in
+        [(true, &keep), (false, &keep), (true, &json!({"dry_run": true})), (false, &json!({}))]
+    {
+        let before = rests(serving.id());
+        let headers = [("Idempotency-Key", "key")];
+        let request = raw::request(&key, "POST", "/v1/audiences", &headers, &slow(options).to_string());
+        let mut stream: TcpStream = raw::connect(serving.address());
+        stream.write_all(&request).unwrap();
+        works(serving.id(), before, Duration::from_millis(300));
+        if options["keep"] == true {
+            // One at a time for an account.
+            let another = json!({"recipients": [{"username": "john"}], "keep": true});
+            assert_eq!(code(&client.post("/v1/audiences", &another).expect(409)), "audience_in_progress");
+        }
+        if reset {
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        let gone = used(serving.id());
+        drop(stream);
+        let more = rests(serving.id()) - gone;
+        assert!(
+            more < Duration::from_millis(500),
+            "{options}, reset {reset}: {more:?} after the client has gone"
+        );
+        assert_eq!(client.get("/v1/audiences").expect(200)["data"], json!([]), "half an audience");
+    }
+    // The key is free again.
+    let body = json!({"recipients": [{"username": "john"}], "keep": true}).to_string();
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "key")];
+    client.send("POST", "/v1/audiences", &headers, body.as_bytes()).expect(201);
+}
+
+fn a_dry_run_that_runs_out_of_time_does_not_invite_the_next(backend: Backend) {
+    let settings = ["--request-timeout=2s", "--audience-cpu-limit=1h"];
+    let Some((_serving, client, _)) = serve(backend, &settings) else { return };
+    let reply = client.post("/v1/audiences", &slow(&json!({"dry_run": true})));
+    assert!(!reply.headers.contains_key("Retry-After"));
+    let answer = reply.expect(422);
+    assert_eq!(code(&answer), "template_too_costly");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("time that a request has"), "{answer}");
+}
+
+macro_rules! on_each {
+    ($($test:ident)*) => {$(
+        mod $test {
+            use crate::harness::Backend;
+
+            #[test]
+            fn sqlite() {
+                super::$test(Backend::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                super::$test(Backend::Postgres);
+            }
+        }
+    )*};
+}
+
+on_each! {
+    processor_time_is_limited_by_request
+    work_ends_with_its_client
+    a_dry_run_that_runs_out_of_time_does_not_invite_the_next
+}
