@@ -81,6 +81,8 @@ pub enum Fault {
     NotTimestamp,
     /// Not a phone number in the international form.
     NotPhone,
+    /// A phone number as it is dialled inside its country.
+    NationalPhone,
     /// A phone number whose country code no country has.
     UnassignedCountryCode,
     /// A phone number with too few or too many digits.
@@ -180,6 +182,7 @@ impl Fault {
             Self::NotContactKey => "not_an_id_or_phone",
             Self::NotTimestamp => "not_a_timestamp",
             Self::NotPhone => "not_a_phone_number",
+            Self::NationalPhone => "national_phone_number",
             Self::UnassignedCountryCode => "unassigned_country_code",
             Self::PhoneLength => "phone_length",
             Self::NotHttpUrl => "not_an_http_url",
@@ -239,6 +242,11 @@ impl Fault {
             }
             Self::NotPhone => {
                 format!("{name} must be a phone number in international format such as +4479000000001")
+            }
+            Self::NationalPhone => {
+                format!(
+                    "{name} looks like a national number; give it with + and its country code, such as +447900000001 for 07900 000001"
+                )
             }
             Self::UnassignedCountryCode => {
                 format!("{name} must begin with an assigned country code")

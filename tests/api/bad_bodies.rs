@@ -172,6 +172,22 @@ on_both_databases! {
         assert!(long.status == 400 && long.body.len() < 2_000);
     }
 
+    fn a_conflict_names_the_member_of_its_dialect(service: &Service) {
+        let client = service.client();
+        let document = document();
+        for (path, body, message) in [
+            ("/v1/contacts", json!({"username": "j", "phone_number": "+4479000000001"}), "username is already taken"),
+            ("/addressbook/contacts", json!({"alias": "j", "msisdn": "+4479000000001"}), "Alias is already taken"),
+            ("/v1/groups", json!({"name": "j"}), "name is already taken"),
+        ] {
+            client.post(path, &body);
+            assert_eq!(client.post(path, &body).fault(409).0, message);
+            let described = &document["paths"][path]["post"]["responses"]["409"];
+            assert!(described.to_string().contains(message), "{described}");
+            assert!(!described.to_string().contains("handle"), "{described}");
+        }
+    }
+
     fn lists_are_counted_before_they_are_read(service: &Service) {
         let client = service.client();
         let things = Things::make(&Call::all(&document()), &client);
@@ -297,7 +313,6 @@ fn they_cost_what_reading_them_costs() {
     let client = Client::new(serving.address(), Some(key));
     let things = Things::make(&Call::all(&document()), &client);
     let cost = |call: &Call, what: &str, body: &str, times: usize| {
-        println!("{} with {what}: {} bytes", call.id, body.len());
         let before = ticks(serving.id());
         for _ in 0..times {
             let reply = call.with_body(body).send(&client);
@@ -306,7 +321,9 @@ fn they_cost_what_reading_them_costs() {
             let error = &reply.json()["error"];
             assert!(error["details"].as_array().is_none_or(|details| details.len() <= MOST));
         }
-        ticks(serving.id()) - before
+        let taken = ticks(serving.id()) - before;
+        println!("{} with {what}: {times} x {} bytes: {taken} ticks", call.id, body.len());
+        taken
     };
     for (call, sites) in bodies() {
         let call = call.on(&things);

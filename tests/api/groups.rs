@@ -106,6 +106,27 @@ on_both_databases! {
         }
     }
 
+    fn are_found_by_a_name_that_looks_like_an_id(service: &Service) {
+        let client = service.client();
+        let name = uuid::Uuid::now_v7().to_string();
+        let id = group(&client, &name);
+        let john = contact(&client, "john", "+4479000000001");
+        let members = format!("/addressbook/groups/{name}/contacts");
+        assert_eq!(client.post(&members, &json!({"contacts": [john]})).expect(200)["member_count"], 1);
+        assert_eq!(client.get(&members).expect(200)["total"], 1);
+        let listed = client.get(&format!("/v1/contacts?group={name}")).expect(200);
+        assert_eq!(listed["data"][0]["id"], json!(john));
+        let audience = client.post("/v1/audiences", &json!({"recipients": [{"group": name}]})).expect(200);
+        assert_eq!(audience["counts"]["recipients"], 1);
+        // An id comes first: the other group's name does not hide the group.
+        let other = group(&client, &id);
+        assert_eq!(client.get(&format!("/addressbook/groups/{id}")).expect(200)["record"]["id"], json!(id));
+        client.delete(&format!("/addressbook/groups/{id}")).expect(200);
+        assert_eq!(client.get(&format!("/addressbook/groups/{id}")).expect(200)["record"]["id"], json!(other));
+        client.delete(&format!("/addressbook/groups/{id}")).expect(200);
+        client.delete(&format!("/addressbook/groups/{name}")).expect(404);
+    }
+
     fn are_refused_with_every_fault_at_its_place(service: &Service) {
         let client = service.client();
         let long = "x".repeat(65);

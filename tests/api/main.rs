@@ -41,6 +41,7 @@ mod openapi;
 mod openapi_limits;
 mod opt_outs;
 mod parity;
+mod phone_numbers;
 mod plans;
 mod postgres_faults;
 mod prefix;

@@ -38,6 +38,8 @@ on_both_databases! {
         assert_eq!((reply.header("Location"), reply.header("ETag")), (path(&made).as_str(), "\"1\""));
         let got = client.get(&path(&made));
         assert_eq!((got.expect(200), got.header("ETag")), (made, "\"1\""));
+        let plain = create(&client, "difference", "{{ A - B }}{{ A -1 }}");
+        assert_eq!(plain["variables"].as_array().unwrap().len(), 2);
         let plain = create(&client, "plain", "Nothing to fill in");
         assert_eq!(plain["variables"], json!([]));
     }
@@ -54,6 +56,9 @@ on_both_databases! {
             ("{% include 'other' %}", "line 1, column 4"),
             ("{{ contact.secret }}", "line 1, column 4"),
             ("{{ range(9) }}", "line 1, column 4"),
+            ("{{first-name}}", "line 1, column 3: first-name is not a name: names have letters, digits and _"),
+            ("Hi {{ first-name | default('x') }}", "first-name is not a name"),
+            ("{{ 1 + contact.first-last-name }}", "contact.first-last-name is not a name"),
         ] {
             for reply in [
                 client.post("/v1/templates", &json!({"name": "other", "text": text})),

@@ -32,8 +32,8 @@ impl Phone {
 
     /// Reads any accepted spelling: `+44 (20) 7946-0000`, `0044.20.79460000`, `442079460000`.
     ///
-    /// A trunk prefix written as people do, `+44 (0)20 7946 0000`, is left out: it is not dialled
-    /// from abroad.
+    /// A trunk prefix behind the country code, `+44 (0)20 7946 0000` or `+33 06 12 34 56 78`, is left out: it is
+    /// dialled inside the country alone, and would make a second number of the same one.
     ///
     /// # Errors
     /// What is wrong with the text.
@@ -44,8 +44,8 @@ impl Phone {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(Fault::TooLong { max: Self::MAX_CHARS });
         }
-        let rest = text.trim_start_matches(SEPARATORS);
-        let rest = rest.strip_prefix('+').or_else(|| rest.strip_prefix("00")).unwrap_or(rest);
+        let written = text.trim_start_matches(SEPARATORS);
+        let rest = written.strip_prefix('+').or_else(|| written.strip_prefix("00")).unwrap_or(written);
         let rest = rest.trim_start_matches(SEPARATORS);
         if rest.is_empty() || !rest.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c)) {
             return Err(Fault::NotPhone);
@@ -54,12 +54,15 @@ impl Phone {
         let code = (1..=3)
             .filter_map(|length| rest.get(..length))
             .find(|digits| is_country_code(digits))
-            .ok_or(Fault::UnassignedCountryCode)?;
-        let national = &rest[code.len()..];
-        let dialled = without_trunk_prefix(national)
-            .map(digits)
+            .ok_or(if written.starts_with('0') && !written.starts_with("00") {
+                Fault::NationalPhone
+            } else {
+                Fault::UnassignedCountryCode
+            })?;
+        let national = digits(&rest[code.len()..]);
+        let dialled = without_trunk_prefix(code, &rest[code.len()..], &national)
             .filter(|dialled| code.len() + dialled.len() >= Self::MIN_DIGITS)
-            .unwrap_or_else(|| digits(national));
+            .unwrap_or(&national);
         let e164 = format!("+{code}{dialled}");
         if (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&(e164.len() - 1)) {
             Ok(Self(e164))
@@ -114,9 +117,17 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// What follows a `(0)` that comes right after the country code.
-fn without_trunk_prefix(national: &str) -> Option<&str> {
-    national.trim_start_matches([' ', '.', '-', ')']).strip_prefix("(0)")
+/// The digits behind a trunk prefix, if there is one: a zero that a country's numbers are dialled with at home, or
+/// one in brackets. Not where numbers of the country do begin with a zero, as in Italy, Côte d'Ivoire and Benin.
+fn without_trunk_prefix<'n>(code: &str, written: &str, digits: &'n str) -> Option<&'n str> {
+    let rest = digits.strip_prefix('0')?;
+    let regions = phonenumber::metadata::DATABASE.by_code(&code.parse().ok()?)?;
+    if regions.iter().any(|region| region.descriptors().general().is_match(digits)) {
+        return None;
+    }
+    let in_brackets = written.trim_start_matches([' ', '.', '-', ')']).starts_with("(0)");
+    let is_dialled = regions.iter().any(|region| region.national_prefix() == Some("0"));
+    (in_brackets || is_dialled).then_some(rest)
 }
 
 /// The country codes of so many digits, those with the same beginning joined: `2[07]`.
@@ -151,6 +162,17 @@ mod tests {
             ("+3581234", "+3581234"),
             ("+441234(0)", "+4412340"),
             ("+44 (0)1234", "+4401234"),
+            ("+33 06 12 34 56 78", "+33612345678"),
+            ("0033 0612345678", "+33612345678"),
+            ("+4407900000001", "+447900000001"),
+            ("+49 030 123456", "+4930123456"),
+            ("+81 090-1234-5678", "+819012345678"),
+            ("+39 (0)6 1234567", "+39061234567"),
+            ("+225 07 01 02 03 04", "+2250701020304"),
+            ("+229 01 97 12 34 56", "+2290197123456"),
+            ("+378 0549 123456", "+3780549123456"),
+            ("+242 06 123 4567", "+242061234567"),
+            ("+241 06 03 12 34", "+24106031234"),
         ] {
             assert_eq!(Phone::parse(text).map(Phone::into_string), Ok(e164.to_owned()), "{text}");
         }
@@ -167,7 +189,11 @@ mod tests {
             ("4479/0000", Fault::NotPhone),
             ("\u{661}\u{662}\u{663}4567", Fault::NotPhone),
             ("++4479000000001", Fault::NotPhone),
-            ("07900000001", Fault::UnassignedCountryCode),
+            ("07900000001", Fault::NationalPhone),
+            ("07900 000001", Fault::NationalPhone),
+            ("(020) 7946 0000", Fault::NationalPhone),
+            ("+07900000001", Fault::UnassignedCountryCode),
+            ("0009900000001", Fault::UnassignedCountryCode),
             ("+2109000000001", Fault::UnassignedCountryCode),
             ("+447900", Fault::PhoneLength),
             ("+4479000000000012", Fault::PhoneLength),
@@ -175,6 +201,38 @@ mod tests {
         ] {
             assert_eq!(Phone::parse(text), Err(fault), "{text}");
         }
+    }
+
+    /// By the examples of every country in the metadata, of every kind of number: those that begin with a zero
+    /// keep it, and a trunk zero before the others goes where the country has one.
+    #[test]
+    fn a_trunk_zero_goes_and_a_real_one_stays() {
+        let (mut real, mut trunk) = (0, 0);
+        for region in phonenumber::metadata::DATABASE.iter() {
+            let (all, code) = (region.descriptors(), region.country_code());
+            let kinds =
+                [all.fixed_line(), all.mobile(), all.toll_free(), all.premium_rate(), all.voip(), all.uan()];
+            for example in kinds.into_iter().flatten().filter_map(|kind| kind.example()) {
+                let number = format!("+{code}{example}");
+                if !(Phone::MIN_DIGITS..=Phone::MAX_DIGITS).contains(&(number.len() - 1)) {
+                    continue;
+                }
+                let read = |text: String| Phone::parse(&text).map(Phone::into_string);
+                assert_eq!(read(format!("+{code} {example}")), Ok(number.clone()), "{}", region.id());
+                real += usize::from(example.starts_with('0'));
+                if region.national_prefix() == Some("0") && !example.starts_with('0') {
+                    let with_zero = read(format!("+{code} 0{example}"));
+                    // Where it could be a number of its own, it stays one.
+                    let kept = Ok(format!("+{code}0{example}"));
+                    trunk += usize::from(with_zero == Ok(number.clone()));
+                    assert!(
+                        with_zero == Ok(number) || with_zero == kept || example.len() > 13,
+                        "{with_zero:?}"
+                    );
+                }
+            }
+        }
+        assert!(real >= 20 && trunk > 400, "{real} {trunk}");
     }
 
     #[test]

@@ -64,15 +64,21 @@ pub enum GroupKey {
     Id(GroupId),
     /// By its name.
     Name(GroupName),
+    /// By a text that can be either: the group with this id or, where there is none, the one with this name.
+    IdOrName(GroupId, GroupName),
 }
 
 impl GroupKey {
-    /// Reads an id or a name. What has the form of an id is one.
+    /// Reads an id or a name. A name can have the form of an id.
     ///
     /// # Errors
     /// What is wrong with the text as a name.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        GroupId::parse(text).map_or_else(|| GroupName::parse(text).map(Self::Name), |id| Ok(Self::Id(id)))
+        let name = GroupName::parse(text)?;
+        Ok(match GroupId::parse(text) {
+            Some(id) => Self::IdOrName(id, name),
+            None => Self::Name(name),
+        })
     }
 }
 
@@ -80,7 +86,7 @@ impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
-            Self::Name(name) => f.write_str(name.as_str()),
+            Self::Name(name) | Self::IdOrName(_, name) => f.write_str(name.as_str()),
         }
     }
 }

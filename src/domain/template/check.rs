@@ -169,6 +169,14 @@ impl<'a> Walk<'a> {
                 // A text times a number is how a short template makes a long text.
                 BinOpKind::Mul => self.refuse(it.span(), "* is not available in templates"),
                 BinOpKind::Pow => self.refuse(it.span(), "** is not available in templates"),
+                BinOpKind::Sub => {
+                    if let Some(name) = self.hyphenated(it.span(), &it.right) {
+                        let rule = "names have letters, digits and _; to subtract, write - between blanks";
+                        return self.refuse(it.span(), format!("{name} is not a name: {rule}"));
+                    }
+                    self.expression(&it.left, true)?;
+                    self.expression(&it.right, true)
+                }
                 BinOpKind::ScAnd | BinOpKind::ScOr => {
                     self.expression(&it.left, false)?;
                     self.expression(&it.right, needed)
@@ -212,6 +220,23 @@ impl<'a> Walk<'a> {
                 it.keys.iter().chain(&it.values).try_for_each(|item| self.expression(item, true))
             }
         }
+    }
+
+    /// The words around a `-` that stands between two of them without blanks: the engine would subtract, and a
+    /// name was meant.
+    fn hyphenated(&self, whole: Span, right: &Expr<'a>) -> Option<&'a str> {
+        let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.');
+        let (start, middle) =
+            (whole.start_offset as usize, first_operand(right).span().start_offset as usize);
+        let left = self.text.get(start..middle)?.strip_suffix('-')?;
+        let before = left.char_indices().rfind(|(_, character)| !is_word(*character) && *character != '-');
+        let name = start + before.map_or(0, |(index, character)| index + character.len_utf8());
+        let rest = self.text.get(middle..)?;
+        let length = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
+        let begins =
+            self.text[name..].starts_with(|character: char| character.is_alphabetic() || character == '_');
+        let is_name = begins && left.ends_with(is_word) && length > 0;
+        is_name.then(|| self.text.get(name..middle + length)).flatten()
     }
 
     fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> Sound {
@@ -263,6 +288,20 @@ impl<'a> Walk<'a> {
             Expr::Tuple(it) => it.items.iter().for_each(|item| self.bind(item)),
             _ => {}
         }
+    }
+}
+
+/// What an expression begins with. (The span of a filter begins at the filter's name.)
+fn first_operand<'e, 'a>(mut expression: &'e Expr<'a>) -> &'e Expr<'a> {
+    loop {
+        expression = match expression {
+            Expr::Filter(it) => match &it.expr {
+                Some(input) => input,
+                None => return expression,
+            },
+            Expr::Test(it) => &it.expr,
+            _ => return expression,
+        };
     }
 }
 

@@ -17,6 +17,7 @@ use super::spec::{Spec, put};
 use crate::domain::{Code, Error};
 use crate::http::access::Access;
 use crate::http::edge::MAX_REQUEST_ID;
+use crate::http::problem::{field_errors, message};
 use crate::http::{addressbook, v1};
 
 /// The schemas of both envelopes.
@@ -47,7 +48,13 @@ pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec:
             let example = example(code, access, spec);
             // What is said of the one example at hand would be too narrow for the others.
             let narrow = matches!(code, Code::Forbidden);
-            let message = if narrow { code.row().message } else { example.message() };
+            let details = field_errors(&example, dialect);
+            let message = match code {
+                // The name of the member is the dialect's.
+                Code::HandleTaken | Code::NameTaken => message(&example, &details),
+                _ if narrow => code.row().message.to_owned(),
+                _ => example.message().to_owned(),
+            };
             let mut description = format!("{message}.");
             if let (Code::Forbidden, Some(access)) = (code, access) {
                 description = format!("{description} {}", access.sentences());

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::lists::{gone, row};
+use super::lists::row;
 use crate::domain::groups::{Group, GroupKey, GroupPatch};
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::entity::group::{Column, Entity, Model};
@@ -53,14 +53,13 @@ pub(super) async fn update(
 /// Takes the name of a group away: it is then gone for everybody, and the name is free. What it leaves
 /// is cleared away by [`super::sweep`].
 pub(super) async fn delete(transaction: &Transaction, account: AccountId, key: &GroupKey) -> Result<()> {
-    let update = Entity::update_many()
+    let id = row(transaction, account, key, Some(LockType::Update)).await?.id;
+    Entity::update_many()
         .col_expr(Column::Name, Expr::value(Option::<String>::None))
         .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Name.is_not_null());
-    let update = match key {
-        GroupKey::Id(id) => update.filter(Column::Id.eq(id.as_uuid())),
-        GroupKey::Name(name) => update.filter(Column::Name.eq(name.as_str())),
-    };
-    let done = update.exec(transaction).await.map_err(|error| to_domain(&error))?;
-    if done.rows_affected == 0 { Err(gone()) } else { Ok(()) }
+        .filter(Column::Id.eq(id))
+        .exec(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok(())
 }

@@ -1,11 +1,11 @@
 //! Reads of groups: of those that have a name. One without was deleted; see [`super::sweep`].
 
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
-use crate::domain::groups::{Group, GroupId, GroupKey, GroupOffsetQuery, GroupQuery, GroupSort};
+use crate::domain::groups::{Group, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupQuery, GroupSort};
 use crate::domain::page::{ByOffset, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::entity::group::{Column, Entity, Model};
@@ -28,15 +28,26 @@ pub(super) async fn row(
     key: &GroupKey,
     lock: Option<LockType>,
 ) -> Result<Model> {
-    let select = match key {
-        GroupKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
-        GroupKey::Name(name) => of(account).filter(Column::Name.eq(name.as_str())),
+    let one = async |condition: Expr| {
+        let select = of(account).filter(condition);
+        let select = match lock {
+            Some(lock) => select.lock(lock),
+            None => select,
+        };
+        select.one(connection).await.map_err(|error| to_domain(&error))
     };
-    let select = match lock {
-        Some(lock) => select.lock(lock),
-        None => select,
+    let with_id = |id: &GroupId| Column::Id.eq(id.as_uuid());
+    let with_name = |name: &GroupName| Column::Name.eq(name.as_str());
+    let found = match key {
+        GroupKey::Id(id) => one(with_id(id)).await?,
+        GroupKey::Name(name) => one(with_name(name)).await?,
+        // Two statements, each of which an index answers.
+        GroupKey::IdOrName(id, name) => match one(with_id(id)).await? {
+            Some(found) => Some(found),
+            None => one(with_name(name)).await?,
+        },
     };
-    select.one(connection).await.map_err(|error| to_domain(&error))?.ok_or_else(gone)
+    found.ok_or_else(gone)
 }
 
 /// The id of one group.

@@ -45,7 +45,7 @@ pub fn stored_name() -> Object {
 /// Its id or its name, where a request names it.
 #[must_use]
 pub fn key() -> Object {
-    described(name(), "The id of the group, or its name. (What has the form of an id is one.)")
+    described(name(), "The id of the group, or its name.")
 }
 
 /// Its description in a request that creates.

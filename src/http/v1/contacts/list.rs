@@ -87,7 +87,7 @@ fn updated_since() -> Object {
 fn group() -> Object {
     fields::described(
         fields::group::name(),
-        "Only contacts in the group with this id or this name. (What has the form of an id is one.)",
+        "Only contacts in the group with this id or, where there is none, this name.",
     )
 }
 
