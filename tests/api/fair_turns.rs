@@ -36,6 +36,8 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
             format!("/v1/templates/{}", template["id"].as_str().unwrap())
         })
         .collect();
+    // A connection that is dropped when a test fails wants a runtime.
+    let _context = runtime.enter();
     let url = &service.settings.database.database_url;
     let (admin, lock) = runtime.block_on(async {
         let admin = sea_orm::Database::connect(url).await.unwrap();

@@ -51,6 +51,8 @@ fn a_slow_migration_is_waited_for() {
         ],
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    // A connection that is dropped when a test fails wants a runtime.
+    let _context = runtime.enter();
     let lock = runtime.block_on(async {
         let database = sea_orm::Database::connect(&url).await.unwrap();
         database.execute_unprepared("SET idle_in_transaction_session_timeout = 0").await.unwrap();
