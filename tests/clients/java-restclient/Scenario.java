@@ -87,7 +87,7 @@ public final class Scenario {
         passed("list the address book");
 
         UpdateContact changes = new UpdateContact().displayName("Annie").meta(Map.of("CITY", "Paris"));
-        Contact changed = contacts.updateContact(ann.getId(), changes, "*");
+        UpdatedContact changed = contacts.updateContact(ann.getId(), changes, "*");
         check(List.of(changed.getDisplayName(), changed.getMeta().get("CITY")), List.of("Annie", "Paris"));
         passed("update the contact");
 

@@ -12,7 +12,8 @@ const passed = (step: string) => console.log(`ok ${step}`);
 async function ok<T, E>(call: Promise<HttpResponse<T, E>>): Promise<T> {
   return (await call).data;
 }
-async function problem<T, E>(call: Promise<HttpResponse<T, { error: E }>>): Promise<E> {
+// (A 304 is an error here, and has no body.)
+async function problem<T, E>(call: Promise<HttpResponse<T, { error: E } | void>>): Promise<E> {
   const answer = await call.then(() => assert.fail(), (thrown: HttpResponse<T, { error: E }>) => thrown);
   return answer.error.error;
 }
@@ -62,7 +63,7 @@ passed('list the address book');
 
 const changes = { display_name: 'Annie', meta: { CITY: 'Paris' } };
 const changed = await ok(client.v1.updateContact(ann.id, changes, { headers: { 'If-Match': '*' } }));
-assert.deepEqual([changed.display_name, changed.meta['CITY']], ['Annie', 'Paris']);
+assert.deepEqual([changed.display_name, changed.meta?.['CITY']], ['Annie', 'Paris']);
 passed('update the contact');
 
 assert.equal((await ok(client.v1.updateContact(ann.id, { display_name: null }))).display_name, 'ann');
@@ -71,7 +72,7 @@ passed('clear a member with null');
 const { record } = await ok(
   client.addressbook.updateAddressBookContact(NUMBER, { alias: 'benny' }),
 );
-assert.equal(record.alias, 'benny');
+assert.equal(record?.alias, 'benny');
 passed('update the address book contact');
 
 // With a name of nothing but blanks.
