@@ -15,6 +15,8 @@ use actix_web::dev::{AppConfig, Server};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, web};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::api::{Api, Routes};
@@ -128,6 +130,11 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
+/// Most bytes that the system takes of a connection before it has sent them. Its own limit grows to
+/// megabytes, and slowly where the peer's window is small: that would look like a peer that reads.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT: u32 = 128 * 1024;
+
 /// Listens on every address of a name that can be listened on.
 fn listen(name: &str) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
@@ -136,6 +143,8 @@ fn listen(name: &str) -> io::Result<Vec<TcpListener>> {
         let listener = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             socket.set_reuseaddr(true)?;
+            #[cfg(target_os = "linux")]
+            SockRef::from(&socket).set_tcp_notsent_lowat(MAX_UNSENT)?;
             socket.bind(address)?;
             socket.listen(BACKLOG)?.into_std()
         };
