@@ -395,6 +395,11 @@ fn other_peoples_generators_read_it() {
             assert!(["int32", "int64"].contains(&schema["format"].as_str().unwrap_or_default()), "{pointer}");
             integers += 1;
         }
+        if schema["type"] == "object" {
+            let is_described =
+                ["properties", "additionalProperties"].iter().any(|it| schema[it] != Value::Null);
+            assert!(is_described, "{pointer}: {schema}");
+        }
         if schema["type"] == "array" {
             assert!(schema["maxItems"].is_u64(), "{pointer}");
             lists += 1;

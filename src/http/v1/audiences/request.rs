@@ -29,7 +29,8 @@ pub struct CreateAudience {
     #[schema(schema_with = recipients, required)]
     recipients: Option<Items<Object<AudienceItem>>>,
     /// The text for each recipient. Without one the answer tells who would get it.
-    #[schema(required = false, nullable = false)]
+    // (utoipa takes a type called `Object` for any object.)
+    #[schema(value_type = AudienceTemplate, required = false, nullable = false)]
     template: Option<Object<AudienceTemplate>>,
     /// Whether numbers that have opted out get a message all the same.
     #[schema(required = false, nullable = false, default = false)]
