@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::api::Api;
 use super::openapi::Spec;
-use super::problem::Problem;
+use super::problem::{Cause, Problem};
 use super::state::State;
 
 /// How long the database may take for a sign of life.
@@ -76,9 +76,14 @@ async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
     Ok(match ready {
         Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),
-        Ok(Err(error)) => HttpResponse::ServiceUnavailable().json(Health::unavailable(error.message())),
-        Err(_) => {
-            HttpResponse::ServiceUnavailable().json(Health::unavailable("the database does not answer"))
-        }
+        Ok(Err(error)) => unready(error.message(), error.cause()),
+        Err(_) => unready("the database does not answer", String::new()),
     })
+}
+
+/// A 503 with the reason; the log also has the cause, where there is one.
+fn unready(reason: &str, cause: String) -> HttpResponse {
+    let mut response = HttpResponse::ServiceUnavailable().json(Health::unavailable(reason));
+    response.extensions_mut().insert(Cause(if cause.is_empty() { reason.to_owned() } else { cause }));
+    response
 }

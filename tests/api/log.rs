@@ -65,6 +65,8 @@ fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
     database.execute_batch("ROLLBACK").unwrap();
     database.execute_batch("DROP TABLE templates").unwrap();
     assert_eq!(get("/v1/templates", "broken"), 500);
+    std::fs::remove_file(folder.join("data/addressbook.db")).unwrap();
+    assert_eq!(get("/readyz", "unready"), 503);
 
     let events = events(serving);
     let slow = of(&events, "slow");
@@ -78,6 +80,9 @@ fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
     assert_eq!((&broken["level"], &broken["status"]), (&json!("ERROR"), &json!(500)));
     assert_eq!((&broken["method"], &broken["code"]), (&json!("GET"), &json!("internal_error")));
     assert!(broken["cause"].as_str().unwrap().contains("query failed"), "{broken}");
+    let unready = of(&events, "unready");
+    assert_eq!((&unready["level"], &unready["status"]), (&json!("WARN"), &json!(503)));
+    assert!(!unready["cause"].as_str().unwrap().is_empty(), "{unready}");
     names_the_caller(broken, &client, "/v1/templates");
     for id in ["fine", "absent"] {
         assert!(!events.iter().any(|event| event["request_id"] == id), "no fault of the service");
