@@ -134,6 +134,7 @@ impl Servers {
             422 if !call.takes("Idempotency-Key") => {
                 let body = json!({
                     "aliases": ["john"],
+                    "include_opted_out": true,
                     "fields": {"john": {"A": "a".repeat(16_000)}},
                     "template": format!("{{{{ A{} }}}}", " | title".repeat(20)),
                 });
