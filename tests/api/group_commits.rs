@@ -142,7 +142,8 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
             for account in [1, 2].map(AccountId::new) {
                 page(&database, account).await;
             }
-            statements.lock().unwrap().len()
+            // The sweeper of groups reads, too, whenever it likes.
+            statements.lock().unwrap().iter().filter(|statement| statement.sql.contains("contacts")).count()
         };
         let read = lists().await;
         assert_eq!(lists().await == read, backend == Backend::Sqlite);
