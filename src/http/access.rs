@@ -1,7 +1,7 @@
 //! What an operation needs of its caller's key, declared once, in the signature of its handler: the router
 //! enforces it, the OpenAPI document shows it, and the permission matrix of the tests goes through it.
 //!
-//! [`Allowed`](super::auth::Allowed) names the permissions that every call needs. What else a call needs depends
+//! [`Allowed`] names the permissions that every call needs. What else a call needs depends
 //! on what it touches, so it is declared with the argument that says so: [`Parameters`] and [`Payload`] have a
 //! table of [`Need`]s over the command that they parse to. [`Sees`] is the argument of an operation whose answer
 //! shows more to a key that may also read.

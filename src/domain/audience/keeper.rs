@@ -31,8 +31,8 @@ impl KeepLimits {
     /// Refuses an audience of so many entries, in an account whose audiences count as `kept`.
     ///
     /// # Errors
-    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge),
-    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota).
+    /// [`Code::AudienceTooLarge`],
+    /// [`Code::AudienceQuota`].
     pub fn check(self, entries: u64, kept: u64) -> Result<()> {
         let Self { entries: limit, quota } = self;
         if entries > limit {

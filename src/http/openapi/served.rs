@@ -94,7 +94,8 @@ impl Served {
 
     /// Adds all addresses.
     pub fn configure(self: &Arc<Self>, config: &mut ServiceConfig) {
-        let all: [(&str, fn(&Self) -> io::Result<&Text>); 5] = [
+        type Of = fn(&Served) -> io::Result<&Text>;
+        let all: [(&str, Of); 5] = [
             (JSON_PATH, |served| Ok(&served.json)),
             (YAML_PATH, |served| Ok(&served.yaml)),
             (V1_PATH, |served| served.variant(&served.v1, Variant::V1)),
