@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/api/AddressBookAPI.h"
+#include "client/api/AddressBookGroupsAPI.h"
 #include "client/api/AudiencesAPI.h"
 #include "client/api/ContactsAPI.h"
 #include "client/api/GroupsAPI.h"
@@ -182,7 +183,7 @@ int main(int count, char **arguments) {
     CHECK(same(((group_member_result_t *)first(members->data))->outcome, "added"));
     read = ContactsAPI_getContact(client, cat->id, addressbook_getContact_EXPAND_groups, NULL);
     CHECK(same(((contact_group_t *)first(read->groups))->name, "friends"));
-    list = AddressBookAPI_listAddressBookGroupContacts(client, "friends", NULL, NULL);
+    list = AddressBookGroupsAPI_listAddressBookGroupContacts(client, "friends", NULL, NULL);
     CHECK(same(((address_book_record_t *)first(list->records))->alias, "cat"));
     create_opt_out_t number = {.phone_number = "0044 7900 000003", .source = "sms", .note = "STOP"};
     opt_out_t *opt_out = OptOutsAPI_createOptOut(client, &number, NULL);

@@ -139,7 +139,7 @@ func main() {
 	members := ok(groups.ChangeGroupMembers(ctx, group.Id).Changes(join).Execute())
 	check(members.GetMemberCount() == 1 && members.Data[0].Outcome == "added", members)
 	check(ok(contacts.GetContact(ctx, cat.Id).Expand(addressbook.EXPAND_GROUPS).Execute()).Groups[0].Name == "friends")
-	check(ok(book.ListAddressBookGroupContacts(ctx, "friends").Execute()).Records[0].Alias == "cat")
+	check(ok(api(url).AddressBookGroupsAPI.ListAddressBookGroupContacts(ctx, "friends").Execute()).Records[0].Alias == "cat")
 	number := addressbook.CreateOptOut{PhoneNumber: "0044 7900 000003"}
 	optOut := ok(optOuts.CreateOptOut(ctx).OptOut(number).Execute())
 	check(optOut.PhoneNumber == cat.PhoneNumber, optOut)
@@ -161,7 +161,7 @@ func main() {
 	check(*recipients.Data[0].Text == "Hello Cat!", recipients)
 	passed("resolve an audience")
 
-	resolved := ok(book.ResolveAddressBookAliases(ctx).Audience(addressbook.ResolveAddressBookAliases{
+	resolved := ok(api(url).AddressBookAudiencesAPI.ResolveAddressBookAliases(ctx).Audience(addressbook.ResolveAddressBookAliases{
 		Aliases:  []string{"cat"},
 		Template: addressbook.PtrString("Hello {{NAME}}!"),
 		Fields:   map[string]map[string]any{"cat": {"NAME": "Kitty"}},
