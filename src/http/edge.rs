@@ -13,7 +13,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
     X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use uuid::Uuid;
@@ -44,6 +44,7 @@ pub async fn edge(
     let id = request_id(&request);
     let method = request.method().clone();
     let dialect = Dialect::at(request.path());
+    let offers_upgrade = request.head().upgrade();
     let uri_limit = State::of(request.request()).map(|state| state.limits.uri_limit)?;
 
     let outcome = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
@@ -60,7 +61,13 @@ pub async fn edge(
     };
     match outcome {
         Ok(response) => {
-            let (response, failure) = written(response, dialect, &id);
+            let (mut response, failure) = written(response, dialect, &id);
+            if offers_upgrade {
+                // No upgrade is taken (RFC 9110, section 7.8), but the HTTP implementation closes the connection
+                // after the response to a request with `Connection: Upgrade`, which the JDK's client sends with
+                // each (for h2c). Said, it is no race with the next request.
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
             log(Some(response.request()), &method, response.status(), started, &id, failure);
             Ok(response)
         }

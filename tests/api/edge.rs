@@ -159,3 +159,19 @@ fn a_fault_of_ours_is_500_and_tells_nothing() {
         (&json!("InternalServerError"), &json!(500))
     );
 }
+
+/// The JDK's client offers to speak HTTP/2 with each request. The connection is closed after such a request,
+/// and a client that were not told would send the next one on it.
+#[test]
+fn an_offer_to_upgrade_is_declined_and_the_connection_said_to_close() {
+    let service = Service::shared(Backend::Sqlite).unwrap();
+    for path in ["/healthz", "/v1/contacts"] {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+             HTTP2-Settings: AAEAAEAAAAIAAAAB\r\n\r\n"
+        );
+        let answer = raw(service, head.as_bytes()).to_ascii_lowercase();
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(!answer.contains("connection: upgrade"), "{answer}");
+    }
+}

@@ -8,10 +8,10 @@ from addressbook.api.address_book import (
     delete_address_book_contact,
     get_address_book_contact,
     list_address_book_contacts,
-    list_address_book_group_contacts,
-    resolve_address_book_aliases,
     update_address_book_contact,
 )
+from addressbook.api.address_book_audiences import resolve_address_book_aliases
+from addressbook.api.address_book_groups import list_address_book_group_contacts
 from addressbook.api.audiences import create_audience, list_audience_recipients
 from addressbook.api.contacts import create_contact, delete_contact, get_contact, list_contacts, update_contact
 from addressbook.api.groups import change_group_members, create_group
