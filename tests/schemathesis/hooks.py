@@ -6,7 +6,13 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import schemathesis
-from schemathesis.openapi.checks import EnsureResourceAvailability
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import (
+    AllowHeaderMismatch,
+    EnsureResourceAvailability,
+    RejectedPositiveData,
+    UnsupportedMethodResponse,
+)
 
 
 @schemathesis.hook
@@ -52,15 +58,36 @@ def after_call(context, case, response):
                     gone.add(thing["id"])
 
 
-@schemathesis.deserializer("application/x-ndjson")
-def last_line(context, response):
-    """Lines are one value each, and the schema is that of one. The last has the summary; the others are
-    compared with the answer in one piece by a test of ours."""
-    return json.loads(response.content.splitlines()[-1])
+# What clients of the v1 family update with. It answers as PATCH does, and is not in the document.
+UNDOCUMENTED = ("/v1/contacts/{id}", "PUT")
+
+
+def is_null_in_an_optional_member(failure, case):
+    """Whether what was wrong with the body is a null in a member that may be absent: it is taken for absent, which
+    the schemas do not say on purpose. (A required one that is null is refused: see `bad_bodies` in `tests/api`.)"""
+    member = re.search(r"in body - (\w+): Incorrect type", failure.message)
+    return bool(member) and isinstance(case.body, dict) and case.body.get(member[1], ...) is None
+
+
+def is_about_inexact_numbers(response):
+    """Whether a body was refused for its numbers alone: `meta` is any JSON, and no schema without a union says
+    which numbers 64 bits hold."""
+    error = response.json()["error"]
+    return {detail["code"] for detail in error.get("details", [])} == {"inexact_number"}
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    if not isinstance(failure, EnsureResourceAvailability):
-        return True
-    return not any(str(name).lower() in gone for name in (case.path_parameters or {}).values())
+    """False for what is no failure."""
+    path, method = UNDOCUMENTED
+    if isinstance(failure, UnsupportedMethodResponse):
+        return (case.operation.path, failure.method) != UNDOCUMENTED
+    if isinstance(failure, AllowHeaderMismatch):
+        return case.operation.path != path or failure.missing_methods or failure.undocumented_methods != [method]
+    if isinstance(failure, AcceptedNegativeData):
+        return not is_null_in_an_optional_member(failure, case)
+    if isinstance(failure, RejectedPositiveData):
+        return not is_about_inexact_numbers(response)
+    if isinstance(failure, EnsureResourceAvailability):
+        return not any(str(name).lower() in gone for name in (case.path_parameters or {}).values())
+    return True
