@@ -25,12 +25,6 @@ macro_rules! permissions {
                 !self.as_str().starts_with("read:")
             }
 
-            /// Whether what it allows makes room, and is possible where there is none.
-            #[must_use]
-            pub fn frees_room(self) -> bool {
-                self.as_str().starts_with("delete:")
-            }
-
             /// What it allows, for the documentation.
             #[must_use]
             pub const fn about(self) -> &'static str {

@@ -140,6 +140,10 @@ fn what_frees_room_works_on_a_full_disk() {
         at("templates", json!({"name": "a", "text": "Hi"})),
         at("audiences", json!({"recipients": [{"all": true}], "repeat_numbers": true, "keep": true})),
     ];
+    let friends = at("groups", json!({"name": "friends"}));
+    let ids: Vec<&str> = contacts.iter().map(|path| path.rsplit('/').next().unwrap()).collect();
+    let members = format!("{friends}/members");
+    client.post(&members, &json!({"add": ids})).expect(200);
     let filler = disk.0.join("filler");
     let mut rest = std::fs::File::create(&filler).unwrap();
     while rest.write_all(&[b'x'; 4_096]).is_ok() {}
@@ -152,6 +156,10 @@ fn what_frees_room_works_on_a_full_disk() {
         // The room is for deletions alone.
         assert_eq!(create(&client, "greedy", 15_000), 507);
     }
+    let removed = client.post(&members, &json!({"remove": ids[40..50]})).expect(200);
+    assert_eq!(removed["member_count"], 10, "{removed}");
+    let path = format!("/addressbook/groups/friends/contacts/{}", ids[50]);
+    client.delete(&path).expect(200);
     let left = || {
         let (_, runtime) = service.keys();
         runtime.block_on(async {

@@ -33,11 +33,11 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
 }
 
 /// Documents every error that an operation can answer; `access` is what a protected one needs.
-pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec: &Spec) {
+pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec: &Spec, frees_room: bool) {
     // What belongs to no dialect answers as the first one.
     let dialect = access.map_or(&v1::DIALECT, |access| access.dialect);
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes(operation, access, spec) {
+    for code in codes(operation, access, spec, frees_room) {
         by_status.entry(code.row().status).or_default().push(code);
     }
     for (status, codes) in by_status {
@@ -75,10 +75,9 @@ pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec:
 }
 
 /// The codes that an operation can answer, in the order of the table.
-fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec) -> Vec<Code> {
+fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec, frees_room: bool) -> Vec<Code> {
     let Some(access) = access else { return vec![Code::UriTooLong] };
-    let takes_room =
-        access.always.iter().any(|permission| permission.changes_something() && !permission.frees_room());
+    let takes_room = !frees_room && access.always.iter().any(|permission| permission.changes_something());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters

@@ -21,7 +21,7 @@ use utoipa::Path;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, OpenApiBuilder, Paths, RefOr, Required, Schema};
+use utoipa::openapi::{Components, HttpMethod, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
 use super::access::Access;
 use super::problem::FieldError;
@@ -68,7 +68,9 @@ impl Document {
             let description = operation.description.take().unwrap_or_default();
             operation.description = Some(format!("{description}\n\n{}", access.sentences()));
         }
-        errors::document(&mut operation, access, &spec);
+        // What is deleted makes room, which is possible where there is none.
+        let frees_room = P::methods() == [HttpMethod::Delete];
+        errors::document(&mut operation, access, &spec, frees_room);
         errors::document_headers(&mut operation);
         let template = P::path();
         headers::document(&mut operation, &template, access);

@@ -6,6 +6,7 @@ mod members;
 mod sweep;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 pub(super) use lists::id_of;
 pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave_all};
@@ -16,9 +17,11 @@ use super::database::Database;
 use super::entity::group::Model;
 use super::entity::idempotency_key::Reference;
 use super::tallies;
+use super::transaction::Transaction;
+use super::writer::Done;
 use crate::domain::groups::{
     Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
-    MembersChanged,
+    MembersChanged, Verb,
 };
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::{CursorPage, OffsetPage};
@@ -109,17 +112,32 @@ impl GroupRepository for SqlGroups {
 
     async fn change_members(&self, key: GroupKey, items: Vec<Item>) -> Result<MembersChanged> {
         let (account, shard) = (self.account, self.database.shard());
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    Ok((members::change(transaction, account, shard, &key, items).await?, Vec::new()))
-                })
-            })
-            .await
+        let only_removes = items.iter().all(|item| item.verb == Verb::Remove);
+        let change = change_members(account, shard, key, items);
+        if only_removes {
+            self.database.write_freeing(change).await
+        } else {
+            self.database.write(change).await
+        }
     }
 
     async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupLabel>>> {
         let account = self.account;
         self.database.read(async move |reader| members::groups_of(&reader, account, &contacts).await).await
+    }
+}
+
+/// The write that changes the members of a group.
+fn change_members(
+    account: AccountId,
+    shard: i16,
+    key: GroupKey,
+    items: Vec<Item>,
+) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<MembersChanged>>> + Clone + Send + 'static
+{
+    move |transaction| {
+        Box::pin(
+            async move { Ok((members::change(transaction, account, shard, &key, items).await?, Vec::new())) },
+        )
     }
 }
