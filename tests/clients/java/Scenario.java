@@ -1,7 +1,6 @@
-// A user of the generated Java client.
+// A user of the generated Java clients: what differs between OpenAPI Generator's libraries is in each one's `Library`.
 
 import addressbook.ApiClient;
-import addressbook.ApiException;
 import addressbook.api.AddressBookApi;
 import addressbook.api.AddressBookAudiencesApi;
 import addressbook.api.AddressBookGroupsApi;
@@ -17,40 +16,21 @@ import java.util.Objects;
 public final class Scenario {
     private static final String NUMBER = "4479000000002";
 
-    private interface Call {
-        Object run() throws ApiException;
+    /** A call that may fail. */
+    interface Call {
+        Object run() throws Exception;
     }
 
     private static void passed(String step) {
         System.out.println("ok " + step);
     }
 
-    private static void check(Object seen, Object expected) {
+    static void check(Object seen, Object expected) {
         if (!Objects.equals(seen, expected)) throw new AssertionError(seen + " is not " + expected);
     }
 
-    private static ApiClient client(String url, String key) {
-        ApiClient client = new ApiClient();
-        client.updateBaseUri(url);
-        if (key != null) {
-            client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + key));
-        }
-        return client;
-    }
-
-    /** The typed error of a call that fails. (The client throws the body as text; its types read it.) */
-    private static <E> E problem(Class<E> type, int status, Call call) throws Exception {
-        try {
-            call.run();
-        } catch (ApiException exception) {
-            check(exception.getCode(), status);
-            return ApiClient.createDefaultObjectMapper().readValue(exception.getResponseBody(), type);
-        }
-        throw new AssertionError("it did not fail");
-    }
-
     public static void main(String[] arguments) throws Exception {
-        ApiClient client = client(arguments[0], arguments[1]);
+        ApiClient client = Library.client(arguments[0], arguments[1]);
         ContactsApi contacts = new ContactsApi(client);
         AddressBookApi book = new AddressBookApi(client);
 
@@ -94,9 +74,13 @@ public final class Scenario {
         check(List.of(changed.getDisplayName(), changed.getMeta().get("CITY")), List.of("Annie", "Paris"));
         passed("update the contact");
 
-        changed = contacts.updateContact(ann.getId(), new UpdateContact().displayName(null), null);
-        check(changed.getDisplayName(), "ann");
-        passed("clear a member with null");
+        if (Library.SENDS_NULL) {
+            changed = contacts.updateContact(ann.getId(), new UpdateContact().displayName(null), null);
+            check(changed.getDisplayName(), "ann");
+            passed("clear a member with null");
+        } else {
+            System.out.println("cannot clear a member with null: the generated types leave out what is null");
+        }
 
         UpdateAddressBookRecord rename = new UpdateAddressBookRecord().alias("benny");
         check(book.updateAddressBookContact(NUMBER, rename).getRecord().getAlias(), "benny");
@@ -104,35 +88,35 @@ public final class Scenario {
 
         // With a name of nothing but blanks.
         CreateContact bad = new CreateContact().username(" ").phoneNumber(NUMBER);
-        V1ErrorBody fault = problem(V1Error.class, 400, () -> contacts.createContact(bad, null)).getError();
+        V1ErrorBody fault = Library.problem(V1Error.class, 400, () -> contacts.createContact(bad, null)).getError();
         check(fault.getCode(), "validation_failed");
         FieldError detail = fault.getDetails().get(0);
         check(List.of(detail.getField(), detail.getCode()), List.of("username", "blank"));
         CreateAddressBookRecord badRecord = new CreateAddressBookRecord().alias(" ").msisdn(NUMBER);
         AddressBookError bookFault =
-                problem(AddressBookError.class, 400, () -> book.createAddressBookContact(badRecord, null));
+                Library.problem(AddressBookError.class, 400, () -> book.createAddressBookContact(badRecord, null));
         check(bookFault.getError().getName(), "ValidationError");
         passed("get a typed validation error");
 
-        fault = problem(V1Error.class, 409, () -> contacts.createContact(contact, null)).getError();
+        fault = Library.problem(V1Error.class, 409, () -> contacts.createContact(contact, null)).getError();
         check(fault.getCode(), "username_taken");
         CreateAddressBookRecord taken = new CreateAddressBookRecord().alias("ann").msisdn(NUMBER);
-        bookFault = problem(AddressBookError.class, 409, () -> book.createAddressBookContact(taken, null));
+        bookFault = Library.problem(AddressBookError.class, 409, () -> book.createAddressBookContact(taken, null));
         check(bookFault.getError().getName(), "ConflictError");
         passed("get a typed conflict");
 
         contacts.deleteContact(ann.getId(), null);
-        fault = problem(V1Error.class, 404, () -> contacts.getContact(ann.getId(), null, null)).getError();
+        fault = Library.problem(V1Error.class, 404, () -> contacts.getContact(ann.getId(), null, null)).getError();
         check(fault.getCode(), "not_found");
         check(book.deleteAddressBookContact(NUMBER).getSuccess(), true);
         passed("delete both");
 
-        ApiClient stranger = client(arguments[0], null);
-        fault = problem(
+        ApiClient stranger = Library.client(arguments[0], null);
+        fault = Library.problem(
                 V1Error.class, 401,
                 () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null, null, null)).getError();
         check(fault.getCode(), "unauthorized");
-        bookFault = problem(
+        bookFault = Library.problem(
                 AddressBookError.class, 401,
                 () -> new AddressBookApi(stranger).listAddressBookContacts(null, null, null, null));
         check(bookFault.getError().getName(), "UnauthorizedError");
