@@ -1,5 +1,6 @@
 //! Requests that can be sent again without doing their work twice.
 
+use super::error::{Code, Error};
 use super::fault::Fault;
 
 /// What a client calls one attempt to create: the header `Idempotency-Key`
@@ -49,8 +50,22 @@ pub struct Attempt {
 /// What became of a create.
 #[derive(Clone, Debug)]
 pub struct Created<T> {
-    /// What was made, as it was then.
+    /// What was made, as it is now.
     pub made: T,
     /// Whether an earlier request with the same key made it.
     pub replayed: bool,
+}
+
+impl<T> Created<T> {
+    /// The answer to an attempt that was made before: what it made, as it was found; `what` is its kind.
+    ///
+    /// # Errors
+    /// [`Code::Gone`] where it was not found any more; whatever else the search answers.
+    pub fn replay(found: Result<T, Error>, what: &str) -> Result<Self, Error> {
+        match found {
+            Ok(made) => Ok(Self { made, replayed: true }),
+            Err(error) if error.code() == Code::NotFound => Err(Error::gone(what)),
+            Err(error) => Err(error),
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod fields;
 pub mod groups;
 pub mod id;
 pub mod idempotency;
+pub mod in_flight;
 pub mod key_service;
 pub mod opt_out;
 pub mod page;

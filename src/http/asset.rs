@@ -12,6 +12,11 @@ use sha2::{Digest, Sha256};
 
 use super::extract::Cached;
 
+/// A text that changes with what was hashed, for entity tags.
+pub(super) fn version_of(hash: Sha256) -> String {
+    HEXLOWER.encode(&hash.finalize()[..16])
+}
+
 /// A file with all that its answers need.
 pub struct Asset {
     content_type: String,
@@ -31,7 +36,7 @@ impl Asset {
         policy: &'static str,
     ) -> Self {
         let bytes = bytes.into();
-        let tag = EntityTag::new_strong(HEXLOWER.encode(&Sha256::digest(&bytes)[..16]));
+        let tag = EntityTag::new_strong(version_of(Sha256::new_with_prefix(&bytes)));
         Self { content_type: content_type.into(), gzipped, bytes, tag, policy }
     }
 

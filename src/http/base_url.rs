@@ -4,10 +4,10 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::net::Ipv6Addr;
 
-use actix_web::http::header::{HOST, HeaderMap, HeaderName};
+use actix_web::http::header::{HOST, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
-use super::prefix::Prefix;
+use super::prefix::{Prefix, only};
 use super::problem::Problem;
 use super::state::State;
 
@@ -66,13 +66,6 @@ impl FromRequest for BaseUrl {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(Ok(Self::of(request)))
     }
-}
-
-/// The value of a header that stands once; two contradict each other.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name);
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    value.to_str().ok()
 }
 
 /// Whether this is a domain name or an IP address, with or without a port.

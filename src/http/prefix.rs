@@ -6,7 +6,7 @@
 use std::fmt;
 use std::future::{Ready, ready};
 
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::problem::Problem;
@@ -17,6 +17,13 @@ pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-pr
 
 /// Longest prefix that is believed, in bytes.
 pub const MAX_BYTES: usize = 255;
+
+/// The value of a header that stands once; two contradict each other.
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name);
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}
 
 /// Empty, or segments of which each begins with a slash. It can stand in a header, in JSON and in YAML
 /// as it is, and never names another host.
@@ -30,10 +37,7 @@ impl Prefix {
         if !State::of(request).is_ok_and(|state| state.trust_proxy) {
             return Self::default();
         }
-        let mut headers = request.headers().get_all(FORWARDED_PREFIX);
-        // Two of them contradict each other.
-        let (Some(header), None) = (headers.next(), headers.next()) else { return Self::default() };
-        header.to_str().ok().and_then(Self::parse).unwrap_or_default()
+        only(request.headers(), &FORWARDED_PREFIX).and_then(Self::parse).unwrap_or_default()
     }
 
     /// A prefix without the slash that it may end with.

@@ -1,7 +1,5 @@
 //! Attempts to create under an idempotency key, within the transaction that creates.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -12,7 +10,8 @@ use super::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Referen
 use super::error::to_domain;
 use super::json::Words;
 use super::transaction::Transaction;
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::Attempt;
+use crate::domain::in_flight::{self, InFlightGuard};
 use crate::domain::{AccountId, Code, Error, Result, Timestamp};
 
 /// What an attempt finds.
@@ -53,15 +52,6 @@ where
         note_outcome(transaction, account, attempt, reference).await?;
     }
     Ok(Made::Now(made))
-}
-
-/// The answer to an attempt that was made before: what it made, as it is now.
-pub(super) fn replay<M>(found: Result<M>, what: &str) -> Result<Created<M>> {
-    match found {
-        Ok(made) => Ok(Created { made, replayed: true }),
-        Err(error) if error.code() == Code::NotFound => Err(Error::gone(what)),
-        Err(error) => Err(error),
-    }
 }
 
 /// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
@@ -187,31 +177,13 @@ fn expired_before(ttl: Duration) -> i64 {
 type Name = (AccountId, &'static str, String);
 
 /// The attempts that this process is at work on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct InFlight(Arc<Mutex<HashSet<Name>>>);
+pub(super) type InFlight = in_flight::InFlight<Name>;
 
-/// One of them; it ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct Flight {
-    all: InFlight,
-    name: Name,
-}
+/// One of them.
+pub(super) type Flight = InFlightGuard<Name>;
 
-impl InFlight {
-    /// Begins work on an attempt.
-    pub(super) fn begin(&self, account: AccountId, attempt: &Attempt) -> Result<Flight> {
-        let name = (account, attempt.operation, attempt.key.as_str().to_owned());
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.insert(name.clone()) {
-            Ok(Flight { all: self.clone(), name })
-        } else {
-            Err(Code::AttemptInFlight.into())
-        }
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
-    }
+/// Begins work on an attempt.
+pub(super) fn begin(in_flight: &InFlight, account: AccountId, attempt: &Attempt) -> Result<Flight> {
+    let name = (account, attempt.operation, attempt.key.as_str().to_owned());
+    in_flight.begin(name).ok_or_else(|| Code::AttemptInFlight.into())
 }

@@ -44,48 +44,36 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How many batches run between two checkpoints.
 const CHECKPOINT_EVERY: u32 = 4;
 
-/// The size of the next batch.
-#[derive(Debug)]
-pub(super) struct Batch {
-    rows: u64,
-    run: u32,
-    reader: Connection,
-}
-
-impl Batch {
-    pub(super) fn new(reader: &Connection) -> Self {
-        Self { rows: FIRST_ROWS, run: 0, reader: reader.clone() }
-    }
-
-    /// How many rows the next one may have.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Runs one in a transaction, then lets others write.
-    pub(super) async fn run<T, F>(&mut self, writer: &Writer, delete: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
-    {
-        let done = writer.transact_freeing(|transaction| {
+/// Runs one batch after the other until one finds nothing more: `delete` is told how many rows it may delete, and
+/// answers whether there may be more.
+pub(super) async fn in_batches<F>(writer: &Writer, reader: &Connection, delete: F) -> Result<()>
+where
+    F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
+{
+    let mut rows = FIRST_ROWS;
+    for batch in 1_u32.. {
+        let delete = delete.clone();
+        let done = writer.transact_freeing(move |transaction| {
             Box::pin(async move {
                 // The wait for its turn is no work.
                 let began = Instant::now();
-                Ok(((delete(transaction).await?, began), Vec::new()))
+                Ok(((delete(transaction, rows).await?, began), Vec::new()))
             })
         });
-        let (outcome, began) = done.await.map_err(Error::from)?;
+        let (is_more, began) = done.await.map_err(Error::from)?;
         let took = began.elapsed();
-        self.rows = next_rows(self.rows, took);
-        self.run += 1;
-        if self.run.is_multiple_of(CHECKPOINT_EVERY) && self.reader.file().is_some() {
+        rows = next_rows(rows, took);
+        if batch.is_multiple_of(CHECKPOINT_EVERY) && reader.file().is_some() {
             // One that fails is made up for by the next, or by a commit.
-            drop(self.reader.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
+            drop(reader.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
         }
+        // Others write now.
         tokio::time::sleep(took.max(PAUSE)).await;
-        Ok(outcome)
+        if !is_more {
+            break;
+        }
     }
+    Ok(())
 }
 
 fn next_rows(rows: u64, took: Duration) -> u64 {
@@ -98,26 +86,24 @@ fn next_rows(rows: u64, took: Duration) -> u64 {
     }
 }
 
-/// The task that deletes what has expired.
+/// A task beside the requests, which does something from time to time and when it is woken.
 #[derive(Debug)]
-pub(super) struct Cleaner {
+pub(super) struct BackgroundTask {
     wake: Arc<Notify>,
     task: AbortHandle,
 }
 
-impl Cleaner {
-    pub(super) fn start(
-        writer: &Writer,
-        reader: &Connection,
-        idempotency_ttl: Duration,
-        owner: SnapshotOwner,
-    ) -> Self {
+impl BackgroundTask {
+    /// Starts it; `work` is given what wakes it.
+    pub(super) fn start<W>(work: impl FnOnce(Arc<Notify>) -> W) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         let wake = Arc::<Notify>::default();
-        let task = clean(writer.clone(), reader.clone(), idempotency_ttl, owner, Arc::clone(&wake));
-        Self { wake, task: tokio::spawn(task).abort_handle() }
+        let task = tokio::spawn(work(Arc::clone(&wake))).abort_handle();
+        Self { wake, task }
     }
 
-    /// To be called where something was deleted before its time.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
@@ -128,10 +114,20 @@ impl Cleaner {
     }
 }
 
-impl Drop for Cleaner {
+impl Drop for BackgroundTask {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Starts the task that deletes what has expired. It is to be woken where something was deleted before its time.
+pub(super) fn start(
+    writer: &Writer,
+    reader: &Connection,
+    idempotency_ttl: Duration,
+    owner: SnapshotOwner,
+) -> BackgroundTask {
+    BackgroundTask::start(|wake| clean(writer.clone(), reader.clone(), idempotency_ttl, owner, wake))
 }
 
 async fn clean(
@@ -167,15 +163,10 @@ async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> 
     if !attempts::any_expired(reader, ttl).await? {
         return Ok(());
     }
-    let mut batch = Batch::new(reader);
-    loop {
-        let rows = batch.rows();
-        let step =
-            batch.run(writer, move |transaction| Box::pin(attempts::clear_some(transaction, ttl, rows)));
-        if step.await? < rows {
-            return Ok(());
-        }
-    }
+    in_batches(writer, reader, move |transaction, rows| {
+        Box::pin(async move { Ok(attempts::clear_some(transaction, ttl, rows).await? == rows) })
+    })
+    .await
 }
 
 /// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
@@ -183,31 +174,18 @@ async fn end_abandoned(writer: &Writer, reader: &Connection, owner: SnapshotOwne
     if !kept_audiences::any_abandoned(reader, owner).await? {
         return Ok(());
     }
-    let mut batch = Batch::new(reader);
-    loop {
-        let rows = batch.rows();
-        let step = batch.run(writer, move |transaction| {
-            Box::pin(kept_audiences::end_abandoned_some(transaction, owner, rows))
-        });
-        if !step.await? {
-            return Ok(());
-        }
-    }
+    in_batches(writer, reader, move |transaction, rows| {
+        Box::pin(kept_audiences::end_abandoned_some(transaction, owner, rows))
+    })
+    .await
 }
 
 async fn clean_audiences(writer: &Writer, reader: &Connection) -> Result<()> {
     if !kept_audiences::any_expired(reader).await? {
         return Ok(());
     }
-    let mut batch = Batch::new(reader);
-    loop {
-        let rows = batch.rows();
-        let step =
-            batch.run(writer, move |transaction| Box::pin(kept_audiences::clear_some(transaction, rows)));
-        if !step.await? {
-            return Ok(());
-        }
-    }
+    in_batches(writer, reader, |transaction, rows| Box::pin(kept_audiences::clear_some(transaction, rows)))
+        .await
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::accounts::AccountRepository;
 use super::attempts::{self, InFlight, Made};
 use super::audiences::SqlAudiences;
 use super::cache::{Change, ContactCache};
-use super::cleanup::Cleaner;
+use super::cleanup::{self, BackgroundTask};
 use super::connect::{self, Access, Options, Pools};
 use super::connection::{Connection, Statements};
 use super::contact_lists;
@@ -24,7 +24,7 @@ use super::error::{OpenError, is_file_fault, to_domain};
 use super::fair_semaphore::Owner;
 use super::group_commit::{Create, GroupCommit};
 use super::group_read::GroupRead;
-use super::groups::{SqlGroups, Sweeper};
+use super::groups::{SqlGroups, start_sweeper};
 use super::kept_audiences::SnapshotOwner;
 use super::migrate;
 use super::opt_outs::SqlOptOuts;
@@ -63,7 +63,7 @@ struct Parts {
     in_flight: InFlight,
     idempotency_ttl: Duration,
     /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
-    sweeper: Option<Arc<Sweeper>>,
+    sweeper: Option<Arc<BackgroundTask>>,
     /// For how long an audience is kept.
     audience_ttl: Duration,
     /// Who adds entries to audiences.
@@ -72,7 +72,7 @@ struct Parts {
     /// Tells whether the database is ready; PostgreSQL only.
     probe: Option<Arc<Probe>>,
     /// Deletes what has expired; a server's, or any on PostgreSQL.
-    cleaner: Option<Arc<Cleaner>>,
+    cleaner: Option<Arc<BackgroundTask>>,
     _lock: Option<Arc<FileLock>>,
 }
 
@@ -148,9 +148,9 @@ impl Database {
         let owner = SnapshotOwner::new(lock.is_some());
         let tidies = lock.is_some() || !sqlite;
         let reader = &pools.reader;
-        let sweeper = tidies.then(|| Arc::new(Sweeper::start(writer.clone(), reader.clone())));
+        let sweeper = tidies.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
         let cleaner =
-            tidies.then(|| Arc::new(Cleaner::start(&writer, reader, options.idempotency_ttl, owner)));
+            tidies.then(|| Arc::new(cleanup::start(&writer, reader, options.idempotency_ttl, owner)));
         Self(
             Arc::new(Parts {
                 group_commit: GroupCommit::start(
@@ -251,7 +251,10 @@ impl Database {
         contact: Contact,
         attempt: Option<Attempt>,
     ) -> Result<Created<Contact>> {
-        let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
+        let flight = attempt
+            .as_ref()
+            .map(|attempt| attempts::begin(&self.0.in_flight, account, attempt))
+            .transpose()?;
         self.0.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
     }
 
@@ -271,7 +274,10 @@ impl Database {
             + Send
             + 'static,
     {
-        let flight = attempt.as_ref().map(|attempt| self.0.in_flight.begin(account, attempt)).transpose()?;
+        let flight = attempt
+            .as_ref()
+            .map(|attempt| attempts::begin(&self.0.in_flight, account, attempt))
+            .transpose()?;
         let ttl = self.0.idempotency_ttl;
         let writer = self.0.writer.for_owner(self.1);
         let outcome = self.run(async move {
@@ -311,7 +317,7 @@ impl Database {
         parts.reader.record(Arc::clone(&statements));
         parts.writer =
             Writer::new(parts.write_pool.clone(), parts.cache.clone(), CLOSE_TIMEOUT, Trust::default());
-        parts.sweeper = Some(Arc::new(Sweeper::start(parts.writer.clone(), parts.reader.clone())));
+        parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
         parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
         (Self(Arc::new(parts), self.1), statements)
     }

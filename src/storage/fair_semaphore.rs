@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sea_orm::sqlx::Error;
 use tokio::sync::{Notify, oneshot};
 
 use crate::domain::AccountId;
@@ -24,7 +25,7 @@ const ACTIVE: Duration = Duration::from_secs(60);
 
 /// There are no more permits: it was closed.
 #[derive(Debug)]
-pub(super) struct Closed;
+struct Closed;
 
 #[derive(Clone, Debug)]
 pub(super) struct FairSemaphore(Arc<Shared>);
@@ -73,8 +74,14 @@ impl FairSemaphore {
         Self(Arc::new(Shared { state: Mutex::new(state), all_back: Notify::new() }))
     }
 
+    /// A permit for a connection, within a time.
+    pub(super) async fn acquire_within(&self, owner: Owner, timeout: Duration) -> Result<Permit, Error> {
+        let permit = tokio::time::timeout(timeout, self.acquire(owner)).await;
+        permit.map_err(|_| Error::PoolTimedOut)?.map_err(|Closed| Error::PoolClosed)
+    }
+
     /// Waits for the owner's turn. Whoever stops waiting loses it.
-    pub(super) async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
+    async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
         let receiver = {
             let mut state = self.0.state();
             if state.closed {
@@ -129,7 +136,7 @@ impl State {
         *last = Some((owner, now));
     }
 
-    /// Whether anybody else has asked of late.
+    /// Whether another owner has asked of late.
     fn has_others(&self, owner: Owner) -> bool {
         self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE)
     }
@@ -271,7 +278,7 @@ mod tests {
     #[test]
     fn a_busy_account_leaves_a_share_to_others() {
         let semaphore = FairSemaphore::new(8);
-        // As long as nobody else has asked it may have all.
+        // As long as no other account has asked it may have all.
         let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
         drop(all);
         drop(at_once(&semaphore, account(2)));

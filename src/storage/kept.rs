@@ -59,10 +59,7 @@ impl Kept {
     /// One of them, for as long as it is needed; in turns by owner.
     pub(super) async fn lease(&self, owner: Owner) -> Result<Lease, Error> {
         let shared = &self.0;
-        let permit = tokio::time::timeout(shared.patience, shared.permits.acquire(owner))
-            .await
-            .map_err(|_| Error::PoolTimedOut)?
-            .map_err(|_| Error::PoolClosed)?;
+        let permit = shared.permits.acquire_within(owner, shared.patience).await?;
         let idle = shared.idle().pop();
         let connection = match idle {
             Some(connection) => connection,

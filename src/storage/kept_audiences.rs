@@ -87,7 +87,7 @@ fn number(kind: Kind) -> i16 {
     }
 }
 
-/// For how long an unfinished audience is left alone that nobody has added entries to.
+/// For how long an unfinished audience to which no entries are added is left to the process that began it.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// This process, as far as unfinished audiences know it.
@@ -117,13 +117,14 @@ impl SnapshotOwner {
     }
 }
 
+/// One audience of an account.
+fn one(account: i64, id: Uuid) -> Condition {
+    Condition::all().add(Column::AccountId.eq(account)).add(Column::Id.eq(id))
+}
+
 /// An unfinished audience, as long as it is this process's.
 fn being_made(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
-    Condition::all()
-        .add(Column::AccountId.eq(account.get()))
-        .add(Column::Id.eq(id.as_uuid()))
-        .add(Column::Owner.eq(owner.id))
-        .add(Column::LeasedUntil.is_not_null())
+    one(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
 }
 
 /// Whoever does not hold the lease any more has been taken for dead, and another attempt may be under way.
@@ -236,10 +237,7 @@ async fn lock(transaction: &Transaction, account: AccountId, lock: Lock) -> Resu
 /// it is free then.
 async fn end_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
     let owner = database.owner();
-    let this = move || {
-        let of = Condition::all().add(Column::AccountId.eq(account.get())).add(Column::Id.eq(id.as_uuid()));
-        Entity::find().filter(of).filter(owner.abandoned())
-    };
+    let this = move || Entity::find().filter(one(account.get(), id.as_uuid())).filter(owner.abandoned());
     let found =
         database.read(async move |reader| this().one(&reader).await.map_err(|error| to_domain(&error)));
     if found.await?.is_none() {
@@ -266,8 +264,7 @@ async fn end_some(transaction: &Transaction, select: Select<Entity>) -> Result<b
         if let (Some(operation), Some(key)) = (attempt_operation, attempt_key) {
             attempts::forget_by(transaction, *account_id, operation, key).await?;
         }
-        end(transaction, Condition::all().add(Column::AccountId.eq(*account_id)).add(Column::Id.eq(*id)))
-            .await?;
+        end(transaction, one(*account_id, *id)).await?;
     }
     Ok(!rows.is_empty())
 }
@@ -432,8 +429,7 @@ pub(super) async fn remove_contact(
         if let Some(report) = report {
             Entity::update_many()
                 .col_expr(Column::Report, Expr::value(write_report(&report)?))
-                .filter(Column::AccountId.eq(account.get()))
-                .filter(Column::Id.eq(audience))
+                .filter(one(account.get(), audience))
                 .exec(transaction)
                 .await
                 .map_err(|error| to_domain(&error))?;
@@ -545,9 +541,7 @@ pub(super) async fn delete(database: &Database, account: AccountId, id: Audience
     database
         .write_freeing(move |transaction| {
             Box::pin(async move {
-                let which = Condition::all()
-                    .add(Column::AccountId.eq(account.get()))
-                    .add(Column::Id.eq(id.as_uuid()))
+                let which = one(account.get(), id.as_uuid())
                     .add(Column::ExpiresAt.gt(Timestamp::now().millis()))
                     .add(Column::Report.is_not_null());
                 let done = end(transaction, which).await?;

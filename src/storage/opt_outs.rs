@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
 
-use super::attempts::{self, Made};
+use super::attempts::Made;
 use super::cache::{Change, OptedOut};
 use super::database::Database;
 use super::entity::idempotency_key::Reference;
@@ -62,7 +62,7 @@ impl OptOutRepository for SqlOptOuts {
             }
             Made::Earlier(Reference { id, is_new }) => {
                 let found = self.get(OptOutKey::Id(OptOutId::from_uuid(id))).await;
-                attempts::replay(found.map(|opt_out| Entered { opt_out, is_new }), "opt-out")
+                Created::replay(found.map(|opt_out| Entered { opt_out, is_new }), "opt-out")
             }
         }
     }

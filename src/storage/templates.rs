@@ -7,7 +7,7 @@ use sea_orm::{
     Select,
 };
 
-use super::attempts::{self, Made};
+use super::attempts::Made;
 use super::database::Database;
 use super::entity::idempotency_key::Reference;
 use super::entity::template::{Column, Entity, Model};
@@ -48,7 +48,7 @@ impl TemplateRepository for SqlTemplates {
             Made::Now(row) => Ok(Created { made: row.into(), replayed: false }),
             Made::Earlier(Reference { id, is_new: _ }) => {
                 let found = self.find(&TemplateKey::Id(TemplateId::from_uuid(id))).await;
-                attempts::replay(found, "template")
+                Created::replay(found, "template")
             }
         }
     }

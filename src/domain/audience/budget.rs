@@ -1,12 +1,12 @@
 //! What finding an audience may take, and for whom it is done.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::account::AccountId;
 use crate::domain::error::{Code, Error, Result};
+use crate::domain::in_flight::InFlight;
 
 /// What finding one audience may take.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ impl Budget {
     /// Whether work goes on, when so much processor time has been used.
     ///
     /// # Errors
-    /// [`Code::TemplateTooCostly`] where the budget is used up; something that nobody hears where the caller
-    /// has gone.
+    /// [`Code::TemplateTooCostly`] where the budget is used up; where the caller has gone, an error that reaches
+    /// no client.
     pub fn check(&self, used: Duration) -> Result<()> {
         if self.caller.has_gone() {
             return Err(Error::caused_by(Code::Unavailable, "the client has gone away"));
@@ -39,7 +39,7 @@ impl Budget {
     }
 }
 
-/// Whether somebody still waits for an answer.
+/// Whether the caller still waits for the response.
 #[derive(Clone, Debug, Default)]
 pub struct Caller(Arc<AtomicBool>);
 
@@ -66,33 +66,4 @@ impl Drop for Presence {
 }
 
 /// The accounts for which this process keeps an audience just now: one at a time for each.
-#[derive(Clone, Debug, Default)]
-pub struct Keeping(Arc<Mutex<HashSet<AccountId>>>);
-
-/// The right to keep an audience; it ends when this is dropped.
-#[derive(Debug)]
-pub struct KeepTurn {
-    all: Keeping,
-    account: AccountId,
-}
-
-impl Keeping {
-    /// Begins to keep an audience of an account.
-    ///
-    /// # Errors
-    /// [`Code::AudienceInProgress`]
-    pub fn begin(&self, account: AccountId) -> Result<KeepTurn> {
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if accounts.insert(account) {
-            Ok(KeepTurn { all: self.clone(), account })
-        } else {
-            Err(Code::AudienceInProgress.into())
-        }
-    }
-}
-
-impl Drop for KeepTurn {
-    fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.account);
-    }
-}
+pub type Keeping = InFlight<AccountId>;

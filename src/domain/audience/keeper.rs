@@ -6,7 +6,7 @@ use super::entry::Entry;
 use super::repository::AudienceRepository;
 use super::resolver::Resolver;
 use super::{AudienceId, Kept, Request};
-use crate::domain::error::{Code, Error, Result};
+use crate::domain::error::{Error, Result};
 use crate::domain::idempotency::{Attempt, Created};
 
 /// How much may be kept.
@@ -31,8 +31,8 @@ impl KeepLimits {
     /// Refuses an audience of so many entries, in an account whose audiences count as `kept`.
     ///
     /// # Errors
-    /// [`Code::AudienceTooLarge`],
-    /// [`Code::AudienceQuota`].
+    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge) and
+    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota).
     pub fn check(self, entries: u64, kept: u64) -> Result<()> {
         let Self { entries: limit, quota } = self;
         if entries > limit {
@@ -61,11 +61,7 @@ pub async fn keep(
     let expected = resolver.expected().await?;
     let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
     if replayed {
-        let kept = source.kept(id).await.map_err(|error| match error.code() {
-            Code::NotFound => Error::gone("audience"),
-            _ => error,
-        });
-        return Ok(Created { made: kept?, replayed });
+        return Created::replay(source.kept(id).await, "audience");
     }
     match fill(&source, resolver, id, limits).await {
         Ok(kept) => Ok(Created { made: kept, replayed }),

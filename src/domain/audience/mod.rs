@@ -20,7 +20,7 @@ use super::id::id_type;
 use super::template::{Gaps, Template};
 use super::timestamp::Timestamp;
 
-pub use budget::{Budget, Caller, KeepTurn, Keeping, Presence};
+pub use budget::{Budget, Caller, Keeping, Presence};
 pub use entry::{Entry, Exclusion, Included, Known, Reason};
 pub use keeper::{KeepLimits, keep};
 pub use report::{Counts, Problem, Report};

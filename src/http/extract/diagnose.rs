@@ -156,13 +156,8 @@ fn fault_of(error: &serde_json::Error) -> Fault {
     if message == DUPLICATE_KEY {
         return Fault::Duplicate;
     }
-    // serde's words for types, in JSON's.
-    let expected = match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
-        None => "of another type",
-        Some(expected) if expected.starts_with("struct ") || expected == "a map" => "an object",
-        Some("a sequence") => "an array",
-        Some(expected) => expected,
-    };
+    // In JSON's words, since objects and arrays are `Object`, `Entries` and `Items`.
+    let expected = message.rsplit_once(", expected ").map_or("of another type", |(_, expected)| expected);
     Fault::WrongType { expected: expected.to_owned().into() }
 }
 

@@ -4,17 +4,33 @@
 /// Longest run of digits that is certainly within 64 bits.
 const SHORT: usize = 18;
 
+/// The bytes of JSON text outside of its strings, and the quotes around these; with their places.
+fn outside_strings(json: &[u8]) -> impl Iterator<Item = (usize, u8)> {
+    let (mut in_string, mut escaped) = (false, false);
+    json.iter().copied().enumerate().filter(move |(_, byte)| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'"' => {
+            in_string = !in_string;
+            true
+        }
+        _ if in_string => {
+            escaped = *byte == b'\\';
+            false
+        }
+        _ => true,
+    })
+}
+
 /// How deeply brackets are nested outside of strings, and whether there may be an inexact number: without
 /// parsing, in one pass over every body that arrives.
 pub(super) fn survey(bytes: &[u8]) -> (usize, bool) {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    let (mut depth, mut deepest) = (0_usize, 0);
     let (mut digits, mut suspect) = (0_usize, false);
-    for byte in bytes {
+    for (_, byte) in outside_strings(bytes) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
             b'0'..=b'9' => {
                 digits += 1;
                 suspect |= digits > SHORT;
@@ -35,9 +51,9 @@ pub(super) fn survey(bytes: &[u8]) -> (usize, bool) {
 
 /// Whether some number in JSON text is inexact.
 pub(super) fn some_inexact(json: &[u8]) -> bool {
-    let (mut in_string, mut escaped, mut start) = (false, false, None);
-    for (index, byte) in json.iter().enumerate() {
-        let in_number = !in_string && matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let mut start = None;
+    for (index, byte) in outside_strings(json) {
+        let in_number = matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         match (in_number, start) {
             // `e` stands in `true` and `false`, too, and begins no number.
             (true, None) if !byte.is_ascii_alphabetic() => start = Some(index),
@@ -47,12 +63,6 @@ pub(super) fn some_inexact(json: &[u8]) -> bool {
                 }
                 start = None;
             }
-            _ => {}
-        }
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
             _ => {}
         }
     }

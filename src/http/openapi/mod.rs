@@ -27,6 +27,7 @@ use super::access::Access;
 use super::problem::FieldError;
 use crate::config::Limits;
 use crate::domain::audience::Report;
+use crate::domain::fault::MAX_REPORTED_VIOLATIONS;
 use crate::domain::groups::MAX_SHOWN;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::template::Template;
@@ -232,7 +233,7 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),
         (_, "groups") => Some(MAX_SHOWN),
-        (_, "details") => Some(100),
+        (_, "details") => Some(MAX_REPORTED_VIOLATIONS),
         _ => None,
     }
 }

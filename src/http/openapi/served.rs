@@ -11,7 +11,6 @@ use actix_web::http::header::{
     AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, ETag, Encoding, EntityTag, Header, VARY,
 };
 use actix_web::web::{Bytes, ServiceConfig};
-use data_encoding::HEXLOWER;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -19,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{dialect, version_3_0};
 use crate::domain::{Code, Error};
 use crate::http::api::read_only;
+use crate::http::asset::version_of;
 use crate::http::base_url::BaseUrl;
 use crate::http::body::Pieces;
 use crate::http::extract::Cached;
@@ -62,7 +62,7 @@ impl Variant {
     }
 }
 
-/// The documents. What few ask for is made when somebody does.
+/// The documents. Those that few clients request are made on their first request.
 #[derive(Debug)]
 pub struct Served {
     json: Text,
@@ -161,8 +161,7 @@ impl Text {
     /// The text for a caller who found the service at this address, or 304 where the caller has it.
     fn respond(&self, request: &HttpRequest, base: &BaseUrl, cached: &Cached) -> io::Result<HttpResponse> {
         let gzipped = accepts_gzip(request);
-        let digest = Sha256::new().chain_update(self.digest).chain_update(base.as_str()).finalize();
-        let tag = HEXLOWER.encode(&digest[..16]);
+        let tag = version_of(Sha256::new_with_prefix(self.digest).chain_update(base.as_str()));
         // Two representations of one resource are not the same bytes.
         let tag = EntityTag::new_strong(if gzipped { tag + "-gzip" } else { tag });
         let known = cached.has(&tag);

@@ -174,7 +174,7 @@ async fn reserve(transaction: &Transaction, create: &Create, attempt: &Attempt, 
         Found::Made(Reference { id, is_new: _ }) => {
             let key = ContactKey::Id(ContactId::from_uuid(id));
             let found = contact_lists::find(transaction, create.account, &key, false).await;
-            attempts::replay(found, "contact").map(Some)
+            Created::replay(found, "contact").map(Some)
         }
     }
 }

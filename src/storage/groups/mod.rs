@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 
 pub(super) use lists::id_of;
 pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave_all};
-pub(super) use sweep::Sweeper;
+pub(super) use sweep::start_sweeper;
 
-use super::attempts::{self, Made};
+use super::attempts::Made;
 use super::database::Database;
 use super::entity::group::Model;
 use super::entity::idempotency_key::Reference;
@@ -57,7 +57,7 @@ impl GroupRepository for SqlGroups {
             // With nobody in it yet.
             Made::Now(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
             Made::Earlier(Reference { id, is_new: _ }) => {
-                attempts::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
+                Created::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
             }
         }
     }

@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::domain::Result;
-use crate::storage::cleanup::Batch;
+use crate::storage::cleanup::{BackgroundTask, in_batches};
 use crate::storage::connection::Connection;
 use crate::storage::error::to_domain;
 use crate::storage::json::Words;
@@ -23,35 +22,9 @@ use crate::storage::writer::Writer;
 /// How often it is looked without being told to: another instance may have been ended over its work.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The task that does it.
-#[derive(Debug)]
-pub(in crate::storage) struct Sweeper {
-    wake: Arc<Notify>,
-    task: AbortHandle,
-}
-
-impl Sweeper {
-    pub(in crate::storage) fn start(writer: Writer, reader: Connection) -> Self {
-        let wake = Arc::<Notify>::default();
-        let task = tokio::spawn(sweep(writer, reader, Arc::clone(&wake))).abort_handle();
-        Self { wake, task }
-    }
-
-    /// To be called after a deletion.
-    pub(in crate::storage) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    /// To be called before the database is closed. What is left is there at the next start.
-    pub(in crate::storage) fn stop(&self) {
-        self.task.abort();
-    }
-}
-
-impl Drop for Sweeper {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// Starts the task that does it. It is to be woken after a deletion.
+pub(in crate::storage) fn start_sweeper(writer: Writer, reader: Connection) -> BackgroundTask {
+    BackgroundTask::start(|wake| sweep(writer, reader, wake))
 }
 
 async fn sweep(writer: Writer, reader: Connection, wake: Arc<Notify>) {
@@ -68,14 +41,7 @@ async fn clear(writer: &Writer, reader: &Connection) -> Result<()> {
     if !any(reader).await? {
         return Ok(());
     }
-    let mut batch = Batch::new(reader);
-    loop {
-        let limit = batch.rows();
-        let step = batch.run(writer, move |transaction| Box::pin(clear_some(transaction, limit)));
-        if !step.await? {
-            return Ok(());
-        }
-    }
+    in_batches(writer, reader, |transaction, limit| Box::pin(clear_some(transaction, limit))).await
 }
 
 async fn any(reader: &Connection) -> Result<bool> {

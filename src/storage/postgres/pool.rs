@@ -106,10 +106,7 @@ impl PostgresPool {
     /// One of them, for as long as it is needed; in turns by owner.
     pub(in crate::storage) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
-        let permit = tokio::time::timeout(shared.timeouts.acquire, shared.permits.acquire(owner))
-            .await
-            .map_err(|_| Error::PoolTimedOut)?
-            .map_err(|_| Error::PoolClosed)?;
+        let permit = shared.permits.acquire_within(owner, shared.timeouts.acquire).await?;
         let (connection, opened) = match shared.reuse().await {
             Some(reused) => reused,
             None => (shared.open().await?, Instant::now()),

@@ -97,7 +97,7 @@ pub(super) async fn create_audience(
     let streams = manner.as_lines && !dry_run && !kept;
     let wanted = plan.request(&allowed, manner.budget(&caller, streams)).await?;
     if kept && !dry_run {
-        let turn = manner.keeping.begin(allowed.account())?;
+        let turn = manner.keeping.begin(allowed.account()).ok_or(Code::AudienceInProgress)?;
         let presence = caller.presence();
         // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
         let work = actix_web::rt::spawn(async move {
