@@ -91,7 +91,7 @@ impl OptOut {
         Self { id, phone, source, note, created_at }
     }
 
-    /// Without what somebody else may have remarked on it.
+    /// Without source and note, which another caller may have set.
     #[must_use]
     pub fn without_remarks(self) -> Self {
         Self { source: None, note: None, ..self }

@@ -170,7 +170,9 @@ impl Access {
         for Condition { permission, when, otherwise } in &self.conditions {
             text += &match otherwise {
                 Otherwise::Forbidden => format!(" Also `{permission}`, where {when}."),
-                Otherwise::Hidden => format!(" The answer shows {when} to a key with `{permission}` alone."),
+                Otherwise::Hidden => {
+                    format!(" The answer shows {when} only to a key that also has `{permission}`.")
+                }
             };
         }
         text

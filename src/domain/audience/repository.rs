@@ -101,7 +101,7 @@ pub trait AudienceRepository: Send + Sync {
     /// takes them, by a little.
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>>;
 
-    /// Begins an audience that is kept, of about so many entries; nobody sees it before [`Self::finish`].
+    /// Begins an audience that is kept, of about so many entries; no reader sees it before [`Self::finish`].
     /// Nothing is stored where it is too large.
     ///
     /// # Errors

@@ -99,9 +99,9 @@ fn has_an_answer_for_each_other_end() {
     let message =
         Template::parse("Привет, {{ NAME }}").unwrap().render(recipient, Gaps::Exclude).unwrap().unwrap();
     assert_eq!(message.size, Size { encoding: Encoding::Ucs2, parts: 1 });
-    let nobody = Recipient { phone: &john.phone, contact: None, fields: None };
+    let no_contact = Recipient { phone: &john.phone, contact: None, fields: None };
     let to = |text| {
-        let message = Template::parse(text).unwrap().render(nobody, Gaps::Exclude).unwrap();
+        let message = Template::parse(text).unwrap().render(no_contact, Gaps::Exclude).unwrap();
         message.map(|message| message.text)
     };
     assert_eq!(to("To {{ contact.msisdn }}").as_deref(), Ok("To 4479000000001"));

@@ -115,9 +115,8 @@ pub struct ContactResult {
 
 /// Add contacts to a group
 ///
-/// Lets up to 1,000 contacts join the group, all in one step. Each has a result of its own: a contact
-/// that there is none of, or an msisdn that several contacts share, is told so and does not disturb the
-/// others.
+/// Adds up to 1,000 contacts to the group in one step. Each has a result of its own: a contact that does not
+/// exist, or an msisdn that several contacts share, is reported as such and does not affect the others.
 #[utoipa::path(
     post,
     path = "/addressbook/groups/{group}/contacts",

@@ -154,9 +154,9 @@ pub(super) async fn list_group_members(
 
 /// Add and remove contacts of a group
 ///
-/// Lets up to 1,000 contacts join and leave the group, all in one step: either the whole request is
-/// carried out or nothing of it. Each contact has a result of its own; a contact that there is none of is
-/// told so, and does not disturb the others.
+/// Adds contacts to the group and removes contacts from it, at most 1,000 in all, in one step: either the whole
+/// request is carried out or nothing of it. Each contact has a result of its own; one that does not exist is
+/// reported as such and does not affect the others.
 #[utoipa::path(
     post,
     path = "/v1/groups/{id}/members",
