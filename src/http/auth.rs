@@ -52,6 +52,12 @@ impl<G: Grant> Allowed<G> {
         self.principal.may(permission)
     }
 
+    /// Whose key it is.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The account that the key opens.
     #[must_use]
     pub fn account(&self) -> AccountId {

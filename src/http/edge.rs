@@ -32,6 +32,16 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from the caller.
 pub const MAX_REQUEST_ID: usize = 128;
 
+/// The id of a request: an extension of it.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
 /// Answers a request.
 ///
 /// # Errors
@@ -42,6 +52,7 @@ pub async fn edge(
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let dialect = Dialect::at(request.path());
     let offers_upgrade = request.head().upgrade();

@@ -46,6 +46,26 @@ fn names_the_caller(event: &Value, client: &Client, route: &str) {
 }
 
 #[test]
+fn a_stream_that_breaks_off_names_the_caller_and_the_cause() {
+    let folder = folder();
+    let (serving, client) = serve(&folder, &[]);
+    let body = json!({
+        "recipients": [{"phone_number": "+4479000000001", "fields": {"A": "a".repeat(15_000)}}],
+        "template": {"text": format!("{{{{ A{} | first }}}}", " | title".repeat(20))},
+    });
+    let headers =
+        [("Content-Type", "application/json"), ("Accept", "application/x-ndjson"), ("X-Request-Id", "stream")];
+    client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes()).expect(200);
+    let events = events(serving);
+    let broken: Vec<_> = events.iter().filter(|event| event["message"] == "an audience broke off").collect();
+    let [event] = broken[..] else { panic!("{events:?}") };
+    assert_eq!((&event["level"], &event["request_id"]), (&json!("INFO"), &json!("stream")));
+    assert_eq!(event["code"], "template_too_costly");
+    assert!(event["account"].is_i64(), "{event}");
+    assert!(client.key.as_ref().unwrap().contains(event["key"].as_str().unwrap()), "{event}");
+}
+
+#[test]
 fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
     let folder = folder();
     let (serving, client) =

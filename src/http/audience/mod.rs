@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::{Accept, Header, Quality};
-use actix_web::{FromRequest, HttpRequest, dev};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 
 use super::access::{Argument, Need};
 use super::auth::Allowed;
+use super::edge::RequestId;
 use super::prefix::Prefix;
 use super::problem::Problem;
 use super::state::State;
@@ -19,12 +20,13 @@ use crate::domain::audience::{
     Asked, AudienceRepository, Budget, Caller, Entry, Exclusion, Included, KeepLimits, Keeping, Known,
     Options, Report, Request, Resolver, Who,
 };
+use crate::domain::permission::Grant;
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::{Message, Template};
 use crate::domain::templates::TemplateKey;
 use crate::domain::{ContactId, Error, FieldFault, Permission, Result};
 
-pub use stream::{JSON, Lines, NDJSON, lines};
+pub use stream::{JSON, Lines, NDJSON, Origin, lines};
 
 /// What a request asks for.
 pub struct Plan {
@@ -164,11 +166,18 @@ pub struct Manner {
     pub keeping: Keeping,
     /// The path under which a proxy serves the service.
     pub prefix: Prefix,
+    request: Option<RequestId>,
     processor_limit: Duration,
     deadline: Instant,
 }
 
 impl Manner {
+    /// Whose audience it is.
+    #[must_use]
+    pub fn origin<G: Grant>(&self, allowed: &Allowed<G>) -> Origin {
+        Origin { request: self.request.clone(), principal: allowed.principal().clone() }
+    }
+
     /// What the audience may take. A stream has no deadline: it is answered while it is found.
     #[must_use]
     pub fn budget(&self, caller: &Caller, streams: bool) -> Budget {
@@ -196,6 +205,7 @@ impl FromRequest for Manner {
             },
             keeping: state.keeping.clone(),
             prefix: Prefix::of(request),
+            request: request.extensions().get().cloned(),
             processor_limit: state.limits.audience_cpu_limit,
             // Before the request as a whole is cut off: there is something better to say.
             deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),

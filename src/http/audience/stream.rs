@@ -8,7 +8,9 @@ use futures_util::Stream;
 use serde::Serialize;
 
 use crate::domain::Error;
+use crate::domain::api_key::Principal;
 use crate::domain::audience::{Entry, Report, Resolver};
+use crate::http::edge::RequestId;
 
 /// The media type of an answer in one.
 pub const JSON: &str = "application/json";
@@ -40,22 +42,53 @@ enum Rest {
     Nothing,
 }
 
+/// Whose audience it is, for the log: the line of the request is written before the stream begins.
+#[derive(Debug)]
+pub struct Origin {
+    /// The request.
+    pub request: Option<RequestId>,
+    /// The key that it came with.
+    pub principal: Principal,
+}
+
+impl Origin {
+    fn log(&self, error: &Error) {
+        let Self { request, principal } = self;
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = request.as_ref().map(tracing::field::display),
+                    account = principal.account().get(),
+                    key = principal.key().as_str(),
+                    code = error.code().row().v1,
+                    cause = Some(error.cause()).filter(|cause| !cause.is_empty()),
+                    "an audience broke off"
+                )
+            };
+        }
+        if error.code().row().status < 500 { line!(info) } else { line!(error) }
+    }
+}
+
 /// The lines of an audience.
-pub fn lines<L: Lines>(resolver: Resolver) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+pub fn lines<L: Lines>(
+    resolver: Resolver,
+    origin: Origin,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     let rest = Rest::Entries(Vec::new().into_iter().peekable(), Box::new(resolver));
-    futures_util::stream::unfold(rest, async |rest| {
+    futures_util::stream::unfold((rest, origin), async |(rest, origin)| {
         let Rest::Entries(mut found, mut resolver) = rest else { return None };
         if found.peek().is_none() {
             found = match resolver.next().await {
                 Ok(Some(entries)) => entries.into_iter().peekable(),
-                Ok(None) => return Some((write([L::summary(resolver.report())]), Rest::Nothing)),
+                Ok(None) => return Some((write([L::summary(resolver.report())]), (Rest::Nothing, origin))),
                 Err(error) => {
-                    tracing::error!(reason = error.cause(), "an audience broke off");
-                    return Some((write([L::error(&error)]), Rest::Nothing));
+                    origin.log(&error);
+                    return Some((write([L::error(&error)]), (Rest::Nothing, origin)));
                 }
             };
         }
-        Some((write(found.by_ref().map(L::entry)), Rest::Entries(found, resolver)))
+        Some((write(found.by_ref().map(L::entry)), (Rest::Entries(found, resolver), origin)))
     })
 }
 

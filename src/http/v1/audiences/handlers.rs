@@ -114,7 +114,8 @@ pub(super) async fn create_audience(
     }
     if streams {
         let resolver = Resolver::begin(source, wanted).await?;
-        return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines::<AudienceLine>(resolver)));
+        let lines = lines::<AudienceLine>(resolver, manner.origin(&allowed));
+        return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
     let audience = whole(source, wanted, dry_run, manner.answer_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
