@@ -4,6 +4,7 @@ use super::error::Error;
 use super::fault::{Fault, Field, FieldFault};
 use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use super::id::id_type;
+use super::idempotency::Resource;
 use super::timestamp::Timestamp;
 
 id_type! {
@@ -90,6 +91,13 @@ impl ContactKey {
             Some(id) => Ok(Self::Id(id)),
             None => Phone::parse(text).map(Self::Phone).map_err(|_| Fault::NotContactKey),
         }
+    }
+}
+
+impl Resource for Contact {
+    fn as_first_created(self, stored: &Self) -> Self {
+        let created_at = stored.created_at;
+        Self { id: stored.id, created_at, updated_at: created_at, ..self }
     }
 }
 

@@ -69,3 +69,31 @@ impl<T> Created<T> {
         }
     }
 }
+
+/// What a request creates.
+pub trait Resource: Clone {
+    /// The resource as the request created it that is repeated now; `stored` is what it created, as it is now.
+    #[must_use]
+    fn as_first_created(self, stored: &Self) -> Self;
+}
+
+/// Creates a resource with `insert`. The response to a repeated request shows the resource as it is now; to a key that
+/// may not read it, as it was created, without what others have changed since.
+///
+/// # Errors
+/// Whatever `insert` answers.
+pub async fn create<T: Resource>(
+    requested: T,
+    attempt: Option<Attempt>,
+    may_read: bool,
+    insert: impl AsyncFnOnce(T, Option<Attempt>) -> Result<Created<T>, Error>,
+) -> Result<Created<T>, Error> {
+    let unread = (attempt.is_some() && !may_read).then(|| requested.clone());
+    let created = insert(requested, attempt).await?;
+    Ok(match unread {
+        Some(requested) if created.replayed => {
+            Created { made: requested.as_first_created(&created.made), replayed: true }
+        }
+        _ => created,
+    })
+}

@@ -2,7 +2,7 @@
 
 use super::contact::{Contact, ContactKey, ContactPatch, NewContact};
 use super::error::Result;
-use super::idempotency::{Attempt, Created};
+use super::idempotency::{self, Attempt, Created};
 use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
 use super::repository::ContactRepository;
@@ -20,12 +20,18 @@ impl Contacts {
         Self { repository }
     }
 
-    /// Makes a contact.
+    /// Creates a contact; see [`idempotency::create`].
     ///
     /// # Errors
     /// See [`ContactRepository::insert`].
-    pub async fn create(&self, new: NewContact, attempt: Option<Attempt>) -> Result<Created<Contact>> {
-        self.repository.insert(Contact::new(new), attempt).await
+    pub async fn create(
+        &self,
+        new: NewContact,
+        attempt: Option<Attempt>,
+        may_read: bool,
+    ) -> Result<Created<Contact>> {
+        let insert = async |contact, attempt| self.repository.insert(contact, attempt).await;
+        idempotency::create(Contact::new(new), attempt, may_read, insert).await
     }
 
     /// Finds a contact.

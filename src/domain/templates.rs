@@ -6,7 +6,7 @@ use super::error::Result;
 use super::fault::Fault;
 use super::fields::{stored_text, text};
 use super::id::id_type;
-use super::idempotency::{Attempt, Created};
+use super::idempotency::{Attempt, Created, Resource};
 use super::page::{ByCursor, CursorPage};
 use super::precondition::Precondition;
 use super::template::{Template, Variable};
@@ -96,6 +96,13 @@ pub struct TemplatePatch {
     pub name: Option<TemplateName>,
     /// See [`SavedTemplate::text`].
     pub text: Option<TemplateText>,
+}
+
+impl Resource for SavedTemplate {
+    fn as_first_created(self, stored: &Self) -> Self {
+        let created_at = stored.created_at;
+        Self { id: stored.id, created_at, updated_at: created_at, ..self }
+    }
 }
 
 impl SavedTemplate {

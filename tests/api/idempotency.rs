@@ -95,6 +95,34 @@ on_both_databases! {
         }
     }
 
+    fn a_replay_shows_what_was_created_to_a_key_that_may_not_read(service: &Service) {
+        use addressbook::domain::Permission::{CreateContacts, CreateGroups, CreateTemplates};
+        let others = [
+            ("/v1/groups", r#"{"name":"a"}"#, ""),
+            ("/addressbook/groups", r#"{"name":"a"}"#, ""),
+            ("/v1/templates", r#"{"name":"a","text":"Hi"}"#, ""),
+        ];
+        for (path, body, _) in BODIES.into_iter().chain(others) {
+            let account = new_account();
+            let create_only = service.client_of(&account, &[CreateContacts, CreateGroups, CreateTemplates]);
+            let client = service.client_of(&account, &[]);
+            let first = create(&create_only, path, "key", body);
+            let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
+            let (kind, change) = match path {
+                "/v1/templates" => ("templates", json!({"text": "Changed"})),
+                "/v1/groups" | "/addressbook/groups" => ("groups", json!({"description": "Changed"})),
+                _ => ("contacts", json!({"username": "changed", "meta": {"changed": true}})),
+            };
+            client.patch(&format!("/v1/{kind}/{id}"), &change).expect(200);
+            let replay = create(&create_only, path, "key", body);
+            assert_eq!((replay.status, &replay.body), (first.status, &first.body), "{path}");
+            assert_eq!(replay.header("ETag"), first.header("ETag"));
+            assert_eq!(replay.header("Idempotent-Replayed"), "true");
+            let now = create(&client, path, "key", body);
+            assert!(String::from_utf8_lossy(&now.body).to_lowercase().contains("changed"), "{path}");
+        }
+    }
+
     fn each_operation_has_keys_of_its_own(service: &Service) {
         let client = service.client();
         create(&client, BODIES[0].0, "key", BODIES[0].1).expect(201);

@@ -53,8 +53,11 @@ fn a_stream_that_breaks_off_names_the_caller_and_the_cause() {
         "recipients": [{"phone_number": "+4479000000001", "fields": {"A": "a".repeat(15_000)}}],
         "template": {"text": format!("{{{{ A{} | first }}}}", " | title".repeat(20))},
     });
-    let headers =
-        [("Content-Type", "application/json"), ("Accept", "application/x-ndjson"), ("X-Request-Id", "stream")];
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Accept", "application/x-ndjson"),
+        ("X-Request-Id", "stream"),
+    ];
     client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes()).expect(200);
     let events = events(serving);
     let broken: Vec<_> = events.iter().filter(|event| event["message"] == "an audience broke off").collect();

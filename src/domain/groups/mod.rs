@@ -12,6 +12,7 @@ use std::fmt;
 
 use super::fault::Fault;
 use super::id::id_type;
+use super::idempotency::Resource;
 use super::page::{ByCursor, ByOffset};
 use super::timestamp::Timestamp;
 
@@ -125,6 +126,13 @@ pub struct GroupOffsetQuery {
     pub field: GroupSort,
     /// Which page.
     pub page: ByOffset,
+}
+
+impl Resource for Group {
+    fn as_first_created(self, stored: &Self) -> Self {
+        let created_at = stored.created_at;
+        Self { id: stored.id, created_at, updated_at: created_at, ..self }
+    }
 }
 
 impl Group {

@@ -9,7 +9,7 @@ use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
-use crate::domain::{ContactKey, Fault};
+use crate::domain::{ContactKey, Fault, Permission};
 use crate::http::access::Sees;
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
@@ -63,7 +63,8 @@ fn key() -> Object {
 )]
 pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let may_read = allowed.may(Permission::ReadContacts);
+    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
     Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(contact)))
 }
 

@@ -5,10 +5,10 @@ use utoipa::IntoParams;
 
 use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
 use super::list::ListRecords;
-use crate::domain::Fault;
 use crate::domain::groups::{Group, GroupKey};
-use crate::domain::idempotency::Created;
+use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
+use crate::domain::{Fault, Permission};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -55,7 +55,10 @@ impl Segment for InPath {
 )]
 pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: group, replayed } = allowed.groups().insert(Group::new(new), attempt).await?;
+    let may_read = allowed.may(Permission::ReadGroups);
+    let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
+    let Created { made: group, replayed } =
+        idempotency::create(Group::new(new), attempt, may_read, insert).await?;
     Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(group)))
 }
 

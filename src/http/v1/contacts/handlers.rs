@@ -9,7 +9,7 @@ use super::list::{GetContact, ListContacts, links};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
-use crate::domain::{self, ContactId, ContactKey, Fault};
+use crate::domain::{self, ContactId, ContactKey, Fault, Permission};
 use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
@@ -73,7 +73,8 @@ pub(super) async fn create_contact(
     body: Body<CreateContact>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt).await?;
+    let may_read = allowed.may(Permission::ReadContacts);
+    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))

@@ -7,9 +7,9 @@ use utoipa::IntoParams;
 use super::dto::{CreateGroup, Group, GroupList, UpdateGroup, UpdatedGroup};
 use super::list::{ListGroups, links};
 use crate::domain::groups::{self, GroupId, GroupKey};
-use crate::domain::idempotency::Created;
+use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
-use crate::domain::{Fault, Timestamp};
+use crate::domain::{Fault, Permission, Timestamp};
 use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Query, Segment, Segments};
@@ -65,7 +65,10 @@ pub(super) async fn create_group(
     body: Body<CreateGroup>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: group, replayed } = allowed.groups().insert(groups::Group::new(new), attempt).await?;
+    let may_read = allowed.may(Permission::ReadGroups);
+    let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
+    let Created { made: group, replayed } =
+        idempotency::create(groups::Group::new(new), attempt, may_read, insert).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))

@@ -6,9 +6,9 @@ use utoipa::IntoParams;
 
 use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate, UpdatedMessageTemplate};
 use super::list::{ListTemplates, links};
-use crate::domain::idempotency::Created;
+use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
-use crate::domain::{Fault, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+use crate::domain::{Fault, Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 use crate::http::access::Sees;
 use crate::http::auth::Allowed;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
@@ -66,8 +66,10 @@ pub(super) async fn create_template(
     body: Body<CreateTemplate>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
+    let may_read = allowed.may(Permission::ReadTemplates);
+    let insert = async |template, attempt| allowed.templates().insert(template, attempt).await;
     let Created { made: template, replayed } =
-        allowed.templates().insert(SavedTemplate::new(new), attempt).await?;
+        idempotency::create(SavedTemplate::new(new), attempt, may_read, insert).await?;
     let mut response = reply::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
