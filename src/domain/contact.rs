@@ -95,7 +95,7 @@ impl ContactKey {
 }
 
 impl Resource for Contact {
-    fn as_first_created(self, stored: &Self) -> Self {
+    fn first_created(self, stored: &Self) -> Self {
         let created_at = stored.created_at;
         Self { id: stored.id, created_at, updated_at: created_at, ..self }
     }

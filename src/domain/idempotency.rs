@@ -74,7 +74,7 @@ impl<T> Created<T> {
 pub trait Resource: Clone {
     /// The resource as the request created it that is repeated now; `stored` is what it created, as it is now.
     #[must_use]
-    fn as_first_created(self, stored: &Self) -> Self;
+    fn first_created(self, stored: &Self) -> Self;
 }
 
 /// Creates a resource with `insert`. The response to a repeated request shows the resource as it is now; to a key that
@@ -92,7 +92,7 @@ pub async fn create<T: Resource>(
     let created = insert(requested, attempt).await?;
     Ok(match unread {
         Some(requested) if created.replayed => {
-            Created { made: requested.as_first_created(&created.made), replayed: true }
+            Created { made: requested.first_created(&created.made), replayed: true }
         }
         _ => created,
     })

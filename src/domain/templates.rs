@@ -99,7 +99,7 @@ pub struct TemplatePatch {
 }
 
 impl Resource for SavedTemplate {
-    fn as_first_created(self, stored: &Self) -> Self {
+    fn first_created(self, stored: &Self) -> Self {
         let created_at = stored.created_at;
         Self { id: stored.id, created_at, updated_at: created_at, ..self }
     }

@@ -129,7 +129,7 @@ pub struct GroupOffsetQuery {
 }
 
 impl Resource for Group {
-    fn as_first_created(self, stored: &Self) -> Self {
+    fn first_created(self, stored: &Self) -> Self {
         let created_at = stored.created_at;
         Self { id: stored.id, created_at, updated_at: created_at, ..self }
     }
