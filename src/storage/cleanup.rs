@@ -18,11 +18,11 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::attempts;
-use super::connection::Connection;
-use super::kept_audiences::{self, SnapshotOwner};
-use super::transaction::Transaction;
-use super::writer::Writer;
+use super::audiences::snapshots::{self, SnapshotOwner};
+use super::db::connection::Connection;
+use super::db::transaction::Transaction;
+use super::write::idempotency;
+use super::write::writer::Writer;
 use crate::domain::{Error, Result};
 
 /// How long one batch may take.
@@ -160,32 +160,31 @@ async fn clean(
 }
 
 async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> Result<()> {
-    if !attempts::any_expired(reader, ttl).await? {
+    if !idempotency::any_expired(reader, ttl).await? {
         return Ok(());
     }
     in_batches(writer, reader, move |transaction, rows| {
-        Box::pin(async move { Ok(attempts::clear_some(transaction, ttl, rows).await? == rows) })
+        Box::pin(async move { Ok(idempotency::clear_some(transaction, ttl, rows).await? == rows) })
     })
     .await
 }
 
 /// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
 async fn end_abandoned(writer: &Writer, reader: &Connection, owner: SnapshotOwner) -> Result<()> {
-    if !kept_audiences::any_abandoned(reader, owner).await? {
+    if !snapshots::any_abandoned(reader, owner).await? {
         return Ok(());
     }
     in_batches(writer, reader, move |transaction, rows| {
-        Box::pin(kept_audiences::end_abandoned_some(transaction, owner, rows))
+        Box::pin(snapshots::end_abandoned_some(transaction, owner, rows))
     })
     .await
 }
 
 async fn clean_audiences(writer: &Writer, reader: &Connection) -> Result<()> {
-    if !kept_audiences::any_expired(reader).await? {
+    if !snapshots::any_expired(reader).await? {
         return Ok(());
     }
-    in_batches(writer, reader, |transaction, rows| Box::pin(kept_audiences::clear_some(transaction, rows)))
-        .await
+    in_batches(writer, reader, |transaction, rows| Box::pin(snapshots::clear_some(transaction, rows))).await
 }
 
 #[cfg(test)]

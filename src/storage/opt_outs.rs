@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
 
-use super::attempts::Made;
-use super::cache::{Change, OptedOut};
-use super::database::Database;
+use super::cache::contacts::{Change, OptedOut};
+use super::db::json_sql::{self, Words};
+use super::db::transaction::Transaction;
+use super::db::{counters, keyset};
 use super::entity::idempotency_key::Reference;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
-use super::json::{self, Words};
-use super::transaction::Transaction;
-use super::{paging, tallies};
+use super::store::Database;
+use super::write::idempotency::Made;
 use crate::domain::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::OptOutId;
@@ -50,7 +50,7 @@ impl OptOutRepository for SqlOptOuts {
                 Box::pin(async move {
                     let outcome = enter(transaction, row).await?;
                     if outcome.is_new {
-                        tallies::add(transaction, account, tallies::OPT_OUTS, shard, 1).await?;
+                        counters::add(transaction, account, counters::OPT_OUTS, shard, 1).await?;
                     }
                     let reference = Reference { id: outcome.row.id, is_new: outcome.is_new };
                     Ok(Some((reference, outcome)))
@@ -87,7 +87,7 @@ impl OptOutRepository for SqlOptOuts {
                     if done.map_err(|error| to_domain(&error))?.rows_affected == 0 {
                         return Err(gone());
                     }
-                    tallies::add(transaction, account, tallies::OPT_OUTS, shard, -1).await?;
+                    counters::add(transaction, account, counters::OPT_OUTS, shard, -1).await?;
                     Ok(((), vec![Change::OptOuts(account)]))
                 })
             })
@@ -103,7 +103,7 @@ impl OptOutRepository for SqlOptOuts {
                 if let Some(phone) = &phone {
                     select = select.filter(Column::Phone.eq(phone.as_str()));
                 }
-                let page = paging::by_cursor(&reader, select, Column::Id, phone.is_some(), &page);
+                let page = keyset::by_cursor(&reader, select, Column::Id, phone.is_some(), &page);
                 Ok(page.await?.map(OptOut::from))
             })
             .await
@@ -114,8 +114,8 @@ impl OptOutRepository for SqlOptOuts {
         self.database
             .read(async move |reader| {
                 let select = Entity::find().filter(of(account));
-                let rows = paging::by_offset(&reader, select, Column::Id, |row| row.id, &query).await?;
-                let total = tallies::read(&reader, account, tallies::OPT_OUTS).await?;
+                let rows = keyset::by_offset(&reader, select, Column::Id, |row| row.id, &query).await?;
+                let total = counters::read(&reader, account, counters::OPT_OUTS).await?;
                 Ok(OffsetPage { items: rows.into_iter().map(OptOut::from).collect(), total })
             })
             .await
@@ -153,7 +153,7 @@ async fn enter(transaction: &Transaction, row: Model) -> Result<Outcome> {
 }
 
 /// Which of up to [`MAX_BATCH`](crate::domain::page::MAX_BATCH) numbers are out. They come and go as one
-/// JSON text each; see [`super::rows`].
+/// JSON text each; see [`super::db::contact_rows`].
 pub(super) async fn among(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -165,7 +165,7 @@ pub(super) async fn among(
     let words = Words::of(connection);
     let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
     let phones: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
-    let values = vec![account.get().into(), json::list(&phones)?];
+    let values = vec![account.get().into(), json_sql::list(&phones)?];
     numbers(connection, &format!("account_id = $1 AND phone {named}"), values).await
 }
 
@@ -175,7 +175,7 @@ pub(super) async fn all(
     account: AccountId,
     most: u64,
 ) -> Result<Option<OptedOut>> {
-    if tallies::read(connection, account, tallies::OPT_OUTS).await? > most {
+    if counters::read(connection, account, counters::OPT_OUTS).await? > most {
         return Ok(None);
     }
     numbers(connection, "account_id = $1", vec![account.get().into()]).await.map(Some)

@@ -7,13 +7,13 @@ use sea_orm::{
     Select,
 };
 
-use super::attempts::Made;
-use super::database::Database;
+use super::db::keyset;
+use super::db::transaction::Transaction;
 use super::entity::idempotency_key::Reference;
 use super::entity::template::{Column, Entity, Model};
 use super::error::{to_domain, to_domain_of_name};
-use super::paging;
-use super::transaction::Transaction;
+use super::store::Database;
+use super::write::idempotency::Made;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::page::CursorPage;
 use crate::domain::precondition::Precondition;
@@ -114,7 +114,7 @@ impl TemplateRepository for SqlTemplates {
         let unique = name.is_some();
         self.database
             .read(async move |reader| {
-                let page = paging::by_cursor(&reader, select, Column::Id, unique, &page).await?;
+                let page = keyset::by_cursor(&reader, select, Column::Id, unique, &page).await?;
                 Ok(page.map(SavedTemplate::from))
             })
             .await

@@ -33,11 +33,11 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// No contact's id: of entries that the audience's report does not know to be about a deleted contact yet.
-pub(in crate::storage) const DELETED: Uuid = Uuid::nil();
+pub(crate) const DELETED: Uuid = Uuid::nil();
 
 /// An entry as it was when it was found.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::storage) struct Snapshot {
+pub(crate) struct Snapshot {
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<(Uuid, String)>,
@@ -78,12 +78,12 @@ enum Why {
 
 /// What a report has to be told of an entry whose contact was deleted.
 #[derive(Debug)]
-pub(in crate::storage) struct Deletion {
-    pub(in crate::storage) index: usize,
+pub(crate) struct Deletion {
+    pub(crate) index: usize,
     /// The parts of its message.
-    pub(in crate::storage) parts: u64,
+    pub(crate) parts: u64,
     /// Why there was no message before.
-    pub(in crate::storage) reason: Option<Reason>,
+    pub(crate) reason: Option<Reason>,
 }
 
 impl From<&Entry> for Deletion {
@@ -102,14 +102,14 @@ impl From<&Entry> for Deletion {
 
 impl Snapshot {
     /// What stays of an entry whose contact was deleted.
-    pub(in crate::storage) fn deleted(entry: &Entry) -> Self {
+    pub(crate) fn deleted(entry: &Entry) -> Self {
         let Deletion { index: _, parts, reason } = entry.into();
         let was = Was { parts, reason: reason.as_ref().map(Why::from) };
         Self { was: Some(was), ..Self::from(&Entry::Excluded(entry.deleted())) }
     }
 
     /// The deletion that made it what it is.
-    pub(in crate::storage) fn into_deletion(self) -> Option<Deletion> {
+    pub(crate) fn into_deletion(self) -> Option<Deletion> {
         let Was { parts, reason } = self.was?;
         Some(Deletion { index: self.index, parts, reason: reason.map(Reason::from) })
     }

@@ -66,7 +66,7 @@ impl TryFrom<Model> for Contact {
 /// A row on its way into the database or into memory. (Its texts are the contact's: of thousands of creates a
 /// second, none is copied for this.)
 #[derive(Debug, Serialize)]
-pub(in crate::storage) struct Row<'c> {
+pub(crate) struct Row<'c> {
     account_id: i64,
     id: Uuid,
     handle: &'c str,
@@ -81,7 +81,7 @@ pub(in crate::storage) struct Row<'c> {
 
 impl<'c> Row<'c> {
     /// The row of a contact of an account.
-    pub(in crate::storage) fn new(account: AccountId, contact: &'c Contact) -> Self {
+    pub(crate) fn new(account: AccountId, contact: &'c Contact) -> Self {
         let Contact { id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, version } =
             contact;
         Self {
@@ -99,7 +99,7 @@ impl<'c> Row<'c> {
     }
 
     /// What a change sets: all but the key. (SQLite would else look for members that refer to the old one.)
-    pub(in crate::storage) fn into_change(self) -> ActiveModel {
+    pub(crate) fn into_change(self) -> ActiveModel {
         let Self {
             account_id: _,
             id: _,

@@ -29,7 +29,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
     /// The row of a group of an account.
-    pub(in crate::storage) fn new(account: AccountId, group: &Group) -> Self {
+    pub(crate) fn new(account: AccountId, group: &Group) -> Self {
         let Group {
             id,
             name,
@@ -51,7 +51,7 @@ impl Model {
     }
 
     /// The group with so many members.
-    pub(in crate::storage) fn into_group(self, member_count: u64) -> Result<Group, Error> {
+    pub(crate) fn into_group(self, member_count: u64) -> Result<Group, Error> {
         let Self { account_id: _, id, name, description, created_at, updated_at, version } = self;
         let name = name.ok_or_else(|| Error::caused_by(Code::Internal, "a deleted group was read"))?;
         Ok(Group {

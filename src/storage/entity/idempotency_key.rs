@@ -28,11 +28,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// What an attempt made, by its id alone: a copy would outlive what it is a copy of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::storage) struct Reference {
-    pub(in crate::storage) id: Uuid,
+pub(crate) struct Reference {
+    pub(crate) id: Uuid,
     /// Whether there was none before (of an opt-out).
     #[serde(default = "by_default")]
-    pub(in crate::storage) is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 fn by_default() -> bool {
@@ -41,7 +41,7 @@ fn by_default() -> bool {
 
 impl Reference {
     /// Of something that the attempt made.
-    pub(in crate::storage) fn to_new(id: Uuid) -> Self {
+    pub(crate) fn to_new(id: Uuid) -> Self {
         Self { id, is_new: true }
     }
 }

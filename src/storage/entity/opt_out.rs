@@ -42,7 +42,7 @@ impl From<Model> for OptOut {
 
 impl Model {
     /// The row of an opt-out of an account.
-    pub(in crate::storage) fn new(account: AccountId, opt_out: OptOut) -> Self {
+    pub(crate) fn new(account: AccountId, opt_out: OptOut) -> Self {
         let OptOut { id, phone, source, note, created_at } = opt_out;
         Self {
             account_id: account.get(),

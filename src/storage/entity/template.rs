@@ -42,7 +42,7 @@ impl From<Model> for SavedTemplate {
 
 impl Model {
     /// The row of a template of an account.
-    pub(in crate::storage) fn new(account: AccountId, template: SavedTemplate) -> Self {
+    pub(crate) fn new(account: AccountId, template: SavedTemplate) -> Self {
         let SavedTemplate { id, name, text, created_at, updated_at, version } = template;
         Self {
             account_id: account.get(),

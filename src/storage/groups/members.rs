@@ -13,20 +13,21 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::lists;
+use super::queries;
 use crate::domain::groups::{
     GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
     settle,
 };
 use crate::domain::page::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
-use crate::storage::contact_lists::Whose;
+use crate::storage::contacts;
+use crate::storage::contacts::queries::Whose;
+use crate::storage::db::json_sql::{Words, list};
+use crate::storage::db::transaction::Transaction;
+use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::error::to_domain;
-use crate::storage::json::{Words, list};
-use crate::storage::transaction::Transaction;
-use crate::storage::{contact_lists, paging, rows, tallies};
 
 /// Most members of a group that are looked at for a page of those that changed.
 const MAX_SORTED: u64 = 20_000;
@@ -47,33 +48,33 @@ fn contacts(account: AccountId, group: GroupId) -> Select<Entity> {
 }
 
 /// A page of the contacts of a group, the newest first.
-pub(in crate::storage) async fn cursor_page(
+pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     group: GroupId,
     cursor: Cursor,
     limit: u64,
 ) -> Result<CursorPage> {
-    let select = paging::between(contacts(account, group), Column::ContactId, &cursor);
-    let select = select.order_by(Column::ContactId, paging::order(&cursor)).limit(limit + 1);
-    Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
+    let select = keyset::between(contacts(account, group), Column::ContactId, &cursor);
+    let select = select.order_by(Column::ContactId, keyset::order(&cursor)).limit(limit + 1);
+    Ok(CursorPage::of(contact_rows::contacts(connection, select).await?, &cursor, limit))
 }
 
 /// Whether a group is so small that what changed in it is found from its members. In a larger one some that changed
 /// of late are soon found among all contacts that did.
-pub(in crate::storage) async fn is_sortable(
+pub(crate) async fn is_sortable(
     connection: &impl ConnectionTrait,
     account: AccountId,
     group: GroupId,
 ) -> Result<bool> {
-    Ok(tallies::read(connection, account, group.as_uuid()).await? <= MAX_SORTED)
+    Ok(counters::read(connection, account, group.as_uuid()).await? <= MAX_SORTED)
 }
 
 /// A page of the contacts of a group that have changed, the last change first. `place` is what the cursor says.
 ///
 /// Read in the order of the index of changes, all contacts of the account would be passed over until enough of the group
 /// are found. The order is an expression, which keeps a planner from that.
-pub(in crate::storage) async fn changed_page(
+pub(crate) async fn changed_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     group: GroupId,
@@ -83,14 +84,14 @@ pub(in crate::storage) async fn changed_page(
     limit: u64,
 ) -> Result<CursorPage> {
     let contact = |column| Expr::col((contact::Entity, column));
-    let order = paging::order(&cursor);
+    let order = keyset::order(&cursor);
     let select = contacts(account, group)
         .filter(contact(contact::Column::UpdatedAt).gte(since.millis()))
         .filter(place)
         .order_by(contact(contact::Column::UpdatedAt).add(0), order.clone())
         .order_by(contact(contact::Column::Id), order)
         .limit(limit + 1);
-    Ok(CursorPage::of(rows::contacts(connection, select).await?, &cursor, limit))
+    Ok(CursorPage::of(contact_rows::contacts(connection, select).await?, &cursor, limit))
 }
 
 /// Contacts of a group from the newest on, without so many at the beginning.
@@ -101,7 +102,7 @@ pub(super) async fn offset_page(
     offset: u64,
     limit: u64,
 ) -> Result<OffsetPage> {
-    let group = lists::id_of(connection, account, key).await?;
+    let group = queries::id_of(connection, account, key).await?;
     // First the ids, as for all contacts.
     let ids = of(account, group)
         .select_only()
@@ -109,14 +110,14 @@ pub(super) async fn offset_page(
         .order_by_desc(Column::ContactId)
         .offset(offset)
         .limit(limit);
-    let ids = rows::ids(connection, ids).await?;
-    let items = contact_lists::by_ids(connection, account, &ids).await?;
-    Ok(OffsetPage { items, total: tallies::read(connection, account, group.as_uuid()).await? })
+    let ids = contact_rows::ids(connection, ids).await?;
+    let items = contacts::queries::by_ids(connection, account, &ids).await?;
+    Ok(OffsetPage { items, total: counters::read(connection, account, group.as_uuid()).await? })
 }
 
 /// Whether the contact of a row is in a group, for a query that finds its contacts by something else. (Not
 /// as EXISTS: a planner may make a join of that, and sort what comes of it.)
-pub(in crate::storage) fn includes(account: AccountId, group: GroupId) -> Expr {
+pub(crate) fn includes(account: AccountId, group: GroupId) -> Expr {
     let contact = Expr::col((contact::Entity, contact::Column::Id));
     let member = Query::select()
         .column(Column::ContactId)
@@ -138,7 +139,7 @@ pub(super) async fn change(
     items: Vec<Item>,
 ) -> Result<MembersChanged> {
     // One after the other in each group: what is read of its members then stays so.
-    let group = lists::row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
+    let group = queries::row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
     let items = named(transaction, account, items).await?;
     let wanted: BTreeSet<ContactId> = items.iter().filter_map(|(_, contact)| contact.ok()).collect();
     let mut members = known(transaction, account, group, &wanted).await?;
@@ -176,9 +177,9 @@ pub(super) async fn change(
     let count = |contacts: &[ContactId]| i64::try_from(contacts.len()).unwrap_or(i64::MAX);
     let by = count(&joined) - count(&left);
     if by != 0 {
-        tallies::add(transaction, account, group, shard, by).await?;
+        counters::add(transaction, account, group, shard, by).await?;
     }
-    Ok(MembersChanged { member_count: tallies::read(transaction, account, group).await?, outcomes })
+    Ok(MembersChanged { member_count: counters::read(transaction, account, group).await?, outcomes })
 }
 
 /// What a request calls contacts, as ids.
@@ -195,8 +196,8 @@ async fn named(
             ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
         }
     }
-    let phones = contact_lists::whose(transaction, account, "phone", phones).await?;
-    let handles = contact_lists::whose(transaction, account, "handle", handles).await?;
+    let phones = contacts::queries::whose(transaction, account, "phone", phones).await?;
+    let handles = contacts::queries::whose(transaction, account, "handle", handles).await?;
     let found = |all: &HashMap<String, Whose>, text: &str| match all.get(text) {
         None | Some(Whose::Nobodys) => Err(Outcome::NoSuchContact),
         Some(Whose::One(id)) => Ok(*id),
@@ -236,7 +237,7 @@ async fn known(
 }
 
 /// Lets a contact leave all its groups, before it is deleted. Its row is locked by the caller.
-pub(in crate::storage) async fn leave_all(
+pub(crate) async fn leave_all(
     transaction: &Transaction,
     account: AccountId,
     shard: i16,
@@ -249,7 +250,7 @@ pub(in crate::storage) async fn leave_all(
     let rows = transaction.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
     let groups = rows.iter().map(|row| row.try_get::<Uuid>("", "group_id"));
     let groups: Vec<Uuid> = groups.collect::<Result<_, _>>().map_err(|error| to_domain(&error))?;
-    tallies::add_each(transaction, account, groups, shard, -1).await
+    counters::add_each(transaction, account, groups, shard, -1).await
 }
 
 /// The groups that each of these contacts is in, in the order given, the newest first.

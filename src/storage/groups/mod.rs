@@ -1,24 +1,24 @@
 //! The groups of one account: where each question goes.
 
-mod changes;
-mod lists;
+mod commands;
 mod members;
+mod queries;
 mod sweep;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-pub(super) use lists::id_of;
 pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave_all};
+pub(super) use queries::id_of;
 pub(super) use sweep::start_sweeper;
 
-use super::attempts::Made;
-use super::database::Database;
+use super::db::counters;
+use super::db::transaction::Transaction;
 use super::entity::group::Model;
 use super::entity::idempotency_key::Reference;
-use super::tallies;
-use super::transaction::Transaction;
-use super::writer::Done;
+use super::store::Database;
+use super::write::idempotency::Made;
+use super::write::writer::Done;
 use crate::domain::groups::{
     Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
     MembersChanged, Verb,
@@ -46,9 +46,9 @@ impl GroupRepository for SqlGroups {
         let row = Model::new(account, &group);
         let made = self.database.make(account, attempt, Vec::new(), move |transaction| {
             Box::pin(async move {
-                let is_new = changes::insert(transaction, row.clone()).await?;
+                let is_new = commands::insert(transaction, row.clone()).await?;
                 if is_new {
-                    tallies::add(transaction, account, tallies::GROUPS, shard, 1).await?;
+                    counters::add(transaction, account, counters::GROUPS, shard, 1).await?;
                 }
                 Ok(is_new.then_some((Reference::to_new(row.id), row)))
             })
@@ -64,7 +64,7 @@ impl GroupRepository for SqlGroups {
 
     async fn find(&self, key: GroupKey) -> Result<Group> {
         let account = self.account;
-        self.database.read(async move |reader| lists::find(&reader, account, &key).await).await
+        self.database.read(async move |reader| queries::find(&reader, account, &key).await).await
     }
 
     async fn update(&self, key: GroupKey, patch: GroupPatch, now: Timestamp) -> Result<Group> {
@@ -72,7 +72,7 @@ impl GroupRepository for SqlGroups {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    Ok((changes::update(transaction, account, &key, patch, now).await?, Vec::new()))
+                    Ok((commands::update(transaction, account, &key, patch, now).await?, Vec::new()))
                 })
             })
             .await
@@ -83,8 +83,8 @@ impl GroupRepository for SqlGroups {
         self.database
             .write_freeing(move |transaction| {
                 Box::pin(async move {
-                    changes::delete(transaction, account, &key).await?;
-                    tallies::add(transaction, account, tallies::GROUPS, shard, -1).await?;
+                    commands::delete(transaction, account, &key).await?;
+                    counters::add(transaction, account, counters::GROUPS, shard, -1).await?;
                     Ok(((), Vec::new()))
                 })
             })
@@ -95,12 +95,12 @@ impl GroupRepository for SqlGroups {
 
     async fn cursor_page(&self, query: GroupQuery) -> Result<CursorPage<Group>> {
         let account = self.account;
-        self.database.read(async move |reader| lists::by_cursor(&reader, account, query).await).await
+        self.database.read(async move |reader| queries::by_cursor(&reader, account, query).await).await
     }
 
     async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
         let account = self.account;
-        self.database.read(async move |reader| lists::by_offset(&reader, account, query).await).await
+        self.database.read(async move |reader| queries::by_offset(&reader, account, query).await).await
     }
 
     async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage> {

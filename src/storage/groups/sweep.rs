@@ -13,17 +13,17 @@ use uuid::Uuid;
 
 use crate::domain::Result;
 use crate::storage::cleanup::{BackgroundTask, in_batches};
-use crate::storage::connection::Connection;
+use crate::storage::db::connection::Connection;
+use crate::storage::db::json_sql::Words;
+use crate::storage::db::transaction::Transaction;
 use crate::storage::error::to_domain;
-use crate::storage::json::Words;
-use crate::storage::transaction::Transaction;
-use crate::storage::writer::Writer;
+use crate::storage::write::writer::Writer;
 
 /// How often it is looked without being told to: another instance may have been ended over its work.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Starts the task that does it. It is to be woken after a deletion.
-pub(in crate::storage) fn start_sweeper(writer: Writer, reader: Connection) -> BackgroundTask {
+pub(crate) fn start_sweeper(writer: Writer, reader: Connection) -> BackgroundTask {
     BackgroundTask::start(|wake| sweep(writer, reader, wake))
 }
 

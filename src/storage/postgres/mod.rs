@@ -1,5 +1,6 @@
 //! What is PostgreSQL's alone: its connections.
 
+pub(super) mod failover;
 mod pool;
 mod probe;
 

@@ -23,8 +23,8 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgQueryResult, 
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _, PgConnection};
 use sea_query_sqlx::SqlxValues;
 
+use super::failover::Trust;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
-use crate::storage::trust::Trust;
 
 /// A connection that lay idle for longer is tried before it is used, for so long at most.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
@@ -44,16 +44,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::storage) struct Timeouts {
+pub(crate) struct Timeouts {
     /// The wait for a connection, and the opening of one.
-    pub(in crate::storage) acquire: Duration,
+    pub(crate) acquire: Duration,
     /// A statement.
-    pub(in crate::storage) statement: Duration,
+    pub(crate) statement: Duration,
 }
 
 /// Connections to one database.
 #[derive(Clone)]
-pub(in crate::storage) struct PostgresPool(Arc<Shared>);
+pub(crate) struct PostgresPool(Arc<Shared>);
 
 struct Shared {
     options: PgConnectOptions,
@@ -72,7 +72,7 @@ struct Idle {
 }
 
 /// What a statement has done, and what it answers.
-pub(in crate::storage) type Outcome = (PgQueryResult, Vec<PgRow>);
+pub(crate) type Outcome = (PgQueryResult, Vec<PgRow>);
 
 impl fmt::Debug for PostgresPool {
     /// Without the options, which have the password.
@@ -86,7 +86,7 @@ impl fmt::Debug for PostgresPool {
 }
 
 impl PostgresPool {
-    pub(in crate::storage) fn new(
+    pub(crate) fn new(
         options: PgConnectOptions,
         max_connections: u32,
         timeouts: Timeouts,
@@ -104,7 +104,7 @@ impl PostgresPool {
     }
 
     /// One of them, for as long as it is needed; in turns by owner.
-    pub(in crate::storage) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
+    pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
         let permit = shared.permits.acquire_within(owner, shared.timeouts.acquire).await?;
         let (connection, opened) = match shared.reuse().await {
@@ -121,7 +121,7 @@ impl PostgresPool {
     }
 
     /// Waits for those that are in use, and closes all.
-    pub(in crate::storage) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.0.permits.close().await;
         let idle = std::mem::take(&mut *self.0.idle());
         for Idle { connection, .. } in idle {
@@ -176,7 +176,7 @@ impl Shared {
 }
 
 /// A connection in use. It goes back when this is dropped; if it was in the middle of something, it is closed.
-pub(in crate::storage) struct PooledConnection {
+pub(crate) struct PooledConnection {
     connection: Option<PgConnection>,
     opened: Instant,
     at_work: bool,
@@ -193,7 +193,7 @@ impl fmt::Debug for PooledConnection {
 
 impl PooledConnection {
     /// Runs a statement.
-    pub(in crate::storage) async fn run(&mut self, statement: Statement) -> Result<Outcome, Error> {
+    pub(crate) async fn run(&mut self, statement: Statement) -> Result<Outcome, Error> {
         let deadline = self.shared.timeouts.statement;
         let work = fetch_all(self.begin_work()?, statement);
         let outcome = within(deadline, work).await;
@@ -201,12 +201,12 @@ impl PooledConnection {
     }
 
     /// Runs one statement or several that have no parameters, without preparing them.
-    pub(in crate::storage) async fn run_unprepared(&mut self, sql: &str) -> Result<PgQueryResult, Error> {
+    pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<PgQueryResult, Error> {
         self.run_simple(sql, self.shared.timeouts.statement).await
     }
 
     /// Ends a transaction. Where it misses the deadline, nobody knows how.
-    pub(in crate::storage) async fn commit(&mut self) -> Result<(), Error> {
+    pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         let deadline = self.shared.timeouts.statement.min(COMMIT_TIMEOUT);
         self.run_simple("COMMIT", deadline).await.map(drop)
     }
@@ -218,7 +218,7 @@ impl PooledConnection {
     }
 
     /// Closes the connection, and with it the transaction that it may be in.
-    pub(in crate::storage) fn discard(&mut self) {
+    pub(crate) fn discard(&mut self) {
         self.connection = None;
     }
 

@@ -18,26 +18,26 @@ const REUSE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Why the database is not ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::storage) enum NotReady {
+pub(crate) enum NotReady {
     /// It does not answer, or refuses the connection.
     Unreachable,
     /// A standby, or a server or database that was set to read-only.
     ReadOnly,
 }
 
-pub(in crate::storage) struct Probe {
+pub(crate) struct Probe {
     options: PgConnectOptions,
     /// The connection of the last time. Who asks meanwhile waits: one is enough.
     connection: Mutex<Option<PgConnection>>,
 }
 
 impl Probe {
-    pub(in crate::storage) fn new(options: PgConnectOptions) -> Self {
+    pub(crate) fn new(options: PgConnectOptions) -> Self {
         Self { options, connection: Mutex::new(None) }
     }
 
     /// To be called in a task of its own: a connection that is dropped in the middle is lost.
-    pub(in crate::storage) async fn ask(&self) -> Result<(), NotReady> {
+    pub(crate) async fn ask(&self) -> Result<(), NotReady> {
         timeout(DEADLINE, self.try_ask()).await.unwrap_or(Err(NotReady::Unreachable))
     }
 

@@ -1,0 +1,120 @@
+//! Contacts with what else a sender has to know of them: whether their number has opted out.
+
+use std::sync::LazyLock;
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::domain::audience::Person;
+use crate::domain::groups::GroupId;
+use crate::domain::{AccountId, ContactId, Error, Result};
+use crate::storage::db::connection::Connection;
+use crate::storage::db::contact_rows::{ROW, listed};
+use crate::storage::db::json_sql::{self, Words};
+use crate::storage::entity::contact::Model;
+use crate::storage::error::to_domain;
+
+const OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
+     WHERE opt_outs.account_id = contacts.account_id AND opt_outs.phone = contacts.phone)";
+
+static COLUMNS: LazyLock<String> = LazyLock::new(|| listed(|name| name));
+
+/// A row, and what goes with it.
+#[derive(FromQueryResult)]
+struct Row {
+    #[sea_orm(nested)]
+    contact: Model,
+    opted_out: bool,
+}
+
+impl TryFrom<Row> for Person {
+    type Error = Error;
+
+    fn try_from(Row { contact, opted_out }: Row) -> Result<Self> {
+        Ok(Self { contact: contact.try_into()?, opted_out })
+    }
+}
+
+/// The contacts under a condition, in its order.
+async fn people(
+    connection: &Connection,
+    condition: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<Person>> {
+    let columns = &*COLUMNS;
+    let backend = connection.get_database_backend();
+    if backend == DbBackend::Sqlite {
+        let person = format!("json_array({}, {OPTED_OUT})", *ROW);
+        let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
+        let rows: Vec<(Model, u8)> = Words::of(connection).rows(connection, &person, &from, values).await?;
+        let row = |(contact, opted_out)| Row { contact, opted_out: opted_out != 0 };
+        return rows.into_iter().map(row).map(Person::try_from).collect();
+    }
+    let sql = format!("SELECT {columns}, {OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = Row::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))?;
+    rows.into_iter().map(Person::try_from).collect()
+}
+
+/// The newest contacts of an account that are older than a given one.
+pub(crate) async fn page(
+    connection: &Connection,
+    account: AccountId,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Person>> {
+    let condition = "account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    people(connection, condition, [account.get().into(), before.into(), limit.into()]).await
+}
+
+/// The same of a group's members.
+pub(crate) async fn member_page(
+    connection: &Connection,
+    account: AccountId,
+    group: GroupId,
+    before: Uuid,
+    limit: u64,
+) -> Result<Vec<Person>> {
+    let members = "SELECT contact_id FROM members WHERE account_id = $1 AND group_id = $2 \
+         AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4";
+    let members = Words::of(connection).one_of(members);
+    let condition = format!("account_id = $1 AND id {members} ORDER BY id DESC");
+    let values = [account.get().into(), group.as_uuid().into(), before.into(), limit.into()];
+    people(connection, &condition, values).await
+}
+
+/// The contacts with such ids, in any order.
+pub(crate) async fn by_ids(
+    connection: &Connection,
+    account: AccountId,
+    ids: &[ContactId],
+) -> Result<Vec<Person>> {
+    named(connection, account, "id", &Words::of(connection).id("value"), ids).await
+}
+
+/// The contacts with such handles, in any order.
+pub(crate) async fn by_handles(
+    connection: &Connection,
+    account: AccountId,
+    handles: &[&str],
+) -> Result<Vec<Person>> {
+    named(connection, account, "handle", "value", handles).await
+}
+
+/// The contacts with such values in a column; `value` is how one of a list is written in it.
+async fn named<T: Serialize>(
+    connection: &Connection,
+    account: AccountId,
+    column: &str,
+    value: &str,
+    list: &[T],
+) -> Result<Vec<Person>> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = Words::of(connection);
+    let named = words.one_of(&format!("SELECT {value} FROM {}", words.each("$2")));
+    let condition = format!("account_id = $1 AND {column} {named}");
+    people(connection, &condition, [account.get().into(), json_sql::list(list)?]).await
+}

@@ -1,0 +1,151 @@
+//! Recipients in one account: where each question goes.
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{lookup, recipients, snapshots};
+use crate::domain::audience::{
+    AudienceId, AudienceRepository, Entry, EntryPage, Found, KeepLimits, Kept, Kind, Named, Person, Report,
+};
+use crate::domain::groups::{GroupId, GroupKey};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::{AccountId, Result};
+use crate::storage::db::counters;
+use crate::storage::store::Database;
+use crate::storage::{contacts, groups};
+
+/// Contacts that are read at a time: enough that the way to the database does not count, few enough
+/// that others get their turn.
+const PAGE: u64 = 500;
+
+/// The same in bytes, about: an answer whose reader is slow holds two pages for as long.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// Contacts on the first page, when nothing is known of how large they are.
+const FIRST_PAGE: u64 = 8;
+
+/// What a contact takes beside its `meta`.
+const CONTACT_BYTES: usize = 200;
+
+/// Recipients in one account.
+pub(crate) struct SqlAudiences {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlAudiences {
+    pub(crate) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl AudienceRepository for SqlAudiences {
+    async fn find(&self, named: Named<'_>) -> Result<Found> {
+        lookup::find(&self.database, self.account, named).await
+    }
+
+    async fn group(&self, key: GroupKey) -> Result<GroupId> {
+        let account = self.account;
+        self.database.read(async move |reader| groups::id_of(&reader, account, &key).await).await
+    }
+
+    async fn count(&self, groups: Vec<GroupId>, all: bool) -> Result<u64> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let groups: Vec<Uuid> = groups.iter().map(|group| group.as_uuid()).collect();
+                let members: u64 = counters::read_each(&reader, account, &groups).await?.values().sum();
+                Ok(members + if all { contacts::queries::total(&reader, account).await? } else { 0 })
+            })
+            .await
+    }
+
+    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>> {
+        // One page is read while the one before it is worked on; none is read for who has gone away.
+        let (pages, taken) = mpsc::channel(1);
+        self.database.spawn(walk(self.database.clone(), self.account, group, pages));
+        stream::unfold(taken, async |mut taken| taken.recv().await.map(|page| (page, taken))).boxed()
+    }
+
+    async fn begin(
+        &self,
+        attempt: Option<Attempt>,
+        entries: u64,
+        limits: KeepLimits,
+    ) -> Result<Created<AudienceId>> {
+        snapshots::begin(&self.database, self.account, attempt, entries, limits).await
+    }
+
+    async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
+        snapshots::keep(&self.database, self.account, id, entries).await
+    }
+
+    async fn finish(&self, id: AudienceId, report: Report) -> Result<Kept> {
+        snapshots::finish(&self.database, self.account, id, report).await
+    }
+
+    async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>) {
+        if let Err(error) = snapshots::abandon(&self.database, self.account, id, attempt).await {
+            // It is cleared away at its end.
+            tracing::warn!(reason = error.cause(), "an audience that nobody gets could not be cleared away");
+        }
+    }
+
+    async fn kept(&self, id: AudienceId) -> Result<Kept> {
+        snapshots::find(&self.database, self.account, id).await
+    }
+
+    async fn delete(&self, id: AudienceId) -> Result<()> {
+        snapshots::delete(&self.database, self.account, id).await
+    }
+
+    async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>> {
+        snapshots::list(&self.database, self.account, page).await
+    }
+
+    async fn page(&self, id: AudienceId, kind: Kind, after: Option<i64>, limit: u64) -> Result<EntryPage> {
+        snapshots::page(&self.database, self.account, id, kind, after, limit).await
+    }
+}
+
+/// How many contacts of the size of these are a page.
+fn page_size(people: &[Person]) -> u64 {
+    let bytes: usize = people.iter().map(|person| CONTACT_BYTES + person.contact.meta.as_json().len()).sum();
+    let size = PAGE_BYTES * people.len() / bytes.max(1);
+    u64::try_from(size).unwrap_or(PAGE).clamp(1, PAGE)
+}
+
+/// Reads page after page, as far ahead as the channel has room.
+async fn walk(
+    database: Database,
+    account: AccountId,
+    group: Option<GroupId>,
+    pages: mpsc::Sender<Result<Vec<Person>>>,
+) {
+    let (mut before, mut limit) = (Uuid::max(), FIRST_PAGE);
+    // A page is read when there is room for it, not to wait for room.
+    while let Ok(room) = pages.reserve().await {
+        let page = database.read(async move |reader| match group {
+            Some(group) => recipients::member_page(&reader, account, group, before, limit).await,
+            None => recipients::page(&reader, account, before, limit).await,
+        });
+        let page = page.await;
+        let last = page.as_ref().ok().and_then(|people| people.last()).map(|person| person.contact.id);
+        let Some(last) = last else {
+            // The end, or a fault, which is passed on.
+            if page.is_err() {
+                room.send(page);
+            }
+            return;
+        };
+        before = last.as_uuid();
+        if let Ok(people) = &page {
+            limit = page_size(people);
+        }
+        room.send(page);
+    }
+}

@@ -1,0 +1,662 @@
+//! Audiences that are kept: written once, lot by lot, and read by position. What changes is this alone: where a
+//! contact is deleted, so is what its entries say of it.
+//!
+//! No entry outlives its contact. Whoever deletes a contact holds the account's lock shared until the end of the
+//! transaction, and whoever adds entries holds it exclusively: either the deletion finds the entry, or
+//! [`keep`] finds that the contact is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select, Statement, UpdateResult,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::audience::{
+    AudienceId, Counts, Entry, EntryPage, KeepLimits, Kept, Kind, Problem, Report,
+};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::{AccountId, Code, ContactId, Error, Result, Timestamp};
+use crate::storage::db::json_sql::{self, Words};
+use crate::storage::db::keyset;
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
+use crate::storage::entity::audience_entry::{self, Deletion, Snapshot};
+use crate::storage::entity::idempotency_key::Reference;
+use crate::storage::error::to_domain;
+use crate::storage::store::Database;
+use crate::storage::write::idempotency::{self, Made};
+
+/// [`Report`] as JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredReport {
+    asked: u64,
+    recipients: u64,
+    excluded: u64,
+    parts: u64,
+    problems: Vec<(u64, Vec<Snapshot>)>,
+}
+
+fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::caused_by(Code::Internal, error)
+}
+
+fn write_report(report: &Report) -> Result<String> {
+    let Report { counts: Counts { asked, recipients, excluded, parts }, problems } = report;
+    let problems = problems.iter().map(|Problem { count, examples }| {
+        let entry = |example: &_| Snapshot::from(&Entry::Excluded(Clone::clone(example)));
+        (*count, examples.iter().map(entry).collect())
+    });
+    let stored = StoredReport {
+        asked: *asked,
+        recipients: *recipients,
+        excluded: *excluded,
+        parts: *parts,
+        problems: problems.collect(),
+    };
+    serde_json::to_string(&stored).map_err(internal)
+}
+
+fn read_report(json: &str) -> Result<Report> {
+    let StoredReport { asked, recipients, excluded, parts, problems } =
+        serde_json::from_str(json).map_err(|_| internal("a stored report"))?;
+    let problems = problems.into_iter().map(|(count, examples)| {
+        let mut exclusions = Vec::new();
+        for example in examples {
+            if let Entry::Excluded(exclusion) = example.try_into()? {
+                exclusions.push(exclusion);
+            }
+        }
+        Ok(Problem { count, examples: exclusions })
+    });
+    Ok(Report {
+        counts: Counts { asked, recipients, excluded, parts },
+        problems: problems.collect::<Result<_>>()?,
+    })
+}
+
+fn number(kind: Kind) -> i16 {
+    match kind {
+        Kind::Recipients => 0,
+        Kind::Exclusions => 1,
+    }
+}
+
+/// For how long an unfinished audience to which no entries are added is left to the process that began it.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// This process, as far as unfinished audiences know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SnapshotOwner {
+    id: Uuid,
+    /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
+    alone: bool,
+}
+
+impl SnapshotOwner {
+    pub(crate) fn new(alone: bool) -> Self {
+        Self { id: Uuid::now_v7(), alone }
+    }
+
+    fn lease() -> i64 {
+        Timestamp::now().after(LEASE).millis()
+    }
+
+    /// Unfinished audiences whose process ended in the middle of its work.
+    fn abandoned(self) -> Condition {
+        let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
+        if self.alone {
+            ended = ended.add(Column::Owner.ne(self.id));
+        }
+        Condition::all().add(Column::LeasedUntil.is_not_null()).add(ended)
+    }
+}
+
+/// One audience of an account.
+fn one(account: i64, id: Uuid) -> Condition {
+    Condition::all().add(Column::AccountId.eq(account)).add(Column::Id.eq(id))
+}
+
+/// An unfinished audience, as long as it is this process's.
+fn being_made(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
+    one(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
+}
+
+/// Whoever does not hold the lease any more has been taken for dead, and another attempt may be under way.
+fn require_lease(done: UpdateResult) -> Result<()> {
+    if done.rows_affected > 0 {
+        return Ok(());
+    }
+    Err(Error::caused_by(Code::Unavailable, "an audience took so long that it was taken for abandoned"))
+}
+
+/// Makes an audience that nobody sees yet.
+pub(crate) async fn begin(
+    database: &Database,
+    account: AccountId,
+    attempt: Option<Attempt>,
+    entries: u64,
+    limits: KeepLimits,
+) -> Result<Created<AudienceId>> {
+    loop {
+        match make(database, account, attempt.clone(), entries, limits).await? {
+            Made::Now(id) => return Ok(Created { made: id, replayed: false }),
+            Made::Earlier(Reference { id, is_new: _ }) => {
+                let id = AudienceId::from_uuid(id);
+                if !end_abandoned(database, account, id).await? {
+                    return Ok(Created { made: id, replayed: true });
+                }
+            }
+        }
+    }
+}
+
+async fn make(
+    database: &Database,
+    account: AccountId,
+    attempt: Option<Attempt>,
+    entries: u64,
+    limits: KeepLimits,
+) -> Result<Made<AudienceId>> {
+    let (id, created_at) = AudienceId::generate();
+    let (attempt_operation, attempt_key) = attempt
+        .as_ref()
+        .map(|attempt| (attempt.operation.to_owned(), attempt.key.as_str().to_owned()))
+        .unzip();
+    let row = Model {
+        account_id: account.get(),
+        id: id.as_uuid(),
+        created_at: created_at.millis(),
+        expires_at: created_at.after(database.audience_ttl()).millis(),
+        report: None,
+        entries: i64::try_from(KeepLimits::weight(entries)).unwrap_or(i64::MAX),
+        owner: Some(database.owner().id),
+        leased_until: Some(SnapshotOwner::lease()),
+        attempt_operation,
+        attempt_key,
+    };
+    database
+        .make(account, attempt, Vec::new(), move |transaction| {
+            Box::pin(async move {
+                lock(transaction, account, Lock::Exclusive).await?;
+                limits.check(entries, kept_entries(transaction, account).await?)?;
+                let insert = Entity::insert(ActiveModel::from(row));
+                insert.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
+                Ok(Some((Reference::to_new(id.as_uuid()), id)))
+            })
+        })
+        .await
+}
+
+/// As how many entries the audiences of an account count.
+async fn kept_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
+    let sql = "SELECT CAST(coalesce(sum(entries), 0) AS bigint) AS entries FROM audiences \
+         WHERE account_id = $1 AND expires_at > $2";
+    let values = [account.get().into(), Timestamp::now().millis().into()];
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    let row = transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    let row = row.ok_or_else(|| internal("a sum without a row"))?;
+    let entries: i64 = row.try_get("", "entries").map_err(|error| to_domain(&error))?;
+    Ok(u64::try_from(entries).unwrap_or(0))
+}
+
+/// How others are kept out of an account's audiences until the transaction ends.
+#[derive(Clone, Copy, Debug)]
+enum Lock {
+    /// Who begins an audience, or adds entries.
+    Exclusive,
+    /// Who deletes a contact.
+    Shared,
+}
+
+/// Locks the audiences of an account, on PostgreSQL; SQLite has one writer. (Advisory: it is about rows that are
+/// not there yet.)
+async fn lock(transaction: &Transaction, account: AccountId, lock: Lock) -> Result<()> {
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Sqlite {
+        return Ok(());
+    }
+    /// "audience", so that it is no other lock's number.
+    const NAMESPACE: i64 = i64::from_be_bytes(*b"audience");
+    let function = match lock {
+        Lock::Exclusive => "pg_advisory_xact_lock",
+        Lock::Shared => "pg_advisory_xact_lock_shared",
+    };
+    let sql = format!("SELECT {function}($1)");
+    let statement = Statement::from_sql_and_values(backend, sql, [(NAMESPACE ^ account.get()).into()]);
+    transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    Ok(())
+}
+
+/// Ends an audience whose process ended in the middle of its work; answers whether it was one. The attempt to make
+/// it is free then.
+async fn end_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
+    let owner = database.owner();
+    let this = move || Entity::find().filter(one(account.get(), id.as_uuid())).filter(owner.abandoned());
+    let found =
+        database.read(async move |reader| this().one(&reader).await.map_err(|error| to_domain(&error)));
+    if found.await?.is_none() {
+        return Ok(false);
+    }
+    database
+        .write_freeing(move |transaction| {
+            Box::pin(async move { Ok((end_some(transaction, this()).await?, Vec::new())) })
+        })
+        .await?;
+    database.clean();
+    // Whoever has ended it.
+    Ok(true)
+}
+
+/// Ends those of a selection; answers whether there was any. Those that another instance is ending are left to it.
+async fn end_some(transaction: &Transaction, select: Select<Entity>) -> Result<bool> {
+    let rows = select
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    for Model { account_id, id, attempt_operation, attempt_key, .. } in &rows {
+        if let (Some(operation), Some(key)) = (attempt_operation, attempt_key) {
+            idempotency::forget_by(transaction, *account_id, operation, key).await?;
+        }
+        end(transaction, one(*account_id, *id)).await?;
+    }
+    Ok(!rows.is_empty())
+}
+
+/// It is at its end at once: the cleaner takes its entries, in batches.
+async fn end(transaction: &Transaction, which: Condition) -> Result<UpdateResult> {
+    let update = Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(0_i64))
+        .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
+        .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None));
+    update.filter(which).exec(transaction).await.map_err(|error| to_domain(&error))
+}
+
+/// Whether there is anything that [`end_abandoned_some`] would end.
+pub(crate) async fn any_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
+    let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
+    let found = select.into_tuple::<i64>().one(reader).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+}
+
+/// Ends audiences whose process ended in the middle of its work, no more than `limit`; answers whether there was
+/// any.
+pub(crate) async fn end_abandoned_some(
+    transaction: &Transaction,
+    owner: SnapshotOwner,
+    limit: u64,
+) -> Result<bool> {
+    end_some(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
+}
+
+/// Keeps entries at their positions.
+pub(crate) async fn keep(
+    database: &Database,
+    account: AccountId,
+    id: AudienceId,
+    entries: Vec<(i64, Entry)>,
+) -> Result<()> {
+    let contacts: BTreeSet<ContactId> = entries.iter().filter_map(|(_, entry)| entry.contact()).collect();
+    let rows: Vec<(i16, i64, Option<ContactId>, Snapshot)> = entries
+        .iter()
+        .map(|(position, entry)| {
+            let kind = match entry {
+                Entry::Included(_) => Kind::Recipients,
+                Entry::Excluded(_) => Kind::Exclusions,
+            };
+            (number(kind), *position, entry.contact(), Snapshot::from(entry))
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(internal)?;
+    let owner = database.owner();
+    database
+        .write(move |transaction| {
+            Box::pin(async move {
+                lock(transaction, account, Lock::Exclusive).await?;
+                let renewed = Entity::update_many()
+                    .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::lease()))
+                    .filter(being_made(account, id, owner))
+                    .exec(transaction)
+                    .await;
+                require_lease(renewed.map_err(|error| to_domain(&error))?)?;
+                let backend = transaction.get_database_backend();
+                let rows_of = if backend == DbBackend::Sqlite {
+                    "value ->> 0, value ->> 1, unhex(value ->> 2, '-'), value -> 3 FROM json_each($3)"
+                } else {
+                    "(value ->> 0)::smallint, (value ->> 1)::bigint, (value ->> 2)::uuid, (value -> 3)::text \
+                     FROM json_array_elements($3::json) AS value"
+                };
+                let sql = format!(
+                    "INSERT INTO audience_entries (account_id, audience_id, kind, position, contact_id, entry) \
+                     SELECT $1, $2, {rows_of}"
+                );
+                let values = [account.get().into(), id.as_uuid().into(), rows.into()];
+                let statement = Statement::from_sql_and_values(backend, sql, values);
+                transaction.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
+                for contact in missing(transaction, account, contacts).await? {
+                    remove_contact(transaction, account, contact).await?;
+                }
+                Ok(((), Vec::new()))
+            })
+        })
+        .await
+}
+
+/// Those that are not contacts any more.
+async fn missing(
+    transaction: &Transaction,
+    account: AccountId,
+    mut contacts: BTreeSet<ContactId>,
+) -> Result<BTreeSet<ContactId>> {
+    if contacts.is_empty() {
+        return Ok(contacts);
+    }
+    let words = Words::of(transaction);
+    let named = words.one_of(&words.ids("$2"));
+    let from = format!("contacts WHERE account_id = $1 AND id {named}");
+    let ids: Vec<ContactId> = contacts.iter().copied().collect();
+    let values = [account.get().into(), json_sql::list(&ids)?];
+    let found: Vec<Uuid> = words.rows(transaction, &words.shown("id"), &from, values).await?;
+    for id in found {
+        contacts.remove(&ContactId::from_uuid(id));
+    }
+    Ok(contacts)
+}
+
+/// Where the exclusions begin that were recipients: behind all others, in the order that they had.
+const MOVED: i64 = 1 << 30;
+
+/// Takes a contact that is deleted out of the audiences of its account. Its entries keep their place, as exclusions
+/// that say no more than that.
+pub(crate) async fn remove_contact(
+    transaction: &Transaction,
+    account: AccountId,
+    contact: ContactId,
+) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
+    lock(transaction, account, Lock::Shared).await?;
+    let about = Entries::find()
+        .filter(EntryColumn::AccountId.eq(account.get()))
+        .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
+        .all(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    // One audience after the other, always in the same order.
+    let mut by_audience: BTreeMap<Uuid, Vec<audience_entry::Model>> = BTreeMap::new();
+    for row in about {
+        by_audience.entry(row.audience_id).or_default().push(row);
+    }
+    for (audience, rows) in by_audience {
+        let key = (account.get(), audience);
+        // The report is changed by what it says: no other deletion may change it meanwhile.
+        let found = Entity::find_by_id(key).lock_exclusive().one(transaction).await;
+        // If it is not there, it is being deleted with its entries.
+        let Some(found) = found.map_err(|error| to_domain(&error))? else { continue };
+        let mut report = found.report.as_deref().map(read_report).transpose()?;
+        for row in rows {
+            let entry: Entry = read_snapshot(&row.entry)?.try_into()?;
+            if let Some(report) = &mut report {
+                let Deletion { index, parts, reason } = (&entry).into();
+                report.hide(|shown| shown == contact);
+                report.delete(index, parts, reason.as_ref());
+            }
+            let (kind, position) = match entry {
+                Entry::Included(_) => (number(Kind::Exclusions), MOVED + row.position),
+                Entry::Excluded(_) => (row.kind, row.position),
+            };
+            let snapshot = serde_json::to_string(&Snapshot::deleted(&entry)).map_err(internal)?;
+            // Whoever finishes it tells its report.
+            let marked = if report.is_some() { None } else { Some(audience_entry::DELETED) };
+            Entries::update_many()
+                .col_expr(EntryColumn::Kind, Expr::value(kind))
+                .col_expr(EntryColumn::Position, Expr::value(position))
+                .col_expr(EntryColumn::Entry, Expr::value(snapshot))
+                .col_expr(EntryColumn::ContactId, Expr::value(marked))
+                .filter(EntryColumn::AccountId.eq(account.get()))
+                .filter(EntryColumn::AudienceId.eq(audience))
+                .filter(EntryColumn::Kind.eq(row.kind))
+                .filter(EntryColumn::Position.eq(row.position))
+                .exec(transaction)
+                .await
+                .map_err(|error| to_domain(&error))?;
+        }
+        if let Some(report) = report {
+            Entity::update_many()
+                .col_expr(Column::Report, Expr::value(write_report(&report)?))
+                .filter(one(account.get(), audience))
+                .exec(transaction)
+                .await
+                .map_err(|error| to_domain(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells a report of the contacts that were deleted before it was stored.
+async fn catch_up(
+    transaction: &Transaction,
+    account: AccountId,
+    id: AudienceId,
+    report: &mut Report,
+) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
+    let marked = Condition::all()
+        .add(EntryColumn::AccountId.eq(account.get()))
+        .add(EntryColumn::ContactId.eq(audience_entry::DELETED))
+        .add(EntryColumn::AudienceId.eq(id.as_uuid()));
+    let rows = Entries::find().filter(marked.clone()).all(transaction).await;
+    let rows = rows.map_err(|error| to_domain(&error))?;
+    for row in &rows {
+        if let Some(Deletion { index, parts, reason }) = read_snapshot(&row.entry)?.into_deletion() {
+            report.delete(index, parts, reason.as_ref());
+        }
+    }
+    if !rows.is_empty() {
+        let unmark =
+            Entries::update_many().col_expr(EntryColumn::ContactId, Expr::value(Option::<Uuid>::None));
+        unmark.filter(marked).exec(transaction).await.map_err(|error| to_domain(&error))?;
+    }
+    let gone = missing(transaction, account, report.shown().into_iter().collect()).await?;
+    report.hide(|contact| gone.contains(&contact));
+    Ok(())
+}
+
+fn read_snapshot(json: &str) -> Result<Snapshot> {
+    serde_json::from_str(json).map_err(|_| internal("a stored entry"))
+}
+
+/// Shows an audience.
+pub(crate) async fn finish(
+    database: &Database,
+    account: AccountId,
+    id: AudienceId,
+    mut report: Report,
+) -> Result<Kept> {
+    let owner = database.owner();
+    database
+        .write(move |transaction| {
+            Box::pin(async move {
+                lock(transaction, account, Lock::Exclusive).await?;
+                catch_up(transaction, account, id, &mut report).await?;
+                let weight = KeepLimits::weight(report.counts.asked);
+                let shown = Entity::update_many()
+                    .col_expr(Column::Report, Expr::value(write_report(&report)?))
+                    .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
+                    .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
+                    .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None))
+                    .filter(being_made(account, id, owner))
+                    .exec(transaction)
+                    .await;
+                require_lease(shown.map_err(|error| to_domain(&error))?)?;
+                let row = Entity::find_by_id((account.get(), id.as_uuid())).one(transaction).await;
+                let row = row.map_err(|error| to_domain(&error))?;
+                let row = row.ok_or_else(|| internal("an audience that is gone while it is finished"))?;
+                Ok((kept(&row, report), Vec::new()))
+            })
+        })
+        .await
+}
+
+fn kept(row: &Model, report: Report) -> Kept {
+    Kept {
+        id: AudienceId::from_uuid(row.id),
+        created_at: Timestamp::from_millis(row.created_at),
+        expires_at: Timestamp::from_millis(row.expires_at),
+        report,
+    }
+}
+
+/// Forgets an audience and the attempt to make it.
+pub(crate) async fn abandon(
+    database: &Database,
+    account: AccountId,
+    id: AudienceId,
+    attempt: Option<Attempt>,
+) -> Result<()> {
+    let owner = database.owner();
+    database
+        .write_freeing(move |transaction| {
+            Box::pin(async move {
+                // If it was taken for abandoned, the attempt may be another one's by now.
+                let was_ours = end(transaction, being_made(account, id, owner)).await?.rows_affected > 0;
+                if let (Some(attempt), true) = (attempt, was_ours) {
+                    idempotency::forget(transaction, account, &attempt).await?;
+                }
+                Ok(((), Vec::new()))
+            })
+        })
+        .await?;
+    database.clean();
+    Ok(())
+}
+
+/// Deletes an audience: it is at its end at once, and the cleaner takes its entries, in batches.
+pub(crate) async fn delete(database: &Database, account: AccountId, id: AudienceId) -> Result<()> {
+    database
+        .write_freeing(move |transaction| {
+            Box::pin(async move {
+                let which = one(account.get(), id.as_uuid())
+                    .add(Column::ExpiresAt.gt(Timestamp::now().millis()))
+                    .add(Column::Report.is_not_null());
+                let done = end(transaction, which).await?;
+                if done.rows_affected == 0 { Err(Error::no_such("audience")) } else { Ok(((), Vec::new())) }
+            })
+        })
+        .await?;
+    database.clean();
+    Ok(())
+}
+
+/// An audience that is shown and not at its end.
+pub(crate) async fn find(database: &Database, account: AccountId, id: AudienceId) -> Result<Kept> {
+    let (row, report) = shown(database, account, id).await?;
+    Ok(kept(&row, read_report(&report)?))
+}
+
+/// Its row, and the account of it as it is stored.
+async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Result<(Model, String)> {
+    let row = database
+        .read(async move |reader| {
+            Entity::find_by_id((account.get(), id.as_uuid()))
+                .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
+                .one(&reader)
+                .await
+                .map_err(|error| to_domain(&error))
+        })
+        .await?;
+    let mut row = row.ok_or_else(|| Error::no_such("audience"))?;
+    let report = row.report.take().ok_or(Code::AttemptInFlight)?;
+    Ok((row, report))
+}
+
+/// A page of those that are shown and not at their end.
+pub(crate) async fn list(
+    database: &Database,
+    account: AccountId,
+    query: ByCursor<AudienceId>,
+) -> Result<CursorPage<Kept>> {
+    let select = Entity::find()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
+        .filter(Column::Report.is_not_null());
+    let page = database
+        .read(async move |reader| keyset::by_cursor(&reader, select, Column::Id, false, &query).await)
+        .await?;
+    let CursorPage { items, has_more } = page;
+    let items = items.iter().map(|row| Ok(kept(row, read_report(row.report.as_deref().unwrap_or("{}"))?)));
+    Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more })
+}
+
+/// A page of its entries.
+pub(crate) async fn page(
+    database: &Database,
+    account: AccountId,
+    id: AudienceId,
+    kind: Kind,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<EntryPage> {
+    use audience_entry::{Column, Entity};
+    shown(database, account, id).await?;
+    let mut rows = database
+        .read(async move |reader| {
+            Entity::find()
+                .filter(Column::AccountId.eq(account.get()))
+                .filter(Column::AudienceId.eq(id.as_uuid()))
+                .filter(Column::Kind.eq(number(kind)))
+                .filter(Column::Position.gt(after.unwrap_or(-1)))
+                .order_by_asc(Column::Position)
+                // One more than asked for tells whether there is more.
+                .limit(limit + 1)
+                .all(&reader)
+                .await
+                .map_err(|error| to_domain(&error))
+        })
+        .await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let entries = rows.into_iter().map(|row| Ok((row.position, read_snapshot(&row.entry)?.try_into()?)));
+    Ok(EntryPage { entries: entries.collect::<Result<_>>()?, has_more })
+}
+
+/// Whether there is anything that [`clear_some`] would delete.
+pub(crate) async fn any_expired(reader: &impl ConnectionTrait) -> Result<bool> {
+    let select = Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
+        .limit(1);
+    let found = select.into_tuple::<i64>().one(reader).await;
+    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+}
+
+/// Deletes entries of one audience that is at its end, no more than `limit`, and the audience with its last ones;
+/// answers whether there was any. One that another instance is deleting is left to it.
+pub(crate) async fn clear_some(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
+    let words = Words::of(connection);
+    let backend = connection.get_database_backend();
+    let sql = format!(
+        "SELECT account_id, id FROM audiences WHERE expires_at < $1 ORDER BY expires_at LIMIT 1 {}",
+        words.lock("FOR UPDATE SKIP LOCKED")
+    );
+    let now = Timestamp::now().millis();
+    let found = connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [now.into()])).await;
+    let Some(row) = found.map_err(|error| to_domain(&error))? else { return Ok(false) };
+    let account: i64 = row.try_get("", "account_id").map_err(|error| to_domain(&error))?;
+    let id: Uuid = row.try_get("", "id").map_err(|error| to_domain(&error))?;
+    let entries = "DELETE FROM audience_entries WHERE (account_id, audience_id, kind, position) IN \
+         (SELECT account_id, audience_id, kind, position FROM audience_entries \
+         WHERE account_id = $1 AND audience_id = $2 LIMIT $3)";
+    let values = [account.into(), id.into(), limit.into()];
+    if words.execute(connection, entries.to_owned(), values).await? < limit {
+        Entity::delete_by_id((account, id)).exec(connection).await.map_err(|error| to_domain(&error))?;
+    }
+    Ok(true)
+}

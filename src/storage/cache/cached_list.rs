@@ -1,0 +1,96 @@
+//! Pages anywhere in a list whose contacts are in memory: the database only says which they are, and neither
+//! reads them nor writes them as JSON.
+
+use uuid::Uuid;
+
+use super::contacts::ContactCache;
+use crate::domain::page::{Cursor, CursorPage, CursorQuery};
+use crate::domain::{AccountId, Contact, ContactId, Result};
+
+/// A page between cursors, if all that is on it is in memory and nobody writes to the account meanwhile.
+/// `read` answers the ids of so many contacts between them.
+pub(crate) async fn page<F, Fut>(
+    cache: &ContactCache,
+    account: AccountId,
+    query: &CursorQuery,
+    read: F,
+) -> Result<Option<CursorPage>>
+where
+    F: FnOnce(Cursor, u64) -> Fut,
+    Fut: Future<Output = Result<Vec<Uuid>>>,
+{
+    let CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group: None } = *query
+    else {
+        return Ok(None);
+    };
+    // What was made together is in memory together: where one is not, the next one seldom is.
+    let Some(_neighbour) = cursor.after.or(cursor.before).and_then(|id| cache.get(account, id)) else {
+        return Ok(None);
+    };
+    let last_write = cache.last_write(account);
+    // One more than asked for tells whether there is more.
+    let ids = read(cursor, limit + 1).await?;
+    let contacts: Option<Vec<Contact>> =
+        ids.into_iter().map(|id| cache.get(account, ContactId::from_uuid(id))).collect();
+    // Of two writes one might be on the page that came after one that is not.
+    let undisturbed = cache.last_write(account) == last_write;
+    Ok(contacts.filter(|_| undisturbed).map(|contacts| CursorPage::of(contacts, &cursor, limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::storage::cache::contacts::Change;
+    use crate::storage::cache::contacts::tests::contact;
+
+    fn after(contact: &Contact, limit: u64) -> CursorQuery {
+        CursorQuery {
+            cursor: Cursor { after: Some(contact.id), before: None },
+            limit,
+            handle: None,
+            phone: None,
+            updated_since: None,
+            group: None,
+        }
+    }
+
+    #[test]
+    fn a_page_is_of_one_moment_or_is_left_to_the_database() {
+        let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
+        let [first, second, third] = ["first", "second", "third"].map(contact);
+        let write = |account, contact: &Contact| {
+            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), was: None }];
+            cache.begin(&put());
+            cache.end(put());
+        };
+        let page = |query: &CursorQuery, meanwhile: &dyn Fn()| {
+            let read = |cursor, limit| {
+                assert_eq!((cursor, limit), (query.cursor, query.limit + 1));
+                meanwhile();
+                std::future::ready(Ok(vec![second.id.as_uuid(), third.id.as_uuid()]))
+            };
+            page(&cache, account, query, read).now_or_never().unwrap().unwrap()
+        };
+        let asked = || panic!("the database was asked for nothing");
+
+        cache.keep(cache.moment(), account, [&second, &third]);
+        assert!(page(&after(&first, 2), &asked).is_none(), "what is before it is not in memory");
+        cache.keep(cache.moment(), account, [&first]);
+        let found = page(&after(&first, 2), &|| ()).unwrap();
+        assert_eq!((found.items, found.has_more), (vec![second.clone(), third.clone()], false));
+        let found = page(&after(&first, 1), &|| write(other, &third)).unwrap();
+        assert_eq!((found.items, found.has_more), (vec![second.clone()], true));
+        let filtered = CursorQuery { phone: Some(first.phone.clone()), ..after(&first, 2) };
+        assert!(page(&filtered, &asked).is_none());
+
+        let newer = Contact { version: 2, ..third.clone() };
+        assert!(page(&after(&first, 2), &|| write(account, &newer)).is_none(), "it was written to");
+        assert_eq!(page(&after(&first, 2), &|| ()).unwrap().items, [second.clone(), newer]);
+        cache.begin(&[Change::Remove { account, was: third.handle.clone() }]);
+        assert!(page(&after(&first, 2), &|| ()).is_none(), "one is about to go");
+    }
+}

@@ -1,0 +1,104 @@
+//! The contacts of one account: where each question goes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{commands, queries};
+use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::page::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::precondition::Precondition;
+use crate::domain::repository::ContactRepository;
+use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
+use crate::storage::cache::contacts::Change;
+use crate::storage::cache::{cached_list, seek_points};
+use crate::storage::store::Database;
+
+/// The contacts of one account.
+pub(crate) struct SqlContacts {
+    database: Database,
+    account: AccountId,
+}
+
+impl SqlContacts {
+    pub(crate) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account }
+    }
+}
+
+#[async_trait]
+impl ContactRepository for SqlContacts {
+    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created<Contact>> {
+        self.database.insert(self.account, contact, attempt).await
+    }
+
+    async fn get(&self, key: ContactKey) -> Result<Contact> {
+        self.database.get(self.account, key).await
+    }
+
+    async fn update(
+        &self,
+        key: ContactKey,
+        patch: ContactPatch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Contact> {
+        let account = self.account;
+        let updated = self
+            .database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let (was, contact) =
+                        commands::update(transaction, account, key, patch, &precondition, now).await?;
+                    let contact = Arc::new(contact);
+                    let put = |was| Change::Put { account, contact: Arc::clone(&contact), was: Some(was) };
+                    let changes = was.map(put).into_iter().collect();
+                    Ok((contact, changes))
+                })
+            })
+            .await;
+        updated.map(Arc::unwrap_or_clone)
+    }
+
+    async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
+        let (account, shard) = (self.account, self.database.shard());
+        self.database
+            .write_freeing(move |transaction| {
+                Box::pin(async move {
+                    let was = commands::delete(transaction, account, shard, key, &precondition).await?;
+                    Ok(((), vec![Change::Remove { account, was }]))
+                })
+            })
+            .await
+    }
+
+    async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
+        let (account, asked) = (self.account, query.clone());
+        let job = async move |reader| queries::cursor_page(&reader, account, asked).await;
+        // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
+        let beginning = query.cursor == Cursor::default() && query.group.is_none();
+        if let Some(cache) = self.database.cache() {
+            let ids = |cursor, limit| {
+                self.database.read(async move |reader| queries::ids(&reader, account, cursor, limit).await)
+            };
+            if let Some(page) = cached_list::page(cache, account, &query, ids).await? {
+                return Ok(page);
+            }
+        }
+        self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
+    }
+
+    async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
+        let (database, account) = (&self.database, self.account);
+        let from = |anchor| async move |reader| queries::offset_page(&reader, account, query, anchor).await;
+        match database.cache() {
+            Some(cache) if query.offset >= seek_points::STEP => {
+                seek_points::page(cache, account, query, |anchor| database.read(from(anchor))).await
+            }
+            _ => {
+                let beginning = query.offset == 0;
+                database.page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
+            }
+        }
+    }
+}

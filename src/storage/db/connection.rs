@@ -1,0 +1,127 @@
+//! What statements run on: the connections to a database.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+
+use super::session::Session;
+use super::transaction::Transaction;
+use crate::storage::error::{not_answered, not_executed, unavailable};
+use crate::storage::fair_semaphore::Owner;
+use crate::storage::postgres::PostgresPool;
+use crate::storage::sqlite::database_file::DatabaseFile;
+use crate::storage::sqlite::pool::Kept;
+
+/// Every statement that a database has run, with its values: for tests that look at query plans.
+pub type Statements = Arc<Mutex<Vec<Statement>>>;
+
+/// Runs each statement on one of the connections to a database.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    connections: Connections,
+    record: Option<Statements>,
+    /// Whose turn it takes to get one.
+    owner: Owner,
+}
+
+#[derive(Clone, Debug)]
+enum Connections {
+    Postgres(PostgresPool),
+    Sqlite(Kept),
+}
+
+impl Connection {
+    pub(crate) fn postgres(pool: PostgresPool) -> Self {
+        Self { connections: Connections::Postgres(pool), record: None, owner: None }
+    }
+
+    pub(crate) fn sqlite(kept: Kept) -> Self {
+        Self { connections: Connections::Sqlite(kept), record: None, owner: None }
+    }
+
+    /// The same, of which an account has its turn.
+    pub(crate) fn for_owner(&self, owner: Owner) -> Self {
+        Self { owner, ..self.clone() }
+    }
+
+    /// The file of an SQLite database.
+    pub(crate) fn file(&self) -> Option<&DatabaseFile> {
+        match &self.connections {
+            Connections::Postgres(_) => None,
+            Connections::Sqlite(kept) => kept.file(),
+        }
+    }
+
+    /// Keeps each statement from now on.
+    pub(crate) fn record(&mut self, statements: Statements) {
+        self.record = Some(statements);
+    }
+
+    /// A transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        Transaction::begin(self.session().await?, self.record.clone()).await
+    }
+
+    /// One of them, for as long as it is needed.
+    async fn session(&self) -> Result<Session, DbErr> {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.acquire(self.owner).await.map(Session::Postgres),
+            Connections::Sqlite(kept) => kept.lease(self.owner).await.map(Session::Sqlite),
+        }
+        .map_err(unavailable)
+    }
+
+    /// The same for a statement.
+    async fn session_for(&self, statement: &Statement) -> Result<Session, DbErr> {
+        note(self.record.as_ref(), statement);
+        self.session().await
+    }
+
+    /// Waits for those that are in use, and closes all.
+    pub(crate) async fn close(&self) {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.close().await,
+            Connections::Sqlite(kept) => kept.close().await,
+        }
+    }
+}
+
+pub(crate) fn note(statements: Option<&Statements>, statement: &Statement) {
+    if let Some(Ok(mut statements)) = statements.map(|statements| statements.lock()) {
+        statements.push(statement.clone());
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Connection {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.connections {
+            Connections::Postgres(_) => DbBackend::Postgres,
+            Connections::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut session = self.session_for(&statement).await?;
+        let (done, _) = session.run(statement).await.map_err(not_executed)?;
+        Ok(done)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let statement = Statement::from_string(self.get_database_backend(), sql);
+        let mut session = self.session_for(&statement).await?;
+        session.run_unprepared(sql).await.map_err(not_executed)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut session = self.session_for(&statement).await?;
+        session.first_row(statement).await.map_err(not_answered)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut session = self.session_for(&statement).await?;
+        let (_, rows) = session.run(statement).await.map_err(not_answered)?;
+        Ok(rows)
+    }
+}

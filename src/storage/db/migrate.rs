@@ -1,0 +1,105 @@
+//! Brings the schema up to date, once, however many instances start at the same time.
+
+use addressbook_migrations::Migrator;
+use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
+use sea_orm_migration::{MigratorTrait, SchemaManager};
+
+use super::connect::Pools;
+use crate::storage::error::OpenError;
+
+/// The number of our advisory lock on PostgreSQL: "addrbook" in ASCII.
+const ADVISORY_LOCK: i64 = 0x6164_6472_626f_6f6b;
+
+/// Where sea-orm notes which migrations were applied.
+const MIGRATIONS_TABLE: &str = "seaql_migrations";
+
+/// Where the schema says which programs may use it.
+const COMPATIBILITY_TABLE: &str = "schema_compatibility";
+
+/// How a schema compares with the one that this program needs. (A newer one that it may not use is an error.)
+enum Schema {
+    /// It has all that this program knows, and may have more.
+    Current,
+    Older {
+        /// The first migration that it lacks.
+        lacks: String,
+        /// Whether it has none at all.
+        absent: bool,
+    },
+}
+
+/// Migrates what is older. On SQLite the caller holds the file's lock, or `migrate` takes it.
+pub(crate) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError> {
+    // A database that is up to date is only read: no lock is taken, nothing is written.
+    if matches!(compare(pools).await?, Schema::Current) {
+        return Ok(());
+    }
+    match &pools.file {
+        Some(file) => {
+            let _lock = if locked { None } else { Some(file.lock_when_free().await?) };
+            up(pools).await
+        }
+        None => {
+            // The lock lives as long as this transaction; the migrations run beside it.
+            let holder = pools.pool.begin().await.map_err(OpenError::migration)?;
+            holder
+                .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+                .await
+                .map_err(OpenError::migration)?;
+            up(pools).await?;
+            holder.commit().await.map_err(OpenError::migration)
+        }
+    }
+}
+
+/// Refuses a database whose schema this program cannot use as it is; writes nothing.
+pub(crate) async fn require_current(pools: &Pools) -> Result<(), OpenError> {
+    match compare(pools).await? {
+        Schema::Current => Ok(()),
+        Schema::Older { absent: true, .. } => Err(OpenError::NoSchema),
+        Schema::Older { lacks, absent: false } => Err(OpenError::OlderSchema { migration: lacks }),
+    }
+}
+
+async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
+    let table = SchemaManager::new(&pools.pool).has_table(MIGRATIONS_TABLE).await;
+    let mut applied = Vec::new();
+    if table.map_err(OpenError::unreachable)? {
+        let sql = format!("SELECT version FROM {MIGRATIONS_TABLE} ORDER BY version");
+        let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
+        for row in pools.pool.query_all_raw(statement).await.map_err(OpenError::unreachable)? {
+            applied.push(row.try_get::<String>("", "version").map_err(OpenError::migration)?);
+        }
+    }
+    let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    if let Some(newer) = applied.iter().find(|applied| !known.contains(applied)) {
+        if !is_compatible(pools, &known).await? {
+            return Err(OpenError::NewerSchema { migration: newer.clone() });
+        }
+        tracing::info!(migration = newer, "the schema is newer than this program, and compatible with it");
+    }
+    let lacks = known.into_iter().find(|known| !applied.contains(known));
+    Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))
+}
+
+/// Whether a newer schema says that a program with these migrations may use it.
+async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenError> {
+    let table = SchemaManager::new(&pools.pool).has_table(COMPATIBILITY_TABLE).await;
+    if !table.map_err(OpenError::unreachable)? {
+        return Ok(false);
+    }
+    let sql = format!("SELECT oldest_migration FROM {COMPATIBILITY_TABLE}");
+    let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
+    let row = pools.pool.query_one_raw(statement).await.map_err(OpenError::unreachable)?;
+    let oldest = row.map(|row| row.try_get::<String>("", "oldest_migration")).transpose();
+    Ok(oldest.map_err(OpenError::migration)?.is_some_and(|oldest| known.contains(&oldest)))
+}
+
+async fn up(pools: &Pools) -> Result<(), OpenError> {
+    // Again, now that nobody else migrates.
+    if matches!(compare(pools).await?, Schema::Current) {
+        return Ok(());
+    }
+    let result: Result<(), DbErr> = Migrator::up(&pools.pool, None).await;
+    result.map_err(OpenError::migration)
+}

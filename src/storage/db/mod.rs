@@ -1,0 +1,13 @@
+//! What every repository runs on, on either database: connections, transactions, the schema's migration, and
+//! the SQL helpers that statements share.
+
+pub(super) mod batched_replies;
+pub(super) mod connect;
+pub(super) mod connection;
+pub(super) mod contact_rows;
+pub(super) mod counters;
+pub(super) mod json_sql;
+pub(super) mod keyset;
+pub(super) mod migrate;
+pub(super) mod session;
+pub(super) mod transaction;

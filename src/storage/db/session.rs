@@ -1,0 +1,75 @@
+//! A connection in use, to either database.
+
+use sea_orm::sqlx::Error;
+use sea_orm::{DbBackend, ExecResult, QueryResult, Statement};
+
+use crate::storage::postgres::PooledConnection;
+use crate::storage::sqlite::pool::{Lease, plain};
+
+/// It goes back to where it came from when this is dropped.
+#[derive(Debug)]
+pub(crate) enum Session {
+    Postgres(PooledConnection),
+    Sqlite(Lease),
+}
+
+impl Session {
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self {
+            Self::Postgres(_) => DbBackend::Postgres,
+            Self::Sqlite(_) => DbBackend::Sqlite,
+        }
+    }
+
+    /// Runs a statement (on SQLite it may be several: what is done is what the last one has done).
+    pub(crate) async fn run(
+        &mut self,
+        statement: Statement,
+    ) -> Result<(ExecResult, Vec<QueryResult>), Error> {
+        match self {
+            Self::Postgres(connection) => {
+                let (done, rows) = connection.run(statement).await?;
+                Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
+            }
+            Self::Sqlite(lease) => {
+                let (done, rows) = lease.run(statement).await?;
+                Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
+            }
+        }
+    }
+
+    /// Runs a statement up to its first row.
+    pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        match self {
+            Self::Postgres(connection) => {
+                let (_, rows) = connection.run(statement).await?;
+                Ok(rows.into_iter().next().map(QueryResult::from))
+            }
+            Self::Sqlite(lease) => Ok(lease.first_row(statement).await?.map(QueryResult::from)),
+        }
+    }
+
+    /// Runs one statement or several that have no parameters.
+    pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<ExecResult, Error> {
+        match self {
+            Self::Postgres(connection) => Ok(connection.run_unprepared(sql).await?.into()),
+            Self::Sqlite(lease) => Ok(lease.run(plain(sql)).await?.0.into()),
+        }
+    }
+
+    /// Ends a transaction.
+    pub(crate) async fn commit(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(connection) => connection.commit().await,
+            Self::Sqlite(lease) => lease.run(plain("COMMIT")).await.map(drop),
+        }
+    }
+
+    /// Closes the connection, and with it the transaction that it may be in.
+    pub(crate) fn discard(&mut self) {
+        match self {
+            Self::Postgres(connection) => connection.discard(),
+            Self::Sqlite(lease) => lease.discard(),
+        }
+    }
+}

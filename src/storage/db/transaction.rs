@@ -1,0 +1,318 @@
+//! A transaction that writes.
+//!
+//! On SQLite each way to a connection's thread is paid for, while the next write waits: so what comes last goes
+//! there with the commit. (The beginning does not go with the first statement: where a
+//! statement that was prepared before cannot be prepared again, sqlx panics if there is one before it.)
+
+use async_trait::async_trait;
+use sea_orm::sqlx::Error as SqlxError;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use tokio::sync::Mutex;
+
+use super::connection::{Statements, note};
+use super::session::Session;
+use crate::storage::error::{not_answered, not_executed};
+
+/// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    backend: DbBackend,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    session: Session,
+    /// Whether it was begun, and not ended.
+    open: bool,
+    /// What comes last; SQLite only.
+    last: Option<Statement>,
+    record: Option<Statements>,
+}
+
+/// On SQLite it writes from its beginning: a deferred one that reads before it writes fails at once when another
+/// process has written in between.
+fn begin(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
+}
+
+impl Transaction {
+    pub(crate) async fn begin(session: Session, record: Option<Statements>) -> Result<Self, DbErr> {
+        let backend = session.backend();
+        // Open even before the database says so: whoever goes away now may have begun it.
+        let mut inner = Inner { session, open: true, last: None, record };
+        if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
+            inner.open = false;
+            return Err(not_executed(error));
+        }
+        Ok(Self { backend, inner: Mutex::new(inner) })
+    }
+
+    /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
+    pub(crate) async fn execute_last(&self, statement: Statement) -> Result<(), DbErr> {
+        let mut inner = self.inner.lock().await;
+        if self.backend != DbBackend::Sqlite {
+            return inner.run(statement).await.map(drop).map_err(not_executed);
+        }
+        inner.catch_up().await.map_err(not_executed)?;
+        note(inner.record.as_ref(), &statement);
+        inner.last = Some(statement);
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+        self.inner.into_inner().commit().await.map_err(not_executed)
+    }
+
+    /// Undoes everything.
+    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+        self.inner.into_inner().rollback().await.map_err(not_executed)
+    }
+}
+
+impl Inner {
+    async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
+        self.catch_up().await?;
+        note(self.record.as_ref(), &statement);
+        self.session.run(statement).await
+    }
+
+    /// Runs what was taken for the last.
+    async fn catch_up(&mut self) -> Result<(), SqlxError> {
+        let Some(last) = self.last.take() else { return Ok(()) };
+        self.session.run(last).await.map(drop)
+    }
+
+    async fn commit(mut self) -> Result<(), SqlxError> {
+        let committed = match self.last.take() {
+            Some(last) => {
+                let commit = Statement { sql: format!("{}; COMMIT", last.sql), ..last };
+                self.session.run(commit).await.map(drop)
+            }
+            None => self.session.commit().await,
+        };
+        if let Err(error) = committed {
+            // Some faults leave it open, others end it.
+            drop(self.rollback().await);
+            return Err(error);
+        }
+        self.open = false;
+        Ok(())
+    }
+
+    async fn rollback(mut self) -> Result<(), SqlxError> {
+        match self.session.run_unprepared("ROLLBACK").await {
+            // A full disk, for one, has ended it already.
+            Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.open {
+            self.session.discard();
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let (done, _) = self.inner.lock().await.run(statement).await.map_err(not_executed)?;
+        Ok(done)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.execute_raw(Statement::from_string(self.backend, sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(not_answered)?;
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::FromQueryResult;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::storage::Options;
+    use crate::storage::db::connect::{self, Pools};
+    use crate::storage::db::connection::Connection;
+    use crate::storage::error::to_domain;
+    use crate::storage::sqlite::pool::plain;
+
+    async fn table() -> (TempDir, Pools) {
+        let folder = TempDir::new().unwrap();
+        let pools = open(&folder).await;
+        pools.writer.execute_unprepared("CREATE TABLE numbers (n INTEGER UNIQUE)").await.unwrap();
+        (folder, pools)
+    }
+
+    async fn open(folder: &TempDir) -> Pools {
+        let options = Options {
+            url: format!("sqlite://{}", folder.path().join("test.db").display()),
+            connections: 2,
+            acquire_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            write_queue: 1,
+            contact_cache: 0,
+            idempotency_ttl: Duration::from_secs(1),
+            audience_ttl: Duration::from_secs(1),
+        };
+        connect::open(&options).await.unwrap()
+    }
+
+    fn put(numbers: &[i64]) -> Statement {
+        let rows: Vec<&str> = numbers.iter().map(|_| "(?)").collect();
+        let sql = format!("INSERT INTO numbers VALUES {}", rows.join(", "));
+        Statement::from_sql_and_values(DbBackend::Sqlite, sql, numbers.iter().map(|n| (*n).into()))
+    }
+
+    #[derive(FromQueryResult)]
+    struct Sum {
+        sum: i64,
+    }
+
+    async fn sum(connection: &impl ConnectionTrait) -> i64 {
+        let sum = plain("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
+        Sum::find_by_statement(sum).one(connection).await.unwrap().unwrap().sum
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_is_there_and_nothing_else() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        assert_eq!(transaction.execute_raw(put(&[1, 2])).await.unwrap().rows_affected(), 2);
+        transaction.execute_last(put(&[4])).await.unwrap();
+        assert_eq!(sum(&reader).await, 0);
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 7);
+
+        // The count is the statement's, and not of one before it.
+        let transaction = writer.begin().await.unwrap();
+        let nothing = plain("DELETE FROM numbers WHERE n = 3");
+        assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.execute_last(put(&[16])).await.unwrap();
+        drop(transaction);
+        assert_eq!((sum(&reader).await, sum(&writer).await), (7, 7));
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_for_the_last_is_seen_by_what_follows() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_last(put(&[1])).await.unwrap();
+        assert_eq!(sum(&transaction).await, 1);
+        transaction.execute_last(put(&[2])).await.unwrap();
+        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 7);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_fails_leaves_a_connection_that_works() {
+        let (_folder, Pools { writer, reader, .. }) = table().await;
+        writer.execute_raw(put(&[1])).await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[2])).await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap_err();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[4])).await.unwrap();
+        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.commit().await.unwrap_err();
+        assert_eq!(sum(&reader).await, 1);
+
+        // SQLite has ended this one by itself.
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[8])).await.unwrap();
+        transaction.execute_unprepared("INSERT OR ROLLBACK INTO numbers VALUES (1)").await.unwrap_err();
+        transaction.rollback().await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[16])).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(sum(&reader).await, 17);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_is_gone_does_no_harm_to_the_connection() {
+        let (folder, Pools { writer, .. }) = table().await;
+        let Pools { writer: other, .. } = open(&folder).await;
+        for last in [false, true] {
+            for there in [true, false, false, true] {
+                let sql = if there {
+                    "CREATE TABLE IF NOT EXISTS numbers (n INTEGER UNIQUE)"
+                } else {
+                    "DROP TABLE IF EXISTS numbers"
+                };
+                other.execute_unprepared(sql).await.unwrap();
+                let transaction = writer.begin().await.unwrap();
+                let ended = if last {
+                    transaction.execute_last(put(&[1])).await.unwrap();
+                    transaction.commit().await
+                } else {
+                    let done = transaction.execute_raw(put(&[1])).await.map(drop);
+                    transaction.rollback().await.unwrap();
+                    done
+                };
+                assert_eq!(ended.is_ok(), there, "{ended:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_somebody_else_writes_is_tried_again_later() {
+        let (folder, Pools { writer, .. }) = table().await;
+        let Pools { writer: other, .. } = open(&folder).await;
+        other.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap();
+        for _ in 0..3 {
+            let error = other.begin().await.unwrap_err();
+            assert_eq!(to_domain(&error).code(), Code::Unavailable, "{error}");
+        }
+        transaction.commit().await.unwrap();
+        let late = other.begin().await.unwrap();
+        late.execute_raw(put(&[2])).await.unwrap();
+        late.commit().await.unwrap();
+        assert_eq!(sum(&writer).await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_waits_in_vain_is_told_and_who_closes_waits() {
+        let (_folder, Pools { writer, .. }) = table().await;
+        let transaction = writer.begin().await.unwrap();
+        transaction.execute_raw(put(&[1])).await.unwrap();
+        let in_vain = writer.begin().await.unwrap_err();
+        assert!(matches!(in_vain, DbErr::ConnectionAcquire(_)), "{in_vain:?}");
+        let (closer, closed): (Connection, Connection) = (writer.clone(), writer.clone());
+        let closing = tokio::spawn(async move { closer.close().await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!closing.is_finished());
+        transaction.commit().await.unwrap();
+        closing.await.unwrap();
+        assert!(matches!(closed.begin().await.unwrap_err(), DbErr::ConnectionAcquire(_)));
+    }
+}

@@ -1,0 +1,65 @@
+//! Writes of groups, each within the transaction of its caller.
+
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use super::queries::row;
+use crate::domain::groups::{Group, GroupKey, GroupPatch};
+use crate::domain::{AccountId, Result, Timestamp};
+use crate::storage::db::counters;
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::group::{Column, Entity, Model};
+use crate::storage::error::{to_domain, to_domain_of_name};
+
+/// Stores a group; answers whether its name was free.
+pub(super) async fn insert(transaction: &Transaction, row: Model) -> Result<bool> {
+    let name = OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned();
+    let stored = Entity::insert(row.into_active_model())
+        .on_conflict(name)
+        .exec_without_returning(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok(stored > 0)
+}
+
+pub(super) async fn update(
+    transaction: &Transaction,
+    account: AccountId,
+    key: &GroupKey,
+    patch: GroupPatch,
+    now: Timestamp,
+) -> Result<Group> {
+    let row = row(transaction, account, key, Some(LockType::Update)).await?;
+    let member_count = counters::read(transaction, account, row.id).await?;
+    let before = row.into_group(member_count)?;
+    let after = before.patched(patch, now);
+    if after.version != before.version {
+        let Model { account_id, id, name, description, created_at: _, updated_at, version } =
+            Model::new(account, &after);
+        Entity::update_many()
+            .col_expr(Column::Name, Expr::value(name))
+            .col_expr(Column::Description, Expr::value(description))
+            .col_expr(Column::UpdatedAt, Expr::value(updated_at))
+            .col_expr(Column::Version, Expr::value(version))
+            .filter(Column::AccountId.eq(account_id))
+            .filter(Column::Id.eq(id))
+            .exec(transaction)
+            .await
+            .map_err(|error| to_domain_of_name(&error))?;
+    }
+    Ok(after)
+}
+
+/// Takes the name of a group away: it is then gone for everybody, and the name is free. What it leaves
+/// is cleared away by [`super::sweep`].
+pub(super) async fn delete(transaction: &Transaction, account: AccountId, key: &GroupKey) -> Result<()> {
+    let id = row(transaction, account, key, Some(LockType::Update)).await?.id;
+    Entity::update_many()
+        .col_expr(Column::Name, Expr::value(Option::<String>::None))
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::Id.eq(id))
+        .exec(transaction)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Room on an SQLite database's disk that is reserved for making room.
+//!
+//! A deletion is a write, too: on a full disk SQLite can neither append it to the WAL nor checkpoint, which would let
+//! it use the WAL again from its beginning. So a file beside the database holds some room. A deletion that finds
+//! the disk full releases it, and checkpoints. From then on, a write that stores something is refused unless the
+//! database has free pages enough for it, until the reserve can be had again: nothing else uses that room up.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
+/// As much as the WAL usually has: a checkpoint may have to append all of it to the database.
+const MAX_SIZE: u64 = 16 << 20;
+
+/// Which part of the room that there is.
+const SHARE: u64 = 8;
+
+/// Less than this is of no use.
+const MIN_SIZE: u64 = 64 << 10;
+
+/// The reserve of one database.
+#[derive(Debug)]
+pub(crate) struct DiskReserve {
+    path: PathBuf,
+    size: u64,
+    held: AtomicBool,
+}
+
+impl DiskReserve {
+    /// Takes the reserve, or the one that an earlier process has left; `None` where it cannot be had.
+    pub(crate) fn take(path: PathBuf) -> Option<Self> {
+        let size = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() && metadata.len() >= MIN_SIZE => {
+                return Some(Self { path, size: metadata.len(), held: AtomicBool::new(true) });
+            }
+            Ok(metadata) if metadata.is_file() => remove(&path).and_then(|()| room(&path)),
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => room(&path),
+        };
+        let size = size.map(|room| (room / SHARE).min(MAX_SIZE));
+        match size.and_then(|size| {
+            if size < MIN_SIZE {
+                Err(ErrorKind::StorageFull.into())
+            } else {
+                allocate(&path, size).map(|()| size)
+            }
+        }) {
+            Ok(size) => Some(Self { path, size, held: AtomicBool::new(true) }),
+            Err(error) => {
+                tracing::warn!(%error, "no room can be reserved for deletions on a full disk");
+                None
+            }
+        }
+    }
+
+    /// Whether it is held. Else it was released, and could not be had again.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Gives its room to whoever needs it now.
+    pub(crate) fn release(&self) {
+        if self.held.swap(false, Ordering::Relaxed) {
+            match remove(&self.path) {
+                Ok(()) => {
+                    tracing::warn!("the disk is full: deletions use the room that is reserved for them")
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the room that is reserved for deletions cannot be released")
+                }
+            }
+        }
+    }
+
+    /// Takes it again, if there is room for it; answers whether it is held.
+    pub(crate) fn retake(&self) -> bool {
+        if self.is_held() {
+            return true;
+        }
+        // Something is to be left for the write that asks.
+        let enough = room(&self.path).is_ok_and(|room| room / 2 >= self.size);
+        if enough && allocate(&self.path, self.size).is_ok() {
+            self.held.store(true, Ordering::Relaxed);
+        }
+        self.is_held()
+    }
+}
+
+/// How much may be stored on the disk of a file, in bytes.
+fn room(path: &Path) -> io::Result<u64> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let disk = statvfs(folder.unwrap_or(Path::new(".")))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn allocate(path: &Path, size: u64) -> io::Result<()> {
+    let allocated = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, size)?));
+    if allocated.is_err() {
+        drop(remove(path));
+    }
+    allocated
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
