@@ -17,9 +17,9 @@ use crate::domain::api_key::Token;
 use crate::domain::audience::Keeping;
 use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
+use crate::http::app_state::State;
 pub use crate::http::openapi::Variant;
 use crate::http::server;
-use crate::http::state::State;
 use crate::storage::{Database, OpenError, Options, safe_url};
 
 /// Why the service does not start: one line for the operator.

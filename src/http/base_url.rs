@@ -7,9 +7,9 @@ use std::net::Ipv6Addr;
 use actix_web::http::header::{HOST, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
-use super::prefix::{Prefix, only};
-use super::problem::Problem;
-use super::state::State;
+use super::app_state::State;
+use super::error::api_error::Problem;
+use super::forwarded_prefix::{Prefix, only};
 
 /// The headers in which a proxy names the scheme and the host that it was asked for.
 pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

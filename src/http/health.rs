@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::Api;
+use super::app_state::State;
+use super::error::api_error::{Cause, Problem};
 use super::openapi::Spec;
-use super::problem::{Cause, Problem};
-use super::state::State;
+use super::routes::Api;
 
 /// How long the database may take for a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);

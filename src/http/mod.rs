@@ -1,27 +1,24 @@
 //! The two dialects over HTTP, the OpenAPI document that their handlers make, documentation made of it,
 //! and Swagger UI.
 
-pub mod access;
 pub mod addressbook;
-pub mod api;
+pub mod app_state;
 pub mod asset;
 pub mod audience;
 pub mod auth;
 pub mod base_url;
-pub mod body;
 pub mod connection;
-pub mod cors;
 pub mod dialect;
 pub mod docs;
-pub mod edge;
-pub mod explorer;
+pub mod error;
 pub mod extract;
+pub mod forwarded_prefix;
 pub mod health;
+pub mod middleware;
 pub mod openapi;
-pub mod prefix;
-pub mod problem;
-pub mod rejected;
-pub mod reply;
+pub mod response;
+pub mod response_body;
+pub mod routes;
 pub mod server;
-pub mod state;
+pub mod swagger_ui;
 pub mod v1;

@@ -19,14 +19,13 @@ use actix_web::{App, HttpResponse, web};
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::api::{Api, Routes};
+use super::app_state::State;
 use super::connection::Connection;
-use super::cors::cors;
-use super::edge::edge;
-use super::openapi;
-use super::problem::Problem;
-use super::state::State;
-use super::{addressbook, docs, explorer, health, v1};
+use super::error::api_error::Problem;
+use super::middleware::cors::cors;
+use super::middleware::edge::edge;
+use super::routes::{Api, Routes};
+use super::{addressbook, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::Code;
 
@@ -93,7 +92,7 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
             .configure(|config| parts.routes.configure(config))
             .configure(|config| parts.served.configure(config))
             .configure(|config| parts.docs.configure(config))
-            .configure(explorer::configure)
+            .configure(swagger_ui::configure)
             .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))));
         let shutdown = shutdown.clone();
         let http = HttpService::build()

@@ -1,6 +1,6 @@
 //! Behind a proxy that serves the service under a path.
 
-use addressbook::http::prefix::MAX_BYTES;
+use addressbook::http::forwarded_prefix::MAX_BYTES;
 use serde_json::json;
 
 use crate::harness::{Backend, Client, Reply, Service, serve_under};

@@ -4,12 +4,12 @@
 pub mod contacts;
 pub mod envelope;
 pub mod groups;
-pub mod optouts;
-mod paging;
+pub mod opt_outs;
+mod pagination;
 pub mod resolve;
 
-use super::api::Api;
 use super::dialect::Dialect;
+use super::routes::Api;
 use crate::domain::Field;
 
 /// What the rest of the server needs to know of this dialect.
@@ -47,5 +47,5 @@ fn label(name: &str) -> String {
 
 /// Adds the routes.
 pub(super) fn routes(api: Api) -> Api {
-    resolve::routes(optouts::routes(groups::routes(contacts::routes(api))))
+    resolve::routes(opt_outs::routes(groups::routes(contacts::routes(api))))
 }

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 
-use super::access::{Argument, Need};
-use super::auth::Allowed;
-use super::edge::RequestId;
-use super::prefix::Prefix;
-use super::problem::Problem;
-use super::state::State;
+use super::app_state::State;
+use super::auth::access::{Argument, Need};
+use super::auth::authorized::Allowed;
+use super::error::api_error::Problem;
+use super::forwarded_prefix::Prefix;
+use super::middleware::edge::RequestId;
 use crate::domain::audience::{
     Asked, AudienceRepository, Budget, Caller, Entry, Exclusion, Included, KeepLimits, Keeping, Known,
     Options, Report, Request, Resolver, Who,

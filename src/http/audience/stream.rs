@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::domain::Error;
 use crate::domain::api_key::Principal;
 use crate::domain::audience::{Entry, Report, Resolver};
-use crate::http::edge::RequestId;
+use crate::http::middleware::edge::RequestId;
 
 /// The media type of an answer in one.
 pub const JSON: &str = "application/json";

@@ -1,17 +1,17 @@
 //! Documentation for people and for language models, made from the OpenAPI document by pure functions:
 //! a page an operation, an index, and everything in one file. Rendered once, when the server starts.
 
+mod endpoints;
 mod html;
 mod index;
 mod operation;
 mod page;
 mod schema;
-mod served;
 
 use serde_json::Value;
 
+pub use endpoints::Docs;
 use operation::Operation;
-pub use served::Docs;
 
 /// Where the documentation is.
 pub const PATH: &str = "/docs/";

@@ -1,7 +1,7 @@
 //! Requests about many things at once: lists that are read item by item, with the faults of each.
 
-use super::faults::{Faults, Parser};
 use super::items::Items;
+use super::violations::{Faults, Parser};
 use crate::domain::Fault;
 use crate::domain::page::MAX_BATCH;
 

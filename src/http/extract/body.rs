@@ -12,17 +12,17 @@ use sha2::{Digest, Sha256};
 use validator::{Validate, ValidationErrors};
 
 use super::diagnose;
-use super::faults::Faults;
 use super::member_names::member_names;
 use super::number;
+use super::violations::Faults;
 use crate::config::Limits;
 use crate::domain::idempotency::{Attempt, IdempotencyKey};
 use crate::domain::{Code, Error, Fault, FieldFault};
-use crate::http::access::Need;
+use crate::http::app_state::State;
+use crate::http::auth::access::Need;
 use crate::http::connection::Answering;
+use crate::http::error::api_error::Problem;
 use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
-use crate::http::problem::Problem;
-use crate::http::state::State;
 
 /// A request body: what serde reads, what `validator` requires, and the command it stands for.
 ///

@@ -15,10 +15,10 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
-use super::faults::{Faults, shortened};
 use super::member_names::{Asking, Shape};
 use super::meta::DUPLICATE_KEY;
 use super::number;
+use super::violations::{Faults, shortened};
 use crate::domain::{Code, Error, Fault};
 
 /// Reads each member by itself. Notes the faults of those that cannot be read, and gives what the

@@ -6,8 +6,8 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::faults::Faults;
 use super::patch::Patch;
+use super::violations::Faults;
 use crate::domain::fields::{Meta, MetaPatch};
 
 /// What is said of a key that stands twice; [`super::diagnose`] finds out which.

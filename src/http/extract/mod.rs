@@ -2,9 +2,8 @@
 
 pub mod batch;
 pub mod body;
-pub mod condition;
+pub mod conditional;
 mod diagnose;
-pub mod faults;
 pub mod items;
 mod member_names;
 pub mod meta;
@@ -12,11 +11,12 @@ mod number;
 pub mod patch;
 pub mod path;
 pub mod query;
+pub mod violations;
 
 pub use body::{Body, Payload};
-pub use condition::{Cached, Expected, entity_tag};
-pub use faults::Faults;
+pub use conditional::{Cached, Expected, entity_tag};
 pub use items::{Entries, Items, Object};
 pub use patch::Patch;
 pub use path::{Segment, Segments};
 pub use query::{Parameters, Query};
+pub use violations::Faults;

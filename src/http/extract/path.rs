@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use percent_encoding::percent_decode_str;
 
 use crate::domain::{Fault, FieldFault};
-use crate::http::problem::Problem;
+use crate::http::error::api_error::Problem;
 
 /// A kind of path segment.
 pub trait Segment: Sized + 'static {

@@ -8,13 +8,13 @@ use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::faults::Faults;
 use super::member_names::member_names;
+use super::violations::Faults;
 use crate::config::Limits;
 use crate::domain::{Error, Fault};
-use crate::http::access::Need;
-use crate::http::problem::Problem;
-use crate::http::state::State;
+use crate::http::app_state::State;
+use crate::http::auth::access::Need;
+use crate::http::error::api_error::Problem;
 
 /// The parameters of an operation, each an `Option<String>`, and what they ask of the domain.
 pub trait Parameters: DeserializeOwned + 'static {

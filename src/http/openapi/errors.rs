@@ -12,12 +12,12 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Header, Ref, RefOr, Schema};
 
+use super::operation_doc::{Spec, put};
 use super::parameters::{IDEMPOTENCY_KEY, IF_MATCH};
-use super::spec::{Spec, put};
 use crate::domain::{Code, Error};
-use crate::http::access::Access;
-use crate::http::edge::MAX_REQUEST_ID;
-use crate::http::problem::{field_errors, message};
+use crate::http::auth::access::Access;
+use crate::http::error::api_error::{field_errors, message};
+use crate::http::middleware::edge::MAX_REQUEST_ID;
 use crate::http::{addressbook, v1};
 
 /// The schemas of both envelopes.

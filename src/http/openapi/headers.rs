@@ -6,9 +6,9 @@ use utoipa::openapi::{RefOr, Schema};
 use super::examples;
 use super::parameters::REPLAYED;
 use crate::domain::Code;
-use crate::http::access::Access;
-use crate::http::auth::REALM;
-use crate::http::problem::Problem;
+use crate::http::auth::access::Access;
+use crate::http::auth::authorized::REALM;
+use crate::http::error::api_error::Problem;
 use crate::http::v1;
 
 /// Puts an example to each header of each response.

@@ -88,7 +88,7 @@ pub(super) fn tags() -> Vec<Tag> {
             addressbook::groups::TAG,
             "Groups as in `/v1`, addressed by their names, with contacts named by alias or number.",
         ),
-        tag(addressbook::optouts::TAG, "Opt-outs as in `/v1`, with `msisdn`."),
+        tag(addressbook::opt_outs::TAG, "Opt-outs as in `/v1`, with `msisdn`."),
         tag(addressbook::resolve::TAG, "Who gets which text, by alias."),
         tag(HEALTH, "Liveness and readiness, for monitoring and load balancers. No key is needed."),
     ]

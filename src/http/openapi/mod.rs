@@ -1,16 +1,16 @@
 //! The OpenAPI document: made from the handlers and types that production serves, by a pure function.
 
 mod dialect;
+mod endpoints;
 mod errors;
 pub mod examples;
 pub mod fields;
 mod headers;
 mod info;
 mod links;
+mod operation_doc;
 pub mod parameters;
 pub mod samples;
-mod served;
-mod spec;
 mod version_3_0;
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, HttpMethod, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
-use super::access::Access;
-use super::problem::FieldError;
+use super::auth::access::Access;
+use super::error::api_error::FieldError;
 use crate::config::Limits;
 use crate::domain::audience::Report;
 use crate::domain::fault::MAX_REPORTED_VIOLATIONS;
@@ -32,8 +32,8 @@ use crate::domain::groups::MAX_SHOWN;
 use crate::domain::page::MAX_BATCH;
 use crate::domain::template::Template;
 
-pub use served::{ADDRESS_BOOK_PATH, JSON_PATH, Served, V1_PATH, VERSION_3_0_PATH, Variant, YAML_PATH};
-pub use spec::{Spec, Subject};
+pub use endpoints::{ADDRESS_BOOK_PATH, JSON_PATH, Served, V1_PATH, VERSION_3_0_PATH, Variant, YAML_PATH};
+pub use operation_doc::{Spec, Subject};
 
 /// The document while operations are added to it.
 #[derive(Default)]

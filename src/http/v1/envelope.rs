@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::DIALECT;
 use crate::domain::Error;
-use crate::http::problem::{FieldError, field_errors, message};
+use crate::http::error::api_error::{FieldError, field_errors, message};
 
 /// Every 4xx and 5xx under `/v1`.
 #[derive(Debug, Serialize, ToSchema)]

@@ -5,12 +5,12 @@ pub mod contacts;
 pub mod envelope;
 pub mod groups;
 pub mod opt_outs;
-mod paging;
+mod pagination;
 pub mod templates;
 mod updated;
 
-use super::api::Api;
 use super::dialect::Dialect;
+use super::routes::Api;
 use crate::domain::Field;
 
 /// What the rest of the server needs to know of this dialect.

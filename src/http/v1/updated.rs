@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::domain::permission::Single;
-use crate::http::access::Sees;
+use crate::http::auth::access::Sees;
 
 const ID: &str = "id";
 const UPDATED_AT: &str = "updated_at";

@@ -10,14 +10,14 @@ use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
 use crate::domain::{ContactKey, Fault, Permission};
-use crate::http::access::Sees;
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 const CREATE: &str = "createAddressBookContact";
 
@@ -65,7 +65,7 @@ pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<C
     let (new, attempt) = body.attempt(CREATE);
     let may_read = allowed.may(Permission::ReadContacts);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
-    Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(contact)))
+    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(contact)))
 }
 
 /// List contacts

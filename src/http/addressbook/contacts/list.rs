@@ -7,7 +7,7 @@ use utoipa::openapi::schema::Object;
 use crate::config::Limits;
 use crate::domain::Fault;
 use crate::domain::page::{OffsetQuery, SortField};
-use crate::http::addressbook::paging;
+use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 
@@ -21,7 +21,7 @@ const FIELDS: &str = "created_on, alias, msisdn";
 pub(super) struct ListRecords {
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
-    #[param(schema_with = paging::sort_direction, required = false)]
+    #[param(schema_with = pagination::sort_direction, required = false)]
     sortDir: Option<String>,
     #[param(schema_with = offset, required = false)]
     offset: Option<String>,
@@ -30,11 +30,11 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    paging::choice("SortField", "What to sort by.", FIELDS, "created_on")
+    pagination::choice("SortField", "What to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
-    paging::offset("contacts")
+    pagination::offset("contacts")
 }
 
 impl Parameters for ListRecords {
@@ -49,8 +49,8 @@ impl Parameters for ListRecords {
                 "msisdn" => Ok(SortField::Phone),
                 _ => Err(Fault::NotOneOf { allowed: FIELDS }),
             });
-        let direction = paging::read_direction(sortDir, faults);
-        let offset = paging::read_offset(offset, faults);
+        let direction = pagination::read_direction(sortDir, faults);
+        let offset = pagination::read_offset(offset, faults);
         let limit = query::limit("limit", limit, limits, faults);
         Some(OffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
     }

@@ -6,12 +6,12 @@ mod list;
 
 pub(super) use handlers::Key;
 
-use super::{DIALECT, paging};
+use super::{DIALECT, pagination};
 use crate::domain::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::api::Api;
 use crate::http::openapi::{Spec, examples};
+use crate::http::routes::Api;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
 
 /// Adds the routes.
@@ -41,7 +41,7 @@ pub(super) fn routes(api: Api) -> Api {
         __path_list_records,
         list_records,
         Spec::answering(200, list)
-            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: paging::DIRECTIONS })),
+            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
     )
     .protected(
         &DIALECT,

@@ -10,12 +10,12 @@ use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
 use crate::domain::{Fault, Permission};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::Allowed;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
@@ -59,7 +59,7 @@ pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<Cre
     let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
     let Created { made: group, replayed } =
         idempotency::create(Group::new(new), attempt, may_read, insert).await?;
-    Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(group)))
+    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(group)))
 }
 
 /// List groups

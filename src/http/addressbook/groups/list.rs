@@ -8,7 +8,7 @@ use crate::config::Limits;
 use crate::domain::Fault;
 use crate::domain::groups::{GroupOffsetQuery, GroupSort};
 use crate::domain::page::ByOffset;
-use crate::http::addressbook::paging;
+use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 
@@ -23,7 +23,7 @@ const FIELDS: &str = "created_on, name";
 pub(super) struct ListRecords {
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
-    #[param(schema_with = paging::sort_direction, required = false)]
+    #[param(schema_with = pagination::sort_direction, required = false)]
     sortDir: Option<String>,
     #[param(schema_with = offset, required = false)]
     offset: Option<String>,
@@ -32,11 +32,11 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    paging::choice("GroupSortField", "What to sort by.", FIELDS, "created_on")
+    pagination::choice("GroupSortField", "What to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
-    paging::offset("groups")
+    pagination::offset("groups")
 }
 
 impl Parameters for ListRecords {
@@ -50,8 +50,8 @@ impl Parameters for ListRecords {
                 "name" => Ok(GroupSort::Name),
                 _ => Err(Fault::NotOneOf { allowed: FIELDS }),
             });
-        let direction = paging::read_direction(sortDir, faults);
-        let offset = paging::read_offset(offset, faults);
+        let direction = pagination::read_direction(sortDir, faults);
+        let offset = pagination::read_offset(offset, faults);
         let limit = query::limit("limit", limit, limits, faults);
         let page = ByOffset { direction: direction?, offset: offset?, limit: limit? };
         Some(GroupOffsetQuery { field: field?, page })
@@ -70,7 +70,7 @@ pub(super) struct ListMembers {
 }
 
 fn contacts_offset() -> Object {
-    paging::offset("contacts")
+    pagination::offset("contacts")
 }
 
 /// Which of the contacts in a group.
@@ -84,7 +84,7 @@ impl Parameters for ListMembers {
 
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Stretch> {
         let Self { offset, limit } = self;
-        let offset = paging::read_offset(offset, faults);
+        let offset = pagination::read_offset(offset, faults);
         let limit = query::limit("limit", limit, limits, faults);
         Some(Stretch { offset: offset?, limit: limit? })
     }

@@ -7,12 +7,12 @@ mod members;
 
 use super::contacts::dto::{Record as Contact, RecordList as ContactList};
 use super::envelope::Deleted;
-use super::{DIALECT, paging};
+use super::{DIALECT, pagination};
 use crate::domain::groups::{GroupName, Outcome};
 use crate::domain::{Code, Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
 /// The tag of its operations.
@@ -45,7 +45,7 @@ pub(super) fn routes(api: Api) -> Api {
             list_records,
             Spec::answering(200, list)
                 .about(&SUBJECT)
-                .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: paging::DIRECTIONS })),
+                .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
         )
         .protected(
             &DIALECT,

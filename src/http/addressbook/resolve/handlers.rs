@@ -6,9 +6,9 @@ use super::dto::{ResolveAnswer, ResolveRequest};
 use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
 use crate::http::audience::{Manner, whole};
-use crate::http::auth::Allowed;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::Body;
-use crate::http::problem::Problem;
 
 /// Resolve aliases
 ///

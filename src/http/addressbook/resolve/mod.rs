@@ -5,9 +5,9 @@ mod handlers;
 
 use super::DIALECT;
 use crate::domain::{Code, Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::audience;
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{ResolveAnswer, ResolveRequest};
 
 /// The tag of its operations.

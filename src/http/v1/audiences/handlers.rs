@@ -15,12 +15,12 @@ use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Code, Error, Fault};
 use crate::http::audience::{Manner, NDJSON, lines, whole};
-use crate::http::auth::Allowed;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::prefix::Prefix;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -108,7 +108,7 @@ pub(super) async fn create_audience(
         let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
         drop(presence);
         let Created { made, replayed } = done?;
-        let mut response = reply::made(HttpResponse::Created(), replayed);
+        let mut response = response::made(HttpResponse::Created(), replayed);
         response.insert_header((LOCATION, manner.prefix.before(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
@@ -142,7 +142,7 @@ pub(super) async fn list_audiences(
     Query(query): Query<ListAudiences>,
 ) -> Answer {
     let page = allowed.audiences().list(query).await?;
-    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(KeptAudience::from).collect();
     Ok(response.json(AudienceList { has_more: page.has_more, data }))
 }
@@ -205,7 +205,8 @@ pub(super) async fn list_recipients(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Recipients, of).await?;
-    let mut response = reply::page(link(&prefix.before(format_args!("{PATH}/{id}/recipients")), of, &page));
+    let mut response =
+        response::page(link(&prefix.before(format_args!("{PATH}/{id}/recipients")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -236,7 +237,8 @@ pub(super) async fn list_exclusions(
     Query(of): Query<ListEntries>,
 ) -> Answer {
     let page = page(&allowed, id, Kind::Exclusions, of).await?;
-    let mut response = reply::page(link(&prefix.before(format_args!("{PATH}/{id}/exclusions")), of, &page));
+    let mut response =
+        response::page(link(&prefix.before(format_args!("{PATH}/{id}/exclusions")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),

@@ -10,7 +10,7 @@ use crate::domain::audience::{AudienceId, EntryPage, Kept};
 use crate::domain::page::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters of the list of audiences.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,11 +26,11 @@ pub(super) struct ListAudiences {
 }
 
 fn behind() -> Object {
-    paging::starting_after("audience")
+    pagination::starting_after("audience")
 }
 
 fn before() -> Object {
-    paging::ending_before("audience")
+    pagination::ending_before("audience")
 }
 
 impl Parameters for ListAudiences {
@@ -39,7 +39,7 @@ impl Parameters for ListAudiences {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByCursor<AudienceId>> {
         let Self { limit, starting_after, ending_before } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         Some(ByCursor { cursor, limit: limit? })
     }
 }
@@ -50,7 +50,7 @@ pub(super) fn links(
     query: &ByCursor<AudienceId>,
     page: &CursorPage<Kept>,
 ) -> Option<HeaderValue> {
-    paging::links(path, &query.cursor, query.limit, &[], page, |audience| audience.id)
+    pagination::links(path, &query.cursor, query.limit, &[], page, |audience| audience.id)
 }
 
 /// The parameters of the lists of one.

@@ -9,9 +9,9 @@ use utoipa::openapi::schema::Object;
 
 use super::DIALECT;
 use crate::domain::{Code, Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::{Spec, Subject, fields};
+use crate::http::routes::Api;
 use answer::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
 use request::{AudienceItem, CreateAudience};
 

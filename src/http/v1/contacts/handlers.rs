@@ -10,14 +10,14 @@ use crate::domain::idempotency::Created;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::{self, ContactId, ContactKey, Fault, Permission};
-use crate::http::access::Sees;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
-use crate::http::prefix::Prefix;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -75,7 +75,7 @@ pub(super) async fn create_contact(
     let (new, attempt) = body.attempt(CREATE);
     let may_read = allowed.may(Permission::ReadContacts);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
-    let mut response = reply::made(HttpResponse::Created(), replayed);
+    let mut response = response::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))
 }
@@ -107,7 +107,7 @@ pub(super) async fn list_contacts(
     Query(listed): Query<ListContacts>,
 ) -> Answer {
     let page = allowed.contacts().cursor_page(listed.query.clone()).await?;
-    let mut response = reply::page(links(&prefix.before(PATH), &listed, &page));
+    let mut response = response::page(links(&prefix.before(PATH), &listed, &page));
     let has_more = page.has_more;
     let data = if listed.expand {
         with_groups(&allowed, page.items).await?

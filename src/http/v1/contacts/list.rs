@@ -11,10 +11,10 @@ use crate::domain::fields::{Handle, Phone};
 use crate::domain::groups::{GroupKey, MAX_SHOWN};
 use crate::domain::page::{CursorPage, CursorQuery};
 use crate::domain::{Fault, Permission, Timestamp};
-use crate::http::access::Need;
+use crate::http::auth::access::Need;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -59,11 +59,11 @@ pub(super) struct Listed {
 const EXPAND: &str = "groups";
 
 fn starting_after() -> Object {
-    paging::starting_after("contact")
+    pagination::starting_after("contact")
 }
 
 fn ending_before() -> Object {
-    paging::ending_before("contact")
+    pagination::ending_before("contact")
 }
 
 fn username() -> Object {
@@ -141,7 +141,7 @@ impl Parameters for ListContacts {
             expand,
         } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
         let expand = read_expand(expand, faults);
         let query = CursorQuery {
@@ -167,5 +167,5 @@ pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage) -> Option<He
         ("group", group.as_ref().map(ToString::to_string)),
         ("expand", expand.then(|| EXPAND.to_owned())),
     ];
-    paging::links(path, cursor, *limit, &filters, page, |contact| contact.id)
+    pagination::links(path, cursor, *limit, &filters, page, |contact| contact.id)
 }

@@ -9,8 +9,8 @@ use actix_web::http::Method;
 use super::DIALECT;
 use crate::domain::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::{Spec, examples};
+use crate::http::routes::Api;
 use dto::{Contact, ContactList, CreateContact, UpdateContact};
 
 /// Adds the routes.

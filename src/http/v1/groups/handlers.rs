@@ -10,14 +10,14 @@ use crate::domain::groups::{self, GroupId, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::{Fault, Permission, Timestamp};
-use crate::http::access::Sees;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::prefix::Prefix;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
@@ -69,7 +69,7 @@ pub(super) async fn create_group(
     let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
     let Created { made: group, replayed } =
         idempotency::create(groups::Group::new(new), attempt, may_read, insert).await?;
-    let mut response = reply::made(HttpResponse::Created(), replayed);
+    let mut response = response::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))
 }
@@ -96,7 +96,7 @@ pub(super) async fn list_groups(
     Query(query): Query<ListGroups>,
 ) -> Answer {
     let page = allowed.groups().cursor_page(query.clone()).await?;
-    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(Group::from).collect();
     Ok(response.json(GroupList { has_more: page.has_more, data }))
 }

@@ -10,7 +10,7 @@ use crate::domain::groups::{Group, GroupName, GroupQuery};
 use crate::domain::page::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,11 +28,11 @@ pub(super) struct ListGroups {
 }
 
 fn starting_after() -> Object {
-    paging::starting_after("group")
+    pagination::starting_after("group")
 }
 
 fn ending_before() -> Object {
-    paging::ending_before("group")
+    pagination::ending_before("group")
 }
 
 fn name() -> Object {
@@ -45,7 +45,7 @@ impl Parameters for ListGroups {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<GroupQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         let name = faults.read("name", name, GroupName::parse);
         Some(GroupQuery { page: ByCursor { cursor, limit: limit? }, name })
     }
@@ -55,5 +55,5 @@ impl Parameters for ListGroups {
 pub(super) fn links(path: &str, query: &GroupQuery, page: &CursorPage<Group>) -> Option<HeaderValue> {
     let GroupQuery { page: ByCursor { cursor, limit }, name } = query;
     let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];
-    paging::links(path, cursor, *limit, &filters, page, |group| group.id)
+    pagination::links(path, cursor, *limit, &filters, page, |group| group.id)
 }

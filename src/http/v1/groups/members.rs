@@ -13,15 +13,15 @@ use crate::domain::groups::{GroupKey, Item, MembersChanged, Outcome, Verb};
 use crate::domain::page::{ByCursor, CursorQuery};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Fault};
-use crate::http::access::Sees;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
 use crate::http::extract::batch::{self, List};
 use crate::http::extract::{Body, Faults, Items, Parameters, Payload, Query, Segments, query};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
-use crate::http::prefix::Prefix;
-use crate::http::reply;
+use crate::http::response;
 use crate::http::v1::contacts::dto::{Contact, ContactList};
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,11 +37,11 @@ pub(super) struct ListMembers {
 }
 
 fn starting_after() -> Object {
-    paging::starting_after("contact")
+    pagination::starting_after("contact")
 }
 
 fn ending_before() -> Object {
-    paging::ending_before("contact")
+    pagination::ending_before("contact")
 }
 
 impl Parameters for ListMembers {
@@ -50,7 +50,7 @@ impl Parameters for ListMembers {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Self::Command> {
         let Self { limit, starting_after, ending_before } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         Some(ByCursor { cursor, limit: limit? })
     }
 }
@@ -147,7 +147,8 @@ pub(super) async fn list_group_members(
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = allowed.contacts().cursor_page(query).await?;
     let path = prefix.before(format_args!("{PATH}/{id}/members"));
-    let mut response = reply::page(paging::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
+    let mut response =
+        response::page(pagination::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
     let data = page.items.into_iter().map(Contact::from).collect();
     Ok(response.json(ContactList { has_more: page.has_more, data }))
 }

@@ -9,9 +9,9 @@ use super::DIALECT;
 use super::contacts::dto::{Contact, ContactList};
 use crate::domain::groups::{GroupName, Outcome};
 use crate::domain::{Code, Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{CreateGroup, Group, GroupList, UpdateGroup};
 
 /// The tag of the operations.

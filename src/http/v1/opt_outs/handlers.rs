@@ -11,14 +11,14 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::Entered;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{self, Fault, OptOutKey};
-use crate::http::access::Sees;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::prefix::Prefix;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -88,7 +88,7 @@ pub(super) async fn create_opt_out(
         allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     let mut response =
-        reply::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
+        response::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", opt_out.id))));
     Ok(response.json(OptOut::from(opt_out)))
 }
@@ -115,7 +115,7 @@ pub(super) async fn list_opt_outs(
     Query(query): Query<ListOptOuts>,
 ) -> Answer {
     let page = allowed.opt_outs().cursor_page(query.clone()).await?;
-    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(OptOut::from).collect();
     Ok(response.json(OptOutList { has_more: page.has_more, data }))
 }

@@ -12,7 +12,7 @@ use crate::domain::opt_out::OptOutQuery;
 use crate::domain::page::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,11 +30,11 @@ pub(super) struct ListOptOuts {
 }
 
 fn starting_after() -> Object {
-    paging::starting_after("opt-out")
+    pagination::starting_after("opt-out")
 }
 
 fn ending_before() -> Object {
-    paging::ending_before("opt-out")
+    pagination::ending_before("opt-out")
 }
 
 fn phone_number() -> Object {
@@ -47,7 +47,7 @@ impl Parameters for ListOptOuts {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<OptOutQuery> {
         let Self { limit, starting_after, ending_before, phone_number } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         let phone = faults.read("phone_number", phone_number, Phone::parse);
         Some(OptOutQuery { page: ByCursor { cursor, limit: limit? }, phone })
     }
@@ -57,5 +57,5 @@ impl Parameters for ListOptOuts {
 pub(super) fn links(path: &str, query: &OptOutQuery, page: &CursorPage<OptOut>) -> Option<HeaderValue> {
     let OptOutQuery { page: ByCursor { cursor, limit }, phone } = query;
     let filters = [("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned()))];
-    paging::links(path, cursor, *limit, &filters, page, |opt_out| opt_out.id)
+    pagination::links(path, cursor, *limit, &filters, page, |opt_out| opt_out.id)
 }

@@ -6,9 +6,9 @@ mod list;
 
 use super::DIALECT;
 use crate::domain::{Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::opt_out as examples;
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{CreateOptOut, OptOut, OptOutList};
 
 /// The tag of the operations.

@@ -9,14 +9,14 @@ use super::list::{ListTemplates, links};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
 use crate::domain::{Fault, Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp};
-use crate::http::access::Sees;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
+use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
-use crate::http::prefix::Prefix;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -70,7 +70,7 @@ pub(super) async fn create_template(
     let insert = async |template, attempt| allowed.templates().insert(template, attempt).await;
     let Created { made: template, replayed } =
         idempotency::create(SavedTemplate::new(new), attempt, may_read, insert).await?;
-    let mut response = reply::made(HttpResponse::Created(), replayed);
+    let mut response = response::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
 }
@@ -102,7 +102,7 @@ pub(super) async fn list_templates(
     Query(query): Query<ListTemplates>,
 ) -> Answer {
     let page = allowed.templates().cursor_page(query.clone()).await?;
-    let mut response = reply::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
     let data = page.items.into_iter().map(MessageTemplate::from).collect();
     Ok(response.json(TemplateList { has_more: page.has_more, data }))
 }

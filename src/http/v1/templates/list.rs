@@ -11,7 +11,7 @@ use crate::domain::page::{ByCursor, CursorPage};
 use crate::domain::templates::{TemplateName, TemplateQuery};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
-use crate::http::v1::paging;
+use crate::http::v1::pagination;
 
 /// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,11 +29,11 @@ pub(super) struct ListTemplates {
 }
 
 fn starting_after() -> Object {
-    paging::starting_after("template")
+    pagination::starting_after("template")
 }
 
 fn ending_before() -> Object {
-    paging::ending_before("template")
+    pagination::ending_before("template")
 }
 
 fn name() -> Object {
@@ -46,7 +46,7 @@ impl Parameters for ListTemplates {
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<TemplateQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, faults);
-        let cursor = paging::cursor(starting_after, ending_before, faults);
+        let cursor = pagination::cursor(starting_after, ending_before, faults);
         let name = faults.read("name", name, TemplateName::parse);
         Some(TemplateQuery { page: ByCursor { cursor, limit: limit? }, name })
     }
@@ -60,5 +60,5 @@ pub(super) fn links(
 ) -> Option<HeaderValue> {
     let TemplateQuery { page: ByCursor { cursor, limit }, name } = query;
     let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];
-    paging::links(path, cursor, *limit, &filters, page, |template| template.id)
+    pagination::links(path, cursor, *limit, &filters, page, |template| template.id)
 }

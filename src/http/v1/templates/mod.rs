@@ -6,9 +6,9 @@ mod list;
 
 use super::DIALECT;
 use crate::domain::{Code, Fault, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::template as examples;
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate};
 
 /// The tag of the operations.

@@ -18,13 +18,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use uuid::Uuid;
 
-use super::body::{Pieces, SLICE};
-use super::connection::Answering;
-use super::dialect::Dialect;
-use super::problem::{Cause, Problem};
-use super::state::State;
 use crate::domain::api_key::Principal;
 use crate::domain::{Code, Error};
+use crate::http::app_state::State;
+use crate::http::connection::Answering;
+use crate::http::dialect::Dialect;
+use crate::http::error::api_error::{Cause, Problem};
+use crate::http::response_body::{Pieces, SLICE};
 
 /// The header that names a request, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -160,7 +160,7 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
 }
 
 /// An id of ours.
-pub(super) fn new_request_id() -> HeaderValue {
+pub(crate) fn new_request_id() -> HeaderValue {
     let mut text = Uuid::encode_buffer();
     let id = Uuid::now_v7().hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
@@ -225,7 +225,7 @@ fn write(error: &ActixError, dialect: Option<&'static Dialect>) -> (HttpResponse
         }
     };
     let failure = Failure { code: problem.error().code().row().v1, cause: problem.error().cause() };
-    (problem.respond(dialect.unwrap_or(&super::v1::DIALECT)), failure)
+    (problem.respond(dialect.unwrap_or(&crate::http::v1::DIALECT)), failure)
 }
 
 /// An error that the web framework made.

@@ -9,8 +9,8 @@ use std::future::{Ready, ready};
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
-use super::problem::Problem;
-use super::state::State;
+use super::app_state::State;
+use super::error::api_error::Problem;
 
 /// The header in which a proxy names the prefix.
 pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");

@@ -10,14 +10,14 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::Entered;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{Fault, OptOut, OptOutKey};
-use crate::http::access::Sees;
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::Allowed;
+use crate::http::auth::access::Sees;
+use crate::http::auth::authorized::Allowed;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::AttemptHeader;
-use crate::http::problem::Problem;
-use crate::http::reply;
+use crate::http::response;
 
 const CREATE: &str = "createAddressBookOptOut";
 
@@ -70,7 +70,7 @@ pub(super) async fn create_record(
     let Created { made: Entered { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
-    Ok(reply::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
+    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
 }
 
 /// List opt-outs

@@ -6,8 +6,8 @@
 //! table of [`Need`]s over the command that they parse to. [`Sees`] is the argument of an operation whose answer
 //! shows more to a key that may also read.
 //!
-//! [`Parameters`]: super::extract::Parameters
-//! [`Payload`]: super::extract::Payload
+//! [`Parameters`]: crate::http::extract::Parameters
+//! [`Payload`]: crate::http::extract::Payload
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -15,14 +15,14 @@ use std::marker::PhantomData;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use serde::Serialize;
 
-use super::auth::Allowed;
-use super::dialect::Dialect;
-use super::extract::{Body, Cached, Expected, Parameters, Payload, Query, Segment, Segments};
-use super::prefix::Prefix;
-use super::problem::Problem;
+use super::authorized::Allowed;
 use crate::domain::Permission;
 use crate::domain::api_key::Principal;
 use crate::domain::permission::{Grant, Single};
+use crate::http::dialect::Dialect;
+use crate::http::error::api_error::Problem;
+use crate::http::extract::{Body, Cached, Expected, Parameters, Payload, Query, Segment, Segments};
+use crate::http::forwarded_prefix::Prefix;
 
 /// A permission that a request needs if its command touches something that the operation does not always touch.
 pub struct Need<C: 'static> {

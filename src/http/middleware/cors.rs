@@ -2,7 +2,7 @@
 
 use actix_cors::Cors;
 
-use super::openapi::parameters::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, REPLAYED};
+use crate::http::openapi::parameters::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, REPLAYED};
 
 /// The methods of all routes, those outside of the OpenAPI document among them.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];

@@ -1,5 +1,5 @@
 //! A domain error on its way out: whichever way a request fails, it ends up as one of these, and
-//! [`super::edge`] writes it in the envelope of the dialect that was spoken.
+//! [`crate::http::middleware::edge`] writes it in the envelope of the dialect that was spoken.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::dialect::Dialect;
 use crate::domain::fault::Place;
 use crate::domain::{Code, Error, Fault, FieldFault, Permission};
+use crate::http::dialect::Dialect;
 
 /// What a client that was answered with 503 is told to wait, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::{File, PATH, files, missing};
 use crate::domain::Code;
-use crate::http::api::read_only;
 use crate::http::asset::Asset;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::Cached;
-use crate::http::problem::Problem;
+use crate::http::routes::read_only;
 
 /// A page, its style sheet and its script come from this server, and nothing else may be loaded or run.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \

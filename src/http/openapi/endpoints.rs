@@ -17,12 +17,12 @@ use sha2::{Digest, Sha256};
 
 use super::{dialect, version_3_0};
 use crate::domain::{Code, Error};
-use crate::http::api::read_only;
 use crate::http::asset::version_of;
 use crate::http::base_url::BaseUrl;
-use crate::http::body::Pieces;
+use crate::http::error::api_error::Problem;
 use crate::http::extract::Cached;
-use crate::http::problem::Problem;
+use crate::http::response_body::Pieces;
+use crate::http::routes::read_only;
 use crate::http::{addressbook, v1};
 
 /// Where the document is, as JSON.

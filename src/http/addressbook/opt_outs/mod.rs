@@ -5,11 +5,11 @@ mod handlers;
 mod list;
 
 use super::envelope::Deleted;
-use super::{DIALECT, paging};
+use super::{DIALECT, pagination};
 use crate::domain::{Fault, Field, FieldFault};
-use crate::http::api::Api;
 use crate::http::openapi::examples::opt_out as examples;
 use crate::http::openapi::{Spec, Subject};
+use crate::http::routes::Api;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
 /// The tag of its operations.
@@ -40,7 +40,7 @@ pub(super) fn routes(api: Api) -> Api {
         list_records,
         Spec::answering(200, list)
             .about(&SUBJECT)
-            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: paging::DIRECTIONS })),
+            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
     )
     .protected(
         &DIALECT,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 
+use super::error::api_error::Problem;
 use crate::config::Limits;
 use crate::domain::Code;
 use crate::domain::audience::Keeping;
 use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
-use crate::http::problem::Problem;
 
 /// The database, the keys, and what the settings say of requests.
 pub struct State {

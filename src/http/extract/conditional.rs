@@ -6,7 +6,7 @@ use actix_web::http::header::{self, EntityTag, Header, IfMatch, IfNoneMatch};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use crate::domain::precondition::Precondition;
-use crate::http::problem::Problem;
+use crate::http::error::api_error::Problem;
 
 /// `If-Match`: what must hold for a change to be made.
 pub struct Expected(pub Precondition);

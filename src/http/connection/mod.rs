@@ -2,6 +2,8 @@
 //! nothing, with a bound on what is read ahead, and with our errors in place of those that the HTTP
 //! implementation writes by itself.
 
+pub mod rejected;
+
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::rejected::{self, RequestStart};
+use rejected::RequestStart;
 
 /// Most that is handed over in one poll, and most that is read ahead of a request that is being answered.
 ///

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::page::ByOffset;
-use crate::http::addressbook::paging;
+use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 
@@ -16,7 +16,7 @@ use crate::http::openapi::fields;
 #[serde(deny_unknown_fields)]
 #[allow(non_snake_case)] // as they are on the wire: faults name them so
 pub(super) struct ListRecords {
-    #[param(schema_with = paging::sort_direction, required = false)]
+    #[param(schema_with = pagination::sort_direction, required = false)]
     sortDir: Option<String>,
     #[param(schema_with = offset, required = false)]
     offset: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct ListRecords {
 }
 
 fn offset() -> Object {
-    paging::offset("opt-outs")
+    pagination::offset("opt-outs")
 }
 
 impl Parameters for ListRecords {
@@ -33,8 +33,8 @@ impl Parameters for ListRecords {
 
     fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByOffset> {
         let Self { sortDir, offset, limit } = self;
-        let direction = paging::read_direction(sortDir, faults);
-        let offset = paging::read_offset(offset, faults);
+        let direction = pagination::read_direction(sortDir, faults);
+        let offset = pagination::read_offset(offset, faults);
         let limit = query::limit("limit", limit, limits, faults);
         Some(ByOffset { direction: direction?, offset: offset?, limit: limit? })
     }

@@ -11,12 +11,12 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::HttpMethod;
 
-use super::access::{self, Access, Argument, Condition};
-use super::auth::Allowed;
+use super::app_state::State;
+use super::auth::access::{self, Access, Argument, Condition};
+use super::auth::authorized::Allowed;
 use super::dialect::Dialect;
+use super::error::api_error::Problem;
 use super::openapi::{Document, Spec};
-use super::problem::Problem;
-use super::state::State;
 use crate::domain::permission::{Grant, Permission};
 use crate::domain::{Code, Error};
 

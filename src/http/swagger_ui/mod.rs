@@ -6,10 +6,10 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use actix_web::web;
 
-use super::api::read_only;
+use super::error::api_error::Problem;
 use super::extract::Cached;
-use super::prefix::Prefix;
-use super::problem::Problem;
+use super::forwarded_prefix::Prefix;
+use super::routes::read_only;
 use crate::domain::Code;
 
 /// Where the explorer is.

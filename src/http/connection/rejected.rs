@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 
 use actix_web::web::Bytes;
 
-use super::dialect::Dialect;
-use super::edge::new_request_id;
 use crate::domain::{Code, Error};
+use crate::http::dialect::Dialect;
+use crate::http::middleware::edge::new_request_id;
 
 /// As much of a request as its path needs to tell which dialect it speaks.
 const MAX_START: usize = 128;
@@ -60,7 +60,7 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
     };
     let dialect = request.dialect();
     let error = Error::from(code);
-    let body = (dialect.unwrap_or(&super::v1::DIALECT).envelope)(&error).to_string();
+    let body = (dialect.unwrap_or(&crate::http::v1::DIALECT).envelope)(&error).to_string();
     let id = new_request_id();
     let id = id.to_str().unwrap_or_default();
     let peer = peer.map(tracing::field::display);

@@ -8,8 +8,6 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use super::access;
-use super::problem::Problem;
-use super::state::State;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::groups::GroupRepository;
@@ -19,12 +17,14 @@ use crate::domain::repository::Store;
 use crate::domain::service::Contacts;
 use crate::domain::templates::TemplateRepository;
 use crate::domain::{AccountId, Permission};
+use crate::http::app_state::State;
+use crate::http::error::api_error::Problem;
 
-pub(super) const REALM: &str = r#"Bearer realm="addressbook""#;
+pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 
 /// A request whose key has the permission `G`, or each of a pair of them. It is the first argument of every protected handler,
-/// and the OpenAPI document says the same because [`super::api`] reads it from there.
+/// and the OpenAPI document says the same because [`crate::http::routes`] reads it from there.
 pub struct Allowed<G: Grant> {
     store: Arc<dyn Store>,
     principal: Principal,

@@ -1,0 +1,3 @@
+//! Domain errors on the wire.
+
+pub mod api_error;
