@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use addressbook::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use addressbook::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use addressbook::domain::{Contact, NewContact};
 use addressbook::http::extract::{Faults, Payload};
 use addressbook::http::{addressbook as address_book, v1};

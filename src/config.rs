@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::domain::page;
+use crate::domain::pagination;
 
 /// Environment variables that are no settings: from these, samples of earlier releases read where the
 /// service is and their key. A shell that has them set can start the service all the same.
@@ -254,7 +254,7 @@ pub struct Limits {
         long,
         env = "ADDRESSBOOK_PAGE_DEFAULT",
         value_name = "NUMBER",
-        default_value_t = page::DEFAULT_LIMIT,
+        default_value_t = pagination::DEFAULT_LIMIT,
         value_parser = clap::value_parser!(u64).range(1..=10_000)
     )]
     pub page_default: u64,
@@ -264,7 +264,7 @@ pub struct Limits {
         long,
         env = "ADDRESSBOOK_PAGE_MAX",
         value_name = "NUMBER",
-        default_value_t = page::MAX_LIMIT,
+        default_value_t = pagination::MAX_LIMIT,
         value_parser = clap::value_parser!(u64).range(1..=10_000)
     )]
     pub page_max: u64,

@@ -10,9 +10,9 @@ use clap::{Args, Subcommand};
 use super::{Outcome, SettingsFile, runtime, settings_file};
 use crate::app;
 use crate::config::{self, CENTURY, DatabaseSettings};
+use crate::domain::api_key::service::KeyRequest;
 use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
-use crate::domain::key_service::{self, KeyRequest};
-use crate::domain::{AccountName, Permission, Permissions, Timestamp};
+use crate::domain::{AccountName, Permission, Permissions, Timestamp, api_key};
 
 #[derive(Args, Debug)]
 pub(super) struct Keys {
@@ -92,7 +92,7 @@ impl Keys {
         | Command::Rotate { to, .. }) = &self.command;
         runtime()?.block_on(async {
             let store = app::open(&to.database).await?;
-            let outcome = self.command.run(&key_service::Keys::new(Arc::clone(&store))).await;
+            let outcome = self.command.run(&api_key::service::Keys::new(Arc::clone(&store))).await;
             store.close().await;
             outcome
         })
@@ -100,7 +100,7 @@ impl Keys {
 }
 
 impl Command {
-    async fn run(&self, keys: &key_service::Keys) -> Outcome {
+    async fn run(&self, keys: &api_key::service::Keys) -> Outcome {
         match self {
             Self::Create { account, permissions, expires, label, to: _ } => {
                 let request = KeyRequest {

@@ -1,7 +1,7 @@
 //! Accounts: the tenants whose contacts are kept apart.
 
-use super::fault::Fault;
-use super::fields::text;
+use super::text;
+use super::violation::Fault;
 
 /// The number of an account. Never shown on the wire.
 ///

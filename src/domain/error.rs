@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::fault::{Fault, Field, FieldFault};
 use super::permission::Permission;
+use super::violation::{Fault, Field, FieldFault};
 
 /// The result of anything that the domain does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,7 +1,7 @@
 //! Requests that can be sent again without doing their work twice.
 
 use super::error::{Code, Error};
-use super::fault::Fault;
+use super::violation::Fault;
 
 /// What a client calls one attempt to create: the header `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header).

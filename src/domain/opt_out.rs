@@ -5,13 +5,14 @@
 
 use async_trait::async_trait;
 
+use super::contact::fields::{Phone, stored_text};
 use super::error::Result;
-use super::fault::Fault;
-use super::fields::{Phone, stored_text, text};
 use super::id::id_type;
 use super::idempotency::{Attempt, Created};
-use super::page::{ByCursor, ByOffset, CursorPage, OffsetPage};
+use super::pagination::{ByCursor, ByOffset, CursorPage, OffsetPage};
+use super::text;
 use super::timestamp::Timestamp;
+use super::violation::Fault;
 
 id_type! {
     /// The id of an opt-out.

@@ -9,12 +9,12 @@ use super::api_key::{ApiKey, KeyId, ListedKey};
 use super::audience::AudienceRepository;
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
-use super::groups::GroupRepository;
+use super::group::GroupRepository;
 use super::idempotency::{Attempt, Created};
 use super::opt_out::OptOutRepository;
-use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use super::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
-use super::templates::TemplateRepository;
+use super::template::saved::TemplateRepository;
 use super::timestamp::Timestamp;
 
 /// The contacts of one account. It cannot be asked about another.

@@ -8,8 +8,8 @@ use actix_web::web::Data;
 use super::error::api_error::Problem;
 use crate::config::Limits;
 use crate::domain::Code;
+use crate::domain::api_key::service::Keys;
 use crate::domain::audience::Keeping;
-use crate::domain::key_service::Keys;
 use crate::domain::repository::Store;
 
 /// The database, the keys, and what the settings say of requests.

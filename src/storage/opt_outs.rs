@@ -15,11 +15,11 @@ use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
 use super::store::Database;
 use super::write::idempotency::Made;
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::OptOutId;
 use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
-use crate::domain::page::{ByOffset, CursorPage, OffsetPage};
+use crate::domain::pagination::{ByOffset, CursorPage, OffsetPage};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 
 /// The opt-outs of one account.
@@ -152,7 +152,7 @@ async fn enter(transaction: &Transaction, row: Model) -> Result<Outcome> {
     Ok(Outcome { is_new: row.id == id, row })
 }
 
-/// Which of up to [`MAX_BATCH`](crate::domain::page::MAX_BATCH) numbers are out. They come and go as one
+/// Which of up to [`MAX_BATCH`](crate::domain::pagination::MAX_BATCH) numbers are out. They come and go as one
 /// JSON text each; see [`super::db::contact_rows`].
 pub(super) async fn among(
     connection: &impl ConnectionTrait,

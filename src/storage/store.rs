@@ -35,11 +35,11 @@ use super::write::group_commit::{Create, GroupCommit};
 use super::write::idempotency::{self, InFlight, Made};
 use super::write::writer::{Done, Writer};
 use crate::domain::audience::AudienceRepository;
-use crate::domain::groups::GroupRepository;
+use crate::domain::group::GroupRepository;
 use crate::domain::idempotency::{Attempt, Created};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
-use crate::domain::templates::TemplateRepository;
+use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
 
 /// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and

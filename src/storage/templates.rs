@@ -15,9 +15,9 @@ use super::error::{to_domain, to_domain_of_name};
 use super::store::Database;
 use super::write::idempotency::Made;
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::CursorPage;
+use crate::domain::pagination::CursorPage;
 use crate::domain::precondition::Precondition;
-use crate::domain::templates::{TemplatePatch, TemplateQuery, TemplateRepository};
+use crate::domain::template::saved::{TemplatePatch, TemplateQuery, TemplateRepository};
 use crate::domain::{AccountId, Code, Error, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 
 /// The templates of one account.

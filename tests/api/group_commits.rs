@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use addressbook::domain::fields::{Handle, Meta, Phone};
+use addressbook::domain::contact::fields::{Handle, Meta, Phone};
 use addressbook::domain::idempotency::{Attempt, IdempotencyKey};
-use addressbook::domain::page::{OffsetPage, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, NewContact, Timestamp};

@@ -1,10 +1,10 @@
 //! What the database is asked about groups and who is in them: every query is a scan of an index.
 
-use addressbook::domain::groups::{
+use addressbook::domain::group::{
     Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort, Item,
     NewGroup, Verb,
 };
-use addressbook::domain::page::{ByCursor, ByOffset, Cursor, CursorQuery, SortDirection};
+use addressbook::domain::pagination::{ByCursor, ByOffset, Cursor, CursorQuery, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::{ContactRepository, Store};
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, Timestamp};

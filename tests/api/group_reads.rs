@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use addressbook::domain::fields::{Handle, Meta, Phone};
+use addressbook::domain::contact::fields::{Handle, Meta, Phone};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::{AccountId, Code, Contact, ContactId, ContactKey, NewContact};

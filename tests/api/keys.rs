@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use addressbook::domain::api_key::service::KeyRequest;
 use addressbook::domain::api_key::{KeyId, Token};
-use addressbook::domain::key_service::KeyRequest;
 use addressbook::domain::{Permission, Permissions};
 
 use crate::harness::{Backend, Client, IN_FORCE, Service, new_account, new_database};

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use addressbook::domain::audience::{Named, Number};
-use addressbook::domain::fields::Phone;
+use addressbook::domain::contact::fields::Phone;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
-use addressbook::domain::page::{ByCursor, ByOffset, Cursor, SortDirection};
+use addressbook::domain::pagination::{ByCursor, ByOffset, Cursor, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
-use addressbook::domain::templates::{NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText};
+use addressbook::domain::template::saved::{
+    NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText,
+};
 use addressbook::domain::{AccountId, OptOut, OptOutKey, SavedTemplate, TemplateKey, Timestamp};
 use addressbook::storage::{Database, Statements};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};

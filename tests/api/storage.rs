@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use addressbook::domain::fields::{Handle, Meta, Phone};
-use addressbook::domain::page::{Cursor, CursorQuery, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::contact::fields::{Handle, Meta, Phone};
+use addressbook::domain::pagination::{Cursor, CursorQuery, OffsetQuery, SortDirection, SortField};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::{ContactRepository, Store};
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
@@ -234,7 +234,7 @@ fn starts_that_race(kind: Backend) {
                 scope.spawn(|| {
                     tokio::runtime::Runtime::new().unwrap().block_on(async {
                         let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(open(&url).await);
-                        let keys = addressbook::domain::key_service::Keys::new(store);
+                        let keys = addressbook::domain::api_key::service::Keys::new(store);
                         let made = keys.create_first().await.unwrap();
                         assert_eq!(keys.list(None).await.unwrap().len(), 1);
                         usize::from(made.is_some())

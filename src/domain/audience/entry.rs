@@ -1,8 +1,8 @@
 //! What becomes of each recipient.
 
 use crate::domain::contact::ContactId;
-use crate::domain::fields::{Handle, Phone};
-use crate::domain::template::{Message, Unrendered};
+use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::template::engine::{Message, Unrendered};
 
 /// One of those who were asked for.
 #[derive(Clone, Debug)]

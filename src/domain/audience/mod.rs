@@ -6,26 +6,26 @@
 
 mod budget;
 mod entry;
-mod keeper;
 mod report;
 mod repository;
 mod resolver;
+mod snapshot;
 
 use serde_json::{Map, Value};
 
 use super::contact::ContactId;
-use super::fields::{Handle, Phone};
-use super::groups::GroupKey;
+use super::contact::fields::{Handle, Phone};
+use super::group::GroupKey;
 use super::id::id_type;
-use super::template::{Gaps, Template};
+use super::template::engine::{Gaps, Template};
 use super::timestamp::Timestamp;
 
 pub use budget::{Budget, Caller, Keeping, Presence};
 pub use entry::{Entry, Exclusion, Included, Known, Reason};
-pub use keeper::{KeepLimits, keep};
 pub use report::{Counts, Problem, Report};
 pub use repository::{AudienceRepository, EntryPage, Found, Kind, Named, Number, Person};
 pub use resolver::Resolver;
+pub use snapshot::{KeepLimits, keep};
 
 /// Somebody or several that a request names.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Exclusion, Included, Reason};
 use crate::domain::contact::ContactId;
-use crate::domain::template::Template;
+use crate::domain::template::engine::Template;
 
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use futures_util::stream::BoxStream;
 use super::entry::Entry;
 use super::report::Report;
 use super::{AudienceId, KeepLimits, Kept};
+use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
-use crate::domain::fields::{Handle, Phone};
-use crate::domain::groups::{GroupId, GroupKey};
+use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::pagination::{ByCursor, CursorPage};
 
 /// A contact, and whether its number has opted out.
 #[derive(Clone, Debug)]

@@ -14,11 +14,11 @@ use super::report::Report;
 use super::repository::{AudienceRepository, Found, Named, Number, Person};
 use super::{Asked, Budget, Options, Request, Who};
 use crate::domain::contact::Contact;
+use crate::domain::contact::fields::Phone;
 use crate::domain::error::{Code, Result};
-use crate::domain::fault::{Fault, FieldFault};
-use crate::domain::fields::Phone;
-use crate::domain::groups::GroupId;
-use crate::domain::template::{Message, Recipient, Template, TooCostly};
+use crate::domain::group::GroupId;
+use crate::domain::template::engine::{Message, Recipient, Template, TooCostly};
+use crate::domain::violation::{Fault, FieldFault};
 
 /// Most entries that are given at a time.
 const LOT: usize = 500;

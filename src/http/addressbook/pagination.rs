@@ -3,7 +3,7 @@
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use crate::domain::Fault;
-use crate::domain::page::SortDirection;
+use crate::domain::pagination::SortDirection;
 use crate::http::extract::{Faults, query};
 
 /// What `sortDir` can be, as a sentence lists it.

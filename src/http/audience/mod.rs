@@ -22,8 +22,8 @@ use crate::domain::audience::{
 };
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::ReadContacts;
-use crate::domain::template::{Message, Template};
-use crate::domain::templates::TemplateKey;
+use crate::domain::template::engine::{Message, Template};
+use crate::domain::template::saved::TemplateKey;
 use crate::domain::{ContactId, Error, FieldFault, Permission, Result};
 
 pub use stream::{JSON, Lines, NDJSON, Origin, lines};

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::fault::Place;
+use crate::domain::violation::Place;
 use crate::domain::{Code, Error, Fault, FieldFault, Permission};
 use crate::http::dialect::Dialect;
 

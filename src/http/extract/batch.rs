@@ -3,7 +3,7 @@
 use super::items::Items;
 use super::violations::{Faults, Parser};
 use crate::domain::Fault;
-use crate::domain::page::MAX_BATCH;
+use crate::domain::pagination::MAX_BATCH;
 
 /// A list of a request.
 pub struct List<T> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member_names::member_names;
 use super::meta::DUPLICATE_KEY;
-use crate::domain::page::MAX_BATCH;
+use crate::domain::pagination::MAX_BATCH;
 
 /// A list of at most [`MAX_BATCH`] items. Of a longer one, nothing behind them is read.
 #[derive(Debug, Serialize)]

@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::patch::Patch;
 use super::violations::Faults;
-use crate::domain::fields::{Meta, MetaPatch};
+use crate::domain::contact::fields::{Meta, MetaPatch};
 
 /// What is said of a key that stands twice; [`super::diagnose`] finds out which.
 pub(super) const DUPLICATE_KEY: &str = "duplicate key";

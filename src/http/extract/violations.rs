@@ -1,7 +1,7 @@
 //! Gathers faults while a request is read.
 
 use super::patch::Patch;
-use crate::domain::fault::{MAX_REPORTED_VIOLATIONS, Place};
+use crate::domain::violation::{MAX_REPORTED_VIOLATIONS, Place};
 use crate::domain::{Error, Fault, FieldFault};
 
 /// Faults so far, of which no more are told than [`MAX_REPORTED_VIOLATIONS`]. That bounds each look through

@@ -27,10 +27,10 @@ use super::auth::access::Access;
 use super::error::api_error::FieldError;
 use crate::config::Limits;
 use crate::domain::audience::Report;
-use crate::domain::fault::MAX_REPORTED_VIOLATIONS;
-use crate::domain::groups::MAX_SHOWN;
-use crate::domain::page::MAX_BATCH;
-use crate::domain::template::Template;
+use crate::domain::group::MAX_SHOWN;
+use crate::domain::pagination::MAX_BATCH;
+use crate::domain::template::engine::Template;
+use crate::domain::violation::MAX_REPORTED_VIOLATIONS;
 
 pub use endpoints::{ADDRESS_BOOK_PATH, JSON_PATH, Served, V1_PATH, VERSION_3_0_PATH, Variant, YAML_PATH};
 pub use operation_doc::{Spec, Subject};

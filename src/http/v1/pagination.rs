@@ -6,7 +6,7 @@ use utoipa::openapi::schema::Object;
 
 use crate::domain::Fault;
 use crate::domain::id::Id;
-use crate::domain::page::{Cursor, CursorPage};
+use crate::domain::pagination::{Cursor, CursorPage};
 use crate::http::extract::Faults;
 use crate::http::openapi::fields;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::recipients;
 use crate::domain::audience::{Found, Named, Number, Person};
-use crate::domain::fields::{Handle, Phone};
+use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::cache::contacts::{ContactCache, OptedOut};
 use crate::storage::contacts::queries::Whose;

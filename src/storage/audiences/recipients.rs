@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::audience::Person;
-use crate::domain::groups::GroupId;
+use crate::domain::group::GroupId;
 use crate::domain::{AccountId, ContactId, Error, Result};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_rows::{ROW, listed};

@@ -9,9 +9,9 @@ use super::{lookup, recipients, snapshots};
 use crate::domain::audience::{
     AudienceId, AudienceRepository, Entry, EntryPage, Found, KeepLimits, Kept, Kind, Named, Person, Report,
 };
-use crate::domain::groups::{GroupId, GroupKey};
+use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::pagination::{ByCursor, CursorPage};
 use crate::domain::{AccountId, Result};
 use crate::storage::db::counters;
 use crate::storage::store::Database;

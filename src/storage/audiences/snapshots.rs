@@ -20,7 +20,7 @@ use crate::domain::audience::{
     AudienceId, Counts, Entry, EntryPage, KeepLimits, Kept, Kind, Problem, Report,
 };
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::pagination::{ByCursor, CursorPage};
 use crate::domain::{AccountId, Code, ContactId, Error, Result, Timestamp};
 use crate::storage::db::json_sql::{self, Words};
 use crate::storage::db::keyset;

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::contacts::ContactCache;
-use crate::domain::page::{Cursor, CursorPage, CursorQuery};
+use crate::domain::pagination::{Cursor, CursorPage, CursorQuery};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// A page between cursors, if all that is on it is in memory and nobody writes to the account meanwhile.

@@ -21,8 +21,8 @@ use super::encoded_contact::Packed;
 use super::pages::{Bytes, Page, Pages, bytes};
 use super::seek_points::Anchors;
 use super::versions::{Moment, Subject, Writes};
-use crate::domain::fields::Handle;
-use crate::domain::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::contact::fields::Handle;
+use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId, Timestamp};
 
 /// What a write has changed.
@@ -282,8 +282,8 @@ impl ContactCache {
 pub(crate) mod tests {
     use super::*;
     use crate::domain::NewContact;
-    use crate::domain::fields::{Handle, Meta, Phone};
-    use crate::domain::page::{SortDirection, SortField};
+    use crate::domain::contact::fields::{Handle, Meta, Phone};
+    use crate::domain::pagination::{SortDirection, SortField};
 
     impl ContactCache {
         /// What happens at the end of a write that was alone.

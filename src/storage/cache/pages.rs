@@ -9,8 +9,8 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::domain::fields::{AvatarUrl, DisplayName};
-use crate::domain::page::{CursorPage, OffsetPage};
+use crate::domain::contact::fields::{AvatarUrl, DisplayName};
+use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact};
 
 /// A page, as far as memory is concerned.

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use quick_cache::unsync::Cache;
 
 use super::contacts::ContactCache;
-use crate::domain::page::{OffsetPage, OffsetQuery, SortDirection, SortField};
+use crate::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
 use crate::domain::{AccountId, ContactId, Result};
 
 /// How far anchors lie apart, and how far a page lies behind the beginning to begin at one.
@@ -142,7 +142,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::fields::{Handle, Meta, Phone};
+    use crate::domain::contact::fields::{Handle, Meta, Phone};
     use crate::domain::{Contact, NewContact};
     use crate::storage::cache::contacts::Change;
 

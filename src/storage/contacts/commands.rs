@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set};
 
 use super::queries::find;
-use crate::domain::fields::Handle;
+use crate::domain::contact::fields::Handle;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::audiences::snapshots;

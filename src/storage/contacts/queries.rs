@@ -11,7 +11,7 @@ use sea_orm::{
 
 use uuid::Uuid;
 
-use crate::domain::page::{
+use crate::domain::pagination::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
 use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Error, Result};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{commands, queries};
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::pagination::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::Result;
 use crate::domain::id::Id;
-use crate::domain::page::{ByCursor, ByOffset, Cursor, CursorPage, SortDirection};
+use crate::domain::pagination::{ByCursor, ByOffset, Cursor, CursorPage, SortDirection};
 use crate::storage::error::to_domain;
 
 /// A page of what a query selects, from the newest on. `unique` says that a filter leaves one row at

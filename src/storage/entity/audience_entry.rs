@@ -4,9 +4,9 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::audience::{Entry, Exclusion, Included, Known, Reason};
-use crate::domain::fields::{Handle, Phone};
-use crate::domain::sms;
-use crate::domain::template::{Message, Unrendered};
+use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::template::engine::{Message, Unrendered};
+use crate::domain::template::sms;
 use crate::domain::{Code, ContactId, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::{AccountId, Code, Contact, ContactId, Error, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]

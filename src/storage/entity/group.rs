@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::groups::{Group, GroupDescription, GroupId, GroupName};
+use crate::domain::group::{Group, GroupDescription, GroupId, GroupName};
 use crate::domain::{AccountId, Code, Error, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]

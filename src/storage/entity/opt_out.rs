@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{Note, Source};
 use crate::domain::{AccountId, OptOut, OptOutId, Timestamp};
 

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::templates::{TemplateName, TemplateText};
+use crate::domain::template::saved::{TemplateName, TemplateText};
 use crate::domain::{AccountId, SavedTemplate, TemplateId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]

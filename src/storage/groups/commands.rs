@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::queries::row;
-use crate::domain::groups::{Group, GroupKey, GroupPatch};
+use crate::domain::group::{Group, GroupKey, GroupPatch};
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;

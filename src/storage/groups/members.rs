@@ -14,11 +14,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::queries;
-use crate::domain::groups::{
+use crate::domain::group::{
     GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
     settle,
 };
-use crate::domain::page::{Cursor, CursorPage, OffsetPage};
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
 use crate::storage::contacts;
 use crate::storage::contacts::queries::Whose;

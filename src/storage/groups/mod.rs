@@ -19,12 +19,12 @@ use super::entity::idempotency_key::Reference;
 use super::store::Database;
 use super::write::idempotency::Made;
 use super::write::writer::Done;
-use crate::domain::groups::{
+use crate::domain::group::{
     Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
     MembersChanged, Verb,
 };
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{CursorPage, OffsetPage};
+use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, Result, Timestamp};
 
 /// The groups of one account.

@@ -5,8 +5,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
-use crate::domain::groups::{Group, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupQuery, GroupSort};
-use crate::domain::page::{ByOffset, CursorPage, OffsetPage, SortDirection};
+use crate::domain::group::{Group, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupQuery, GroupSort};
+use crate::domain::pagination::{ByOffset, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::db::{counters, keyset};
 use crate::storage::entity::group::{Column, Entity, Model};

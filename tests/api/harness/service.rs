@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use addressbook::app::{self, App};
 use addressbook::config::Settings;
-use addressbook::domain::key_service::{KeyRequest, Keys};
+use addressbook::domain::api_key::service::{KeyRequest, Keys};
 use addressbook::domain::{AccountName, Permission, Permissions};
 use tokio::runtime::Runtime;
 

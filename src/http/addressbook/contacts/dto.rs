@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::domain::fields::{Handle, Meta, Phone};
+use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::{Contact, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};

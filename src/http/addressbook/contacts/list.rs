@@ -6,7 +6,7 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::Fault;
-use crate::domain::page::{OffsetQuery, SortField};
+use crate::domain::pagination::{OffsetQuery, SortField};
 use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;

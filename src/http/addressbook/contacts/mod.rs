@@ -7,7 +7,7 @@ mod list;
 pub(super) use handlers::Key;
 
 use super::{DIALECT, pagination};
-use crate::domain::fields::Handle;
+use crate::domain::contact::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::openapi::{Spec, examples};

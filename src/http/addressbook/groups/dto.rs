@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::domain::Timestamp;
-use crate::domain::groups::{Group, GroupDescription, GroupId, GroupName, NewGroup};
+use crate::domain::group::{Group, GroupDescription, GroupId, GroupName, NewGroup};
 use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;

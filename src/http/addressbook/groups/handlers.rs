@@ -5,7 +5,7 @@ use utoipa::IntoParams;
 
 use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
 use super::list::ListRecords;
-use crate::domain::groups::{Group, GroupKey};
+use crate::domain::group::{Group, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
 use crate::domain::{Fault, Permission};

@@ -6,8 +6,8 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::Fault;
-use crate::domain::groups::{GroupOffsetQuery, GroupSort};
-use crate::domain::page::ByOffset;
+use crate::domain::group::{GroupOffsetQuery, GroupSort};
+use crate::domain::pagination::ByOffset;
 use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;

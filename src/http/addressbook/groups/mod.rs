@@ -8,7 +8,7 @@ mod members;
 use super::contacts::dto::{Record as Contact, RecordList as ContactList};
 use super::envelope::Deleted;
 use super::{DIALECT, pagination};
-use crate::domain::groups::{GroupName, Outcome};
+use crate::domain::group::{GroupName, Outcome};
 use crate::domain::{Code, Fault, FieldFault};
 use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{Spec, Subject};

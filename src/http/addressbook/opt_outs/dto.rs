@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{NewOptOut, Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
 use crate::http::extract::{Faults, Payload};

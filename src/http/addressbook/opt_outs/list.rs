@@ -5,7 +5,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
-use crate::domain::page::ByOffset;
+use crate::domain::pagination::ByOffset;
 use crate::http::addressbook::pagination;
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;

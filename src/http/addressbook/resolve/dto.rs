@@ -10,7 +10,7 @@ use validator::Validate;
 
 use crate::config::Limits;
 use crate::domain::audience::{Asked, Counts, Exclusion, Included, Options, Problem, Report, Who};
-use crate::domain::fields::{Handle, Meta};
+use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, Whole, known, schema, told};
 use crate::http::auth::access::Need;

@@ -6,8 +6,8 @@ use super::contact;
 use crate::domain::audience::{
     AudienceId, Counts, Exclusion, Included, Kept, Known, Problem, Reason, Report,
 };
-use crate::domain::fields::Phone;
-use crate::domain::template::{Gaps, Recipient, Template};
+use crate::domain::contact::fields::Phone;
+use crate::domain::template::engine::{Gaps, Recipient, Template};
 use crate::domain::{Contact, Timestamp};
 use crate::http::audience::Whole;
 

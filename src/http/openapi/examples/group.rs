@@ -1,7 +1,7 @@
 //! The one example group: the example contact is in it.
 
 use crate::domain::Timestamp;
-use crate::domain::groups::{Group, GroupDescription, GroupId, GroupLabel, GroupName};
+use crate::domain::group::{Group, GroupDescription, GroupId, GroupLabel, GroupName};
 
 /// What it is called. (It stands in paths of samples as it is.)
 pub const NAME: &str = "london";

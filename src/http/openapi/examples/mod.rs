@@ -9,7 +9,7 @@ pub mod template;
 use actix_web::http::header::{ETag, TryIntoHeaderValue};
 use serde_json::{Value, json};
 
-use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::{Contact, ContactId, Timestamp};
 use crate::http::extract;
 

@@ -1,6 +1,6 @@
 //! The one example opt-out: of the number of the example contact.
 
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
 

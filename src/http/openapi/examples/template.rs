@@ -1,6 +1,6 @@
 //! The one example template.
 
-use crate::domain::templates::{TemplateName, TemplateText};
+use crate::domain::template::saved::{TemplateName, TemplateText};
 use crate::domain::{SavedTemplate, TemplateId, Timestamp};
 
 /// Its name.

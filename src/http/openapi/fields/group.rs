@@ -6,9 +6,9 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{RefOr, Schema};
 
 use super::{bare, described, id_of, moment, or_null, refuse, text};
-use crate::domain::fields::text as rules;
-use crate::domain::groups::{GroupDescription, GroupName, Outcome};
-use crate::domain::page::MAX_BATCH;
+use crate::domain::group::{GroupDescription, GroupName, Outcome};
+use crate::domain::pagination::MAX_BATCH;
+use crate::domain::text as rules;
 use crate::http::openapi::examples::group as examples;
 
 const DESCRIPTION: &str = "What the group is for.";

@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::examples;
-use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::new(Type::String))

@@ -4,8 +4,8 @@ use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{Object, ObjectBuilder};
 
 use super::{bare, id_of, moment, or_null, refuse, text};
-use crate::domain::fields::text as rules;
 use crate::domain::opt_out::{Note, Source};
+use crate::domain::text as rules;
 use crate::http::openapi::examples::opt_out as examples;
 
 const SOURCE: &str = "How the number came to be out.";

@@ -3,8 +3,8 @@
 use utoipa::openapi::schema::Object;
 
 use super::{id_of, moment, refuse, text};
-use crate::domain::fields::text as rules;
-use crate::domain::templates::{TemplateName, TemplateText};
+use crate::domain::template::saved::{TemplateName, TemplateText};
+use crate::domain::text as rules;
 use crate::http::openapi::examples::template as examples;
 
 /// Its id.

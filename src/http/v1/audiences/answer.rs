@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::list::position;
 use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Problem, Report};
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
 use crate::http::audience::{Lines, Whole, known, schema, told};
 use crate::http::openapi::fields;

@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 
 use crate::config::Limits;
 use crate::domain::audience::{AudienceId, EntryPage, Kept};
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::pagination::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;

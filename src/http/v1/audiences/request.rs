@@ -11,8 +11,8 @@ use validator::Validate;
 
 use crate::config::Limits;
 use crate::domain::audience::{Asked, Options, Who};
-use crate::domain::fields::{Handle, Meta, Phone};
-use crate::domain::groups::GroupKey;
+use crate::domain::contact::fields::{Handle, Meta, Phone};
+use crate::domain::group::GroupKey;
 use crate::domain::{ContactId, Fault};
 use crate::http::audience::{Plan, TemplateChoice, schema};
 use crate::http::auth::access::Need;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::domain::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::groups::{GroupId, GroupLabel};
+use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use crate::domain::group::{GroupId, GroupLabel};
 use crate::domain::{self, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};

@@ -7,9 +7,9 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::config::Limits;
 use crate::domain::contact::OVERLAP;
-use crate::domain::fields::{Handle, Phone};
-use crate::domain::groups::{GroupKey, MAX_SHOWN};
-use crate::domain::page::{CursorPage, CursorQuery};
+use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::group::{GroupKey, MAX_SHOWN};
+use crate::domain::pagination::{CursorPage, CursorQuery};
 use crate::domain::{Fault, Permission, Timestamp};
 use crate::http::auth::access::Need;
 use crate::http::extract::{Faults, Parameters, query};

@@ -7,7 +7,7 @@ mod list;
 use actix_web::http::Method;
 
 use super::DIALECT;
-use crate::domain::fields::Handle;
+use crate::domain::contact::fields::Handle;
 use crate::domain::{Code, Fault, Field, FieldFault};
 use crate::http::openapi::{Spec, examples};
 use crate::http::routes::Api;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::domain::Timestamp;
-use crate::domain::groups::{self, GroupDescription, GroupId, GroupName, GroupPatch, NewGroup};
+use crate::domain::group::{self, GroupDescription, GroupId, GroupName, GroupPatch, NewGroup};
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
@@ -91,9 +91,9 @@ pub struct Group {
     updated_at: Timestamp,
 }
 
-impl From<groups::Group> for Group {
-    fn from(group: groups::Group) -> Self {
-        let groups::Group {
+impl From<group::Group> for Group {
+    fn from(group: group::Group) -> Self {
+        let group::Group {
             id,
             name,
             description,

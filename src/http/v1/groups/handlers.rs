@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use super::dto::{CreateGroup, Group, GroupList, UpdateGroup, UpdatedGroup};
 use super::list::{ListGroups, links};
-use crate::domain::groups::{self, GroupId, GroupKey};
+use crate::domain::group::{self, GroupId, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::{Fault, Permission, Timestamp};
@@ -68,7 +68,7 @@ pub(super) async fn create_group(
     let may_read = allowed.may(Permission::ReadGroups);
     let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
     let Created { made: group, replayed } =
-        idempotency::create(groups::Group::new(new), attempt, may_read, insert).await?;
+        idempotency::create(group::Group::new(new), attempt, may_read, insert).await?;
     let mut response = response::made(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))

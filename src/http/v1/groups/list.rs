@@ -6,8 +6,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
-use crate::domain::groups::{Group, GroupName, GroupQuery};
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::group::{Group, GroupName, GroupQuery};
+use crate::domain::pagination::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;

@@ -9,8 +9,8 @@ use validator::Validate;
 
 use super::handlers::{Answer, Id, PATH};
 use crate::config::Limits;
-use crate::domain::groups::{GroupKey, Item, MembersChanged, Outcome, Verb};
-use crate::domain::page::{ByCursor, CursorQuery};
+use crate::domain::group::{GroupKey, Item, MembersChanged, Outcome, Verb};
+use crate::domain::pagination::{ByCursor, CursorQuery};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Fault};
 use crate::http::auth::access::Sees;

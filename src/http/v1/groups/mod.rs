@@ -7,7 +7,7 @@ mod members;
 
 use super::DIALECT;
 use super::contacts::dto::{Contact, ContactList};
-use crate::domain::groups::{GroupName, Outcome};
+use crate::domain::group::{GroupName, Outcome};
 use crate::domain::{Code, Fault, FieldFault};
 use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{Spec, Subject};

@@ -7,9 +7,9 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::OptOut;
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::OptOutQuery;
-use crate::domain::page::{ByCursor, CursorPage};
+use crate::domain::pagination::{ByCursor, CursorPage};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::domain::template::Variable;
-use crate::domain::templates::{NewTemplate, TemplateName, TemplatePatch, TemplateText};
+use crate::domain::template::engine::Variable;
+use crate::domain::template::saved::{NewTemplate, TemplateName, TemplatePatch, TemplateText};
 use crate::domain::{SavedTemplate, TemplateId, Timestamp};
 use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::template as examples;

@@ -7,8 +7,8 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::SavedTemplate;
-use crate::domain::page::{ByCursor, CursorPage};
-use crate::domain::templates::{TemplateName, TemplateQuery};
+use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::template::saved::{TemplateName, TemplateQuery};
 use crate::http::extract::{Faults, Parameters, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;

@@ -25,7 +25,7 @@ pub(super) fn routes(api: Api) -> Api {
     let not_uuid = || FieldFault::at("id", Fault::NotUuid);
     // What is wrong with a text whose `{{` is never closed.
     let unread = || {
-        let fault = crate::domain::template::Template::parse("Hello {{ NAME").err();
+        let fault = crate::domain::template::engine::Template::parse("Hello {{ NAME").err();
         FieldFault::at("text", fault.unwrap_or(Fault::Blank))
     };
     api.protected(

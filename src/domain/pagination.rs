@@ -1,8 +1,8 @@
 //! Lists: what is asked for and what comes back.
 
+use super::contact::fields::{Handle, Phone};
 use super::contact::{Contact, ContactId};
-use super::fields::{Handle, Phone};
-use super::groups::GroupKey;
+use super::group::GroupKey;
 use super::timestamp::Timestamp;
 
 /// Between which things a page of a cursor list lies, by their ids. With neither it begins at the newest

@@ -7,7 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior}
 
 use super::data::{Recipient, is_missing};
 use super::{NAME, Template, meter};
-use crate::domain::sms::{self, Size};
+use crate::domain::template::sms::{self, Size};
 
 /// What becomes of a recipient for whom something is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

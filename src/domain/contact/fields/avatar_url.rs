@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::stored_text;
-use crate::domain::fault::Fault;
+use crate::domain::violation::Fault;
 
 /// An `http` or `https` address without user name or password, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::domain::fields::{DisplayName, Handle, Meta, Phone};
-use crate::domain::sms::{Encoding, Size};
+use crate::domain::contact::fields::{DisplayName, Handle, Meta, Phone};
+use crate::domain::template::sms::{Encoding, Size};
 use crate::domain::{Contact, NewContact};
 
 fn contact(meta: &Value) -> Contact {

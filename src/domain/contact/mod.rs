@@ -1,11 +1,14 @@
 //! A contact, and what can be asked of one.
 
+pub mod fields;
+pub mod service;
+
 use super::error::Error;
-use super::fault::{Fault, Field, FieldFault};
-use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use super::id::id_type;
 use super::idempotency::Resource;
 use super::timestamp::Timestamp;
+use super::violation::{Fault, Field, FieldFault};
+use fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 
 id_type! {
     /// The id of a contact.

@@ -10,11 +10,11 @@ pub use repository::{GroupRepository, MembersChanged};
 
 use std::fmt;
 
-use super::fault::Fault;
 use super::id::id_type;
 use super::idempotency::Resource;
-use super::page::{ByCursor, ByOffset};
+use super::pagination::{ByCursor, ByOffset};
 use super::timestamp::Timestamp;
+use super::violation::Fault;
 
 id_type! {
     /// The id of a group.

@@ -1,12 +1,12 @@
 //! What may be asked of the contacts of an account, whichever dialect asks.
 
-use super::contact::{Contact, ContactKey, ContactPatch, NewContact};
-use super::error::Result;
-use super::idempotency::{self, Attempt, Created};
-use super::page::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
-use super::precondition::Precondition;
-use super::repository::ContactRepository;
-use super::timestamp::Timestamp;
+use super::{Contact, ContactKey, ContactPatch, NewContact};
+use crate::domain::error::Result;
+use crate::domain::idempotency::{self, Attempt, Created};
+use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::precondition::Precondition;
+use crate::domain::repository::ContactRepository;
+use crate::domain::timestamp::Timestamp;
 
 /// The contacts of one account.
 pub struct Contacts {

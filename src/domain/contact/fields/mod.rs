@@ -5,7 +5,6 @@ pub mod display_name;
 pub mod handle;
 pub mod meta;
 pub mod phone;
-pub mod text;
 
 pub use avatar_url::AvatarUrl;
 pub use display_name::DisplayName;
@@ -37,4 +36,4 @@ macro_rules! stored_text {
         }
     };
 }
-pub(super) use stored_text;
+pub(crate) use stored_text;

@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 
-use super::error::Result;
-use super::fault::Fault;
-use super::fields::{stored_text, text};
-use super::id::id_type;
-use super::idempotency::{Attempt, Created, Resource};
-use super::page::{ByCursor, CursorPage};
-use super::precondition::Precondition;
-use super::template::{Template, Variable};
-use super::timestamp::Timestamp;
+use super::engine::{Template, Variable};
+use crate::domain::contact::fields::stored_text;
+use crate::domain::error::Result;
+use crate::domain::id::id_type;
+use crate::domain::idempotency::{Attempt, Created, Resource};
+use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::precondition::Precondition;
+use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::violation::Fault;
 
 id_type! {
     /// The id of a template.
@@ -156,9 +157,9 @@ pub trait TemplateRepository: Send + Sync {
     /// Stores a new template; or, where the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::NameTaken`](super::Code::NameTaken) where another template has its name;
-    /// [`Code::AttemptMismatch`](super::Code::AttemptMismatch) and
-    /// [`Code::AttemptInFlight`](super::Code::AttemptInFlight) where the attempt's key is not free.
+    /// [`Code::NameTaken`](crate::domain::Code::NameTaken) where another template has its name;
+    /// [`Code::AttemptMismatch`](crate::domain::Code::AttemptMismatch) and
+    /// [`Code::AttemptInFlight`](crate::domain::Code::AttemptInFlight) where the attempt's key is not free.
     async fn insert(
         &self,
         template: SavedTemplate,
@@ -168,14 +169,14 @@ pub trait TemplateRepository: Send + Sync {
     /// Finds one template.
     ///
     /// # Errors
-    /// [`Code::NotFound`](super::Code::NotFound).
+    /// [`Code::NotFound`](crate::domain::Code::NotFound).
     async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate>;
 
     /// Reads, changes and writes one template, in one transaction.
     ///
     /// # Errors
     /// As [`Self::find`] and [`Self::insert`], and
-    /// [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    /// [`Code::PreconditionFailed`](crate::domain::Code::PreconditionFailed).
     async fn update(
         &self,
         id: TemplateId,
@@ -187,7 +188,7 @@ pub trait TemplateRepository: Send + Sync {
     /// Deletes one template.
     ///
     /// # Errors
-    /// As [`Self::find`], and [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    /// As [`Self::find`], and [`Code::PreconditionFailed`](crate::domain::Code::PreconditionFailed).
     async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()>;
 
     /// A page of the cursor list.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::stored_text;
-use crate::domain::fault::Fault;
+use crate::domain::violation::Fault;
 
 /// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.
 ///

@@ -12,7 +12,7 @@ use super::check::Variable;
 use super::meter;
 
 use crate::domain::Contact;
-use crate::domain::fields::Phone;
+use crate::domain::contact::fields::Phone;
 
 /// The fields of `contact`, by the names of both dialects.
 pub(super) const CONTACT: &[&str] =

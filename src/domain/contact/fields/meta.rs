@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::domain::fault::Fault;
+use crate::domain::violation::Fault;
 
 /// A JSON object within the limits, kept as its JSON text: most of the time it only passes through
 /// between database and response, and no tree of it is built.

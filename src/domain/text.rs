@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::domain::fault::Fault;
+use super::violation::Fault;
 
 /// Control characters, line and paragraph separators, and the characters that turn the direction of
 /// a text around: they make one name look like another.

@@ -6,7 +6,7 @@ use super::{Group, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuer
 use crate::domain::contact::ContactId;
 use crate::domain::error::Result;
 use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::page::{CursorPage, OffsetPage};
+use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::timestamp::Timestamp;
 
 /// What became of a request about many contacts of a group.

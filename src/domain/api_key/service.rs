@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::account::{AccountId, AccountName};
-use super::api_key::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
-use super::error::{Code, Error, Result};
-use super::permission::Permissions;
-use super::repository::Store;
-use super::timestamp::Timestamp;
+use super::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
+use crate::domain::account::{AccountId, AccountName};
+use crate::domain::error::{Code, Error, Result};
+use crate::domain::permission::Permissions;
+use crate::domain::repository::Store;
+use crate::domain::timestamp::Timestamp;
 
 /// The keys of all accounts.
 #[derive(Clone)]

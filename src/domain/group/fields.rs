@@ -1,7 +1,8 @@
 //! The members of a group.
 
-use crate::domain::fault::Fault;
-use crate::domain::fields::{stored_text, text};
+use crate::domain::contact::fields::stored_text;
+use crate::domain::text;
+use crate::domain::violation::Fault;
 
 /// What a group is called. Unique within the account, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,7 @@
 //! API keys: `ab_live_<id>_<secret><checksum>`.
 
+pub mod service;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,10 +12,10 @@ use subtle::ConstantTimeEq;
 
 use super::account::{AccountId, AccountName};
 use super::error::{Code, Error};
-use super::fault::Fault;
-use super::fields::text;
 use super::permission::{Permission, Permissions};
+use super::text;
 use super::timestamp::Timestamp;
+use super::violation::Fault;
 
 const PREFIX: &str = "ab_live_";
 const ID_BYTES: usize = 10;

@@ -10,7 +10,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::data::CONTACT;
 use super::{FILTERS, NAME, TESTS};
-use crate::domain::fault::Fault;
+use crate::domain::violation::Fault;
 
 /// Something that a template fills in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The handle: `username` in v1, `alias` in the address book.
 
-use super::{stored_text, text};
-use crate::domain::fault::Fault;
+use super::stored_text;
+use crate::domain::text;
+use crate::domain::violation::Fault;
 
 /// The name by which messages speak of a contact. Unique within the account, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

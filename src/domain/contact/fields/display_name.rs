@@ -1,7 +1,8 @@
 //! The display name, which only v1 shows.
 
-use super::{stored_text, text};
-use crate::domain::fault::Fault;
+use super::stored_text;
+use crate::domain::text;
+use crate::domain::violation::Fault;
 
 /// How a contact is shown in a list. Where there is none, v1 shows the handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
