@@ -14,5 +14,5 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;
-pub mod log;
 pub mod storage;
+pub mod telemetry;

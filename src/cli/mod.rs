@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::Erro
 
 use crate::app::{self, App};
 use crate::config::{DatabaseSettings, Settings};
-use crate::log;
+use crate::telemetry;
 
 /// A contacts service for messaging platforms: two API dialects over one store
 #[derive(Parser, Debug)]
@@ -108,7 +108,7 @@ fn one_line(error: &clap::Error) -> String {
 }
 
 fn serve(settings: &Settings) -> Outcome {
-    log::start(&settings.log)?;
+    telemetry::start(&settings.log)?;
     raise_file_limit();
     runtime()?.block_on(async {
         let app = App::start(settings).await?;

@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::calls::Call;
 use crate::cli::{Serving, addressbook};
+use crate::fixtures::{Things, account_for};
 use crate::harness::{Backend, Client, Service, folder};
 use crate::openapi::{document, named};
-use crate::things::{Things, account_for};
+use crate::operations::Call;
 
 /// Most violations that an answer tells.
 const MOST: usize = 100;
@@ -246,7 +246,7 @@ on_both_databases! {
 /// The body of a create with names of its own.
 fn other(body: &Value) -> String {
     let number = usize::try_from(fastrand::u32(..100_000_000)).unwrap();
-    crate::things::other(body.clone(), number).to_string()
+    crate::fixtures::other(body.clone(), number).to_string()
 }
 
 /// Processor time that a process has taken, in hundredths of a second.

@@ -11,11 +11,11 @@ use addressbook::domain::Permission;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::calls::Call;
 use crate::edge::raw;
-use crate::faults::SmallDisk;
+use crate::fixtures::{Things, account_for, naming, other, unique_member};
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
-use crate::things::{Things, account_for, naming, other, unique_member};
+use crate::operations::Call;
+use crate::resource_exhaustion::SmallDisk;
 
 /// Headers that stand in some answers of a status only.
 const NOT_ALWAYS: [&str; 2] = ["Link", "Idempotent-Replayed"];

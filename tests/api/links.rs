@@ -1,8 +1,8 @@
 //! The links of the document: each is followed, and leads where it says.
 
-use crate::calls::Call;
+use crate::fixtures::account_for;
 use crate::harness::{Client, Reply, Service};
-use crate::things::account_for;
+use crate::operations::Call;
 
 /// Calls an operation so that it gives this answer.
 fn provoke(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Client, Call, Reply) {

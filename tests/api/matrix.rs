@@ -6,9 +6,9 @@ use std::str::FromStr;
 use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
-use crate::calls::Call;
+use crate::fixtures::Things;
 use crate::harness::{Client, Service, new_account};
-use crate::things::Things;
+use crate::operations::Call;
 
 /// The number that the things in the account have, and nothing else.
 const NUMBER: usize = 87_654_321;

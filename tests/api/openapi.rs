@@ -188,7 +188,7 @@ fn its_examples_validate() {
 #[test]
 fn its_samples_validate() {
     let document = document();
-    for call in crate::calls::Call::all(&document) {
+    for call in crate::operations::Call::all(&document) {
         let operation = format!("/paths/{}/{}", call.path.replace('/', "~1"), call.method.to_lowercase());
         let described = document.pointer(&operation).unwrap();
         let sample = &described["x-codeSamples"][0];
@@ -254,7 +254,7 @@ fn every_body_has_an_example() {
 #[test]
 fn every_operation_names_every_status() {
     let document = document();
-    for call in crate::calls::Call::all(&document) {
+    for call in crate::operations::Call::all(&document) {
         let id = &call.id;
         let statuses = BTreeSet::from_iter(call.statuses.iter().copied());
         let Some(permission) = &call.permission else {

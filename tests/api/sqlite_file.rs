@@ -10,8 +10,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::cli::{Serving, addressbook, fails};
-use crate::faults::SmallDisk;
 use crate::harness::{Backend, Client, Service, folder};
+use crate::resource_exhaustion::SmallDisk;
 
 /// Longer than any wait here on a machine that is busy with tests.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -12,7 +12,7 @@ use addressbook::storage::Database;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::harness::{Backend, new_database};
-use crate::plans::{check, fill, run};
+use crate::query_plans::{check, fill, run};
 use crate::storage::{contact, multiply, open};
 
 fn named(name: &str) -> NewGroup {

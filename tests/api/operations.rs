@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::fixtures::Things;
 use crate::harness::{Client, Reply};
-use crate::things::Things;
 
 /// An operation of the document, and what it is called with.
 #[derive(Clone, Debug)]

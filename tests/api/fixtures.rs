@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::calls::Call;
 use crate::harness::{Client, Service};
+use crate::operations::Call;
 
 /// A kind of thing.
 struct Kind {
