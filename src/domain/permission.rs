@@ -67,40 +67,40 @@ impl<A: Single, B: Single> Grant for (A, B) {
 }
 
 permissions! {
-    /// Make contacts.
-    CreateContacts => "create:Contacts", "make contacts";
-    /// See contacts.
-    ReadContacts => "read:Contacts", "see contacts";
+    /// Create contacts.
+    CreateContacts => "create:Contacts", "create contacts";
+    /// Read contacts.
+    ReadContacts => "read:Contacts", "read contacts";
     /// Change contacts.
     UpdateContacts => "update:Contacts", "change contacts";
     /// Delete contacts.
     DeleteContacts => "delete:Contacts", "delete contacts";
-    /// Make groups.
-    CreateGroups => "create:Groups", "make groups";
-    /// See groups.
-    ReadGroups => "read:Groups", "see groups and which contacts are in them";
+    /// Create groups.
+    CreateGroups => "create:Groups", "create groups";
+    /// Read groups.
+    ReadGroups => "read:Groups", "read groups and which contacts are in them";
     /// Change groups.
-    UpdateGroups => "update:Groups", "change groups, add contacts to them and take contacts out";
+    UpdateGroups => "update:Groups", "change groups, add contacts to them and remove contacts from them";
     /// Delete groups.
     DeleteGroups => "delete:Groups", "delete groups";
     /// Opt numbers out.
     CreateOptOuts => "create:OptOuts", "opt phone numbers out";
-    /// See opt-outs.
-    ReadOptOuts => "read:OptOuts", "see opt-outs";
-    /// Take opt-outs back.
-    DeleteOptOuts => "delete:OptOuts", "take opt-outs back";
-    /// Make templates.
-    CreateTemplates => "create:Templates", "make templates";
-    /// See templates.
-    ReadTemplates => "read:Templates", "see templates";
+    /// Read opt-outs.
+    ReadOptOuts => "read:OptOuts", "read opt-outs";
+    /// Delete opt-outs.
+    DeleteOptOuts => "delete:OptOuts", "delete opt-outs";
+    /// Create templates.
+    CreateTemplates => "create:Templates", "create templates";
+    /// Read templates.
+    ReadTemplates => "read:Templates", "read templates";
     /// Change templates.
     UpdateTemplates => "update:Templates", "change templates";
     /// Delete templates.
     DeleteTemplates => "delete:Templates", "delete templates";
-    /// Keep audiences.
-    CreateAudiences => "create:Audiences", "keep audiences";
-    /// See kept audiences.
-    ReadAudiences => "read:Audiences", "see kept audiences, and who gets which text";
+    /// Create kept audiences.
+    CreateAudiences => "create:Audiences", "create kept audiences";
+    /// Read kept audiences.
+    ReadAudiences => "read:Audiences", "read kept audiences, and who gets which text";
     /// Delete kept audiences.
     DeleteAudiences => "delete:Audiences", "delete kept audiences";
 }

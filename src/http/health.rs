@@ -23,13 +23,13 @@ pub(super) fn routes(api: Api) -> Api {
     )
 }
 
-/// Whether the service can do its work.
+/// The health of the service.
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
-    /// `ok`, or `unavailable` while the database does not answer or takes no writes.
+    /// The status: `ok`, or `unavailable` while the database does not respond or does not accept writes.
     #[schema(example = "ok")]
     status: &'static str,
-    /// Why it is not `ok`, for an operator; absent while it is.
+    /// The reason why the status is not `ok`, for an operator; absent if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "the database is read-only")]
     reason: Option<String>,
@@ -45,30 +45,31 @@ impl Health {
     }
 }
 
-/// Is the process alive?
+/// Check that the process is running
 ///
-/// Answers as long as the process does, whatever the state of the database. No key is needed.
+/// Responds as long as the process is running, regardless of the state of the database. No API key is
+/// required.
 #[utoipa::path(
     get,
     path = "/healthz",
     operation_id = "getHealth",
-    responses((status = 200, description = "The process is alive.", body = Health)),
+    responses((status = 200, description = "The process is running.", body = Health)),
 )]
 async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(Health::of("ok")))
 }
 
-/// Can requests be answered?
+/// Check that requests can be served
 ///
-/// Asks the database whether it can be written to, on a connection that requests do not use: a server that is
-/// merely busy stays ready. No key is needed.
+/// Checks that the database accepts writes, on a connection that is not used for requests: a server that is
+/// merely busy stays ready. No API key is required.
 #[utoipa::path(
     get,
     path = "/readyz",
     operation_id = "getReadiness",
     responses(
-        (status = 200, description = "The database can be written to.", body = Health),
-        (status = 503, description = "The database does not answer, or takes no writes.", body = Health),
+        (status = 200, description = "The database accepts writes.", body = Health),
+        (status = 503, description = "The database does not respond, or does not accept writes.", body = Health),
     ),
 )]
 async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {

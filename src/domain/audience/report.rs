@@ -7,7 +7,7 @@ use crate::domain::template::engine::Template;
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All who were asked for: each member of a group counts.
+    /// The number of requested recipients; each member of a group counts.
     pub asked: u64,
     /// Those who get a message.
     pub recipients: u64,
@@ -17,12 +17,12 @@ pub struct Counts {
     pub parts: u64,
 }
 
-/// A reason why some get no message.
+/// A reason why some recipients get no message.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// How many.
     pub count: u64,
-    /// The first of them.
+    /// The first exclusions with this reason.
     pub examples: Vec<Exclusion>,
 }
 

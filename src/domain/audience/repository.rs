@@ -72,7 +72,7 @@ pub enum Kind {
 pub struct EntryPage {
     /// Entries with their positions, in order.
     pub entries: Vec<(i64, Entry)>,
-    /// Whether more follow.
+    /// Whether there are more entries.
     pub has_more: bool,
 }
 

@@ -60,9 +60,9 @@ impl Outcome {
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Added => "it was not in the group, and is now",
-            Self::AlreadyMember => "it was in the group already",
-            Self::Removed => "it was in the group, and is not any more",
+            Self::Added => "it was not in the group and has been added",
+            Self::AlreadyMember => "it was already in the group",
+            Self::Removed => "it was in the group and has been removed",
             Self::NotMember => "it was not in the group",
             Self::NoSuchContact => "there is no such contact",
             Self::Ambiguous => "several contacts have the number",

@@ -55,7 +55,7 @@ impl TemplateText {
         Template::parse(text).map(|_| Self(text.to_owned()))
     }
 
-    /// What is filled in, in the order of the text.
+    /// The variables of the template, in the order of the text.
     #[must_use]
     pub fn variables(&self) -> Vec<Variable> {
         // Read before it was stored. If a later version of the engine refuses it, whoever uses the

@@ -9,40 +9,40 @@ use super::DIALECT;
 use crate::domain::Error;
 use crate::http::error::api_error::{FieldError, field_errors, message};
 
-/// Every 4xx and 5xx under `/addressbook` and `/contacts`.
+/// The body of every 4xx and 5xx response under `/addressbook` and `/contacts`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AddressBookError {
     /// Always false.
     #[schema(example = false)]
     pub success: bool,
-    /// What went wrong.
+    /// The error.
     pub error: AddressBookErrorBody,
 }
 
-/// What went wrong.
+/// The error.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressBookErrorBody {
-    /// For programs; the list of names only grows.
+    /// The error name, for programs. Names are added, but never changed or removed.
     #[schema(example = "ValidationError")]
     pub name: &'static str,
-    /// The HTTP status once more.
+    /// The HTTP status code of the response.
     #[schema(example = 400)]
     pub status_code: u16,
-    /// For people: one plain sentence.
+    /// The error message, for people: one plain sentence.
     #[schema(example = "Alias is required")]
     pub message: String,
-    /// The fields at fault, where fields are.
+    /// The fields that caused the error, if any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<FieldError>,
-    /// True where more fields are at fault than `details` has.
+    /// True if more fields caused the error than `details` contains.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = true)]
     pub more_details: bool,
 }
 
-/// What was to be deleted is gone.
+/// The confirmation of a deletion.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookDeleted)]
 pub struct Deleted {

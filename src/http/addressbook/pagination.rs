@@ -27,13 +27,13 @@ pub(super) fn choice(name: &str, about: &str, list: &str, default: &str) -> Obje
 
 /// The schema of `sortDir`.
 pub(super) fn sort_direction() -> Object {
-    choice("SortDirection", "Which way to sort.", DIRECTIONS, "DESC")
+    choice("SortDirection", "The sort direction.", DIRECTIONS, "DESC")
 }
 
 /// The schema of `offset`, in a list of such things.
 pub(super) fn offset(nouns: &str) -> Object {
     ObjectBuilder::new()
-        .description(Some(format!("How many {nouns} to leave out at the beginning.")))
+        .description(Some(format!("The number of {nouns} to skip at the start.")))
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(0))

@@ -61,7 +61,7 @@ impl Plan {
     /// A saved template can be read from the texts that are made of it.
     pub const TEMPLATES: Need<Self> = Need {
         permission: Permission::ReadTemplates,
-        when: "the template is a saved one",
+        when: "the template is a saved template",
         touches: |plan| matches!(plan.template, Some(TemplateChoice::Saved(_))),
     };
 

@@ -42,8 +42,8 @@ pub fn missing_variables() -> Object {
         // Generators name the type after it; without one, each makes up a name for each place.
         .title(Some("MissingVariables"))
         .description(Some(
-            "What becomes of recipients for whom something is missing: `exclude`, they get no message, or \
-             `blank`, the place stays empty.",
+            "The handling of recipients that lack a variable: with `exclude`, they get no message; with \
+             `blank`, the placeholder is left empty.",
         ))
         .enum_values(Some([EXCLUDE, BLANK]))
         .default(Some(EXCLUDE.into()))
@@ -63,7 +63,7 @@ pub fn read_missing_variables(value: Option<String>, faults: &mut Faults) -> Opt
 #[must_use]
 pub fn group() -> Object {
     let mut schema = fields::handle();
-    schema.description = Some("The id or the name of a group: all its members.".to_owned());
+    schema.description = Some("The id or the name of a group; selects all its members.".to_owned());
     schema.examples = vec!["customers".into()];
     schema
 }
@@ -73,7 +73,7 @@ pub fn group() -> Object {
 pub fn all() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Boolean))
-        .description(Some("True: every contact of the account."))
+        .description(Some("Always true; selects every contact of the account."))
         .build()
 }
 
@@ -82,9 +82,9 @@ pub fn all() -> Object {
 pub fn template_text() -> Object {
     text()
         .description(Some(
-            "A text with places to fill in: `{{NAME}}` from the recipient's `meta` or `fields`, \
-             `{{contact.alias}}` and the like from the contact, `{{ NAME | default(\"friend\") }}` with a \
-             fallback. What is null or blank counts as missing.",
+            "The text with placeholders: `{{NAME}}` is taken from the recipient's `meta` or `fields`, \
+             `{{contact.alias}}` and the like from the contact, and `{{ NAME | default(\"friend\") }}` has a \
+             fallback. A null or blank value counts as missing.",
         ))
         .min_length(Some(1))
         .max_length(Some(Template::MAX_CHARS))
@@ -130,7 +130,7 @@ pub fn encoding() -> Object {
     let names = Encoding::ALL.map(Encoding::as_str);
     text()
         .description(Some(format!(
-            "How the text is sent: `{}`, in the alphabet of GSM 03.38, or `{}` where it has other characters.",
+            "The encoding of the text: `{}`, the alphabet of GSM 03.38, or `{}` if it has other characters.",
             names[0], names[1]
         )))
         .examples([names[0]])
@@ -143,7 +143,7 @@ pub fn parts() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .description(Some("How many SMS parts the text takes."))
+        .description(Some("The number of SMS parts that the text takes."))
         .minimum(Some(1))
         .maximum(Some(sms::MAX_PARTS))
         .build()
@@ -154,7 +154,9 @@ pub fn parts() -> Object {
 pub fn reason() -> Object {
     let reasons: String = Reason::ALL.iter().map(|(code, about)| format!("\n- `{code}`: {about}")).collect();
     text()
-        .description(Some(format!("Why, for programs; the list only grows.\n{reasons}")))
+        .description(Some(format!(
+            "The reason, for programs. Reasons are added, but never changed or removed.\n{reasons}"
+        )))
         .examples(["opted_out"])
         .build()
 }

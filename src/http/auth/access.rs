@@ -28,7 +28,7 @@ use crate::http::forwarded_prefix::Prefix;
 pub struct Need<C: 'static> {
     /// The permission.
     pub permission: Permission,
-    /// Which requests need it, to follow "where" in a sentence.
+    /// Which requests need it, to follow "if" in a sentence.
     pub when: &'static str,
     /// Whether this one does.
     pub touches: fn(&C) -> bool,
@@ -39,7 +39,7 @@ pub struct Need<C: 'static> {
 pub struct Condition {
     /// The permission.
     pub permission: &'static str,
-    /// Which requests need it, or what the answer shows with it.
+    /// Which requests need it, or what the response contains with it.
     pub when: &'static str,
     /// What becomes of a request whose key lacks it.
     pub otherwise: Otherwise,
@@ -169,9 +169,9 @@ impl Access {
         let mut text = format!("Required {plural}: {}.", always.join(" and "));
         for Condition { permission, when, otherwise } in &self.conditions {
             text += &match otherwise {
-                Otherwise::Forbidden => format!(" Also `{permission}`, where {when}."),
+                Otherwise::Forbidden => format!(" Also requires `{permission}` if {when}."),
                 Otherwise::Hidden => {
-                    format!(" The answer shows {when} only to a key that also has `{permission}`.")
+                    format!(" The response contains {when} only if the key also has `{permission}`.")
                 }
             };
         }

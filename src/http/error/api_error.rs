@@ -111,16 +111,16 @@ impl ResponseError for Problem {
 #[derive(Debug)]
 pub struct Cause(pub String);
 
-/// One field at fault.
+/// A field that caused the error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldError {
     /// The member, parameter or path segment.
     #[schema(example = "meta")]
     pub field: String,
-    /// What is wrong with it, for programs.
+    /// The problem, as a code for programs.
     #[schema(example = "too_many_keys")]
     pub code: String,
-    /// What is wrong with it, for people: one plain sentence.
+    /// The problem, for people: one plain sentence.
     #[schema(example = "meta must have at most 50 keys")]
     pub message: String,
 }

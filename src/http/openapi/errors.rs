@@ -139,14 +139,17 @@ pub(super) fn document_headers(operation: &mut Operation) {
         add(
             "X-Request-Id",
             text_header(
-                "Names this request in the log: the caller's id, or one of ours.",
+                "The id of this request in the log: the client's own, or one assigned by the server.",
                 Some(MAX_REQUEST_ID),
             ),
         );
         match status.as_str() {
-            "401" | "403" => add("WWW-Authenticate", text_header("What is missing (RFC 6750).", None)),
+            "401" | "403" => add(
+                "WWW-Authenticate",
+                text_header("The challenge, which says what the request lacks (RFC 6750).", None),
+            ),
             "503" if operation.security.as_ref().is_some_and(|keys| !keys.is_empty()) => {
-                add("Retry-After", text_header("Seconds to wait before trying again.", None));
+                add("Retry-After", text_header("The number of seconds to wait before trying again.", None));
             }
             _ => {}
         }

@@ -20,11 +20,11 @@ two API dialects.";
 /// What the tag of the address book says: its names beside those of v1, since both dialects share their
 /// contacts.
 const ADDRESS_BOOK: &str = "\
-The contacts of `/v1` with `alias` and `msisdn`; lists by offset; errors as \
+The contacts of `/v1` with `alias` and `msisdn`; offset-based lists; errors as \
 `{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`. A contact that is written through \
-one dialect can be read through the other at once:
+one dialect can immediately be read through the other:
 
-| in `/v1` | in `/addressbook` | what it is |
+| in `/v1` | in `/addressbook` | meaning |
 |---|---|---|
 | `id` | `id` | assigned by the server |
 | `username` | `alias` | unique within the account |
@@ -60,37 +60,37 @@ pub(super) fn tags() -> Vec<Tag> {
     vec![
         tag(
             v1::DIALECT.tag,
-            "Contacts with `username` and `phone_number`; lists by cursor; errors as \
+            "Contacts with `username` and `phone_number`; cursor-based lists; errors as \
              `{\"error\": {\"code\", \"message\"}}`.",
         ),
         tag(
             v1::groups::TAG,
             "Named sets of contacts that are messaged together. A contact can be in many groups. Lists and \
-             errors as for contacts.",
+             errors work as for contacts.",
         ),
         tag(
             v1::opt_outs::TAG,
-            "Phone numbers that must not be messaged, whichever contacts have them. Lists and errors as for \
-             contacts.",
+            "Phone numbers that must not be messaged, whichever contacts have them. Lists and errors work as \
+             for contacts.",
         ),
         tag(
             v1::templates::TAG,
             "Message texts with placeholders that are filled in for each recipient, saved under a name and \
-             checked when they are saved. Lists and errors as for contacts.",
+             checked when they are saved. Lists and errors work as for contacts.",
         ),
         tag(
             v1::audiences::TAG,
-            "Who gets which text, who does not, and why: recipients in any mix, with opt-outs excluded and a \
-             template filled in.",
+            "Who gets which text, who does not, and why: any mix of recipients, with opt-outs excluded and a \
+             template rendered for each.",
         ),
         tag(addressbook::DIALECT.tag, ADDRESS_BOOK),
         tag(
             addressbook::groups::TAG,
-            "Groups as in `/v1`, addressed by their names, with contacts named by alias or number.",
+            "Groups as in `/v1`, identified by name, with contacts identified by alias or number.",
         ),
         tag(addressbook::opt_outs::TAG, "Opt-outs as in `/v1`, with `msisdn`."),
         tag(addressbook::resolve::TAG, "Who gets which text, by alias."),
-        tag(HEALTH, "Liveness and readiness, for monitoring and load balancers. No key is needed."),
+        tag(HEALTH, "Liveness and readiness, for monitoring and load balancers. No API key is required."),
     ]
 }
 
@@ -104,8 +104,9 @@ pub(super) fn security_scheme() -> SecurityScheme {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("ab_live_<id>_<secret>")
             .description(Some(format!(
-                "An API key, as `addressbook keys create` prints it once: \
-                 `Authorization: Bearer ab_live_…`. A key opens one account and has permissions:\n{permissions}"
+                "An API key, which `addressbook keys create` prints once, sent as \
+                 `Authorization: Bearer ab_live_…`. A key gives access to one account and has \
+                 permissions:\n{permissions}"
             )))
             .build(),
     )

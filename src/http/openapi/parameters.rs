@@ -49,9 +49,10 @@ fn header(about: &str) -> ObjectBuilder {
 
 fn idempotency_key() -> Object {
     header(
-        "A name for this attempt, new for each thing to make (a UUID, say). A request with the same key and \
-         the same body is not carried out again, for 24 hours: it is answered with what the first one made, \
-         as that is now, or with 410 if it has been deleted. A request that failed is not remembered.",
+        "A key for this attempt: a new one for each resource to create (a UUID, for example). For 24 hours, \
+         a request with the same key and the same body is not carried out again: the response is the \
+         resource that the first request created, in its current state, or 410 if it has been deleted. The \
+         keys of failed requests are not stored.",
     )
     .min_length(Some(1))
     .max_length(Some(IdempotencyKey::MAX_CHARS))
@@ -62,8 +63,8 @@ fn idempotency_key() -> Object {
 
 fn if_match() -> Object {
     header(
-        "The entity tag (`ETag`) of the version that is to be changed, or `*`. If it has changed since, the \
-         answer is 412 and nothing is changed.",
+        "The entity tag (`ETag`) of the version to change, or `*`. If the resource has changed since, the \
+         response is 412 and nothing is changed.",
     )
     .examples([examples::entity_tag()])
     .build()
@@ -71,7 +72,8 @@ fn if_match() -> Object {
 
 fn if_none_match() -> Object {
     header(
-        "The entity tag (`ETag`) of the version that the client has. If it is still that, the answer is 304.",
+        "The entity tag (`ETag`) of the version that the client has. If it is still current, the response is \
+         304.",
     )
     .examples([examples::entity_tag()])
     .build()

@@ -8,27 +8,27 @@ use super::DIALECT;
 use crate::domain::Error;
 use crate::http::error::api_error::{FieldError, field_errors, message};
 
-/// Every 4xx and 5xx under `/v1`.
+/// The body of every 4xx and 5xx response under `/v1`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct V1Error {
-    /// What went wrong.
+    /// The error.
     pub error: V1ErrorBody,
 }
 
-/// What went wrong.
+/// The error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct V1ErrorBody {
-    /// For programs; the list of codes only grows.
+    /// The error code, for programs. Codes are added, but never changed or removed.
     #[schema(example = "validation_failed")]
     pub code: &'static str,
-    /// For people: one plain sentence.
+    /// The error message, for people: one plain sentence.
     #[schema(example = "username is required")]
     pub message: String,
-    /// The fields at fault, where fields are.
+    /// The fields that caused the error, if any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub details: Vec<FieldError>,
-    /// True where more fields are at fault than `details` has.
+    /// True if more fields caused the error than `details` contains.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = true)]
     pub more_details: bool,

@@ -12,15 +12,15 @@ use crate::http::openapi::fields;
 
 /// The schema of `starting_after`, in a list of such things.
 pub(super) fn starting_after(noun: &str) -> Object {
-    let about = format!("The page begins behind the {noun} with this id, towards older ones.");
+    let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
     fields::described(fields::id(), &about)
 }
 
 /// The schema of `ending_before`, in a list of such things.
 pub(super) fn ending_before(noun: &str) -> Object {
     let about = format!(
-        "The page ends before the {noun} with this id, towards newer ones; together with \
-         `starting_after`, towards older ones."
+        "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together with \
+         `starting_after`, the page starts there and continues to older {noun}s."
     );
     fields::described(fields::id(), &about)
 }

@@ -44,7 +44,7 @@ impl<T: PartialSchema> PartialSchema for Updated<T> {
             object.required.retain(|name| [ID, UPDATED_AT].contains(&name.as_str()));
             let whole = object.description.take().unwrap_or_default();
             object.description =
-                Some(format!("{whole} `id` and `updated_at` alone for a key that may not read it."));
+                Some(format!("{whole} Contains only `id` and `updated_at` if the key may not read it."));
         }
         schema
     }

@@ -12,7 +12,7 @@ use super::data::CONTACT;
 use super::{FILTERS, NAME, TESTS};
 use crate::domain::violation::Fault;
 
-/// Something that a template fills in.
+/// A variable of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
     /// As the template writes it: `NAME`, `ADDRESS.CITY`, `contact.alias`.

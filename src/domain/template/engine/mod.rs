@@ -111,7 +111,7 @@ impl Template {
         &self.text
     }
 
-    /// What is filled in, in the order of the text.
+    /// The variables of the template, in the order of the text.
     #[must_use]
     pub fn variables(&self) -> &[Variable] {
         &self.variables

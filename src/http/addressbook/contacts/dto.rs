@@ -11,8 +11,7 @@ use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::{examples, fields};
 
-/// A new contact. `alias` and `msisdn` are required. An optional member may be null, which is as if it were
-/// absent.
+/// A new contact. `alias` and `msisdn` are required. Null in an optional member is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookRecord)]
@@ -45,8 +44,8 @@ impl Payload for CreateRecord {
     }
 }
 
-/// A change: a member that is absent keeps its value, a value sets it. Null clears `meta`; `alias` and `msisdn`
-/// cannot be cleared, and null is as if they were absent.
+/// The changes to a contact. An absent member keeps its value, a value sets it. Null clears `meta`; `alias`
+/// and `msisdn` cannot be cleared, and null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = UpdateAddressBookRecord)]
@@ -81,7 +80,7 @@ impl Payload for UpdateRecord {
     }
 }
 
-/// A contact, as this dialect shows it.
+/// A contact in the address book dialect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecord)]
 pub struct Record {
@@ -123,7 +122,7 @@ impl From<Contact> for Record {
     }
 }
 
-/// One contact.
+/// A response with one contact.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecordAnswer)]
 pub struct RecordAnswer {
@@ -147,7 +146,7 @@ pub struct RecordUpdated {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,
-    /// The contact; absent where the key may not read it.
+    /// The contact; absent if the key may not read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub record: Option<Record>,
@@ -160,14 +159,14 @@ pub struct RecordList {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,
-    /// Contacts, in the order that was asked for.
+    /// The contacts, in the requested order.
     pub records: Vec<Record>,
-    /// How many contacts were left out at the beginning.
+    /// The number of contacts that were skipped at the start.
     #[schema(format = Int32)]
     pub offset: u64,
-    /// Most contacts on the page.
+    /// The maximum number of contacts on the page.
     #[schema(format = Int32)]
     pub limit: u64,
-    /// All contacts of the account.
+    /// The total number of contacts, on all pages of the list.
     pub total: u64,
 }

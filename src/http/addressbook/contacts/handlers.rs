@@ -45,9 +45,8 @@ fn key() -> Object {
 
 /// Create a contact
 ///
-/// Adds a contact to the address book. Contacts can be referenced later when sending messages using
-/// aliases, batch campaigns, or templates. The alias must be new; several contacts may share an
-/// msisdn.
+/// Creates a contact. Contacts can be referenced later when sending messages using aliases, batch campaigns,
+/// or templates. The alias must not be in use; several contacts may share an msisdn.
 #[utoipa::path(
     post,
     path = "/addressbook/contacts",
@@ -56,9 +55,9 @@ fn key() -> Object {
     request_body = CreateRecord,
     responses((
         status = 200,
-        description = "The contact was made.",
+        description = "The contact was created.",
         body = RecordAnswer,
-        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the contact.")),
+        headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the contact.")),
     )),
 )]
 pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
@@ -70,8 +69,7 @@ pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<C
 
 /// List contacts
 ///
-/// A page of the address book, the newest first unless sorted otherwise, and how many contacts there
-/// are in all.
+/// Returns a page of the contacts, newest first by default, and the total number of contacts.
 #[utoipa::path(
     get,
     path = "/addressbook/contacts",
@@ -92,8 +90,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadContacts>, Query(query): Q
 
 /// Get a contact
 ///
-/// The contact with this id or this msisdn. Where several contacts share the msisdn, name one by its
-/// id.
+/// Returns the contact with this id or this msisdn. If several contacts share the msisdn, use the id.
 #[utoipa::path(
     get,
     path = "/addressbook/contacts/{contact}",
@@ -111,8 +108,8 @@ pub(super) async fn get_record(
 
 /// Update a contact
 ///
-/// Changes what the body names; every field is optional. `meta` is merged key by key: a key that is
-/// null goes.
+/// Changes the members in the body; every member is optional. `meta` is merged key by key: a key that is null
+/// is removed.
 #[utoipa::path(
     post,
     path = "/addressbook/contacts/{contact}",
@@ -133,13 +130,13 @@ pub(super) async fn update_record(
 
 /// Delete a contact
 ///
-/// Takes the contact out of the address book, for good.
+/// Deletes the contact permanently.
 #[utoipa::path(
     delete,
     path = "/addressbook/contacts/{contact}",
     operation_id = "deleteAddressBookContact",
     params(Key),
-    responses((status = 200, description = "The contact is gone.", body = Deleted)),
+    responses((status = 200, description = "The contact was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
     allowed: Allowed<DeleteContacts>,

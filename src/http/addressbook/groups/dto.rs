@@ -11,7 +11,7 @@ use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 
-/// A new group. `name` is required. An optional member may be null, which is as if it were absent.
+/// A new group. `name` is required. Null in an optional member is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookGroup)]
@@ -40,7 +40,7 @@ impl Payload for CreateRecord {
     }
 }
 
-/// A group, as this dialect shows it.
+/// A group in the address book dialect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroup)]
 pub struct Record {
@@ -80,7 +80,7 @@ impl From<Group> for Record {
     }
 }
 
-/// One group.
+/// A response with one group.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroupAnswer)]
 pub struct RecordAnswer {
@@ -104,14 +104,14 @@ pub struct RecordList {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,
-    /// Groups, in the order that was asked for.
+    /// The groups, in the requested order.
     pub records: Vec<Record>,
-    /// How many groups were left out at the beginning.
+    /// The number of groups that were skipped at the start.
     #[schema(format = Int32)]
     pub offset: u64,
-    /// Most groups on the page.
+    /// The maximum number of groups on the page.
     #[schema(format = Int32)]
     pub limit: u64,
-    /// All groups of the account.
+    /// The total number of groups in the account.
     pub total: u64,
 }

@@ -39,7 +39,7 @@ impl Segment for InPath {
 
 /// Create a group
 ///
-/// Makes a group with nobody in it. The name must be new.
+/// Creates a group without contacts. The name must not be in use.
 #[utoipa::path(
     post,
     path = "/addressbook/groups",
@@ -48,9 +48,9 @@ impl Segment for InPath {
     request_body = CreateRecord,
     responses((
         status = 200,
-        description = "The group was made.",
+        description = "The group was created.",
         body = RecordAnswer,
-        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the group.")),
+        headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the group.")),
     )),
 )]
 pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<CreateRecord>) -> Answer {
@@ -64,7 +64,7 @@ pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<Cre
 
 /// List groups
 ///
-/// A page of the groups, the newest first unless sorted otherwise, and how many groups there are in all.
+/// Returns a page of the groups, newest first by default, and the total number of groups.
 #[utoipa::path(
     get,
     path = "/addressbook/groups",
@@ -85,7 +85,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadGroups>, Query(query): Que
 
 /// Get a group
 ///
-/// The group with this id or this name, and how many contacts are in it.
+/// Returns the group with this id or this name, and the number of contacts in it.
 #[utoipa::path(
     get,
     path = "/addressbook/groups/{group}",
@@ -103,14 +103,14 @@ pub(super) async fn get_record(
 
 /// Delete a group
 ///
-/// Takes the group away, for good. The contacts that were in it stay. The name is free at once, however
-/// many they were.
+/// Deletes the group permanently. The contacts in it are not deleted. The name can be reused immediately,
+/// regardless of the size of the group.
 #[utoipa::path(
     delete,
     path = "/addressbook/groups/{group}",
     operation_id = "deleteAddressBookGroup",
     params(InPath),
-    responses((status = 200, description = "The group is gone.", body = Deleted)),
+    responses((status = 200, description = "The group was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
     allowed: Allowed<DeleteGroups>,

@@ -32,7 +32,7 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    pagination::choice("GroupSortField", "What to sort by.", FIELDS, "created_on")
+    pagination::choice("GroupSortField", "The field to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {

@@ -23,7 +23,7 @@ use crate::http::extract::batch::{self, List};
 use crate::http::extract::{Body, Faults, Items, Payload, Query, Segments};
 use crate::http::openapi::{examples, fields};
 
-/// Contacts that join a group: 1 to 1,000 in all. A list that is null is as if it were absent.
+/// The contacts to add to a group: 1 to 1,000 in all. A list that is null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AddAddressBookGroupContacts)]
@@ -37,12 +37,12 @@ pub struct AddContacts {
 fn contacts() -> Array {
     fields::group::batch(
         fields::id_or_phone("The id or the msisdn of a contact."),
-        "Contacts by their ids or msisdns.",
+        "The contacts to add, by id or msisdn.",
     )
 }
 
 fn aliases() -> Array {
-    fields::group::batch(fields::handle(), "Contacts by their aliases.")
+    fields::group::batch(fields::handle(), "The contacts to add, by alias.")
 }
 
 impl AddContacts {
@@ -83,7 +83,7 @@ impl Payload for AddContacts {
     }
 }
 
-/// What became of contacts that were to join.
+/// The results of adding contacts to a group.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroupContactsAdded)]
 pub struct ContactsAdded {
@@ -93,19 +93,20 @@ pub struct ContactsAdded {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::group::shown_member_count, required = false)]
     pub(super) member_count: Option<u64>,
-    /// What became of each: first those of `contacts`, then those of `aliases`, each list in its order.
+    /// The result for each contact: first those of `contacts`, then those of `aliases`, each in the order of
+    /// its list.
     pub(super) results: Vec<ContactResult>,
 }
 
-/// What became of one contact, under the name that the request had for it.
+/// The result for one contact, identified as in the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroupContactResult)]
 pub struct ContactResult {
-    /// The id or the msisdn, as it was given.
+    /// The id or the msisdn, as in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "4479000000001")]
     pub(super) contact: Option<String>,
-    /// The alias, as it was given.
+    /// The alias, as in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "john")]
     pub(super) alias: Option<String>,
@@ -115,15 +116,15 @@ pub struct ContactResult {
 
 /// Add contacts to a group
 ///
-/// Adds up to 1,000 contacts to the group in one step. Each has a result of its own: a contact that does not
-/// exist, or an msisdn that several contacts share, is reported as such and does not affect the others.
+/// Adds up to 1,000 contacts to the group in one step. Each contact has its own result: a contact that does
+/// not exist, or an msisdn that several contacts share, is reported as such and does not affect the others.
 #[utoipa::path(
     post,
     path = "/addressbook/groups/{group}/contacts",
     operation_id = "addAddressBookGroupContacts",
     params(InPath),
     request_body = AddContacts,
-    responses((status = 200, description = "What became of each contact.", body = ContactsAdded)),
+    responses((status = 200, description = "The result for each contact.", body = ContactsAdded)),
 )]
 pub(super) async fn add_contacts(
     allowed: Allowed<UpdateGroups>,
@@ -149,7 +150,7 @@ pub(super) async fn add_contacts(
 
 /// List the contacts of a group
 ///
-/// A page of the contacts that are in the group, the newest contact first, and how many there are in all.
+/// Returns a page of the contacts in the group, newest contact first, and their total number.
 #[utoipa::path(
     get,
     path = "/addressbook/groups/{group}/contacts",
@@ -169,13 +170,13 @@ pub(super) async fn list_contacts(
 
 /// Remove a contact from a group
 ///
-/// The contact leaves the group, and stays in the address book.
+/// Removes the contact from the group. The contact itself is not deleted.
 #[utoipa::path(
     delete,
     path = "/addressbook/groups/{group}/contacts/{contact}",
     operation_id = "removeAddressBookGroupContact",
     params(InPath, Key),
-    responses((status = 200, description = "The contact is not in the group any more.", body = Deleted)),
+    responses((status = 200, description = "The contact was removed from the group.", body = Deleted)),
 )]
 pub(super) async fn remove_contact(
     allowed: Allowed<UpdateGroups>,

@@ -35,7 +35,7 @@ pub(super) fn routes(api: Api) -> Api {
             create_record,
             Spec::answering(200, RecordAnswer::from(example::new_group()))
                 .about(&SUBJECT)
-                .request("group", "With everything that can be set", CreateRecord::example())
+                .request("group", "All members", CreateRecord::example())
                 .fails(&[Code::NameTaken])
                 .fault(FieldFault::at("name", Fault::Required)),
         )

@@ -12,8 +12,7 @@ use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::{examples, fields};
 
-/// A number that is to be out. `msisdn` is required. An optional member may be null, which is as
-/// if it were absent.
+/// A number to opt out. `msisdn` is required. Null in an optional member is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateAddressBookOptOut)]
@@ -45,7 +44,7 @@ impl Payload for CreateRecord {
     }
 }
 
-/// A number that is out.
+/// A number that has opted out.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookOptOut)]
 pub struct Record {
@@ -74,7 +73,7 @@ impl From<OptOut> for Record {
     }
 }
 
-/// One opt-out.
+/// A response with one opt-out.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookOptOutAnswer)]
 pub struct RecordAnswer {
@@ -98,14 +97,14 @@ pub struct RecordList {
     /// Always true.
     #[schema(example = true)]
     pub success: bool,
-    /// Opt-outs, by time in the direction that was asked for.
+    /// The opt-outs, sorted by time in the requested direction.
     pub records: Vec<Record>,
-    /// How many opt-outs were left out at the beginning.
+    /// The number of opt-outs that were skipped at the start.
     #[schema(format = Int32)]
     pub offset: u64,
-    /// Most opt-outs on the page.
+    /// The maximum number of opt-outs on the page.
     #[schema(format = Int32)]
     pub limit: u64,
-    /// All opt-outs of the account.
+    /// The total number of opt-outs in the account.
     pub total: u64,
 }

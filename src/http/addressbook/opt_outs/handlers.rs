@@ -45,9 +45,9 @@ fn key() -> Object {
 
 /// Opt a number out
 ///
-/// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
-/// everything stays as it was the first time; `source` and `note` of an opt-out that was there before are
-/// null for a key that may not read it.
+/// Opts the number out from now on, regardless of which contacts have it or will have it. If the number has
+/// already opted out, the existing opt-out stays unchanged; its `source` and `note` are null in the response
+/// if the key may not read opt-outs.
 #[utoipa::path(
     post,
     path = "/addressbook/optouts",
@@ -56,9 +56,9 @@ fn key() -> Object {
     request_body = CreateRecord,
     responses((
         status = 200,
-        description = "The number is out.",
+        description = "The number has opted out.",
         body = RecordAnswer,
-        headers(("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` opted the number out.")),
+        headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` opted the number out.")),
     )),
 )]
 pub(super) async fn create_record(
@@ -75,8 +75,7 @@ pub(super) async fn create_record(
 
 /// List opt-outs
 ///
-/// A page of the numbers that are out, the newest opt-out first unless sorted otherwise, and how many
-/// there are in all.
+/// Returns a page of the opt-outs, newest first by default, and the total number of opt-outs.
 #[utoipa::path(
     get,
     path = "/addressbook/optouts",
@@ -97,7 +96,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadOptOuts>, Query(query): Qu
 
 /// Get an opt-out
 ///
-/// The opt-out with this id or of this msisdn: the way to ask whether a number is out.
+/// Returns the opt-out with this id or of this msisdn. Use it to check whether a number has opted out.
 #[utoipa::path(
     get,
     path = "/addressbook/optouts/{optout}",
@@ -113,15 +112,15 @@ pub(super) async fn get_record(
     Ok(HttpResponse::Ok().json(RecordAnswer::from(opt_out)))
 }
 
-/// Take an opt-out back
+/// Delete an opt-out
 ///
-/// The number is not out any more.
+/// Deletes the opt-out permanently: the number is no longer opted out.
 #[utoipa::path(
     delete,
     path = "/addressbook/optouts/{optout}",
     operation_id = "deleteAddressBookOptOut",
     params(Key),
-    responses((status = 200, description = "The opt-out is gone.", body = Deleted)),
+    responses((status = 200, description = "The opt-out was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
     allowed: Allowed<DeleteOptOuts>,

@@ -31,7 +31,7 @@ pub(super) fn routes(api: Api) -> Api {
         create_record,
         Spec::answering(200, record())
             .about(&SUBJECT)
-            .request("opt_out", "With everything that can be remembered", CreateRecord::example())
+            .request("opt_out", "All members", CreateRecord::example())
             .fault(FieldFault::of(Field::Phone, Fault::Required)),
     )
     .protected(

@@ -20,7 +20,8 @@ use crate::http::extract::{Entries, Faults, Items, Payload};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
-/// Who is to get what. `aliases` is required. An optional member may be null, which is as if it were absent.
+/// The aliases to resolve, and the template. `aliases` is required. Null in an optional member is treated as
+/// absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ResolveAddressBookAliases)]
@@ -34,7 +35,7 @@ pub struct ResolveRequest {
     template: Option<String>,
     #[schema(schema_with = schema::template_name, required = false)]
     template_name: Option<String>,
-    /// Whether numbers that have opted out get a message all the same.
+    /// Whether numbers that have opted out still get a message.
     #[schema(required = false, nullable = false, default = false)]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
@@ -42,19 +43,21 @@ pub struct ResolveRequest {
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
     missing_variables: Option<String>,
-    /// Whether only counts and problems are told.
+    /// Whether the response contains only counts and problems.
     #[schema(required = false, nullable = false, default = false)]
     dry_run: Option<bool>,
 }
 
 fn aliases() -> Array {
-    schema::list_of(fields::handle(), "Whom it is for, in the order of the answer.")
+    schema::list_of(fields::handle(), "The recipients, in the order of the response.")
 }
 
 fn per_alias() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Object))
-        .description(Some("Data for single recipients, by alias. It goes over the contact's own."))
+        .description(Some(
+            "The data for individual recipients, by alias. It overrides the contact's own values.",
+        ))
         .additional_properties(Some(AdditionalProperties::RefOr(fields::meta().into())))
         .build()
 }
@@ -138,7 +141,7 @@ impl Payload for ResolveRequest {
     }
 }
 
-/// Somebody who gets a message.
+/// A recipient that gets a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ResolvedAddressBookRecord)]
 pub struct ResolvedRecord {
@@ -148,7 +151,7 @@ pub struct ResolvedRecord {
     alias: Option<String>,
     #[schema(schema_with = fields::stored_msisdn)]
     msisdn: String,
-    /// The text; absent where the request has no template.
+    /// The text; absent if the request has no template.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "Hi John, greetings from London!")]
     text: Option<String>,
@@ -160,11 +163,11 @@ pub struct ResolvedRecord {
     parts: Option<usize>,
 }
 
-/// Somebody who gets none, and why.
+/// A recipient that gets no message, and the reason.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ExcludedAddressBookAlias)]
 pub struct ExcludedAlias {
-    /// Which of the aliases of the request, from 0.
+    /// The index of the alias in the request's `aliases`, starting at 0.
     #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,70 +175,70 @@ pub struct ExcludedAlias {
     alias: Option<String>,
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
-    /// Why, for people.
+    /// The reason, for people.
     #[schema(example = "the number has opted out")]
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::stored_msisdn, required = false)]
     msisdn: Option<String>,
-    /// What is missing.
+    /// The variable that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "CITY")]
     variable: Option<String>,
-    /// What there is instead, where it differs by case alone.
+    /// The variable that exists instead, if it differs only in case.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "City")]
     similar: Option<String>,
 }
 
-/// Counts that add up.
+/// The counts: `asked` is the sum of `recipients` and `excluded`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookResolveCounts)]
 pub struct ResolveCounts {
-    /// All who were asked for.
+    /// The number of requested recipients.
     #[schema(example = 2)]
     asked: u64,
-    /// Those who get a message.
+    /// The number of recipients that get a message.
     #[schema(example = 1)]
     recipients: u64,
-    /// Those who get none.
+    /// The number of recipients that get no message.
     #[schema(example = 1)]
     excluded: u64,
-    /// SMS parts in all.
+    /// The total number of SMS parts.
     #[schema(example = 1)]
     parts: u64,
 }
 
-/// A reason why some get no message.
+/// A reason why some recipients get no message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookResolveProblem)]
 pub struct ResolveProblem {
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
-    /// How many.
+    /// The number of excluded recipients with this reason.
     #[schema(example = 92)]
     count: u64,
-    /// The same for people.
+    /// The reason and the count, for people.
     #[schema(example = "92 of 10000 lack CITY")]
     message: String,
-    /// The first of them.
+    /// The first exclusions with this reason.
     examples: Vec<ExcludedAlias>,
 }
 
-/// Who gets what, who does not, and why.
+/// The messages, the exclusions, and the reasons.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookResolveAnswer)]
 pub struct ResolveAnswer {
     /// Always true.
     #[schema(example = true)]
     success: bool,
-    /// How many.
+    /// The counts.
     counts: ResolveCounts,
-    /// Why some get no message, in the order in which it came up.
+    /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<ResolveProblem>,
-    /// Those who get a message, in the order of the request. None in a dry run.
+    /// The recipients that get a message, in the order of the request. Empty in a dry run.
     records: Vec<ResolvedRecord>,
-    /// Those who get none, in the same order. None in a dry run.
+    /// The recipients that get no message, in the same order. Empty in a dry run.
     excluded: Vec<ExcludedAlias>,
 }
 

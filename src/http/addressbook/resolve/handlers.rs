@@ -12,15 +12,15 @@ use crate::http::extract::Body;
 
 /// Resolve aliases
 ///
-/// Answers who exactly gets what text, who does not, and why, for up to 1,000 aliases. Numbers that have
-/// opted out, and numbers that get a message already, are left out. Nothing is sent. With `dry_run` the
-/// answer has counts and problems alone.
+/// Determines exactly who gets which text, who does not, and why, for up to 1,000 aliases. By default,
+/// numbers that have opted out and numbers that already get a message are excluded. Nothing is sent. With
+/// `dry_run`, the response contains only counts and problems.
 #[utoipa::path(
     post,
     path = "/addressbook/resolve",
     operation_id = "resolveAddressBookAliases",
     request_body = ResolveRequest,
-    responses((status = 200, description = "The messages, and who gets none.", body = ResolveAnswer)),
+    responses((status = 200, description = "The messages and the exclusions.", body = ResolveAnswer)),
 )]
 pub(super) async fn resolve(
     allowed: Allowed<ReadContacts>,

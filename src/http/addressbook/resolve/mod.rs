@@ -26,7 +26,7 @@ pub(super) fn routes(api: Api) -> Api {
         Spec::answering(200, ResolveAnswer::from(audience::audience()))
             .about(&SUBJECT)
             .request("aliases", "Two aliases and a text", ResolveRequest::example())
-            .request("dry_run", "Counts and problems alone", ResolveRequest::dry_run_example())
+            .request("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
             .fails(&[Code::NotFound, Code::TemplateTooCostly])
             .fault(FieldFault::at("aliases", Fault::Required)),
     )

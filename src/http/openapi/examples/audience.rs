@@ -22,7 +22,7 @@ pub fn other_fields() -> serde_json::Value {
     json!({"NAME": "Mary"})
 }
 
-/// Somebody who gets a message.
+/// A recipient that gets a message.
 ///
 /// # Panics
 /// The example contact cannot be filled in: seen by every test that makes the document.
@@ -36,7 +36,7 @@ pub fn included() -> Included {
     Included { index: 0, contact: Some(Known { id, handle }), phone, message: Some(message) }
 }
 
-/// Somebody who gets none.
+/// A recipient that gets no message.
 ///
 /// # Panics
 /// The constant is no number: seen by every test that makes the document.

@@ -4,9 +4,9 @@ use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
 
-/// How the number came to be out.
+/// How the number was opted out.
 pub const SOURCE: &str = "STOP by SMS";
-/// What else is remembered.
+/// The note.
 pub const NOTE: &str = "Wants no offers";
 
 /// The opt-out.

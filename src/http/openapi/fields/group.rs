@@ -11,7 +11,7 @@ use crate::domain::pagination::MAX_BATCH;
 use crate::domain::text as rules;
 use crate::http::openapi::examples::group as examples;
 
-const DESCRIPTION: &str = "What the group is for.";
+const DESCRIPTION: &str = "The purpose of the group.";
 
 /// Its id.
 #[must_use]
@@ -24,8 +24,8 @@ pub fn id() -> Object {
 pub fn name() -> Object {
     text()
         .description(Some(
-            "What the group is called. Unique within the account and compared exactly; blanks at the ends \
-             are cut off.",
+            "The name of the group. Unique within the account and compared exactly; leading and trailing \
+             whitespace is removed.",
         ))
         .min_length(Some(1))
         .max_length(Some(GroupName::MAX_CHARS))
@@ -38,7 +38,7 @@ pub fn name() -> Object {
 /// Its name in a response.
 #[must_use]
 pub fn stored_name() -> Object {
-    let about = "What the group is called.";
+    let about = "The name of the group.";
     text().description(Some(about)).max_length(Some(GroupName::MAX_CHARS)).examples([examples::NAME]).build()
 }
 
@@ -52,7 +52,7 @@ pub fn key() -> Object {
 #[must_use]
 pub fn description() -> Object {
     text()
-        .description(Some(format!("{DESCRIPTION} Blanks at the ends are cut off.")))
+        .description(Some(format!("{DESCRIPTION} Leading and trailing whitespace is removed.")))
         .min_length(Some(1))
         .max_length(Some(GroupDescription::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
@@ -64,14 +64,14 @@ pub fn description() -> Object {
 /// Its description in a request that changes.
 #[must_use]
 pub fn description_or_null() -> Schema {
-    or_null(bare(description()), "What the group is for; null takes it away.")
+    or_null(bare(description()), "The purpose of the group; null removes it.")
 }
 
 /// Its description in a response.
 #[must_use]
 pub fn stored_description() -> Schema {
     let stored = text().max_length(Some(GroupDescription::MAX_CHARS)).examples([examples::DESCRIPTION]);
-    or_null(stored, "What the group is for, or null.")
+    or_null(stored, "The purpose of the group, or null.")
 }
 
 /// How many contacts are in it.
@@ -80,7 +80,7 @@ pub fn member_count() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .description(Some("How many contacts are in the group."))
+        .description(Some("The number of contacts in the group."))
         .minimum(Some(0))
         .examples([1])
         .build()
@@ -91,22 +91,22 @@ pub fn member_count() -> Object {
 pub fn shown_member_count() -> Object {
     super::described(
         member_count(),
-        "How many contacts are in the group; absent where the key may not read groups.",
+        "The number of contacts in the group; absent if the key may not read groups.",
     )
 }
 
 /// When it was made.
 #[must_use]
 pub fn created() -> Object {
-    moment("When the group was made: UTC, to the millisecond.")
+    moment("The time at which the group was created, in UTC with millisecond precision.")
 }
 
 /// When its name or description last changed.
 #[must_use]
 pub fn updated() -> Object {
     moment(
-        "When the name or the description of the group last changed: UTC, to the millisecond. Contacts that \
-         join or leave do not change it.",
+        "The time at which the name or the description of the group was last changed, in UTC with \
+         millisecond precision. Adding or removing contacts does not affect it.",
     )
 }
 
@@ -134,7 +134,7 @@ fn outcome_of(outcomes: &[Outcome]) -> Object {
     let listed: Vec<String> =
         outcomes.iter().map(|outcome| format!("`{}` ({})", outcome.as_str(), outcome.about())).collect();
     text()
-        .description(Some(format!("What became of the contact: {}.", listed.join(", "))))
+        .description(Some(format!("The result for the contact: {}.", listed.join(", "))))
         .pattern(Some(format!("^({})$", words.join("|"))))
         .examples([words[0]])
         .build()

@@ -57,8 +57,8 @@ fn refuse(pattern: &str) -> Extensions {
 pub fn handle() -> Object {
     text()
         .description(Some(
-            "The name by which messages speak of the contact. Unique within the account and compared \
-             exactly; blanks at the ends are cut off.",
+            "The name that messages use to refer to the contact. Unique within the account and compared \
+             exactly; leading and trailing whitespace is removed.",
         ))
         .min_length(Some(1))
         .max_length(Some(Handle::MAX_CHARS))
@@ -71,7 +71,7 @@ pub fn handle() -> Object {
 /// A handle in a response.
 #[must_use]
 pub fn stored_handle() -> Object {
-    let about = "The name by which messages speak of the contact.";
+    let about = "The name that messages use to refer to the contact.";
     text().description(Some(about)).max_length(Some(Handle::MAX_CHARS)).examples([examples::HANDLE]).build()
 }
 
@@ -80,8 +80,8 @@ pub fn stored_handle() -> Object {
 pub fn phone() -> Object {
     text()
         .description(Some(
-            "The phone number in international format: `+`, `00` or nothing, an assigned country code, \
-             7 to 15 digits in all; blanks, dots, dashes and brackets do not count.",
+            "The phone number in international format: `+`, `00` or no prefix, an assigned country code, and \
+             7 to 15 digits in all. Spaces, dots, dashes and brackets are ignored.",
         ))
         .min_length(Some(Phone::MIN_DIGITS))
         .max_length(Some(Phone::MAX_CHARS))
@@ -94,7 +94,7 @@ pub fn phone() -> Object {
 #[must_use]
 pub fn stored_phone() -> Object {
     text()
-        .description(Some("The phone number, as E.164 writes it."))
+        .description(Some("The phone number in E.164 format."))
         .pattern(Some(format!("^\\+[1-9][0-9]{{{},{}}}$", Phone::MIN_DIGITS - 1, Phone::MAX_DIGITS - 1)))
         .examples([examples::PHONE])
         .build()
@@ -112,7 +112,7 @@ pub fn msisdn() -> Object {
 #[must_use]
 pub fn stored_msisdn() -> Object {
     text()
-        .description(Some("The phone number in international format, digits alone."))
+        .description(Some("The phone number in international format, digits only."))
         .pattern(Some(format!("^[1-9][0-9]{{{},{}}}$", Phone::MIN_DIGITS - 1, Phone::MAX_DIGITS - 1)))
         .examples([examples::MSISDN])
         .build()
@@ -122,7 +122,7 @@ pub fn stored_msisdn() -> Object {
 #[must_use]
 pub fn display_name() -> Object {
     text()
-        .description(Some("How the contact is shown in a list. By default, this is just the username."))
+        .description(Some("The display name of the contact in lists. By default, this is the username."))
         .min_length(Some(1))
         .max_length(Some(DisplayName::MAX_CHARS))
         .pattern(Some(DisplayName::PATTERN))
@@ -134,14 +134,16 @@ pub fn display_name() -> Object {
 /// A display name in a request that changes.
 #[must_use]
 pub fn display_name_or_null() -> Schema {
-    or_null(bare(display_name()), "How the contact is shown in a list; null goes back to the username.")
+    or_null(bare(display_name()), "The display name of the contact in lists; null resets it to the username.")
 }
 
 /// A display name in a response.
 #[must_use]
 pub fn stored_display_name() -> Object {
     text()
-        .description(Some("How the contact is shown in a list: the username, unless a name was set."))
+        .description(Some(
+            "The display name of the contact in lists: the username unless another name was set.",
+        ))
         .max_length(Some(DisplayName::MAX_CHARS))
         .examples([examples::DISPLAY_NAME])
         .build()
@@ -151,7 +153,10 @@ pub fn stored_display_name() -> Object {
 #[must_use]
 pub fn avatar_url() -> Object {
     text()
-        .description(Some("The address of a picture: http or https, without user name. It is never fetched."))
+        .description(Some(
+            "The URL of a picture: http or https, without a user name or password. The server never \
+             fetches it.",
+        ))
         .min_length(Some("http://a".len()))
         .max_length(Some(AvatarUrl::MAX_CHARS))
         .pattern(Some(AvatarUrl::PATTERN))
@@ -162,7 +167,7 @@ pub fn avatar_url() -> Object {
 /// An avatar's address in a request that changes.
 #[must_use]
 pub fn avatar_url_or_null() -> Schema {
-    or_null(bare(avatar_url()), "The address of a picture: http or https; null takes it away.")
+    or_null(bare(avatar_url()), "The URL of a picture: http or https; null removes it.")
 }
 
 /// An avatar's address in a response.
@@ -170,7 +175,7 @@ pub fn avatar_url_or_null() -> Schema {
 pub fn stored_avatar_url() -> Schema {
     or_null(
         text().max_length(Some(AvatarUrl::MAX_CHARS)).examples([examples::AVATAR_URL]),
-        "The address of a picture, or null.",
+        "The URL of a picture, or null.",
     )
 }
 
@@ -186,8 +191,8 @@ pub fn meta_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Object))
         .description(Some(format!(
-            "The contact's own data, for message personalisation: any JSON object, keys of 1 to {} \
-             characters, nested up to {} levels, at most {} KiB as JSON.",
+            "The contact's own data, for message personalisation: any JSON object with keys of 1 to {} \
+             characters, nested up to {} levels, and at most {} KiB as JSON.",
             Meta::MAX_KEY_CHARS,
             Meta::MAX_DEPTH,
             Meta::MAX_BYTES / 1024
@@ -210,8 +215,8 @@ pub fn meta_schema() -> Object {
 pub fn meta_patch() -> Schema {
     or_null(
         meta(),
-        "Merged into the contact's own data as RFC 7396 does: a member that is null goes, an object is \
-         merged, all else is set. Null in place of the object leaves nothing.",
+        "The changes to the contact's own data, merged as in RFC 7396: a null member is removed, an object \
+         is merged, any other value is set. Null in place of the object removes all data.",
     )
 }
 
@@ -225,7 +230,7 @@ pub fn id() -> Object {
 #[must_use]
 pub fn id_of(noun: &str) -> Object {
     text()
-        .description(Some(format!("The id of the {noun}, made by the server.")))
+        .description(Some(format!("The id of the {noun}, assigned by the server.")))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
         .examples([examples::ID])
         .build()
@@ -247,13 +252,13 @@ pub fn id_or_phone(about: &str) -> Object {
 /// The moment of creation, in a response.
 #[must_use]
 pub fn created() -> Object {
-    moment("When the contact was made: UTC, to the millisecond.")
+    moment("The time at which the contact was created, in UTC with millisecond precision.")
 }
 
 /// The moment of the last change, in a response.
 #[must_use]
 pub fn updated() -> Object {
-    moment("When the contact last changed: UTC, to the millisecond.")
+    moment("The time at which the contact was last changed, in UTC with millisecond precision.")
 }
 
 /// A moment.

@@ -8,8 +8,8 @@ use crate::domain::opt_out::{Note, Source};
 use crate::domain::text as rules;
 use crate::http::openapi::examples::opt_out as examples;
 
-const SOURCE: &str = "How the number came to be out.";
-const NOTE: &str = "Whatever else is to be remembered.";
+const SOURCE: &str = "The source of the opt-out: how the number was opted out.";
+const NOTE: &str = "A note on the opt-out.";
 
 /// Its id.
 #[must_use]
@@ -17,10 +17,10 @@ pub fn id() -> Object {
     id_of("opt-out")
 }
 
-/// Since when the number is out.
+/// When the number was opted out.
 #[must_use]
 pub fn created() -> Object {
-    moment("Since when the number is out: UTC, to the millisecond.")
+    moment("The time at which the number was opted out, in UTC with millisecond precision.")
 }
 
 /// Its source in a request.
@@ -53,7 +53,7 @@ fn stored(max: usize, example: &str) -> Object {
 
 fn given(about: &str, max: usize, example: &str) -> Object {
     let builder: ObjectBuilder = text()
-        .description(Some(format!("{about} Blanks at the ends are cut off.")))
+        .description(Some(format!("{about} Leading and trailing whitespace is removed.")))
         .min_length(Some(1))
         .max_length(Some(max))
         .pattern(Some(rules::PATTERN))

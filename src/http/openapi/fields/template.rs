@@ -18,8 +18,8 @@ pub fn id() -> Object {
 pub fn name() -> Object {
     text()
         .description(Some(
-            "The name of the template. Unique within the account and compared exactly; blanks at the ends \
-             are cut off.",
+            "The name of the template. Unique within the account and compared exactly; leading and trailing \
+             whitespace is removed.",
         ))
         .min_length(Some(1))
         .max_length(Some(TemplateName::MAX_CHARS))
@@ -45,9 +45,9 @@ pub fn stored_name() -> Object {
 pub fn source() -> Object {
     text()
         .description(Some(
-            "The text, kept exactly as it is. `{{ NAME }}` is a member of the recipient's `meta`, \
-             `{{ contact.alias }}` one of the contact itself, and `{{ NAME | default(\"friend\") }}` has a \
-             fallback.",
+            "The text, stored unchanged. `{{ NAME }}` inserts a member of the recipient's `meta`, \
+             `{{ contact.alias }}` a member of the contact itself, and `{{ NAME | default(\"friend\") }}` \
+             has a fallback.",
         ))
         .min_length(Some(1))
         .max_length(Some(TemplateText::MAX_CHARS))
@@ -60,7 +60,7 @@ pub fn source() -> Object {
 /// Its text in a response.
 #[must_use]
 pub fn stored_source() -> Object {
-    let about = "The text, exactly as it was given.";
+    let about = "The text, exactly as it was submitted.";
     text()
         .description(Some(about))
         .max_length(Some(TemplateText::MAX_CHARS))
@@ -71,11 +71,11 @@ pub fn stored_source() -> Object {
 /// The moment of creation.
 #[must_use]
 pub fn created() -> Object {
-    moment("When the template was made: UTC, to the millisecond.")
+    moment("The time at which the template was created, in UTC with millisecond precision.")
 }
 
 /// The moment of the last change.
 #[must_use]
 pub fn updated() -> Object {
-    moment("When the template last changed: UTC, to the millisecond.")
+    moment("The time at which the template was last changed, in UTC with millisecond precision.")
 }

@@ -2,12 +2,12 @@
 
 use super::Lead;
 
-const SHOWN: &str = "The answer shows the group; its id names it.";
-const BOTH: &str = "The other dialect shows the same group at once.";
-const FIRST: &str = "Each group on the page can be named by its id; this is the first one.";
-const CONTACT: &str = "Each contact on the page can be named by its id; this is the first one.";
-const LEFT: &str = "The groups that are left.";
-const NOW: &str = "The group as it is now.";
+const SHOWN: &str = "Uses the id of the group in the response.";
+const BOTH: &str = "The same group is immediately available in the other dialect.";
+const FIRST: &str = "Uses the id of a group on the page, here the first one.";
+const CONTACT: &str = "Uses the id of a contact on the page, here the first one.";
+const LEFT: &str = "The remaining groups.";
+const NOW: &str = "The current state of the group or of its list of contacts.";
 
 pub(super) const LEADS: &[Lead] = &[
     Lead {
@@ -29,7 +29,7 @@ pub(super) const LEADS: &[Lead] = &[
         status: "409",
         to: &["listGroups"],
         with: &[("name", "$request.body#/name")],
-        about: "The group that has the name.",
+        about: "The group that already has the name.",
     },
     Lead {
         from: "listGroups",
@@ -43,7 +43,7 @@ pub(super) const LEADS: &[Lead] = &[
         status: "200",
         to: &["listGroups"],
         with: &[("ending_before", "$response.body#/data/0/id")],
-        about: "The groups that have come since.",
+        about: "The groups that have been created since.",
     },
     Lead {
         from: "getGroup",
@@ -57,7 +57,7 @@ pub(super) const LEADS: &[Lead] = &[
         status: "200",
         to: &["listContacts"],
         with: &[("group", "$response.body#/id")],
-        about: "The contacts in the group, which can be filtered further there.",
+        about: "The contacts in the group, with further filters.",
     },
     Lead {
         from: "updateGroup",

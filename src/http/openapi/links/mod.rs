@@ -16,20 +16,21 @@ struct Lead {
     about: &'static str,
 }
 
-const SHOWN: &str = "The answer shows the contact; its id names it.";
-const UNCHANGED: &str = "The entity tag sees to it that nobody else has changed the contact meanwhile.";
-const BOTH: &str = "The other dialect shows the same contact at once.";
-const FIRST: &str = "Each contact on the page can be named by its id; this is the first one.";
-const NOW: &str = "Somebody else was faster; this is the contact as it is now.";
-const LEFT: &str = "The contacts that are left.";
-const OUT: &str = "The answer shows the opt-out; its id names it.";
-const OUT_IN_BOTH: &str = "The number is out in the other dialect, too.";
-const FIRST_OUT: &str = "Each opt-out on the page can be named by its id; this is the first one.";
-const STILL_OUT: &str = "The numbers that are still out.";
-const TEMPLATE: &str = "The answer shows the template; its id names it.";
+const SHOWN: &str = "Uses the id of the contact in the response.";
+const UNCHANGED: &str =
+    "The entity tag ensures that no other client has changed the contact in the meantime.";
+const BOTH: &str = "The same contact is immediately available in the other dialect.";
+const FIRST: &str = "Uses the id of a contact on the page, here the first one.";
+const NOW: &str = "Another client has changed the contact; this is its current state.";
+const LEFT: &str = "The remaining contacts.";
+const OUT: &str = "Uses the id of the opt-out in the response.";
+const OUT_IN_BOTH: &str = "The number has also opted out in the other dialect.";
+const FIRST_OUT: &str = "Uses the id of an opt-out on the page, here the first one.";
+const STILL_OUT: &str = "The remaining opt-outs.";
+const TEMPLATE: &str = "Uses the id of the template in the response.";
 const TEMPLATE_UNCHANGED: &str =
-    "The entity tag sees to it that nobody else has changed the template meanwhile.";
-const TEMPLATE_NOW: &str = "Somebody else was faster; this is the template as it is now.";
+    "The entity tag ensures that no other client has changed the template in the meantime.";
+const TEMPLATE_NOW: &str = "Another client has changed the template; this is its current state.";
 
 const LEADS: &[Lead] = &[
     // /v1
@@ -52,7 +53,7 @@ const LEADS: &[Lead] = &[
         status: "409",
         to: &["listContacts"],
         with: &[("username", "$request.body#/username")],
-        about: "The contact that has the username.",
+        about: "The contact that already has the username.",
     },
     Lead {
         from: "listContacts",
@@ -66,14 +67,14 @@ const LEADS: &[Lead] = &[
         status: "200",
         to: &["listContacts"],
         with: &[("ending_before", "$response.body#/data/0/id")],
-        about: "The contacts that have come since.",
+        about: "The contacts that have been created since.",
     },
     Lead {
         from: "getContact",
         status: "200",
         to: &["getContact"],
         with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
-        about: "Answered with 304, and without a body, for as long as the contact stays the same.",
+        about: "The response is 304, without a body, as long as the contact does not change.",
     },
     Lead {
         from: "getContact",
@@ -116,28 +117,28 @@ const LEADS: &[Lead] = &[
         status: "201",
         to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions", "deleteAudience"],
         with: &[("id", "$response.body#/id")],
-        about: "The audience is kept; its id names it.",
+        about: "Uses the id of the kept audience in the response.",
     },
     Lead {
         from: "createAudience",
         status: "200",
         to: &["listAudiences"],
         with: &[],
-        about: "The audiences that are kept.",
+        about: "The kept audiences.",
     },
     Lead {
         from: "listAudiences",
         status: "200",
         to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions"],
         with: &[("id", "$response.body#/data/0/id")],
-        about: "Each audience on the page can be named by its id; this is the first one.",
+        about: "Uses the id of an audience on the page, here the first one.",
     },
     Lead {
         from: "getAudience",
         status: "200",
         to: &["listAudienceRecipients", "listAudienceExclusions"],
         with: &[("id", "$response.body#/id")],
-        about: "Who is in it, and who is not.",
+        about: "The recipients and the exclusions of the audience.",
     },
     Lead {
         from: "listAudienceRecipients",
@@ -158,7 +159,7 @@ const LEADS: &[Lead] = &[
         status: "204",
         to: &["listAudiences"],
         with: &[],
-        about: "The audiences that are left.",
+        about: "The remaining audiences.",
     },
     // /addressbook
     Lead {
@@ -237,7 +238,7 @@ const LEADS: &[Lead] = &[
         status: "200",
         to: &["listOptOuts"],
         with: &[("ending_before", "$response.body#/data/0/id")],
-        about: "The opt-outs that have come since.",
+        about: "The opt-outs that have been created since.",
     },
     Lead {
         from: "getOptOut",
@@ -251,7 +252,7 @@ const LEADS: &[Lead] = &[
         status: "200",
         to: &["listContacts"],
         with: &[("phone_number", "$response.body#/phone_number")],
-        about: "The contacts with the number.",
+        about: "The contacts that have the number.",
     },
     Lead { from: "deleteOptOut", status: "204", to: &["listOptOuts"], with: &[], about: STILL_OUT },
     Lead {
@@ -294,7 +295,7 @@ const LEADS: &[Lead] = &[
         status: "200",
         to: &["listAddressBookContacts"],
         with: &[],
-        about: "The contacts that have an alias.",
+        about: "The contacts and their aliases.",
     },
     // Templates
     Lead {
@@ -309,21 +310,21 @@ const LEADS: &[Lead] = &[
         status: "409",
         to: &["listTemplates"],
         with: &[("name", "$request.body#/name")],
-        about: "The template that has the name.",
+        about: "The template that already has the name.",
     },
     Lead {
         from: "listTemplates",
         status: "200",
         to: &["getTemplate", "updateTemplate", "deleteTemplate"],
         with: &[("id", "$response.body#/data/0/id")],
-        about: "Each template on the page can be named by its id; this is the first one.",
+        about: "Uses the id of a template on the page, here the first one.",
     },
     Lead {
         from: "getTemplate",
         status: "200",
         to: &["getTemplate"],
         with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
-        about: "Answered with 304, and without a body, for as long as the template stays the same.",
+        about: "The response is 304, without a body, as long as the template does not change.",
     },
     Lead {
         from: "getTemplate",
@@ -358,7 +359,7 @@ const LEADS: &[Lead] = &[
         status: "204",
         to: &["listTemplates"],
         with: &[],
-        about: "The templates that are left.",
+        about: "The remaining templates.",
     },
     Lead {
         from: "deleteTemplate",
@@ -373,14 +374,14 @@ const LEADS: &[Lead] = &[
         status: "200",
         to: &["getReadiness"],
         with: &[],
-        about: "Whether its database answers, too.",
+        about: "Whether the database is available as well.",
     },
     Lead {
         from: "getReadiness",
         status: "200",
         to: &["listContacts", "listAddressBookContacts"],
         with: &[],
-        about: "Contacts can be asked for.",
+        about: "Requests for contacts can be served.",
     },
 ];
 

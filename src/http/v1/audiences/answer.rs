@@ -11,16 +11,16 @@ use crate::http::audience::{Lines, Whole, known, schema, told};
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
-/// Somebody who gets a message.
+/// A recipient that gets a message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceRecipient {
-    /// Which of the request's recipients named it, from 0.
+    /// The index of the item in the request's `recipients` that this entry comes from, starting at 0.
     #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = position, required = false)]
     position: Option<i64>,
-    /// The contact; absent where the number is no contact's.
+    /// The contact; absent if no contact has the number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::id, required = false)]
     id: Option<ContactId>,
@@ -29,7 +29,7 @@ pub struct AudienceRecipient {
     username: Option<String>,
     #[schema(schema_with = fields::stored_phone)]
     phone_number: String,
-    /// The text; absent where the request has no template.
+    /// The text; absent if the request has no template.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "Hi John, London calling")]
     text: Option<String>,
@@ -41,10 +41,10 @@ pub struct AudienceRecipient {
     parts: Option<usize>,
 }
 
-/// Somebody who gets none, and why.
+/// A recipient that gets no message, and the reason.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceExclusion {
-    /// Which of the request's recipients named it, from 0.
+    /// The index of the item in the request's `recipients` that this entry comes from, starting at 0.
     #[schema(format = Int32)]
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub struct AudienceExclusion {
     position: Option<i64>,
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
-    /// Why, for people.
+    /// The reason, for people.
     #[schema(example = "the number has opted out")]
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,84 +64,84 @@ pub struct AudienceExclusion {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::stored_phone, required = false)]
     phone_number: Option<String>,
-    /// What the request called it, where nothing was found under that.
+    /// The identifier from the request, if nothing was found for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "jon")]
     named: Option<String>,
-    /// What is missing.
+    /// The variable that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "CITY")]
     variable: Option<String>,
-    /// What there is instead, where it differs by case alone.
+    /// The variable that exists instead, if it differs only in case.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "City")]
     similar: Option<String>,
 }
 
-/// Counts that add up: who was asked for, and what became of them.
+/// The counts: `asked` is the sum of `recipients` and `excluded`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceCounts {
-    /// All who were asked for: each member of a group counts.
+    /// The number of requested recipients; each member of a group counts.
     #[schema(example = 1)]
     asked: u64,
-    /// Those who get a message.
+    /// The number of recipients that get a message.
     #[schema(example = 1)]
     recipients: u64,
-    /// Those who get none.
+    /// The number of recipients that get no message.
     #[schema(example = 0)]
     excluded: u64,
-    /// SMS parts in all.
+    /// The total number of SMS parts.
     #[schema(example = 1)]
     parts: u64,
 }
 
-/// A reason why some get no message.
+/// A reason why some recipients get no message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceProblem {
     #[schema(schema_with = schema::reason)]
     reason: &'static str,
-    /// What is missing.
+    /// The variable that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "CITY")]
     variable: Option<String>,
-    /// How many.
+    /// The number of excluded recipients with this reason.
     #[schema(example = 92)]
     count: u64,
-    /// The same for people.
+    /// The reason and the count, for people.
     #[schema(example = "92 of 10000 lack CITY")]
     message: String,
-    /// The first of them.
+    /// The first exclusions with this reason.
     examples: Vec<AudienceExclusion>,
 }
 
 /// Counts, and what stands in the way of the others.
 #[derive(Debug, Serialize)]
 pub struct AudienceSummary {
-    /// How many.
+    /// The counts.
     counts: AudienceCounts,
-    /// Why some get no message, in the order in which it came up.
+    /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
 }
 
-/// An audience as it was found. One type for both answers, whether it is kept or not: most generated
-/// clients know one type of success an operation.
+/// An audience as it was resolved. One type for both responses, whether it is kept or not: most generated
+/// clients support one success type per operation.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(
-    description = "An audience as it was found. `id`, `created_at` and `expires_at` are there where it is kept."
+    description = "An audience as it was resolved. `id`, `created_at` and `expires_at` are present only if it is a kept audience."
 )]
 pub struct Audience {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = super::id, required = false)]
     id: Option<AudienceId>,
-    /// How many.
+    /// The counts.
     counts: AudienceCounts,
-    /// Why some get no message, in the order in which it came up.
+    /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
-    /// Those who get a message, in the order of the request; groups in the order of their lists. None in
-    /// a dry run, and none where the audience is kept: `listAudienceRecipients` has them.
+    /// The recipients that get a message, in the order of the request; the members of a group in the order of
+    /// its list. Empty in a dry run, and empty for a kept audience: `listAudienceRecipients` returns them.
     recipients: Vec<AudienceRecipient>,
-    /// Those who get none, in the same order. None in a dry run, and none where the audience is kept:
-    /// `listAudienceExclusions` has them.
+    /// The recipients that get no message, in the same order. Empty in a dry run, and empty for a kept
+    /// audience: `listAudienceExclusions` returns them.
     exclusions: Vec<AudienceExclusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = super::created, required = false)]
@@ -151,15 +151,15 @@ pub struct Audience {
     expires_at: Option<Timestamp>,
 }
 
-/// An audience that is kept as it was found.
+/// A kept audience, as it was resolved.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptAudience {
     #[schema(schema_with = super::id)]
     #[allow(missing_docs)]
     pub id: AudienceId,
-    /// How many.
+    /// The counts.
     counts: AudienceCounts,
-    /// Why some get no message, in the order in which it came up.
+    /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
     #[schema(schema_with = super::created)]
     created_at: Timestamp,
@@ -170,27 +170,27 @@ pub struct KeptAudience {
 /// A page of audiences.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceList {
-    /// Whether there are more in the direction of the cursor.
+    /// Whether there are more audiences in the direction of the cursor.
     pub has_more: bool,
-    /// Audiences that are kept, the newest first.
+    /// The kept audiences, newest first.
     pub data: Vec<KeptAudience>,
 }
 
-/// A page of those who get a message.
+/// A page of the recipients that get a message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceRecipientPage {
-    /// Whether more follow.
+    /// Whether there are more entries.
     pub has_more: bool,
-    /// Recipients, in the order of the audience.
+    /// The recipients, in the order of the audience.
     pub data: Vec<AudienceRecipient>,
 }
 
-/// A page of those who get none.
+/// A page of the recipients that get no message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceExclusionPage {
-    /// Whether more follow.
+    /// Whether there are more entries.
     pub has_more: bool,
-    /// Exclusions, in the order of the audience.
+    /// The exclusions, in the order of the audience.
     pub data: Vec<AudienceExclusion>,
 }
 
@@ -199,10 +199,10 @@ pub struct AudienceExclusionPage {
 /// makes generators answer with a union.
 #[derive(Debug, Default, Serialize)]
 pub struct AudienceLine {
-    /// Somebody who gets a message.
+    /// A recipient that gets a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient: Option<AudienceRecipient>,
-    /// Somebody who gets none.
+    /// A recipient that gets no message.
     #[serde(skip_serializing_if = "Option::is_none")]
     exclusion: Option<AudienceExclusion>,
     /// Counts and problems of all.

@@ -45,23 +45,24 @@ impl Segment for Id {
 
 /// Resolve an audience
 ///
-/// Answers who exactly gets what text, who does not, and why. Recipients are named in any mix; those who
-/// have opted out and numbers that get a message already are left out, and every one who is left out is
-/// told with a reason. Nothing is sent.
+/// Determines exactly who gets which text, who does not, and why. Recipients can be specified in any mix. By
+/// default, numbers that have opted out and numbers that already get a message are excluded; each exclusion
+/// has a reason. Nothing is sent.
 ///
-/// With `dry_run` the answer has counts and problems alone. With `keep` the audience is kept as it is found,
-/// however its contacts change; it is read page by page and gone after a day, or once it is deleted. What it
-/// says of a contact is gone when the contact is deleted: its place stays, as an exclusion with the reason
-/// `deleted`.
+/// With `dry_run`, the response contains only counts and problems. With `keep`, the audience is stored as it
+/// was resolved, even if its contacts change later. A kept audience is read page by page; it expires after a
+/// day, unless it is deleted earlier. When a contact is deleted, its data is removed from the audience: its
+/// position remains, as an exclusion with the reason `deleted`.
 ///
-/// With `Accept: application/x-ndjson` the answer is streamed, however long it is: a JSON object a line,
-/// each with one member. `recipient` and `exclusion` are as in the lists of the JSON answer, in the order of
-/// the request. The last line has `summary`, with `counts` and `problems`; without it the answer is
-/// incomplete. Where the audience breaks off, the last line has `error` instead, as in the envelope.
+/// With `Accept: application/x-ndjson`, the response is streamed, regardless of its length: one JSON object
+/// per line, each with one member. `recipient` and `exclusion` are the same as in the lists of the JSON
+/// response, in the order of the request. The last line has `summary`, with `counts` and `problems`; without
+/// it, the response is incomplete. If the stream is aborted by an error, the last line has `error` instead,
+/// as in the error envelope.
 ///
-/// `recipients` names at most 1,000, and groups may bring in more: {answer_limit} contacts in one JSON
-/// document, {kept_limit} in an audience that is kept, any number in a stream and in a dry run. An audience
-/// that is larger is refused with 422.
+/// `recipients` has at most 1,000 items, but groups can add more contacts: {answer_limit} contacts in one
+/// JSON response, {kept_limit} in a kept audience, any number in a stream and in a dry run. A larger audience
+/// is rejected with 422.
 #[utoipa::path(
     post,
     path = PATH,
@@ -76,11 +77,11 @@ impl Segment for Id {
         ),
         (
             status = 201,
-            description = "The audience is kept.",
+            description = "The kept audience was created.",
             body = Audience,
             headers(
                 ("Location" = String, description = "The path of the audience."),
-                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the audience."),
+                ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the audience."),
             ),
         ),
     ),
@@ -123,7 +124,7 @@ pub(super) async fn create_audience(
 
 /// List audiences
 ///
-/// A page of the audiences that are kept, the newest first.
+/// Returns a page of the kept audiences, newest first.
 #[utoipa::path(
     get,
     path = PATH,
@@ -133,7 +134,7 @@ pub(super) async fn create_audience(
         status = 200,
         description = "A page of audiences.",
         body = AudienceList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_audiences(
@@ -149,7 +150,7 @@ pub(super) async fn list_audiences(
 
 /// Get an audience
 ///
-/// An audience that is kept: its counts, and why some get no message.
+/// Returns a kept audience: its counts, and the reasons why some recipients get no message.
 #[utoipa::path(
     get,
     path = "/v1/audiences/{id}",
@@ -167,13 +168,13 @@ pub(super) async fn get_audience(
 
 /// Delete an audience
 ///
-/// The audience is gone at once, and no longer counts against what the account may keep.
+/// Deletes the audience immediately. It no longer counts towards the account's limit.
 #[utoipa::path(
     delete,
     path = "/v1/audiences/{id}",
     operation_id = "deleteAudience",
     params(Id),
-    responses((status = 204, description = "The audience is gone.")),
+    responses((status = 204, description = "The audience was deleted.")),
 )]
 pub(super) async fn delete_audience(
     allowed: Allowed<DeleteAudiences>,
@@ -185,7 +186,7 @@ pub(super) async fn delete_audience(
 
 /// List the recipients of an audience
 ///
-/// A page of those who get a message, in the order of the audience.
+/// Returns a page of the recipients that get a message, in the order of the audience.
 #[utoipa::path(
     get,
     path = "/v1/audiences/{id}/recipients",
@@ -195,7 +196,7 @@ pub(super) async fn delete_audience(
         status = 200,
         description = "A page of recipients.",
         body = AudienceRecipientPage,
-        headers(("Link" = String, description = "The next page (RFC 8288), where there is one.")),
+        headers(("Link" = String, description = "The link to the next page, if there is one (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_recipients(
@@ -217,7 +218,7 @@ pub(super) async fn list_recipients(
 
 /// List the exclusions of an audience
 ///
-/// A page of those who get no message, and why, in the order of the audience.
+/// Returns a page of the recipients that get no message, and the reasons, in the order of the audience.
 #[utoipa::path(
     get,
     path = "/v1/audiences/{id}/exclusions",
@@ -227,7 +228,7 @@ pub(super) async fn list_recipients(
         status = 200,
         description = "A page of exclusions.",
         body = AudienceExclusionPage,
-        headers(("Link" = String, description = "The next page (RFC 8288), where there is one.")),
+        headers(("Link" = String, description = "The link to the next page, if there is one (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_exclusions(

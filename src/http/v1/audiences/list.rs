@@ -74,12 +74,12 @@ pub(super) struct PageOf {
 const MAX_POSITION: u64 = i32::MAX as u64;
 
 fn starting_after() -> Object {
-    place("The page begins behind the entry with this `position`.")
+    place("The `position` of the entry after which the page starts.")
 }
 
 /// A place in a kept audience: as wide in the answer as in the parameter to which it is given.
 pub(super) fn position() -> Object {
-    place("Its place in a kept audience, for `starting_after`.")
+    place("The position in a kept audience, for use as `starting_after`.")
 }
 
 fn place(description: &str) -> Object {

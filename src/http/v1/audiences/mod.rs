@@ -22,15 +22,15 @@ pub const TAG: &str = "Audiences";
 const SUBJECT: Subject = Subject { tag: Some(TAG), noun: "audience", argument: "audience" };
 
 fn id() -> Object {
-    fields::described(fields::id(), "The id of the audience, made by the server.")
+    fields::described(fields::id(), "The id of the audience, assigned by the server.")
 }
 
 fn created() -> Object {
-    fields::moment("When it was found: UTC, to the millisecond.")
+    fields::moment("The time at which the audience was resolved, in UTC with millisecond precision.")
 }
 
 fn expires() -> Object {
-    fields::moment("From when on it is gone: UTC, to the millisecond.")
+    fields::moment("The time at which the audience expires, in UTC with millisecond precision.")
 }
 
 /// The same of the operation that makes one: what may be missing there is a template.
@@ -60,8 +60,8 @@ pub(super) fn routes(api: Api) -> Api {
             .about(&MAKING)
             .refers_to::<AudienceItem>()
             .request("aliases", "Two recipients and a text", CreateAudience::example())
-            .request("dry_run", "Everybody, counts and problems alone", CreateAudience::dry_run_example())
-            .request("kept", "Everybody, kept to be read page by page", CreateAudience::kept_example())
+            .request("dry_run", "All contacts, counts and problems only", CreateAudience::dry_run_example())
+            .request("kept", "All contacts, kept to be read page by page", CreateAudience::kept_example())
             .fails(&[
                 Code::NotFound,
                 Code::AudienceTooLarge,

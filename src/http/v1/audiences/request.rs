@@ -21,18 +21,19 @@ use crate::http::extract::{Faults, Items, Object, Payload};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
-/// Who is to get what. `recipients` is required. An optional member may be null, which is as if it were absent.
+/// The recipients and the template of an audience. `recipients` is required. Null in an optional member is
+/// treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateAudience {
     #[validate(required)]
     #[schema(schema_with = recipients, required)]
     recipients: Option<Items<Object<AudienceItem>>>,
-    /// The text for each recipient. Without one the answer tells who would get it.
+    /// The template for the texts. Without one, the response shows who would get a message, but no texts.
     // (utoipa takes a type called `Object` for any object.)
     #[schema(value_type = AudienceTemplate, required = false, nullable = false)]
     template: Option<Object<AudienceTemplate>>,
-    /// Whether numbers that have opted out get a message all the same.
+    /// Whether numbers that have opted out still get a message.
     #[schema(required = false, nullable = false, default = false)]
     include_opted_out: Option<bool>,
     /// Whether a number can get more than one message.
@@ -40,15 +41,15 @@ pub struct CreateAudience {
     repeat_numbers: Option<bool>,
     #[schema(schema_with = schema::missing_variables, required = false)]
     missing_variables: Option<String>,
-    /// Whether only counts and problems are told.
+    /// Whether the response contains only counts and problems.
     #[schema(required = false, nullable = false, default = false)]
     dry_run: Option<bool>,
-    /// Whether the audience is kept as it is found, to be read page by page. The answer is then 201.
+    /// Whether the audience is stored as it was resolved, to be read page by page. The response is then 201.
     #[schema(required = false, nullable = false, default = false)]
     keep: Option<bool>,
 }
 
-/// One recipient or several: exactly one of `username`, `id`, `phone_number`, `group` and `all`.
+/// One or more recipients: exactly one of `username`, `id`, `phone_number`, `group` and `all`.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AudienceItem {
@@ -81,13 +82,15 @@ pub struct AudienceTemplate {
 fn own_fields() -> Ref {
     let mut schema = fields::meta();
     schema.description =
-        "Data for this recipient alone, or for each of a group; it goes over their own.".to_owned();
+        "The data for this recipient only, or for each recipient of a group. It overrides the recipient's \
+         own values."
+            .to_owned();
     schema
 }
 
 fn recipients() -> Array {
     let item = Ref::from_schema_name(AudienceItem::name());
-    schema::list_of(item, "Whom it is for, in the order of the answer.")
+    schema::list_of(item, "The recipients, in the order of the response.")
 }
 
 impl CreateAudience {

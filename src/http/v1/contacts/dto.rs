@@ -13,8 +13,8 @@ use crate::http::extract::{Faults, Patch, Payload};
 use crate::http::openapi::{examples, fields};
 use crate::http::v1::updated::Updated;
 
-/// A new contact. `username` and `phone_number` are required. An optional member may be null, which is as if it
-/// were absent.
+/// A new contact. `username` and `phone_number` are required. Null in an optional member is treated as
+/// absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateContact {
@@ -62,8 +62,8 @@ impl Payload for CreateContact {
     }
 }
 
-/// A change: a member that is absent keeps its value, a value sets it. Null clears `display_name`, `avatar_url`
-/// and `meta`; `username` and `phone_number` cannot be cleared, and null is as if they were absent.
+/// The changes to a contact. An absent member keeps its value, a value sets it. Null clears `display_name`,
+/// `avatar_url` and `meta`; `username` and `phone_number` cannot be cleared, and null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateContact {
@@ -122,7 +122,7 @@ pub struct Contact {
     created_at: Timestamp,
     #[schema(schema_with = fields::updated)]
     updated_at: Timestamp,
-    /// The groups that the contact is in, the newest first, at most 100; only where the request says
+    /// The groups that the contact is in, newest first, at most 100. Present only if the request has
     /// `expand=groups`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
@@ -186,8 +186,8 @@ impl From<domain::Contact> for Contact {
 /// A page of contacts.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContactList {
-    /// Whether there are more in the direction of the cursor.
+    /// Whether there are more contacts in the direction of the cursor.
     pub has_more: bool,
-    /// Contacts, the newest first.
+    /// The contacts, newest first.
     pub data: Vec<Contact>,
 }

@@ -48,8 +48,7 @@ impl From<Id> for ContactKey {
 
 /// Create a contact
 ///
-/// Adds a contact to the contact list. The username must be new; several contacts may share a phone
-/// number.
+/// Creates a contact. The username must not be in use; several contacts may share a phone number.
 #[utoipa::path(
     post,
     path = PATH,
@@ -58,12 +57,12 @@ impl From<Id> for ContactKey {
     request_body = CreateContact,
     responses((
         status = 201,
-        description = "The contact was made.",
+        description = "The contact was created.",
         body = Contact,
         headers(
             ("Location" = String, description = "The path of the contact."),
             ("ETag" = String, description = "The version of the contact."),
-            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the contact."),
+            ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the contact."),
         ),
     )),
 )]
@@ -87,8 +86,8 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
 
 /// List contacts
 ///
-/// A page of the contact list, the newest first. `has_more` tells whether there are more; the `Link`
-/// header has the addresses of the next and the previous page.
+/// Returns a page of the contacts, newest first. `has_more` indicates whether there are more; the `Link`
+/// header contains the URLs of the next and the previous page.
 #[utoipa::path(
     get,
     path = PATH,
@@ -98,7 +97,7 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
         status = 200,
         description = "A page of contacts.",
         body = ContactList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_contacts(
@@ -130,8 +129,8 @@ async fn with_groups<G: Grant>(
 
 /// Get a contact
 ///
-/// The contact with this id. With `expand`, the answer has no entity tag and is never a 304: the tag is
-/// the version of the contact, which does not change when it joins or leaves a group.
+/// Returns the contact with this id. With `expand`, the response has no entity tag and is never 304: the tag
+/// is the version of the contact, which does not change when the contact is added to or removed from a group.
 #[utoipa::path(
     get,
     path = "/v1/contacts/{id}",
@@ -142,11 +141,11 @@ async fn with_groups<G: Grant>(
             status = 200,
             description = "The contact.",
             body = Contact,
-            headers(("ETag" = String, description = "The version of the contact; without `expand`.")),
+            headers(("ETag" = String, description = "The version of the contact; absent with `expand`.")),
         ),
         (
             status = 304,
-            description = "The contact is still of the version that the client has.",
+            description = "The contact has not changed since the version that the client has.",
             headers(("ETag" = String, description = "The version of the contact.")),
         ),
     ),
@@ -171,8 +170,8 @@ pub(super) async fn get_contact(
 
 /// Update a contact
 ///
-/// Changes what the body names: a member that is absent keeps its value, null clears it where it can
-/// be cleared, a value sets it. `meta` is merged key by key, as RFC 7396 does.
+/// Changes the members in the body: an absent member keeps its value, null clears a member that can be
+/// cleared, a value sets it. `meta` is merged key by key, as in RFC 7396.
 #[utoipa::path(
     patch,
     path = "/v1/contacts/{id}",
@@ -201,13 +200,13 @@ pub(super) async fn update_contact(
 
 /// Delete a contact
 ///
-/// Takes the contact out of the contact list, for good.
+/// Deletes the contact permanently.
 #[utoipa::path(
     delete,
     path = "/v1/contacts/{id}",
     operation_id = "deleteContact",
     params(Id, ExpectedHeader),
-    responses((status = 204, description = "The contact is gone.")),
+    responses((status = 204, description = "The contact was deleted.")),
 )]
 pub(super) async fn delete_contact(
     allowed: Allowed<DeleteContacts>,

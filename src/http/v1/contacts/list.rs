@@ -76,18 +76,19 @@ fn phone_number() -> Object {
 
 fn updated_since() -> Object {
     fields::moment(&format!(
-        "Only contacts that changed at this moment or later. The list then begins with the contact that \
-         changed last, unless it is filtered by another parameter too. To follow changes, ask again from \
-         {OVERLAP} seconds before the latest `updated_at` that you have seen: a change may become visible up to \
-         {OVERLAP} seconds after its `updated_at`, later than others with a later one. You then get some contacts \
-         a second time, and miss no change. Deleted contacts are not in the list."
+        "Only contacts that changed at or after this time. The list then starts with the most recently \
+         changed contact, unless it is also filtered by another parameter. To follow changes, repeat the \
+         request with the time {OVERLAP} seconds before the latest `updated_at` that you have seen: a change \
+         may become visible up to {OVERLAP} seconds after its `updated_at`, and later than others with a \
+         later `updated_at`. You then get some contacts a second time, but miss no change. Deleted contacts \
+         are not listed."
     ))
 }
 
 fn group() -> Object {
     fields::described(
         fields::group::name(),
-        "Only contacts in the group with this id or, where there is none, this name.",
+        "Only contacts in the group with this id or, if there is none, with this name.",
     )
 }
 
@@ -95,7 +96,7 @@ fn expand() -> Object {
     ObjectBuilder::new()
         .title(Some("Expand"))
         .description(Some(format!(
-            "`groups`: a contact shows the groups that it is in, the newest first, at most {MAX_SHOWN}. The \
+            "`groups` adds to each contact the groups that it is in, newest first, at most {MAX_SHOWN}. The \
              entity tag of a contact does not cover them."
         )))
         .schema_type(SchemaType::new(Type::String))

@@ -25,8 +25,8 @@ pub(super) fn routes(api: Api) -> Api {
         __path_create_contact,
         create_contact,
         Spec::answering(201, contact())
-            .request("minimal", "Only what is required", CreateContact::minimal_example())
-            .request("full", "Everything that can be set", CreateContact::full_example())
+            .request("minimal", "Only the required members", CreateContact::minimal_example())
+            .request("full", "All members", CreateContact::full_example())
             .fails(&[Code::HandleTaken])
             .fault(FieldFault::of(Field::Handle, Fault::Required))
             .fault(FieldFault::of(Field::Phone, Fault::Required)),

@@ -12,7 +12,7 @@ use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 use crate::http::v1::updated::Updated;
 
-/// A new group. `name` is required. An optional member may be null, which is as if it were absent.
+/// A new group. `name` is required. Null in an optional member is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGroup {
@@ -44,8 +44,8 @@ impl Payload for CreateGroup {
     }
 }
 
-/// A change: a member that is absent keeps its value, a value sets it. Null clears `description`; `name` cannot
-/// be cleared, and null is as if it were absent.
+/// The changes to a group. An absent member keeps its value, a value sets it. Null clears `description`;
+/// `name` cannot be cleared, and null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateGroup {
@@ -119,8 +119,8 @@ pub type UpdatedGroup = Updated<Group>;
 /// A page of groups.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GroupList {
-    /// Whether there are more in the direction of the cursor.
+    /// Whether there are more groups in the direction of the cursor.
     pub has_more: bool,
-    /// Groups, the newest first.
+    /// The groups, newest first.
     pub data: Vec<Group>,
 }

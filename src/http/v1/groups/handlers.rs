@@ -42,7 +42,7 @@ impl Segment for Id {
 
 /// Create a group
 ///
-/// Makes a group with nobody in it. The name must be new.
+/// Creates a group without contacts. The name must not be in use.
 #[utoipa::path(
     post,
     path = PATH,
@@ -51,11 +51,11 @@ impl Segment for Id {
     request_body = CreateGroup,
     responses((
         status = 201,
-        description = "The group was made.",
+        description = "The group was created.",
         body = Group,
         headers(
             ("Location" = String, description = "The path of the group."),
-            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the group."),
+            ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the group."),
         ),
     )),
 )]
@@ -76,8 +76,8 @@ pub(super) async fn create_group(
 
 /// List groups
 ///
-/// A page of the groups, the newest first. `has_more` tells whether there are more; the `Link` header
-/// has the addresses of the next and the previous page.
+/// Returns a page of the groups, newest first. `has_more` indicates whether there are more; the `Link` header
+/// contains the URLs of the next and the previous page.
 #[utoipa::path(
     get,
     path = PATH,
@@ -87,7 +87,7 @@ pub(super) async fn create_group(
         status = 200,
         description = "A page of groups.",
         body = GroupList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_groups(
@@ -103,7 +103,7 @@ pub(super) async fn list_groups(
 
 /// Get a group
 ///
-/// The group with this id, and how many contacts are in it.
+/// Returns the group with this id, and the number of contacts in it.
 #[utoipa::path(
     get,
     path = "/v1/groups/{id}",
@@ -118,8 +118,8 @@ pub(super) async fn get_group(allowed: Allowed<ReadGroups>, Segments(Id { id }):
 
 /// Update a group
 ///
-/// Changes what the body names: a member that is absent keeps its value, null takes the description
-/// away. The contacts in the group stay.
+/// Changes the members in the body: an absent member keeps its value, null removes the description. The
+/// contacts in the group are not affected.
 #[utoipa::path(
     patch,
     path = "/v1/groups/{id}",
@@ -140,14 +140,14 @@ pub(super) async fn update_group(
 
 /// Delete a group
 ///
-/// Takes the group away, for good. The contacts that were in it stay. The name is free at once, however
-/// many they were.
+/// Deletes the group permanently. The contacts in it are not deleted. The name can be reused immediately,
+/// regardless of the size of the group.
 #[utoipa::path(
     delete,
     path = "/v1/groups/{id}",
     operation_id = "deleteGroup",
     params(Id),
-    responses((status = 204, description = "The group is gone.")),
+    responses((status = 204, description = "The group was deleted.")),
 )]
 pub(super) async fn delete_group(
     allowed: Allowed<DeleteGroups>,

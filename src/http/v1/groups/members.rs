@@ -55,8 +55,8 @@ impl Parameters for ListMembers {
     }
 }
 
-/// Contacts that join or leave a group: 1 to 1,000 in all. First those that join, then those that leave. A list that is
-/// null is as if it were absent.
+/// The contacts to add to a group and to remove from it: 1 to 1,000 in all. Contacts are added first, then
+/// removed. A list that is null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMembers {
@@ -67,11 +67,11 @@ pub struct ChangeMembers {
 }
 
 fn joining() -> Array {
-    fields::group::batch(fields::id(), "Contacts that join the group.")
+    fields::group::batch(fields::id(), "The contacts to add to the group.")
 }
 
 fn leaving() -> Array {
-    fields::group::batch(fields::id(), "Contacts that leave the group.")
+    fields::group::batch(fields::id(), "The contacts to remove from the group.")
 }
 
 impl ChangeMembers {
@@ -101,18 +101,18 @@ impl Payload for ChangeMembers {
     }
 }
 
-/// What became of contacts that were to join or to leave.
+/// The results of adding contacts to a group and removing contacts from it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GroupMembersChanged {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::group::shown_member_count, required = false)]
     pub(super) member_count: Option<u64>,
-    /// What became of each: first those that were to join, then those that were to leave, each list in
-    /// its order.
+    /// The result for each contact: first those of `add`, then those of `remove`, each in the order of its
+    /// list.
     pub(super) data: Vec<GroupMemberResult>,
 }
 
-/// What became of one contact.
+/// The result for one contact.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GroupMemberResult {
     #[schema(schema_with = fields::id)]
@@ -123,8 +123,8 @@ pub struct GroupMemberResult {
 
 /// List the contacts of a group
 ///
-/// A page of the contacts that are in the group, the newest contact first. `has_more` tells whether
-/// there are more; the `Link` header has the addresses of the next and the previous page.
+/// Returns a page of the contacts in the group, newest contact first. `has_more` indicates whether there are
+/// more; the `Link` header contains the URLs of the next and the previous page.
 #[utoipa::path(
     get,
     path = "/v1/groups/{id}/members",
@@ -134,7 +134,7 @@ pub struct GroupMemberResult {
         status = 200,
         description = "A page of contacts.",
         body = ContactList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_group_members(
@@ -155,16 +155,16 @@ pub(super) async fn list_group_members(
 
 /// Add and remove contacts of a group
 ///
-/// Adds contacts to the group and removes contacts from it, at most 1,000 in all, in one step: either the whole
-/// request is carried out or nothing of it. Each contact has a result of its own; one that does not exist is
-/// reported as such and does not affect the others.
+/// Adds contacts to the group and removes contacts from it, at most 1,000 in all, atomically: either the
+/// whole request is carried out or none of it. Each contact has its own result; a contact that does not exist
+/// is reported as such and does not affect the others.
 #[utoipa::path(
     post,
     path = "/v1/groups/{id}/members",
     operation_id = "changeGroupMembers",
     params(Id),
     request_body = ChangeMembers,
-    responses((status = 200, description = "What became of each contact.", body = GroupMembersChanged)),
+    responses((status = 200, description = "The result for each contact.", body = GroupMembersChanged)),
 )]
 pub(super) async fn change_group_members(
     allowed: Allowed<UpdateGroups>,

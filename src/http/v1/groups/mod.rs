@@ -34,8 +34,8 @@ pub(super) fn routes(api: Api) -> Api {
             create_group,
             Spec::answering(201, Group::from(example::new_group()))
                 .about(&SUBJECT)
-                .request("full", "With everything that can be set", CreateGroup::full_example())
-                .request("minimal", "Only what is required", CreateGroup::minimal_example())
+                .request("full", "All members", CreateGroup::full_example())
+                .request("minimal", "Only the required members", CreateGroup::minimal_example())
                 .fails(&[Code::NameTaken])
                 .fault(FieldFault::at("name", Fault::Required)),
         )
@@ -59,7 +59,7 @@ pub(super) fn routes(api: Api) -> Api {
             update_group,
             Spec::answering(200, group())
                 .about(&SUBJECT)
-                .request("change", "A new name, and no description any more", UpdateGroup::example())
+                .request("change", "A new name, and the description removed", UpdateGroup::example())
                 .fails(&[Code::NameTaken])
                 .fault(FieldFault::at("name", Fault::TooLong { max: GroupName::MAX_CHARS })),
         )
@@ -90,7 +90,7 @@ fn member_routes(api: Api) -> Api {
         change_group_members,
         Spec::answering(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
             .about(&MEMBERS)
-            .request("add", "One contact joins", ChangeMembers::example())
+            .request("add", "One contact to add", ChangeMembers::example())
             .fault(FieldFault::at("add.0", Fault::NotUuid)),
     )
 }

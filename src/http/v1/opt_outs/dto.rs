@@ -12,8 +12,7 @@ use crate::http::extract::{Faults, Payload};
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::{examples, fields};
 
-/// A number that is to be out. `phone_number` is required. An optional member may be null,
-/// which is as if it were absent.
+/// A number to opt out. `phone_number` is required. Null in an optional member is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOptOut {
@@ -48,7 +47,7 @@ impl Payload for CreateOptOut {
     }
 }
 
-/// A number that is out.
+/// A number that has opted out.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OptOut {
     #[schema(schema_with = fields::opt_out::id)]
@@ -79,8 +78,8 @@ impl From<domain::OptOut> for OptOut {
 /// A page of opt-outs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OptOutList {
-    /// Whether there are more in the direction of the cursor.
+    /// Whether there are more opt-outs in the direction of the cursor.
     pub has_more: bool,
-    /// Opt-outs, the newest first.
+    /// The opt-outs, newest first.
     pub data: Vec<OptOut>,
 }

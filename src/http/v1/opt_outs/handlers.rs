@@ -47,9 +47,9 @@ fn key() -> Object {
 
 /// Opt a number out
 ///
-/// From now on the number is out, whichever contacts have it or will have it. Where it is out already,
-/// everything stays as it was the first time; `source` and `note` of an opt-out that was there before are
-/// null for a key that may not read it.
+/// Opts the number out from now on, regardless of which contacts have it or will have it. If the number has
+/// already opted out, the existing opt-out stays unchanged; its `source` and `note` are null in the response
+/// if the key may not read opt-outs.
 #[utoipa::path(
     post,
     path = PATH,
@@ -59,20 +59,20 @@ fn key() -> Object {
     responses(
         (
             status = 201,
-            description = "The number is out.",
+            description = "The number was opted out.",
             body = OptOut,
             headers(
                 ("Location" = String, description = "The path of the opt-out."),
-                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` opted the number out."),
+                ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` opted the number out."),
             ),
         ),
         (
             status = 200,
-            description = "The number was out already; this is the opt-out that there is.",
+            description = "The number had already opted out; the response is the existing opt-out.",
             body = OptOut,
             headers(
                 ("Location" = String, description = "The path of the opt-out."),
-                ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` got this answer."),
+                ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` got this response."),
             ),
         ),
     ),
@@ -95,8 +95,8 @@ pub(super) async fn create_opt_out(
 
 /// List opt-outs
 ///
-/// A page of the numbers that are out, the newest opt-out first. `has_more` tells whether there are
-/// more; the `Link` header has the addresses of the next and the previous page.
+/// Returns a page of the opt-outs, newest first. `has_more` indicates whether there are more; the `Link`
+/// header contains the URLs of the next and the previous page.
 #[utoipa::path(
     get,
     path = PATH,
@@ -106,7 +106,7 @@ pub(super) async fn create_opt_out(
         status = 200,
         description = "A page of opt-outs.",
         body = OptOutList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_opt_outs(
@@ -122,7 +122,7 @@ pub(super) async fn list_opt_outs(
 
 /// Get an opt-out
 ///
-/// The opt-out with this id or of this phone number: the way to ask whether a number is out.
+/// Returns the opt-out with this id or of this phone number. Use it to check whether a number has opted out.
 #[utoipa::path(
     get,
     path = "/v1/opt_outs/{opt_out}",
@@ -138,15 +138,15 @@ pub(super) async fn get_opt_out(
     Ok(HttpResponse::Ok().json(OptOut::from(opt_out)))
 }
 
-/// Take an opt-out back
+/// Delete an opt-out
 ///
-/// The number is not out any more.
+/// Deletes the opt-out permanently: the number is no longer opted out.
 #[utoipa::path(
     delete,
     path = "/v1/opt_outs/{opt_out}",
     operation_id = "deleteOptOut",
     params(Key),
-    responses((status = 204, description = "The opt-out is gone.")),
+    responses((status = 204, description = "The opt-out was deleted.")),
 )]
 pub(super) async fn delete_opt_out(
     allowed: Allowed<DeleteOptOuts>,

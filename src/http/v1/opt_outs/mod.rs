@@ -30,8 +30,8 @@ pub(super) fn routes(api: Api) -> Api {
         Spec::answering(201, opt_out())
             .and(200, opt_out())
             .about(&SUBJECT)
-            .request("full", "With everything that can be remembered", CreateOptOut::full_example())
-            .request("minimal", "Only what is required", CreateOptOut::minimal_example())
+            .request("full", "All members", CreateOptOut::full_example())
+            .request("minimal", "Only the required members", CreateOptOut::minimal_example())
             .fault(FieldFault::at("phone_number", Fault::Required)),
     )
     .protected(

@@ -42,7 +42,7 @@ impl Payload for CreateTemplate {
     }
 }
 
-/// A change: a member that is absent or null keeps its value.
+/// The changes to a template. A member that is absent or null keeps its value.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTemplate {
@@ -80,7 +80,7 @@ pub struct MessageTemplate {
     name: String,
     #[schema(schema_with = fields::stored_source)]
     text: String,
-    /// What is filled in, in the order of the text.
+    /// The variables of the template, in the order of the text.
     variables: Vec<TemplateVariable>,
     #[schema(schema_with = fields::created)]
     created_at: Timestamp,
@@ -91,13 +91,14 @@ pub struct MessageTemplate {
 /// A template after an update.
 pub type UpdatedMessageTemplate = Updated<MessageTemplate>;
 
-/// Something that a template fills in.
+/// A variable of a template.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TemplateVariable {
-    /// As the template writes it.
+    /// The name of the variable, as the template writes it.
     #[schema(example = "CITY")]
     name: String,
-    /// Whether a recipient without it gets no message. Else the template has a fallback for it.
+    /// Whether a recipient that lacks the variable gets no message. If false, the template has a fallback for
+    /// it.
     #[schema(example = true)]
     required: bool,
 }
@@ -133,8 +134,8 @@ impl From<SavedTemplate> for MessageTemplate {
 /// A page of templates.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TemplateList {
-    /// Whether there are more in the direction of the cursor.
+    /// Whether there are more templates in the direction of the cursor.
     pub has_more: bool,
-    /// Templates, the newest first.
+    /// The templates, newest first.
     pub data: Vec<MessageTemplate>,
 }

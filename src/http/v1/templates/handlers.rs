@@ -41,8 +41,8 @@ impl Segment for Id {
 
 /// Create a template
 ///
-/// Keeps a text under a name, which must be new. A text that cannot be read is refused with the line
-/// and the column; the answer lists what the text needs of each recipient.
+/// Saves a text under a name, which must not be in use. An invalid text is rejected with the line and the
+/// column of the error; the response lists the variables that the text takes from each recipient.
 #[utoipa::path(
     post,
     path = PATH,
@@ -51,12 +51,12 @@ impl Segment for Id {
     request_body = CreateTemplate,
     responses((
         status = 201,
-        description = "The template was made.",
+        description = "The template was created.",
         body = MessageTemplate,
         headers(
             ("Location" = String, description = "The path of the template."),
             ("ETag" = String, description = "The version of the template."),
-            ("Idempotent-Replayed" = String, description = "`true` where an earlier request with the same `Idempotency-Key` made the template."),
+            ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the template."),
         ),
     )),
 )]
@@ -82,8 +82,8 @@ fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpR
 
 /// List templates
 ///
-/// A page of the templates, the newest first. `has_more` tells whether there are more; the `Link`
-/// header has the addresses of the next and the previous page.
+/// Returns a page of the templates, newest first. `has_more` indicates whether there are more; the `Link`
+/// header contains the URLs of the next and the previous page.
 #[utoipa::path(
     get,
     path = PATH,
@@ -93,7 +93,7 @@ fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpR
         status = 200,
         description = "A page of templates.",
         body = TemplateList,
-        headers(("Link" = String, description = "The next and the previous page (RFC 8288), where there are such.")),
+        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
     )),
 )]
 pub(super) async fn list_templates(
@@ -109,7 +109,7 @@ pub(super) async fn list_templates(
 
 /// Get a template
 ///
-/// The template with this id, and what it needs of each recipient.
+/// Returns the template with this id, and the variables that it takes from each recipient.
 #[utoipa::path(
     get,
     path = "/v1/templates/{id}",
@@ -124,7 +124,7 @@ pub(super) async fn list_templates(
         ),
         (
             status = 304,
-            description = "The template is still of the version that the client has.",
+            description = "The template has not changed since the version that the client has.",
             headers(("ETag" = String, description = "The version of the template.")),
         ),
     ),
@@ -144,8 +144,7 @@ pub(super) async fn get_template(
 
 /// Update a template
 ///
-/// Changes what the body names; a member that is absent keeps its value. A text is checked as if it
-/// were new.
+/// Changes the members in the body; an absent member keeps its value. A new text is validated as on creation.
 #[utoipa::path(
     patch,
     path = "/v1/templates/{id}",
@@ -174,13 +173,13 @@ pub(super) async fn update_template(
 
 /// Delete a template
 ///
-/// Its name is free again.
+/// Deletes the template permanently. Its name can be reused.
 #[utoipa::path(
     delete,
     path = "/v1/templates/{id}",
     operation_id = "deleteTemplate",
     params(Id, ExpectedHeader),
-    responses((status = 204, description = "The template is gone.")),
+    responses((status = 204, description = "The template was deleted.")),
 )]
 pub(super) async fn delete_template(
     allowed: Allowed<DeleteTemplates>,

@@ -56,7 +56,7 @@ pub(super) fn routes(api: Api) -> Api {
         update_template,
         Spec::answering(200, template())
             .about(&SUBJECT)
-            .request("text", "Another text", UpdateTemplate::example())
+            .request("text", "A new text", UpdateTemplate::example())
             .fails(&[Code::NameTaken])
             .fault(unread()),
     )
