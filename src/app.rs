@@ -41,8 +41,8 @@ pub enum StartError {
         /// What the operating system says.
         reason: io::Error,
     },
-    /// The first key cannot be made.
-    #[error("the first API key could not be made: {0}")]
+    /// The first key cannot be created.
+    #[error("the first API key could not be created: {0}")]
     FirstKey(#[from] Error),
     /// It cannot be written where it was to be written.
     #[error("the first API key cannot be written to {path}: {reason}")]
@@ -139,12 +139,12 @@ impl App {
         writeln!(out, "  Database    {}", self.database_url)?;
         if let (Some(_), Some(path)) = (&self.first_key, &self.first_key_file) {
             writeln!(out, "  API key     written to {}", path.display())?;
-            writeln!(out, "              of the account `default`, with all permissions")?;
+            writeln!(out, "              for the account `default`, with all permissions")?;
         } else if let Some(token) = &self.first_key {
             writeln!(out, "  API key     {}", token.reveal())?;
             writeln!(
                 out,
-                "              of the account `default`, with all permissions; shown once, never again"
+                "              for the account `default`, with all permissions; shown once, never again"
             )?;
         }
         out.flush()

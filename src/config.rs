@@ -1,5 +1,5 @@
-//! Typed settings. Flags go over environment variables, those over the settings file, and that over
-//! the defaults written here; `cli::settings_file` says how.
+//! Typed settings. Flags override environment variables, which override the settings file, which overrides
+//! the defaults declared here; `cli::settings_file` says how.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,14 +15,14 @@ pub const CLIENT_URL: &str = "ADDRESSBOOK_URL";
 #[allow(missing_docs)]
 pub const CLIENT_KEY: &str = "ADDRESSBOOK_KEY";
 
-/// Everything that `serve` can be told.
+/// The settings of `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Address and port to listen on; port 0 takes a free one and prints it
+    /// Address and port to listen on; with port 0, a free port is chosen and printed
     #[arg(long, env = "ADDRESSBOOK_BIND", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub bind: String,
 
-    /// Threads that answer requests; 0 for one a processor
+    /// Number of threads that serve requests; 0 for one per processor
     #[arg(long, env = "ADDRESSBOOK_WORKERS", value_name = "NUMBER", default_value = "0")]
     pub workers: usize,
 
@@ -30,9 +30,9 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 
-    /// Believe the proxy in front: scheme, host and path of the address that its callers use, in
-    /// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Only where every request comes through a
-    /// proxy that sets or removes these headers
+    /// Trust the proxy in front: take the scheme, host and path of the URL that clients use from
+    /// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Only use it if every request comes through
+    /// a proxy that sets or removes these headers
     #[arg(
         long,
         env = "ADDRESSBOOK_TRUST_PROXY",
@@ -45,7 +45,7 @@ pub struct Settings {
     )]
     pub trust_proxy: bool,
 
-    /// Write the first API key to this new file, readable by its owner alone, instead of printing it
+    /// Write the first API key to this new file, readable only by its owner, instead of printing it
     #[arg(long, env = "ADDRESSBOOK_FIRST_KEY_FILE", value_name = "FILE")]
     pub first_key_file: Option<PathBuf>,
 
@@ -104,7 +104,8 @@ pub struct DatabaseSettings {
     )]
     pub database_url: String,
 
-    /// Most connections: to PostgreSQL in all, to SQLite for reading (and no more than two a processor, or four)
+    /// Maximum number of connections: in all on PostgreSQL, for reading on SQLite (where it is capped at two
+    /// per processor, but at least four)
     #[arg(
         long,
         env = "ADDRESSBOOK_DATABASE_CONNECTIONS",
@@ -114,7 +115,7 @@ pub struct DatabaseSettings {
     )]
     pub database_connections: u32,
 
-    /// How long a request waits for a connection before it is answered with 503
+    /// How long a request waits for a connection before the response is 503
     #[arg(
         long,
         env = "ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT",
@@ -124,7 +125,7 @@ pub struct DatabaseSettings {
     )]
     pub database_acquire_timeout: Duration,
 
-    /// How long a statement may take on PostgreSQL; a connection that does not answer by then is closed
+    /// How long a statement may take on PostgreSQL; a connection that does not respond by then is closed
     #[arg(
         long,
         env = "ADDRESSBOOK_DATABASE_STATEMENT_TIMEOUT",
@@ -152,11 +153,11 @@ impl fmt::Debug for DatabaseSettings {
     }
 }
 
-/// How writes wait, what is kept in memory, and for how long attempts are remembered.
+/// The write queue, the contact cache, and how long idempotency keys and kept audiences are stored.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageSettings {
-    /// Most creates that wait for a commit; past them a request is answered with 503 at once
+    /// Maximum number of creates that wait for a commit; beyond it, the response is 503 immediately
     #[arg(
         long,
         env = "ADDRESSBOOK_WRITE_QUEUE",
@@ -166,11 +167,11 @@ pub struct StorageSettings {
     )]
     pub write_queue: u32,
 
-    /// Most memory for contacts that are kept there, in bytes; on SQLite only
+    /// Maximum size of the contact cache in memory, in bytes; SQLite only
     #[arg(long, env = "ADDRESSBOOK_CONTACT_CACHE", value_name = "BYTES", default_value = "33554432")]
     pub contact_cache: usize,
 
-    /// For how long an Idempotency-Key is remembered
+    /// How long an Idempotency-Key is stored
     #[arg(
         long,
         env = "ADDRESSBOOK_IDEMPOTENCY_TTL",
@@ -180,7 +181,7 @@ pub struct StorageSettings {
     )]
     pub idempotency_ttl: Duration,
 
-    /// For how long an audience is kept
+    /// How long a kept audience is stored
     #[arg(
         long,
         env = "ADDRESSBOOK_AUDIENCE_TTL",
@@ -195,7 +196,7 @@ pub struct StorageSettings {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct LogSettings {
-    /// What is logged: a level, or levels by module (`info,actix_server=warn`)
+    /// Log level, or levels by module (`info,actix_server=warn`)
     #[arg(
         long,
         env = "ADDRESSBOOK_LOG",
@@ -204,7 +205,7 @@ pub struct LogSettings {
     )]
     pub log: String,
 
-    /// For people, for programs, or by what standard error is
+    /// Log format
     #[arg(long, env = "ADDRESSBOOK_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
 }
@@ -212,9 +213,10 @@ pub struct LogSettings {
 /// Whether a server migrates.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MigrateOnStart {
-    /// Where the schema is older than this program, or there is none
+    /// Migrate if the schema is older than this program, or does not exist
     Auto,
-    /// An older schema is refused; on PostgreSQL a role that can only read and write rows is enough
+    /// Do not migrate; refuse an older schema. On PostgreSQL, a role that can only read and write rows is
+    /// sufficient
     Never,
 }
 
@@ -223,33 +225,33 @@ pub enum MigrateOnStart {
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere
     Auto,
-    /// A line of text an event
+    /// One line of text per event
     Text,
-    /// A JSON object an event
+    /// One JSON object per event
     Json,
 }
 
-/// What a request may take.
+/// The limits of requests.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
-    /// Largest JSON body, in bytes
+    /// Maximum size of a JSON body, in bytes
     #[arg(long, env = "ADDRESSBOOK_BODY_LIMIT", value_name = "BYTES", default_value = "65536")]
     pub body_limit: usize,
 
-    /// Largest JSON body of an operation on many things at once, in bytes
+    /// Maximum size of the JSON body of a batch operation, in bytes
     #[arg(long, env = "ADDRESSBOOK_BATCH_BODY_LIMIT", value_name = "BYTES", default_value = "1048576")]
     pub batch_body_limit: usize,
 
-    /// Longest address with its query, in bytes
+    /// Maximum length of a URL with its query, in bytes
     #[arg(long, env = "ADDRESSBOOK_URI_LIMIT", value_name = "BYTES", default_value = "8192")]
     pub uri_limit: usize,
 
-    /// Deepest nesting of a JSON body
+    /// Maximum nesting depth of a JSON body
     #[arg(long, env = "ADDRESSBOOK_JSON_DEPTH", value_name = "LEVELS", default_value = "16")]
     pub json_depth: usize,
 
-    /// Contacts on a page when the request does not say
+    /// Number of items on a page if the request does not specify it
     #[arg(
         long,
         env = "ADDRESSBOOK_PAGE_DEFAULT",
@@ -259,7 +261,7 @@ pub struct Limits {
     )]
     pub page_default: u64,
 
-    /// Most contacts on a page
+    /// Maximum number of items on a page
     #[arg(
         long,
         env = "ADDRESSBOOK_PAGE_MAX",
@@ -269,19 +271,19 @@ pub struct Limits {
     )]
     pub page_max: u64,
 
-    /// Most recipients of an audience in one JSON answer; one that streams may have more
+    /// Maximum number of recipients of an audience in one JSON response; a streamed audience may have more
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_ANSWER_LIMIT", value_name = "NUMBER", default_value = "10000")]
     pub audience_answer_limit: u64,
 
-    /// Most recipients of an audience that is kept
+    /// Maximum number of recipients of a kept audience
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_KEPT_LIMIT", value_name = "NUMBER", default_value = "250000")]
     pub audience_kept_limit: u64,
 
-    /// Most entries of all audiences that an account keeps; each audience counts as 100 at least
+    /// Maximum number of entries in all kept audiences of an account; each audience counts as at least 100
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_QUOTA", value_name = "NUMBER", default_value = "1000000")]
     pub audience_quota: u64,
 
-    /// Most processor time that one request may use to fill in a template, over all recipients
+    /// Maximum processor time that one request may use to render a template, for all recipients
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_CPU_LIMIT", value_name = "TIME", default_value = "10s", value_parser = duration::<1, DAY>)]
     pub audience_cpu_limit: Duration,
 
@@ -297,7 +299,7 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<1, DAY>)]
     pub request_timeout: Duration,
 
-    /// How long a client may take nothing of what is sent to it before its connection is closed
+    /// How long a client may read nothing of a response before its connection is closed
     #[arg(long, env = "ADDRESSBOOK_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<1, DAY>)]
     pub write_timeout: Duration,
 
@@ -305,7 +307,7 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = duration::<0, DAY>)]
     pub keep_alive: Duration,
 
-    /// How long a stop waits for requests that are under way
+    /// How long a graceful shutdown waits for requests in progress
     #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<0, DAY>)]
     pub shutdown_timeout: Duration,
 }

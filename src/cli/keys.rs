@@ -23,18 +23,18 @@ pub(super) struct Keys {
 #[derive(Subcommand, Debug)]
 #[command(after_help = settings_file::HELP)]
 enum Command {
-    /// Make a key, and its account if that is new; print the key alone on standard output
+    /// Create a key, and its account if it does not exist; print only the key on standard output
     Create {
-        /// The account whose contacts the key opens
+        /// The account that the key gives access to
         #[arg(long, value_name = "NAME", value_parser = account)]
         account: AccountName,
-        /// What the key may do; may be given several times; everything if not given
+        /// A permission of the key; can be repeated; all permissions if omitted
         #[arg(long = "permission", value_name = "PERMISSION")]
         permissions: Vec<Permission>,
-        /// For how long the key is accepted (`90d`, `12h`); without end if not given
+        /// How long the key is valid (`90d`, `12h`); unlimited if omitted
         #[arg(long, value_name = "TIME", value_parser = config::duration::<1_000, CENTURY>)]
         expires: Option<Duration>,
-        /// What to call the key in lists
+        /// A label for the key in lists
         #[arg(long, value_name = "TEXT", value_parser = label)]
         label: Option<KeyLabel>,
         #[command(flatten)]
@@ -48,18 +48,18 @@ enum Command {
         #[command(flatten)]
         to: To,
     },
-    /// Take a key back, for good
+    /// Revoke a key permanently
     Revoke {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
         #[command(flatten)]
         to: To,
     },
-    /// Make a successor of a key; print it alone on standard output
+    /// Create a successor of a key; print only the new key on standard output
     Rotate {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
-        /// For how long the old key is still accepted
+        /// How long the old key remains valid
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = config::duration::<0, CENTURY>)]
         overlap: Duration,
         #[command(flatten)]
@@ -117,7 +117,7 @@ impl Command {
                 writeln!(
                     out,
                     "{:<16}  {:<8}  {:<24}  {:<24}  ACCOUNT  LABEL  PERMISSIONS",
-                    "ID", "STATE", "MADE", "EXPIRES"
+                    "ID", "STATE", "CREATED", "EXPIRES"
                 )?;
                 for key in &listed {
                     writeln!(out, "{}", line(key, now))?;
@@ -125,7 +125,7 @@ impl Command {
             }
             Self::Revoke { id, to: _ } => {
                 keys.revoke(id).await?;
-                eprintln!("the key {id} is revoked");
+                eprintln!("the key {id} has been revoked");
             }
             Self::Rotate { id, overlap, to: _ } => {
                 writeln!(stdout(), "{}", keys.rotate(id, *overlap).await?.reveal())?;

@@ -1,5 +1,4 @@
-//! The command line: `addressbook serve` (what it does when nothing is said), `migrate`, `keys` and
-//! `openapi`.
+//! The command line: `addressbook serve` (the default), `migrate`, `keys` and `openapi`.
 
 mod keys;
 mod openapi;
@@ -27,13 +26,13 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Answer requests (what happens when no command is named)
+    /// Serve requests (the default command)
     #[command(after_help = settings_file::HELP)]
     Serve(Box<Serve>),
     /// Bring the database's schema up to date and exit
     #[command(after_help = settings_file::HELP)]
     Migrate(Migrate),
-    /// Make, list, revoke and rotate API keys; works while a server runs on the same database
+    /// Create, list, revoke and rotate API keys; works while a server uses the same database
     Keys(keys::Keys),
     /// Print the OpenAPI document, or compare it with the committed one
     Openapi(openapi::Openapi),
@@ -58,7 +57,7 @@ struct Migrate {
 /// Where more settings are.
 #[derive(Args, Debug)]
 struct SettingsFile {
-    /// A TOML file with settings, by the names of the flags with `_` for `-`
+    /// A TOML file with settings, named like the flags with `_` in place of `-`
     #[arg(long, env = "ADDRESSBOOK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -92,7 +91,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What a command answers: an exit code, or a line about why it could not be done.
+/// The result of a command: an exit code, or one line that says why it failed.
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn parse() -> Result<Cli, clap::Error> {
@@ -124,7 +123,7 @@ fn serve(settings: &Settings) -> Outcome {
 /// for all that it may have.
 fn raise_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "files that may be open at once"),
+        Ok(files) => tracing::debug!(files, "limit of open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
     }
 }

@@ -11,13 +11,13 @@ use super::Outcome;
 use crate::app;
 use crate::config::Settings;
 
-/// Prints the document that this program serves with its default settings.
+/// Print the document that this program serves with its default settings.
 #[derive(Args, Debug)]
 pub(super) struct Openapi {
-    /// Compare with the committed document instead; exit code 1 where they differ
+    /// Compare the document with the committed one instead of printing it; exit with code 1 if they differ
     #[arg(long)]
     check: bool,
-    /// Print a document that is derived from it
+    /// Print a document that is derived from it instead
     #[arg(long, value_name = "NAME", conflicts_with = "check")]
     variant: Option<VariantName>,
     /// The committed document
@@ -66,7 +66,7 @@ impl Openapi {
         }
         let diff = TextDiff::from_lines(&committed, &document);
         let name = self.file.display().to_string();
-        eprint!("{}", diff.unified_diff().header(&name, "what the handlers say"));
+        eprint!("{}", diff.unified_diff().header(&name, "generated from the handlers"));
         eprintln!("error: {name} differs; `addressbook openapi > {name}` brings it up to date");
         Ok(ExitCode::FAILURE)
     }

@@ -10,9 +10,9 @@ use clap::{Arg, ArgMatches, Command, error::ErrorKind};
 
 use crate::config::{CLIENT_KEY, CLIENT_URL};
 
-/// How the layers lie, for `--help`.
-pub(super) const HELP: &str = "A flag goes over its environment variable, that over the settings file \
-(--config), and that over the default.";
+/// The precedence of the layers, for `--help`.
+pub(super) const HELP: &str = "A flag overrides its environment variable, which overrides the settings file \
+    (--config), which overrides the default.";
 
 const PREFIX: &str = "ADDRESSBOOK_";
 
@@ -43,7 +43,7 @@ pub(super) fn with_defaults(
     let mut defaults = Vec::new();
     for (name, value) in table {
         if !known.contains(&name) {
-            return Err(fail(format!("there is no setting `{name}`")));
+            return Err(fail(format!("unknown setting `{name}`")));
         }
         let value = match value {
             toml::Value::String(text) => text,
@@ -69,7 +69,7 @@ fn check_environment(command: &Command) -> Result<(), clap::Error> {
     every_arg(command, &mut |arg| known.extend(arg.get_env().map(OsString::from)));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with(PREFIX) && !known.contains(&name) {
-            let message = format!("there is no setting {} (environment variable)\n", name.to_string_lossy());
+            let message = format!("unknown setting {} (environment variable)\n", name.to_string_lossy());
             return Err(clap::Error::raw(ErrorKind::UnknownArgument, message));
         }
     }

@@ -148,7 +148,7 @@ async fn clean(
         if let Err(error) = end_abandoned(&writer, &reader, owner).await {
             tracing::warn!(
                 reason = error.cause(),
-                "audiences of a process that has ended could not be ended"
+                "unfinished audiences of a terminated process could not be ended"
             );
             wait = RETRY_AFTER;
         }

@@ -15,7 +15,7 @@ use crate::config::{LogFormat, LogSettings};
 /// The levels cannot be read.
 pub fn start(settings: &LogSettings) -> Result<(), String> {
     let levels = levels(&settings.log)
-        .ok_or_else(|| format!("the log levels `{}`: write a level, or MODULE=LEVEL,…", settings.log))?;
+        .ok_or_else(|| format!("the log levels `{}`: expected a level, or MODULE=LEVEL,…", settings.log))?;
     let json = match settings.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,

@@ -110,7 +110,7 @@ fn the_index_leads_to_every_page() {
         assert!(html.contains(&format!("<a href=\"{}\">", call.id)), "{}", call.id);
         let page = text(&client, &format!("/docs/{}.md", call.id));
         let heading = page.find("\n# ").unwrap();
-        let follows = page.find("\n## What follows").unwrap_or(page.len());
+        let follows = page.find("\n## Related operations").unwrap_or(page.len());
         assert!(full.contains(&page[heading..follows]), "{} in full", call.id);
     }
 }
@@ -170,7 +170,7 @@ fn attributes_of_the_answer_are_those_of_its_schema() {
             call.id
         );
         assert!(!html.contains(
-            "<code>template_failed</code>: the template cannot be filled in with this data Example"
+            "<code>template_failed</code>: the template cannot be rendered with this data Example"
         ));
     }
     assert!(listed > 2, "{listed}");
@@ -182,14 +182,15 @@ fn limits_and_details_of_errors_are_told() {
     let page = text(&client, "/docs/changeGroupMembers.md");
     assert!(page.contains("- `add` (body, array, at most 1000 items): "), "{page}");
     let page = text(&client, "/docs/createAudience.md");
-    for part in ["`recipients` (body, array, ", "1000 items): ", "10,000 contacts", "250,000 in an audience"]
+    for part in
+        ["`recipients` (body, array, ", "1000 items): ", "10,000 contacts", "250,000 in a kept audience"]
     {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(page.contains("\nAttributes: as for `200`.\n"), "{page}");
     for (page, prefix) in [("createContact", ""), ("createAddressBookContact", "- `success` (boolean): ")] {
         let page = text(&client, &format!("/docs/{page}.md"));
-        let errors = page.split("\nAn error has:\n\n").nth(1).unwrap();
+        let errors = page.split("\nAttributes of an error:\n\n").nth(1).unwrap();
         assert!(
             errors.starts_with(if prefix.is_empty() { "- `error` (object): " } else { prefix }),
             "{errors}"
@@ -205,7 +206,7 @@ fn limits_and_details_of_errors_are_told() {
     let service =
         Service::start(Backend::Sqlite, |settings| settings.limits.audience_kept_limit = 1_234_567).unwrap();
     let page = text(&service.anonymous(), "/docs/createAudience.md");
-    assert!(page.contains("1,234,567 in an audience that is kept"), "{page}");
+    assert!(page.contains("1,234,567 in a kept audience"), "{page}");
 }
 
 /// A page that is not there is one for people where they ask for it, and an error in the envelope otherwise.
@@ -224,10 +225,7 @@ fn what_is_not_there_is_told_to_people_and_programs() {
         assert_eq!(reply.header("Vary"), "Accept");
         assert!(reply.header("Content-Security-Policy").starts_with("default-src 'none'; "));
         let html = String::from_utf8(reply.body).unwrap();
-        assert!(
-            html.contains("There is no such page") && html.contains("<a href=\"createContact\">"),
-            "{html}"
-        );
+        assert!(html.contains("Page not found") && html.contains("<a href=\"createContact\">"), "{html}");
     }
     for accept in ["", "*/*", "application/json", "text/htmlx", "text/markdown"] {
         let reply = client.send("GET", "/docs/nothing", &[("Accept", accept)], b"");

@@ -60,7 +60,8 @@ fn a_stream_that_breaks_off_names_the_caller_and_the_cause() {
     ];
     client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes()).expect(200);
     let events = events(serving);
-    let broken: Vec<_> = events.iter().filter(|event| event["message"] == "an audience broke off").collect();
+    let broken: Vec<_> =
+        events.iter().filter(|event| event["message"] == "an audience stream was aborted").collect();
     let [event] = broken[..] else { panic!("{events:?}") };
     assert_eq!((&event["level"], &event["request_id"]), (&json!("INFO"), &json!("stream")));
     assert_eq!(event["code"], "template_too_costly");

@@ -65,7 +65,7 @@ async function documentation(service, colorScheme) {
     }
     provoked.push(`404 ${service.url}/docs/nothing`);
     await page.goto(`${service.url}/docs/nothing`);
-    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor();
     await picture(page, `docs-${colorScheme}-nothing`);
     assert.deepEqual(await findings(page), [], 'nothing');
     await page.context().close();
@@ -137,7 +137,7 @@ export async function accessibility(service) {
   await check('the first Tab offers to skip to the content, and Enter does', async () => {
     const page = await open(`${service.url}/swagger-ui/`);
     await page.keyboard.press('Tab');
-    const link = page.getByRole('link', { name: 'Skip to the content' });
+    const link = page.getByRole('link', { name: 'Skip to content' });
     assert.ok(await link.evaluate((it) => it === document.activeElement && it.getBoundingClientRect().top >= 0));
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.activeElement.id === 'swagger-ui');

@@ -62,7 +62,7 @@ impl Origin {
                     key = principal.key().as_str(),
                     code = error.code().row().v1,
                     cause = Some(error.cause()).filter(|cause| !cause.is_empty()),
-                    "an audience broke off"
+                    "an audience stream was aborted"
                 )
             };
         }

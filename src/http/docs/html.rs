@@ -32,10 +32,9 @@ pub(super) fn page(document: &Value, operations: &[Operation], operation: &Opera
 
 /// What a browser is shown where there is no page.
 pub(super) fn missing(document: &Value, operations: &[Operation]) -> String {
-    let body =
-        rendered("# There is no such page\n\nThe [index](./) leads to all pages of the documentation.\n");
+    let body = rendered("# Page not found\n\nThe [index](./) lists all pages of the documentation.\n");
     let others = rendered(&menu(document, operations));
-    filled("No such page – addressbook API", "../llms.txt", "../swagger-ui/", &body, &others)
+    filled("Page not found – addressbook API", "../llms.txt", "../swagger-ui/", &body, &others)
 }
 
 fn filled(title: &str, markdown: &str, explorer: &str, body: &str, menu: &str) -> String {

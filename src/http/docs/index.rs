@@ -21,7 +21,7 @@ pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
     let mut text = about(document) + &grouped(document, operations, |id| format!("docs/{id}.md"));
     text += "\n## Optional\n\n\
         - [llms-full.txt](llms-full.txt): all of these pages in one fetch\n\
-        - [openapi.json](openapi.json): the OpenAPI 3.1 document that all of this is made of\n\
+        - [openapi.json](openapi.json): the OpenAPI 3.1 document from which all of this is generated\n\
         - [v1.json](openapi/v1.json) and [addressbook.json](openapi/addressbook.json): one dialect each\n\
         - [openapi-3.0.json](openapi-3.0.json): the document in OpenAPI 3.0\n\
         - [Swagger UI](swagger-ui/): try the operations out\n";

@@ -77,7 +77,7 @@ pub(super) fn before_samples(operation: &Operation) -> String {
 /// What the samples read from the environment.
 fn variables(operation: &Operation) -> String {
     let mut all = vec![
-        (samples::URL.to_owned(), "where the service is, such as `http://127.0.0.1:8080`".to_owned()),
+        (samples::URL.to_owned(), "the URL of the service, such as `http://127.0.0.1:8080`".to_owned()),
         (samples::KEY.to_owned(), "an API key".to_owned()),
     ];
     all.extend(samples::collections(&operation.path).map(|(_, collection)| {
@@ -90,7 +90,7 @@ fn variables(operation: &Operation) -> String {
         .filter(|(name, _)| read(name))
         .map(|(name, about)| format!("`{name}` ({about})"))
         .collect();
-    format!("From the environment: {}.\n", named.join(", "))
+    format!("Environment variables: {}.\n", named.join(", "))
 }
 
 /// Bodies, answers, errors and what follows.
@@ -112,14 +112,15 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
         for error in &operation.errors {
             page += &format!("- `{}` `{}`: {}\n", error.status, error.code, error.about);
         }
-        page += &format!("\nAn error has:\n\n{}", listed(operation.error_attributes.iter().collect()));
+        let attributes = listed(operation.error_attributes.iter().collect());
+        page += &format!("\nAttributes of an error:\n\n{attributes}");
     }
     // The one that says most.
     if let Some(error) = operation.errors.iter().max_by_key(|error| error.example.to_string().len()) {
         page += &format!("\nFor example, `{}`:\n\n{}", error.status, json(&error.example));
     }
     if !operation.next.is_empty() {
-        page += "\n## What follows\n\n";
+        page += "\n## Related operations\n\n";
         for Next { id, title, endpoint, about } in &operation.next {
             page += &format!("- [{title}]({pages}{id}.md), `{endpoint}`: {about}\n");
         }
@@ -151,7 +152,7 @@ fn listed(attributes: Vec<&Attribute>) -> String {
     let line = |attribute: &Attribute| {
         let Attribute { name, place, kind, required, about, example } = attribute;
         let separator = if place.is_empty() { "" } else { ", " };
-        let absent = if place.is_empty() && !required { ", not always there" } else { "" };
+        let absent = if place.is_empty() && !required { ", not always present" } else { "" };
         let example = example.as_ref().map(|example| format!(" Example: `{example}`.")).unwrap_or_default();
         let (lead, rest) = about.split_once("\n\n").unwrap_or((about, ""));
         let lead = lead.replace('\n', " ");

@@ -18,7 +18,7 @@ for (const block of document.querySelectorAll('main pre')) {
   button.className = 'copy';
   button.textContent = 'Copy';
   button.addEventListener('click', async () => {
-    button.textContent = await copy(code).then(() => 'Copied', () => 'Not copied');
+    button.textContent = await copy(code).then(() => 'Copied', () => 'Copy failed');
     setTimeout(() => (button.textContent = 'Copy'), 2000);
   });
   block.prepend(button);

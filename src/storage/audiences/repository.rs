@@ -90,8 +90,8 @@ impl AudienceRepository for SqlAudiences {
 
     async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>) {
         if let Err(error) = snapshots::abandon(&self.database, self.account, id, attempt).await {
-            // It is cleared away at its end.
-            tracing::warn!(reason = error.cause(), "an audience that nobody gets could not be cleared away");
+            // It is deleted when it expires.
+            tracing::warn!(reason = error.cause(), "an abandoned audience could not be deleted");
         }
     }
 

@@ -76,7 +76,7 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
         if !is_compatible(pools, &known).await? {
             return Err(OpenError::NewerSchema { migration: newer.clone() });
         }
-        tracing::info!(migration = newer, "the schema is newer than this program, and compatible with it");
+        tracing::info!(migration = newer, "the schema is newer than this program, but compatible with it");
     }
     let lacks = known.into_iter().find(|known| !applied.contains(known));
     Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))

@@ -30,7 +30,7 @@ pub(crate) fn start_sweeper(writer: Writer, reader: Connection) -> BackgroundTas
 async fn sweep(writer: Writer, reader: Connection, wake: Arc<Notify>) {
     loop {
         if let Err(error) = clear(&writer, &reader).await {
-            tracing::warn!(reason = error.cause(), "what deleted groups left could not be cleared away");
+            tracing::warn!(reason = error.cause(), "rows of deleted groups could not be deleted");
         }
         drop(tokio::time::timeout(EVERY, wake.notified()).await);
     }

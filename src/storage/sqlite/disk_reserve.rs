@@ -51,7 +51,7 @@ impl DiskReserve {
         }) {
             Ok(size) => Some(Self { path, size, held: AtomicBool::new(true) }),
             Err(error) => {
-                tracing::warn!(%error, "no room can be reserved for deletions on a full disk");
+                tracing::warn!(%error, "disk space for deletions on a full disk could not be reserved");
                 None
             }
         }
@@ -67,10 +67,10 @@ impl DiskReserve {
         if self.held.swap(false, Ordering::Relaxed) {
             match remove(&self.path) {
                 Ok(()) => {
-                    tracing::warn!("the disk is full: deletions use the room that is reserved for them")
+                    tracing::warn!("the disk is full: deletions use the reserved disk space")
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the room that is reserved for deletions cannot be released")
+                    tracing::error!(%error, "the disk space reserved for deletions could not be released")
                 }
             }
         }

@@ -8,7 +8,7 @@ export const permissions = ({ React: { createElement, Fragment } }) => ({
       const schemes = operationProps.get('security')?.toJS() ?? [];
       const names = schemes.flatMap((scheme) => Object.values(scheme).flat());
       const badge = (name) =>
-        createElement('span', { key: name, className: 'permission', title: 'The permission that the key needs' }, name);
+        createElement('span', { key: name, className: 'permission', title: 'The permission that the key must have' }, name);
       // Lines break before a slash.
       const parts = path.split(/(?=\/)/).flatMap((part, index) => [createElement('wbr', { key: index }), part]);
       return createElement(

@@ -16,7 +16,7 @@ export const snippets = ({ React: { createElement, useState } }) => ({
       return createElement(
         'div',
         { className: 'request-snippets' },
-        createElement('h4', null, 'The same as a command'),
+        createElement('h4', null, 'Equivalent command'),
         createElement('div', { className: 'languages', role: 'group' }, Object.entries(generators).map(tab)),
         createElement(
           getComponent('HighlightCode', true),
