@@ -57,48 +57,48 @@ codes! {
     Forbidden => 403, "forbidden", "ForbiddenError", "The API key lacks the permission for this operation";
     /// No such contact (or whatever it is about), or none of this account.
     NotFound => 404, "not_found", "NotFoundError", "There is no such contact";
-    /// No such address.
-    RouteNotFound => 404, "route_not_found", "NotFoundError", "There is nothing at this address";
-    /// The address exists and has no such method.
-    MethodNotAllowed => 405, "method_not_allowed", "MethodNotAllowedError", "This address does not have this method";
+    /// No resource has the URL.
+    RouteNotFound => 404, "route_not_found", "NotFoundError", "There is no resource at this URL";
+    /// The URL exists but does not support the method.
+    MethodNotAllowed => 405, "method_not_allowed", "MethodNotAllowedError", "This URL does not support this method";
     /// The request did not arrive in time.
     RequestTimeout => 408, "request_timeout", "RequestTimeoutError", "The request did not arrive in time";
     /// Another contact of the account has the handle.
-    HandleTaken => 409, "username_taken", "ConflictError", "Another contact has this name already";
-    /// Another thing of the same kind in the account has the name.
+    HandleTaken => 409, "username_taken", "ConflictError", "Another contact already has this name";
+    /// Another resource of the same kind in the account has the name.
     NameTaken => 409, "name_taken", "ConflictError", "The name is already taken";
-    /// Several contacts share the phone number by which one was named.
-    PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; name one by its id";
-    /// A request with the same idempotency key is being answered right now.
-    AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being answered; try again";
-    /// A request with the same idempotency key made something that has been deleted since.
-    Gone => 410, "gone", "GoneError", "What the first request with this Idempotency-Key made has been deleted";
-    /// Another audience of the account is being kept right now.
-    AudienceInProgress => 409, "audience_in_progress", "ConflictError", "Another audience of this account is still being kept; try again when it is done";
-    /// It has another version than the client expects.
-    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "It has changed since it was read; read it again";
+    /// Several contacts share the phone number that identifies one in the request.
+    PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; use the id of the contact";
+    /// A request with the same idempotency key is in progress.
+    AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being processed; try again";
+    /// The resource that a request with the same idempotency key created has since been deleted.
+    Gone => 410, "gone", "GoneError", "The resource that the first request with this Idempotency-Key created has been deleted";
+    /// Another kept audience of the account is being created.
+    AudienceInProgress => 409, "audience_in_progress", "ConflictError", "Another kept audience of this account is still being created; try again when it is complete";
+    /// The resource has another version than the client expects.
+    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "The resource has changed since it was read; read it again";
     /// The body is larger than allowed.
     PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
-    /// The address is longer than allowed.
-    UriTooLong => 414, "uri_too_long", "UriTooLongError", "The address is too long";
-    /// More recipients than one answer, or a kept audience, may have.
-    AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large for this; let it stream as application/x-ndjson, or make a dry run";
-    /// More entries than an account may keep.
-    AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account keeps as many audience entries as it may; delete an audience, or wait until one expires";
-    /// Filling a template in takes more than a request, or one recipient, may.
-    TemplateTooCostly => 422, "template_too_costly", "UnprocessableEntityError", "Filling in the template goes through too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
+    /// The URL is longer than allowed.
+    UriTooLong => 414, "uri_too_long", "UriTooLongError", "The URL is too long";
+    /// More recipients than one JSON response, or a kept audience, may have.
+    AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large; stream it as application/x-ndjson, or request a dry run";
+    /// More kept audience entries than an account may have.
+    AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
+    /// Rendering a template takes more than the limit of a request, or of one recipient.
+    TemplateTooCostly => 422, "template_too_costly", "UnprocessableEntityError", "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.
-    HeadersTooLarge => 431, "headers_too_large", "HeadersTooLargeError", "The headers of the request are too large";
+    HeadersTooLarge => 431, "headers_too_large", "HeadersTooLargeError", "The request headers are too large";
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.
-    AttemptMismatch => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key was used for another request";
+    AttemptMismatch => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key has already been used for a different request";
     /// A fault of ours; the log has it under the request id.
     Internal => 500, "internal_error", "InternalServerError", "Something went wrong on our side";
     /// The disk of the database is full.
-    StorageFull => 507, "storage_full", "InsufficientStorageError", "There is no room to store this; nothing was changed";
-    /// The database does not answer for now.
-    Unavailable => 503, "unavailable", "ServiceUnavailableError", "The service is not available for the moment; try again";
+    StorageFull => 507, "storage_full", "InsufficientStorageError", "There is not enough storage space; nothing was changed";
+    /// The database is temporarily unavailable.
+    Unavailable => 503, "unavailable", "ServiceUnavailableError", "The service is temporarily unavailable; try again";
 }
 
 /// Why something could not be done: a code, the sentence for the caller, the fields at fault, and
@@ -118,7 +118,7 @@ impl Error {
         Self { message: Some(message.into()), ..Self::from(code) }
     }
 
-    /// Faults of a request, in the order in which they are to be told.
+    /// Faults of a request, in the order in which they are to be reported.
     #[must_use]
     pub fn invalid(faults: Vec<FieldFault>) -> Self {
         Self { faults, ..Self::from(Code::Invalid) }
@@ -136,21 +136,22 @@ impl Error {
         Self { faults: vec![FieldFault::of(Field::Handle, Fault::Taken)], ..Self::from(Code::HandleTaken) }
     }
 
-    /// Filling a template in for all recipients took as long as it may.
+    /// Rendering a template for all recipients exceeded the limit.
     #[must_use]
     pub fn audience_too_costly(limit: Duration) -> Self {
         let message = format!(
-            "Filling in the template for all recipients takes more than {} of processor time; \
-             simplify the template, or ask for fewer recipients",
+            "Rendering the template for all recipients takes more than {} of processor time; \
+             simplify the template, or request fewer recipients",
             humantime::format_duration(limit)
         );
         Self::with_message(Code::TemplateTooCostly, message)
     }
 
-    /// A request ran out of time while it found an audience.
+    /// A request timed out while it resolved an audience.
     #[must_use]
     pub fn audience_too_slow() -> Self {
-        let message = "The audience cannot be found in the time that a request has; ask for fewer recipients";
+        let message =
+            "The audience cannot be resolved within the time limit of a request; request fewer recipients";
         Self::with_message(Code::TemplateTooCostly, message)
     }
 
@@ -160,43 +161,43 @@ impl Error {
         Self { faults: vec![FieldFault::at("name", Fault::Taken)], ..Self::from(Code::NameTaken) }
     }
 
-    /// More recipients than one answer may have.
+    /// More recipients than one JSON response may have.
     #[must_use]
     pub fn answer_too_large(count: u64, limit: u64) -> Self {
         let message = format!(
-            "The audience has {count} recipients, and one answer has at most {limit}; \
-             let it stream as application/x-ndjson, or make a dry run"
+            "The audience has {count} recipients, but a JSON response can have at most {limit}; stream it as \
+             application/x-ndjson, or request a dry run"
         );
         Self::with_message(Code::AudienceTooLarge, message)
     }
 
-    /// More recipients than an audience that is kept may have.
+    /// More recipients than a kept audience may have.
     #[must_use]
     pub fn kept_too_large(count: u64, limit: u64) -> Self {
         let message =
-            format!("The audience has {count} recipients, and one that is kept has at most {limit}");
+            format!("The audience has {count} recipients, but a kept audience can have at most {limit}");
         Self::with_message(Code::AudienceTooLarge, message)
     }
 
-    /// Too many entries together with those that the account keeps already.
+    /// Too many entries together with those of the account's other kept audiences.
     #[must_use]
     pub fn audience_quota(kept: u64, count: u64, quota: u64) -> Self {
         let message = format!(
-            "The account keeps {kept} of at most {quota} audience entries, and this audience counts as {count}; \
-             delete an audience, or wait until one expires"
+            "The account has {kept} of at most {quota} kept audience entries, and this audience counts as \
+             {count}; delete an audience, or wait until one expires"
         );
         Self::with_message(Code::AudienceQuota, message)
     }
 
-    /// What an earlier attempt made has been deleted; `what` is its kind.
+    /// The resource that an earlier attempt created has been deleted; `what` is its kind.
     #[must_use]
     pub fn gone(what: &str) -> Self {
         let message =
-            format!("The {what} that the first request with this Idempotency-Key made has been deleted");
+            format!("The {what} that the first request with this Idempotency-Key created has been deleted");
         Self::with_message(Code::Gone, message)
     }
 
-    /// Something of another kind than a contact is not there; `what` is the kind.
+    /// A resource does not exist; `what` is its kind.
     #[must_use]
     pub fn no_such(what: &str) -> Self {
         Self::with_message(Code::NotFound, format!("There is no such {what}"))

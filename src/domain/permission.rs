@@ -117,7 +117,7 @@ impl FromStr for Permission {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.iter().copied().find(|permission| permission.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|permission| permission.as_str()).collect();
-            format!("there is no such permission; there are {}", known.join(", "))
+            format!("unknown permission; the permissions are {}", known.join(", "))
         })
     }
 }

@@ -17,7 +17,7 @@ pub enum Field {
     Meta,
 }
 
-/// Most violations that one answer tells. With more, it says that there are more.
+/// The maximum number of violations in one response. If there are more, the response says so.
 pub const MAX_REPORTED_VIOLATIONS: usize = 100;
 
 /// What a name that is not known was given to.
@@ -220,7 +220,7 @@ impl Fault {
                 };
                 match suggestion {
                     Some(suggestion) => format!("{name} is not {what}; did you mean {suggestion}?"),
-                    None if *has_meta => format!("{name} is not {what}; data of your own goes in meta"),
+                    None if *has_meta => format!("{name} is not {what}; put custom data in meta"),
                     None => format!("{name} is not {what}"),
                 }
             }
@@ -245,11 +245,12 @@ impl Fault {
             }
             Self::NationalPhone => {
                 format!(
-                    "{name} looks like a national number; give it with + and its country code, such as +447900000001 for 07900 000001"
+                    "{name} looks like a national number; write it with + and the country code, such as \
+                     +447900000001 for 07900 000001"
                 )
             }
             Self::UnassignedCountryCode => {
-                format!("{name} must begin with an assigned country code")
+                format!("{name} must start with an assigned country code")
             }
             Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
@@ -264,7 +265,7 @@ impl Fault {
             Self::TooDeep { max } => format!("{name} must not be nested deeper than {max} levels"),
             Self::TooLarge { max } => format!("{name} must have at most {max} bytes as JSON"),
             Self::TemplateSyntax { line, column, message } => {
-                format!("{name} cannot be read at line {line}, column {column}: {message}")
+                format!("{name} is invalid at line {line}, column {column}: {message}")
             }
             Self::NulCharacter => format!("{name} must not contain the character U+0000"),
             Self::Taken => format!("{name} is already taken"),

@@ -78,7 +78,7 @@ async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(match ready {
         Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),
         Ok(Err(error)) => unready(error.message(), error.cause()),
-        Err(_) => unready("the database does not answer", String::new()),
+        Err(_) => unready("the database does not respond", String::new()),
     })
 }
 

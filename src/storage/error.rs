@@ -15,10 +15,10 @@ use crate::domain::{Code, Error};
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Neither SQLite nor PostgreSQL.
-    #[error("the database URL must begin with sqlite:// or postgres://")]
+    #[error("the database URL must start with sqlite:// or postgres://")]
     UnknownScheme,
     /// The rest of the URL makes no sense.
-    #[error("the database URL cannot be read")]
+    #[error("the database URL is invalid")]
     BadUrl,
     /// It would be ignored.
     #[error("the database URL has a parameter that PostgreSQL's driver does not know: {name}")]
@@ -42,11 +42,12 @@ pub enum OpenError {
         reason: String,
     },
     /// There is no file, and this command makes none.
-    #[error("there is no database here; `addressbook serve` or `addressbook migrate` makes one")]
+    #[error("there is no database here; `addressbook serve` or `addressbook migrate` creates one")]
     NoDatabase,
     /// A database without our tables, and this command makes none.
     #[error(
-        "this database has no addressbook schema; check its URL, or make the schema with `addressbook migrate`"
+        "this database has no addressbook schema; check its URL, or create the schema with \
+         `addressbook migrate`"
     )]
     NoSchema,
     /// An earlier version of this program was here, and this command does not migrate.
@@ -65,7 +66,9 @@ pub enum OpenError {
         reason: String,
     },
     /// SQLite would keep a WAL for each name.
-    #[error("the database file has {count} hard links, and SQLite keeps a log for each name; keep one")]
+    #[error(
+        "the database file has {count} hard links, and SQLite uses a separate log for each name; remove all but one"
+    )]
     HardLinks {
         /// How many names the file has.
         count: u64,
@@ -77,7 +80,7 @@ pub enum OpenError {
         migration: String,
     },
     /// Another server has the file.
-    #[error("another server (or a migration) has this SQLite database; PostgreSQL is for several servers")]
+    #[error("another server (or a migration) is using this SQLite database; several servers need PostgreSQL")]
     ServedElsewhere,
     /// A migration failed.
     #[error("the database's schema could not be migrated: {reason}")]
@@ -94,7 +97,7 @@ impl OpenError {
             Some(READONLY) => Self::ReadOnly { reason: one_line(&error) },
             // The file itself was found: what cannot be made are the WAL and the shared memory.
             Some(CANTOPEN) => {
-                Self::ReadOnly { reason: "files cannot be made or opened in its folder".to_owned() }
+                Self::ReadOnly { reason: "files cannot be created or opened in its directory".to_owned() }
             }
             _ => Self::Unreachable { reason: one_line(&error) },
         }
@@ -112,7 +115,7 @@ impl OpenError {
 
 fn one_line(error: &DbErr) -> String {
     let reason = match error {
-        DbErr::ConnectionAcquire(_) => "it did not answer in time".to_owned(),
+        DbErr::ConnectionAcquire(_) => "it did not respond in time".to_owned(),
         other => other.to_string(),
     };
     reason.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -126,7 +129,7 @@ struct TransactionConflict(String);
 
 /// A transaction that took too long since it took the time of its changes: to be run again.
 pub(super) fn too_old() -> Error {
-    let cause = "the time of a change was too long ago when it was to be committed";
+    let cause = "the timestamp of a change was too old when it was to be committed";
     Error::caused_by(Code::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
@@ -282,7 +285,7 @@ fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
 /// The kind of the error and the database's code, without a value.
 fn describe(error: &DbErr) -> String {
     let kind = match error {
-        DbErr::ConnectionAcquire(_) => "no connection could be had in time",
+        DbErr::ConnectionAcquire(_) => "no connection became available in time",
         DbErr::Conn(_) => "connection failed",
         DbErr::Exec(_) => "statement failed",
         DbErr::Query(_) => "query failed",

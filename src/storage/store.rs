@@ -365,7 +365,7 @@ impl Database {
         let writer = self.0.writer.for_owner(self.1);
         let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
         done.map_err(|error| match error.code() {
-            Code::StorageFull => Error::caused_by(Code::Unavailable, "no room is left even to delete"),
+            Code::StorageFull => Error::caused_by(Code::Unavailable, "the disk is too full to delete"),
             _ => error,
         })
     }
@@ -386,7 +386,7 @@ impl Database {
 impl From<NotReady> for Error {
     fn from(why: NotReady) -> Self {
         let reason = match why {
-            NotReady::Unreachable => "the database does not answer",
+            NotReady::Unreachable => "the database does not respond",
             NotReady::ReadOnly => "the database is read-only",
         };
         Self::with_message(Code::Unavailable, reason)

@@ -152,7 +152,7 @@ on_both_databases! {
                 json!({"success": false, "error": {
                     "name": "ConflictError",
                     "statusCode": 409,
-                    "message": "Several contacts have this phone number; name one by its id",
+                    "message": "Several contacts have this phone number; use the id of the contact",
                 }})
             );
         }

@@ -175,7 +175,7 @@ fn a_dry_run_that_runs_out_of_time_does_not_invite_the_next(backend: Backend) {
     assert!(!reply.headers.contains_key("Retry-After"));
     let answer = reply.expect(422);
     assert_eq!(code(&answer), "template_too_costly");
-    assert!(answer["error"]["message"].as_str().unwrap().contains("time that a request has"), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("time limit of a request"), "{answer}");
 }
 
 macro_rules! on_each {

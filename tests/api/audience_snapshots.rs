@@ -96,7 +96,7 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
         for _ in 0..2 {
             let reply = keep(&client, "large", &json!(recipients));
             assert_eq!(reply.expect(422)["error"]["code"], "audience_too_large");
-            let message = "The audience has 11 recipients, and one that is kept has at most 7";
+            let message = "The audience has 11 recipients, but a kept audience can have at most 7";
             assert_eq!(reply.fault(422).0, message);
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
@@ -219,7 +219,7 @@ fn nothing_of_a_contact_outlives_it() {
         let deleted: Vec<&Value> = gone.iter().filter(|entry| entry["reason"] == "deleted").collect();
         assert_eq!(deleted.len(), 4);
         for entry in &deleted {
-            let message = "the contact has been deleted since the audience was kept";
+            let message = "the contact was deleted after the audience was kept";
             let bare = json!({"index": entry["index"], "position": entry["position"], "reason": "deleted", "message": message});
             assert_eq!(**entry, bare);
         }

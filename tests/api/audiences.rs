@@ -135,7 +135,7 @@ on_both_databases! {
         assert_eq!(audience["recipients"][0], first);
         let missing = &audience["exclusions"][0];
         assert_eq!((&missing["variable"], &missing["similar"]), (&json!("NAME"), &json!("Name")));
-        assert_eq!(missing["message"], "NAME is missing; there is Name, and names compare exactly");
+        assert_eq!(missing["message"], "NAME is missing; Name exists, but names are case-sensitive");
         assert_eq!(audience["exclusions"][1]["named"], "jon");
         assert_eq!(audience["exclusions"][2]["username"], "anna");
     }
@@ -322,7 +322,7 @@ on_both_databases! {
         }
         let audience = resolve(&client, &json!({"recipients": [{"all": true}], "template": {"text": "{{ '\\u0000' }}"}}));
         assert_eq!(audience["exclusions"][0]["reason"], "template_failed");
-        assert!(audience["exclusions"][0]["message"].as_str().unwrap().ends_with("the text has the character U+0000"));
+        assert!(audience["exclusions"][0]["message"].as_str().unwrap().ends_with("the text contains the character U+0000"));
     }
 
     fn groups_and_saved_templates_are_named(service: &Service) {

@@ -155,7 +155,7 @@ on_both_databases! {
         for (path, body, field, words) in [
             ("/v1/contacts", json!({"user_name": "j"}), "user_name", "is not a known member; did you mean username?"),
             ("/v1/contacts", json!({"phoneNumber": "j"}), "phoneNumber", "is not a known member; did you mean phone_number?"),
-            ("/v1/contacts", json!({"city": "London"}), "city", "is not a known member; data of your own goes in meta"),
+            ("/v1/contacts", json!({"city": "London"}), "city", "is not a known member; put custom data in meta"),
             ("/addressbook/contacts", json!({"MSISDN": "j"}), "MSISDN", "is not a known member; did you mean msisdn?"),
             ("/v1/templates", json!({"zzz": "j"}), "zzz", "is not a known member"),
             ("/v1/audiences", json!({"recipients": [{"usrname": "j"}]}), "recipients.0.usrname",

@@ -77,7 +77,7 @@ on_both_databases! {
             for _ in 0..2 {
                 let gone = again();
                 let error = &gone.expect(410)["error"];
-                let message = "The contact that the first request with this Idempotency-Key made has been deleted";
+                let message = "The contact that the first request with this Idempotency-Key created has been deleted";
                 assert_eq!(error["message"], message);
                 assert!(error["code"] == "gone" || error["name"] == "GoneError", "{error}");
                 assert_eq!(gone.header("Idempotent-Replayed"), "");

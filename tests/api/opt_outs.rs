@@ -239,7 +239,7 @@ on_both_databases! {
             assert_eq!(again.header("Idempotent-Replayed"), "true");
             // A number that was taken back is not out again by a retry.
             client.delete("/v1/opt_outs/442079460000").expect(204);
-            let message = "The opt-out that the first request with this Idempotency-Key made has been deleted";
+            let message = "The opt-out that the first request with this Idempotency-Key created has been deleted";
             assert_eq!(send("key", &body).fault(410).0, message);
             assert!(!is_out(&client, "442079460000"));
             assert_eq!(send("key", &json!({member: "+14155550100"}).to_string()).status, 422);

@@ -240,7 +240,7 @@ fn a_database_that_takes_no_writes_is_not_ready() {
     assert_eq!(ready_says(&client, 200), json!({"status": "ok"}));
     crate::v1::create(&client, "john", "+4479000000001");
     cluster.crash();
-    assert_eq!(ready_says(&client, 503), unavailable("the database does not answer"));
+    assert_eq!(ready_says(&client, 503), unavailable("the database does not respond"));
     cluster.resume();
     ready_says(&client, 200);
 }

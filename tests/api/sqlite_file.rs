@@ -66,7 +66,7 @@ fn no_name_of_the_file_leads_to_a_second_server() {
     symlink(folder.join("data"), folder.join("elsewhere")).unwrap();
     drop(std::fs::remove_file(beside(&database, ".lock")));
     for name in [&database, &alias, &folder.join("elsewhere/addressbook.db")] {
-        fails(&mut serve(&folder, name), &["another server", "PostgreSQL is for several"]);
+        fails(&mut serve(&folder, name), &["another server", "several servers need PostgreSQL"]);
         assert!(keys(&folder, name, &["list"]).status().unwrap().success());
     }
     let link = folder.join("data/link.db");

@@ -56,9 +56,9 @@ on_both_databases! {
             ("{% include 'other' %}", "line 1, column 4"),
             ("{{ contact.secret }}", "line 1, column 4"),
             ("{{ range(9) }}", "line 1, column 4"),
-            ("{{first-name}}", "line 1, column 3: first-name is not a name: names have letters, digits and _"),
-            ("Hi {{ first-name | default('x') }}", "first-name is not a name"),
-            ("{{ 1 + contact.first-last-name }}", "contact.first-last-name is not a name"),
+            ("{{first-name}}", "line 1, column 3: first-name is not a valid name: names consist of letters"),
+            ("Hi {{ first-name | default('x') }}", "first-name is not a valid name"),
+            ("{{ 1 + contact.first-last-name }}", "contact.first-last-name is not a valid name"),
         ] {
             for reply in [
                 client.post("/v1/templates", &json!({"name": "other", "text": text})),
@@ -193,7 +193,7 @@ on_both_databases! {
         assert_eq!((again.expect(201)["name"].clone(), again.header("ETag")), (json!("changed"), "\"2\""));
         assert_eq!(again.header("Idempotent-Replayed"), "true");
         client.delete(&path(&template)).expect(204);
-        let message = "The template that the first request with this Idempotency-Key made has been deleted";
+        let message = "The template that the first request with this Idempotency-Key created has been deleted";
         assert_eq!(send("key", "welcome").fault(410).0, message);
         assert_eq!(send("key", "other").status, 422);
         assert_eq!(client.get("/v1/templates").expect(200)["data"], json!([]));

@@ -49,7 +49,9 @@ impl FromStr for KeyId {
         if text.len() == ID_CHARS && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("a key id has {ID_CHARS} lower-case letters and digits; `keys list` shows them"))
+            Err(format!(
+                "a key id consists of {ID_CHARS} lower-case letters and digits; `keys list` shows the ids"
+            ))
         }
     }
 }

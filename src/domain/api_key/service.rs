@@ -127,7 +127,7 @@ impl Keys {
         if old.state(now) != KeyState::Live {
             return Err(Error::with_message(
                 Code::NotFound,
-                format!("the key {id} has expired or was revoked; make a new one with `keys create`"),
+                format!("the key {id} has expired or was revoked; create a new one with `keys create`"),
             ));
         }
         let token = Token::generate()?;

@@ -96,12 +96,12 @@ reasons! {
     Self::UnknownGroup => "unknown_group", "no group has this id or name";
     Self::AmbiguousNumber => "ambiguous_number", "several contacts have this number";
     Self::OptedOut => "opted_out", "the number has opted out";
-    Self::DuplicateNumber => "duplicate_number", "the number gets a message already";
-    Self::Unrendered(Unrendered::Missing { .. }) => "missing_variable", "the contact lacks what the template fills in";
+    Self::DuplicateNumber => "duplicate_number", "the number already gets a message";
+    Self::Unrendered(Unrendered::Missing { .. }) => "missing_variable", "the contact lacks a variable that the template requires";
     Self::Unrendered(Unrendered::TooLong) => "text_too_long", "the text would take more than 10 SMS parts";
-    Self::Unrendered(Unrendered::Empty) => "text_empty", "nothing is left of the text";
-    Self::Unrendered(Unrendered::Failed { .. }) => "template_failed", "the template cannot be filled in with this data";
-    Self::Deleted => "deleted", "the contact has been deleted since the audience was kept";
+    Self::Unrendered(Unrendered::Empty) => "text_empty", "the rendered text is empty";
+    Self::Unrendered(Unrendered::Failed { .. }) => "template_failed", "the template cannot be rendered with this data";
+    Self::Deleted => "deleted", "the contact was deleted after the audience was kept";
 }
 
 impl Reason {
@@ -113,10 +113,10 @@ impl Reason {
                 format!("{variable} is missing")
             }
             Self::Unrendered(Unrendered::Missing { variable, similar: Some(similar) }) => {
-                format!("{variable} is missing; there is {similar}, and names compare exactly")
+                format!("{variable} is missing; {similar} exists, but names are case-sensitive")
             }
             Self::Unrendered(Unrendered::Failed { reason }) => {
-                format!("the template cannot be filled in with this data: {reason}")
+                format!("the template cannot be rendered with this data: {reason}")
             }
             other => other.about().to_owned(),
         }

@@ -119,7 +119,7 @@ impl Problem {
         match first.reason.variable() {
             (Some(variable), None) => format!("{count} of {asked} lack {variable}"),
             (Some(variable), Some(similar)) => {
-                format!("{count} of {asked} lack {variable}; there is {similar}, and names compare exactly")
+                format!("{count} of {asked} lack {variable}; {similar} exists, but names are case-sensitive")
             }
             (None, _) => format!("{count} of {asked}: {}", first.reason.sentence()),
         }

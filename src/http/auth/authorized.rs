@@ -105,7 +105,7 @@ async fn authenticate(request: &HttpRequest, state: &State) -> Result<Principal,
         return Err(Problem::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
     }
     let token = Token::parse(key.trim()).ok_or_else(|| {
-        Problem::unauthorized("The API key is malformed: check that it was copied whole", INVALID)
+        Problem::unauthorized("The API key is malformed; check that it was copied completely", INVALID)
     })?;
     state.keys.authenticate(&token).await.map_err(|error| {
         if error.code() == crate::domain::Code::Unauthorized {

@@ -170,7 +170,7 @@ async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<
         .map_err(|error| to_domain(&error))?;
     find_account(transaction, &name)
         .await?
-        .ok_or_else(|| Error::caused_by(Code::Internal, "an account vanished while it was made"))
+        .ok_or_else(|| Error::caused_by(Code::Internal, "an account disappeared while it was being created"))
 }
 
 async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
@@ -185,6 +185,6 @@ fn listed((key, account): (api_key::Model, Option<account::Model>)) -> Result<Li
     let name = account.and_then(|account| AccountName::parse(&account.name).ok());
     Ok(ListedKey {
         key: key.try_into()?,
-        account: name.ok_or_else(|| Error::caused_by(Code::Internal, "a key without an account"))?,
+        account: name.ok_or_else(|| Error::caused_by(Code::Internal, "a key has no account"))?,
     })
 }

@@ -64,7 +64,7 @@ fn write_report(report: &Report) -> Result<String> {
 
 fn read_report(json: &str) -> Result<Report> {
     let StoredReport { asked, recipients, excluded, parts, problems } =
-        serde_json::from_str(json).map_err(|_| internal("a stored report"))?;
+        serde_json::from_str(json).map_err(|_| internal("a stored report cannot be read"))?;
     let problems = problems.into_iter().map(|(count, examples)| {
         let mut exclusions = Vec::new();
         for example in examples {
@@ -132,7 +132,7 @@ fn require_lease(done: UpdateResult) -> Result<()> {
     if done.rows_affected > 0 {
         return Ok(());
     }
-    Err(Error::caused_by(Code::Unavailable, "an audience took so long that it was taken for abandoned"))
+    Err(Error::caused_by(Code::Unavailable, "creating the audience took longer than its lease"))
 }
 
 /// Makes an audience that nobody sees yet.
@@ -200,7 +200,7 @@ async fn kept_entries(transaction: &Transaction, account: AccountId) -> Result<u
     let values = [account.get().into(), Timestamp::now().millis().into()];
     let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
     let row = transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
-    let row = row.ok_or_else(|| internal("a sum without a row"))?;
+    let row = row.ok_or_else(|| internal("a sum returned no row"))?;
     let entries: i64 = row.try_get("", "entries").map_err(|error| to_domain(&error))?;
     Ok(u64::try_from(entries).unwrap_or(0))
 }
@@ -468,7 +468,7 @@ async fn catch_up(
 }
 
 fn read_snapshot(json: &str) -> Result<Snapshot> {
-    serde_json::from_str(json).map_err(|_| internal("a stored entry"))
+    serde_json::from_str(json).map_err(|_| internal("a stored entry cannot be read"))
 }
 
 /// Shows an audience.
@@ -496,7 +496,7 @@ pub(crate) async fn finish(
                 require_lease(shown.map_err(|error| to_domain(&error))?)?;
                 let row = Entity::find_by_id((account.get(), id.as_uuid())).one(transaction).await;
                 let row = row.map_err(|error| to_domain(&error))?;
-                let row = row.ok_or_else(|| internal("an audience that is gone while it is finished"))?;
+                let row = row.ok_or_else(|| internal("an audience disappeared before it was complete"))?;
                 Ok((kept(&row, report), Vec::new()))
             })
         })

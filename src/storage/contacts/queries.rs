@@ -139,7 +139,7 @@ async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: C
         .one(connection)
         .await
         .map_err(|error| to_domain(&error))?;
-    let gone = "The contact of the cursor is gone, and with it its place in the order of changes";
+    let gone = "The contact of the cursor has been deleted, and with it its position in the order of changes";
     Ok(found.ok_or_else(|| Error::with_message(Code::NotFound, gone))?.updated_at)
 }
 

@@ -67,7 +67,7 @@ impl GroupRead {
             Ok(turn) => one_of(&turn.alone(key).await, key)?,
             Err(answered) => tokio::time::timeout(self.0.patience, answered.get())
                 .await
-                .map_err(|_| Error::caused_by(Code::Unavailable, "another read takes too long"))???,
+                .map_err(|_| Error::caused_by(Code::Unavailable, "another read is taking too long"))???,
         };
         Ok(Arc::unwrap_or_clone(contact))
     }

@@ -184,7 +184,7 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
     let reader = connect(sqlite_pool(options, file.path(), readers, access, true)).await?;
     // SQLite opened it by its path.
     if !file.is_in_place() {
-        return Err(OpenError::Unreachable { reason: "its file was replaced meanwhile".to_owned() });
+        return Err(OpenError::Unreachable { reason: "its file was replaced in the meantime".to_owned() });
     }
     let kept = |pool: &DatabaseConnection| {
         let pool = pool.get_sqlite_connection_pool().clone();

@@ -112,9 +112,9 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         .query_one_raw(statement)
         .await
         .map_err(|error| to_domain(&error))?
-        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate without a row"))?;
+        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate returned no row"))?;
     let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
-    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows that are no rows"))
+    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows cannot be read"))
 }
 
 /// A list as JSON.

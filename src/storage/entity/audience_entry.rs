@@ -154,8 +154,8 @@ impl TryFrom<Snapshot> for Entry {
         if let Some(reason) = reason {
             return Ok(Self::Excluded(Exclusion { index, contact, phone, named, reason: reason.into() }));
         }
-        let phone =
-            phone.ok_or_else(|| Error::caused_by(Code::Internal, "a stored recipient without number"))?;
+        let phone = phone
+            .ok_or_else(|| Error::caused_by(Code::Internal, "a stored recipient has no phone number"))?;
         let message = text.map(|text| Message { size: sms::measure(&text), text });
         Ok(Self::Included(Included { index, contact, phone, message }))
     }

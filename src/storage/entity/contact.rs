@@ -55,7 +55,7 @@ impl TryFrom<Model> for Contact {
             display_name: display_name.map(DisplayName::from_stored),
             avatar_url: avatar_url.map(AvatarUrl::from_stored),
             meta: Meta::from_stored(meta)
-                .map_err(|_| Error::caused_by(Code::Internal, "a stored meta is no JSON"))?,
+                .map_err(|_| Error::caused_by(Code::Internal, "a stored meta is not JSON"))?,
             created_at: Timestamp::from_millis(created_at),
             updated_at: Timestamp::from_millis(updated_at),
             version,

@@ -114,7 +114,7 @@ impl DatabaseFile {
         }
         match Self::find(path) {
             Err(OpenError::NoDatabase) => {
-                Err(OpenError::Unreachable { reason: "its symbolic link leads nowhere".to_owned() })
+                Err(OpenError::Unreachable { reason: "its symbolic link is broken".to_owned() })
             }
             found => found,
         }

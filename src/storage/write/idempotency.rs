@@ -92,8 +92,8 @@ pub(crate) async fn note(
     }
     // One without is of an earlier version of this program, which remembered conflicts.
     let made = earlier.made.ok_or(Code::AttemptInFlight)?;
-    let made =
-        serde_json::from_str(&made).map_err(|_| Error::caused_by(Code::Internal, "a stored attempt"))?;
+    let made = serde_json::from_str(&made)
+        .map_err(|_| Error::caused_by(Code::Internal, "a stored idempotency record cannot be read"))?;
     Ok(Found::Made(made))
 }
 
@@ -107,7 +107,7 @@ async fn find(transaction: &Transaction, account: AccountId, attempt: &Attempt) 
         .one(transaction)
         .await
         .map_err(|error| to_domain(&error))?
-        .ok_or_else(|| Error::caused_by(Code::Unavailable, "an attempt was cleared away while it was read"))
+        .ok_or_else(|| Error::caused_by(Code::Unavailable, "an idempotency record was deleted while in use"))
 }
 
 /// Notes down what a noted attempt made.

@@ -189,7 +189,7 @@ impl Writer {
         for attempt in 1..MAX_ATTEMPTS {
             match self.transact_once(turn, job.clone()).await {
                 Err(Failure::BeforeCommit(error)) if is_conflict(&error) => {
-                    tracing::debug!(attempt, cause = error.cause(), "a transaction is run again");
+                    tracing::debug!(attempt, cause = error.cause(), "retrying a transaction");
                 }
                 outcome => return outcome,
             }
@@ -231,7 +231,7 @@ impl Writer {
         };
         let wait = Wait::new(waiting);
         let order = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
-            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write takes too long"))
+            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write is taking too long"))
         })?;
         drop(wait);
         Ok(Turn { held: Some(Held { cache, waiting, _order: order }), file })

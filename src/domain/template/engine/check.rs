@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
                 let fetched = path(&it.expr)
                     .is_some_and(|path| path.first().is_some_and(|name| !self.bound.contains(name)));
                 if !fetched {
-                    let message = "only a variable of the recipient's own data can be sliced";
+                    let message = "only variables from the recipient's own data can be sliced";
                     return self.refuse(it.span(), message);
                 }
                 self.expression(&it.expr, needed)?;
@@ -171,8 +171,8 @@ impl<'a> Walk<'a> {
                 BinOpKind::Pow => self.refuse(it.span(), "** is not available in templates"),
                 BinOpKind::Sub => {
                     if let Some(name) = self.hyphenated(it.span(), &it.right) {
-                        let rule = "names have letters, digits and _; to subtract, write - between blanks";
-                        return self.refuse(it.span(), format!("{name} is not a name: {rule}"));
+                        let rule = "names consist of letters, digits and _; to subtract, put spaces around -";
+                        return self.refuse(it.span(), format!("{name} is not a valid name: {rule}"));
                     }
                     self.expression(&it.left, true)?;
                     self.expression(&it.right, true)
@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
         if *first == "contact" {
             let known = matches!(rest, [field] if CONTACT.contains(field));
             if !known {
-                let message = format!("contact has {}", listed(CONTACT));
+                let message = format!("the members of contact are {}", listed(CONTACT));
                 return self.refuse(span, message);
             }
         }
@@ -326,7 +326,7 @@ fn path<'a>(mut expression: &Expr<'a>) -> Option<Vec<&'a str>> {
 }
 
 fn not_there(kind: &str, name: &str, there: &[&str]) -> String {
-    format!("there is no {kind} {name}; there are {}", listed(there))
+    format!("there is no {kind} {name}; available: {}", listed(there))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -86,7 +86,9 @@ impl Template {
         };
         // A template can write it, however the data is checked; PostgreSQL does not store it.
         if text.contains('\0') {
-            return Ok(Err(Unrendered::Failed { reason: "the text has the character U+0000".to_owned() }));
+            return Ok(Err(Unrendered::Failed {
+                reason: "the text contains the character U+0000".to_owned(),
+            }));
         }
         if text.trim().is_empty() {
             return Ok(Err(Unrendered::Empty));
@@ -164,6 +166,6 @@ pub(super) fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
         ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "a value is null")),
         ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Error::from),
         ValueKind::String | ValueKind::Number => minijinja::escape_formatter(out, state, value),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, "a list or an object is no text")),
+        _ => Err(Error::new(ErrorKind::InvalidOperation, "a list or an object cannot be inserted as text")),
     }
 }
