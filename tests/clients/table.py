@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 HEAD = """\
-| language | generator | steps passed | what it cannot, and remarks |
+| language | generator | steps passed | limitations and remarks |
 |---|---|---|---|
 """
 BEGIN, END = "<!-- clients -->\n", "<!-- /clients -->\n"

@@ -72,13 +72,13 @@ call createContact 'username== ' phone_number=="$NUMBER"
 check '[.error.code, .error.details[0].field, .error.details[0].code]' '["validation_failed","username","blank"]'
 call createAddressBookContact 'alias== ' msisdn=="$NUMBER"
 check .error.name ValidationError
-echo 'cannot get a typed validation error: there are no types, but the codes of errors were compared'
+echo 'cannot get a typed validation error: the client has no types; the error codes were compared'
 
 call createContact username==ann phone_number=="$NUMBER"
 check .error.code username_taken
 call createAddressBookContact alias==ann msisdn=="$NUMBER"
 check .error.name ConflictError
-echo 'cannot get a typed conflict: there are no types, but the codes of errors were compared'
+echo 'cannot get a typed conflict: the client has no types; the error codes were compared'
 
 call deleteContact id="$id"
 [[ -z $answer ]]
@@ -93,7 +93,7 @@ call listContacts
 check .error.code unauthorized
 call listAddressBookContacts
 check .error.name UnauthorizedError
-echo 'cannot get a typed error without a key: there are no types, but the codes of errors were compared'
+echo 'cannot get a typed error without a key: the client has no types; the error codes were compared'
 
 key=$mine
 call createContact username==cat 'phone_number==+44 7900 000003' 'meta:={"NAME":"Cat"}'

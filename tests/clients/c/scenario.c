@@ -132,7 +132,7 @@ int main(int count, char **arguments) {
     CHECK(same(changed->display_name, "Annie") && same(city(changed->meta), "Paris"));
     passed("update the contact");
 
-    puts("cannot clear a member with null: the generated types leave out what is null");
+    puts("cannot clear a member with null: the generated types omit null members");
 
     update_address_book_record_t rename = {.alias = "benny"};
     CHECK(same(AddressBookAPI_updateAddressBookContact(client, NUMBER, &rename)->record->alias, "benny"));
@@ -207,7 +207,7 @@ int main(int count, char **arguments) {
     CHECK(same(((audience_recipient_t *)first(recipients->data))->text, "Hello Cat!"));
     passed("resolve an audience");
 
-    puts("cannot resolve aliases with fields of their own: the generator does not write a map of maps");
+    puts("cannot resolve aliases with fields of their own: the generator does not support maps of maps");
 
     apiClient_free(client);
     apiClient_free(stranger);

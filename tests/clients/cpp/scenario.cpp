@@ -120,7 +120,7 @@ int main(int, char** arguments) {
     check(changed->getDisplayName() + " " + changed->getMeta().at("CITY")->toJson().as_string(), "Annie Paris");
     passed("update the contact");
 
-    std::cout << "cannot clear a member with null: the generated types leave out what is null" << std::endl;
+    std::cout << "cannot clear a member with null: the generated types omit null members" << std::endl;
 
     auto rename = std::make_shared<UpdateAddressBookRecord>();
     rename->setAlias("benny");

@@ -79,7 +79,7 @@ public final class Scenario {
             check(changed.getDisplayName(), "ann");
             passed("clear a member with null");
         } else {
-            System.out.println("cannot clear a member with null: the generated types leave out what is null");
+            System.out.println("cannot clear a member with null: the generated types omit null members");
         }
 
         UpdateAddressBookRecord rename = new UpdateAddressBookRecord().alias("benny");

@@ -92,7 +92,7 @@ fun main(arguments: Array<String>) {
     check(changed.displayName to changed.meta!!["CITY"], "Annie" to "Paris")
     passed("update the contact")
 
-    println("cannot clear a member with null: the generated types leave out what is null")
+    println("cannot clear a member with null: the generated types omit null members")
 
     val renamed = book.updateAddressBookContact(NUMBER, UpdateAddressBookRecord(alias = "benny")).record
     check(renamed!!.alias, "benny")

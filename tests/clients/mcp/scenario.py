@@ -73,10 +73,10 @@ async def contacts(assistant):
     passed("update the address book contact")
     said = await refused("createContact", username="bob", phone_number="12")
     assert "400" in said and "phone_number" in said, said
-    print("cannot get a typed validation error: there are no types, but the messages were compared")
+    print("cannot get a typed validation error: the client has no types; the messages were compared")
     said = await refused("createContact", **body)
     assert "409" in said and "username" in said, said
-    print("cannot get a typed conflict: there are no types, but the messages were compared")
+    print("cannot get a typed conflict: the client has no types; the messages were compared")
     await call("deleteContact", id=ann["id"])
     assert "404" in await refused("getContact", id=ann["id"])
     assert (await call("deleteAddressBookContact", contact=NUMBER))["success"]
@@ -123,7 +123,7 @@ async def main(path, url, key):
     async with Client(server(document, url, {})) as client:
         said = await Assistant(client, []).refused("listContacts")
         assert "401" in said, said
-    print("cannot get a typed error without a key: there are no types, but the messages were compared")
+    print("cannot get a typed error without a key: the client has no types; the messages were compared")
 
 
 asyncio.run(main(*sys.argv[1:]))

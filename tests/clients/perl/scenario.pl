@@ -81,7 +81,7 @@ my $list = $book->list_address_book_contacts(sort_field => 'alias', sort_dir => 
 check(join(' ', $list->total, map { $_->alias } @{ $list->records }), '2 ann');
 passed('list the address book');
 
-my $unwritten = 'the generator has not written PATCH';
+my $unwritten = 'the generator does not generate PATCH';
 print "cannot update the contact: $unwritten\n";
 print "cannot clear a member with null: $unwritten\n";
 

@@ -93,7 +93,7 @@ async fn main() {
     assert_eq!((changed.display_name.as_deref().map(String::as_str), &changed.meta.expect("meta")["CITY"]), (Some("Annie"), &json!("Paris")));
     passed("update the contact");
 
-    println!("cannot clear a member with null: the generated types leave out what is null");
+    println!("cannot clear a member with null: the generated types omit null members");
 
     let rename = UpdateAddressBookRecord::builder().alias(Some("benny".parse().expect("a name")));
     let renamed = client.update_address_book_contact().contact(NUMBER).body(rename).send().await;
