@@ -1,40 +1,40 @@
-"""What `benches/run` can be told."""
+"""The options of `benches/run`."""
 
 import argparse
 from pathlib import Path
 
-ABOUT = """Measures addressbook beside what else there is, in turn and on loopback.
+ABOUT = """Measures addressbook and the systems that it is compared with, one after the other, on loopback.
 
-    benches/run                                  all there is, in about 20 minutes
-    benches/run --only create,get --rounds 1     a part of it
+    benches/run                                  everything, in about 20 minutes
+    benches/run --only create,get --rounds 1     some of the rows
 
 Prints a Markdown table, and writes it to benches/results.md, and a plot to benches/results.svg. Needs
-cargo, Python with venv, wrk and PostgreSQL's programs; everything else comes from PyPI into a folder
-that is thrown away. What each row is and why it is fair stands in benches/README.md.
+cargo, Python with venv, wrk and PostgreSQL's programs; everything else is installed from PyPI into a
+temporary folder. benches/README.md describes the rows and why the comparison is fair.
 """
 
 WORKS = ("create", "get", "list", "memory", "million", "pages", "audience", "postgres", "wal")
 
 
 def read(arguments=None):
-    """The options, or an end with a word on what is wrong with them."""
+    """The options; exits with a message if they are invalid."""
     parser = argparse.ArgumentParser(
         "benches/run", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--only", metavar="WORKS", type=works, default=set(WORKS), help=f"of {','.join(WORKS)} (all of them)"
+        "--only", metavar="WORKS", type=works, default=set(WORKS), help=f"some of {','.join(WORKS)} (all)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=5, help="for how long each time (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=1, help="for how long the WAL is watched (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=5, help="duration of each measurement (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=1, help="how long the WAL is watched (%(default)s)")
     parser.add_argument(
         "--contacts",
         type=int,
         default=1_000_000,
-        help="in the large account (%(default)s, which is what the goals are for)",
+        help="contacts in the large account (%(default)s, which the goals assume)",
     )
-    parser.add_argument("--folder", type=Path, help="whose disk the databases are on (that of temporary files)")
-    parser.add_argument("--no-build", action="store_true", help="take target/release as it is")
+    parser.add_argument("--folder", type=Path, help="folder for the databases (that of temporary files)")
+    parser.add_argument("--no-build", action="store_true", help="use target/release as it is")
     return parser.parse_args(arguments)
 
 

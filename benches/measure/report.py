@@ -25,7 +25,7 @@ def write(run, folder):
 
 def markdown(verdicts, facts):
     """Rows that were not reached stand where they stand."""
-    head = ["| work | addressbook | beside | its figure | ratio | goal | |", "|---|---|---|---|---|---|---|"]
+    head = ["| row | addressbook | compared with | its figure | ratio | goal | |", "|---|---|---|---|---|---|---|"]
     lines = []
     for verdict in verdicts:
         goal = verdict.goal

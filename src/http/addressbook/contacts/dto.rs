@@ -139,7 +139,7 @@ impl From<Contact> for RecordAnswer {
     }
 }
 
-/// A contact after an update.
+/// A response with the updated contact.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecordUpdated)]
 pub struct RecordUpdated {

@@ -40,15 +40,15 @@ func main() {{
 	if err != nil {{
 		log.Fatal(err)
 	}}
-	answer, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	response.Body.Close()
 	if err != nil {{
 		log.Fatal(err)
 	}}
 	if response.StatusCode >= 400 {{
-		log.Fatalf(\"%s: %s\", response.Status, answer)
+		log.Fatalf(\"%s: %s\", response.Status, content)
 	}}
-	fmt.Println(response.Status, string(answer))
+	fmt.Println(response.Status, string(content))
 }}
 ",
         url = url(request),

@@ -27,7 +27,7 @@ pub(super) fn write(request: &Request) -> String {
     });
     let (kind, print) = if request.is_answered {
         calls.extend([".body_mut()".to_owned(), ".read_json()?".to_owned()]);
-        ("answer: Value", "println!(\"{answer:#}\");")
+        ("body: Value", "println!(\"{body:#}\");")
     } else {
         ("response", "println!(\"{}\", response.status());")
     };
