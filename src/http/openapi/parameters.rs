@@ -51,8 +51,8 @@ fn idempotency_key() -> Object {
     header(
         "A key for this attempt: a new one for each resource to create (a UUID, for example). For 24 hours, \
          a request with the same key and the same body is not carried out again: the response is the \
-         resource that the first request created, in its current state, or 410 if it has been deleted. The \
-         keys of failed requests are not stored.",
+         resource that the first request created, in its current state (or as it was created, if the API key \
+         may not read it), or 410 if it has been deleted. The keys of failed requests are not stored.",
     )
     .min_length(Some(1))
     .max_length(Some(IdempotencyKey::MAX_CHARS))
