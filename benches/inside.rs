@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use addressbook::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use addressbook::domain::{Contact, NewContact};
-use addressbook::http::extract::{Faults, Payload};
+use addressbook::http::extract::{Payload, Violations};
 use addressbook::http::{addressbook as address_book, v1};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ const PAGE: usize = 50;
 
 fn new_contact(body: &str) -> NewContact {
     let payload: v1::contacts::dto::CreateContact = serde_json::from_str(body).expect("the body is JSON");
-    payload.into_command(&mut Faults::default()).expect("the body has no fault")
+    payload.into_command(&mut Violations::default()).expect("the body has no fault")
 }
 
 /// As many members as a meta may have.
@@ -65,7 +65,7 @@ fn create(criterion: &mut Criterion) {
         group.bench_function(format!("{size}: to command"), |b| {
             b.iter_batched(
                 read,
-                |payload| payload.into_command(&mut Faults::default()),
+                |payload| payload.into_command(&mut Violations::default()),
                 BatchSize::SmallInput,
             )
         });

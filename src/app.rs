@@ -14,10 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageSettings};
 use crate::domain::Error;
 use crate::domain::api_key::Token;
-use crate::domain::api_key::service::Keys;
-use crate::domain::audience::Keeping;
+use crate::domain::api_key::service::KeyService;
+use crate::domain::audience::SnapshotsInFlight;
 use crate::domain::repository::Store;
-use crate::http::app_state::State;
+use crate::http::app_state::AppState;
 pub use crate::http::openapi::Variant;
 use crate::http::server;
 use crate::storage::{Database, OpenError, Options, safe_url};
@@ -79,11 +79,11 @@ impl App {
         };
         let store: Arc<dyn Store> =
             Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
-        let keys = Keys::new(Arc::clone(&store));
-        let state = State {
+        let keys = KeyService::new(Arc::clone(&store));
+        let state = AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
-            keeping: Keeping::default(),
+            keeping: SnapshotsInFlight::default(),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };
@@ -170,7 +170,7 @@ impl fmt::Debug for App {
 
 /// Makes the first key, if there is none. One that goes to a file is durable there before it is in the database:
 /// nobody could make it again.
-async fn create_first_key(keys: &Keys, file: Option<&Path>) -> Result<Option<Token>, StartError> {
+async fn create_first_key(keys: &KeyService, file: Option<&Path>) -> Result<Option<Token>, StartError> {
     let Some(token) = keys.first_key_if_none().await? else { return Ok(None) };
     let fail = |path: &Path, reason| StartError::FirstKeyFile { path: path.display().to_string(), reason };
     if let Some(path) = file {

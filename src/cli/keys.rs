@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Outcome, SettingsFile, runtime, settings_file};
+use super::{CommandResult, SettingsFile, runtime, settings_file};
 use crate::app;
 use crate::config::{self, CENTURY, DatabaseSettings};
 use crate::domain::api_key::service::KeyRequest;
@@ -77,22 +77,22 @@ struct To {
 }
 
 fn account(text: &str) -> Result<AccountName, String> {
-    AccountName::parse(text).map_err(|fault| fault.sentence("the account's name"))
+    AccountName::parse(text).map_err(|violation| violation.sentence("the account's name"))
 }
 
 fn label(text: &str) -> Result<KeyLabel, String> {
-    KeyLabel::parse(text).map_err(|fault| fault.sentence("the label"))
+    KeyLabel::parse(text).map_err(|violation| violation.sentence("the label"))
 }
 
 impl Keys {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let (Command::Create { to, .. }
         | Command::List { to, .. }
         | Command::Revoke { to, .. }
         | Command::Rotate { to, .. }) = &self.command;
         runtime()?.block_on(async {
             let store = app::open(&to.database).await?;
-            let outcome = self.command.run(&api_key::service::Keys::new(Arc::clone(&store))).await;
+            let outcome = self.command.run(&api_key::service::KeyService::new(Arc::clone(&store))).await;
             store.close().await;
             outcome
         })
@@ -100,7 +100,7 @@ impl Keys {
 }
 
 impl Command {
-    async fn run(&self, keys: &api_key::service::Keys) -> Outcome {
+    async fn run(&self, keys: &api_key::service::KeyService) -> CommandResult {
         match self {
             Self::Create { account, permissions, expires, label, to: _ } => {
                 let request = KeyRequest {

@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
 }
 
 /// The result of a command: an exit code, or one line that says why it failed.
-type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+type CommandResult = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn parse() -> Result<Cli, clap::Error> {
     let command = settings_file::with_defaults(Cli::command(), std::env::args_os())?;
@@ -106,7 +106,7 @@ fn one_line(error: &clap::Error) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn serve(settings: &Settings) -> Outcome {
+fn serve(settings: &Settings) -> CommandResult {
     telemetry::start(&settings.log)?;
     raise_file_limit();
     runtime()?.block_on(async {
@@ -128,7 +128,7 @@ fn raise_file_limit() {
     }
 }
 
-fn migrate(settings: &DatabaseSettings) -> Outcome {
+fn migrate(settings: &DatabaseSettings) -> CommandResult {
     runtime()?.block_on(async {
         app::migrate(settings).await?;
         eprintln!("the schema is up to date");

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use similar::TextDiff;
 
-use super::Outcome;
+use super::CommandResult;
 use crate::app;
 use crate::config::Settings;
 
@@ -48,7 +48,7 @@ impl From<VariantName> for app::Variant {
 }
 
 impl Openapi {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let limits = Settings::default().limits;
         let document = match self.variant {
             None => app::openapi(&limits)?,

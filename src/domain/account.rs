@@ -1,7 +1,7 @@
 //! Accounts: the tenants whose contacts are kept apart.
 
 use super::text;
-use super::violation::Fault;
+use super::violation::Violation;
 
 /// The number of an account. Never shown on the wire.
 ///
@@ -37,7 +37,7 @@ impl AccountName {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 

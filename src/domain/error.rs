@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::permission::Permission;
-use super::violation::{Fault, Field, FieldFault};
+use super::violation::{Field, FieldViolation, Violation};
 
 /// The result of anything that the domain does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -27,9 +27,9 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident => $status:literal, $v1:literal, $name:literal, $message:literal;)*) => {
         /// Every way in which a request can fail.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $code,)* }
+        pub enum ErrorCode { $($(#[$doc])* $code,)* }
 
-        impl Code {
+        impl ErrorCode {
             /// All codes, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$code,)*];
 
@@ -70,7 +70,7 @@ codes! {
     /// Several contacts share the phone number that identifies one in the request.
     PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; use the id of the contact";
     /// A request with the same idempotency key is in progress.
-    AttemptInFlight => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being processed; try again";
+    IdempotencyKeyInUse => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being processed; try again";
     /// The resource that a request with the same idempotency key created has since been deleted.
     Gone => 410, "gone", "GoneError", "The resource that the first request with this Idempotency-Key created has been deleted";
     /// Another kept audience of the account is being created.
@@ -92,7 +92,7 @@ codes! {
     /// The body is not declared as JSON.
     UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.
-    AttemptMismatch => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key has already been used for a different request";
+    IdempotencyKeyReused => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key has already been used for a different request";
     /// A fault of ours; the log has it under the request id.
     Internal => 500, "internal_error", "InternalServerError", "Something went wrong on our side";
     /// The disk of the database is full.
@@ -105,35 +105,38 @@ codes! {
 /// for the log alone what lies behind it.
 #[derive(Debug)]
 pub struct Error {
-    code: Code,
+    code: ErrorCode,
     message: Option<Cow<'static, str>>,
-    faults: Vec<FieldFault>,
-    has_more_faults: bool,
+    violations: Vec<FieldViolation>,
+    has_more_violations: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a better message than the table's.
-    pub fn with_message(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), ..Self::from(code) }
     }
 
     /// Faults of a request, in the order in which they are to be reported.
     #[must_use]
-    pub fn invalid(faults: Vec<FieldFault>) -> Self {
-        Self { faults, ..Self::from(Code::Invalid) }
+    pub fn invalid(violations: Vec<FieldViolation>) -> Self {
+        Self { violations, ..Self::from(ErrorCode::Invalid) }
     }
 
     /// The same error, of whose faults there are more than it has.
     #[must_use]
-    pub fn with_more_faults(self, has_more_faults: bool) -> Self {
-        Self { has_more_faults, ..self }
+    pub fn with_more_violations(self, has_more_violations: bool) -> Self {
+        Self { has_more_violations, ..self }
     }
 
     /// The handle belongs to another contact.
     #[must_use]
     pub fn handle_taken() -> Self {
-        Self { faults: vec![FieldFault::of(Field::Handle, Fault::Taken)], ..Self::from(Code::HandleTaken) }
+        Self {
+            violations: vec![FieldViolation::of(Field::Handle, Violation::Taken)],
+            ..Self::from(ErrorCode::HandleTaken)
+        }
     }
 
     /// Rendering a template for all recipients exceeded the limit.
@@ -144,7 +147,7 @@ impl Error {
              simplify the template, or request fewer recipients",
             humantime::format_duration(limit)
         );
-        Self::with_message(Code::TemplateTooCostly, message)
+        Self::with_message(ErrorCode::TemplateTooCostly, message)
     }
 
     /// A request timed out while it resolved an audience.
@@ -152,13 +155,16 @@ impl Error {
     pub fn audience_too_slow() -> Self {
         let message =
             "The audience cannot be resolved within the time limit of a request; request fewer recipients";
-        Self::with_message(Code::TemplateTooCostly, message)
+        Self::with_message(ErrorCode::TemplateTooCostly, message)
     }
 
     /// Another one of its kind has the name.
     #[must_use]
     pub fn name_taken() -> Self {
-        Self { faults: vec![FieldFault::at("name", Fault::Taken)], ..Self::from(Code::NameTaken) }
+        Self {
+            violations: vec![FieldViolation::at("name", Violation::Taken)],
+            ..Self::from(ErrorCode::NameTaken)
+        }
     }
 
     /// More recipients than one JSON response may have.
@@ -168,7 +174,7 @@ impl Error {
             "The audience has {count} recipients, but a JSON response can have at most {limit}; stream it as \
              application/x-ndjson, or request a dry run"
         );
-        Self::with_message(Code::AudienceTooLarge, message)
+        Self::with_message(ErrorCode::AudienceTooLarge, message)
     }
 
     /// More recipients than a kept audience may have.
@@ -176,7 +182,7 @@ impl Error {
     pub fn kept_too_large(count: u64, limit: u64) -> Self {
         let message =
             format!("The audience has {count} recipients, but a kept audience can have at most {limit}");
-        Self::with_message(Code::AudienceTooLarge, message)
+        Self::with_message(ErrorCode::AudienceTooLarge, message)
     }
 
     /// Too many entries together with those of the account's other kept audiences.
@@ -186,7 +192,7 @@ impl Error {
             "The account has {kept} of at most {quota} kept audience entries, and this audience counts as \
              {count}; delete an audience, or wait until one expires"
         );
-        Self::with_message(Code::AudienceQuota, message)
+        Self::with_message(ErrorCode::AudienceQuota, message)
     }
 
     /// The resource that an earlier attempt created has been deleted; `what` is its kind.
@@ -194,13 +200,13 @@ impl Error {
     pub fn gone(what: &str) -> Self {
         let message =
             format!("The {what} that the first request with this Idempotency-Key created has been deleted");
-        Self::with_message(Code::Gone, message)
+        Self::with_message(ErrorCode::Gone, message)
     }
 
     /// A resource does not exist; `what` is its kind.
     #[must_use]
     pub fn no_such(what: &str) -> Self {
-        Self::with_message(Code::NotFound, format!("There is no such {what}"))
+        Self::with_message(ErrorCode::NotFound, format!("There is no such {what}"))
     }
 
     /// The key lacks permissions; the message names them.
@@ -208,31 +214,34 @@ impl Error {
     pub fn forbidden(missing: &[Permission]) -> Self {
         let names: Vec<_> = missing.iter().map(|permission| permission.as_str()).collect();
         let plural = if names.len() > 1 { "permissions" } else { "permission" };
-        Self::with_message(Code::Forbidden, format!("The API key lacks the {plural} {}", names.join(" and ")))
+        Self::with_message(
+            ErrorCode::Forbidden,
+            format!("The API key lacks the {plural} {}", names.join(" and ")),
+        )
     }
 
     /// With what lies behind it, for the log.
     #[must_use]
-    pub fn caused_by(code: Code, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn caused_by(code: ErrorCode, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..Self::from(code) }
     }
 
     /// The code.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ErrorCode {
         self.code
     }
 
     /// The fields at fault; none for most codes.
     #[must_use]
-    pub fn faults(&self) -> &[FieldFault] {
-        &self.faults
+    pub fn violations(&self) -> &[FieldViolation] {
+        &self.violations
     }
 
     /// Whether there are more fields at fault than [`Self::faults`] has.
     #[must_use]
-    pub fn has_more_faults(&self) -> bool {
-        self.has_more_faults
+    pub fn has_more_violations(&self) -> bool {
+        self.has_more_violations
     }
 
     /// What lies behind it, for the log; empty where nothing does.
@@ -248,15 +257,15 @@ impl Error {
     }
 }
 
-impl From<Code> for Error {
-    fn from(code: Code) -> Self {
-        Self { code, message: None, faults: Vec::new(), has_more_faults: false, source: None }
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, message: None, violations: Vec::new(), has_more_violations: false, source: None }
     }
 }
 
-impl From<FieldFault> for Error {
-    fn from(fault: FieldFault) -> Self {
-        Self::invalid(vec![fault])
+impl From<FieldViolation> for Error {
+    fn from(violation: FieldViolation) -> Self {
+        Self::invalid(vec![violation])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Requests that can be sent again without doing their work twice.
 
-use super::error::{Code, Error};
-use super::violation::Fault;
+use super::error::{Error, ErrorCode};
+use super::violation::Violation;
 
 /// What a client calls one attempt to create: the header `Idempotency-Key`
 /// (draft-ietf-httpapi-idempotency-key-header).
@@ -16,15 +16,15 @@ impl IdempotencyKey {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.is_empty() {
-            Err(Fault::Blank)
+            Err(Violation::Blank)
         } else if text.len() > Self::MAX_CHARS {
-            Err(Fault::TooLong { max: Self::MAX_CHARS })
+            Err(Violation::TooLong { max: Self::MAX_CHARS })
         } else if text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Fault::ForbiddenCharacter)
+            Err(Violation::ForbiddenCharacter)
         }
     }
 
@@ -38,7 +38,7 @@ impl IdempotencyKey {
 /// One attempt: which operation, under which key, with which body. The same key under another
 /// operation, or of another account, is another attempt.
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub struct IdempotentRequest {
     /// The operation id.
     pub operation: &'static str,
     /// The client's key.
@@ -60,11 +60,11 @@ impl<T> Created<T> {
     /// The answer to an attempt that was made before: what it made, as it was found; `what` is its kind.
     ///
     /// # Errors
-    /// [`Code::Gone`] where it was not found any more; whatever else the search answers.
+    /// [`ErrorCode::Gone`] where it was not found any more; whatever else the search answers.
     pub fn replay(found: Result<T, Error>, what: &str) -> Result<Self, Error> {
         match found {
             Ok(made) => Ok(Self { made, replayed: true }),
-            Err(error) if error.code() == Code::NotFound => Err(Error::gone(what)),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(Error::gone(what)),
             Err(error) => Err(error),
         }
     }
@@ -84,9 +84,9 @@ pub trait Resource: Clone {
 /// Whatever `insert` answers.
 pub async fn create<T: Resource>(
     requested: T,
-    attempt: Option<Attempt>,
+    attempt: Option<IdempotentRequest>,
     may_read: bool,
-    insert: impl AsyncFnOnce(T, Option<Attempt>) -> Result<Created<T>, Error>,
+    insert: impl AsyncFnOnce(T, Option<IdempotentRequest>) -> Result<Created<T>, Error>,
 ) -> Result<Created<T>, Error> {
     let unread = (attempt.is_some() && !may_read).then(|| requested.clone());
     let created = insert(requested, attempt).await?;

@@ -24,9 +24,9 @@ pub mod violation;
 
 pub use account::{AccountId, AccountName};
 pub use contact::{Contact, ContactId, ContactKey, ContactPatch, NewContact};
-pub use error::{Code, Error, Result};
+pub use error::{Error, ErrorCode, Result};
 pub use opt_out::{OptOut, OptOutId, OptOutKey};
 pub use permission::{Permission, Permissions};
 pub use template::saved::{SavedTemplate, TemplateId, TemplateKey};
 pub use timestamp::Timestamp;
-pub use violation::{Fault, Field, FieldFault};
+pub use violation::{Field, FieldViolation, Violation};

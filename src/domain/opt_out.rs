@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::contact::fields::{Phone, stored_text};
 use super::error::Result;
 use super::id::id_type;
-use super::idempotency::{Attempt, Created};
-use super::pagination::{ByCursor, ByOffset, CursorPage, OffsetPage};
+use super::idempotency::{Created, IdempotentRequest};
+use super::pagination::{CursorPage, CursorParams, OffsetPage, OffsetParams};
 use super::text;
 use super::timestamp::Timestamp;
-use super::violation::Fault;
+use super::violation::Violation;
 
 id_type! {
     /// The id of an opt-out.
@@ -33,7 +33,7 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 }
@@ -52,7 +52,7 @@ impl Note {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 }
@@ -114,17 +114,17 @@ impl OptOutKey {
     ///
     /// # Errors
     /// It is neither.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         match OptOutId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
-            None => Phone::parse(text).map(Self::Phone).map_err(|_| Fault::NotContactKey),
+            None => Phone::parse(text).map(Self::Phone).map_err(|_| Violation::NotContactKey),
         }
     }
 }
 
 /// What became of opting a number out.
 #[derive(Clone, Debug)]
-pub struct Entered {
+pub struct OptOutResult {
     /// The opt-out that there is now.
     pub opt_out: OptOut,
     /// Whether there was none before.
@@ -135,7 +135,7 @@ pub struct Entered {
 #[derive(Clone, Debug)]
 pub struct OptOutQuery {
     /// Which page.
-    pub page: ByCursor<OptOutId>,
+    pub page: CursorParams<OptOutId>,
     /// Only the opt-out of this number.
     pub phone: Option<Phone>,
 }
@@ -147,14 +147,18 @@ pub trait OptOutRepository: Send + Sync {
     /// the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::AttemptMismatch`](super::Code::AttemptMismatch) and
-    /// [`Code::AttemptInFlight`](super::Code::AttemptInFlight) where the attempt's key is not free.
-    async fn enter(&self, opt_out: OptOut, attempt: Option<Attempt>) -> Result<Created<Entered>>;
+    /// [`ErrorCode::IdempotencyKeyReused`](super::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
+    async fn enter(
+        &self,
+        opt_out: OptOut,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Created<OptOutResult>>;
 
     /// Finds one opt-out.
     ///
     /// # Errors
-    /// [`Code::NotFound`](super::Code::NotFound).
+    /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound).
     async fn get(&self, key: OptOutKey) -> Result<OptOut>;
 
     /// Takes one back.
@@ -173,5 +177,5 @@ pub trait OptOutRepository: Send + Sync {
     ///
     /// # Errors
     /// Only what every method can answer: the database is away.
-    async fn offset_page(&self, query: ByOffset) -> Result<OffsetPage<OptOut>>;
+    async fn offset_page(&self, query: OffsetParams) -> Result<OffsetPage<OptOut>>;
 }

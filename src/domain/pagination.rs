@@ -31,7 +31,7 @@ impl<I> Cursor<I> {
 
 /// A page of any list that is ordered by id, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ByCursor<I> {
+pub struct CursorParams<I> {
     /// Where the page lies.
     pub cursor: Cursor<I>,
     /// Most things on it.
@@ -122,7 +122,7 @@ pub struct OffsetQuery {
 
 /// A page of any list that is ordered by id, with some left out at the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ByOffset {
+pub struct OffsetParams {
     /// Which way.
     pub direction: SortDirection,
     /// How many things to leave out at the beginning.

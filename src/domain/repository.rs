@@ -10,7 +10,7 @@ use super::audience::AudienceRepository;
 use super::contact::{Contact, ContactKey, ContactPatch};
 use super::error::Result;
 use super::group::GroupRepository;
-use super::idempotency::{Attempt, Created};
+use super::idempotency::{Created, IdempotentRequest};
 use super::opt_out::OptOutRepository;
 use super::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use super::precondition::Precondition;
@@ -23,22 +23,22 @@ pub trait ContactRepository: Send + Sync {
     /// Stores a new contact; or, where the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::HandleTaken`](super::Code::HandleTaken) where another contact has its handle;
-    /// [`Code::AttemptMismatch`](super::Code::AttemptMismatch) and
-    /// [`Code::AttemptInFlight`](super::Code::AttemptInFlight) where the attempt's key is not free.
-    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created<Contact>>;
+    /// [`ErrorCode::HandleTaken`](super::ErrorCode::HandleTaken) where another contact has its handle;
+    /// [`ErrorCode::IdempotencyKeyReused`](super::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
+    async fn insert(&self, contact: Contact, attempt: Option<IdempotentRequest>) -> Result<Created<Contact>>;
 
     /// Finds one contact.
     ///
     /// # Errors
-    /// [`Code::NotFound`](super::Code::NotFound), [`Code::PhoneAmbiguous`](super::Code::PhoneAmbiguous).
+    /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound), [`ErrorCode::PhoneAmbiguous`](super::ErrorCode::PhoneAmbiguous).
     async fn get(&self, key: ContactKey) -> Result<Contact>;
 
     /// Reads, changes and writes one contact, in one transaction.
     ///
     /// # Errors
     /// As [`Self::get`] and [`Self::insert`], whatever [`Contact::patched`] refuses, and
-    /// [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    /// [`ErrorCode::PreconditionFailed`](super::ErrorCode::PreconditionFailed).
     async fn update(
         &self,
         key: ContactKey,
@@ -50,13 +50,13 @@ pub trait ContactRepository: Send + Sync {
     /// Deletes one contact.
     ///
     /// # Errors
-    /// As [`Self::get`], and [`Code::PreconditionFailed`](super::Code::PreconditionFailed).
+    /// As [`Self::get`], and [`ErrorCode::PreconditionFailed`](super::ErrorCode::PreconditionFailed).
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()>;
 
     /// A page of the cursor list.
     ///
     /// # Errors
-    /// [`Code::NotFound`](super::Code::NotFound) where there is no such group, or where the contact of a
+    /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound) where there is no such group, or where the contact of a
     /// cursor is gone and its place cannot be told without it.
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage>;
 

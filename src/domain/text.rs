@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::violation::Fault;
+use super::violation::Violation;
 
 /// Control characters, line and paragraph separators, and the characters that turn the direction of
 /// a text around: they make one name look like another.
@@ -60,23 +60,23 @@ pub fn is_invisible(character: char) -> bool {
 /// schema can say; the second can be longer, because normal form C takes some characters apart.
 ///
 /// # Errors
-/// [`Fault::ForbiddenCharacter`], [`Fault::Blank`] or [`Fault::TooLong`].
-pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<String, Fault> {
+/// [`Violation::ForbiddenCharacter`], [`Violation::Blank`] or [`Violation::TooLong`].
+pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<String, Violation> {
     // Nearly every text is short ASCII: one pass settles it.
     let plain = text.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
     let cleaned = if plain {
         text.to_owned()
     } else {
         if text.chars().any(forbidden) {
-            return Err(Fault::ForbiddenCharacter);
+            return Err(Violation::ForbiddenCharacter);
         }
         text.trim().nfc().collect()
     };
     if cleaned.is_empty() {
-        return Err(Fault::Blank);
+        return Err(Violation::Blank);
     }
     if text.chars().count() > max || cleaned.chars().count() > max {
-        return Err(Fault::TooLong { max });
+        return Err(Violation::TooLong { max });
     }
     Ok(cleaned)
 }
@@ -128,15 +128,15 @@ mod tests {
     fn cleans() {
         assert_eq!(clean("  jo\u{68}n ", 64, is_invisible), Ok("john".to_owned()));
         assert_eq!(clean("e\u{301}", 2, is_invisible), Ok("\u{e9}".to_owned()));
-        assert_eq!(clean("e\u{301}", 1, is_invisible), Err(Fault::TooLong { max: 1 }));
-        assert_eq!(clean(" ab", 2, is_invisible), Err(Fault::TooLong { max: 2 }));
-        assert_eq!(clean("\u{958}", 1, is_invisible), Err(Fault::TooLong { max: 1 }));
-        assert_eq!(clean(" \u{3000}", 64, is_invisible), Err(Fault::Blank));
-        assert_eq!(clean("", 64, is_invisible), Err(Fault::Blank));
-        assert_eq!(clean("abc", 2, is_invisible), Err(Fault::TooLong { max: 2 }));
-        assert_eq!(clean("a\nb", 64, is_invisible), Err(Fault::ForbiddenCharacter));
-        assert_eq!(clean("a\u{200b}b", 64, is_invisible), Err(Fault::ForbiddenCharacter));
+        assert_eq!(clean("e\u{301}", 1, is_invisible), Err(Violation::TooLong { max: 1 }));
+        assert_eq!(clean(" ab", 2, is_invisible), Err(Violation::TooLong { max: 2 }));
+        assert_eq!(clean("\u{958}", 1, is_invisible), Err(Violation::TooLong { max: 1 }));
+        assert_eq!(clean(" \u{3000}", 64, is_invisible), Err(Violation::Blank));
+        assert_eq!(clean("", 64, is_invisible), Err(Violation::Blank));
+        assert_eq!(clean("abc", 2, is_invisible), Err(Violation::TooLong { max: 2 }));
+        assert_eq!(clean("a\nb", 64, is_invisible), Err(Violation::ForbiddenCharacter));
+        assert_eq!(clean("a\u{200b}b", 64, is_invisible), Err(Violation::ForbiddenCharacter));
         assert_eq!(clean("\u{1f468}\u{200d}\u{1f469}", 64, is_control).map(|text| text.len()), Ok(11));
-        assert_eq!(clean("a\u{202e}b", 64, is_control), Err(Fault::ForbiddenCharacter));
+        assert_eq!(clean("a\u{202e}b", 64, is_control), Err(Violation::ForbiddenCharacter));
     }
 }

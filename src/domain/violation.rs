@@ -31,7 +31,7 @@ pub enum UnknownKind {
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Violation {
     /// A required member is absent.
     Required,
     /// Empty, or nothing but blanks.
@@ -150,7 +150,7 @@ pub enum Fault {
     Taken,
 }
 
-impl Fault {
+impl Violation {
     /// A member that is none of these.
     #[must_use]
     pub fn unknown_member(name: &str, known: &[&'static str]) -> Self {
@@ -298,22 +298,22 @@ pub enum Place {
 
 /// A fault and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldFault {
+pub struct FieldViolation {
     /// Where.
     pub place: Place,
     /// What.
-    pub fault: Fault,
+    pub violation: Violation,
 }
 
-impl FieldFault {
+impl FieldViolation {
     /// A fault in a member of the contact.
     #[must_use]
-    pub fn of(field: Field, fault: Fault) -> Self {
-        Self { place: Place::Field(field), fault }
+    pub fn of(field: Field, violation: Violation) -> Self {
+        Self { place: Place::Field(field), violation }
     }
 
     /// A fault at a name of the wire.
-    pub fn at(name: impl Into<Cow<'static, str>>, fault: Fault) -> Self {
-        Self { place: Place::Wire(name.into()), fault }
+    pub fn at(name: impl Into<Cow<'static, str>>, violation: Violation) -> Self {
+        Self { place: Place::Wire(name.into()), violation }
     }
 }

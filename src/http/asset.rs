@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::extract::Cached;
+use super::extract::IfNoneMatch;
 
 /// A text that changes with what was hashed, for entity tags.
 pub(super) fn version_of(hash: Sha256) -> String {
@@ -41,7 +41,7 @@ impl Asset {
     }
 
     /// The file, or 304 for a client that has it.
-    pub fn answer(&self, cached: &Cached) -> HttpResponse {
+    pub fn answer(&self, cached: &IfNoneMatch) -> HttpResponse {
         if cached.has(&self.tag) {
             return self.begin(HttpResponse::NotModified()).insert_header(ETag(self.tag.clone())).finish();
         }

@@ -7,8 +7,8 @@ use std::net::Ipv6Addr;
 use actix_web::http::header::{HOST, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
-use super::app_state::State;
-use super::error::api_error::Problem;
+use super::app_state::AppState;
+use super::error::api_error::ApiError;
 use super::forwarded_prefix::{Prefix, only};
 
 /// The headers in which a proxy names the scheme and the host that it was asked for.
@@ -30,7 +30,7 @@ impl BaseUrl {
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
         let prefix = Prefix::of(request);
-        let trusted = State::of(request).is_ok_and(|state| state.trust_proxy);
+        let trusted = AppState::of(request).is_ok_and(|state| state.trust_proxy);
         let forwarded = |name| if trusted { only(request.headers(), &name) } else { None };
         let scheme = match forwarded(FORWARDED_PROTO) {
             Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
@@ -60,8 +60,8 @@ impl fmt::Display for BaseUrl {
 }
 
 impl FromRequest for BaseUrl {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(Ok(Self::of(request)))

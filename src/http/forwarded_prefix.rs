@@ -9,8 +9,8 @@ use std::future::{Ready, ready};
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev};
 
-use super::app_state::State;
-use super::error::api_error::Problem;
+use super::app_state::AppState;
+use super::error::api_error::ApiError;
 
 /// The header in which a proxy names the prefix.
 pub const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -34,7 +34,7 @@ impl Prefix {
     /// The prefix of a request; empty unless the settings trust the proxy and it names a sound one.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
-        if !State::of(request).is_ok_and(|state| state.trust_proxy) {
+        if !AppState::of(request).is_ok_and(|state| state.trust_proxy) {
             return Self::default();
         }
         only(request.headers(), &FORWARDED_PREFIX).and_then(Self::parse).unwrap_or_default()
@@ -72,8 +72,8 @@ impl Prefix {
 }
 
 impl FromRequest for Prefix {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(Ok(Self::of(request)))

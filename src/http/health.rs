@@ -6,20 +6,21 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::app_state::State;
-use super::error::api_error::{Cause, Problem};
-use super::openapi::Spec;
-use super::routes::Api;
+use super::app_state::AppState;
+use super::error::api_error::{ApiError, Cause};
+use super::openapi::OperationDoc;
+use super::routes::RouteTable;
 
 /// How long the database may take for a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
-    api.public(__path_healthz, healthz, Spec::answering(200, Health::of("ok"))).public(
+pub(super) fn routes(api: RouteTable) -> RouteTable {
+    api.public(__path_healthz, healthz, OperationDoc::answering(200, Health::of("ok"))).public(
         __path_readyz,
         readyz,
-        Spec::answering(200, Health::of("ok")).and(503, Health::unavailable("the database is read-only")),
+        OperationDoc::answering(200, Health::of("ok"))
+            .and(503, Health::unavailable("the database is read-only")),
     )
 }
 
@@ -55,7 +56,7 @@ impl Health {
     operation_id = "getHealth",
     responses((status = 200, description = "The process is running.", body = Health)),
 )]
-async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn healthz(_: HttpRequest) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(Health::of("ok")))
 }
 
@@ -72,8 +73,8 @@ async fn healthz(_: HttpRequest) -> Result<HttpResponse, Problem> {
         (status = 503, description = "The database does not respond, or does not accept writes.", body = Health),
     ),
 )]
-async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let state = State::of(&request)?;
+async fn readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let state = AppState::of(&request)?;
     let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
     Ok(match ready {
         Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),

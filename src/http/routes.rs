@@ -11,19 +11,19 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::HttpMethod;
 
-use super::app_state::State;
+use super::app_state::AppState;
 use super::auth::access::{self, Access, Argument, Condition};
-use super::auth::authorized::Allowed;
+use super::auth::authorized::Authorized;
 use super::dialect::Dialect;
-use super::error::api_error::Problem;
-use super::openapi::{Document, Spec};
+use super::error::api_error::ApiError;
+use super::openapi::{Document, OperationDoc};
 use crate::domain::permission::{Grant, Permission};
-use crate::domain::{Code, Error};
+use crate::domain::{Error, ErrorCode};
 
 /// What a protected handler answers, before it is known to be dropped or not.
-pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
+pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, ApiError>>>>;
 
-/// A handler whose first argument is [`Allowed`]; no other compiles into a protected route.
+/// A handler whose first argument is [`Authorized`]; no other compiles into a protected route.
 ///
 /// The key is checked before anything else of the request is read, and once more when what it touches is known.
 pub trait Guarded<Args>: Clone + Send + Sync + 'static {
@@ -41,8 +41,8 @@ macro_rules! guarded {
     ($($arg:ident $value:ident),*) => {
         impl<F, Fut, G, $($arg,)*> Guarded<(G, $($arg,)*)> for F
         where
-            F: Fn(Allowed<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
+            F: Fn(Authorized<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = Result<HttpResponse, ApiError>> + 'static,
             G: Grant,
             $($arg: Argument,)*
         {
@@ -56,7 +56,7 @@ macro_rules! guarded {
             #[allow(unused_mut, unused_variables)]
             fn answer(self, request: HttpRequest, mut payload: dev::Payload) -> Answer {
                 Box::pin(async move {
-                    let allowed = Allowed::<G>::check(&request).await?;
+                    let allowed = Authorized::<G>::check(&request).await?;
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
                     let needed: [Vec<Permission>; _] = [$($value.needed()),*];
                     access::require(&allowed, needed.into_iter().flatten())?;
@@ -77,7 +77,7 @@ type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
 /// Routes and document, while they are put together.
 #[derive(Default)]
-pub struct Api {
+pub struct RouteTable {
     document: Document,
     routes: Routes,
 }
@@ -89,10 +89,16 @@ pub struct Routes {
     by_path: BTreeMap<String, Vec<(Method, MakeRoute)>>,
 }
 
-impl Api {
+impl RouteTable {
     /// Adds a handler that needs a key. `path` is what `#[utoipa::path]` made of it.
     #[must_use]
-    pub fn protected<P, F, Args>(mut self, dialect: &'static Dialect, path: P, handler: F, spec: Spec) -> Self
+    pub fn protected<P, F, Args>(
+        mut self,
+        dialect: &'static Dialect,
+        path: P,
+        handler: F,
+        spec: OperationDoc,
+    ) -> Self
     where
         P: utoipa::Path + SchemaReferences,
         F: Guarded<Args>,
@@ -110,11 +116,11 @@ impl Api {
 
     /// Adds a handler that anyone may call.
     #[must_use]
-    pub fn public<P, F, Fut>(mut self, path: P, handler: F, spec: Spec) -> Self
+    pub fn public<P, F, Fut>(mut self, path: P, handler: F, spec: OperationDoc) -> Self
     where
         P: utoipa::Path + SchemaReferences,
         F: Fn(HttpRequest) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<HttpResponse, Problem>> + 'static,
+        Fut: Future<Output = Result<HttpResponse, ApiError>> + 'static,
     {
         let template = self.document.add(&path, None, spec);
         let make: MakeRoute = Arc::new(move |method| {
@@ -206,8 +212,8 @@ fn closed<'a>(resource: Resource, methods: impl Iterator<Item = &'a str>) -> Res
     let allow = methods.collect::<Vec<_>>().join(", ");
     resource.default_service(web::to(move || {
         let problem = match HeaderValue::from_str(&allow) {
-            Ok(allow) => Problem::method_not_allowed(allow),
-            Err(_) => Code::MethodNotAllowed.into(),
+            Ok(allow) => ApiError::method_not_allowed(allow),
+            Err(_) => ErrorCode::MethodNotAllowed.into(),
         };
         std::future::ready(Err::<HttpResponse, _>(problem))
     }))
@@ -223,12 +229,12 @@ fn route(method: Method) -> Route {
 /// application: the layers there still have the request, and say in the log whose it was.)
 async fn in_time(
     request: HttpRequest,
-    response: impl Future<Output = Result<HttpResponse, Problem>>,
-) -> Result<HttpResponse, Problem> {
-    let limit = State::of(&request)?.limits.request_timeout;
+    response: impl Future<Output = Result<HttpResponse, ApiError>>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = AppState::of(&request)?.limits.request_timeout;
     match tokio::time::timeout(limit, response).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Error::caused_by(Code::Unavailable, "the request ran out of time").into()),
+        Err(_) => Err(Error::caused_by(ErrorCode::Unavailable, "the request ran out of time").into()),
     }
 }
 

@@ -19,20 +19,20 @@ use actix_web::{App, HttpResponse, web};
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::app_state::State;
+use super::app_state::AppState;
 use super::connection::Connection;
-use super::error::api_error::Problem;
+use super::error::api_error::ApiError;
 use super::middleware::cors::cors;
 use super::middleware::edge::edge;
-use super::routes::{Api, Routes};
+use super::routes::{RouteTable, Routes};
 use super::{addressbook, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
-use crate::domain::Code;
+use crate::domain::ErrorCode;
 
 /// Every route that there is.
 #[must_use]
-pub fn api() -> Api {
-    let api = health::routes(Api::default());
+pub fn api() -> RouteTable {
+    let api = health::routes(RouteTable::default());
     let api = v1::routes(api);
     addressbook::routes(api)
 }
@@ -66,7 +66,7 @@ impl Parts {
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
+pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
     let limits = state.limits.clone();
     let parts = Arc::new(Parts::make(&limits)?);
     let state = Data::new(state);
@@ -93,7 +93,9 @@ pub fn bind(state: State, settings: &Settings) -> io::Result<(Server, SocketAddr
             .configure(|config| parts.served.configure(config))
             .configure(|config| parts.docs.configure(config))
             .configure(swagger_ui::configure)
-            .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::from(Code::RouteNotFound)))));
+            .default_service(web::to(|| {
+                ready(Err::<HttpResponse, _>(ApiError::from(ErrorCode::RouteNotFound)))
+            }));
         let shutdown = shutdown.clone();
         let http = HttpService::build()
             .client_request_timeout(limits.header_timeout)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 
-use crate::domain::{Code, Error};
+use crate::domain::{Error, ErrorCode};
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +130,7 @@ struct TransactionConflict(String);
 /// A transaction that took too long since it took the time of its changes: to be run again.
 pub(super) fn too_old() -> Error {
     let cause = "the timestamp of a change was too old when it was to be committed";
-    Error::caused_by(Code::Unavailable, TransactionConflict(cause.to_owned()))
+    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
@@ -147,7 +147,7 @@ struct NotTheConnection(String);
 /// Whether the connection may be at fault that something could not be done.
 pub(super) fn may_blame_connection(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
-    error.code() == Code::Unavailable
+    error.code() == ErrorCode::Unavailable
         && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<NotTheConnection>())
 }
 
@@ -159,17 +159,17 @@ pub(super) fn is_conflict(error: &Error) -> bool {
 /// The domain's error for a database's.
 pub(super) fn to_domain(error: &DbErr) -> Error {
     if has_code(error, &CONFLICTS) {
-        return Error::caused_by(Code::Unavailable, TransactionConflict(describe(error)));
+        return Error::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(error)));
     }
     if has_code(error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
-        return Error::caused_by(Code::Unavailable, NotTheConnection(describe(error)));
+        return Error::caused_by(ErrorCode::Unavailable, NotTheConnection(describe(error)));
     }
     let code = if is_full(error) {
-        Code::StorageFull
+        ErrorCode::StorageFull
     } else if is_away(error) {
-        Code::Unavailable
+        ErrorCode::Unavailable
     } else {
-        Code::Internal
+        ErrorCode::Internal
     };
     Error::caused_by(code, describe(error))
 }

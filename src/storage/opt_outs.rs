@@ -16,10 +16,10 @@ use super::error::to_domain;
 use super::store::Database;
 use super::write::idempotency::Made;
 use crate::domain::contact::fields::Phone;
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::opt_out::OptOutId;
-use crate::domain::opt_out::{Entered, OptOutQuery, OptOutRepository};
-use crate::domain::pagination::{ByOffset, CursorPage, OffsetPage};
+use crate::domain::opt_out::{OptOutQuery, OptOutRepository, OptOutResult};
+use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 
 /// The opt-outs of one account.
@@ -42,7 +42,11 @@ struct Outcome {
 
 #[async_trait]
 impl OptOutRepository for SqlOptOuts {
-    async fn enter(&self, opt_out: OptOut, attempt: Option<Attempt>) -> Result<Created<Entered>> {
+    async fn enter(
+        &self,
+        opt_out: OptOut,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<Created<OptOutResult>> {
         let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, opt_out);
         let outcome =
@@ -58,11 +62,11 @@ impl OptOutRepository for SqlOptOuts {
             });
         match outcome.await? {
             Made::Now(Outcome { row, is_new }) => {
-                Ok(Created { made: Entered { opt_out: row.into(), is_new }, replayed: false })
+                Ok(Created { made: OptOutResult { opt_out: row.into(), is_new }, replayed: false })
             }
             Made::Earlier(Reference { id, is_new }) => {
                 let found = self.get(OptOutKey::Id(OptOutId::from_uuid(id))).await;
-                Created::replay(found.map(|opt_out| Entered { opt_out, is_new }), "opt-out")
+                Created::replay(found.map(|opt_out| OptOutResult { opt_out, is_new }), "opt-out")
             }
         }
     }
@@ -109,7 +113,7 @@ impl OptOutRepository for SqlOptOuts {
             .await
     }
 
-    async fn offset_page(&self, query: ByOffset) -> Result<OffsetPage<OptOut>> {
+    async fn offset_page(&self, query: OffsetParams) -> Result<OffsetPage<OptOut>> {
         let account = self.account;
         self.database
             .read(async move |reader| {

@@ -36,11 +36,11 @@ use super::write::idempotency::{self, InFlight, Made};
 use super::write::writer::{Done, Writer};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::group::GroupRepository;
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::template::saved::TemplateRepository;
-use crate::domain::{AccountId, Code, Contact, ContactKey, Error, Result};
+use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
 
 /// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
 /// not one for each part, on which the threads of a server would wait for each other.) The owner is the account
@@ -249,7 +249,7 @@ impl Database {
         &self,
         account: AccountId,
         contact: Contact,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
     ) -> Result<Created<Contact>> {
         let flight = attempt
             .as_ref()
@@ -263,7 +263,7 @@ impl Database {
     pub(super) async fn make<M, F>(
         &self,
         account: AccountId,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
         changes: Vec<Change>,
         store: F,
     ) -> Result<Made<M>>
@@ -365,7 +365,9 @@ impl Database {
         let writer = self.0.writer.for_owner(self.1);
         let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
         done.map_err(|error| match error.code() {
-            Code::StorageFull => Error::caused_by(Code::Unavailable, "the disk is too full to delete"),
+            ErrorCode::StorageFull => {
+                Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
+            }
             _ => error,
         })
     }
@@ -379,7 +381,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.0.runtime.spawn(work).await.map_err(|error| Error::caused_by(Code::Internal, error))?
+        self.0.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }
 
@@ -389,7 +391,7 @@ impl From<NotReady> for Error {
             NotReady::Unreachable => "the database does not respond",
             NotReady::ReadOnly => "the database is read-only",
         };
-        Self::with_message(Code::Unavailable, reason)
+        Self::with_message(ErrorCode::Unavailable, reason)
     }
 }
 
@@ -399,7 +401,7 @@ async fn check_file(writer: &Connection) -> Result<()> {
     let Some(file) = writer.file() else { return Ok(()) };
     if !file.is_in_place() {
         let reason = "the database file was deleted, moved or replaced";
-        return Err(Error::with_message(Code::Unavailable, reason));
+        return Err(Error::with_message(ErrorCode::Unavailable, reason));
     }
     if !file.is_failing() {
         return Ok(());
@@ -422,7 +424,7 @@ async fn check_file(writer: &Connection) -> Result<()> {
             Ok(())
         }
         Err(error) if is_file_fault(&error) => {
-            Err(Error::with_message(Code::Unavailable, "the database file cannot be written to"))
+            Err(Error::with_message(ErrorCode::Unavailable, "the database file cannot be written to"))
         }
         // Another writer is busy, or the disk is full, which deletions may mend.
         Err(_) => Ok(()),

@@ -14,11 +14,11 @@ use super::entity::template::{Column, Entity, Model};
 use super::error::{to_domain, to_domain_of_name};
 use super::store::Database;
 use super::write::idempotency::Made;
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::CursorPage;
 use crate::domain::precondition::Precondition;
 use crate::domain::template::saved::{TemplatePatch, TemplateQuery, TemplateRepository};
-use crate::domain::{AccountId, Code, Error, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 
 /// The templates of one account.
 pub(super) struct SqlTemplates {
@@ -37,7 +37,7 @@ impl TemplateRepository for SqlTemplates {
     async fn insert(
         &self,
         template: SavedTemplate,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
     ) -> Result<Created<SavedTemplate>> {
         let row = Model::new(self.account, template);
         let made = self
@@ -139,7 +139,11 @@ async fn expected(
 ) -> Result<SavedTemplate> {
     let select = of(account).filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
     let template = one(transaction, select).await?;
-    if precondition.allows(template.version) { Ok(template) } else { Err(Code::PreconditionFailed.into()) }
+    if precondition.allows(template.version) {
+        Ok(template)
+    } else {
+        Err(ErrorCode::PreconditionFailed.into())
+    }
 }
 
 /// Stores a row; `None` where another has its name.

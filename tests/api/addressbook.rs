@@ -96,10 +96,10 @@ on_both_databases! {
         ] {
             let reply = client.get(&format!("/addressbook/contacts?{query}"));
             assert_eq!(reply.json()["error"]["name"], "ValidationError");
-            let (_, at, what) = reply.fault(400);
+            let (_, at, what) = reply.violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{query}");
         }
-        let (message, field, code) = client.get("/addressbook/contacts/john").fault(400);
+        let (message, field, code) = client.get("/addressbook/contacts/john").violation(400);
         assert_eq!((field.as_str(), code.as_str()), ("contact", "not_an_id_or_phone"));
         assert_eq!(message, "contact must be an id or a phone number in international format");
     }

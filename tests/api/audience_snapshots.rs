@@ -97,13 +97,13 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
             let reply = keep(&client, "large", &json!(recipients));
             assert_eq!(reply.expect(422)["error"]["code"], "audience_too_large");
             let message = "The audience has 11 recipients, but a kept audience can have at most 7";
-            assert_eq!(reply.fault(422).0, message);
+            assert_eq!(reply.violation(422).0, message);
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
         let told = client.post("/v1/audiences", &json!({"recipients": recipients}));
         let message = "The audience has 11 recipients, and one answer has at most 6; let it stream as \
                        application/x-ndjson, or make a dry run";
-        assert_eq!(told.fault(422).0, message);
+        assert_eq!(told.violation(422).0, message);
 
         // The quota is the account's; one that is deleted does not count.
         let two = json!([groups[0], groups[1]]);
@@ -113,7 +113,7 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
         assert_eq!(reply.expect(422)["error"]["code"], "audience_quota");
         let message = "The account keeps 200 of at most 250 audience entries, and this audience counts as 100; \
                        delete an audience, or wait until one expires";
-        assert_eq!(reply.fault(422).0, message);
+        assert_eq!(reply.violation(422).0, message);
         assert_eq!(insider.rows(), (2, 12, 2), "{backend:?}");
         keep(&service.client(), "c", &json!([{"all": true}])).expect(201);
         client.delete(&format!("/v1/audiences/{}", kept[0]["id"].as_str().unwrap())).expect(204);

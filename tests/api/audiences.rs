@@ -237,7 +237,7 @@ on_both_databases! {
         assert_eq!(client.get(&at).expect(200), without_lists(&kept));
         let stranger = service.client();
         for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
-            assert_eq!(stranger.get(&path).fault(404).0, "There is no such audience", "{path}");
+            assert_eq!(stranger.get(&path).violation(404).0, "There is no such audience", "{path}");
         }
     }
 
@@ -250,11 +250,11 @@ on_both_databases! {
         };
         let (gone, stays) = (keep(), keep());
         let at = format!("/v1/audiences/{gone}");
-        assert_eq!(service.client().delete(&at).fault(404).0, "There is no such audience");
+        assert_eq!(service.client().delete(&at).violation(404).0, "There is no such audience");
         assert_eq!(rows_of(service, &gone), (1, 4));
         assert!(client.delete(&at).expect(204).is_null());
         for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
-            assert_eq!(client.get(&path).fault(404).0, "There is no such audience", "{path}");
+            assert_eq!(client.get(&path).violation(404).0, "There is no such audience", "{path}");
         }
         client.delete(&at).expect(404);
         let listed = client.get("/v1/audiences").expect(200);
@@ -346,7 +346,7 @@ on_both_databases! {
         assert_eq!(texts(&group["name"], json!({"name": "welcome"})), expected);
         assert_eq!(texts(&group["id"], json!({"id": template["id"]})), expected);
         let twice = json!({"recipients": [{"group": group["id"]}, {"all": true}, {"group": "customers"}]});
-        let (_, field, code) = client.post("/v1/audiences", &twice).fault(400);
+        let (_, field, code) = client.post("/v1/audiences", &twice).violation(400);
         assert_eq!((field.as_str(), code.as_str()), ("recipients.2.group", "duplicate"));
         client.delete(&path(&contacts[2])).expect(204);
         assert_eq!(texts(&group["id"], json!({"id": template["id"]}))[0..2], ["Hi anna!", "missing_variable"]);
@@ -354,7 +354,7 @@ on_both_databases! {
         assert_eq!(texts(&group["id"], json!({"id": template["id"]}))[0], "unknown_group");
 
         let unknown = json!({"recipients": [{"all": true}], "template": {"name": "unknown"}});
-        assert_eq!(client.post("/v1/audiences", &unknown).fault(404).0, "There is no such template");
+        assert_eq!(client.post("/v1/audiences", &unknown).violation(404).0, "There is no such template");
         let answer = client.post("/addressbook/resolve", &json!({"aliases": ["anna"], "template_name": "welcome", "missing_variables": "blank"})).expect(200);
         assert_eq!(answer["records"][0]["text"], "Hi anna");
         let stranger = service.client();
@@ -379,7 +379,7 @@ on_both_databases! {
         let reasons: Vec<_> = answer["excluded"].as_array().unwrap().iter().map(|record| (record["alias"].as_str().unwrap(), record["reason"].as_str().unwrap())).collect();
         assert_eq!(reasons, [("jon", "unknown_alias"), ("anna", "opted_out")]);
         let reply = client.post("/addressbook/resolve", &json!({"aliases": ["john"], "template": "Hi {{ NAME"}));
-        let (message, field, code) = reply.fault(400);
+        let (message, field, code) = reply.violation(400);
         assert_eq!((field.as_str(), code.as_str()), ("template", "template_syntax"));
         assert!(message.contains("line 1, column 7"), "{message}");
     }
@@ -420,8 +420,8 @@ on_both_databases! {
 
     fn bad_requests_say_where(service: &Service) {
         let client = service.client();
-        let fault = |body: Value| {
-            let (_, field, code) = client.post("/v1/audiences", &body).fault(400);
+        let violation = |body: Value| {
+            let (_, field, code) = client.post("/v1/audiences", &body).violation(400);
             (field, code)
         };
         let john = json!({"username": "john"});
@@ -445,7 +445,7 @@ on_both_databases! {
             (json!({"recipients": [{"username": null}]}), "recipients.0", "not_exactly_one"),
             (json!({"recipients": [["john"]]}), "recipients.0", "wrong_type"),
         ] {
-            assert_eq!(fault(body.clone()), (field.to_owned(), code.to_owned()), "{body}");
+            assert_eq!(violation(body.clone()), (field.to_owned(), code.to_owned()), "{body}");
         }
     }
 }
@@ -469,7 +469,7 @@ fn an_audience_past_its_limit_is_refused_whole() {
     };
     assert_eq!(resolve(&client, &body(json!({})))["counts"]["asked"], 3);
     add("u3");
-    let (message, ..) = client.post("/v1/audiences", &body(json!({}))).fault(422);
+    let (message, ..) = client.post("/v1/audiences", &body(json!({}))).violation(422);
     assert!(message.contains("application/x-ndjson"), "{message}");
     assert_eq!(lines(&client, &body(json!({}))).len(), 5);
     assert_eq!(resolve(&client, &body(json!({"dry_run": true})))["counts"]["asked"], 4);

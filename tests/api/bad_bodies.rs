@@ -136,12 +136,12 @@ on_both_databases! {
                 let body = with(call.json(), &site.path, Value::Null);
                 let reply = call.with_body(body.to_string()).send(&client);
                 if site.required {
-                    let (message, at, code) = reply.fault(400);
+                    let (message, at, code) = reply.violation(400);
                     assert_eq!((at, code.as_str()), (site.path(), "required"), "{} {body}", call.id);
                     assert!(message.ends_with(" is required"), "{message}");
                 } else if reply.status == 400 {
                     // Then something else has to be there, and would be missed if null were absent, too.
-                    let code = reply.fault(400).2;
+                    let code = reply.violation(400).2;
                     assert!(["not_exactly_one", "no_items"].contains(&code.as_str()), "{} {body}: {code}", call.id);
                 } else {
                     assert!((200..300).contains(&reply.status), "{} {body}: {}", call.id, reply.status);
@@ -166,7 +166,7 @@ on_both_databases! {
             let message = format!("{field} {words}");
             assert!(details.iter().any(|detail| detail["field"] == field && detail["message"] == message), "{reply}");
         }
-        let (message, ..) = client.get("/v1/contacts?user_name=j").fault(400);
+        let (message, ..) = client.get("/v1/contacts?user_name=j").violation(400);
         assert_eq!(message, "user_name is not a parameter of this operation; did you mean username?");
         let long = client.post("/v1/contacts", &json!({"x".repeat(60_000): 1}));
         assert!(long.status == 400 && long.body.len() < 2_000);
@@ -181,7 +181,7 @@ on_both_databases! {
             ("/v1/groups", json!({"name": "j"}), "name is already taken"),
         ] {
             client.post(path, &body);
-            assert_eq!(client.post(path, &body).fault(409).0, message);
+            assert_eq!(client.post(path, &body).violation(409).0, message);
             let described = &document["paths"][path]["post"]["responses"]["409"];
             assert!(described.to_string().contains(message), "{described}");
             assert!(!described.to_string().contains("handle"), "{described}");
@@ -205,10 +205,10 @@ on_both_databases! {
             assert_eq!(reply["error"]["details"].as_array().unwrap().len(), 1);
         }
         let both = json!({"aliases": ["j"], "template": "a", "template_name": "b"});
-        let (message, ..) = client.post("/addressbook/resolve", &both).fault(400);
+        let (message, ..) = client.post("/addressbook/resolve", &both).violation(400);
         assert_eq!(message, "template_name must not be given together with template");
         let not_all = json!({"recipients": [{"all": false}]});
-        assert_eq!(client.post("/v1/audiences", &not_all).fault(400).0, "recipients.0.all must be true");
+        assert_eq!(client.post("/v1/audiences", &not_all).violation(400).0, "recipients.0.all must be true");
     }
 
     fn at_most_a_hundred_violations_are_told(service: &Service) {
@@ -348,6 +348,6 @@ fn a_hundred_thousand_empty_recipients_are_one_violation() {
     let client = Service::shared(Backend::Sqlite).unwrap().client();
     let body = format!("{{\"recipients\":[{}]}}", vec!["{}"; 120_000].join(","));
     let reply = client.send_json("POST", "/v1/audiences", &body);
-    assert_eq!(reply.fault(400).0, "recipients must have at most 1000 items");
+    assert_eq!(reply.violation(400).0, "recipients must have at most 1000 items");
     assert!(reply.body.len() < 1_000);
 }

@@ -86,7 +86,7 @@ on_both_databases! {
                 assert_eq!(reply.status, 400, "{body}");
                 let name = error(&reply);
                 assert!(["validation_failed", "ValidationError"].contains(&name.as_str()), "{name}");
-                let (message, at, what) = reply.fault(400);
+                let (message, at, what) = reply.violation(400);
                 assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
                 assert!(message.to_lowercase().contains(&field.to_lowercase()), "{message} names {field}");
             }

@@ -105,7 +105,7 @@ fn contacts_that_swap_their_usernames_are_told_of_a_conflict_and_not_of_a_fault(
             [first.join().unwrap(), second]
         });
         for reply in replies {
-            assert_eq!(reply.fault(409).2, "taken");
+            assert_eq!(reply.violation(409).2, "taken");
         }
         for (contact, name) in contacts.iter().zip(&names) {
             assert_eq!(client.get(&crate::v1::path(contact)).expect(200)["username"], **name);

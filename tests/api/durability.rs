@@ -22,14 +22,14 @@ fn rounds() -> usize {
 }
 
 /// A contact that a client was told of: its id, its name, and whether a change of it was acknowledged.
-struct Known {
+struct ContactRef {
     id: String,
     name: String,
     changed: bool,
 }
 
 /// Creates and changes contacts until the server goes away; notes what was acknowledged.
-fn load(client: &Client, prefix: &str, known: &Mutex<Vec<Known>>, count: &AtomicUsize) {
+fn load(client: &Client, prefix: &str, known: &Mutex<Vec<ContactRef>>, count: &AtomicUsize) {
     for i in 0.. {
         let name = format!("{prefix}-{i}");
         let body = json!({"username": name, "phone_number": "+4479000000001"}).to_string();
@@ -50,7 +50,7 @@ fn load(client: &Client, prefix: &str, known: &Mutex<Vec<Known>>, count: &Atomic
             br#"{"display_name":"changed"}"#,
         );
         let changed = change.as_ref().is_ok_and(|reply| reply.status == 200);
-        known.lock().unwrap().push(Known { id, name, changed });
+        known.lock().unwrap().push(ContactRef { id, name, changed });
         if change.is_err() {
             return;
         }
@@ -118,7 +118,7 @@ fn what_was_acknowledged_survives_kill_9() {
         stored.iter().map(|contact| (contact["username"].as_str().unwrap(), contact)).collect();
     assert_eq!(by_name.len(), stored.len(), "nothing is stored twice");
     assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], stored.len(), "the count is right");
-    for Known { id, name, changed } in &known {
+    for ContactRef { id, name, changed } in &known {
         let contact =
             by_name.get(name.as_str()).unwrap_or_else(|| panic!("{name} was acknowledged and is lost"));
         assert_eq!(contact["id"], *id, "{name}");

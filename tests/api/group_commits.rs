@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook::domain::contact::fields::{Handle, Meta, Phone};
-use addressbook::domain::idempotency::{Attempt, IdempotencyKey};
+use addressbook::domain::idempotency::{IdempotencyKey, IdempotentRequest};
 use addressbook::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
-use addressbook::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
+use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
@@ -57,7 +57,7 @@ fn contact(handle: &str) -> Contact {
 }
 
 /// Creates all of them at the same time, in both accounts; answers what became of each.
-async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Contact, Option<Code>)> {
+async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Contact, Option<ErrorCode>)> {
     let creates = [1, 2].into_iter().flat_map(|account| handles.iter().map(move |handle| (account, handle)));
     let created = creates.map(async |(account, handle)| {
         let (account, contact) = (AccountId::new(account), contact(handle));
@@ -75,7 +75,7 @@ async fn page(database: &Database, account: AccountId) -> OffsetPage {
 }
 
 /// Whoever was told that a contact is stored finds it, others do not; the count says the same.
-async fn check(database: &Database, created: &[(AccountId, Contact, Option<Code>)]) {
+async fn check(database: &Database, created: &[(AccountId, Contact, Option<ErrorCode>)]) {
     for (account, contact, failed) in created {
         let found = database.contacts(*account).get(ContactKey::Id(contact.id)).await;
         assert_eq!(found.is_ok(), failed.is_none(), "{:?}: {failed:?}", contact.handle);
@@ -99,7 +99,7 @@ fn one_handle_is_given_once(backend: Backend) {
         let database = open(&url).await;
         let twice = [numbered(), numbered()].concat();
         let mut created = create(&database, &twice).await;
-        let taken = created.iter().filter(|(_, _, failed)| *failed == Some(Code::HandleTaken)).count();
+        let taken = created.iter().filter(|(_, _, failed)| *failed == Some(ErrorCode::HandleTaken)).count();
         assert_eq!((taken, created.len()), (2 * TOGETHER, 4 * TOGETHER));
         check(&database, &created).await;
 
@@ -107,7 +107,7 @@ fn one_handle_is_given_once(backend: Backend) {
         let (account, gone, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
         let contacts = database.contacts(*account);
         contacts.delete(ContactKey::Id(gone.id), Precondition::None).await.unwrap();
-        *failed = Some(Code::NotFound);
+        *failed = Some(ErrorCode::NotFound);
         check(&database, &created).await;
         database.close().await;
     });
@@ -131,7 +131,7 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
         handles.insert(TOGETHER / 2, REFUSED.to_owned());
         let created = create(&database, &handles).await;
         for (_, contact, failed) in &created {
-            let expected = (contact.handle.as_str() == REFUSED).then_some(Code::Internal);
+            let expected = (contact.handle.as_str() == REFUSED).then_some(ErrorCode::Internal);
             assert_eq!(*failed, expected, "{:?}", contact.handle);
         }
         check(&database, &created).await;
@@ -156,7 +156,7 @@ async fn live(database: &Database, round: usize) {
     let contacts = database.contacts(AccountId::new(1));
     let new = contact(&format!("kept {round}"));
     let key = ContactKey::Id(new.id);
-    let attempt = || Attempt {
+    let attempt = || IdempotentRequest {
         operation: "createContact",
         key: IdempotencyKey::parse(&round.to_string()).unwrap(),
         fingerprint: [0; 32],
@@ -181,7 +181,7 @@ async fn live(database: &Database, round: usize) {
         assert_eq!(contacts.get(key).await.unwrap(), renamed);
     }
     contacts.delete(key.clone(), Precondition::None).await.unwrap();
-    assert_eq!(contacts.get(key).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(contacts.get(key).await.unwrap_err().code(), ErrorCode::NotFound);
 }
 
 fn a_stream_of_creates_leaves_others_their_turn(backend: Backend) {

@@ -1,10 +1,10 @@
 //! What the database is asked about groups and who is in them: every query is a scan of an index.
 
 use addressbook::domain::group::{
-    Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort, Item,
-    NewGroup, Verb,
+    Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort,
+    MemberChange, MemberOp, NewGroup,
 };
-use addressbook::domain::pagination::{ByCursor, ByOffset, Cursor, CursorQuery, SortDirection};
+use addressbook::domain::pagination::{Cursor, CursorParams, CursorQuery, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::{ContactRepository, Store};
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, Timestamp};
@@ -74,13 +74,13 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
     }
     for (after, before) in [(None, None), (Some(large.id), None), (None, Some(large.id))] {
         for name in [None, Some(large.name.clone())] {
-            let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+            let page = CursorParams { cursor: Cursor { after, before }, limit: 10 };
             groups.cursor_page(GroupQuery { page, name }).await.unwrap();
         }
     }
     for field in [GroupSort::CreatedOn, GroupSort::Name] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let page = ByOffset { direction, offset: 20, limit: 10 };
+            let page = OffsetParams { direction, offset: 20, limit: 10 };
             assert_eq!(groups.offset_page(GroupOffsetQuery { field, page }).await.unwrap().items.len(), 10);
         }
     }
@@ -94,8 +94,8 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
             ContactKey::Handle(contact.handle.clone()),
         ]
     });
-    for verb in [Verb::Remove, Verb::Add] {
-        let items = items.clone().map(|contact| Item { verb, contact }).collect();
+    for verb in [MemberOp::Remove, MemberOp::Add] {
+        let items = items.clone().map(|contact| MemberChange { verb, contact }).collect();
         groups.change_members(by_id.clone(), items).await.unwrap();
     }
     let patch = GroupPatch { name: Some(GroupName::parse("renamed").unwrap()), description: None };
@@ -105,7 +105,7 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
 /// Some of these contacts, in a group of their own.
 async fn small(groups: &dyn GroupRepository, contacts: &[Contact]) -> Group {
     let small = groups.insert(Group::new(named("small")), None).await.unwrap().made;
-    let add = |contact: &Contact| Item { verb: Verb::Add, contact: ContactKey::Id(contact.id) };
+    let add = |contact: &Contact| MemberChange { verb: MemberOp::Add, contact: ContactKey::Id(contact.id) };
     groups.change_members(GroupKey::Id(small.id), contacts.iter().take(20).map(add).collect()).await.unwrap();
     small
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use addressbook::domain::contact::fields::{Handle, Meta, Phone};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
-use addressbook::domain::{AccountId, Code, Contact, ContactId, ContactKey, NewContact};
+use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, ErrorCode, NewContact};
 use addressbook::storage::{Database, Options};
 use futures_util::future::{FutureExt, join_all};
 use sea_orm::Statement;
@@ -68,7 +68,7 @@ async fn check(database: &Database, (account, id, expected): &Get) {
     let found = database.contacts(*account).get(ContactKey::Id(*id)).await;
     match expected {
         Some(contact) => assert_eq!(found.as_ref().unwrap(), contact),
-        None => assert_eq!(found.unwrap_err().code(), Code::NotFound),
+        None => assert_eq!(found.unwrap_err().code(), ErrorCode::NotFound),
     }
 }
 

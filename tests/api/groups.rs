@@ -62,7 +62,7 @@ on_both_databases! {
         assert_eq!(client.get("/addressbook/groups/Tea").expect(200)["record"]["id"], id);
         let other = client.post("/addressbook/groups", &json!({"name": "Caf\u{e9}"})).expect(200);
         assert_eq!(other["success"], true);
-        let taken = client.patch(&path, &json!({"name": "Caf\u{e9}"})).fault(409);
+        let taken = client.patch(&path, &json!({"name": "Caf\u{e9}"})).violation(409);
         assert_eq!(taken, ("name is already taken".into(), "name".into(), "taken".into()));
         assert_eq!(client.get(&path).expect(200), renamed);
 
@@ -72,7 +72,7 @@ on_both_databases! {
             client.get(&format!("{path}/members")), client.get("/addressbook/groups/Tea/contacts"),
             client.post(&format!("{path}/members"), &json!({"add": [id]}))]
         {
-            assert_eq!(reply.fault(404).0, "There is no such group");
+            assert_eq!(reply.violation(404).0, "There is no such group");
         }
         assert_ne!(group(&client, "Tea"), id, "the name is free");
         let by_name = "/addressbook/groups/Caf%C3%A9";
@@ -99,7 +99,7 @@ on_both_databases! {
             let now = send(r#"{"name": "a", "description": "b"}"#).json().to_string();
             let then = String::from_utf8(first.body.clone()).unwrap();
             assert!(then.contains(r#""member_count":0"#) == now.contains(r#""member_count":1"#), "{now}");
-            assert_eq!(client.post(path, &json!({"name": "a"})).fault(409).2, "taken");
+            assert_eq!(client.post(path, &json!({"name": "a"})).violation(409).2, "taken");
             assert_eq!(client.get("/addressbook/groups").expect(200)["total"], 1);
             client.delete(&format!("/v1/groups/{id}")).expect(204);
             assert_eq!(send(r#"{"name": "a", "description": "b"}"#).status, 410);
@@ -140,7 +140,7 @@ on_both_databases! {
             (json!({"name": "a", "members": []}), "members", "unknown"),
         ] {
             for path in ["/v1/groups", "/addressbook/groups"] {
-                let (_, at, what) = client.post(path, &body).fault(400);
+                let (_, at, what) = client.post(path, &body).violation(400);
                 assert_eq!((at.as_str(), what.as_str()), (field, code), "{path} {body}");
             }
         }
@@ -160,7 +160,7 @@ on_both_databases! {
             (json!({"add": many}), "add", "too_many_items"),
             (json!({"add": some, "remove": rest}), "remove", "too_many_items"),
         ] {
-            let (_, at, what) = client.post(&members, &body).fault(400);
+            let (_, at, what) = client.post(&members, &body).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
         }
         let contacts = "/addressbook/groups/a/contacts";
@@ -170,12 +170,12 @@ on_both_databases! {
             (json!({"aliases": ["one", " "]}), "aliases.1", "blank"),
             (json!({"contacts": some, "aliases": vec!["one"; 601]}), "aliases", "too_many_items"),
         ] {
-            let (_, at, what) = client.post(contacts, &body).fault(400);
+            let (_, at, what) = client.post(contacts, &body).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
         }
-        assert_eq!(client.get(&format!("/addressbook/groups/{long}")).fault(400).2, "too_long");
-        assert_eq!(client.get("/v1/groups/a").fault(400).2, "not_a_uuid");
-        assert_eq!(client.delete("/addressbook/groups/a/contacts/x").fault(400).1, "contact");
+        assert_eq!(client.get(&format!("/addressbook/groups/{long}")).violation(400).2, "too_long");
+        assert_eq!(client.get("/v1/groups/a").violation(400).2, "not_a_uuid");
+        assert_eq!(client.delete("/addressbook/groups/a/contacts/x").violation(400).1, "contact");
         // A bad item keeps the good ones out, too.
         assert_eq!(client.get(&format!("/v1/groups/{id}")).expect(200)["member_count"], 0);
         // At the limit, in the largest spelling, the body is not too large.
@@ -244,10 +244,10 @@ on_both_databases! {
 
         let remove = |contact: &str| client.delete(&format!("{path}/contacts/{contact}"));
         assert_eq!(remove("4479000000001").expect(200), json!({"success": true}));
-        assert_eq!(remove(&one).fault(404).0, "There is no such contact in the group");
-        assert_eq!(remove("4479000000003").fault(404).0, "There is no such contact");
+        assert_eq!(remove(&one).violation(404).0, "There is no such contact in the group");
+        assert_eq!(remove("4479000000003").violation(404).0, "There is no such contact");
         assert_eq!(remove("4479000000002").json()["error"]["statusCode"], 409);
-        assert_eq!(client.delete(&format!("/addressbook/groups/none/contacts/{one}")).fault(404).0, "There is no such group");
+        assert_eq!(client.delete(&format!("/addressbook/groups/none/contacts/{one}")).violation(404).0, "There is no such group");
         assert_eq!(client.get(path).expect(200)["record"]["member_count"], 1);
     }
 
@@ -276,7 +276,7 @@ on_both_databases! {
         assert_eq!(list("sortField=name"), "c b a");
         assert_eq!(list("sortField=name&sortDir=ASC&offset=1&limit=1"), "b");
         assert_eq!(list("offset=2"), "b");
-        assert_eq!(client.get("/addressbook/groups?sortField=alias").fault(400).2, "not_one_of");
+        assert_eq!(client.get("/addressbook/groups?sortField=alias").violation(400).2, "not_one_of");
     }
 
     fn filter_contacts(service: &Service) {
@@ -306,9 +306,9 @@ on_both_databases! {
         change(&client, &id, &json!({"add": [ids[5]], "remove": [ids[4]]}));
         assert_eq!(list(&format!("group={id}")).0, "c5 c2 c0");
         for query in ["group=none", "group=none&username=c0", &format!("group={}", ids[0])] {
-            assert_eq!(client.get(&format!("/v1/contacts?{query}")).fault(404).0, "There is no such group");
+            assert_eq!(client.get(&format!("/v1/contacts?{query}")).violation(404).0, "There is no such group");
         }
-        assert_eq!(client.get("/v1/contacts?group=%20").fault(400).1, "group");
+        assert_eq!(client.get("/v1/contacts?group=%20").violation(400).1, "group");
     }
 
     fn are_shown_by_contacts_on_request(service: &Service) {
@@ -344,8 +344,8 @@ on_both_databases! {
         assert_eq!(list("expand=groups"), [json!([a]), json!([a]), json!([])]);
         let link = client.get("/v1/contacts?expand=groups&limit=1").header("Link").to_owned();
         assert!(link.contains("&expand=groups>"), "{link}");
-        assert_eq!(client.get("/v1/contacts?expand=group").fault(400).2, "not_one_of");
-        assert_eq!(client.get(&format!("{path}?expand=")).fault(400).2, "not_one_of");
+        assert_eq!(client.get("/v1/contacts?expand=group").violation(400).2, "not_one_of");
+        assert_eq!(client.get(&format!("{path}?expand=")).violation(400).2, "not_one_of");
 
         let many: BTreeSet<_> = (0..101).map(|index| group(&client, &format!("g{index}"))).collect();
         for group in &many {
@@ -395,7 +395,7 @@ on_both_databases! {
             stranger.post("/addressbook/groups/mine/contacts", &json!({"aliases": ["me"]})),
             stranger.delete(&format!("/addressbook/groups/mine/contacts/{contact}")),
         ] {
-            assert_eq!(reply.fault(404).0, "There is no such group");
+            assert_eq!(reply.violation(404).0, "There is no such group");
         }
         assert_eq!(stranger.get("/v1/groups").expect(200)["data"], json!([]));
         assert_eq!(stranger.get("/addressbook/groups").expect(200)["total"], 0);

@@ -182,7 +182,7 @@ on_both_databases! {
         create(&client, "/v1/contacts", "key", "{}").expect(400);
         create(&client, "/v1/contacts", "key", BODIES[0].1).expect(201);
         for key in ["", " ", "a b", &"x".repeat(256), "ü"] {
-            let (_, field, _) = create(&client, "/v1/contacts", key, BODIES[0].2).fault(400);
+            let (_, field, _) = create(&client, "/v1/contacts", key, BODIES[0].2).violation(400);
             assert_eq!(field, "Idempotency-Key", "{key}");
         }
         create(&client, "/v1/contacts", &"x".repeat(255), BODIES[0].2).expect(201);

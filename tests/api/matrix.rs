@@ -33,7 +33,7 @@ fn all_but(one: Permission) -> Vec<Permission> {
 /// That a call is refused for one permission, which the answer names, and no other.
 fn lacks(call: &Call, client: &Client, needed: Permission) {
     let reply = call.send(client);
-    let message = reply.fault(403).0;
+    let message = reply.violation(403).0;
     let challenge = reply.header("WWW-Authenticate");
     assert!(challenge.contains("insufficient_scope"), "{challenge}");
     for permission in Permission::ALL {

@@ -159,13 +159,13 @@ on_both_databases! {
             Permission::ALL.iter().copied().filter(|other| *other != Permission::DeleteOptOuts).collect();
         let client = service.client_of(&account, &others);
         for target in [by_id.as_str(), "/addressbook/optouts/442079460000"] {
-            assert!(client.delete(target).fault(403).0.contains("delete:OptOuts"));
+            assert!(client.delete(target).violation(403).0.contains("delete:OptOuts"));
         }
         assert!(is_out(&owner, "442079460000"));
         let client = service.client_of(&account, &[Permission::DeleteOptOuts]);
         client.delete(&by_id).expect(204);
         assert!(!is_out(&owner, "442079460000"));
-        assert_eq!(client.delete(&by_id).fault(404).0, "There is no such opt-out");
+        assert_eq!(client.delete(&by_id).violation(404).0, "There is no such opt-out");
 
         let first = opt_out(&owner, NUMBER);
         let answer = owner.delete("/addressbook/optouts/00%2044%2020%207946%200000").expect(200);
@@ -240,7 +240,7 @@ on_both_databases! {
             // A number that was taken back is not out again by a retry.
             client.delete("/v1/opt_outs/442079460000").expect(204);
             let message = "The opt-out that the first request with this Idempotency-Key created has been deleted";
-            assert_eq!(send("key", &body).fault(410).0, message);
+            assert_eq!(send("key", &body).violation(410).0, message);
             assert!(!is_out(&client, "442079460000"));
             assert_eq!(send("key", &json!({member: "+14155550100"}).to_string()).status, 422);
             // "It was out already" is such an answer, too.
@@ -279,11 +279,11 @@ on_both_databases! {
             (json!({"phone_number": NUMBER, "note": "a\nb"}), "note", "forbidden_character"),
             (json!({"phone_number": NUMBER, "reason": "x"}), "reason", "unknown"),
         ] {
-            let (_, at, what) = client.post("/v1/opt_outs", &body).fault(400);
+            let (_, at, what) = client.post("/v1/opt_outs", &body).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
         }
         let reply = client.post("/addressbook/optouts", &json!({"phone_number": NUMBER}));
-        assert_eq!(reply.fault(400).0, "Msisdn is required");
+        assert_eq!(reply.violation(400).0, "Msisdn is required");
         for (target, field, code) in [
             ("/v1/opt_outs/john", "opt_out", "not_an_id_or_phone"),
             ("/addressbook/optouts/john", "optout", "not_an_id_or_phone"),
@@ -292,7 +292,7 @@ on_both_databases! {
             ("/addressbook/optouts?sortDir=UP", "sortDir", "not_one_of"),
             ("/addressbook/optouts?sortField=created_on", "sortField", "unknown"),
         ] {
-            let (_, at, what) = client.get(target).fault(400);
+            let (_, at, what) = client.get(target).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{target}");
         }
         assert_eq!(total(&client), 0);

@@ -70,8 +70,8 @@ on_both_databases! {
             let mut v1 = json!({"username": "john", "phone_number": "+4479000000001", "meta": {}});
             v1[member] = value.clone();
             let mut book = json!({"alias": v1["username"], "msisdn": v1["phone_number"], "meta": v1["meta"]});
-            let (_, field, code) = client.post("/v1/contacts", &v1).fault(400);
-            let (_, other_field, other_code) = client.post("/addressbook/contacts", &book).fault(400);
+            let (_, field, code) = client.post("/v1/contacts", &v1).violation(400);
+            let (_, other_field, other_code) = client.post("/addressbook/contacts", &book).violation(400);
             assert_eq!(field, member);
             assert_eq!(code, other_code, "{member}: {value}");
             let names = json!({"username": "alias", "phone_number": "msisdn", "meta": "meta"});

@@ -34,10 +34,10 @@ on_both_databases! {
             let about = "looks like a national number; give it with + and its country code, such as +447900000001 \
                          for 07900 000001";
             let body = json!({"username": "u", "phone_number": number});
-            let (message, _, code) = client.post("/v1/contacts", &body).fault(400);
+            let (message, _, code) = client.post("/v1/contacts", &body).violation(400);
             assert_eq!((message, code.as_str()), (format!("phone_number {about}"), "national_phone_number"));
             let body = json!({"alias": "u", "msisdn": number});
-            assert_eq!(client.post("/addressbook/contacts", &body).fault(400).0, format!("Msisdn {about}"));
+            assert_eq!(client.post("/addressbook/contacts", &body).violation(400).0, format!("Msisdn {about}"));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use addressbook::domain::audience::{Named, Number};
+use addressbook::domain::audience::{LookupRequest, PhoneMatch};
 use addressbook::domain::contact::fields::Phone;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
-use addressbook::domain::pagination::{ByCursor, ByOffset, Cursor, SortDirection};
+use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::repository::Store;
 use addressbook::domain::template::saved::{
@@ -114,20 +114,20 @@ fn of_opt_outs(backend: DbBackend) {
             [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
         {
             for phone in [None, Some(phone.clone())] {
-                let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+                let page = CursorParams { cursor: Cursor { after, before }, limit: 10 };
                 opt_outs.cursor_page(OptOutQuery { page, phone }).await.unwrap();
             }
         }
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let page = opt_outs.offset_page(ByOffset { direction, offset: 20, limit: 10 }).await.unwrap();
+            let page = opt_outs.offset_page(OffsetParams { direction, offset: 20, limit: 10 }).await.unwrap();
             assert_eq!(page.items.len(), 10, "there is something to plan for");
         }
         // A thousand numbers, of which half are out.
         let asked: Vec<Phone> =
             (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
-        let named = Named { phones: asked.iter().collect(), ..Named::default() };
+        let named = LookupRequest { phones: asked.iter().collect(), ..LookupRequest::default() };
         let found = database.audiences(AccountId::new(1)).find(named).await.unwrap();
-        let out = |number: &Number| matches!(number, Number::Nobodys { opted_out: true });
+        let out = |number: &PhoneMatch| matches!(number, PhoneMatch::None { opted_out: true });
         assert_eq!(found.numbers.len(), 1_000);
         assert_eq!(found.numbers.iter().filter(|number| out(number)).count(), ROWS / 8);
         assert!(found.numbers.iter().take(ROWS / 8).all(out));
@@ -174,7 +174,7 @@ fn of_templates(backend: DbBackend) {
             [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
         {
             for name in [None, Some(name.clone())] {
-                let page = ByCursor { cursor: Cursor { after, before }, limit: 10 };
+                let page = CursorParams { cursor: Cursor { after, before }, limit: 10 };
                 templates.cursor_page(TemplateQuery { page, name }).await.unwrap();
             }
         }

@@ -234,7 +234,7 @@ fn starts_that_race(kind: Backend) {
                 scope.spawn(|| {
                     tokio::runtime::Runtime::new().unwrap().block_on(async {
                         let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(open(&url).await);
-                        let keys = addressbook::domain::api_key::service::Keys::new(store);
+                        let keys = addressbook::domain::api_key::service::KeyService::new(store);
                         let made = keys.create_first().await.unwrap();
                         assert_eq!(keys.list(None).await.unwrap().len(), 1);
                         usize::from(made.is_some())

@@ -64,7 +64,7 @@ on_both_databases! {
                 client.post("/v1/templates", &json!({"name": "other", "text": text})),
                 client.patch(&path(&template), &json!({"text": text})),
             ] {
-                let (message, field, code) = reply.fault(400);
+                let (message, field, code) = reply.violation(400);
                 assert_eq!((field.as_str(), code.as_str()), ("text", "template_syntax"), "{text}");
                 assert!(message.contains(at) && message.contains(", column "), "{text}: {message}");
             }
@@ -79,7 +79,7 @@ on_both_databases! {
             (json!({"name": "a\u{200b}", "text": "a"}), "name", "forbidden_character"),
             (json!({"name": "a", "text": "a", "variables": []}), "variables", "unknown"),
         ] {
-            let (_, at, what) = client.post("/v1/templates", &body).fault(400);
+            let (_, at, what) = client.post("/v1/templates", &body).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{body}");
         }
         assert_eq!(client.get("/v1/templates").expect(200)["data"], json!([template]));
@@ -95,12 +95,12 @@ on_both_databases! {
             client.patch(&path(&other), &json!({"name": "welcome"})),
         ] {
             assert_eq!(reply.expect(409)["error"]["code"], "name_taken");
-            let (message, field, code) = reply.fault(409);
+            let (message, field, code) = reply.violation(409);
             assert_eq!((message.as_str(), field.as_str(), code.as_str()), ("name is already taken", "name", "taken"));
         }
         assert_eq!(client.get(&path(&other)).expect(200), other, "as it was");
         client.delete(&path(&welcome)).expect(204);
-        assert_eq!(client.get(&path(&welcome)).fault(404).0, "There is no such template");
+        assert_eq!(client.get(&path(&welcome)).violation(404).0, "There is no such template");
         client.patch(&path(&other), &json!({"name": "welcome"})).expect(200);
         // Nobody else's.
         create(&service.client(), "welcome", "Hi");
@@ -173,8 +173,8 @@ on_both_databases! {
         assert_eq!(before.expect(200), json!({"has_more": false, "data": made[..3]}));
         assert_eq!(page("name=name+3").expect(200), json!({"has_more": false, "data": [made[1]]}));
         assert_eq!(page("name=nobody").expect(200)["data"], json!([]));
-        assert_eq!(page("text=Hi").fault(400).2, "unknown");
-        assert_eq!(page("starting_after=1").fault(400).2, "not_a_uuid");
+        assert_eq!(page("text=Hi").violation(400).2, "unknown");
+        assert_eq!(page("starting_after=1").violation(400).2, "not_a_uuid");
     }
 
     fn an_attempt_is_made_once(service: &Service) {
@@ -194,7 +194,7 @@ on_both_databases! {
         assert_eq!(again.header("Idempotent-Replayed"), "true");
         client.delete(&path(&template)).expect(204);
         let message = "The template that the first request with this Idempotency-Key created has been deleted";
-        assert_eq!(send("key", "welcome").fault(410).0, message);
+        assert_eq!(send("key", "welcome").violation(410).0, message);
         assert_eq!(send("key", "other").status, 422);
         assert_eq!(client.get("/v1/templates").expect(200)["data"], json!([]));
         // A conflict is not remembered.

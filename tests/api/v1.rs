@@ -117,9 +117,9 @@ on_both_databases! {
         assert_eq!((&changed["username"], &changed["display_name"]), (&json!("john"), &json!("J")));
         assert_eq!(client.get(&path).expect(200), changed);
         assert_eq!(put(&[("If-Match", "\"1\"")], &json!({"display_name": "K"})).status, 412);
-        assert_eq!(put(&[], &json!({"name": "x"})).fault(400).2, "unknown");
+        assert_eq!(put(&[], &json!({"name": "x"})).violation(400).2, "unknown");
         create(&client, "mary", "+4479000000002");
-        assert_eq!(put(&[], &json!({"username": "mary"})).fault(409).1, "username");
+        assert_eq!(put(&[], &json!({"username": "mary"})).violation(409).1, "username");
         assert_eq!(client.with_key("no").send("PUT", &path, &[], b"{}").status, 401);
         assert!(client.send("PURGE", &path, &[], b"").header("Allow").contains("PUT"));
         assert_eq!(client.send("PUT", "/v1/contacts", &[], b"{}").status, 405);
@@ -132,7 +132,7 @@ on_both_databases! {
             .post("/v1/contacts", &json!({"username": "john", "phone_number": "+4479000000001", "meta": many}))
             .expect(201);
         let (message, field, code) =
-            client.patch(&path(&contact), &json!({"display_name": "J", "meta": {"one more": 1}})).fault(400);
+            client.patch(&path(&contact), &json!({"display_name": "J", "meta": {"one more": 1}})).violation(400);
         assert_eq!((field.as_str(), code.as_str()), ("meta", "too_many_keys"));
         assert_eq!(message, "meta must have at most 50 keys");
         assert_eq!(client.get(&path(&contact)).expect(200), contact);

@@ -131,7 +131,7 @@ on_both_databases! {
             ("username=%20", "username", "blank"),
             ("updated_since=yesterday", "updated_since", "not_a_timestamp"),
         ] {
-            let (_, at, what) = client.get(&format!("/v1/contacts?{query}")).fault(400);
+            let (_, at, what) = client.get(&format!("/v1/contacts?{query}")).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{query}");
         }
         // In the order of changes a contact that is gone has no place.
@@ -139,7 +139,7 @@ on_both_databases! {
         assert_eq!(reply.expect(404)["error"]["code"], "not_found");
         assert_eq!(client.get("/v1/contacts?limit=1").status, 200);
         assert_eq!(client.get("/v1/contacts?limit=100").status, 200);
-        let (_, field, code) = client.get("/v1/contacts/john").fault(400);
+        let (_, field, code) = client.get("/v1/contacts/john").violation(400);
         assert_eq!((field.as_str(), code.as_str()), ("id", "not_a_uuid"));
     }
 }

@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::account::{AccountId, AccountName};
-use super::error::{Code, Error};
+use super::error::{Error, ErrorCode};
 use super::permission::{Permission, Permissions};
 use super::text;
 use super::timestamp::Timestamp;
-use super::violation::Fault;
+use super::violation::Violation;
 
 const PREFIX: &str = "ab_live_";
 const ID_BYTES: usize = 10;
@@ -108,7 +108,7 @@ impl Token {
     /// The operating system has no random numbers to give.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; ID_BYTES + SECRET_BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(Code::Internal, error))?;
+        getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         let (id, secret) = bytes.split_at(ID_BYTES);
         Ok(Self { id: KeyId(encode(id)), secret: encode(secret) })
     }
@@ -170,7 +170,7 @@ impl KeyLabel {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 

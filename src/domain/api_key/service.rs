@@ -7,14 +7,14 @@ use moka::future::Cache;
 
 use super::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
 use crate::domain::account::{AccountId, AccountName};
-use crate::domain::error::{Code, Error, Result};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::permission::Permissions;
 use crate::domain::repository::Store;
 use crate::domain::timestamp::Timestamp;
 
 /// The keys of all accounts.
 #[derive(Clone)]
-pub struct Keys {
+pub struct KeyService {
     store: Arc<dyn Store>,
     /// Keys that were looked up a moment ago, so that a request costs a look into memory. Only keys
     /// that exist: looking for ones that do not must not crowd them out.
@@ -39,7 +39,7 @@ pub struct KeyRequest {
     pub label: Option<KeyLabel>,
 }
 
-impl Keys {
+impl KeyService {
     /// Over a database.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
@@ -95,13 +95,13 @@ impl Keys {
     /// The keys of one account or of all, oldest first.
     ///
     /// # Errors
-    /// [`Code::NotFound`] where there is no such account.
+    /// [`ErrorCode::NotFound`] where there is no such account.
     pub async fn list(&self, account: Option<&AccountName>) -> Result<Vec<ListedKey>> {
         let keys = self.store.keys();
         let account = match account {
             None => None,
             Some(name) => Some(keys.find_account(name).await?.ok_or_else(|| {
-                Error::with_message(Code::NotFound, format!("there is no account `{}`", name.as_str()))
+                Error::with_message(ErrorCode::NotFound, format!("there is no account `{}`", name.as_str()))
             })?),
         };
         keys.list(account).await
@@ -110,7 +110,7 @@ impl Keys {
     /// Takes a key back.
     ///
     /// # Errors
-    /// [`Code::NotFound`] where there is no such key.
+    /// [`ErrorCode::NotFound`] where there is no such key.
     pub async fn revoke(&self, id: &KeyId) -> Result<()> {
         if self.store.keys().revoke(id, Timestamp::now()).await? { Ok(()) } else { Err(no_such_key(id)) }
     }
@@ -119,14 +119,14 @@ impl Keys {
     /// and never longer than it would have been.
     ///
     /// # Errors
-    /// [`Code::NotFound`] where there is no such key, or it is not accepted any more.
+    /// [`ErrorCode::NotFound`] where there is no such key, or it is not accepted any more.
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Token> {
         let keys = self.store.keys();
         let now = Timestamp::now();
         let old = keys.find(id).await?.ok_or_else(|| no_such_key(id))?;
         if old.state(now) != KeyState::Live {
             return Err(Error::with_message(
-                Code::NotFound,
+                ErrorCode::NotFound,
                 format!("the key {id} has expired or was revoked; create a new one with `keys create`"),
             ));
         }
@@ -148,11 +148,11 @@ impl Keys {
     /// Who a key stands for.
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] where it is not accepted, for whatever reason.
+    /// [`ErrorCode::Unauthorized`] where it is not accepted, for whatever reason.
     pub async fn authenticate(&self, token: &Token) -> Result<Principal> {
         let key = self.find(token.id()).await?;
         if key.hash != token.hash() || key.state(Timestamp::now()) != KeyState::Live {
-            return Err(Code::Unauthorized.into());
+            return Err(ErrorCode::Unauthorized.into());
         }
         Ok(Principal { key })
     }
@@ -162,8 +162,9 @@ impl Keys {
         if let Some(key) = self.known.get(id).await {
             return Ok(key);
         }
-        let look_up =
-            async { self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(Code::Unauthorized)) };
+        let look_up = async {
+            self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(ErrorCode::Unauthorized))
+        };
         // In a box of its own: else each request would bring along the room that this takes.
         Box::pin(self.known.try_get_with(id.clone(), look_up))
             .await
@@ -187,5 +188,5 @@ fn record(token: &Token, account: AccountId, request: KeyRequest, now: Timestamp
 }
 
 fn no_such_key(id: &KeyId) -> Error {
-    Error::with_message(Code::NotFound, format!("there is no key {id}"))
+    Error::with_message(ErrorCode::NotFound, format!("there is no key {id}"))
 }

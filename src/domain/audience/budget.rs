@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::domain::account::AccountId;
-use crate::domain::error::{Code, Error, Result};
+use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::in_flight::InFlight;
 
 /// What finding one audience may take.
@@ -23,11 +23,11 @@ impl Budget {
     /// Whether work goes on, when so much processor time has been used.
     ///
     /// # Errors
-    /// [`Code::TemplateTooCostly`] where the budget is used up; where the caller has gone, an error that reaches
+    /// [`ErrorCode::TemplateTooCostly`] where the budget is used up; where the caller has gone, an error that reaches
     /// no client.
     pub fn check(&self, used: Duration) -> Result<()> {
         if self.caller.has_gone() {
-            return Err(Error::caused_by(Code::Unavailable, "the client has gone away"));
+            return Err(Error::caused_by(ErrorCode::Unavailable, "the client has gone away"));
         }
         if used > self.processor {
             return Err(Error::audience_too_costly(self.processor));
@@ -66,4 +66,4 @@ impl Drop for Presence {
 }
 
 /// The accounts for which this process keeps an audience just now: one at a time for each.
-pub type Keeping = InFlight<AccountId>;
+pub type SnapshotsInFlight = InFlight<AccountId>;

@@ -2,7 +2,7 @@
 
 use crate::domain::contact::ContactId;
 use crate::domain::contact::fields::{Handle, Phone};
-use crate::domain::template::engine::{Message, Unrendered};
+use crate::domain::template::engine::{Message, RenderError};
 
 /// One of those who were asked for.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub enum Entry {
 
 /// A contact, as far as an answer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct ContactRef {
     /// Its id.
     pub id: ContactId,
     /// Its handle.
@@ -28,7 +28,7 @@ pub struct Included {
     /// Which item of the request named it, from 0.
     pub index: usize,
     /// The contact; none where the request named a number that is no contact's.
-    pub contact: Option<Known>,
+    pub contact: Option<ContactRef>,
     /// The number.
     pub phone: Phone,
     /// The text, if the request has a template.
@@ -41,7 +41,7 @@ pub struct Exclusion {
     /// Which item of the request named it, from 0.
     pub index: usize,
     /// The contact, if there is one.
-    pub contact: Option<Known>,
+    pub contact: Option<ContactRef>,
     /// The number, if it is known.
     pub phone: Option<Phone>,
     /// What the request called it, where nothing was found under that.
@@ -66,7 +66,7 @@ pub enum Reason {
     /// The number gets a message already.
     DuplicateNumber,
     /// The text cannot be made.
-    Unrendered(Unrendered),
+    RenderError(RenderError),
     /// The contact was deleted after the audience was kept.
     Deleted,
 }
@@ -97,10 +97,10 @@ reasons! {
     Self::AmbiguousNumber => "ambiguous_number", "several contacts have this number";
     Self::OptedOut => "opted_out", "the number has opted out";
     Self::DuplicateNumber => "duplicate_number", "the number already gets a message";
-    Self::Unrendered(Unrendered::Missing { .. }) => "missing_variable", "the contact lacks a variable that the template requires";
-    Self::Unrendered(Unrendered::TooLong) => "text_too_long", "the text would take more than 10 SMS parts";
-    Self::Unrendered(Unrendered::Empty) => "text_empty", "the rendered text is empty";
-    Self::Unrendered(Unrendered::Failed { .. }) => "template_failed", "the template cannot be rendered with this data";
+    Self::RenderError(RenderError::Missing { .. }) => "missing_variable", "the contact lacks a variable that the template requires";
+    Self::RenderError(RenderError::TooLong) => "text_too_long", "the text would take more than 10 SMS parts";
+    Self::RenderError(RenderError::Empty) => "text_empty", "the rendered text is empty";
+    Self::RenderError(RenderError::Failed { .. }) => "template_failed", "the template cannot be rendered with this data";
     Self::Deleted => "deleted", "the contact was deleted after the audience was kept";
 }
 
@@ -109,13 +109,13 @@ impl Reason {
     #[must_use]
     pub fn sentence(&self) -> String {
         match self {
-            Self::Unrendered(Unrendered::Missing { variable, similar: None }) => {
+            Self::RenderError(RenderError::Missing { variable, similar: None }) => {
                 format!("{variable} is missing")
             }
-            Self::Unrendered(Unrendered::Missing { variable, similar: Some(similar) }) => {
+            Self::RenderError(RenderError::Missing { variable, similar: Some(similar) }) => {
                 format!("{variable} is missing; {similar} exists, but names are case-sensitive")
             }
-            Self::Unrendered(Unrendered::Failed { reason }) => {
+            Self::RenderError(RenderError::Failed { reason }) => {
                 format!("the template cannot be rendered with this data: {reason}")
             }
             other => other.about().to_owned(),
@@ -126,7 +126,7 @@ impl Reason {
     #[must_use]
     pub fn variable(&self) -> (Option<&str>, Option<&str>) {
         match self {
-            Self::Unrendered(Unrendered::Missing { variable, similar }) => {
+            Self::RenderError(RenderError::Missing { variable, similar }) => {
                 (Some(variable), similar.as_deref())
             }
             _ => (None, None),
@@ -157,7 +157,7 @@ impl Exclusion {
     }
 
     /// Somebody who was found.
-    pub(super) fn of(index: usize, contact: Option<Known>, phone: Phone, reason: Reason) -> Self {
+    pub(super) fn of(index: usize, contact: Option<ContactRef>, phone: Phone, reason: Reason) -> Self {
         Self { index, contact, phone: Some(phone), named: None, reason }
     }
 }

@@ -17,19 +17,21 @@ use super::contact::ContactId;
 use super::contact::fields::{Handle, Phone};
 use super::group::GroupKey;
 use super::id::id_type;
-use super::template::engine::{Gaps, Template};
+use super::template::engine::{MissingVariables, Template};
 use super::timestamp::Timestamp;
 
-pub use budget::{Budget, Caller, Keeping, Presence};
-pub use entry::{Entry, Exclusion, Included, Known, Reason};
+pub use budget::{Budget, Caller, Presence, SnapshotsInFlight};
+pub use entry::{ContactRef, Entry, Exclusion, Included, Reason};
 pub use report::{Counts, Problem, Report};
-pub use repository::{AudienceRepository, EntryPage, Found, Kind, Named, Number, Person};
+pub use repository::{
+    AudienceRepository, EntryPage, Kind, LookupRequest, LookupResult, PhoneMatch, Recipient,
+};
 pub use resolver::Resolver;
-pub use snapshot::{KeepLimits, keep};
+pub use snapshot::{SnapshotLimits, keep};
 
 /// Somebody or several that a request names.
 #[derive(Clone, Debug)]
-pub enum Who {
+pub enum Selector {
     /// The contact with this handle.
     Handle(Handle),
     /// The contact with this id.
@@ -44,9 +46,9 @@ pub enum Who {
 
 /// An item of a request.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RecipientSpec {
     /// Whom it names.
-    pub who: Who,
+    pub who: Selector,
     /// Data for these recipients alone; it goes over their own.
     pub fields: Option<Map<String, Value>>,
 }
@@ -59,14 +61,14 @@ pub struct Options {
     /// Whether a number can get more than one message.
     pub repeated_numbers: bool,
     /// What becomes of recipients for whom something is missing.
-    pub gaps: Gaps,
+    pub gaps: MissingVariables,
 }
 
 /// Recipients, and what they are to get.
 #[derive(Debug)]
 pub struct Request {
     /// The items, in the order of the answer.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<RecipientSpec>,
     /// The text; without one the answer tells recipients alone.
     pub template: Option<Template>,
     /// What is wanted otherwise than by default.
@@ -82,7 +84,7 @@ id_type! {
 
 /// An audience that is kept: its entries stay as they were found.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct AudienceSnapshot {
     /// Made by the server.
     pub id: AudienceId,
     /// When its entries were found.

@@ -5,17 +5,17 @@ use futures_util::stream::BoxStream;
 
 use super::entry::Entry;
 use super::report::Report;
-use super::{AudienceId, KeepLimits, Kept};
+use super::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
 use crate::domain::group::{GroupId, GroupKey};
-use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::pagination::{CursorPage, CursorParams};
 
 /// A contact, and whether its number has opted out.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct Recipient {
     /// The contact.
     pub contact: Contact,
     /// Whether its number has opted out.
@@ -24,21 +24,21 @@ pub struct Person {
 
 /// A number that was named.
 #[derive(Clone, Debug)]
-pub enum Number {
+pub enum PhoneMatch {
     /// No contact's.
-    Nobodys {
+    None {
         /// Whether it has opted out.
         opted_out: bool,
     },
     /// This contact's.
-    One(Person),
+    One(Recipient),
     /// Several contacts'.
     Several,
 }
 
 /// Those whom a request names one by one.
 #[derive(Clone, Debug, Default)]
-pub struct Named<'a> {
+pub struct LookupRequest<'a> {
     /// By their handles.
     pub handles: Vec<&'a Handle>,
     /// By their ids.
@@ -49,13 +49,13 @@ pub struct Named<'a> {
 
 /// What was found: for each that was named one answer, in the same order.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct LookupResult {
     /// Contacts by their handles.
-    pub by_handle: Vec<Option<Person>>,
+    pub by_handle: Vec<Option<Recipient>>,
     /// Contacts by their ids.
-    pub by_id: Vec<Option<Person>>,
+    pub by_id: Vec<Option<Recipient>>,
     /// Numbers.
-    pub numbers: Vec<Number>,
+    pub numbers: Vec<PhoneMatch>,
 }
 
 /// The two lists of a kept audience.
@@ -83,12 +83,12 @@ pub trait AudienceRepository: Send + Sync {
     ///
     /// # Errors
     /// The database is away.
-    async fn find(&self, named: Named<'_>) -> Result<Found>;
+    async fn find(&self, named: LookupRequest<'_>) -> Result<LookupResult>;
 
     /// The id of a group.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn group(&self, key: GroupKey) -> Result<GroupId>;
 
     /// How many members these groups have, and, if these are asked for, how many contacts there are.
@@ -99,21 +99,21 @@ pub trait AudienceRepository: Send + Sync {
 
     /// The members of a group, or all contacts, the newest first, some at a time. Reads ahead of who
     /// takes them, by a little.
-    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>>;
+    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>>;
 
     /// Begins an audience that is kept, of about so many entries; no reader sees it before [`Self::finish`].
     /// Nothing is stored where it is too large.
     ///
     /// # Errors
-    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge),
-    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota),
-    /// [`Code::AttemptMismatch`](crate::domain::Code::AttemptMismatch) and
-    /// [`Code::AttemptInFlight`](crate::domain::Code::AttemptInFlight).
+    /// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge),
+    /// [`ErrorCode::AudienceQuota`](crate::domain::ErrorCode::AudienceQuota),
+    /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
     async fn begin(
         &self,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
         entries: u64,
-        limits: KeepLimits,
+        limits: SnapshotLimits,
     ) -> Result<Created<AudienceId>>;
 
     /// Keeps further entries of an audience that was begun, each at its position in its list.
@@ -126,32 +126,32 @@ pub trait AudienceRepository: Send + Sync {
     ///
     /// # Errors
     /// The database is away or full.
-    async fn finish(&self, id: AudienceId, report: Report) -> Result<Kept>;
+    async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot>;
 
     /// Forgets an audience that was begun, and the attempt to make it.
-    async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>);
+    async fn abandon(&self, id: AudienceId, attempt: Option<IdempotentRequest>);
 
     /// An audience that is kept.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::domain::Code::NotFound).
-    async fn kept(&self, id: AudienceId) -> Result<Kept>;
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
+    async fn kept(&self, id: AudienceId) -> Result<AudienceSnapshot>;
 
     /// Deletes an audience that is kept.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn delete(&self, id: AudienceId) -> Result<()>;
 
     /// A page of those that are kept, the newest first.
     ///
     /// # Errors
     /// The database is away.
-    async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>>;
+    async fn list(&self, page: CursorParams<AudienceId>) -> Result<CursorPage<AudienceSnapshot>>;
 
     /// A page of it, behind a position.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn page(&self, id: AudienceId, kind: Kind, after: Option<i64>, limit: u64) -> Result<EntryPage>;
 }

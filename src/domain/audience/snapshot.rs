@@ -5,20 +5,20 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::repository::AudienceRepository;
 use super::resolver::Resolver;
-use super::{AudienceId, Kept, Request};
+use super::{AudienceId, AudienceSnapshot, Request};
 use crate::domain::error::{Error, Result};
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 
 /// How much may be kept.
 #[derive(Clone, Copy, Debug)]
-pub struct KeepLimits {
+pub struct SnapshotLimits {
     /// Most entries of one audience.
     pub entries: u64,
     /// Most entries of all audiences that an account keeps.
     pub quota: u64,
 }
 
-impl KeepLimits {
+impl SnapshotLimits {
     /// An audience counts as so many entries at least: its own row, with the account of it, takes room too.
     const LEAST: u64 = 100;
 
@@ -31,8 +31,8 @@ impl KeepLimits {
     /// Refuses an audience of so many entries, in an account whose audiences count as `kept`.
     ///
     /// # Errors
-    /// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge) and
-    /// [`Code::AudienceQuota`](crate::domain::Code::AudienceQuota).
+    /// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge) and
+    /// [`ErrorCode::AudienceQuota`](crate::domain::ErrorCode::AudienceQuota).
     pub fn check(self, entries: u64, kept: u64) -> Result<()> {
         let Self { entries: limit, quota } = self;
         if entries > limit {
@@ -50,13 +50,13 @@ impl KeepLimits {
 /// To be called in a task of its own: what is begun is finished or taken back.
 ///
 /// # Errors
-/// Whatever [`KeepLimits::check`] and the repository answer.
+/// Whatever [`SnapshotLimits::check`] and the repository answer.
 pub async fn keep(
     source: Arc<dyn AudienceRepository>,
     request: Request,
-    attempt: Option<Attempt>,
-    limits: KeepLimits,
-) -> Result<Created<Kept>> {
+    attempt: Option<IdempotentRequest>,
+    limits: SnapshotLimits,
+) -> Result<Created<AudienceSnapshot>> {
     let resolver = Resolver::begin(Arc::clone(&source), request).await?;
     let expected = resolver.expected().await?;
     let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
@@ -76,8 +76,8 @@ async fn fill(
     source: &Arc<dyn AudienceRepository>,
     mut resolver: Resolver,
     id: AudienceId,
-    limits: KeepLimits,
-) -> Result<Kept> {
+    limits: SnapshotLimits,
+) -> Result<AudienceSnapshot> {
     let (mut recipients, mut exclusions) = (0, 0);
     while let Some(entries) = resolver.next().await? {
         // It may have grown since it was counted.

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::id::id_type;
 use super::idempotency::Resource;
 use super::timestamp::Timestamp;
-use super::violation::{Fault, Field, FieldFault};
+use super::violation::{Field, FieldViolation, Violation};
 use fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 
 id_type! {
@@ -89,10 +89,10 @@ impl ContactKey {
     ///
     /// # Errors
     /// It is neither.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         match ContactId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
-            None => Phone::parse(text).map(Self::Phone).map_err(|_| Fault::NotContactKey),
+            None => Phone::parse(text).map(Self::Phone).map_err(|_| Violation::NotContactKey),
         }
     }
 }
@@ -131,7 +131,9 @@ impl Contact {
         let ContactPatch { handle, phone, display_name, avatar_url, meta } = patch;
         let meta = match meta {
             None => self.meta.clone(),
-            Some(change) => self.meta.patched(&change).map_err(|fault| FieldFault::of(Field::Meta, fault))?,
+            Some(change) => {
+                self.meta.patched(&change).map_err(|violation| FieldViolation::of(Field::Meta, violation))?
+            }
         };
         let mut patched = Self {
             id: self.id,

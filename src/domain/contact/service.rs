@@ -2,18 +2,18 @@
 
 use super::{Contact, ContactKey, ContactPatch, NewContact};
 use crate::domain::error::Result;
-use crate::domain::idempotency::{self, Attempt, Created};
+use crate::domain::idempotency::{self, Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
 use crate::domain::timestamp::Timestamp;
 
 /// The contacts of one account.
-pub struct Contacts {
+pub struct ContactService {
     repository: Box<dyn ContactRepository>,
 }
 
-impl Contacts {
+impl ContactService {
     /// Over the repository of the account.
     #[must_use]
     pub fn new(repository: Box<dyn ContactRepository>) -> Self {
@@ -27,7 +27,7 @@ impl Contacts {
     pub async fn create(
         &self,
         new: NewContact,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
         may_read: bool,
     ) -> Result<Created<Contact>> {
         let insert = async |contact, attempt| self.repository.insert(contact, attempt).await;

@@ -2,7 +2,7 @@
 
 use crate::domain::contact::fields::stored_text;
 use crate::domain::text;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// What a group is called. Unique within the account, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ impl GroupName {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 }
@@ -37,7 +37,7 @@ impl GroupDescription {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 }

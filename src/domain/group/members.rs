@@ -9,7 +9,7 @@ pub const MAX_SHOWN: usize = 100;
 
 /// What is to become of one contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum MemberOp {
     /// It joins the group.
     Add,
     /// It leaves it.
@@ -18,16 +18,16 @@ pub enum Verb {
 
 /// One contact of a request about many.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct MemberChange {
     /// What is to become of it.
-    pub verb: Verb,
+    pub verb: MemberOp,
     /// How the request names it.
     pub contact: ContactKey,
 }
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MemberOutcome {
     /// It was not in the group, and is now.
     Added,
     /// It was in the group already.
@@ -42,7 +42,7 @@ pub enum Outcome {
     Ambiguous,
 }
 
-impl Outcome {
+impl MemberOutcome {
     /// As it is written on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -70,7 +70,7 @@ impl Outcome {
     }
 }
 
-impl serde::Serialize for Outcome {
+impl serde::Serialize for MemberOutcome {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -88,19 +88,19 @@ pub struct Membership {
 /// Carries out a request on what is known of the contacts that it names: one item after the other, so
 /// that a contact that stands twice is told what it found then. `None` in place of an id: the number is
 /// ambiguous, or nobody has it.
-pub fn settle(
-    items: &[(Verb, Result<ContactId, Outcome>)],
+pub fn apply(
+    items: &[(MemberOp, Result<ContactId, MemberOutcome>)],
     members: &mut HashMap<ContactId, Membership>,
-) -> Vec<Outcome> {
-    let mut settle_one = |verb: Verb, contact: ContactId| {
-        let Some(membership) = members.get_mut(&contact) else { return Outcome::NoSuchContact };
-        let joins = verb == Verb::Add;
+) -> Vec<MemberOutcome> {
+    let mut settle_one = |verb: MemberOp, contact: ContactId| {
+        let Some(membership) = members.get_mut(&contact) else { return MemberOutcome::NoSuchContact };
+        let joins = verb == MemberOp::Add;
         let was = std::mem::replace(&mut membership.after, joins);
         match (verb, was) {
-            (Verb::Add, false) => Outcome::Added,
-            (Verb::Add, true) => Outcome::AlreadyMember,
-            (Verb::Remove, true) => Outcome::Removed,
-            (Verb::Remove, false) => Outcome::NotMember,
+            (MemberOp::Add, false) => MemberOutcome::Added,
+            (MemberOp::Add, true) => MemberOutcome::AlreadyMember,
+            (MemberOp::Remove, true) => MemberOutcome::Removed,
+            (MemberOp::Remove, false) => MemberOutcome::NotMember,
         }
     };
     items
@@ -119,21 +119,21 @@ mod tests {
             (ContactId::generate().0, ContactId::generate().0, ContactId::generate().0);
         let known = |is| Membership { before: is, after: is };
         let mut members = HashMap::from([(inside, known(true)), (outside, known(false))]);
-        let (add, remove) = (Verb::Add, Verb::Remove);
+        let (add, remove) = (MemberOp::Add, MemberOp::Remove);
         let items = [
             (add, Ok(outside)),
             (add, Ok(outside)),
             (add, Ok(inside)),
             (add, Ok(nobody)),
-            (add, Err(Outcome::Ambiguous)),
+            (add, Err(MemberOutcome::Ambiguous)),
             (remove, Ok(outside)),
             (remove, Ok(outside)),
             (remove, Ok(inside)),
             (remove, Ok(nobody)),
         ];
-        use Outcome::*;
+        use MemberOutcome::*;
         assert_eq!(
-            settle(&items, &mut members),
+            apply(&items, &mut members),
             [
                 Added,
                 AlreadyMember,

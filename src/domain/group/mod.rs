@@ -5,16 +5,16 @@ mod members;
 mod repository;
 
 pub use fields::{GroupDescription, GroupName};
-pub use members::{Item, MAX_SHOWN, Membership, Outcome, Verb, settle};
+pub use members::{MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, Membership, apply};
 pub use repository::{GroupRepository, MembersChanged};
 
 use std::fmt;
 
 use super::id::id_type;
 use super::idempotency::Resource;
-use super::pagination::{ByCursor, ByOffset};
+use super::pagination::{CursorParams, OffsetParams};
 use super::timestamp::Timestamp;
-use super::violation::Fault;
+use super::violation::Violation;
 
 id_type! {
     /// The id of a group.
@@ -74,7 +74,7 @@ impl GroupKey {
     ///
     /// # Errors
     /// What is wrong with the text as a name.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         let name = GroupName::parse(text)?;
         Ok(match GroupId::parse(text) {
             Some(id) => Self::IdOrName(id, name),
@@ -94,7 +94,7 @@ impl fmt::Display for GroupKey {
 
 /// A group as a contact shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupLabel {
+pub struct GroupRef {
     /// See [`Group::id`].
     pub id: GroupId,
     /// See [`Group::name`].
@@ -105,7 +105,7 @@ pub struct GroupLabel {
 #[derive(Clone, Debug)]
 pub struct GroupQuery {
     /// Which page.
-    pub page: ByCursor<GroupId>,
+    pub page: CursorParams<GroupId>,
     /// Only the group with this name.
     pub name: Option<GroupName>,
 }
@@ -125,7 +125,7 @@ pub struct GroupOffsetQuery {
     /// Sorted by.
     pub field: GroupSort,
     /// Which page.
-    pub page: ByOffset,
+    pub page: OffsetParams,
 }
 
 impl Resource for Group {

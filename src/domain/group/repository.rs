@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Group, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, Item, Outcome};
+use super::{
+    Group, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, MemberChange, MemberOutcome,
+};
 use crate::domain::contact::ContactId;
 use crate::domain::error::Result;
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::timestamp::Timestamp;
 
@@ -15,20 +17,20 @@ pub struct MembersChanged {
     /// How many contacts are in the group now.
     pub member_count: u64,
     /// What became of each, in the order given.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<MemberOutcome>,
 }
 
 /// The groups of one account. It cannot be asked about another.
 ///
-/// Every method about one group answers [`Code::NotFound`](crate::domain::Code::NotFound) where it is
+/// Every method about one group answers [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) where it is
 /// not there.
 #[async_trait]
 pub trait GroupRepository: Send + Sync {
     /// Stores a new group; or, where the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::NameTaken`](crate::domain::Code::NameTaken), and those of attempts.
-    async fn insert(&self, group: Group, attempt: Option<Attempt>) -> Result<Created<Group>>;
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken), and those of attempts.
+    async fn insert(&self, group: Group, attempt: Option<IdempotentRequest>) -> Result<Created<Group>>;
 
     /// Finds one group.
     ///
@@ -39,7 +41,7 @@ pub trait GroupRepository: Send + Sync {
     /// Reads, changes and writes one group, in one transaction.
     ///
     /// # Errors
-    /// See the trait; [`Code::NameTaken`](crate::domain::Code::NameTaken).
+    /// See the trait; [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken).
     async fn update(&self, key: GroupKey, patch: GroupPatch, now: Timestamp) -> Result<Group>;
 
     /// Deletes one group, and none of its contacts. However large it is: its memberships are cleared
@@ -71,11 +73,11 @@ pub trait GroupRepository: Send + Sync {
     ///
     /// # Errors
     /// See the trait.
-    async fn change_members(&self, key: GroupKey, items: Vec<Item>) -> Result<MembersChanged>;
+    async fn change_members(&self, key: GroupKey, items: Vec<MemberChange>) -> Result<MembersChanged>;
 
     /// The groups that each of these contacts is in, the newest first, at most [`super::MAX_SHOWN`].
     ///
     /// # Errors
     /// The database is away.
-    async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupLabel>>>;
+    async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupRef>>>;
 }

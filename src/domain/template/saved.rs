@@ -6,12 +6,12 @@ use super::engine::{Template, Variable};
 use crate::domain::contact::fields::stored_text;
 use crate::domain::error::Result;
 use crate::domain::id::id_type;
-use crate::domain::idempotency::{Attempt, Created, Resource};
-use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::idempotency::{Created, IdempotentRequest, Resource};
+use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::precondition::Precondition;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 id_type! {
     /// The id of a template.
@@ -32,7 +32,7 @@ impl TemplateName {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 }
@@ -51,7 +51,7 @@ impl TemplateText {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         Template::parse(text).map(|_| Self(text.to_owned()))
     }
 
@@ -146,7 +146,7 @@ pub enum TemplateKey {
 #[derive(Clone, Debug)]
 pub struct TemplateQuery {
     /// Which page.
-    pub page: ByCursor<TemplateId>,
+    pub page: CursorParams<TemplateId>,
     /// Only the template with this name.
     pub name: Option<TemplateName>,
 }
@@ -157,26 +157,26 @@ pub trait TemplateRepository: Send + Sync {
     /// Stores a new template; or, where the same attempt was made before, tells what became of that.
     ///
     /// # Errors
-    /// [`Code::NameTaken`](crate::domain::Code::NameTaken) where another template has its name;
-    /// [`Code::AttemptMismatch`](crate::domain::Code::AttemptMismatch) and
-    /// [`Code::AttemptInFlight`](crate::domain::Code::AttemptInFlight) where the attempt's key is not free.
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken) where another template has its name;
+    /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
     async fn insert(
         &self,
         template: SavedTemplate,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
     ) -> Result<Created<SavedTemplate>>;
 
     /// Finds one template.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::domain::Code::NotFound).
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate>;
 
     /// Reads, changes and writes one template, in one transaction.
     ///
     /// # Errors
     /// As [`Self::find`] and [`Self::insert`], and
-    /// [`Code::PreconditionFailed`](crate::domain::Code::PreconditionFailed).
+    /// [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn update(
         &self,
         id: TemplateId,
@@ -188,7 +188,7 @@ pub trait TemplateRepository: Send + Sync {
     /// Deletes one template.
     ///
     /// # Errors
-    /// As [`Self::find`], and [`Code::PreconditionFailed`](crate::domain::Code::PreconditionFailed).
+    /// As [`Self::find`], and [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()>;
 
     /// A page of the cursor list.

@@ -60,7 +60,7 @@ pub(super) fn write(error: &Error) -> Value {
         status_code: row.status,
         message: message(error, &details),
         details,
-        more_details: error.has_more_faults(),
+        more_details: error.has_more_violations(),
     };
     serde_json::to_value(AddressBookError { success: false, error: body }).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ mod pagination;
 pub mod resolve;
 
 use super::dialect::Dialect;
-use super::routes::Api;
+use super::routes::RouteTable;
 use crate::domain::Field;
 
 /// What the rest of the server needs to know of this dialect.
@@ -46,6 +46,6 @@ fn label(name: &str) -> String {
 }
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     resolve::routes(opt_outs::routes(groups::routes(contacts::routes(api))))
 }

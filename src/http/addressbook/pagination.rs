@@ -2,9 +2,9 @@
 
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
-use crate::domain::Fault;
+use crate::domain::Violation;
 use crate::domain::pagination::SortDirection;
-use crate::http::extract::{Faults, query};
+use crate::http::extract::{Violations, query};
 
 /// What `sortDir` can be, as a sentence lists it.
 pub(super) const DIRECTIONS: &str = "ASC, DESC";
@@ -43,15 +43,15 @@ pub(super) fn offset(nouns: &str) -> Object {
 }
 
 /// Reads `sortDir`.
-pub(super) fn read_direction(text: Option<String>, faults: &mut Faults) -> Option<SortDirection> {
-    faults.read("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
+pub(super) fn read_direction(text: Option<String>, violations: &mut Violations) -> Option<SortDirection> {
+    violations.read("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
         "ASC" | "asc" => Ok(SortDirection::Ascending),
         "DESC" | "desc" => Ok(SortDirection::Descending),
-        _ => Err(Fault::NotOneOf { allowed: DIRECTIONS }),
+        _ => Err(Violation::NotOneOf { allowed: DIRECTIONS }),
     })
 }
 
 /// Reads `offset`.
-pub(super) fn read_offset(text: Option<String>, faults: &mut Faults) -> Option<u64> {
-    text.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, faults))
+pub(super) fn read_offset(text: Option<String>, violations: &mut Violations) -> Option<u64> {
+    text.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, violations))
 }

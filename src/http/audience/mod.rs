@@ -10,28 +10,28 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 
-use super::app_state::State;
+use super::app_state::AppState;
 use super::auth::access::{Argument, Need};
-use super::auth::authorized::Allowed;
-use super::error::api_error::Problem;
+use super::auth::authorized::Authorized;
+use super::error::api_error::ApiError;
 use super::forwarded_prefix::Prefix;
 use super::middleware::edge::RequestId;
 use crate::domain::audience::{
-    Asked, AudienceRepository, Budget, Caller, Entry, Exclusion, Included, KeepLimits, Keeping, Known,
-    Options, Report, Request, Resolver, Who,
+    AudienceRepository, Budget, Caller, ContactRef, Entry, Exclusion, Included, Options, RecipientSpec,
+    Report, Request, Resolver, Selector, SnapshotLimits, SnapshotsInFlight,
 };
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::engine::{Message, Template};
 use crate::domain::template::saved::TemplateKey;
-use crate::domain::{ContactId, Error, FieldFault, Permission, Result};
+use crate::domain::{ContactId, Error, FieldViolation, Permission, Result};
 
 pub use stream::{JSON, Lines, NDJSON, Origin, lines};
 
 /// What a request asks for.
-pub struct Plan {
+pub struct ResolveCommand {
     /// Whom.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<RecipientSpec>,
     /// With which text.
     pub template: Option<TemplateChoice>,
     /// What is wanted otherwise than by default.
@@ -50,12 +50,12 @@ pub enum TemplateChoice {
     Saved(TemplateKey),
 }
 
-impl Plan {
+impl ResolveCommand {
     /// An audience over a group shows who is in it.
     pub const GROUPS: Need<Self> = Need {
         permission: Permission::ReadGroups,
         when: "a recipient is a group",
-        touches: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Who::Group(_))),
+        touches: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Selector::Group(_))),
     };
 
     /// A saved template can be read from the texts that are made of it.
@@ -80,7 +80,7 @@ impl Plan {
     ///
     /// # Errors
     /// There is no such template.
-    pub async fn request(self, allowed: &Allowed<ReadContacts>, budget: Budget) -> Result<Request> {
+    pub async fn request(self, allowed: &Authorized<ReadContacts>, budget: Budget) -> Result<Request> {
         let Self { asked, template, options, dry_run: _, keep: _ } = self;
         let template = match template {
             None => None,
@@ -88,8 +88,8 @@ impl Plan {
             Some(TemplateChoice::Saved(key)) => {
                 let saved = allowed.templates().find(&key).await?;
                 // It was read once before it was saved.
-                let fault = |fault| FieldFault::at("template", fault);
-                Some(Template::parse(saved.text.as_str()).map_err(fault)?)
+                let violation = |violation| FieldViolation::at("template", violation);
+                Some(Template::parse(saved.text.as_str()).map_err(violation)?)
             }
         };
         Ok(Request { asked, template, options, budget })
@@ -97,7 +97,7 @@ impl Plan {
 }
 
 /// An audience as a whole.
-pub struct Whole {
+pub struct ResolvedAudience {
     /// The account of it.
     pub report: Report,
     /// Those who get a message; none in a dry run.
@@ -109,13 +109,13 @@ pub struct Whole {
 /// Finds an audience whole.
 ///
 /// # Errors
-/// [`Code::AudienceTooLarge`](crate::domain::Code::AudienceTooLarge) where it is no dry run and has more than `limit`; the database is away.
+/// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge) where it is no dry run and has more than `limit`; the database is away.
 pub async fn whole(
     source: Arc<dyn AudienceRepository>,
     request: Request,
     dry_run: bool,
     limit: u64,
-) -> Result<Whole> {
+) -> Result<ResolvedAudience> {
     let mut resolver = Resolver::begin(source, request).await?;
     if !dry_run {
         require_answerable(resolver.expected().await?, limit)?;
@@ -134,7 +134,7 @@ pub async fn whole(
             }
         }
     }
-    Ok(Whole { report: resolver.report().clone(), recipients, exclusions })
+    Ok(ResolvedAudience { report: resolver.report().clone(), recipients, exclusions })
 }
 
 fn require_answerable(count: u64, limit: u64) -> Result<()> {
@@ -143,27 +143,27 @@ fn require_answerable(count: u64, limit: u64) -> Result<()> {
 
 /// The id and the handle of a contact that may not be there.
 #[must_use]
-pub fn known(contact: Option<Known>) -> (Option<ContactId>, Option<String>) {
-    contact.map(|Known { id, handle }| (id, handle.into_string())).unzip()
+pub fn known(contact: Option<ContactRef>) -> (Option<ContactId>, Option<String>) {
+    contact.map(|ContactRef { id, handle }| (id, handle.into_string())).unzip()
 }
 
 /// The text of a message that may not be there, how it is sent, and in how many parts.
 #[must_use]
-pub fn told(message: Option<Message>) -> (Option<String>, Option<&'static str>, Option<usize>) {
+pub fn render(message: Option<Message>) -> (Option<String>, Option<&'static str>, Option<usize>) {
     let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
     (text, size.map(|size| size.encoding.as_str()), size.map(|size| size.parts))
 }
 
 /// How a request for an audience is to be answered.
-pub struct Manner {
+pub struct ResponseFormat {
     /// As lines of JSON, because the client prefers them.
     pub as_lines: bool,
     /// Most recipients in one answer.
     pub answer_limit: u64,
     /// What an audience that is kept, and an account, may have.
-    pub keep_limits: KeepLimits,
+    pub keep_limits: SnapshotLimits,
     /// Who is keeping an audience just now.
-    pub keeping: Keeping,
+    pub keeping: SnapshotsInFlight,
     /// The path under which a proxy serves the service.
     pub prefix: Prefix,
     request: Option<RequestId>,
@@ -171,10 +171,10 @@ pub struct Manner {
     deadline: Instant,
 }
 
-impl Manner {
+impl ResponseFormat {
     /// Whose audience it is.
     #[must_use]
-    pub fn origin<G: Grant>(&self, allowed: &Allowed<G>) -> Origin {
+    pub fn origin<G: Grant>(&self, allowed: &Authorized<G>) -> Origin {
         Origin { request: self.request.clone(), principal: allowed.principal().clone() }
     }
 
@@ -189,17 +189,17 @@ impl Manner {
     }
 }
 
-impl Argument for Manner {}
+impl Argument for ResponseFormat {}
 
-impl FromRequest for Manner {
-    type Error = Problem;
-    type Future = Ready<std::result::Result<Self, Problem>>;
+impl FromRequest for ResponseFormat {
+    type Error = ApiError;
+    type Future = Ready<std::result::Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(State::of(request).map(|state| Self {
+        ready(AppState::of(request).map(|state| Self {
             as_lines: accepts_lines(request),
             answer_limit: state.limits.audience_answer_limit,
-            keep_limits: KeepLimits {
+            keep_limits: SnapshotLimits {
                 entries: state.limits.audience_kept_limit,
                 quota: state.limits.audience_quota,
             },

@@ -6,13 +6,13 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{RefOr, Schema};
 
 use super::TemplateChoice;
-use crate::domain::Fault;
+use crate::domain::Violation;
 use crate::domain::audience::Reason;
 use crate::domain::pagination::MAX_BATCH;
-use crate::domain::template::engine::{Gaps, Template};
+use crate::domain::template::engine::{MissingVariables, Template};
 use crate::domain::template::saved::{TemplateId, TemplateKey, TemplateName};
 use crate::domain::template::sms::{self, Encoding};
-use crate::http::extract::Faults;
+use crate::http::extract::Violations;
 use crate::http::openapi::examples::audience;
 use crate::http::openapi::fields;
 
@@ -51,11 +51,14 @@ pub fn missing_variables() -> Object {
 }
 
 /// Reads the same.
-pub fn read_missing_variables(value: Option<String>, faults: &mut Faults) -> Option<Gaps> {
+pub fn read_missing_variables(
+    value: Option<String>,
+    violations: &mut Violations,
+) -> Option<MissingVariables> {
     match value.as_deref() {
-        None | Some(EXCLUDE) => Some(Gaps::Exclude),
-        Some(BLANK) => Some(Gaps::Blank),
-        Some(_) => faults.keep("missing_variables", Err(Fault::NotOneOf { allowed: GAPS })),
+        None | Some(EXCLUDE) => Some(MissingVariables::Exclude),
+        Some(BLANK) => Some(MissingVariables::Blank),
+        Some(_) => violations.keep("missing_variables", Err(Violation::NotOneOf { allowed: GAPS })),
     }
 }
 
@@ -108,20 +111,30 @@ pub fn template_name() -> Object {
 }
 
 /// Reads the text of a template.
-pub fn read_text(place: &'static str, text: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults.keep(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
+pub fn read_text(place: &'static str, text: &str, violations: &mut Violations) -> Option<TemplateChoice> {
+    violations.keep(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
 }
 
 /// Reads the id of a saved template.
-pub fn read_template_id(place: &'static str, id: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults
-        .keep(place, TemplateId::parse(id).ok_or(Fault::NotUuid))
+pub fn read_template_id(
+    place: &'static str,
+    id: &str,
+    violations: &mut Violations,
+) -> Option<TemplateChoice> {
+    violations
+        .keep(place, TemplateId::parse(id).ok_or(Violation::NotUuid))
         .map(|id| TemplateChoice::Saved(TemplateKey::Id(id)))
 }
 
 /// Reads the name of a saved template.
-pub fn read_template_name(place: &'static str, name: &str, faults: &mut Faults) -> Option<TemplateChoice> {
-    faults.keep(place, TemplateName::parse(name)).map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
+pub fn read_template_name(
+    place: &'static str,
+    name: &str,
+    violations: &mut Violations,
+) -> Option<TemplateChoice> {
+    violations
+        .keep(place, TemplateName::parse(name))
+        .map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
 }
 
 /// How a text is sent, in a response.

@@ -1,7 +1,7 @@
 //! What an operation needs of its caller's key, declared once, in the signature of its handler: the router
 //! enforces it, the OpenAPI document shows it, and the permission matrix of the tests goes through it.
 //!
-//! [`Allowed`] names the permissions that every call needs. What else a call needs depends
+//! [`Authorized`] names the permissions that every call needs. What else a call needs depends
 //! on what it touches, so it is declared with the argument that says so: [`Parameters`] and [`Payload`] have a
 //! table of [`Need`]s over the command that they parse to. [`Sees`] is the argument of an operation whose answer
 //! shows more to a key that may also read.
@@ -15,13 +15,13 @@ use std::marker::PhantomData;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use serde::Serialize;
 
-use super::authorized::Allowed;
+use super::authorized::Authorized;
 use crate::domain::Permission;
 use crate::domain::api_key::Principal;
 use crate::domain::permission::{Grant, Single};
 use crate::http::dialect::Dialect;
-use crate::http::error::api_error::Problem;
-use crate::http::extract::{Body, Cached, Expected, Parameters, Payload, Query, Segment, Segments};
+use crate::http::error::api_error::ApiError;
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, Parameters, Payload, Query, Segment, Segments};
 use crate::http::forwarded_prefix::Prefix;
 
 /// A permission that a request needs if its command touches something that the operation does not always touch.
@@ -56,7 +56,7 @@ pub enum Otherwise {
 }
 
 /// An argument of a protected handler, after the first one.
-pub trait Argument: FromRequest<Error = Problem> + 'static {
+pub trait Argument: FromRequest<Error = ApiError> + 'static {
     /// The permissions that some requests need because of it.
     #[must_use]
     fn conditions() -> Vec<Condition> {
@@ -124,8 +124,8 @@ impl<G: Single> Sees<G> {
 }
 
 impl<G: Single> FromRequest for Sees<G> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let sees =
@@ -143,8 +143,8 @@ impl<G: Single> Argument for Sees<G> {
 }
 
 impl<S: Segment> Argument for Segments<S> {}
-impl Argument for Cached {}
-impl Argument for Expected {}
+impl Argument for IfNoneMatch {}
+impl Argument for IfMatch {}
 impl Argument for Prefix {}
 
 /// All that an operation needs of a key, for the document.
@@ -184,9 +184,9 @@ impl Access {
 /// # Errors
 /// 403.
 pub fn require<G: Grant>(
-    allowed: &Allowed<G>,
+    allowed: &Authorized<G>,
     needed: impl IntoIterator<Item = Permission>,
-) -> Result<(), Problem> {
+) -> Result<(), ApiError> {
     let missing: Vec<_> = needed.into_iter().filter(|permission| !allowed.may(*permission)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(Problem::forbidden(&missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(ApiError::forbidden(&missing)) }
 }

@@ -10,35 +10,35 @@ use actix_web::http::header::AUTHORIZATION;
 use super::access;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
-use crate::domain::contact::service::Contacts;
+use crate::domain::contact::service::ContactService;
 use crate::domain::group::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
 use crate::domain::repository::Store;
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{AccountId, Permission};
-use crate::http::app_state::State;
-use crate::http::error::api_error::Problem;
+use crate::http::app_state::AppState;
+use crate::http::error::api_error::ApiError;
 
 pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 
 /// A request whose key has the permission `G`, or each of a pair of them. It is the first argument of every protected handler,
 /// and the OpenAPI document says the same because [`crate::http::routes`] reads it from there.
-pub struct Allowed<G: Grant> {
+pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
     principal: Principal,
     grant: PhantomData<G>,
 }
 
-impl<G: Grant> Allowed<G> {
+impl<G: Grant> Authorized<G> {
     /// Checks the key of a request: Bearer only, as RFC 6750 section 2.1 has it.
     ///
     /// # Errors
     /// 401 where the key is missing, malformed, unknown, expired or revoked, 403 where it lacks the
     /// permission.
-    pub async fn check(request: &HttpRequest) -> Result<Self, Problem> {
-        let state = State::of(request)?;
+    pub async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
+        let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
         let allowed = Self { store: Arc::clone(&state.store), principal, grant: PhantomData };
@@ -66,8 +66,8 @@ impl<G: Grant> Allowed<G> {
 
     /// The contacts of the account that the key opens.
     #[must_use]
-    pub fn contacts(&self) -> Contacts {
-        Contacts::new(self.store.contacts(self.account()))
+    pub fn contacts(&self) -> ContactService {
+        ContactService::new(self.store.contacts(self.account()))
     }
 
     /// The groups of the account that the key opens.
@@ -95,21 +95,21 @@ impl<G: Grant> Allowed<G> {
     }
 }
 
-async fn authenticate(request: &HttpRequest, state: &State) -> Result<Principal, Problem> {
+async fn authenticate(request: &HttpRequest, state: &AppState) -> Result<Principal, ApiError> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let (Some(header), None) = (headers.next(), headers.next()) else {
-        return Err(Problem::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
+        return Err(ApiError::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
     };
     let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Problem::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
+        return Err(ApiError::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
     }
     let token = Token::parse(key.trim()).ok_or_else(|| {
-        Problem::unauthorized("The API key is malformed; check that it was copied completely", INVALID)
+        ApiError::unauthorized("The API key is malformed; check that it was copied completely", INVALID)
     })?;
     state.keys.authenticate(&token).await.map_err(|error| {
-        if error.code() == crate::domain::Code::Unauthorized {
-            Problem::unauthorized("The API key is unknown, expired or revoked", INVALID)
+        if error.code() == crate::domain::ErrorCode::Unauthorized {
+            ApiError::unauthorized("The API key is unknown, expired or revoked", INVALID)
         } else {
             error.into()
         }

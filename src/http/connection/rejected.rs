@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use actix_web::web::Bytes;
 
-use crate::domain::{Code, Error};
+use crate::domain::{Error, ErrorCode};
 use crate::http::dialect::Dialect;
 use crate::http::middleware::edge::new_request_id;
 
@@ -52,10 +52,10 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
     let (start, head) = rejection(bytes)?;
     let status = head.split(' ').nth(1)?;
     let code = match status {
-        "400" => Code::MalformedRequest,
-        "408" => Code::RequestTimeout,
-        "431" => Code::HeadersTooLarge,
-        "500" => Code::Internal,
+        "400" => ErrorCode::MalformedRequest,
+        "408" => ErrorCode::RequestTimeout,
+        "431" => ErrorCode::HeadersTooLarge,
+        "500" => ErrorCode::Internal,
         _ => return None,
     };
     let dialect = request.dialect();
@@ -64,7 +64,7 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
     let id = new_request_id();
     let id = id.to_str().unwrap_or_default();
     let peer = peer.map(tracing::field::display);
-    if code == Code::Internal {
+    if code == ErrorCode::Internal {
         tracing::error!(
             request_id = id,
             status = status.parse::<u16>().ok(),

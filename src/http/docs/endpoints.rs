@@ -9,10 +9,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::{File, PATH, files, missing};
-use crate::domain::Code;
+use crate::domain::ErrorCode;
 use crate::http::asset::Asset;
-use crate::http::error::api_error::Problem;
-use crate::http::extract::Cached;
+use crate::http::error::api_error::ApiError;
+use crate::http::extract::IfNoneMatch;
 use crate::http::routes::read_only;
 
 /// A page, its style sheet and its script come from this server, and nothing else may be loaded or run.
@@ -42,7 +42,7 @@ impl Docs {
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         for (path, asset) in self.files.iter() {
             let asset = Arc::clone(asset);
-            config.service(read_only(path, move |cached: Cached| ready(asset.answer(&cached))));
+            config.service(read_only(path, move |cached: IfNoneMatch| ready(asset.answer(&cached))));
         }
         config.service(read_only(PATH.trim_end_matches('/'), lead_to_index));
         let missing = Arc::clone(&self.missing);
@@ -52,7 +52,7 @@ impl Docs {
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
                 Ok(response)
             } else {
-                Err(Problem::from(Code::RouteNotFound))
+                Err(ApiError::from(ErrorCode::RouteNotFound))
             })
         }));
     }

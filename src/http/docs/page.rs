@@ -105,7 +105,7 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
     }
     page += "## Response\n";
     for (index, answer) in operation.answers.iter().enumerate() {
-        page += &told(answer, &operation.answers[..index]);
+        page += &render(answer, &operation.answers[..index]);
     }
     if !operation.errors.is_empty() {
         page += "\n## Errors\n\n";
@@ -128,7 +128,7 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
     page
 }
 
-fn told(answer: &Answer, before: &[Answer]) -> String {
+fn render(answer: &Answer, before: &[Answer]) -> String {
     let mut text = format!("\n`{}`: {}\n", answer.status, answer.about);
     if let Some(example) = &answer.example {
         text += &format!("\n{}", json(example));

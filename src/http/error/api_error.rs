@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::violation::Place;
-use crate::domain::{Code, Error, Fault, FieldFault, Permission};
+use crate::domain::{Error, ErrorCode, FieldViolation, Permission, Violation};
 use crate::http::dialect::Dialect;
 
 /// What a client that was answered with 503 is told to wait, in seconds.
@@ -18,23 +18,23 @@ const RETRY_AFTER_SECONDS: &str = "1";
 
 /// An error and the headers that go with it.
 #[derive(Debug)]
-pub struct Problem {
+pub struct ApiError {
     error: Error,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl Problem {
+impl ApiError {
     /// A method that an address does not have, and those that it has.
     #[must_use]
     pub fn method_not_allowed(allow: HeaderValue) -> Self {
-        Self { headers: vec![(ALLOW, allow)], ..Code::MethodNotAllowed.into() }
+        Self { headers: vec![(ALLOW, allow)], ..ErrorCode::MethodNotAllowed.into() }
     }
 
     /// A request whose key is missing (RFC 6750, section 3) or not in force (section 3.1).
     #[must_use]
     pub fn unauthorized(message: &'static str, challenge: &'static str) -> Self {
         Self {
-            error: Error::with_message(Code::Unauthorized, message),
+            error: Error::with_message(ErrorCode::Unauthorized, message),
             headers: vec![(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))],
         }
     }
@@ -65,38 +65,38 @@ impl Problem {
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
         }
-        if self.error.code() == Code::Unavailable {
+        if self.error.code() == ErrorCode::Unavailable {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         response.json((dialect.envelope)(&self.error))
     }
 }
 
-impl From<Error> for Problem {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self { error, headers: Vec::new() }
     }
 }
 
-impl From<Code> for Problem {
-    fn from(code: Code) -> Self {
+impl From<ErrorCode> for ApiError {
+    fn from(code: ErrorCode) -> Self {
         Error::from(code).into()
     }
 }
 
-impl From<FieldFault> for Problem {
-    fn from(fault: FieldFault) -> Self {
-        Error::from(fault).into()
+impl From<FieldViolation> for ApiError {
+    fn from(violation: FieldViolation) -> Self {
+        Error::from(violation).into()
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl ResponseError for Problem {
+impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.error.code().row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -107,7 +107,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// Why a response that is no [`Problem`] has the status of one, for the log: an extension of the response.
+/// Why a response that is no [`ApiError`] has the status of one, for the log: an extension of the response.
 #[derive(Debug)]
 pub struct Cause(pub String);
 
@@ -128,18 +128,22 @@ pub struct FieldError {
 /// The faults of an error, in a dialect's names and words.
 #[must_use]
 pub fn field_errors(error: &Error, dialect: &Dialect) -> Vec<FieldError> {
-    error.faults().iter().map(|FieldFault { place, fault }| field_error(place, fault, dialect)).collect()
+    error
+        .violations()
+        .iter()
+        .map(|FieldViolation { place, violation }| field_error(place, violation, dialect))
+        .collect()
 }
 
-fn field_error(place: &Place, fault: &Fault, dialect: &Dialect) -> FieldError {
+fn field_error(place: &Place, violation: &Violation, dialect: &Dialect) -> FieldError {
     let field = match place {
         Place::Field(field) => (dialect.field)(*field),
         Place::Wire(name) => name,
     };
     FieldError {
         field: field.to_owned(),
-        code: fault.code().to_owned(),
-        message: fault.sentence(&(dialect.label)(field)),
+        code: violation.code().to_owned(),
+        message: violation.sentence(&(dialect.label)(field)),
     }
 }
 

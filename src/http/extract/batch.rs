@@ -1,8 +1,8 @@
 //! Requests about many things at once: lists that are read item by item, with the faults of each.
 
 use super::items::Items;
-use super::violations::{Faults, Parser};
-use crate::domain::Fault;
+use super::violations::{Parser, Violations};
+use crate::domain::Violation;
 use crate::domain::pagination::MAX_BATCH;
 
 /// A list of a request.
@@ -30,7 +30,7 @@ pub struct Item<T> {
 pub fn read<T>(
     names: &'static str,
     lists: impl IntoIterator<Item = List<T>>,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<Vec<Item<T>>> {
     let (mut read, mut first, mut given) = (Vec::new(), None, 0);
     for List { name, items, parse } in lists {
@@ -38,22 +38,22 @@ pub fn read<T>(
         let Some(Items(items)) = items else { continue };
         given += items.len();
         if given > MAX_BATCH {
-            faults.add(name, Fault::TooManyTogether { lists: names, max: MAX_BATCH });
+            violations.add(name, Violation::TooManyTogether { lists: names, max: MAX_BATCH });
             continue;
         }
         for (index, text) in items.into_iter().enumerate() {
             match parse(&text) {
                 Ok(value) => read.push(Item { list: name, text, value }),
-                Err(_) if faults.has_more() => return None,
-                Err(fault) => faults.add(format!("{name}.{index}"), fault),
+                Err(_) if violations.has_more() => return None,
+                Err(violation) => violations.add(format!("{name}.{index}"), violation),
             }
         }
     }
     if read.is_empty()
-        && faults.none()
+        && violations.none()
         && let Some(first) = first
     {
-        faults.add(first, Fault::NoItems);
+        violations.add(first, Violation::NoItems);
     }
-    faults.none().then_some(read)
+    violations.none().then_some(read)
 }

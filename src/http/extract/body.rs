@@ -14,14 +14,14 @@ use validator::{Validate, ValidationErrors};
 use super::diagnose;
 use super::member_names::member_names;
 use super::number;
-use super::violations::Faults;
+use super::violations::Violations;
 use crate::config::Limits;
-use crate::domain::idempotency::{Attempt, IdempotencyKey};
-use crate::domain::{Code, Error, Fault, FieldFault};
-use crate::http::app_state::State;
+use crate::domain::idempotency::{IdempotencyKey, IdempotentRequest};
+use crate::domain::{Error, ErrorCode, FieldViolation, Violation};
+use crate::http::app_state::AppState;
 use crate::http::auth::access::Need;
 use crate::http::connection::Answering;
-use crate::http::error::api_error::Problem;
+use crate::http::error::api_error::ApiError;
 use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
 
 /// A request body: what serde reads, what `validator` requires, and the command it stands for.
@@ -42,7 +42,7 @@ pub trait Payload: DeserializeOwned + Validate + 'static {
 
     /// Reads each member; notes what is wrong with it. `None` only where a fault was noted, or where
     /// `validator` found a required member missing.
-    fn into_command(self, faults: &mut Faults) -> Option<Self::Command>;
+    fn into_command(self, violations: &mut Violations) -> Option<Self::Command>;
 }
 
 /// The command of a body that arrived whole, in time, and without a fault.
@@ -55,24 +55,25 @@ pub struct Body<P: Payload> {
 impl<P: Payload> Body<P> {
     /// The command, and the attempt that the client named with `Idempotency-Key`.
     #[must_use]
-    pub fn attempt(self, operation: &'static str) -> (P::Command, Option<Attempt>) {
-        let attempt = self.attempt.map(|(key, fingerprint)| Attempt { operation, key, fingerprint });
+    pub fn attempt(self, operation: &'static str) -> (P::Command, Option<IdempotentRequest>) {
+        let attempt =
+            self.attempt.map(|(key, fingerprint)| IdempotentRequest { operation, key, fingerprint });
         (self.command, attempt)
     }
 }
 
 impl<P: Payload> FromRequest for Body<P> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let request = request.clone();
         let payload = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let limits = &State::of(&request)?.limits;
+            let limits = &AppState::of(&request)?.limits;
             check_headers(&request)?;
             let key = idempotency_key(&request)?;
-            let payload = payload.await.map_err(|_| Code::Malformed)?;
+            let payload = payload.await.map_err(|_| ErrorCode::Malformed)?;
             let length = content_length(&request);
             let bytes = receive(payload, length, limits.body_timeout, P::body_limit(limits)).await?;
             if let Some(answering) = request.conn_data::<Rc<Answering>>() {
@@ -84,7 +85,7 @@ impl<P: Payload> FromRequest for Body<P> {
     }
 }
 
-fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
+fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
     let plain = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let media_type = plain(CONTENT_TYPE).and_then(|value| value.split(';').next()).map(str::trim);
     let json = media_type.is_some_and(|media_type| {
@@ -93,7 +94,7 @@ fn check_headers(request: &HttpRequest) -> Result<(), Problem> {
             .any(|accepted| media_type.eq_ignore_ascii_case(accepted))
     });
     let encoded = plain(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
-    if json && !encoded { Ok(()) } else { Err(Code::UnsupportedMediaType.into()) }
+    if json && !encoded { Ok(()) } else { Err(ErrorCode::UnsupportedMediaType.into()) }
 }
 
 /// How long the body is, where the request says so. (A server that got another length would have ended the
@@ -102,15 +103,15 @@ fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
+fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
-    let fault = |fault| FieldFault::at(IDEMPOTENCY_KEY, fault);
+    let violation = |violation| FieldViolation::at(IDEMPOTENCY_KEY, violation);
     if values.next().is_some() {
-        return Err(fault(Fault::Duplicate).into());
+        return Err(violation(Violation::Duplicate).into());
     }
-    let text = value.to_str().map_err(|_| fault(Fault::ForbiddenCharacter))?;
-    Ok(Some(IdempotencyKey::parse(text).map_err(fault)?))
+    let text = value.to_str().map_err(|_| violation(Violation::ForbiddenCharacter))?;
+    Ok(Some(IdempotencyKey::parse(text).map_err(violation)?))
 }
 
 /// The bytes of a body. One whose length is known gets a buffer of that length; to actix's `Payload` none is,
@@ -120,9 +121,9 @@ async fn receive(
     length: Option<u64>,
     patience: Duration,
     limit: usize,
-) -> Result<web::Bytes, Problem> {
+) -> Result<web::Bytes, ApiError> {
     let too_large =
-        || Error::with_message(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes"));
+        || Error::with_message(ErrorCode::PayloadTooLarge, format!("The body is larger than {limit} bytes"));
     let whole = async {
         match length {
             Some(length) => to_bytes_limited(SizedStream::new(length, payload), limit).await,
@@ -130,9 +131,9 @@ async fn receive(
         }
     };
     match tokio::time::timeout(patience, whole).await {
-        Err(_) => Err(Code::RequestTimeout.into()),
+        Err(_) => Err(ErrorCode::RequestTimeout.into()),
         Ok(Err(_)) => Err(too_large().into()),
-        Ok(Ok(Err(error))) => Err(Error::caused_by(Code::Malformed, error.to_string()).into()),
+        Ok(Ok(Err(error))) => Err(Error::caused_by(ErrorCode::Malformed, error.to_string()).into()),
         Ok(Ok(Ok(bytes))) => Ok(bytes),
     }
 }
@@ -143,30 +144,30 @@ fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error>
     let (depth, suspect_number) = number::survey(bytes);
     if depth > max_depth {
         let message = format!("The body must not be nested deeper than {max_depth} levels");
-        return Err(Error::with_message(Code::Malformed, message));
+        return Err(Error::with_message(ErrorCode::Malformed, message));
     }
-    let mut faults = Faults::default();
+    let mut violations = Violations::default();
     // serde reads a struct from an array, too: the members in the order in which they are declared.
     let is_object = bytes.trim_ascii_start().starts_with(b"{");
     let payload = match serde_json::from_slice::<P>(bytes) {
         Ok(payload) if is_object && !(suspect_number && number::some_inexact(bytes)) => payload,
-        _ => diagnose::members(bytes, &mut faults)?,
+        _ => diagnose::members(bytes, &mut violations)?,
     };
     if let Err(errors) = payload.validate() {
-        note(&errors, &mut faults);
+        note(&errors, &mut violations);
     }
-    let command = payload.into_command(&mut faults);
-    faults.sort(member_names::<P>());
-    faults.finish(command)
+    let command = payload.into_command(&mut violations);
+    violations.sort(member_names::<P>());
+    violations.finish(command)
 }
 
 /// What `validator` found: only `required` stands at the members. Lengths and forms are the domain's
 /// to check, once and after normalising. (Errors of other validators would hold the value, too.)
-fn note(errors: &ValidationErrors, faults: &mut Faults) {
+fn note(errors: &ValidationErrors, violations: &mut Violations) {
     for name in errors.errors().keys() {
         // One that could not be read is told already, and is not missing.
-        if !faults.within(name) {
-            faults.add(name.clone(), Fault::Required);
+        if !violations.within(name) {
+            violations.add(name.clone(), Violation::Required);
         }
     }
 }

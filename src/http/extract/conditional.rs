@@ -2,26 +2,28 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::{self, EntityTag, Header, IfMatch, IfNoneMatch};
+use actix_web::http::header::{self, EntityTag, Header};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use crate::domain::precondition::Precondition;
-use crate::http::error::api_error::Problem;
+use crate::http::error::api_error::ApiError;
 
 /// `If-Match`: what must hold for a change to be made.
-pub struct Expected(pub Precondition);
+pub struct IfMatch(pub Precondition);
 
-impl FromRequest for Expected {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+impl FromRequest for IfMatch {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         if !request.headers().contains_key(header::IF_MATCH) {
             return ready(Ok(Self(Precondition::None)));
         }
-        ready(Ok(Self(match IfMatch::parse(request) {
-            Ok(IfMatch::Any) => Precondition::Exists,
-            Ok(IfMatch::Items(tags)) => Precondition::OneOf(tags.iter().filter_map(version).collect()),
+        ready(Ok(Self(match header::IfMatch::parse(request) {
+            Ok(header::IfMatch::Any) => Precondition::Exists,
+            Ok(header::IfMatch::Items(tags)) => {
+                Precondition::OneOf(tags.iter().filter_map(version).collect())
+            }
             // Whatever it is, it is no version that a contact could have.
             Err(_) => Precondition::OneOf(Vec::new()),
         })))
@@ -29,28 +31,31 @@ impl FromRequest for Expected {
 }
 
 /// `If-None-Match`: versions that the client has already.
-pub struct Cached(IfNoneMatch);
+pub struct IfNoneMatch(header::IfNoneMatch);
 
-impl Cached {
+impl IfNoneMatch {
     /// Whether the client has this version.
     #[must_use]
     pub fn has(&self, tag: &EntityTag) -> bool {
         match &self.0 {
-            IfNoneMatch::Any => true,
-            IfNoneMatch::Items(tags) => tags.iter().any(|cached| cached.weak_eq(tag)),
+            header::IfNoneMatch::Any => true,
+            header::IfNoneMatch::Items(tags) => tags.iter().any(|cached| cached.weak_eq(tag)),
         }
     }
 }
 
-impl FromRequest for Cached {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+impl FromRequest for IfNoneMatch {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let nothing = || IfNoneMatch::Items(Vec::new());
+        let nothing = || header::IfNoneMatch::Items(Vec::new());
         let present = request.headers().contains_key(header::IF_NONE_MATCH);
-        let cached =
-            if present { IfNoneMatch::parse(request).unwrap_or_else(|_| nothing()) } else { nothing() };
+        let cached = if present {
+            header::IfNoneMatch::parse(request).unwrap_or_else(|_| nothing())
+        } else {
+            nothing()
+        };
         ready(Ok(Self(cached)))
     }
 }

@@ -18,15 +18,15 @@ use serde_json::value::RawValue;
 use super::member_names::{Asking, Shape};
 use super::meta::DUPLICATE_KEY;
 use super::number;
-use super::violations::{Faults, shortened};
-use crate::domain::{Code, Error, Fault};
+use super::violations::{Violations, shortened};
+use crate::domain::{Error, ErrorCode, Violation};
 
 /// Reads each member by itself. Notes the faults of those that cannot be read, and gives what the
 /// others make.
-pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], faults: &mut Faults) -> Result<T, Error> {
+pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], violations: &mut Violations) -> Result<T, Error> {
     // A syntax error's words are about the JSON alone, not about the values in it.
     let malformed =
-        |error| Error::with_message(Code::Malformed, format!("The body is not valid JSON: {error}"));
+        |error| Error::with_message(ErrorCode::Malformed, format!("The body is not valid JSON: {error}"));
     let body: &RawValue = serde_json::from_slice(bytes).map_err(malformed)?;
     let inexact = number::some_inexact(bytes);
     if !inexact {
@@ -35,9 +35,9 @@ pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], faults: &mut Faults) ->
         serde_json::from_slice::<Wellformed>(bytes).map_err(malformed)?;
     }
     let Some(Parts::Object(members)) = Parts::of(body) else {
-        return Err(Code::Malformed.into());
+        return Err(ErrorCode::Malformed.into());
     };
-    let mut diagnosis = Diagnosis { path: Vec::new(), faults, inexact, of: PhantomData::<T> };
+    let mut diagnosis = Diagnosis { path: Vec::new(), violations, inexact, of: PhantomData::<T> };
     let shape = diagnosis.shape();
     let mut seen = HashSet::new();
     let mut sound: Vec<String> = Vec::new();
@@ -45,12 +45,12 @@ pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], faults: &mut Faults) ->
         if diagnosis.member(&name, value, shape, &mut seen) {
             sound.push(format!("{}:{}", serde_json::Value::String(name), value.get()));
         }
-        if diagnosis.faults.has_more() {
+        if diagnosis.violations.has_more() {
             break;
         }
     }
     // Every member of it was read once already.
-    serde_json::from_str(&format!("{{{}}}", sound.join(","))).map_err(|_| Code::Malformed.into())
+    serde_json::from_str(&format!("{{{}}}", sound.join(","))).map_err(|_| ErrorCode::Malformed.into())
 }
 
 /// One step from the body to a value in it.
@@ -62,7 +62,7 @@ enum Step {
 /// The way through a body of type `T`.
 struct Diagnosis<'f, T> {
     path: Vec<Step>,
-    faults: &'f mut Faults,
+    violations: &'f mut Violations,
     /// Whether the body has a number that would lose digits; reading it would not fail.
     inexact: bool,
     of: PhantomData<T>,
@@ -73,8 +73,10 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
     fn member(&mut self, name: &str, value: &RawValue, shape: Shape, seen: &mut HashSet<String>) -> bool {
         self.path.push(Step::Member(name.to_owned()));
         let sound = match shape {
-            _ if !seen.insert(name.to_owned()) => self.add(Fault::Duplicate),
-            Shape::Object(names) if !names.contains(&name) => self.add(Fault::unknown_member(name, names)),
+            _ if !seen.insert(name.to_owned()) => self.add(Violation::Duplicate),
+            Shape::Object(names) if !names.contains(&name) => {
+                self.add(Violation::unknown_member(name, names))
+            }
             _ => self.value(value),
         };
         self.path.pop();
@@ -94,7 +96,7 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
                 let (shape, mut seen) = (self.shape(), HashSet::new());
                 for (name, value) in members {
                     sound &= self.member(&name, value, shape, &mut seen);
-                    if self.faults.has_more() {
+                    if self.violations.has_more() {
                         break;
                     }
                 }
@@ -103,18 +105,18 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
                 if let Shape::List(max) = self.shape()
                     && items.len() > max
                 {
-                    return self.add(Fault::TooManyItems { max });
+                    return self.add(Violation::TooManyItems { max });
                 }
                 for (index, item) in items.into_iter().enumerate() {
                     self.path.push(Step::Item(index));
                     sound &= self.value(item);
                     self.path.pop();
-                    if self.faults.has_more() {
+                    if self.violations.has_more() {
                         break;
                     }
                 }
             }
-            None if inexact => return self.add(Fault::InexactNumber),
+            None if inexact => return self.add(Violation::InexactNumber),
             _ => {}
         }
         match tried {
@@ -138,27 +140,27 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
     }
 
     /// Notes a fault at the path; false, because something is at fault.
-    fn add(&mut self, fault: Fault) -> bool {
+    fn add(&mut self, violation: Violation) -> bool {
         let names = self.path.iter().map(|step| match step {
             Step::Member(name) => shortened(name),
             Step::Item(index) => index.to_string(),
         });
-        self.faults.add(names.collect::<Vec<_>>().join("."), fault);
+        self.violations.add(names.collect::<Vec<_>>().join("."), violation);
         false
     }
 }
 
 /// What a type did not like about a value, from its message: the part behind the value, which is not repeated.
-fn fault_of(error: &serde_json::Error) -> Fault {
+fn fault_of(error: &serde_json::Error) -> Violation {
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = message.strip_suffix(&position).unwrap_or(&message);
     if message == DUPLICATE_KEY {
-        return Fault::Duplicate;
+        return Violation::Duplicate;
     }
     // In JSON's words, since objects and arrays are `Object`, `Entries` and `Items`.
     let expected = message.rsplit_once(", expected ").map_or("of another type", |(_, expected)| expected);
-    Fault::WrongType { expected: expected.to_owned().into() }
+    Violation::WrongType { expected: expected.to_owned().into() }
 }
 
 /// The members of an object or the items of a list, not yet read.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
 use super::patch::Patch;
-use super::violations::Faults;
+use super::violations::Violations;
 use crate::domain::contact::fields::{Meta, MetaPatch};
 
 /// What is said of a key that stands twice; [`super::diagnose`] finds out which.
@@ -18,19 +18,19 @@ pub(super) const DUPLICATE_KEY: &str = "duplicate key";
 pub struct MetaObject(pub Map<String, Value>);
 
 /// The `meta` of a request that creates; none is `{}`.
-pub fn new_meta(meta: Option<MetaObject>, faults: &mut Faults) -> Option<Meta> {
+pub fn new_meta(meta: Option<MetaObject>, violations: &mut Violations) -> Option<Meta> {
     match meta {
         None => Some(Meta::default()),
-        Some(MetaObject(map)) => faults.keep("meta", Meta::parse(&map)),
+        Some(MetaObject(map)) => violations.keep("meta", Meta::parse(&map)),
     }
 }
 
 /// The `meta` of a request that changes.
-pub fn changed_meta(meta: Patch<MetaObject>, faults: &mut Faults) -> Option<MetaPatch> {
+pub fn changed_meta(meta: Patch<MetaObject>, violations: &mut Violations) -> Option<MetaPatch> {
     match meta {
         Patch::Absent => None,
         Patch::Null => Some(MetaPatch::Clear),
-        Patch::Value(MetaObject(map)) => faults.keep("meta", MetaPatch::parse(map)),
+        Patch::Value(MetaObject(map)) => violations.keep("meta", MetaPatch::parse(map)),
     }
 }
 

@@ -14,9 +14,9 @@ pub mod query;
 pub mod violations;
 
 pub use body::{Body, Payload};
-pub use conditional::{Cached, Expected, entity_tag};
+pub use conditional::{IfMatch, IfNoneMatch, entity_tag};
 pub use items::{Entries, Items, Object};
 pub use patch::Patch;
 pub use path::{Segment, Segments};
 pub use query::{Parameters, Query};
-pub use violations::Faults;
+pub use violations::Violations;

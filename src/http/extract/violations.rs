@@ -2,28 +2,28 @@
 
 use super::patch::Patch;
 use crate::domain::violation::{MAX_REPORTED_VIOLATIONS, Place};
-use crate::domain::{Error, Fault, FieldFault};
+use crate::domain::{Error, FieldViolation, Violation};
 
 /// Faults so far, of which no more are told than [`MAX_REPORTED_VIOLATIONS`]. That bounds each look through
 /// the list, and the answer.
 #[derive(Debug, Default)]
-pub struct Faults {
-    list: Vec<FieldFault>,
+pub struct Violations {
+    list: Vec<FieldViolation>,
     more: bool,
 }
 
 /// Reads a value out of a text.
-pub type Parser<T> = fn(&str) -> Result<T, Fault>;
+pub type Parser<T> = fn(&str) -> Result<T, Violation>;
 
-impl Faults {
+impl Violations {
     /// Notes a fault, unless there is one at that name already. Of those past the limit it notes that they are.
-    pub fn add(&mut self, name: impl Into<std::borrow::Cow<'static, str>>, fault: Fault) {
+    pub fn add(&mut self, name: impl Into<std::borrow::Cow<'static, str>>, violation: Violation) {
         let name = name.into();
         if self.at(&name) {
             return;
         }
         if self.list.len() < MAX_REPORTED_VIOLATIONS {
-            self.list.push(FieldFault::at(name, fault));
+            self.list.push(FieldViolation::at(name, violation));
         } else {
             self.more = true;
         }
@@ -38,7 +38,7 @@ impl Faults {
     /// Whether there is a fault at a name or inside of what it names.
     #[must_use]
     pub fn within(&self, name: &str) -> bool {
-        self.list.iter().any(|fault| match &fault.place {
+        self.list.iter().any(|violation| match &violation.place {
             Place::Wire(place) => place.split('.').next() == Some(name),
             Place::Field(_) => false,
         })
@@ -47,7 +47,7 @@ impl Faults {
     /// Whether there is a fault at a name.
     #[must_use]
     pub fn at(&self, name: &str) -> bool {
-        self.list.iter().any(|fault| matches!(&fault.place, Place::Wire(place) if place == name))
+        self.list.iter().any(|violation| matches!(&violation.place, Place::Wire(place) if place == name))
     }
 
     /// Whether there is none.
@@ -57,8 +57,8 @@ impl Faults {
     }
 
     /// Keeps a value or notes why there is none.
-    pub fn keep<T>(&mut self, name: &'static str, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.add(name, fault)).ok()
+    pub fn keep<T>(&mut self, name: &'static str, read: Result<T, Violation>) -> Option<T> {
+        read.map_err(|violation| self.add(name, violation)).ok()
     }
 
     /// Reads a value that may be absent (`required` is `validator`'s to check).
@@ -82,7 +82,7 @@ impl Faults {
 
     /// Puts the faults into the order in which the members are documented; others come last.
     pub fn sort(&mut self, names: &[&str]) {
-        self.list.sort_by_key(|fault| match &fault.place {
+        self.list.sort_by_key(|violation| match &violation.place {
             Place::Wire(place) => {
                 let member = place.split('.').next().unwrap_or(place);
                 names.iter().position(|name| *name == member).unwrap_or(names.len())
@@ -98,7 +98,7 @@ impl Faults {
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.list.is_empty() => Ok(value),
-            _ => Err(Error::invalid(self.list).with_more_faults(self.more)),
+            _ => Err(Error::invalid(self.list).with_more_violations(self.more)),
         }
     }
 }

@@ -19,11 +19,11 @@ use actix_web::{Error as ActixError, HttpMessage, HttpRequest, HttpResponse, Res
 use uuid::Uuid;
 
 use crate::domain::api_key::Principal;
-use crate::domain::{Code, Error};
-use crate::http::app_state::State;
+use crate::domain::{Error, ErrorCode};
+use crate::http::app_state::AppState;
 use crate::http::connection::Answering;
 use crate::http::dialect::Dialect;
-use crate::http::error::api_error::{Cause, Problem};
+use crate::http::error::api_error::{ApiError, Cause};
 use crate::http::response_body::{Pieces, SLICE};
 
 /// The header that names a request, in both directions.
@@ -56,10 +56,10 @@ pub async fn edge(
     let method = request.method().clone();
     let dialect = Dialect::at(request.path());
     let offers_upgrade = request.head().upgrade();
-    let uri_limit = State::of(request.request()).map(|state| state.limits.uri_limit)?;
+    let uri_limit = AppState::of(request.request()).map(|state| state.limits.uri_limit)?;
 
     let outcome = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
-        Ok(request.error_response(Problem::from(Code::UriTooLong)))
+        Ok(request.error_response(ApiError::from(ErrorCode::UriTooLong)))
     } else {
         let answering = request.conn_data::<Rc<Answering>>().cloned();
         // One with a body has arrived when the body was read; see `extract::body`.
@@ -185,7 +185,7 @@ fn written(
         }
         None => {
             let cause = response.response().extensions().get::<Cause>().map(|Cause(cause)| cause.clone());
-            let failure = cause.map(|cause| Failure { code: Code::Unavailable.row().v1, cause });
+            let failure = cause.map(|cause| Failure { code: ErrorCode::Unavailable.row().v1, cause });
             (response.map_body(|_, body| in_slices(body)), failure)
         }
     };
@@ -217,7 +217,7 @@ fn mark(headers: &mut HeaderMap, dialect: Option<&'static Dialect>, id: &HeaderV
 /// The response to an error, and what the log says of it.
 fn write(error: &ActixError, dialect: Option<&'static Dialect>) -> (HttpResponse, Failure) {
     let own;
-    let problem = match error.as_error::<Problem>() {
+    let problem = match error.as_error::<ApiError>() {
         Some(problem) => problem,
         None => {
             own = foreign(error);
@@ -229,14 +229,14 @@ fn write(error: &ActixError, dialect: Option<&'static Dialect>) -> (HttpResponse
 }
 
 /// An error that the web framework made.
-fn foreign(error: &ActixError) -> Problem {
+fn foreign(error: &ActixError) -> ApiError {
     let status = error.as_response_error().status_code();
     let code = match status {
-        StatusCode::NOT_FOUND => Code::RouteNotFound,
-        StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-        StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
-        status if status.is_client_error() => Code::MalformedRequest,
-        _ => return Error::caused_by(Code::Internal, format!("{status} from the web framework")).into(),
+        StatusCode::NOT_FOUND => ErrorCode::RouteNotFound,
+        StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
+        StatusCode::REQUEST_TIMEOUT => ErrorCode::RequestTimeout,
+        status if status.is_client_error() => ErrorCode::MalformedRequest,
+        _ => return Error::caused_by(ErrorCode::Internal, format!("{status} from the web framework")).into(),
     };
     code.into()
 }

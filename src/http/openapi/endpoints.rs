@@ -16,11 +16,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{dialect, version_3_0};
-use crate::domain::{Code, Error};
+use crate::domain::{Error, ErrorCode};
 use crate::http::asset::version_of;
 use crate::http::base_url::BaseUrl;
-use crate::http::error::api_error::Problem;
-use crate::http::extract::Cached;
+use crate::http::error::api_error::ApiError;
+use crate::http::extract::IfNoneMatch;
 use crate::http::response_body::Pieces;
 use crate::http::routes::read_only;
 use crate::http::{addressbook, v1};
@@ -104,10 +104,16 @@ impl Served {
         ];
         for (path, text) in all {
             let served = Arc::clone(self);
-            config.service(read_only(path, move |request: HttpRequest, base: BaseUrl, cached: Cached| {
-                let response = text(&served).and_then(|text| text.respond(&request, &base, &cached));
-                ready(response.map_err(|error| Problem::from(Error::caused_by(Code::Internal, error))))
-            }));
+            config.service(read_only(
+                path,
+                move |request: HttpRequest, base: BaseUrl, cached: IfNoneMatch| {
+                    let response = text(&served).and_then(|text| text.respond(&request, &base, &cached));
+                    ready(
+                        response
+                            .map_err(|error| ApiError::from(Error::caused_by(ErrorCode::Internal, error))),
+                    )
+                },
+            ));
         }
     }
 
@@ -159,7 +165,12 @@ impl Text {
     }
 
     /// The text for a caller who found the service at this address, or 304 where the caller has it.
-    fn respond(&self, request: &HttpRequest, base: &BaseUrl, cached: &Cached) -> io::Result<HttpResponse> {
+    fn respond(
+        &self,
+        request: &HttpRequest,
+        base: &BaseUrl,
+        cached: &IfNoneMatch,
+    ) -> io::Result<HttpResponse> {
         let gzipped = accepts_gzip(request);
         let tag = version_of(Sha256::new_with_prefix(self.digest).chain_update(base.as_str()));
         // Two representations of one resource are not the same bytes.

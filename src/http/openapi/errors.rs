@@ -12,9 +12,9 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Header, Ref, RefOr, Schema};
 
-use super::operation_doc::{Spec, put};
+use super::operation_doc::{OperationDoc, put};
 use super::parameters::{IDEMPOTENCY_KEY, IF_MATCH};
-use crate::domain::{Code, Error};
+use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
 use crate::http::error::api_error::{field_errors, message};
 use crate::http::middleware::edge::MAX_REQUEST_ID;
@@ -33,10 +33,15 @@ pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
 }
 
 /// Documents every error that an operation can answer; `access` is what a protected one needs.
-pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec: &Spec, frees_room: bool) {
+pub(super) fn document(
+    operation: &mut Operation,
+    access: Option<&Access>,
+    spec: &OperationDoc,
+    frees_room: bool,
+) {
     // What belongs to no dialect answers as the first one.
     let dialect = access.map_or(&v1::DIALECT, |access| access.dialect);
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in codes(operation, access, spec, frees_room) {
         by_status.entry(code.row().status).or_default().push(code);
     }
@@ -47,16 +52,16 @@ pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec:
         for code in codes {
             let example = example(code, access, spec);
             // What is said of the one example at hand would be too narrow for the others.
-            let narrow = matches!(code, Code::Forbidden);
+            let narrow = matches!(code, ErrorCode::Forbidden);
             let details = field_errors(&example, dialect);
             let message = match code {
                 // The name of the member is the dialect's.
-                Code::HandleTaken | Code::NameTaken => message(&example, &details),
+                ErrorCode::HandleTaken | ErrorCode::NameTaken => message(&example, &details),
                 _ if narrow => code.row().message.to_owned(),
                 _ => example.message().to_owned(),
             };
             let mut description = format!("{message}.");
-            if let (Code::Forbidden, Some(access)) = (code, access) {
+            if let (ErrorCode::Forbidden, Some(access)) = (code, access) {
                 description = format!("{description} {}", access.sentences());
             }
             put(&mut content, code.row().v1, &description, (dialect.envelope)(&example));
@@ -75,8 +80,13 @@ pub(super) fn document(operation: &mut Operation, access: Option<&Access>, spec:
 }
 
 /// The codes that an operation can answer, in the order of the table.
-fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec, frees_room: bool) -> Vec<Code> {
-    let Some(access) = access else { return vec![Code::UriTooLong] };
+fn codes(
+    operation: &Operation,
+    access: Option<&Access>,
+    spec: &OperationDoc,
+    frees_room: bool,
+) -> Vec<ErrorCode> {
+    let Some(access) = access else { return vec![ErrorCode::UriTooLong] };
     let takes_room = !frees_room && access.always.iter().any(|permission| permission.changes_something());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
@@ -87,42 +97,50 @@ fn codes(operation: &Operation, access: Option<&Access>, spec: &Spec, frees_room
         .collect();
     let in_path = parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Path);
     let has_header = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
-    let possible = |code: &Code| match code {
-        Code::Unauthorized | Code::Forbidden | Code::UriTooLong | Code::Internal | Code::Unavailable => true,
-        Code::Invalid => has_body || !parameters.is_empty(),
-        Code::Malformed | Code::RequestTimeout | Code::PayloadTooLarge | Code::UnsupportedMediaType => {
-            has_body
+    let possible = |code: &ErrorCode| match code {
+        ErrorCode::Unauthorized
+        | ErrorCode::Forbidden
+        | ErrorCode::UriTooLong
+        | ErrorCode::Internal
+        | ErrorCode::Unavailable => true,
+        ErrorCode::Invalid => has_body || !parameters.is_empty(),
+        ErrorCode::Malformed
+        | ErrorCode::RequestTimeout
+        | ErrorCode::PayloadTooLarge
+        | ErrorCode::UnsupportedMediaType => has_body,
+        ErrorCode::NotFound => in_path || spec.errors.contains(code),
+        ErrorCode::IdempotencyKeyInUse | ErrorCode::IdempotencyKeyReused | ErrorCode::Gone => {
+            has_header(IDEMPOTENCY_KEY)
         }
-        Code::NotFound => in_path || spec.errors.contains(code),
-        Code::AttemptInFlight | Code::AttemptMismatch | Code::Gone => has_header(IDEMPOTENCY_KEY),
-        Code::PreconditionFailed => has_header(IF_MATCH),
-        Code::StorageFull => takes_room || spec.errors.contains(code),
+        ErrorCode::PreconditionFailed => has_header(IF_MATCH),
+        ErrorCode::StorageFull => takes_room || spec.errors.contains(code),
         // Not of an operation, but of an address without one, or of a request that reaches none.
-        Code::RouteNotFound | Code::MethodNotAllowed | Code::MalformedRequest | Code::HeadersTooLarge => {
-            false
-        }
-        Code::HandleTaken
-        | Code::NameTaken
-        | Code::PhoneAmbiguous
-        | Code::AudienceTooLarge
-        | Code::AudienceQuota
-        | Code::AudienceInProgress
-        | Code::TemplateTooCostly => spec.errors.contains(code),
+        ErrorCode::RouteNotFound
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::MalformedRequest
+        | ErrorCode::HeadersTooLarge => false,
+        ErrorCode::HandleTaken
+        | ErrorCode::NameTaken
+        | ErrorCode::PhoneAmbiguous
+        | ErrorCode::AudienceTooLarge
+        | ErrorCode::AudienceQuota
+        | ErrorCode::AudienceInProgress
+        | ErrorCode::TemplateTooCostly => spec.errors.contains(code),
     };
-    Code::ALL.iter().copied().filter(possible).collect()
+    ErrorCode::ALL.iter().copied().filter(possible).collect()
 }
 
-fn example(code: Code, access: Option<&Access>, spec: &Spec) -> Error {
+fn example(code: ErrorCode, access: Option<&Access>, spec: &OperationDoc) -> Error {
     match (code, access) {
-        (Code::Invalid, _) => Error::invalid(spec.faults.clone()),
-        (Code::Forbidden, Some(access)) => Error::forbidden(access.always),
-        (Code::HandleTaken, _) => Error::handle_taken(),
-        (Code::NameTaken, _) => Error::name_taken(),
-        (Code::NotFound, _) => {
-            spec.subject.map_or_else(|| code.into(), |subject| Error::no_such(subject.noun))
+        (ErrorCode::Invalid, _) => Error::invalid(spec.violations.clone()),
+        (ErrorCode::Forbidden, Some(access)) => Error::forbidden(access.always),
+        (ErrorCode::HandleTaken, _) => Error::handle_taken(),
+        (ErrorCode::NameTaken, _) => Error::name_taken(),
+        (ErrorCode::NotFound, _) => {
+            spec.resource.map_or_else(|| code.into(), |resource| Error::no_such(resource.noun))
         }
-        (Code::Gone, _) => {
-            let what = spec.subject.map_or("contact", |subject| subject.argument);
+        (ErrorCode::Gone, _) => {
+            let what = spec.resource.map_or("contact", |resource| resource.argument);
             Error::gone(&what.replace('_', "-"))
         }
         (other, _) => other.into(),

@@ -5,10 +5,10 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::examples;
 use super::parameters::REPLAYED;
-use crate::domain::Code;
+use crate::domain::ErrorCode;
 use crate::http::auth::access::Access;
 use crate::http::auth::authorized::REALM;
-use crate::http::error::api_error::Problem;
+use crate::http::error::api_error::ApiError;
 use crate::http::v1;
 
 /// Puts an example to each header of each response.
@@ -32,7 +32,7 @@ pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Ac
 }
 
 fn example(name: &str, status: &str, path: &str, access: Option<&Access>) -> Option<String> {
-    let of = |problem: Problem| {
+    let of = |problem: ApiError| {
         let response = problem.respond(&v1::DIALECT);
         Some(response.headers().get(name)?.to_str().ok()?.to_owned())
     };
@@ -42,9 +42,9 @@ fn example(name: &str, status: &str, path: &str, access: Option<&Access>) -> Opt
         ("Link", _) => Some(format!("<{path}?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (REPLAYED, _) => Some("true".to_owned()),
-        ("Retry-After", _) => of(Code::Unavailable.into()),
-        ("WWW-Authenticate", "403") => of(Problem::forbidden(access?.always)),
-        ("WWW-Authenticate", _) => of(Problem::unauthorized("", REALM)),
+        ("Retry-After", _) => of(ErrorCode::Unavailable.into()),
+        ("WWW-Authenticate", "403") => of(ApiError::forbidden(access?.always)),
+        ("WWW-Authenticate", _) => of(ApiError::unauthorized("", REALM)),
         _ => None,
     }
 }

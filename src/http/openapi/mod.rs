@@ -33,7 +33,7 @@ use crate::domain::template::engine::Template;
 use crate::domain::violation::MAX_REPORTED_VIOLATIONS;
 
 pub use endpoints::{ADDRESS_BOOK_PATH, JSON_PATH, Served, V1_PATH, VERSION_3_0_PATH, Variant, YAML_PATH};
-pub use operation_doc::{Spec, Subject};
+pub use operation_doc::{OperationDoc, ResourceDoc};
 
 /// The document while operations are added to it.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Document {
         &mut self,
         _path: &P,
         access: Option<&Access>,
-        spec: Spec,
+        spec: OperationDoc,
     ) -> String {
         let mut operation = P::operation();
         unfold(&mut operation);
@@ -58,7 +58,7 @@ impl Document {
         if let (Some(access), Some(summary)) = (access, &mut operation.summary) {
             *summary = access.dialect.summary(summary);
         }
-        let tag = spec.subject.and_then(|subject| subject.tag);
+        let tag = spec.resource.and_then(|resource| resource.tag);
         let tag = tag.unwrap_or_else(|| access.map_or(info::HEALTH, |access| access.dialect.tag));
         operation.tags = Some(vec![tag.to_owned()]);
         // None at all says that no key is needed; silence would leave it open.
@@ -174,9 +174,9 @@ fn describe_parameters(operation: &mut Operation) {
 
 /// Names the argument of methods that OpenAPI Generator makes: it would have the type's name, and
 /// read `createContact(createContact)`.
-fn name_body(operation: &mut Operation, spec: &Spec) {
+fn name_body(operation: &mut Operation, spec: &OperationDoc) {
     let updates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("update"));
-    let argument = spec.subject.map_or("contact", |subject| subject.argument);
+    let argument = spec.resource.map_or("contact", |resource| resource.argument);
     let name = if updates { "changes" } else { argument };
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.extensions = Some(Extensions::from_iter([("x-codegen-request-body-name", name)]));

@@ -7,26 +7,26 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr, Schema};
 
-use crate::domain::{Code, FieldFault};
+use crate::domain::{ErrorCode, FieldViolation};
 use crate::http::audience::JSON;
 
 /// Examples, and the errors that follow from what the operation does. Those that follow from its
 /// shape (a body, a parameter, a key) are added by themselves.
 #[derive(Default)]
-pub struct Spec {
+pub struct OperationDoc {
     requests: Vec<(&'static str, &'static str, Value)>,
     answers: Vec<(u16, Value)>,
-    pub(super) errors: Vec<Code>,
-    pub(super) faults: Vec<FieldFault>,
+    pub(super) errors: Vec<ErrorCode>,
+    pub(super) violations: Vec<FieldViolation>,
     /// What the operation is about; a contact where nothing is said.
-    pub(super) subject: Option<&'static Subject>,
+    pub(super) resource: Option<&'static ResourceDoc>,
     /// Schemas that the operation's own refer to by their names alone.
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
 /// A kind of thing that operations are about, as the document speaks of it.
 #[derive(Debug)]
-pub struct Subject {
+pub struct ResourceDoc {
     /// The tag of its operations; `None` for the dialect's own.
     pub tag: Option<&'static str>,
     /// What it is called in a sentence: `group`.
@@ -35,7 +35,7 @@ pub struct Subject {
     pub argument: &'static str,
 }
 
-impl Spec {
+impl OperationDoc {
     /// An operation that answers with a status and such a body.
     #[must_use]
     pub fn answering(status: u16, body: impl Serialize) -> Self {
@@ -64,15 +64,15 @@ impl Spec {
 
     /// Errors beside those that follow from the operation's shape.
     #[must_use]
-    pub fn fails(mut self, errors: &[Code]) -> Self {
+    pub fn fails(mut self, errors: &[ErrorCode]) -> Self {
         self.errors.extend(errors);
         self
     }
 
     /// What the operation is about, if it is not a contact.
     #[must_use]
-    pub fn about(mut self, subject: &'static Subject) -> Self {
-        self.subject = Some(subject);
+    pub fn about(mut self, resource: &'static ResourceDoc) -> Self {
+        self.resource = Some(resource);
         self
     }
 
@@ -86,8 +86,8 @@ impl Spec {
 
     /// What the example of a 400 says.
     #[must_use]
-    pub fn fault(mut self, fault: FieldFault) -> Self {
-        self.faults.push(fault);
+    pub fn violation(mut self, violation: FieldViolation) -> Self {
+        self.violations.push(violation);
         self
     }
 

@@ -20,7 +20,7 @@ pub const REPLAYED: &str = "Idempotent-Replayed";
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
-pub struct AttemptHeader {
+pub struct IdempotencyKeyHeader {
     #[param(rename = "Idempotency-Key", schema_with = idempotency_key)]
     key: String,
 }
@@ -29,7 +29,7 @@ pub struct AttemptHeader {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
-pub struct ExpectedHeader {
+pub struct IfMatchHeader {
     #[param(rename = "If-Match", schema_with = if_match)]
     tag: String,
 }
@@ -38,7 +38,7 @@ pub struct ExpectedHeader {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
-pub struct CachedHeader {
+pub struct IfNoneMatchHeader {
     #[param(rename = "If-None-Match", schema_with = if_none_match)]
     tag: String,
 }

@@ -6,11 +6,11 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use actix_web::web;
 
-use super::error::api_error::Problem;
-use super::extract::Cached;
+use super::error::api_error::ApiError;
+use super::extract::IfNoneMatch;
 use super::forwarded_prefix::Prefix;
 use super::routes::read_only;
-use crate::domain::Code;
+use crate::domain::ErrorCode;
 
 /// Where the explorer is.
 pub const PATH: &str = "/swagger-ui/";
@@ -34,14 +34,14 @@ async fn lead_to_explorer(prefix: Prefix) -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, prefix.before(PATH))).finish()
 }
 
-async fn page(cached: Cached) -> Result<HttpResponse, Problem> {
+async fn page(cached: IfNoneMatch) -> Result<HttpResponse, ApiError> {
     answer("index.html", &cached)
 }
 
-async fn file(name: web::Path<String>, cached: Cached) -> Result<HttpResponse, Problem> {
+async fn file(name: web::Path<String>, cached: IfNoneMatch) -> Result<HttpResponse, ApiError> {
     answer(&name, &cached)
 }
 
-fn answer(name: &str, cached: &Cached) -> Result<HttpResponse, Problem> {
-    Ok(files::named(name).ok_or(Code::RouteNotFound)?.answer(cached))
+fn answer(name: &str, cached: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
+    Ok(files::named(name).ok_or(ErrorCode::RouteNotFound)?.answer(cached))
 }

@@ -46,6 +46,6 @@ pub(super) fn body(error: &Error) -> V1ErrorBody {
         code: error.code().row().v1,
         message: message(error, &details),
         details,
-        more_details: error.has_more_faults(),
+        more_details: error.has_more_violations(),
     }
 }

@@ -10,7 +10,7 @@ pub mod templates;
 mod updated;
 
 use super::dialect::Dialect;
-use super::routes::Api;
+use super::routes::RouteTable;
 use crate::domain::Field;
 
 /// What the rest of the server needs to know of this dialect.
@@ -35,7 +35,7 @@ fn field(field: Field) -> &'static str {
 }
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     let api = opt_outs::routes(groups::routes(contacts::routes(api)));
     audiences::routes(templates::routes(api))
 }

@@ -4,10 +4,10 @@ use actix_web::http::header::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa::openapi::schema::Object;
 
-use crate::domain::Fault;
+use crate::domain::Violation;
 use crate::domain::id::Id;
 use crate::domain::pagination::{Cursor, CursorPage};
-use crate::http::extract::Faults;
+use crate::http::extract::Violations;
 use crate::http::openapi::fields;
 
 /// The schema of `starting_after`, in a list of such things.
@@ -29,12 +29,12 @@ pub(super) fn ending_before(noun: &str) -> Object {
 pub(super) fn cursor<I: Id>(
     starting_after: Option<String>,
     ending_before: Option<String>,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Cursor<I> {
-    let id = |text: &str| I::parse(text).ok_or(Fault::NotUuid);
+    let id = |text: &str| I::parse(text).ok_or(Violation::NotUuid);
     Cursor {
-        after: faults.read("starting_after", starting_after, id),
-        before: faults.read("ending_before", ending_before, id),
+        after: violations.read("starting_after", starting_after, id),
+        before: violations.read("ending_before", ending_before, id),
     }
 }
 

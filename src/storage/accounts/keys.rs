@@ -3,7 +3,7 @@
 use sea_orm::Set;
 
 use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, SecretHash};
-use crate::domain::{AccountId, Code, Error, Permissions, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, Permissions, Timestamp};
 use crate::storage::entity::api_key::{ActiveModel, Model};
 
 impl TryFrom<Model> for ApiKey {
@@ -15,7 +15,7 @@ impl TryFrom<Model> for ApiKey {
             id: KeyId::from_stored(id),
             account: AccountId::new(account_id),
             hash: SecretHash::from_stored(&hash)
-                .ok_or_else(|| Error::caused_by(Code::Internal, "a stored hash has another length"))?,
+                .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a stored hash has another length"))?,
             permissions: Permissions::parse(&permissions),
             label: label.map(KeyLabel::from_stored),
             created_at: Timestamp::from_millis(created_at),

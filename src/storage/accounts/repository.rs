@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
 use crate::domain::repository::{KeyRepository, NewKey};
-use crate::domain::{AccountId, AccountName, Code, Error, Result, Timestamp};
+use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
 use crate::storage::error::to_domain;
@@ -168,9 +168,9 @@ async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<
         .exec_without_returning(transaction)
         .await
         .map_err(|error| to_domain(&error))?;
-    find_account(transaction, &name)
-        .await?
-        .ok_or_else(|| Error::caused_by(Code::Internal, "an account disappeared while it was being created"))
+    find_account(transaction, &name).await?.ok_or_else(|| {
+        Error::caused_by(ErrorCode::Internal, "an account disappeared while it was being created")
+    })
 }
 
 async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
@@ -185,6 +185,6 @@ fn listed((key, account): (api_key::Model, Option<account::Model>)) -> Result<Li
     let name = account.and_then(|account| AccountName::parse(&account.name).ok());
     Ok(ListedKey {
         key: key.try_into()?,
-        account: name.ok_or_else(|| Error::caused_by(Code::Internal, "a key has no account"))?,
+        account: name.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a key has no account"))?,
     })
 }

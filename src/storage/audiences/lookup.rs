@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::recipients;
-use crate::domain::audience::{Found, Named, Number, Person};
+use crate::domain::audience::{LookupRequest, LookupResult, PhoneMatch, Recipient};
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::cache::contacts::{ContactCache, OptedOut};
@@ -13,8 +13,12 @@ use crate::storage::store::Database;
 use crate::storage::{contacts, opt_outs};
 
 /// Finds them.
-pub(crate) async fn find(database: &Database, account: AccountId, named: Named<'_>) -> Result<Found> {
-    let Named { handles, ids, phones } = named;
+pub(crate) async fn find(
+    database: &Database,
+    account: AccountId,
+    named: LookupRequest<'_>,
+) -> Result<LookupResult> {
+    let LookupRequest { handles, ids, phones } = named;
     let cache = database.cache();
     let by_handle: Vec<Option<Contact>> = handles.iter().map(|handle| cache?.find(account, handle)).collect();
     let by_id: Vec<Option<Contact>> = ids.iter().map(|id| cache?.get(account, *id)).collect();
@@ -38,18 +42,18 @@ pub(crate) async fn find(database: &Database, account: AccountId, named: Named<'
         }
     }
 
-    let known = |contact: Contact| Person { opted_out: is_out(&opted_out, &contact.phone), contact };
+    let known = |contact: Contact| Recipient { opted_out: is_out(&opted_out, &contact.phone), contact };
     let ids_by_handle: HashMap<&Handle, ContactId> =
         people.values().map(|person| (&person.contact.handle, person.contact.id)).collect();
     let person = |id: Option<&ContactId>| id.and_then(|id| people.get(id)).cloned();
     let by_handle = handles.iter().zip(by_handle);
     let by_id = ids.iter().zip(by_id);
     let number = |(whose, opted_out): (Whose, bool)| match whose {
-        Whose::Several => Number::Several,
-        Whose::One(id) => person(Some(&id)).map_or(Number::Nobodys { opted_out }, Number::One),
-        Whose::Nobodys => Number::Nobodys { opted_out },
+        Whose::Several => PhoneMatch::Several,
+        Whose::One(id) => person(Some(&id)).map_or(PhoneMatch::None { opted_out }, PhoneMatch::One),
+        Whose::None => PhoneMatch::None { opted_out },
     };
-    Ok(Found {
+    Ok(LookupResult {
         by_handle: by_handle
             .map(|(handle, contact)| contact.map(known).or_else(|| person(ids_by_handle.get(handle))))
             .collect(),
@@ -87,7 +91,7 @@ struct Question {
 
 /// What it says.
 struct Answer {
-    people: HashMap<ContactId, Person>,
+    people: HashMap<ContactId, Recipient>,
     /// Of each of the numbers.
     numbers: Vec<(Whose, bool)>,
     opted_out: OptedOut,
@@ -102,7 +106,7 @@ impl Question {
         let whose = contacts::queries::whose(reader, account, "phone", texts).await?;
         ids.extend(whose.values().filter_map(|whose| match whose {
             Whose::One(id) => Some(id),
-            Whose::Nobodys | Whose::Several => None,
+            Whose::None | Whose::Several => None,
         }));
         let handles: Vec<&str> = handles.iter().map(Handle::as_str).collect();
         let mut found = recipients::by_ids(reader, account, &ids).await?;
@@ -121,7 +125,7 @@ impl Question {
             }
         };
         let number = |phone: &Phone| {
-            (whose.get(phone.as_str()).copied().unwrap_or(Whose::Nobodys), is_out(&opted_out, phone))
+            (whose.get(phone.as_str()).copied().unwrap_or(Whose::None), is_out(&opted_out, phone))
         };
         Ok(Answer {
             people: found.into_iter().map(|person| (person.contact.id, person)).collect(),

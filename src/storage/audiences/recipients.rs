@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::audience::Person;
+use crate::domain::audience::Recipient;
 use crate::domain::group::GroupId;
 use crate::domain::{AccountId, ContactId, Error, Result};
 use crate::storage::db::connection::Connection;
@@ -28,7 +28,7 @@ struct Row {
     opted_out: bool,
 }
 
-impl TryFrom<Row> for Person {
+impl TryFrom<Row> for Recipient {
     type Error = Error;
 
     fn try_from(Row { contact, opted_out }: Row) -> Result<Self> {
@@ -41,7 +41,7 @@ async fn people(
     connection: &Connection,
     condition: &str,
     values: impl IntoIterator<Item = Value>,
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     let columns = &*COLUMNS;
     let backend = connection.get_database_backend();
     if backend == DbBackend::Sqlite {
@@ -49,12 +49,12 @@ async fn people(
         let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
         let rows: Vec<(Model, u8)> = Words::of(connection).rows(connection, &person, &from, values).await?;
         let row = |(contact, opted_out)| Row { contact, opted_out: opted_out != 0 };
-        return rows.into_iter().map(row).map(Person::try_from).collect();
+        return rows.into_iter().map(row).map(Recipient::try_from).collect();
     }
     let sql = format!("SELECT {columns}, {OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let rows = Row::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))?;
-    rows.into_iter().map(Person::try_from).collect()
+    rows.into_iter().map(Recipient::try_from).collect()
 }
 
 /// The newest contacts of an account that are older than a given one.
@@ -63,7 +63,7 @@ pub(crate) async fn page(
     account: AccountId,
     before: Uuid,
     limit: u64,
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     let condition = "account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     people(connection, condition, [account.get().into(), before.into(), limit.into()]).await
 }
@@ -75,7 +75,7 @@ pub(crate) async fn member_page(
     group: GroupId,
     before: Uuid,
     limit: u64,
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     let members = "SELECT contact_id FROM members WHERE account_id = $1 AND group_id = $2 \
          AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4";
     let members = Words::of(connection).one_of(members);
@@ -89,7 +89,7 @@ pub(crate) async fn by_ids(
     connection: &Connection,
     account: AccountId,
     ids: &[ContactId],
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     named(connection, account, "id", &Words::of(connection).id("value"), ids).await
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn by_handles(
     connection: &Connection,
     account: AccountId,
     handles: &[&str],
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     named(connection, account, "handle", "value", handles).await
 }
 
@@ -109,7 +109,7 @@ async fn named<T: Serialize>(
     column: &str,
     value: &str,
     list: &[T],
-) -> Result<Vec<Person>> {
+) -> Result<Vec<Recipient>> {
     if list.is_empty() {
         return Ok(Vec::new());
     }

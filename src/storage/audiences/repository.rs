@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::{lookup, recipients, snapshots};
 use crate::domain::audience::{
-    AudienceId, AudienceRepository, Entry, EntryPage, Found, KeepLimits, Kept, Kind, Named, Person, Report,
+    AudienceId, AudienceRepository, AudienceSnapshot, Entry, EntryPage, Kind, LookupRequest, LookupResult,
+    Recipient, Report, SnapshotLimits,
 };
 use crate::domain::group::{GroupId, GroupKey};
-use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, Result};
 use crate::storage::db::counters;
 use crate::storage::store::Database;
@@ -44,7 +45,7 @@ impl SqlAudiences {
 
 #[async_trait]
 impl AudienceRepository for SqlAudiences {
-    async fn find(&self, named: Named<'_>) -> Result<Found> {
+    async fn find(&self, named: LookupRequest<'_>) -> Result<LookupResult> {
         lookup::find(&self.database, self.account, named).await
     }
 
@@ -64,7 +65,7 @@ impl AudienceRepository for SqlAudiences {
             .await
     }
 
-    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Person>>> {
+    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
         // One page is read while the one before it is worked on; none is read for who has gone away.
         let (pages, taken) = mpsc::channel(1);
         self.database.spawn(walk(self.database.clone(), self.account, group, pages));
@@ -73,9 +74,9 @@ impl AudienceRepository for SqlAudiences {
 
     async fn begin(
         &self,
-        attempt: Option<Attempt>,
+        attempt: Option<IdempotentRequest>,
         entries: u64,
-        limits: KeepLimits,
+        limits: SnapshotLimits,
     ) -> Result<Created<AudienceId>> {
         snapshots::begin(&self.database, self.account, attempt, entries, limits).await
     }
@@ -84,18 +85,18 @@ impl AudienceRepository for SqlAudiences {
         snapshots::keep(&self.database, self.account, id, entries).await
     }
 
-    async fn finish(&self, id: AudienceId, report: Report) -> Result<Kept> {
+    async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot> {
         snapshots::finish(&self.database, self.account, id, report).await
     }
 
-    async fn abandon(&self, id: AudienceId, attempt: Option<Attempt>) {
+    async fn abandon(&self, id: AudienceId, attempt: Option<IdempotentRequest>) {
         if let Err(error) = snapshots::abandon(&self.database, self.account, id, attempt).await {
             // It is deleted when it expires.
             tracing::warn!(reason = error.cause(), "an abandoned audience could not be deleted");
         }
     }
 
-    async fn kept(&self, id: AudienceId) -> Result<Kept> {
+    async fn kept(&self, id: AudienceId) -> Result<AudienceSnapshot> {
         snapshots::find(&self.database, self.account, id).await
     }
 
@@ -103,7 +104,7 @@ impl AudienceRepository for SqlAudiences {
         snapshots::delete(&self.database, self.account, id).await
     }
 
-    async fn list(&self, page: ByCursor<AudienceId>) -> Result<CursorPage<Kept>> {
+    async fn list(&self, page: CursorParams<AudienceId>) -> Result<CursorPage<AudienceSnapshot>> {
         snapshots::list(&self.database, self.account, page).await
     }
 
@@ -113,7 +114,7 @@ impl AudienceRepository for SqlAudiences {
 }
 
 /// How many contacts of the size of these are a page.
-fn page_size(people: &[Person]) -> u64 {
+fn page_size(people: &[Recipient]) -> u64 {
     let bytes: usize = people.iter().map(|person| CONTACT_BYTES + person.contact.meta.as_json().len()).sum();
     let size = PAGE_BYTES * people.len() / bytes.max(1);
     u64::try_from(size).unwrap_or(PAGE).clamp(1, PAGE)
@@ -124,7 +125,7 @@ async fn walk(
     database: Database,
     account: AccountId,
     group: Option<GroupId>,
-    pages: mpsc::Sender<Result<Vec<Person>>>,
+    pages: mpsc::Sender<Result<Vec<Recipient>>>,
 ) {
     let (mut before, mut limit) = (Uuid::max(), FIRST_PAGE);
     // A page is read when there is room for it, not to wait for room.

@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::audience::{
-    AudienceId, Counts, Entry, EntryPage, KeepLimits, Kept, Kind, Problem, Report,
+    AudienceId, AudienceSnapshot, Counts, Entry, EntryPage, Kind, Problem, Report, SnapshotLimits,
 };
-use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::pagination::{ByCursor, CursorPage};
-use crate::domain::{AccountId, Code, ContactId, Error, Result, Timestamp};
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::db::json_sql::{self, Words};
 use crate::storage::db::keyset;
 use crate::storage::db::transaction::Transaction;
@@ -43,7 +43,7 @@ struct StoredReport {
 }
 
 fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused_by(Code::Internal, error)
+    Error::caused_by(ErrorCode::Internal, error)
 }
 
 fn write_report(report: &Report) -> Result<String> {
@@ -132,16 +132,16 @@ fn require_lease(done: UpdateResult) -> Result<()> {
     if done.rows_affected > 0 {
         return Ok(());
     }
-    Err(Error::caused_by(Code::Unavailable, "creating the audience took longer than its lease"))
+    Err(Error::caused_by(ErrorCode::Unavailable, "creating the audience took longer than its lease"))
 }
 
 /// Makes an audience that nobody sees yet.
 pub(crate) async fn begin(
     database: &Database,
     account: AccountId,
-    attempt: Option<Attempt>,
+    attempt: Option<IdempotentRequest>,
     entries: u64,
-    limits: KeepLimits,
+    limits: SnapshotLimits,
 ) -> Result<Created<AudienceId>> {
     loop {
         match make(database, account, attempt.clone(), entries, limits).await? {
@@ -159,9 +159,9 @@ pub(crate) async fn begin(
 async fn make(
     database: &Database,
     account: AccountId,
-    attempt: Option<Attempt>,
+    attempt: Option<IdempotentRequest>,
     entries: u64,
-    limits: KeepLimits,
+    limits: SnapshotLimits,
 ) -> Result<Made<AudienceId>> {
     let (id, created_at) = AudienceId::generate();
     let (attempt_operation, attempt_key) = attempt
@@ -174,7 +174,7 @@ async fn make(
         created_at: created_at.millis(),
         expires_at: created_at.after(database.audience_ttl()).millis(),
         report: None,
-        entries: i64::try_from(KeepLimits::weight(entries)).unwrap_or(i64::MAX),
+        entries: i64::try_from(SnapshotLimits::weight(entries)).unwrap_or(i64::MAX),
         owner: Some(database.owner().id),
         leased_until: Some(SnapshotOwner::lease()),
         attempt_operation,
@@ -477,14 +477,14 @@ pub(crate) async fn finish(
     account: AccountId,
     id: AudienceId,
     mut report: Report,
-) -> Result<Kept> {
+) -> Result<AudienceSnapshot> {
     let owner = database.owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
                 lock(transaction, account, Lock::Exclusive).await?;
                 catch_up(transaction, account, id, &mut report).await?;
-                let weight = KeepLimits::weight(report.counts.asked);
+                let weight = SnapshotLimits::weight(report.counts.asked);
                 let shown = Entity::update_many()
                     .col_expr(Column::Report, Expr::value(write_report(&report)?))
                     .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
@@ -503,8 +503,8 @@ pub(crate) async fn finish(
         .await
 }
 
-fn kept(row: &Model, report: Report) -> Kept {
-    Kept {
+fn kept(row: &Model, report: Report) -> AudienceSnapshot {
+    AudienceSnapshot {
         id: AudienceId::from_uuid(row.id),
         created_at: Timestamp::from_millis(row.created_at),
         expires_at: Timestamp::from_millis(row.expires_at),
@@ -517,7 +517,7 @@ pub(crate) async fn abandon(
     database: &Database,
     account: AccountId,
     id: AudienceId,
-    attempt: Option<Attempt>,
+    attempt: Option<IdempotentRequest>,
 ) -> Result<()> {
     let owner = database.owner();
     database
@@ -554,7 +554,11 @@ pub(crate) async fn delete(database: &Database, account: AccountId, id: Audience
 }
 
 /// An audience that is shown and not at its end.
-pub(crate) async fn find(database: &Database, account: AccountId, id: AudienceId) -> Result<Kept> {
+pub(crate) async fn find(
+    database: &Database,
+    account: AccountId,
+    id: AudienceId,
+) -> Result<AudienceSnapshot> {
     let (row, report) = shown(database, account, id).await?;
     Ok(kept(&row, read_report(&report)?))
 }
@@ -571,7 +575,7 @@ async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Resul
         })
         .await?;
     let mut row = row.ok_or_else(|| Error::no_such("audience"))?;
-    let report = row.report.take().ok_or(Code::AttemptInFlight)?;
+    let report = row.report.take().ok_or(ErrorCode::IdempotencyKeyInUse)?;
     Ok((row, report))
 }
 
@@ -579,8 +583,8 @@ async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Resul
 pub(crate) async fn list(
     database: &Database,
     account: AccountId,
-    query: ByCursor<AudienceId>,
-) -> Result<CursorPage<Kept>> {
+    query: CursorParams<AudienceId>,
+) -> Result<CursorPage<AudienceSnapshot>> {
     let select = Entity::find()
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))

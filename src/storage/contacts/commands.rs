@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 use super::queries::find;
 use crate::domain::contact::fields::Handle;
 use crate::domain::precondition::Precondition;
-use crate::domain::{AccountId, Code, Contact, ContactKey, ContactPatch, Result, Timestamp};
+use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, Result, Timestamp};
 use crate::storage::audiences::snapshots;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::contact::{Column, Entity, Row};
@@ -62,7 +62,7 @@ pub(crate) async fn delete(
 }
 
 fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {
-    if precondition.allows(contact.version) { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
+    if precondition.allows(contact.version) { Ok(()) } else { Err(ErrorCode::PreconditionFailed.into()) }
 }
 
 /// Adds to one of the account's counters, on PostgreSQL, where the counter is locked from here to the commit:

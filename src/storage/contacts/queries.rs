@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::domain::pagination::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
-use crate::domain::{AccountId, Code, Contact, ContactId, ContactKey, Error, Result};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
 use crate::storage::cache::seek_points::Anchor;
 use crate::storage::db::contact_rows::{self, Key};
 use crate::storage::db::json_sql::{self, Words};
@@ -46,8 +46,8 @@ pub(crate) async fn find(
     let mut found = contact_rows::contacts(connection, select).await?;
     match (found.pop(), found.is_empty()) {
         (Some(contact), true) => Ok(contact),
-        (Some(_), false) => Err(Code::PhoneAmbiguous.into()),
-        (None, _) => Err(Code::NotFound.into()),
+        (Some(_), false) => Err(ErrorCode::PhoneAmbiguous.into()),
+        (None, _) => Err(ErrorCode::NotFound.into()),
     }
 }
 
@@ -140,7 +140,7 @@ async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: C
         .await
         .map_err(|error| to_domain(&error))?;
     let gone = "The contact of the cursor has been deleted, and with it its position in the order of changes";
-    Ok(found.ok_or_else(|| Error::with_message(Code::NotFound, gone))?.updated_at)
+    Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, gone))?.updated_at)
 }
 
 /// A page of the list that is ordered as asked for. From an anchor on, where there is one before it.
@@ -210,7 +210,7 @@ pub(crate) async fn by_ids(
 /// Whose a number or a handle is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Whose {
-    Nobodys,
+    None,
     One(ContactId),
     Several,
 }
@@ -248,7 +248,7 @@ pub(crate) async fn whose(
         words.rows(connection, &item, &from, values).await?;
     let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
     let outcome = |first, second| match (read(first), read(second)) {
-        (None, _) => Whose::Nobodys,
+        (None, _) => Whose::None,
         (Some(id), None) => Whose::One(id),
         (Some(_), Some(_)) => Whose::Several,
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 
-use crate::domain::{AccountId, Code, Contact, ContactId, Error, Result};
+use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::db::batched_replies::{self, Answer, Answered};
 use crate::storage::db::connection::Connection;
@@ -65,9 +65,11 @@ impl GroupRead {
     pub(crate) async fn get(&self, key: Key) -> Result<Contact> {
         let contact = match Turn::take(&self.0, key) {
             Ok(turn) => one_of(&turn.alone(key).await, key)?,
-            Err(answered) => tokio::time::timeout(self.0.patience, answered.get())
-                .await
-                .map_err(|_| Error::caused_by(Code::Unavailable, "another read is taking too long"))???,
+            Err(answered) => {
+                tokio::time::timeout(self.0.patience, answered.get()).await.map_err(|_| {
+                    Error::caused_by(ErrorCode::Unavailable, "another read is taking too long")
+                })???
+            }
         };
         Ok(Arc::unwrap_or_clone(contact))
     }
@@ -117,7 +119,7 @@ impl Turn {
         }
         let runtime = self.0.runtime.clone();
         let read = runtime.spawn(async move { self.read(&[key]).await });
-        read.await.map_err(|error| Error::caused_by(Code::Internal, error))?
+        read.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 
     async fn group(self, group: Vec<Waiting>) {
@@ -149,7 +151,7 @@ impl Turn {
 fn one_of(found: &Result<Found>, key: Key) -> Result<Arc<Contact>> {
     match found.as_ref().map(|found| found.get(&key)) {
         Ok(Some(Ok(contact))) => Ok(Arc::clone(contact)),
-        Ok(None) => Err(Code::NotFound.into()),
+        Ok(None) => Err(ErrorCode::NotFound.into()),
         Ok(Some(Err(error))) | Err(error) => Err(Error::caused_by(error.code(), error.cause())),
     }
 }

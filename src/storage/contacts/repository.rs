@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{commands, queries};
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
@@ -28,7 +28,7 @@ impl SqlContacts {
 
 #[async_trait]
 impl ContactRepository for SqlContacts {
-    async fn insert(&self, contact: Contact, attempt: Option<Attempt>) -> Result<Created<Contact>> {
+    async fn insert(&self, contact: Contact, attempt: Option<IdempotentRequest>) -> Result<Created<Contact>> {
         self.database.insert(self.account, contact, attempt).await
     }
 

@@ -10,7 +10,7 @@ use std::thread::{self, ThreadId};
 
 use tokio::sync::oneshot;
 
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Error, ErrorCode, Result};
 
 /// Where an answer goes.
 pub(crate) struct Answer<T> {
@@ -50,7 +50,7 @@ impl<T> Answered<T> {
     /// # Errors
     /// Where whoever was to answer has ended without.
     pub(crate) async fn get(self) -> Result<T> {
-        let (own, _others) = self.0.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
+        let (own, _others) = self.0.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         Ok(own)
     }
 }
@@ -135,6 +135,6 @@ mod tests {
     async fn who_is_never_answered_is_told() {
         let (gone, answered) = answer::<()>();
         drop(gone);
-        assert_eq!(answered.get().await.unwrap_err().code(), Code::Internal);
+        assert_eq!(answered.get().await.unwrap_err().code(), ErrorCode::Internal);
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Error, ErrorCode, Result};
 use crate::storage::error::to_domain;
 
 /// The words of a database for the same thing.
@@ -112,14 +112,15 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         .query_one_raw(statement)
         .await
         .map_err(|error| to_domain(&error))?
-        .ok_or_else(|| Error::caused_by(Code::Internal, "an aggregate returned no row"))?;
+        .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
     let rows: String = row.try_get("", "rows").map_err(|error| to_domain(&error))?;
-    serde_json::from_str(&rows).map_err(|_| Error::caused_by(Code::Internal, "stored rows cannot be read"))
+    serde_json::from_str(&rows)
+        .map_err(|_| Error::caused_by(ErrorCode::Internal, "stored rows cannot be read"))
 }
 
 /// A list as JSON.
 pub(crate) fn text<T: Serialize>(items: &[T]) -> Result<String> {
-    serde_json::to_string(items).map_err(|error| Error::caused_by(Code::Internal, error))
+    serde_json::to_string(items).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
 /// A list as a parameter.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::Result;
 use crate::domain::id::Id;
-use crate::domain::pagination::{ByCursor, ByOffset, Cursor, CursorPage, SortDirection};
+use crate::domain::pagination::{Cursor, CursorPage, CursorParams, OffsetParams, SortDirection};
 use crate::storage::error::to_domain;
 
 /// A page of what a query selects, from the newest on. `unique` says that a filter leaves one row at
@@ -18,13 +18,13 @@ pub(crate) async fn by_cursor<E, I>(
     select: Select<E>,
     id: E::Column,
     unique: bool,
-    query: &ByCursor<I>,
+    query: &CursorParams<I>,
 ) -> Result<CursorPage<E::Model>>
 where
     E: EntityTrait<Model: FromQueryResult + Sized + Send + Sync>,
     I: Id,
 {
-    let ByCursor { cursor, limit } = query;
+    let CursorParams { cursor, limit } = query;
     let mut select = between(select, id, cursor);
     if !unique {
         select = select.order_by(id, order(cursor));
@@ -62,12 +62,12 @@ pub(crate) async fn by_offset<E>(
     select: Select<E>,
     id: E::Column,
     id_of: fn(&E::Model) -> Uuid,
-    query: &ByOffset,
+    query: &OffsetParams,
 ) -> Result<Vec<E::Model>>
 where
     E: EntityTrait<Model: FromQueryResult + Sized + Send + Sync>,
 {
-    let ByOffset { direction, offset, limit } = *query;
+    let OffsetParams { direction, offset, limit } = *query;
     let order = match direction {
         SortDirection::Ascending => Order::Asc,
         SortDirection::Descending => Order::Desc,

@@ -152,7 +152,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::Code;
+    use crate::domain::ErrorCode;
     use crate::storage::Options;
     use crate::storage::db::connect::{self, Pools};
     use crate::storage::db::connection::Connection;
@@ -291,7 +291,7 @@ mod tests {
         transaction.execute_raw(put(&[1])).await.unwrap();
         for _ in 0..3 {
             let error = other.begin().await.unwrap_err();
-            assert_eq!(to_domain(&error).code(), Code::Unavailable, "{error}");
+            assert_eq!(to_domain(&error).code(), ErrorCode::Unavailable, "{error}");
         }
         transaction.commit().await.unwrap();
         let late = other.begin().await.unwrap();

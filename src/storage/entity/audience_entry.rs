@@ -3,11 +3,11 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::audience::{Entry, Exclusion, Included, Known, Reason};
+use crate::domain::audience::{ContactRef, Entry, Exclusion, Included, Reason};
 use crate::domain::contact::fields::{Handle, Phone};
-use crate::domain::template::engine::{Message, Unrendered};
+use crate::domain::template::engine::{Message, RenderError};
 use crate::domain::template::sms;
-use crate::domain::{Code, ContactId, Error};
+use crate::domain::{ContactId, Error, ErrorCode};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audience_entries")]
@@ -117,8 +117,8 @@ impl Snapshot {
 
 impl From<&Entry> for Snapshot {
     fn from(entry: &Entry) -> Self {
-        let known = |contact: &Option<Known>| {
-            contact.as_ref().map(|Known { id, handle }| (id.as_uuid(), handle.as_str().to_owned()))
+        let known = |contact: &Option<ContactRef>| {
+            contact.as_ref().map(|ContactRef { id, handle }| (id.as_uuid(), handle.as_str().to_owned()))
         };
         match entry {
             Entry::Included(Included { index, contact, phone, message }) => Self {
@@ -148,14 +148,16 @@ impl TryFrom<Snapshot> for Entry {
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
         let Snapshot { index, contact, phone, text, named, reason, was: _ } = snapshot;
-        let contact = contact
-            .map(|(id, handle)| Known { id: ContactId::from_uuid(id), handle: Handle::from_stored(handle) });
+        let contact = contact.map(|(id, handle)| ContactRef {
+            id: ContactId::from_uuid(id),
+            handle: Handle::from_stored(handle),
+        });
         let phone = phone.map(Phone::from_stored);
         if let Some(reason) = reason {
             return Ok(Self::Excluded(Exclusion { index, contact, phone, named, reason: reason.into() }));
         }
         let phone = phone
-            .ok_or_else(|| Error::caused_by(Code::Internal, "a stored recipient has no phone number"))?;
+            .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a stored recipient has no phone number"))?;
         let message = text.map(|text| Message { size: sms::measure(&text), text });
         Ok(Self::Included(Included { index, contact, phone, message }))
     }
@@ -170,12 +172,12 @@ impl From<&Reason> for Why {
             Reason::AmbiguousNumber => Self::AmbiguousNumber,
             Reason::OptedOut => Self::OptedOut,
             Reason::DuplicateNumber => Self::DuplicateNumber,
-            Reason::Unrendered(Unrendered::Missing { variable, similar }) => {
+            Reason::RenderError(RenderError::Missing { variable, similar }) => {
                 Self::Missing(variable.clone(), similar.clone())
             }
-            Reason::Unrendered(Unrendered::TooLong) => Self::TooLong,
-            Reason::Unrendered(Unrendered::Empty) => Self::Empty,
-            Reason::Unrendered(Unrendered::Failed { reason }) => Self::Failed(reason.clone()),
+            Reason::RenderError(RenderError::TooLong) => Self::TooLong,
+            Reason::RenderError(RenderError::Empty) => Self::Empty,
+            Reason::RenderError(RenderError::Failed { reason }) => Self::Failed(reason.clone()),
             Reason::Deleted => Self::Deleted,
         }
     }
@@ -190,10 +192,10 @@ impl From<Why> for Reason {
             Why::AmbiguousNumber => Self::AmbiguousNumber,
             Why::OptedOut => Self::OptedOut,
             Why::DuplicateNumber => Self::DuplicateNumber,
-            Why::Missing(variable, similar) => Self::Unrendered(Unrendered::Missing { variable, similar }),
-            Why::TooLong => Self::Unrendered(Unrendered::TooLong),
-            Why::Empty => Self::Unrendered(Unrendered::Empty),
-            Why::Failed(reason) => Self::Unrendered(Unrendered::Failed { reason }),
+            Why::Missing(variable, similar) => Self::RenderError(RenderError::Missing { variable, similar }),
+            Why::TooLong => Self::RenderError(RenderError::TooLong),
+            Why::Empty => Self::RenderError(RenderError::Empty),
+            Why::Failed(reason) => Self::RenderError(RenderError::Failed { reason }),
             Why::Deleted => Self::Deleted,
         }
     }

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::{AccountId, Code, Contact, ContactId, Error, Timestamp};
+use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]
 #[sea_orm(table_name = "contacts")]
@@ -55,7 +55,7 @@ impl TryFrom<Model> for Contact {
             display_name: display_name.map(DisplayName::from_stored),
             avatar_url: avatar_url.map(AvatarUrl::from_stored),
             meta: Meta::from_stored(meta)
-                .map_err(|_| Error::caused_by(Code::Internal, "a stored meta is not JSON"))?,
+                .map_err(|_| Error::caused_by(ErrorCode::Internal, "a stored meta is not JSON"))?,
             created_at: Timestamp::from_millis(created_at),
             updated_at: Timestamp::from_millis(updated_at),
             version,

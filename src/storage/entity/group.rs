@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::group::{Group, GroupDescription, GroupId, GroupName};
-use crate::domain::{AccountId, Code, Error, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize, Serialize)]
 #[sea_orm(table_name = "groups")]
@@ -53,7 +53,7 @@ impl Model {
     /// The group with so many members.
     pub(crate) fn into_group(self, member_count: u64) -> Result<Group, Error> {
         let Self { account_id: _, id, name, description, created_at, updated_at, version } = self;
-        let name = name.ok_or_else(|| Error::caused_by(Code::Internal, "a deleted group was read"))?;
+        let name = name.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a deleted group was read"))?;
         Ok(Group {
             id: GroupId::from_uuid(id),
             name: GroupName::from_stored(name),

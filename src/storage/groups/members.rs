@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::queries;
 use crate::domain::group::{
-    GroupId, GroupKey, GroupLabel, GroupName, Item, MAX_SHOWN, MembersChanged, Membership, Outcome, Verb,
-    settle,
+    GroupId, GroupKey, GroupName, GroupRef, MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, MembersChanged,
+    Membership, apply,
 };
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
@@ -136,14 +136,14 @@ pub(super) async fn change(
     account: AccountId,
     shard: i16,
     key: &GroupKey,
-    items: Vec<Item>,
+    items: Vec<MemberChange>,
 ) -> Result<MembersChanged> {
     // One after the other in each group: what is read of its members then stays so.
     let group = queries::row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
     let items = named(transaction, account, items).await?;
     let wanted: BTreeSet<ContactId> = items.iter().filter_map(|(_, contact)| contact.ok()).collect();
     let mut members = known(transaction, account, group, &wanted).await?;
-    let outcomes = settle(&items, &mut members);
+    let outcomes = apply(&items, &mut members);
 
     let changed = |joins: bool| -> Vec<ContactId> {
         let changed = |contact: &&ContactId| {
@@ -186,10 +186,10 @@ pub(super) async fn change(
 async fn named(
     transaction: &Transaction,
     account: AccountId,
-    items: Vec<Item>,
-) -> Result<Vec<(Verb, Result<ContactId, Outcome>)>> {
+    items: Vec<MemberChange>,
+) -> Result<Vec<(MemberOp, Result<ContactId, MemberOutcome>)>> {
     let (mut phones, mut handles) = (BTreeSet::new(), BTreeSet::new());
-    for Item { verb: _, contact } in &items {
+    for MemberChange { verb: _, contact } in &items {
         match contact {
             ContactKey::Id(_) => {}
             ContactKey::Phone(phone) => drop(phones.insert(phone.as_str())),
@@ -199,16 +199,16 @@ async fn named(
     let phones = contacts::queries::whose(transaction, account, "phone", phones).await?;
     let handles = contacts::queries::whose(transaction, account, "handle", handles).await?;
     let found = |all: &HashMap<String, Whose>, text: &str| match all.get(text) {
-        None | Some(Whose::Nobodys) => Err(Outcome::NoSuchContact),
+        None | Some(Whose::None) => Err(MemberOutcome::NoSuchContact),
         Some(Whose::One(id)) => Ok(*id),
-        Some(Whose::Several) => Err(Outcome::Ambiguous),
+        Some(Whose::Several) => Err(MemberOutcome::Ambiguous),
     };
     let id = |contact: &ContactKey| match contact {
         ContactKey::Id(id) => Ok(*id),
         ContactKey::Phone(phone) => found(&phones, phone.as_str()),
         ContactKey::Handle(handle) => found(&handles, handle.as_str()),
     };
-    Ok(items.iter().map(|Item { verb, contact }| (*verb, id(contact))).collect())
+    Ok(items.iter().map(|MemberChange { verb, contact }| (*verb, id(contact))).collect())
 }
 
 /// Which of these contacts exist, and whether they are in the group. They stay until the transaction
@@ -258,7 +258,7 @@ pub(super) async fn groups_of(
     connection: &impl ConnectionTrait,
     account: AccountId,
     contacts: &[ContactId],
-) -> Result<Vec<Vec<GroupLabel>>> {
+) -> Result<Vec<Vec<GroupRef>>> {
     let words = Words::of(connection);
     let groups = format!(
         "SELECT {} FROM (SELECT groups.id, groups.name FROM members JOIN groups \
@@ -271,6 +271,6 @@ pub(super) async fn groups_of(
     let values = [account.get().into(), list(contacts)?];
     let found: Vec<Vec<(Uuid, String)>> =
         words.rows(connection, &words.nested(&groups), &words.each("$2"), values).await?;
-    let label = |(id, name)| GroupLabel { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
+    let label = |(id, name)| GroupRef { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
     Ok(found.into_iter().map(|groups| groups.into_iter().map(label).collect()).collect())
 }

@@ -20,10 +20,10 @@ use super::store::Database;
 use super::write::idempotency::Made;
 use super::write::writer::Done;
 use crate::domain::group::{
-    Group, GroupId, GroupKey, GroupLabel, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, Item,
-    MembersChanged, Verb,
+    Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupRepository,
+    MemberChange, MemberOp, MembersChanged,
 };
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, Result, Timestamp};
 
@@ -41,7 +41,7 @@ impl SqlGroups {
 
 #[async_trait]
 impl GroupRepository for SqlGroups {
-    async fn insert(&self, group: Group, attempt: Option<Attempt>) -> Result<Created<Group>> {
+    async fn insert(&self, group: Group, attempt: Option<IdempotentRequest>) -> Result<Created<Group>> {
         let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, &group);
         let made = self.database.make(account, attempt, Vec::new(), move |transaction| {
@@ -110,9 +110,9 @@ impl GroupRepository for SqlGroups {
             .await
     }
 
-    async fn change_members(&self, key: GroupKey, items: Vec<Item>) -> Result<MembersChanged> {
+    async fn change_members(&self, key: GroupKey, items: Vec<MemberChange>) -> Result<MembersChanged> {
         let (account, shard) = (self.account, self.database.shard());
-        let only_removes = items.iter().all(|item| item.verb == Verb::Remove);
+        let only_removes = items.iter().all(|item| item.verb == MemberOp::Remove);
         let change = change_members(account, shard, key, items);
         if only_removes {
             self.database.write_freeing(change).await
@@ -121,7 +121,7 @@ impl GroupRepository for SqlGroups {
         }
     }
 
-    async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupLabel>>> {
+    async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupRef>>> {
         let account = self.account;
         self.database.read(async move |reader| members::groups_of(&reader, account, &contacts).await).await
     }
@@ -132,7 +132,7 @@ fn change_members(
     account: AccountId,
     shard: i16,
     key: GroupKey,
-    items: Vec<Item>,
+    items: Vec<MemberChange>,
 ) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<MembersChanged>>> + Clone + Send + 'static
 {
     move |transaction| {

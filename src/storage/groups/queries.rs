@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::domain::group::{Group, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupQuery, GroupSort};
-use crate::domain::pagination::{ByOffset, CursorPage, OffsetPage, SortDirection};
+use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams, SortDirection};
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::db::{counters, keyset};
 use crate::storage::entity::group::{Column, Entity, Model};
@@ -99,7 +99,7 @@ pub(super) async fn by_offset(
             keyset::by_offset(connection, of(account), Column::Id, |row| row.id, &page).await?
         }
         GroupSort::Name => {
-            let ByOffset { direction, offset, limit } = page;
+            let OffsetParams { direction, offset, limit } = page;
             let order = match direction {
                 SortDirection::Ascending => Order::Asc,
                 SortDirection::Descending => Order::Desc,

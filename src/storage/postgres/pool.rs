@@ -72,7 +72,7 @@ struct Idle {
 }
 
 /// What a statement has done, and what it answers.
-pub(crate) type Outcome = (PgQueryResult, Vec<PgRow>);
+pub(crate) type StatementResult = (PgQueryResult, Vec<PgRow>);
 
 impl fmt::Debug for PostgresPool {
     /// Without the options, which have the password.
@@ -193,7 +193,7 @@ impl fmt::Debug for PooledConnection {
 
 impl PooledConnection {
     /// Runs a statement.
-    pub(crate) async fn run(&mut self, statement: Statement) -> Result<Outcome, Error> {
+    pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let deadline = self.shared.timeouts.statement;
         let work = fetch_all(self.begin_work()?, statement);
         let outcome = within(deadline, work).await;
@@ -267,9 +267,9 @@ async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Erro
     }
 }
 
-async fn fetch_all(connection: &mut PgConnection, statement: Statement) -> Result<Outcome, Error> {
+async fn fetch_all(connection: &mut PgConnection, statement: Statement) -> Result<StatementResult, Error> {
     let mut answers = connection.fetch_many(query(statement));
-    let (mut done, mut rows) = Outcome::default();
+    let (mut done, mut rows) = StatementResult::default();
     while let Some(answer) = answers.try_next().await? {
         match answer {
             Either::Left(one) => done = one,

@@ -41,7 +41,7 @@ pub(crate) fn plain(sql: &str) -> Statement {
 }
 
 /// What a statement has done, and what it answers.
-pub(crate) type Outcome = (SqliteQueryResult, Vec<SqliteRow>);
+pub(crate) type StatementResult = (SqliteQueryResult, Vec<SqliteRow>);
 
 impl Kept {
     /// At most so many as the pool would have opened.
@@ -114,11 +114,11 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Runs one statement or several. What is done is what the last one has done.
-    pub(crate) async fn run(&mut self, statement: Statement) -> Result<Outcome, Error> {
+    pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         self.at_work = true;
         let mut answers = connection.fetch_many(query(statement));
-        let (mut done, mut rows) = Outcome::default();
+        let (mut done, mut rows) = StatementResult::default();
         let ended = loop {
             match answers.try_next().await {
                 Ok(Some(Either::Left(one))) => done = one,

@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Set};
 
-use crate::domain::idempotency::Attempt;
+use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::in_flight::{self, InFlightGuard};
-use crate::domain::{AccountId, Code, Error, Result, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::db::json_sql::Words;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
@@ -35,7 +35,7 @@ pub(crate) enum Made<M> {
 pub(crate) async fn once<M, F>(
     transaction: &Transaction,
     account: AccountId,
-    attempt: Option<Attempt>,
+    attempt: Option<IdempotentRequest>,
     ttl: Duration,
     store: F,
 ) -> Result<Made<M>>
@@ -59,11 +59,11 @@ where
 pub(crate) async fn note(
     transaction: &Transaction,
     account: AccountId,
-    attempt: &Attempt,
+    attempt: &IdempotentRequest,
     made: Option<Reference>,
     ttl: Duration,
 ) -> Result<Found> {
-    let Attempt { operation, key, fingerprint } = attempt;
+    let IdempotentRequest { operation, key, fingerprint } = attempt;
     let now = Timestamp::now();
     let row = ActiveModel {
         account_id: Set(account.get()),
@@ -88,33 +88,31 @@ pub(crate) async fn note(
     }
     let earlier = find(transaction, account, attempt).await?;
     if earlier.fingerprint != fingerprint {
-        return Err(Code::AttemptMismatch.into());
+        return Err(ErrorCode::IdempotencyKeyReused.into());
     }
     // One without is of an earlier version of this program, which remembered conflicts.
-    let made = earlier.made.ok_or(Code::AttemptInFlight)?;
+    let made = earlier.made.ok_or(ErrorCode::IdempotencyKeyInUse)?;
     let made = serde_json::from_str(&made)
-        .map_err(|_| Error::caused_by(Code::Internal, "a stored idempotency record cannot be read"))?;
+        .map_err(|_| Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read"))?;
     Ok(Found::Made(made))
 }
 
 fn json(made: &Reference) -> Result<String> {
-    serde_json::to_string(made).map_err(|error| Error::caused_by(Code::Internal, error))
+    serde_json::to_string(made).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
-async fn find(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<Model> {
+async fn find(transaction: &Transaction, account: AccountId, attempt: &IdempotentRequest) -> Result<Model> {
     let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
-    Entity::find_by_id(id)
-        .one(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?
-        .ok_or_else(|| Error::caused_by(Code::Unavailable, "an idempotency record was deleted while in use"))
+    Entity::find_by_id(id).one(transaction).await.map_err(|error| to_domain(&error))?.ok_or_else(|| {
+        Error::caused_by(ErrorCode::Unavailable, "an idempotency record was deleted while in use")
+    })
 }
 
 /// Notes down what a noted attempt made.
 async fn note_outcome(
     transaction: &Transaction,
     account: AccountId,
-    attempt: &Attempt,
+    attempt: &IdempotentRequest,
     made: Reference,
 ) -> Result<()> {
     Entity::update_many()
@@ -129,7 +127,11 @@ async fn note_outcome(
 }
 
 /// Forgets an attempt: it can be made again.
-pub(crate) async fn forget(transaction: &Transaction, account: AccountId, attempt: &Attempt) -> Result<()> {
+pub(crate) async fn forget(
+    transaction: &Transaction,
+    account: AccountId,
+    attempt: &IdempotentRequest,
+) -> Result<()> {
     forget_by(transaction, account.get(), attempt.operation, attempt.key.as_str()).await
 }
 
@@ -183,7 +185,7 @@ pub(crate) type InFlight = in_flight::InFlight<Name>;
 pub(crate) type Flight = InFlightGuard<Name>;
 
 /// Begins work on an attempt.
-pub(crate) fn begin(in_flight: &InFlight, account: AccountId, attempt: &Attempt) -> Result<Flight> {
+pub(crate) fn begin(in_flight: &InFlight, account: AccountId, attempt: &IdempotentRequest) -> Result<Flight> {
     let name = (account, attempt.operation, attempt.key.as_str().to_owned());
-    in_flight.begin(name).ok_or_else(|| Code::AttemptInFlight.into())
+    in_flight.begin(name).ok_or_else(|| ErrorCode::IdempotencyKeyInUse.into())
 }

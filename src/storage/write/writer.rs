@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::{Code, Error, Result, Timestamp};
+use crate::domain::{Error, ErrorCode, Result, Timestamp};
 use crate::storage::cache::contacts::{Change, ContactCache};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
@@ -97,7 +97,7 @@ impl Failure {
     /// Whether there was no room. Nothing was stored then: SQLite rolls back what it cannot write.
     fn is_full(&self) -> bool {
         let (Self::BeforeCommit(error) | Self::AtCommit(error)) = self;
-        error.code() == Code::StorageFull
+        error.code() == ErrorCode::StorageFull
     }
 
     /// Of a commit. (What ends a transaction for the sake of another one does so before it is durable.)
@@ -179,7 +179,7 @@ impl Writer {
         let free = Statement::from_string(DbBackend::Sqlite, "PRAGMA freelist_count");
         let free = self.connection.query_one_raw(free).await;
         let free = free.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok()).unwrap_or(0);
-        if free >= FREE_PAGES { Ok(()) } else { Err(Failure::BeforeCommit(Code::StorageFull.into())) }
+        if free >= FREE_PAGES { Ok(()) } else { Err(Failure::BeforeCommit(ErrorCode::StorageFull.into())) }
     }
 
     async fn transact_in_turn<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
@@ -231,7 +231,10 @@ impl Writer {
         };
         let wait = Wait::new(waiting);
         let order = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
-            Failure::BeforeCommit(Error::caused_by(Code::Unavailable, "another write is taking too long"))
+            Failure::BeforeCommit(Error::caused_by(
+                ErrorCode::Unavailable,
+                "another write is taking too long",
+            ))
         })?;
         drop(wait);
         Ok(Turn { held: Some(Held { cache, waiting, _order: order }), file })
@@ -263,7 +266,7 @@ impl Writer {
         match job(&transaction).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {
-                if let (Code::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
+                if let (ErrorCode::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
                     file.note_write(true);
                 }
                 if may_blame_connection(&error) {
@@ -330,14 +333,16 @@ fn require_in_place(file: Option<&DatabaseFile>) -> std::result::Result<(), Fail
 }
 
 fn not_in_place() -> Error {
-    Error::caused_by(Code::Unavailable, "the database file was deleted, moved or replaced")
+    Error::caused_by(ErrorCode::Unavailable, "the database file was deleted, moved or replaced")
 }
 
 /// Readiness asks the file only while writes fail; see `Database::ping`.
 fn note_outcome<T>(file: &DatabaseFile, done: &std::result::Result<T, Failure>) {
     let failed = match done {
         Ok(_) => false,
-        Err(Failure::BeforeCommit(error) | Failure::AtCommit(error)) => error.code() == Code::Unavailable,
+        Err(Failure::BeforeCommit(error) | Failure::AtCommit(error)) => {
+            error.code() == ErrorCode::Unavailable
+        }
     };
     file.note_write(failed);
 }

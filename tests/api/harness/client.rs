@@ -43,7 +43,7 @@ impl Reply {
 
     /// `error.message` and, of the first field at fault, name and code: in either envelope.
     #[track_caller]
-    pub fn fault(&self, status: u16) -> (String, String, String) {
+    pub fn violation(&self, status: u16) -> (String, String, String) {
         let json = self.expect(status);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let first = &json["error"]["details"][0];

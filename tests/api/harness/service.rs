@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use addressbook::app::{self, App};
 use addressbook::config::Settings;
-use addressbook::domain::api_key::service::{KeyRequest, Keys};
+use addressbook::domain::api_key::service::{KeyRequest, KeyService};
 use addressbook::domain::{AccountName, Permission, Permissions};
 use tokio::runtime::Runtime;
 
@@ -24,7 +24,7 @@ pub enum Backend {
 pub struct Service {
     pub address: String,
     pub settings: Settings,
-    keys: Keys,
+    keys: KeyService,
     runtime: Arc<Runtime>,
     stop: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
 }
@@ -71,7 +71,7 @@ impl Service {
         };
         let (address, handle) = start.recv().unwrap();
         let store = runtime.block_on(app::open(&settings.database)).unwrap();
-        let keys = Keys::new(store);
+        let keys = KeyService::new(store);
         Self { address: address.to_string(), settings, keys, runtime, stop: Some((handle, thread)) }
     }
 
@@ -103,7 +103,7 @@ impl Service {
     }
 
     /// The keys, and a runtime to ask them on.
-    pub fn keys(&self) -> (&Keys, &Runtime) {
+    pub fn keys(&self) -> (&KeyService, &Runtime) {
         (&self.keys, &self.runtime)
     }
 }

@@ -101,34 +101,34 @@ async fn main() {
     passed("update the address book contact");
 
     // With a name of nothing but blanks.
-    let fault: V1Error = problem(400, client.create_contact().body(contact(" ", NUMBER)).send().await);
-    assert_eq!(fault.error.code, "validation_failed");
+    let violation: V1Error = problem(400, client.create_contact().body(contact(" ", NUMBER)).send().await);
+    assert_eq!(violation.error.code, "validation_failed");
     assert_eq!(
-        (fault.error.details[0].field.as_str(), fault.error.details[0].code.as_str()),
+        (violation.error.details[0].field.as_str(), violation.error.details[0].code.as_str()),
         ("username", "blank")
     );
-    let fault: AddressBookError =
+    let violation: AddressBookError =
         problem(400, client.create_address_book_contact().body(record(" ")).send().await);
-    assert_eq!(fault.error.name, "ValidationError");
+    assert_eq!(violation.error.name, "ValidationError");
     passed("get a typed validation error");
 
-    let fault = problem(409, client.create_contact().body(new).send().await);
-    assert_eq!(fault.error.code, "username_taken");
-    let fault = problem(409, client.create_address_book_contact().body(record("ann")).send().await);
-    assert_eq!(fault.error.name, "ConflictError");
+    let violation = problem(409, client.create_contact().body(new).send().await);
+    assert_eq!(violation.error.code, "username_taken");
+    let violation = problem(409, client.create_address_book_contact().body(record("ann")).send().await);
+    assert_eq!(violation.error.name, "ConflictError");
     passed("get a typed conflict");
 
     client.delete_contact().id(ann.id).send().await.expect("deleted");
-    let fault = problem(404, client.get_contact().id(ann.id).send().await);
-    assert_eq!(fault.error.code, "not_found");
+    let violation = problem(404, client.get_contact().id(ann.id).send().await);
+    assert_eq!(violation.error.code, "not_found");
     let deleted = client.delete_address_book_contact().contact(NUMBER).send().await.expect("deleted");
     assert!(deleted.success);
     passed("delete both");
 
-    let fault = problem(401, stranger.list_contacts().send().await);
-    assert_eq!(fault.error.code, "unauthorized");
-    let fault = problem(401, stranger.list_address_book_contacts().send().await);
-    assert_eq!(fault.error.name, "UnauthorizedError");
+    let violation = problem(401, stranger.list_contacts().send().await);
+    assert_eq!(violation.error.code, "unauthorized");
+    let violation = problem(401, stranger.list_address_book_contacts().send().await);
+    assert_eq!(violation.error.name, "UnauthorizedError");
     passed("get a typed error without a key");
 
     let new = contact("cat", "+44 7900 000003").meta(Some(meta("NAME", "Cat")));

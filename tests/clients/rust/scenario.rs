@@ -104,25 +104,25 @@ async fn main() {
 
     // With a name of nothing but blanks.
     let bad = CreateContact::new(" ".into(), NUMBER.into());
-    let fault: V1Error = problem(400, contacts::create_contact(client, bad, None).await);
-    assert_eq!(fault.error.code, "validation_failed");
-    let details = fault.error.details.expect("details");
+    let violation: V1Error = problem(400, contacts::create_contact(client, bad, None).await);
+    assert_eq!(violation.error.code, "validation_failed");
+    let details = violation.error.details.expect("details");
     assert_eq!((&*details[0].field, &*details[0].code), ("username", "blank"));
     let bad = CreateAddressBookRecord::new(" ".into(), NUMBER.into());
-    let fault: AddressBookError = problem(400, book::create_address_book_contact(client, bad, None).await);
-    assert_eq!(fault.error.name, "ValidationError");
+    let violation: AddressBookError = problem(400, book::create_address_book_contact(client, bad, None).await);
+    assert_eq!(violation.error.name, "ValidationError");
     passed("get a typed validation error");
 
-    let fault: V1Error = problem(409, contacts::create_contact(client, contact, None).await);
-    assert_eq!(fault.error.code, "username_taken");
+    let violation: V1Error = problem(409, contacts::create_contact(client, contact, None).await);
+    assert_eq!(violation.error.code, "username_taken");
     let taken = CreateAddressBookRecord::new("ann".into(), NUMBER.into());
-    let fault: AddressBookError = problem(409, book::create_address_book_contact(client, taken, None).await);
-    assert_eq!(fault.error.name, "ConflictError");
+    let violation: AddressBookError = problem(409, book::create_address_book_contact(client, taken, None).await);
+    assert_eq!(violation.error.name, "ConflictError");
     passed("get a typed conflict");
 
     contacts::delete_contact(client, id, None).await.expect("deleted");
-    let fault: V1Error = problem(404, contacts::get_contact(client, id, None, None).await);
-    assert_eq!(fault.error.code, "not_found");
+    let violation: V1Error = problem(404, contacts::get_contact(client, id, None, None).await);
+    assert_eq!(violation.error.code, "not_found");
     assert!(book::delete_address_book_contact(client, NUMBER).await.expect("deleted").success);
     passed("delete both");
 

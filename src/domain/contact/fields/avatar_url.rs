@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::stored_text;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// An `http` or `https` address without user name or password, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ impl AvatarUrl {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
-            return Err(Fault::Blank);
+            return Err(Violation::Blank);
         }
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Fault::TooLong { max: Self::MAX_CHARS });
+            return Err(Violation::TooLong { max: Self::MAX_CHARS });
         }
         if FORM.is_match(text) {
             return Ok(Self(text.to_owned()));
@@ -45,7 +45,7 @@ impl AvatarUrl {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
         let has_userinfo = authority.is_some_and(|authority| authority.contains('@'));
-        Err(if has_userinfo { Fault::UrlWithUserinfo } else { Fault::NotHttpUrl })
+        Err(if has_userinfo { Violation::UrlWithUserinfo } else { Violation::NotHttpUrl })
     }
 }
 
@@ -63,24 +63,24 @@ mod tests {
         ] {
             assert_eq!(AvatarUrl::parse(good).map(AvatarUrl::into_string), Ok(good.to_owned()));
         }
-        for (bad, fault) in [
-            ("", Fault::Blank),
-            ("  ", Fault::Blank),
-            ("example.com/a.png", Fault::NotHttpUrl),
-            ("javascript:alert(1)", Fault::NotHttpUrl),
-            ("ftp://example.com/a", Fault::NotHttpUrl),
-            ("https:example.com", Fault::NotHttpUrl),
-            ("https://", Fault::NotHttpUrl),
-            ("https://bücher.example/", Fault::NotHttpUrl),
-            ("https://exa*mple.com", Fault::NotHttpUrl),
-            ("http://10.0.0.256", Fault::NotHttpUrl),
-            ("http://example.com:65536", Fault::NotHttpUrl),
-            ("https://exa mple.com", Fault::NotHttpUrl),
-            ("https://example.com/a\nb", Fault::NotHttpUrl),
-            ("https://user@example.com", Fault::UrlWithUserinfo),
-            ("https://user:secret@example.com", Fault::UrlWithUserinfo),
+        for (bad, violation) in [
+            ("", Violation::Blank),
+            ("  ", Violation::Blank),
+            ("example.com/a.png", Violation::NotHttpUrl),
+            ("javascript:alert(1)", Violation::NotHttpUrl),
+            ("ftp://example.com/a", Violation::NotHttpUrl),
+            ("https:example.com", Violation::NotHttpUrl),
+            ("https://", Violation::NotHttpUrl),
+            ("https://bücher.example/", Violation::NotHttpUrl),
+            ("https://exa*mple.com", Violation::NotHttpUrl),
+            ("http://10.0.0.256", Violation::NotHttpUrl),
+            ("http://example.com:65536", Violation::NotHttpUrl),
+            ("https://exa mple.com", Violation::NotHttpUrl),
+            ("https://example.com/a\nb", Violation::NotHttpUrl),
+            ("https://user@example.com", Violation::UrlWithUserinfo),
+            ("https://user:secret@example.com", Violation::UrlWithUserinfo),
         ] {
-            assert_eq!(AvatarUrl::parse(bad), Err(fault), "{bad}");
+            assert_eq!(AvatarUrl::parse(bad), Err(violation), "{bad}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::stored_text;
 use crate::domain::text;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// How a contact is shown in a list. Where there is none, v1 shows the handle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl DisplayName {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 

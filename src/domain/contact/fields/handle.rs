@@ -2,7 +2,7 @@
 
 use super::stored_text;
 use crate::domain::text;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// The name by which messages speak of a contact. Unique within the account, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ impl Handle {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 

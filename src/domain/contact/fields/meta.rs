@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// A JSON object within the limits, kept as its JSON text: most of the time it only passes through
 /// between database and response, and no tree of it is built.
@@ -25,7 +25,7 @@ impl MetaPatch {
     ///
     /// # Errors
     /// What is wrong with it, whatever it is merged into.
-    pub fn parse(map: Map<String, Value>) -> Result<Self, Fault> {
+    pub fn parse(map: Map<String, Value>) -> Result<Self, Violation> {
         check_top(&map)?;
         Ok(Self::Merge(map))
     }
@@ -45,12 +45,12 @@ impl Meta {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(map: &Map<String, Value>) -> Result<Self, Fault> {
+    pub fn parse(map: &Map<String, Value>) -> Result<Self, Violation> {
         check_top(map)?;
         let json = serde_json::value::to_raw_value(map)
-            .map_err(|_| Fault::WrongType { expected: "an object".into() })?;
+            .map_err(|_| Violation::WrongType { expected: "an object".into() })?;
         if json.get().len() > Self::MAX_BYTES {
-            return Err(Fault::TooLarge { max: Self::MAX_BYTES });
+            return Err(Violation::TooLarge { max: Self::MAX_BYTES });
         }
         Ok(Self(json))
     }
@@ -73,7 +73,7 @@ impl Meta {
     ///
     /// # Errors
     /// What would be wrong with the result.
-    pub fn patched(&self, patch: &MetaPatch) -> Result<Self, Fault> {
+    pub fn patched(&self, patch: &MetaPatch) -> Result<Self, Violation> {
         match patch {
             MetaPatch::Clear => Ok(Self::default()),
             MetaPatch::Merge(changes) => {
@@ -128,7 +128,7 @@ fn merge(target: &mut Map<String, Value>, changes: &Map<String, Value>) {
     }
 }
 
-fn check(value: &Value, depth: usize) -> Result<(), Fault> {
+fn check(value: &Value, depth: usize) -> Result<(), Violation> {
     match value {
         Value::Object(map) => check_object(map, depth),
         Value::Array(list) => {
@@ -141,17 +141,17 @@ fn check(value: &Value, depth: usize) -> Result<(), Fault> {
 }
 
 /// The top level, whose keys are the names of templates' variables.
-fn check_top(map: &Map<String, Value>) -> Result<(), Fault> {
+fn check_top(map: &Map<String, Value>) -> Result<(), Violation> {
     if map.len() > Meta::MAX_KEYS {
-        return Err(Fault::TooManyKeys { max: Meta::MAX_KEYS });
+        return Err(Violation::TooManyKeys { max: Meta::MAX_KEYS });
     }
     if map.keys().any(|key| !(1..=Meta::MAX_KEY_CHARS).contains(&key.chars().count())) {
-        return Err(Fault::KeyLength { max: Meta::MAX_KEY_CHARS });
+        return Err(Violation::KeyLength { max: Meta::MAX_KEY_CHARS });
     }
     check_object(map, 1)
 }
 
-fn check_object(map: &Map<String, Value>, depth: usize) -> Result<(), Fault> {
+fn check_object(map: &Map<String, Value>, depth: usize) -> Result<(), Violation> {
     check_depth(depth)?;
     map.iter().try_for_each(|(key, value)| {
         check_text(key)?;
@@ -159,13 +159,13 @@ fn check_object(map: &Map<String, Value>, depth: usize) -> Result<(), Fault> {
     })
 }
 
-fn check_depth(depth: usize) -> Result<(), Fault> {
-    if depth > Meta::MAX_DEPTH { Err(Fault::TooDeep { max: Meta::MAX_DEPTH }) } else { Ok(()) }
+fn check_depth(depth: usize) -> Result<(), Violation> {
+    if depth > Meta::MAX_DEPTH { Err(Violation::TooDeep { max: Meta::MAX_DEPTH }) } else { Ok(()) }
 }
 
 /// PostgreSQL keeps no U+0000 in its JSON and text types; it is refused alike on both databases.
-fn check_text(text: &str) -> Result<(), Fault> {
-    if text.contains('\0') { Err(Fault::NulCharacter) } else { Ok(()) }
+fn check_text(text: &str) -> Result<(), Violation> {
+    if text.contains('\0') { Err(Violation::NulCharacter) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn parse(value: Value) -> Result<String, Fault> {
+    fn parse(value: Value) -> Result<String, Violation> {
         Meta::parse(&map(value)).map(|meta| meta.as_json().to_owned())
     }
 
@@ -190,16 +190,19 @@ mod tests {
         );
         let many = |count: usize| Value::Object((0..count).map(|i| (i.to_string(), json!(i))).collect());
         assert!(parse(many(50)).is_ok());
-        assert_eq!(parse(many(51)), Err(Fault::TooManyKeys { max: 50 }));
+        assert_eq!(parse(many(51)), Err(Violation::TooManyKeys { max: 50 }));
         assert!(parse(json!({"a": {"b": {"c": {"d": [1]}}}})).is_ok());
-        assert_eq!(parse(json!({"a": {"b": {"c": {"d": [[]]}}}})), Err(Fault::TooDeep { max: 5 }));
+        assert_eq!(parse(json!({"a": {"b": {"c": {"d": [[]]}}}})), Err(Violation::TooDeep { max: 5 }));
         assert!(parse(json!({"k".repeat(64): 1})).is_ok());
-        assert_eq!(parse(json!({"k".repeat(65): 1})), Err(Fault::KeyLength { max: 64 }));
-        assert_eq!(parse(json!({"": 1})), Err(Fault::KeyLength { max: 64 }));
+        assert_eq!(parse(json!({"k".repeat(65): 1})), Err(Violation::KeyLength { max: 64 }));
+        assert_eq!(parse(json!({"": 1})), Err(Violation::KeyLength { max: 64 }));
         assert!(parse(json!({"a": {"": 1}})).is_ok(), "no variable's name");
         assert!(parse(json!({"a": "x".repeat(16 * 1024 - 8)})).is_ok());
-        assert_eq!(parse(json!({"a": "x".repeat(16 * 1024 - 7)})), Err(Fault::TooLarge { max: 16 * 1024 }));
-        assert_eq!(parse(json!({"a": ["\0"]})), Err(Fault::NulCharacter));
+        assert_eq!(
+            parse(json!({"a": "x".repeat(16 * 1024 - 7)})),
+            Err(Violation::TooLarge { max: 16 * 1024 })
+        );
+        assert_eq!(parse(json!({"a": ["\0"]})), Err(Violation::NulCharacter));
     }
 
     /// The cases of RFC 7396, appendix A, that have objects on both sides.

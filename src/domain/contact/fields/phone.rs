@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::stored_text;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.
 ///
@@ -37,27 +37,27 @@ impl Phone {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
-            return Err(Fault::Blank);
+            return Err(Violation::Blank);
         }
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Fault::TooLong { max: Self::MAX_CHARS });
+            return Err(Violation::TooLong { max: Self::MAX_CHARS });
         }
         let written = text.trim_start_matches(SEPARATORS);
         let rest = written.strip_prefix('+').or_else(|| written.strip_prefix("00")).unwrap_or(written);
         let rest = rest.trim_start_matches(SEPARATORS);
         if rest.is_empty() || !rest.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c)) {
-            return Err(Fault::NotPhone);
+            return Err(Violation::NotPhone);
         }
         // Country codes are prefix-free, so that at most one length fits. Its digits stand together.
         let code = (1..=3)
             .filter_map(|length| rest.get(..length))
             .find(|digits| is_country_code(digits))
             .ok_or(if written.starts_with('0') && !written.starts_with("00") {
-                Fault::NationalPhone
+                Violation::NationalPhone
             } else {
-                Fault::UnassignedCountryCode
+                Violation::UnassignedCountryCode
             })?;
         let national = digits(&rest[code.len()..]);
         let dialled = without_trunk_prefix(code, &rest[code.len()..], &national)
@@ -67,7 +67,7 @@ impl Phone {
         if (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&(e164.len() - 1)) {
             Ok(Self(e164))
         } else {
-            Err(Fault::PhoneLength)
+            Err(Violation::PhoneLength)
         }
     }
 
@@ -180,26 +180,26 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for (text, fault) in [
-            ("", Fault::Blank),
-            ("   ", Fault::Blank),
-            ("+", Fault::NotPhone),
-            ("john", Fault::NotPhone),
-            ("+44 7900 000001 ext 5", Fault::NotPhone),
-            ("4479/0000", Fault::NotPhone),
-            ("\u{661}\u{662}\u{663}4567", Fault::NotPhone),
-            ("++4479000000001", Fault::NotPhone),
-            ("07900000001", Fault::NationalPhone),
-            ("07900 000001", Fault::NationalPhone),
-            ("(020) 7946 0000", Fault::NationalPhone),
-            ("+07900000001", Fault::UnassignedCountryCode),
-            ("0009900000001", Fault::UnassignedCountryCode),
-            ("+2109000000001", Fault::UnassignedCountryCode),
-            ("+447900", Fault::PhoneLength),
-            ("+4479000000000012", Fault::PhoneLength),
-            ("+44 7900 0000 0001                         ", Fault::TooLong { max: 40 }),
+        for (text, violation) in [
+            ("", Violation::Blank),
+            ("   ", Violation::Blank),
+            ("+", Violation::NotPhone),
+            ("john", Violation::NotPhone),
+            ("+44 7900 000001 ext 5", Violation::NotPhone),
+            ("4479/0000", Violation::NotPhone),
+            ("\u{661}\u{662}\u{663}4567", Violation::NotPhone),
+            ("++4479000000001", Violation::NotPhone),
+            ("07900000001", Violation::NationalPhone),
+            ("07900 000001", Violation::NationalPhone),
+            ("(020) 7946 0000", Violation::NationalPhone),
+            ("+07900000001", Violation::UnassignedCountryCode),
+            ("0009900000001", Violation::UnassignedCountryCode),
+            ("+2109000000001", Violation::UnassignedCountryCode),
+            ("+447900", Violation::PhoneLength),
+            ("+4479000000000012", Violation::PhoneLength),
+            ("+44 7900 0000 0001                         ", Violation::TooLong { max: 40 }),
         ] {
-            assert_eq!(Phone::parse(text), Err(fault), "{text}");
+            assert_eq!(Phone::parse(text), Err(violation), "{text}");
         }
     }
 

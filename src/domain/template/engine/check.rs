@@ -10,7 +10,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::data::CONTACT;
 use super::{FILTERS, NAME, TESTS};
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 /// A variable of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,26 +30,27 @@ pub(super) struct Checked {
 }
 
 /// Checks a text.
-pub(super) fn check(text: &str) -> Result<Checked, Fault> {
-    let template = parse(text, NAME, SyntaxConfig::default()).map_err(|error| syntax_fault(text, &error))?;
+pub(super) fn check(text: &str) -> Result<Checked, Violation> {
+    let template =
+        parse(text, NAME, SyntaxConfig::default()).map_err(|error| syntax_violation(text, &error))?;
     let mut walk = Walk { text, ..Walk::default() };
     walk.statement(&template)?;
     Ok(Checked { variables: walk.variables, has_loops: walk.has_loops })
 }
 
 /// An error of the parser, with its place.
-pub(super) fn syntax_fault(text: &str, error: &minijinja::Error) -> Fault {
+pub(super) fn syntax_violation(text: &str, error: &minijinja::Error) -> Violation {
     let offset = error.range().map_or(0, |range| range.start);
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    fault(text, offset, message)
+    violation(text, offset, message)
 }
 
 /// Lines and columns begin at 1, as editors count them; columns are characters.
-fn fault(text: &str, offset: usize, message: impl Into<String>) -> Fault {
+fn violation(text: &str, offset: usize, message: impl Into<String>) -> Violation {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Fault::TemplateSyntax { line, column, message: message.into() }
+    Violation::TemplateSyntax { line, column, message: message.into() }
 }
 
 #[derive(Default)]
@@ -69,11 +70,11 @@ struct Walk<'a> {
 /// chain of operators.
 const MAX_DEPTH: usize = 64;
 
-type Sound = Result<(), Fault>;
+type Sound = Result<(), Violation>;
 
 impl<'a> Walk<'a> {
     fn refuse(&self, span: Span, message: impl Into<String>) -> Sound {
-        Err(fault(self.text, span.start_offset as usize, message))
+        Err(violation(self.text, span.start_offset as usize, message))
     }
 
     fn statements(&mut self, statements: &[Stmt<'a>]) -> Sound {
@@ -94,7 +95,7 @@ impl<'a> Walk<'a> {
             Stmt::EmitExpr(emit) => return self.expression(&emit.expr, true),
             _ if self.depth >= MAX_DEPTH => {
                 // Only statements that hold others get so deep.
-                return Err(fault(self.text, 0, format!("it is nested deeper than {MAX_DEPTH} levels")));
+                return Err(violation(self.text, 0, format!("it is nested deeper than {MAX_DEPTH} levels")));
             }
             Stmt::IfCond(condition) => {
                 self.expression(&condition.expr, false)?;

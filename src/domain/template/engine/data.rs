@@ -20,7 +20,7 @@ pub(super) const CONTACT: &[&str] =
 
 /// A recipient, as far as templates are concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct Recipient<'a> {
+pub struct RenderInput<'a> {
     /// The number that a message goes to.
     pub phone: &'a Phone,
     /// The contact, if it is one.
@@ -135,7 +135,7 @@ impl Object for Data {
     }
 }
 
-impl Recipient<'_> {
+impl RenderInput<'_> {
     /// Its data for the engine. What is null or blank counts as missing: it would leave a gap.
     pub(super) fn data(self, wanted: &Wanted, reads_contact: bool) -> Data {
         let own = self.contact.and_then(|contact| {

@@ -18,13 +18,13 @@ use std::sync::OnceLock;
 use minijinja::value::{StringInput, Value};
 use minijinja::{Environment, Error, UndefinedBehavior, filters, tests as checks};
 
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 
 pub use check::Variable;
 use data::Wanted;
 
-pub use data::Recipient;
-pub use render::{Gaps, Message, TooCostly, Unrendered};
+pub use data::RenderInput;
+pub use render::{Message, MissingVariables, RenderError, TooCostly};
 
 /// The name of the one template of an environment.
 const NAME: &str = "text";
@@ -79,18 +79,18 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
-            return Err(Fault::Blank);
+            return Err(Violation::Blank);
         }
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Fault::TooLong { max: Self::MAX_CHARS });
+            return Err(Violation::TooLong { max: Self::MAX_CHARS });
         }
         if text.contains('\0') {
-            return Err(Fault::NulCharacter);
+            return Err(Violation::NulCharacter);
         }
         let check::Checked { variables, has_loops } = check::check(text)?;
-        let environment = environment(text).map_err(|error| check::syntax_fault(text, &error))?;
+        let environment = environment(text).map_err(|error| check::syntax_violation(text, &error))?;
         let wanted = Wanted::of(&variables);
         let reads_contact = variables.iter().any(|variable| variable.name.starts_with("contact."));
         Ok(Self {

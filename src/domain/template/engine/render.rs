@@ -5,13 +5,13 @@ use std::io;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
-use super::data::{Recipient, is_missing};
+use super::data::{RenderInput, is_missing};
 use super::{NAME, Template, meter};
 use crate::domain::template::sms::{self, Size};
 
 /// What becomes of a recipient for whom something is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gaps {
+pub enum MissingVariables {
     /// It gets no message.
     #[default]
     Exclude,
@@ -34,7 +34,7 @@ pub struct TooCostly;
 
 /// Why there is no text for a recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unrendered {
+pub enum RenderError {
     /// Something that has to be filled in is not there.
     Missing {
         /// Its name in the template.
@@ -66,9 +66,9 @@ impl Template {
     /// [`TooCostly`] where that cannot be found out. The inner error says why there is none.
     pub fn render(
         &self,
-        recipient: Recipient<'_>,
-        gaps: Gaps,
-    ) -> Result<Result<Message, Unrendered>, TooCostly> {
+        recipient: RenderInput<'_>,
+        gaps: MissingVariables,
+    ) -> Result<Result<Message, RenderError>, TooCostly> {
         meter::refill();
         let data = recipient.data(&self.wanted, self.reads_contact);
         if self.has_loops && data.weight() > meter::MAX_LOOP_BYTES {
@@ -76,8 +76,8 @@ impl Template {
         }
         let data = Value::from_object(data);
         let text = match gaps {
-            Gaps::Exclude => fill(&self.environment, &data),
-            Gaps::Blank => fill(self.lenient(), &data),
+            MissingVariables::Exclude => fill(&self.environment, &data),
+            MissingVariables::Blank => fill(self.lenient(), &data),
         };
         let text = match text {
             Ok(text) => text,
@@ -86,15 +86,15 @@ impl Template {
         };
         // A template can write it, however the data is checked; PostgreSQL does not store it.
         if text.contains('\0') {
-            return Ok(Err(Unrendered::Failed {
+            return Ok(Err(RenderError::Failed {
                 reason: "the text contains the character U+0000".to_owned(),
             }));
         }
         if text.trim().is_empty() {
-            return Ok(Err(Unrendered::Empty));
+            return Ok(Err(RenderError::Empty));
         }
         let size = sms::measure(&text);
-        Ok(if size.parts > sms::MAX_PARTS { Err(Unrendered::TooLong) } else { Ok(Message { text, size }) })
+        Ok(if size.parts > sms::MAX_PARTS { Err(RenderError::TooLong) } else { Ok(Message { text, size }) })
     }
 
     fn lenient(&self) -> &Environment<'static> {
@@ -114,9 +114,9 @@ impl Template {
     }
 
     /// What went wrong, told by filling in once more with an eye on where things come from.
-    fn explain(&self, error: &Error, recipient: Recipient<'_>, data: &Value) -> Unrendered {
+    fn explain(&self, error: &Error, recipient: RenderInput<'_>, data: &Value) -> RenderError {
         if matches!(error.kind(), ErrorKind::WriteFailure) {
-            return Unrendered::TooLong;
+            return RenderError::TooLong;
         }
         let detail = fill(self.watchful(), data)
             .err()
@@ -127,9 +127,9 @@ impl Template {
         let variable = detail.split_once("` is undefined").and_then(|(before, _)| before.rsplit('`').next());
         match variable {
             Some(variable) => {
-                Unrendered::Missing { variable: variable.to_owned(), similar: recipient.similar(variable) }
+                RenderError::Missing { variable: variable.to_owned(), similar: recipient.similar(variable) }
             }
-            None => Unrendered::Failed { reason: detail },
+            None => RenderError::Failed { reason: detail },
         }
     }
 }

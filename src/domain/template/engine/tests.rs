@@ -15,20 +15,20 @@ fn contact(meta: &Value) -> Contact {
     })
 }
 
-fn fill(text: &str, meta: &Value, fields: &Value, gaps: Gaps) -> Result<String, Unrendered> {
+fn fill(text: &str, meta: &Value, fields: &Value, gaps: MissingVariables) -> Result<String, RenderError> {
     let contact = contact(meta);
     let fields: Option<&Map<String, Value>> = fields.as_object();
-    let template = Template::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
-    let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields };
+    let template = Template::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation:?}"));
+    let recipient = RenderInput { phone: &contact.phone, contact: Some(&contact), fields };
     template.render(recipient, gaps).expect("it is not too costly").map(|message| message.text)
 }
 
-fn text_of(text: &str, meta: &Value) -> Result<String, Unrendered> {
-    fill(text, meta, &Value::Null, Gaps::Exclude)
+fn text_of(text: &str, meta: &Value) -> Result<String, RenderError> {
+    fill(text, meta, &Value::Null, MissingVariables::Exclude)
 }
 
-fn missing<T>(variable: &str, similar: Option<&str>) -> Result<T, Unrendered> {
-    Err(Unrendered::Missing { variable: variable.to_owned(), similar: similar.map(str::to_owned) })
+fn missing<T>(variable: &str, similar: Option<&str>) -> Result<T, RenderError> {
+    Err(RenderError::Missing { variable: variable.to_owned(), similar: similar.map(str::to_owned) })
 }
 
 #[test]
@@ -53,7 +53,8 @@ fn fills_in_what_is_the_recipients_own() {
         assert_eq!(text_of(text, &meta).as_deref(), Ok(filled), "{text}");
     }
     assert_eq!(
-        fill("{{ NAME }}{{ CODE }}", &meta, &json!({"CODE": "x", "NAME": "J"}), Gaps::Exclude).as_deref(),
+        fill("{{ NAME }}{{ CODE }}", &meta, &json!({"CODE": "x", "NAME": "J"}), MissingVariables::Exclude)
+            .as_deref(),
         Ok("Jx")
     );
 }
@@ -82,26 +83,29 @@ fn leaves_no_gap_in_silence() {
     for (text, filled) in
         [("Hi {{ NAME }}.", "Hi ."), ("{{ A.B }}{{ NULL }}.", "."), ("{{ CITY | upper }}.", ".")]
     {
-        assert_eq!(fill(text, &meta, &Value::Null, Gaps::Blank).as_deref(), Ok(filled), "{text}");
+        assert_eq!(fill(text, &meta, &Value::Null, MissingVariables::Blank).as_deref(), Ok(filled), "{text}");
     }
 }
 
 #[test]
 fn has_an_answer_for_each_other_end() {
     let meta = json!({"NAME": "John", "LIST": [1], "LONG": "x".repeat(3_000), "MANY": vec![1; 2_000]});
-    let failed = |text: &str| matches!(text_of(text, &meta), Err(Unrendered::Failed { .. }));
+    let failed = |text: &str| matches!(text_of(text, &meta), Err(RenderError::Failed { .. }));
     assert!(failed("{{ LIST }}") && failed("{{ NAME - 1 }}"));
-    assert_eq!(text_of("{{ LONG }}", &meta), Err(Unrendered::TooLong));
-    assert_eq!(text_of("{{ LONG }}{{ LONG }}{{ LONG }}", &meta), Err(Unrendered::TooLong));
-    assert_eq!(text_of("{% if NICK %}x{% endif %} ", &meta), Err(Unrendered::Empty));
+    assert_eq!(text_of("{{ LONG }}", &meta), Err(RenderError::TooLong));
+    assert_eq!(text_of("{{ LONG }}{{ LONG }}{{ LONG }}", &meta), Err(RenderError::TooLong));
+    assert_eq!(text_of("{% if NICK %}x{% endif %} ", &meta), Err(RenderError::Empty));
     let john = contact(&meta);
-    let recipient = Recipient { phone: &john.phone, contact: Some(&john), fields: None };
-    let message =
-        Template::parse("Привет, {{ NAME }}").unwrap().render(recipient, Gaps::Exclude).unwrap().unwrap();
+    let recipient = RenderInput { phone: &john.phone, contact: Some(&john), fields: None };
+    let message = Template::parse("Привет, {{ NAME }}")
+        .unwrap()
+        .render(recipient, MissingVariables::Exclude)
+        .unwrap()
+        .unwrap();
     assert_eq!(message.size, Size { encoding: Encoding::Ucs2, parts: 1 });
-    let no_contact = Recipient { phone: &john.phone, contact: None, fields: None };
+    let no_contact = RenderInput { phone: &john.phone, contact: None, fields: None };
     let to = |text| {
-        let message = Template::parse(text).unwrap().render(no_contact, Gaps::Exclude).unwrap();
+        let message = Template::parse(text).unwrap().render(no_contact, MissingVariables::Exclude).unwrap();
         message.map(|message| message.text)
     };
     assert_eq!(to("To {{ contact.msisdn }}").as_deref(), Ok("To 4479000000001"));
@@ -131,15 +135,15 @@ fn refuses_what_is_not_there_and_says_where() {
         ("{% for x in L recursive %}{{ loop(x) }}{% endfor %}", 1, 4, "recursive"),
     ] {
         match Template::parse(text) {
-            Err(Fault::TemplateSyntax { line: at, column: here, message }) => {
+            Err(Violation::TemplateSyntax { line: at, column: here, message }) => {
                 assert_eq!((at, here), (line, column), "{text}: {message}");
                 assert!(message.contains(part), "{text}: {message}");
             }
             other => panic!("{text}: {other:?}"),
         }
     }
-    assert_eq!(Template::parse(" \n").err(), Some(Fault::Blank));
-    assert_eq!(Template::parse(&"x".repeat(4_001)).err(), Some(Fault::TooLong { max: 4_000 }));
+    assert_eq!(Template::parse(" \n").err(), Some(Violation::Blank));
+    assert_eq!(Template::parse(&"x".repeat(4_001)).err(), Some(Violation::TooLong { max: 4_000 }));
 }
 
 #[test]
@@ -195,9 +199,10 @@ fn ends_soon_whatever_it_is_told() {
     for text in texts {
         let begun = std::time::Instant::now();
         let john = contact(&meta);
-        let recipient = Recipient { phone: &john.phone, contact: Some(&john), fields: None };
-        let ended = Template::parse(&text)
-            .map_or(true, |template| !matches!(template.render(recipient, Gaps::Exclude), Ok(Ok(_))));
+        let recipient = RenderInput { phone: &john.phone, contact: Some(&john), fields: None };
+        let ended = Template::parse(&text).map_or(true, |template| {
+            !matches!(template.render(recipient, MissingVariables::Exclude), Ok(Ok(_)))
+        });
         assert!(ended, "{text}");
         let took = begun.elapsed();
         assert!(took.as_secs() < 5, "{text} took {took:?}");
@@ -208,7 +213,7 @@ fn ends_soon_whatever_it_is_told() {
 fn has_the_filters_and_tests_that_it_lists() {
     for filter in FILTERS {
         let outcome = text_of(&format!("{{{{ A | {filter} }}}}"), &json!({"A": "7"}));
-        let unknown = matches!(&outcome, Err(Unrendered::Failed { reason }) if reason.contains("unknown"));
+        let unknown = matches!(&outcome, Err(RenderError::Failed { reason }) if reason.contains("unknown"));
         assert!(!unknown, "{filter}: {outcome:?}");
     }
     for test in TESTS {
@@ -220,11 +225,11 @@ fn has_the_filters_and_tests_that_it_lists() {
 #[test]
 fn ends_where_it_would_cost_too_much() {
     let costs = |text: &str, fields: &Value| {
-        let template = Template::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+        let template = Template::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation:?}"));
         let contact = contact(&json!({}));
         let recipient =
-            Recipient { phone: &contact.phone, contact: Some(&contact), fields: fields.as_object() };
-        template.render(recipient, Gaps::Exclude).is_err()
+            RenderInput { phone: &contact.phone, contact: Some(&contact), fields: fields.as_object() };
+        template.render(recipient, MissingVariables::Exclude).is_err()
     };
     let long = |length: usize| json!({"A": "a".repeat(length), "L": ["b".repeat(length)], "N": "a"});
     for text in [
@@ -242,6 +247,6 @@ fn ends_where_it_would_cost_too_much() {
     assert!(costs("{% for x in MANY %}{% for y in MANY %}{% endfor %}{% endfor %}x", &many), "steps");
     assert!(!costs("{{ A[:100] | upper }}", &long(16_000)), "the beginning of a long text");
     for text in ["{% for x in L %}{{ x[1:] }}{% endfor %}", "{{ A[1:][1:] }}", "{{ (A ~ A)[1:] }}"] {
-        assert!(matches!(Template::parse(text), Err(Fault::TemplateSyntax { .. })), "{text}");
+        assert!(matches!(Template::parse(text), Err(Violation::TemplateSyntax { .. })), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use validator::Validate;
 use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::{Contact, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Patch, Payload, Violations};
 use crate::http::openapi::{examples, fields};
 
 /// A new contact. `alias` and `msisdn` are required. Null in an optional member is treated as absent.
@@ -35,11 +35,11 @@ impl CreateRecord {
 impl Payload for CreateRecord {
     type Command = NewContact;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewContact> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
         let Self { alias, msisdn, meta } = self;
-        let handle = faults.read("alias", alias, Handle::parse);
-        let phone = faults.read("msisdn", msisdn, Phone::parse);
-        let meta = new_meta(meta, faults);
+        let handle = violations.read("alias", alias, Handle::parse);
+        let phone = violations.read("msisdn", msisdn, Phone::parse);
+        let meta = new_meta(meta, violations);
         Some(NewContact { handle: handle?, phone: phone?, display_name: None, avatar_url: None, meta: meta? })
     }
 }
@@ -68,14 +68,14 @@ impl UpdateRecord {
 impl Payload for UpdateRecord {
     type Command = ContactPatch;
 
-    fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
+    fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
         let Self { alias, msisdn, meta } = self;
         Some(ContactPatch {
-            handle: faults.read("alias", alias, Handle::parse),
-            phone: faults.read("msisdn", msisdn, Phone::parse),
+            handle: violations.read("alias", alias, Handle::parse),
+            phone: violations.read("msisdn", msisdn, Phone::parse),
             display_name: None,
             avatar_url: None,
-            meta: changed_meta(meta, faults),
+            meta: changed_meta(meta, violations),
         })
     }
 }

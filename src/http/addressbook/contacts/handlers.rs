@@ -9,19 +9,19 @@ use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
-use crate::domain::{ContactKey, Fault, Permission};
+use crate::domain::{ContactKey, Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
 const CREATE: &str = "createAddressBookContact";
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 /// `{contact}`: an id or a phone number.
 #[derive(IntoParams)]
@@ -34,7 +34,7 @@ pub(in crate::http::addressbook) struct Key {
 impl Segment for Key {
     const NAME: &'static str = "contact";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, Violation> {
         Ok(Self { contact: ContactKey::parse(text)? })
     }
 }
@@ -51,7 +51,7 @@ fn key() -> Object {
     post,
     path = "/addressbook/contacts",
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateRecord,
     responses((
         status = 200,
@@ -60,7 +60,7 @@ fn key() -> Object {
         headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the contact.")),
     )),
 )]
-pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<CreateRecord>) -> Answer {
+pub(super) async fn create_record(allowed: Authorized<CreateContacts>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let may_read = allowed.may(Permission::ReadContacts);
     let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
@@ -77,7 +77,10 @@ pub(super) async fn create_record(allowed: Allowed<CreateContacts>, body: Body<C
     params(ListRecords),
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
-pub(super) async fn list_records(allowed: Allowed<ReadContacts>, Query(query): Query<ListRecords>) -> Answer {
+pub(super) async fn list_records(
+    allowed: Authorized<ReadContacts>,
+    Query(query): Query<ListRecords>,
+) -> Answer {
     let page = allowed.contacts().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
@@ -99,7 +102,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadContacts>, Query(query): Q
     responses((status = 200, description = "The contact.", body = RecordAnswer)),
 )]
 pub(super) async fn get_record(
-    allowed: Allowed<ReadContacts>,
+    allowed: Authorized<ReadContacts>,
     Segments(Key { contact }): Segments<Key>,
 ) -> Answer {
     let contact = allowed.contacts().get(contact).await?;
@@ -119,7 +122,7 @@ pub(super) async fn get_record(
     responses((status = 200, description = "The contact after the change.", body = RecordUpdated)),
 )]
 pub(super) async fn update_record(
-    allowed: Allowed<UpdateContacts>,
+    allowed: Authorized<UpdateContacts>,
     sees: Sees<ReadContacts>,
     Segments(Key { contact }): Segments<Key>,
     body: Body<UpdateRecord>,
@@ -139,7 +142,7 @@ pub(super) async fn update_record(
     responses((status = 200, description = "The contact was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Allowed<DeleteContacts>,
+    allowed: Authorized<DeleteContacts>,
     Segments(Key { contact }): Segments<Key>,
 ) -> Answer {
     allowed.contacts().delete(contact, Precondition::None).await?;

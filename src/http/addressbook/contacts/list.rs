@@ -5,10 +5,10 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
-use crate::domain::Fault;
+use crate::domain::Violation;
 use crate::domain::pagination::{OffsetQuery, SortField};
 use crate::http::addressbook::pagination;
-use crate::http::extract::{Faults, Parameters, query};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
 /// What `sortField` can be, as a sentence lists it.
@@ -40,18 +40,18 @@ fn offset() -> Object {
 impl Parameters for ListRecords {
     type Command = OffsetQuery;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<OffsetQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
-            faults.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+            violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
                 "created_on" => Ok(SortField::CreatedOn),
                 "alias" => Ok(SortField::Handle),
                 "msisdn" => Ok(SortField::Phone),
-                _ => Err(Fault::NotOneOf { allowed: FIELDS }),
+                _ => Err(Violation::NotOneOf { allowed: FIELDS }),
             });
-        let direction = pagination::read_direction(sortDir, faults);
-        let offset = pagination::read_offset(offset, faults);
-        let limit = query::limit("limit", limit, limits, faults);
+        let direction = pagination::read_direction(sortDir, violations);
+        let offset = pagination::read_offset(offset, violations);
+        let limit = query::limit("limit", limit, limits, violations);
         Some(OffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
     }
 }

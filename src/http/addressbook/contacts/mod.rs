@@ -8,14 +8,14 @@ pub(super) use handlers::Key;
 
 use super::{DIALECT, pagination};
 use crate::domain::contact::fields::Handle;
-use crate::domain::{Code, Fault, Field, FieldFault};
+use crate::domain::{ErrorCode, Field, FieldViolation, Violation};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::openapi::{Spec, examples};
-use crate::http::routes::Api;
+use crate::http::openapi::{OperationDoc, examples};
+use crate::http::routes::RouteTable;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     use handlers::*;
 
     let record = || RecordAnswer::from(examples::contact());
@@ -26,43 +26,50 @@ pub(super) fn routes(api: Api) -> Api {
         limit: 10,
         total: 1,
     };
-    let not_a_key = || FieldFault::at("contact", Fault::NotContactKey);
+    let not_a_key = || FieldViolation::at("contact", Violation::NotContactKey);
     api.protected(
         &DIALECT,
         __path_create_record,
         create_record,
-        Spec::answering(200, record())
+        OperationDoc::answering(200, record())
             .request("contact", "With data for templates", CreateRecord::example())
-            .fails(&[Code::HandleTaken])
-            .fault(FieldFault::of(Field::Handle, Fault::Required)),
+            .fails(&[ErrorCode::HandleTaken])
+            .violation(FieldViolation::of(Field::Handle, Violation::Required)),
     )
     .protected(
         &DIALECT,
         __path_list_records,
         list_records,
-        Spec::answering(200, list)
-            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
+        OperationDoc::answering(200, list).violation(FieldViolation::at(
+            "sortDir",
+            Violation::NotOneOf { allowed: pagination::DIRECTIONS },
+        )),
     )
     .protected(
         &DIALECT,
         __path_get_record,
         get_record,
-        Spec::answering(200, record()).fails(&[Code::PhoneAmbiguous]).fault(not_a_key()),
+        OperationDoc::answering(200, record()).fails(&[ErrorCode::PhoneAmbiguous]).violation(not_a_key()),
     )
     .protected(
         &DIALECT,
         __path_update_record,
         update_record,
-        Spec::answering(200, RecordUpdated { success: true, record: Some(examples::contact().into()) })
-            .request("change", "A new alias, one key of meta changed", UpdateRecord::example())
-            .fails(&[Code::HandleTaken, Code::PhoneAmbiguous])
-            .fault(FieldFault::of(Field::Handle, Fault::TooLong { max: Handle::MAX_CHARS })),
+        OperationDoc::answering(
+            200,
+            RecordUpdated { success: true, record: Some(examples::contact().into()) },
+        )
+        .request("change", "A new alias, one key of meta changed", UpdateRecord::example())
+        .fails(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
+        .violation(FieldViolation::of(Field::Handle, Violation::TooLong { max: Handle::MAX_CHARS })),
     )
     .protected(
         &DIALECT,
         __path_delete_record,
         delete_record,
-        Spec::answering(200, Deleted { success: true }).fails(&[Code::PhoneAmbiguous]).fault(not_a_key()),
+        OperationDoc::answering(200, Deleted { success: true })
+            .fails(&[ErrorCode::PhoneAmbiguous])
+            .violation(not_a_key()),
     )
     .alias("/addressbook/contacts", "/contacts")
 }

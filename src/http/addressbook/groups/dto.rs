@@ -7,7 +7,7 @@ use validator::Validate;
 
 use crate::domain::Timestamp;
 use crate::domain::group::{Group, GroupDescription, GroupId, GroupName, NewGroup};
-use crate::http::extract::{Faults, Payload};
+use crate::http::extract::{Payload, Violations};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 
@@ -32,10 +32,10 @@ impl CreateRecord {
 impl Payload for CreateRecord {
     type Command = NewGroup;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewGroup> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewGroup> {
         let Self { name, description } = self;
-        let name = faults.read("name", name, GroupName::parse);
-        let description = faults.read("description", description, GroupDescription::parse);
+        let name = violations.read("name", name, GroupName::parse);
+        let description = violations.read("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }

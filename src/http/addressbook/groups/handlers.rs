@@ -8,16 +8,16 @@ use super::list::ListRecords;
 use crate::domain::group::{Group, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
-use crate::domain::{Fault, Permission};
+use crate::domain::{Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
-pub(super) type Answer = Result<HttpResponse, Problem>;
+pub(super) type Answer = Result<HttpResponse, ApiError>;
 
 const CREATE: &str = "createAddressBookGroup";
 
@@ -32,7 +32,7 @@ pub(super) struct InPath {
 impl Segment for InPath {
     const NAME: &'static str = "group";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, Violation> {
         Ok(Self { group: GroupKey::parse(text)? })
     }
 }
@@ -44,7 +44,7 @@ impl Segment for InPath {
     post,
     path = "/addressbook/groups",
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateRecord,
     responses((
         status = 200,
@@ -53,7 +53,7 @@ impl Segment for InPath {
         headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the group.")),
     )),
 )]
-pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<CreateRecord>) -> Answer {
+pub(super) async fn create_record(allowed: Authorized<CreateGroups>, body: Body<CreateRecord>) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let may_read = allowed.may(Permission::ReadGroups);
     let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
@@ -72,7 +72,10 @@ pub(super) async fn create_record(allowed: Allowed<CreateGroups>, body: Body<Cre
     params(ListRecords),
     responses((status = 200, description = "A page of groups.", body = RecordList)),
 )]
-pub(super) async fn list_records(allowed: Allowed<ReadGroups>, Query(query): Query<ListRecords>) -> Answer {
+pub(super) async fn list_records(
+    allowed: Authorized<ReadGroups>,
+    Query(query): Query<ListRecords>,
+) -> Answer {
     let page = allowed.groups().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
@@ -94,7 +97,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadGroups>, Query(query): Que
     responses((status = 200, description = "The group.", body = RecordAnswer)),
 )]
 pub(super) async fn get_record(
-    allowed: Allowed<ReadGroups>,
+    allowed: Authorized<ReadGroups>,
     Segments(InPath { group }): Segments<InPath>,
 ) -> Answer {
     let group = allowed.groups().find(group).await?;
@@ -113,7 +116,7 @@ pub(super) async fn get_record(
     responses((status = 200, description = "The group was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Allowed<DeleteGroups>,
+    allowed: Authorized<DeleteGroups>,
     Segments(InPath { group }): Segments<InPath>,
 ) -> Answer {
     allowed.groups().delete(group).await?;

@@ -5,11 +5,11 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
-use crate::domain::Fault;
+use crate::domain::Violation;
 use crate::domain::group::{GroupOffsetQuery, GroupSort};
-use crate::domain::pagination::ByOffset;
+use crate::domain::pagination::OffsetParams;
 use crate::http::addressbook::pagination;
-use crate::http::extract::{Faults, Parameters, query};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
 /// What `sortField` can be, as a sentence lists it.
@@ -42,18 +42,18 @@ fn offset() -> Object {
 impl Parameters for ListRecords {
     type Command = GroupOffsetQuery;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<GroupOffsetQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<GroupOffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
-            faults.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+            violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
                 "created_on" => Ok(GroupSort::CreatedOn),
                 "name" => Ok(GroupSort::Name),
-                _ => Err(Fault::NotOneOf { allowed: FIELDS }),
+                _ => Err(Violation::NotOneOf { allowed: FIELDS }),
             });
-        let direction = pagination::read_direction(sortDir, faults);
-        let offset = pagination::read_offset(offset, faults);
-        let limit = query::limit("limit", limit, limits, faults);
-        let page = ByOffset { direction: direction?, offset: offset?, limit: limit? };
+        let direction = pagination::read_direction(sortDir, violations);
+        let offset = pagination::read_offset(offset, violations);
+        let limit = query::limit("limit", limit, limits, violations);
+        let page = OffsetParams { direction: direction?, offset: offset?, limit: limit? };
         Some(GroupOffsetQuery { field: field?, page })
     }
 }
@@ -82,10 +82,10 @@ pub(super) struct Stretch {
 impl Parameters for ListMembers {
     type Command = Stretch;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Stretch> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Stretch> {
         let Self { offset, limit } = self;
-        let offset = pagination::read_offset(offset, faults);
-        let limit = query::limit("limit", limit, limits, faults);
+        let offset = pagination::read_offset(offset, violations);
+        let limit = query::limit("limit", limit, limits, violations);
         Some(Stretch { offset: offset?, limit: limit? })
     }
 }

@@ -11,16 +11,16 @@ use super::handlers::{Answer, InPath};
 use super::list::{ListMembers, Stretch};
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
-use crate::domain::group::{Item, MembersChanged, Outcome, Verb};
+use crate::domain::group::{MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{Code, ContactKey, Error};
+use crate::domain::{ContactKey, Error, ErrorCode};
 use crate::http::addressbook::contacts::Key;
 use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
+use crate::http::auth::authorized::Authorized;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Faults, Items, Payload, Query, Segments};
+use crate::http::extract::{Body, Items, Payload, Query, Segments, Violations};
 use crate::http::openapi::{examples, fields};
 
 /// The contacts to add to a group: 1 to 1,000 in all. A list that is null is treated as absent.
@@ -65,7 +65,7 @@ impl Payload for AddContacts {
         limits.batch_body_limit
     }
 
-    fn into_command(self, faults: &mut Faults) -> Option<Vec<Named>> {
+    fn into_command(self, violations: &mut Violations) -> Option<Vec<Named>> {
         let Self { contacts, aliases } = self;
         let lists = [
             List { name: "contacts", items: contacts, parse: ContactKey::parse },
@@ -79,7 +79,7 @@ impl Payload for AddContacts {
             let batch::Item { list, text, value } = item;
             Named { by_alias: list == "aliases", text, key: value }
         };
-        Some(batch::read("contacts and aliases", lists, faults)?.into_iter().map(named).collect())
+        Some(batch::read("contacts and aliases", lists, violations)?.into_iter().map(named).collect())
     }
 }
 
@@ -111,7 +111,7 @@ pub struct ContactResult {
     #[schema(required = false, nullable = false, example = "john")]
     pub(super) alias: Option<String>,
     #[schema(schema_with = fields::group::outcome_of_adding)]
-    pub(super) outcome: Outcome,
+    pub(super) outcome: MemberOutcome,
 }
 
 /// Add contacts to a group
@@ -127,15 +127,16 @@ pub struct ContactResult {
     responses((status = 200, description = "The result for each contact.", body = ContactsAdded)),
 )]
 pub(super) async fn add_contacts(
-    allowed: Allowed<UpdateGroups>,
+    allowed: Authorized<UpdateGroups>,
     sees: Sees<ReadGroups>,
     Segments(InPath { group }): Segments<InPath>,
     body: Body<AddContacts>,
 ) -> Answer {
-    let items = body.command.iter().map(|named| Item { verb: Verb::Add, contact: named.key.clone() });
+    let items =
+        body.command.iter().map(|named| MemberChange { verb: MemberOp::Add, contact: named.key.clone() });
     let MembersChanged { member_count, outcomes } =
         allowed.groups().change_members(group, items.collect()).await?;
-    let result = |(named, outcome): (Named, Outcome)| {
+    let result = |(named, outcome): (Named, MemberOutcome)| {
         let Named { by_alias, text, key: _ } = named;
         let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
         ContactResult { contact, alias, outcome }
@@ -159,7 +160,7 @@ pub(super) async fn add_contacts(
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
 pub(super) async fn list_contacts(
-    allowed: Allowed<(ReadGroups, ReadContacts)>,
+    allowed: Authorized<(ReadGroups, ReadContacts)>,
     Segments(InPath { group }): Segments<InPath>,
     Query(Stretch { offset, limit }): Query<ListMembers>,
 ) -> Answer {
@@ -179,16 +180,16 @@ pub(super) async fn list_contacts(
     responses((status = 200, description = "The contact was removed from the group.", body = Deleted)),
 )]
 pub(super) async fn remove_contact(
-    allowed: Allowed<UpdateGroups>,
+    allowed: Authorized<UpdateGroups>,
     Segments(InPath { group }): Segments<InPath>,
     Segments(Key { contact }): Segments<Key>,
 ) -> Answer {
-    let items = vec![Item { verb: Verb::Remove, contact }];
+    let items = vec![MemberChange { verb: MemberOp::Remove, contact }];
     let changed = allowed.groups().change_members(group, items).await?;
     match changed.outcomes.first() {
-        Some(Outcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
-        Some(Outcome::Ambiguous) => Err(Code::PhoneAmbiguous.into()),
-        Some(Outcome::NotMember) => Err(Error::no_such("contact in the group").into()),
-        _ => Err(Code::NotFound.into()),
+        Some(MemberOutcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
+        Some(MemberOutcome::Ambiguous) => Err(ErrorCode::PhoneAmbiguous.into()),
+        Some(MemberOutcome::NotMember) => Err(Error::no_such("contact in the group").into()),
+        _ => Err(ErrorCode::NotFound.into()),
     }
 }

@@ -8,21 +8,21 @@ mod members;
 use super::contacts::dto::{Record as Contact, RecordList as ContactList};
 use super::envelope::Deleted;
 use super::{DIALECT, pagination};
-use crate::domain::group::{GroupName, Outcome};
-use crate::domain::{Code, Fault, FieldFault};
+use crate::domain::group::{GroupName, MemberOutcome};
+use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::openapi::examples::{self, group as example};
-use crate::http::openapi::{Spec, Subject};
-use crate::http::routes::Api;
+use crate::http::openapi::{OperationDoc, ResourceDoc};
+use crate::http::routes::RouteTable;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
 /// The tag of its operations.
 pub const TAG: &str = "Address book groups";
 
-static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "group", argument: "group" };
-static MEMBERS: Subject = Subject { argument: "changes", ..SUBJECT };
+static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "group", argument: "group" };
+static MEMBERS: ResourceDoc = ResourceDoc { argument: "changes", ..RESOURCE };
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     use handlers::*;
 
     let record = || RecordAnswer::from(example::group());
@@ -33,40 +33,43 @@ pub(super) fn routes(api: Api) -> Api {
             &DIALECT,
             __path_create_record,
             create_record,
-            Spec::answering(200, RecordAnswer::from(example::new_group()))
-                .about(&SUBJECT)
+            OperationDoc::answering(200, RecordAnswer::from(example::new_group()))
+                .about(&RESOURCE)
                 .request("group", "All members", CreateRecord::example())
-                .fails(&[Code::NameTaken])
-                .fault(FieldFault::at("name", Fault::Required)),
+                .fails(&[ErrorCode::NameTaken])
+                .violation(FieldViolation::at("name", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_records,
             list_records,
-            Spec::answering(200, list)
-                .about(&SUBJECT)
-                .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
+            OperationDoc::answering(200, list).about(&RESOURCE).violation(FieldViolation::at(
+                "sortDir",
+                Violation::NotOneOf { allowed: pagination::DIRECTIONS },
+            )),
         )
         .protected(
             &DIALECT,
             __path_get_record,
             get_record,
-            Spec::answering(200, record()).about(&SUBJECT).fault(name_too_long()),
+            OperationDoc::answering(200, record()).about(&RESOURCE).violation(name_too_long()),
         )
         .protected(
             &DIALECT,
             __path_delete_record,
             delete_record,
-            Spec::answering(200, Deleted { success: true }).about(&SUBJECT).fault(name_too_long()),
+            OperationDoc::answering(200, Deleted { success: true })
+                .about(&RESOURCE)
+                .violation(name_too_long()),
         );
     member_routes(api)
 }
 
-fn name_too_long() -> FieldFault {
-    FieldFault::at("group", Fault::TooLong { max: GroupName::MAX_CHARS })
+fn name_too_long() -> FieldViolation {
+    FieldViolation::at("group", Violation::TooLong { max: GroupName::MAX_CHARS })
 }
 
-fn member_routes(api: Api) -> Api {
+fn member_routes(api: RouteTable) -> RouteTable {
     use members::*;
 
     let records = vec![Contact::from(examples::contact())];
@@ -79,36 +82,36 @@ fn member_routes(api: Api) -> Api {
         success: true,
         member_count: Some(1),
         results: vec![
-            result(Some(examples::MSISDN), None, Outcome::Added),
-            result(None, Some(examples::HANDLE), Outcome::AlreadyMember),
+            result(Some(examples::MSISDN), None, MemberOutcome::Added),
+            result(None, Some(examples::HANDLE), MemberOutcome::AlreadyMember),
         ],
     };
     api.protected(
         &DIALECT,
         __path_add_contacts,
         add_contacts,
-        Spec::answering(200, added)
+        OperationDoc::answering(200, added)
             .about(&MEMBERS)
             .request(
                 "contacts",
                 "The same contact twice: by its number and by its alias",
                 AddContacts::example(),
             )
-            .fault(FieldFault::at("contacts.0", Fault::NotContactKey)),
+            .violation(FieldViolation::at("contacts.0", Violation::NotContactKey)),
     )
     .protected(
         &DIALECT,
         __path_list_contacts,
         list_contacts,
-        Spec::answering(200, list).about(&SUBJECT).fault(name_too_long()),
+        OperationDoc::answering(200, list).about(&RESOURCE).violation(name_too_long()),
     )
     .protected(
         &DIALECT,
         __path_remove_contact,
         remove_contact,
-        Spec::answering(200, Deleted { success: true })
-            .about(&SUBJECT)
-            .fails(&[Code::PhoneAmbiguous])
-            .fault(FieldFault::at("contact", Fault::NotContactKey)),
+        OperationDoc::answering(200, Deleted { success: true })
+            .about(&RESOURCE)
+            .fails(&[ErrorCode::PhoneAmbiguous])
+            .violation(FieldViolation::at("contact", Violation::NotContactKey)),
     )
 }

@@ -8,7 +8,7 @@ use validator::Validate;
 use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{NewOptOut, Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
-use crate::http::extract::{Faults, Payload};
+use crate::http::extract::{Payload, Violations};
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::{examples, fields};
 
@@ -35,11 +35,11 @@ impl CreateRecord {
 impl Payload for CreateRecord {
     type Command = NewOptOut;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewOptOut> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewOptOut> {
         let Self { msisdn, source, note } = self;
-        let phone = faults.read("msisdn", msisdn, Phone::parse);
-        let source = faults.read("source", source, Source::parse);
-        let note = faults.read("note", note, Note::parse);
+        let phone = violations.read("msisdn", msisdn, Phone::parse);
+        let source = violations.read("source", source, Source::parse);
+        let note = violations.read("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }

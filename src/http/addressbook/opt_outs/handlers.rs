@@ -7,21 +7,21 @@ use utoipa::openapi::schema::Object;
 use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
 use super::list::ListRecords;
 use crate::domain::idempotency::Created;
-use crate::domain::opt_out::Entered;
+use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{Fault, OptOut, OptOutKey};
+use crate::domain::{OptOut, OptOutKey, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
 const CREATE: &str = "createAddressBookOptOut";
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 /// `{optout}`: an id or a phone number.
 #[derive(IntoParams)]
@@ -34,7 +34,7 @@ pub(super) struct Key {
 impl Segment for Key {
     const NAME: &'static str = "optout";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, Violation> {
         Ok(Self { optout: OptOutKey::parse(text)? })
     }
 }
@@ -52,7 +52,7 @@ fn key() -> Object {
     post,
     path = "/addressbook/optouts",
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateRecord,
     responses((
         status = 200,
@@ -62,12 +62,12 @@ fn key() -> Object {
     )),
 )]
 pub(super) async fn create_record(
-    allowed: Allowed<CreateOptOuts>,
+    allowed: Authorized<CreateOptOuts>,
     sees: Sees<ReadOptOuts>,
     body: Body<CreateRecord>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: Entered { opt_out, is_new }, replayed } =
+    let Created { made: OptOutResult { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
@@ -83,7 +83,10 @@ pub(super) async fn create_record(
     params(ListRecords),
     responses((status = 200, description = "A page of opt-outs.", body = RecordList)),
 )]
-pub(super) async fn list_records(allowed: Allowed<ReadOptOuts>, Query(query): Query<ListRecords>) -> Answer {
+pub(super) async fn list_records(
+    allowed: Authorized<ReadOptOuts>,
+    Query(query): Query<ListRecords>,
+) -> Answer {
     let page = allowed.opt_outs().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
@@ -105,7 +108,7 @@ pub(super) async fn list_records(allowed: Allowed<ReadOptOuts>, Query(query): Qu
     responses((status = 200, description = "The opt-out.", body = RecordAnswer)),
 )]
 pub(super) async fn get_record(
-    allowed: Allowed<ReadOptOuts>,
+    allowed: Authorized<ReadOptOuts>,
     Segments(Key { optout }): Segments<Key>,
 ) -> Answer {
     let opt_out = allowed.opt_outs().get(optout).await?;
@@ -123,7 +126,7 @@ pub(super) async fn get_record(
     responses((status = 200, description = "The opt-out was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Allowed<DeleteOptOuts>,
+    allowed: Authorized<DeleteOptOuts>,
     Segments(Key { optout }): Segments<Key>,
 ) -> Answer {
     allowed.opt_outs().delete(optout).await?;

@@ -5,9 +5,9 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
-use crate::domain::pagination::ByOffset;
+use crate::domain::pagination::OffsetParams;
 use crate::http::addressbook::pagination;
-use crate::http::extract::{Faults, Parameters, query};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
 /// The parameters.
@@ -29,13 +29,13 @@ fn offset() -> Object {
 }
 
 impl Parameters for ListRecords {
-    type Command = ByOffset;
+    type Command = OffsetParams;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByOffset> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OffsetParams> {
         let Self { sortDir, offset, limit } = self;
-        let direction = pagination::read_direction(sortDir, faults);
-        let offset = pagination::read_offset(offset, faults);
-        let limit = query::limit("limit", limit, limits, faults);
-        Some(ByOffset { direction: direction?, offset: offset?, limit: limit? })
+        let direction = pagination::read_direction(sortDir, violations);
+        let offset = pagination::read_offset(offset, violations);
+        let limit = query::limit("limit", limit, limits, violations);
+        Some(OffsetParams { direction: direction?, offset: offset?, limit: limit? })
     }
 }

@@ -6,52 +6,53 @@ mod list;
 
 use super::envelope::Deleted;
 use super::{DIALECT, pagination};
-use crate::domain::{Fault, Field, FieldFault};
+use crate::domain::{Field, FieldViolation, Violation};
 use crate::http::openapi::examples::opt_out as examples;
-use crate::http::openapi::{Spec, Subject};
-use crate::http::routes::Api;
+use crate::http::openapi::{OperationDoc, ResourceDoc};
+use crate::http::routes::RouteTable;
 use dto::{CreateRecord, Record, RecordAnswer, RecordList};
 
 /// The tag of its operations.
 pub const TAG: &str = "Address book opt-outs";
 
-static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "opt-out", argument: "opt_out" };
+static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "opt-out", argument: "opt_out" };
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     use handlers::*;
 
     let record = || RecordAnswer::from(examples::opt_out());
     let records = vec![Record::from(examples::opt_out())];
     let list = RecordList { success: true, records, offset: 0, limit: 10, total: 1 };
-    let not_a_key = || FieldFault::at("optout", Fault::NotContactKey);
+    let not_a_key = || FieldViolation::at("optout", Violation::NotContactKey);
     api.protected(
         &DIALECT,
         __path_create_record,
         create_record,
-        Spec::answering(200, record())
-            .about(&SUBJECT)
+        OperationDoc::answering(200, record())
+            .about(&RESOURCE)
             .request("opt_out", "All members", CreateRecord::example())
-            .fault(FieldFault::of(Field::Phone, Fault::Required)),
+            .violation(FieldViolation::of(Field::Phone, Violation::Required)),
     )
     .protected(
         &DIALECT,
         __path_list_records,
         list_records,
-        Spec::answering(200, list)
-            .about(&SUBJECT)
-            .fault(FieldFault::at("sortDir", Fault::NotOneOf { allowed: pagination::DIRECTIONS })),
+        OperationDoc::answering(200, list).about(&RESOURCE).violation(FieldViolation::at(
+            "sortDir",
+            Violation::NotOneOf { allowed: pagination::DIRECTIONS },
+        )),
     )
     .protected(
         &DIALECT,
         __path_get_record,
         get_record,
-        Spec::answering(200, record()).about(&SUBJECT).fault(not_a_key()),
+        OperationDoc::answering(200, record()).about(&RESOURCE).violation(not_a_key()),
     )
     .protected(
         &DIALECT,
         __path_delete_record,
         delete_record,
-        Spec::answering(200, Deleted { success: true }).about(&SUBJECT).fault(not_a_key()),
+        OperationDoc::answering(200, Deleted { success: true }).about(&RESOURCE).violation(not_a_key()),
     )
 }

@@ -9,14 +9,16 @@ use utoipa::openapi::schema::{AdditionalProperties, Array, Object, ObjectBuilder
 use validator::Validate;
 
 use crate::config::Limits;
-use crate::domain::audience::{Asked, Counts, Exclusion, Included, Options, Problem, Report, Who};
+use crate::domain::audience::{
+    Counts, Exclusion, Included, Options, Problem, RecipientSpec, Report, Selector,
+};
 use crate::domain::contact::fields::{Handle, Meta};
-use crate::domain::{ContactId, Fault};
-use crate::http::audience::{Plan, Whole, known, schema, told};
+use crate::domain::{ContactId, Violation};
+use crate::http::audience::{ResolveCommand, ResolvedAudience, known, render, schema};
 use crate::http::auth::access::Need;
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::violations::shortened;
-use crate::http::extract::{Entries, Faults, Items, Payload};
+use crate::http::extract::{Entries, Items, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -77,15 +79,15 @@ impl ResolveRequest {
 }
 
 impl Payload for ResolveRequest {
-    type Command = Plan;
+    type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<Plan>] = &[Plan::TEMPLATES, Plan::OPT_OUTS];
+    const NEEDS: &'static [Need<ResolveCommand>] = &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, faults: &mut Faults) -> Option<Plan> {
+    fn into_command(self, violations: &mut Violations) -> Option<ResolveCommand> {
         let Self {
             aliases,
             fields,
@@ -99,11 +101,11 @@ impl Payload for ResolveRequest {
         let Items(aliases) = aliases?;
         let mut per_alias: HashMap<String, Map<String, Value>> = HashMap::new();
         for (alias, MetaObject(map)) in fields.into_iter().flat_map(|Entries(fields)| fields) {
-            if faults.has_more() {
+            if violations.has_more() {
                 return None;
             }
-            if let Err(fault) = Meta::parse(&map) {
-                faults.add(format!("fields.{}", shortened(&alias)), fault);
+            if let Err(violation) = Meta::parse(&map) {
+                violations.add(format!("fields.{}", shortened(&alias)), violation);
             }
             per_alias.insert(alias, map);
         }
@@ -111,23 +113,26 @@ impl Payload for ResolveRequest {
         for (index, alias) in aliases.iter().enumerate() {
             match Handle::parse(alias) {
                 Ok(handle) => {
-                    asked.push(Asked { who: Who::Handle(handle), fields: per_alias.get(alias).cloned() });
+                    asked.push(RecipientSpec {
+                        who: Selector::Handle(handle),
+                        fields: per_alias.get(alias).cloned(),
+                    });
                 }
-                Err(_) if faults.has_more() => return None,
-                Err(fault) => faults.add(format!("aliases.{index}"), fault),
+                Err(_) if violations.has_more() => return None,
+                Err(violation) => violations.add(format!("aliases.{index}"), violation),
             }
         }
         let template = match (template, template_name) {
             (Some(_), Some(_)) => {
-                faults.add("template_name", Fault::NotTogether { with: "template" });
+                violations.add("template_name", Violation::NotTogether { with: "template" });
                 None
             }
-            (Some(text), None) => schema::read_text("template", &text, faults),
-            (None, Some(name)) => schema::read_template_name("template_name", &name, faults),
+            (Some(text), None) => schema::read_text("template", &text, violations),
+            (None, Some(name)) => schema::read_template_name("template_name", &name, violations),
             (None, None) => None,
         };
-        let gaps = schema::read_missing_variables(missing_variables, faults);
-        Some(Plan {
+        let gaps = schema::read_missing_variables(missing_variables, violations);
+        Some(ResolveCommand {
             asked,
             template,
             options: Options {
@@ -245,7 +250,7 @@ pub struct ResolveAnswer {
 impl From<Included> for ResolvedRecord {
     fn from(Included { index: _, contact, phone, message }: Included) -> Self {
         let (id, alias) = known(contact);
-        let (text, encoding, parts) = told(message);
+        let (text, encoding, parts) = render(message);
         Self { id, alias, msisdn: phone.msisdn().to_owned(), text, encoding, parts }
     }
 }
@@ -266,8 +271,8 @@ impl From<Exclusion> for ExcludedAlias {
     }
 }
 
-impl From<Whole> for ResolveAnswer {
-    fn from(Whole { report, recipients, exclusions }: Whole) -> Self {
+impl From<ResolvedAudience> for ResolveAnswer {
+    fn from(ResolvedAudience { report, recipients, exclusions }: ResolvedAudience) -> Self {
         let Report { counts: Counts { asked, recipients: included, excluded, parts }, problems } = report;
         let problem = |problem: Problem| {
             let message = problem.sentence(asked);

@@ -5,9 +5,9 @@ use actix_web::HttpResponse;
 use super::dto::{ResolveAnswer, ResolveRequest};
 use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
-use crate::http::audience::{Manner, whole};
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::audience::{ResponseFormat, whole};
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::Body;
 
 /// Resolve aliases
@@ -23,10 +23,10 @@ use crate::http::extract::Body;
     responses((status = 200, description = "The messages and the exclusions.", body = ResolveAnswer)),
 )]
 pub(super) async fn resolve(
-    allowed: Allowed<ReadContacts>,
-    manner: Manner,
+    allowed: Authorized<ReadContacts>,
+    manner: ResponseFormat,
     body: Body<ResolveRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, ApiError> {
     let plan = body.command;
     let dry_run = plan.dry_run;
     // Its work ends with this function, and so with its client.

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::contact;
 use crate::domain::audience::{
-    AudienceId, Counts, Exclusion, Included, Kept, Known, Problem, Reason, Report,
+    AudienceId, AudienceSnapshot, ContactRef, Counts, Exclusion, Included, Problem, Reason, Report,
 };
 use crate::domain::contact::fields::Phone;
-use crate::domain::template::engine::{Gaps, Recipient, Template};
+use crate::domain::template::engine::{MissingVariables, RenderInput, Template};
 use crate::domain::{Contact, Timestamp};
-use crate::http::audience::Whole;
+use crate::http::audience::ResolvedAudience;
 
 /// The text, with places to fill in.
 pub const TEMPLATE: &str = "Hi {{NAME}}, greetings from {{ CITY | default(\"nowhere\") }}!";
@@ -29,11 +29,12 @@ pub fn other_fields() -> serde_json::Value {
 #[must_use]
 pub fn included() -> Included {
     let contact: Contact = contact();
-    let recipient = Recipient { phone: &contact.phone, contact: Some(&contact), fields: None };
+    let recipient = RenderInput { phone: &contact.phone, contact: Some(&contact), fields: None };
     let template = Template::parse(TEMPLATE).expect("a template");
-    let message = template.render(recipient, Gaps::Exclude).expect("it is cheap").expect("a text");
+    let message =
+        template.render(recipient, MissingVariables::Exclude).expect("it is cheap").expect("a text");
     let Contact { id, handle, phone, .. } = contact;
-    Included { index: 0, contact: Some(Known { id, handle }), phone, message: Some(message) }
+    Included { index: 0, contact: Some(ContactRef { id, handle }), phone, message: Some(message) }
 }
 
 /// A recipient that gets no message.
@@ -66,8 +67,8 @@ fn report() -> Report {
 
 /// The audience.
 #[must_use]
-pub fn audience() -> Whole {
-    Whole { report: report(), recipients: vec![included()], exclusions: vec![exclusion()] }
+pub fn audience() -> ResolvedAudience {
+    ResolvedAudience { report: report(), recipients: vec![included()], exclusions: vec![exclusion()] }
 }
 
 /// The audience, kept.
@@ -75,9 +76,9 @@ pub fn audience() -> Whole {
 /// # Panics
 /// The constants are not what the domain takes: seen by every test that makes the document.
 #[must_use]
-pub fn kept_audience() -> Kept {
+pub fn kept_audience() -> AudienceSnapshot {
     let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");
-    Kept {
+    AudienceSnapshot {
         id: AudienceId::parse(super::ID).expect("an id"),
         created_at,
         expires_at: created_at.after(std::time::Duration::from_secs(24 * 60 * 60)),

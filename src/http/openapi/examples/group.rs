@@ -1,7 +1,7 @@
 //! The one example group: the example contact is in it.
 
 use crate::domain::Timestamp;
-use crate::domain::group::{Group, GroupDescription, GroupId, GroupLabel, GroupName};
+use crate::domain::group::{Group, GroupDescription, GroupId, GroupName, GroupRef};
 
 /// What it is called. (It stands in paths of samples as it is.)
 pub const NAME: &str = "london";
@@ -34,7 +34,7 @@ pub fn new_group() -> Group {
 
 /// The group as a contact shows it.
 #[must_use]
-pub fn label() -> GroupLabel {
+pub fn label() -> GroupRef {
     let group = group();
-    GroupLabel { id: group.id, name: group.name }
+    GroupRef { id: group.id, name: group.name }
 }

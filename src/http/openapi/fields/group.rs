@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{RefOr, Schema};
 
 use super::{bare, described, id_of, moment, or_null, refuse, text};
-use crate::domain::group::{GroupDescription, GroupName, Outcome};
+use crate::domain::group::{GroupDescription, GroupName, MemberOutcome};
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::text as rules;
 use crate::http::openapi::examples::group as examples;
@@ -114,22 +114,27 @@ pub fn updated() -> Object {
 #[must_use]
 pub fn outcome() -> Object {
     outcome_of(&[
-        Outcome::Added,
-        Outcome::AlreadyMember,
-        Outcome::Removed,
-        Outcome::NotMember,
-        Outcome::NoSuchContact,
+        MemberOutcome::Added,
+        MemberOutcome::AlreadyMember,
+        MemberOutcome::Removed,
+        MemberOutcome::NotMember,
+        MemberOutcome::NoSuchContact,
     ])
 }
 
 /// The same where contacts are only added, and named by a number or an alias.
 #[must_use]
 pub fn outcome_of_adding() -> Object {
-    outcome_of(&[Outcome::Added, Outcome::AlreadyMember, Outcome::NoSuchContact, Outcome::Ambiguous])
+    outcome_of(&[
+        MemberOutcome::Added,
+        MemberOutcome::AlreadyMember,
+        MemberOutcome::NoSuchContact,
+        MemberOutcome::Ambiguous,
+    ])
 }
 
 /// Not a list of values: generators would make a type of each, and C's and C++'s stumble over those.
-fn outcome_of(outcomes: &[Outcome]) -> Object {
+fn outcome_of(outcomes: &[MemberOutcome]) -> Object {
     let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
     let listed: Vec<String> =
         outcomes.iter().map(|outcome| format!("`{}` ({})", outcome.as_str(), outcome.about())).collect();

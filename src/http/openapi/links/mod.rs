@@ -7,7 +7,7 @@ use utoipa::openapi::link::Link;
 use utoipa::openapi::path::Operation;
 
 /// Operations that follow from an answer.
-struct Lead {
+struct LinkSpec {
     from: &'static str,
     status: &'static str,
     to: &'static [&'static str],
@@ -32,129 +32,129 @@ const TEMPLATE_UNCHANGED: &str =
     "The entity tag ensures that no other client has changed the template in the meantime.";
 const TEMPLATE_NOW: &str = "Another client has changed the template; this is its current state.";
 
-const LEADS: &[Lead] = &[
+const LINKS: &[LinkSpec] = &[
     // /v1
-    Lead {
+    LinkSpec {
         from: "createContact",
         status: "201",
         to: &["getContact", "updateContact", "deleteContact"],
         with: &[("id", "$response.body#/id")],
         about: SHOWN,
     },
-    Lead {
+    LinkSpec {
         from: "createContact",
         status: "201",
         to: &["getAddressBookContact"],
         with: &[("contact", "$response.body#/id")],
         about: BOTH,
     },
-    Lead {
+    LinkSpec {
         from: "createContact",
         status: "409",
         to: &["listContacts"],
         with: &[("username", "$request.body#/username")],
         about: "The contact that already has the username.",
     },
-    Lead {
+    LinkSpec {
         from: "listContacts",
         status: "200",
         to: &["getContact", "updateContact", "deleteContact"],
         with: &[("id", "$response.body#/data/0/id")],
         about: FIRST,
     },
-    Lead {
+    LinkSpec {
         from: "listContacts",
         status: "200",
         to: &["listContacts"],
         with: &[("ending_before", "$response.body#/data/0/id")],
         about: "The contacts that have been created since.",
     },
-    Lead {
+    LinkSpec {
         from: "getContact",
         status: "200",
         to: &["getContact"],
         with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
         about: "The response is 304, without a body, as long as the contact does not change.",
     },
-    Lead {
+    LinkSpec {
         from: "getContact",
         status: "200",
         to: &["updateContact", "deleteContact"],
         with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
         about: UNCHANGED,
     },
-    Lead {
+    LinkSpec {
         from: "updateContact",
         status: "200",
         to: &["getContact", "deleteContact"],
         with: &[("id", "$response.body#/id")],
         about: SHOWN,
     },
-    Lead {
+    LinkSpec {
         from: "updateContact",
         status: "200",
         to: &["updateContact"],
         with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
         about: UNCHANGED,
     },
-    Lead {
+    LinkSpec {
         from: "updateContact",
         status: "412",
         to: &["getContact"],
         with: &[("id", "$request.path.id")],
         about: NOW,
     },
-    Lead { from: "deleteContact", status: "204", to: &["listContacts"], with: &[], about: LEFT },
-    Lead {
+    LinkSpec { from: "deleteContact", status: "204", to: &["listContacts"], with: &[], about: LEFT },
+    LinkSpec {
         from: "deleteContact",
         status: "412",
         to: &["getContact"],
         with: &[("id", "$request.path.id")],
         about: NOW,
     },
-    Lead {
+    LinkSpec {
         from: "createAudience",
         status: "201",
         to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions", "deleteAudience"],
         with: &[("id", "$response.body#/id")],
         about: "Uses the id of the kept audience in the response.",
     },
-    Lead {
+    LinkSpec {
         from: "createAudience",
         status: "200",
         to: &["listAudiences"],
         with: &[],
         about: "The kept audiences.",
     },
-    Lead {
+    LinkSpec {
         from: "listAudiences",
         status: "200",
         to: &["getAudience", "listAudienceRecipients", "listAudienceExclusions"],
         with: &[("id", "$response.body#/data/0/id")],
         about: "Uses the id of an audience on the page, here the first one.",
     },
-    Lead {
+    LinkSpec {
         from: "getAudience",
         status: "200",
         to: &["listAudienceRecipients", "listAudienceExclusions"],
         with: &[("id", "$response.body#/id")],
         about: "The recipients and the exclusions of the audience.",
     },
-    Lead {
+    LinkSpec {
         from: "listAudienceRecipients",
         status: "200",
         to: &["listAudienceExclusions", "getAudience"],
         with: &[("id", "$request.path.id")],
         about: "The rest of the audience.",
     },
-    Lead {
+    LinkSpec {
         from: "listAudienceExclusions",
         status: "200",
         to: &["listAudienceRecipients", "getAudience"],
         with: &[("id", "$request.path.id")],
         about: "The rest of the audience.",
     },
-    Lead {
+    LinkSpec {
         from: "deleteAudience",
         status: "204",
         to: &["listAudiences"],
@@ -162,42 +162,42 @@ const LEADS: &[Lead] = &[
         about: "The remaining audiences.",
     },
     // /addressbook
-    Lead {
+    LinkSpec {
         from: "createAddressBookContact",
         status: "200",
         to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],
         with: &[("contact", "$response.body#/record/id")],
         about: SHOWN,
     },
-    Lead {
+    LinkSpec {
         from: "createAddressBookContact",
         status: "200",
         to: &["getContact"],
         with: &[("id", "$response.body#/record/id")],
         about: BOTH,
     },
-    Lead {
+    LinkSpec {
         from: "listAddressBookContacts",
         status: "200",
         to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],
         with: &[("contact", "$response.body#/records/0/id")],
         about: FIRST,
     },
-    Lead {
+    LinkSpec {
         from: "getAddressBookContact",
         status: "200",
         to: &["updateAddressBookContact", "deleteAddressBookContact"],
         with: &[("contact", "$response.body#/record/id")],
         about: SHOWN,
     },
-    Lead {
+    LinkSpec {
         from: "updateAddressBookContact",
         status: "200",
         to: &["getAddressBookContact", "deleteAddressBookContact"],
         with: &[("contact", "$response.body#/record/id")],
         about: SHOWN,
     },
-    Lead {
+    LinkSpec {
         from: "deleteAddressBookContact",
         status: "200",
         to: &["listAddressBookContacts"],
@@ -205,92 +205,92 @@ const LEADS: &[Lead] = &[
         about: LEFT,
     },
     // Opt-outs
-    Lead {
+    LinkSpec {
         from: "createOptOut",
         status: "201",
         to: &["getOptOut", "deleteOptOut"],
         with: &[("opt_out", "$response.body#/id")],
         about: OUT,
     },
-    Lead {
+    LinkSpec {
         from: "createOptOut",
         status: "201",
         to: &["getAddressBookOptOut"],
         with: &[("optout", "$response.body#/id")],
         about: OUT_IN_BOTH,
     },
-    Lead {
+    LinkSpec {
         from: "createOptOut",
         status: "200",
         to: &["getOptOut", "deleteOptOut"],
         with: &[("opt_out", "$response.body#/id")],
         about: OUT,
     },
-    Lead {
+    LinkSpec {
         from: "listOptOuts",
         status: "200",
         to: &["getOptOut", "deleteOptOut"],
         with: &[("opt_out", "$response.body#/data/0/id")],
         about: FIRST_OUT,
     },
-    Lead {
+    LinkSpec {
         from: "listOptOuts",
         status: "200",
         to: &["listOptOuts"],
         with: &[("ending_before", "$response.body#/data/0/id")],
         about: "The opt-outs that have been created since.",
     },
-    Lead {
+    LinkSpec {
         from: "getOptOut",
         status: "200",
         to: &["deleteOptOut"],
         with: &[("opt_out", "$response.body#/id")],
         about: OUT,
     },
-    Lead {
+    LinkSpec {
         from: "getOptOut",
         status: "200",
         to: &["listContacts"],
         with: &[("phone_number", "$response.body#/phone_number")],
         about: "The contacts that have the number.",
     },
-    Lead { from: "deleteOptOut", status: "204", to: &["listOptOuts"], with: &[], about: STILL_OUT },
-    Lead {
+    LinkSpec { from: "deleteOptOut", status: "204", to: &["listOptOuts"], with: &[], about: STILL_OUT },
+    LinkSpec {
         from: "createAddressBookOptOut",
         status: "200",
         to: &["getAddressBookOptOut", "deleteAddressBookOptOut"],
         with: &[("optout", "$response.body#/record/id")],
         about: OUT,
     },
-    Lead {
+    LinkSpec {
         from: "createAddressBookOptOut",
         status: "200",
         to: &["getOptOut"],
         with: &[("opt_out", "$response.body#/record/id")],
         about: OUT_IN_BOTH,
     },
-    Lead {
+    LinkSpec {
         from: "listAddressBookOptOuts",
         status: "200",
         to: &["getAddressBookOptOut", "deleteAddressBookOptOut"],
         with: &[("optout", "$response.body#/records/0/id")],
         about: FIRST_OUT,
     },
-    Lead {
+    LinkSpec {
         from: "getAddressBookOptOut",
         status: "200",
         to: &["deleteAddressBookOptOut"],
         with: &[("optout", "$response.body#/record/id")],
         about: OUT,
     },
-    Lead {
+    LinkSpec {
         from: "deleteAddressBookOptOut",
         status: "200",
         to: &["listAddressBookOptOuts"],
         with: &[],
         about: STILL_OUT,
     },
-    Lead {
+    LinkSpec {
         from: "resolveAddressBookAliases",
         status: "200",
         to: &["listAddressBookContacts"],
@@ -298,70 +298,70 @@ const LEADS: &[Lead] = &[
         about: "The contacts and their aliases.",
     },
     // Templates
-    Lead {
+    LinkSpec {
         from: "createTemplate",
         status: "201",
         to: &["getTemplate", "updateTemplate", "deleteTemplate"],
         with: &[("id", "$response.body#/id")],
         about: TEMPLATE,
     },
-    Lead {
+    LinkSpec {
         from: "createTemplate",
         status: "409",
         to: &["listTemplates"],
         with: &[("name", "$request.body#/name")],
         about: "The template that already has the name.",
     },
-    Lead {
+    LinkSpec {
         from: "listTemplates",
         status: "200",
         to: &["getTemplate", "updateTemplate", "deleteTemplate"],
         with: &[("id", "$response.body#/data/0/id")],
         about: "Uses the id of a template on the page, here the first one.",
     },
-    Lead {
+    LinkSpec {
         from: "getTemplate",
         status: "200",
         to: &["getTemplate"],
         with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
         about: "The response is 304, without a body, as long as the template does not change.",
     },
-    Lead {
+    LinkSpec {
         from: "getTemplate",
         status: "200",
         to: &["updateTemplate", "deleteTemplate"],
         with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
         about: TEMPLATE_UNCHANGED,
     },
-    Lead {
+    LinkSpec {
         from: "updateTemplate",
         status: "200",
         to: &["getTemplate", "deleteTemplate"],
         with: &[("id", "$response.body#/id")],
         about: TEMPLATE,
     },
-    Lead {
+    LinkSpec {
         from: "updateTemplate",
         status: "200",
         to: &["updateTemplate"],
         with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
         about: TEMPLATE_UNCHANGED,
     },
-    Lead {
+    LinkSpec {
         from: "updateTemplate",
         status: "412",
         to: &["getTemplate"],
         with: &[("id", "$request.path.id")],
         about: TEMPLATE_NOW,
     },
-    Lead {
+    LinkSpec {
         from: "deleteTemplate",
         status: "204",
         to: &["listTemplates"],
         with: &[],
         about: "The remaining templates.",
     },
-    Lead {
+    LinkSpec {
         from: "deleteTemplate",
         status: "412",
         to: &["getTemplate"],
@@ -369,14 +369,14 @@ const LEADS: &[Lead] = &[
         about: TEMPLATE_NOW,
     },
     // Signs of life
-    Lead {
+    LinkSpec {
         from: "getHealth",
         status: "200",
         to: &["getReadiness"],
         with: &[],
         about: "Whether the database is available as well.",
     },
-    Lead {
+    LinkSpec {
         from: "getReadiness",
         status: "200",
         to: &["listContacts", "listAddressBookContacts"],
@@ -392,8 +392,8 @@ const LEADS: &[Lead] = &[
 /// document.
 pub(super) fn document(operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
-    let all = LEADS.iter().chain(group::LEADS);
-    for Lead { from: _, status, to, with, about } in all.filter(|lead| lead.from == id) {
+    let all = LINKS.iter().chain(group::LINKS);
+    for LinkSpec { from: _, status, to, with, about } in all.filter(|lead| lead.from == id) {
         let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) else {
             panic!("{id} has no {status}");
         };

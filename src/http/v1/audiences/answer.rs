@@ -4,10 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::list::position;
-use crate::domain::audience::{AudienceId, Counts, Entry, Exclusion, Included, Kept, Problem, Report};
+use crate::domain::audience::{
+    AudienceId, AudienceSnapshot, Counts, Entry, Exclusion, Included, Problem, Report,
+};
 use crate::domain::contact::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
-use crate::http::audience::{Lines, Whole, known, schema, told};
+use crate::http::audience::{Lines, ResolvedAudience, known, render, schema};
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
@@ -217,7 +219,7 @@ impl AudienceRecipient {
     pub(super) fn at(position: Option<i64>, included: Included) -> Self {
         let Included { index, contact, phone, message } = included;
         let (id, username) = known(contact);
-        let (text, encoding, parts) = told(message);
+        let (text, encoding, parts) = render(message);
         Self { index, position, id, username, phone_number: phone.into_string(), text, encoding, parts }
     }
 }
@@ -264,8 +266,8 @@ impl From<Report> for AudienceSummary {
     }
 }
 
-impl From<Whole> for Audience {
-    fn from(Whole { report, recipients, exclusions }: Whole) -> Self {
+impl From<ResolvedAudience> for Audience {
+    fn from(ResolvedAudience { report, recipients, exclusions }: ResolvedAudience) -> Self {
         let AudienceSummary { counts, problems } = report.into();
         Self {
             counts,
@@ -279,8 +281,8 @@ impl From<Whole> for Audience {
     }
 }
 
-impl From<Kept> for Audience {
-    fn from(kept: Kept) -> Self {
+impl From<AudienceSnapshot> for Audience {
+    fn from(kept: AudienceSnapshot) -> Self {
         let KeptAudience { id, counts, problems, created_at, expires_at } = kept.into();
         Self {
             id: Some(id),
@@ -294,8 +296,8 @@ impl From<Kept> for Audience {
     }
 }
 
-impl From<Kept> for KeptAudience {
-    fn from(Kept { id, created_at, expires_at, report }: Kept) -> Self {
+impl From<AudienceSnapshot> for KeptAudience {
+    fn from(AudienceSnapshot { id, created_at, expires_at, report }: AudienceSnapshot) -> Self {
         let AudienceSummary { counts, problems } = report.into();
         Self { id, counts, problems, created_at, expires_at }
     }

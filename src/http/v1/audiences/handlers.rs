@@ -13,16 +13,16 @@ use super::request::CreateAudience;
 use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, keep};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
-use crate::domain::{Code, Error, Fault};
-use crate::http::audience::{Manner, NDJSON, lines, whole};
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::domain::{Error, ErrorCode, Violation};
+use crate::http::audience::{NDJSON, ResponseFormat, lines, whole};
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::forwarded_prefix::Prefix;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 const PATH: &str = "/v1/audiences";
 const CREATE: &str = "createAudience";
@@ -38,8 +38,8 @@ pub(super) struct Id {
 impl Segment for Id {
     const NAME: &'static str = "id";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
-        AudienceId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    fn parse(text: &str) -> Result<Self, Violation> {
+        AudienceId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
     }
 }
 
@@ -67,7 +67,7 @@ impl Segment for Id {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateAudience,
     responses(
         (
@@ -87,38 +87,38 @@ impl Segment for Id {
     ),
 )]
 pub(super) async fn create_audience(
-    allowed: Allowed<ReadContacts>,
-    manner: Manner,
+    allowed: Authorized<ReadContacts>,
+    format: ResponseFormat,
     body: Body<CreateAudience>,
 ) -> Answer {
     let (plan, attempt) = body.attempt(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
     let source = allowed.audiences();
     let caller = Caller::default();
-    let streams = manner.as_lines && !dry_run && !kept;
-    let wanted = plan.request(&allowed, manner.budget(&caller, streams)).await?;
+    let streams = format.as_lines && !dry_run && !kept;
+    let wanted = plan.request(&allowed, format.budget(&caller, streams)).await?;
     if kept && !dry_run {
-        let turn = manner.keeping.begin(allowed.account()).ok_or(Code::AudienceInProgress)?;
+        let turn = format.keeping.begin(allowed.account()).ok_or(ErrorCode::AudienceInProgress)?;
         let presence = caller.presence();
         // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
         let work = actix_web::rt::spawn(async move {
-            let done = keep(source, wanted, attempt, manner.keep_limits).await;
+            let done = keep(source, wanted, attempt, format.keep_limits).await;
             drop(turn);
             done
         });
-        let done = work.await.map_err(|error| Error::caused_by(Code::Internal, error))?;
+        let done = work.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         drop(presence);
         let Created { made, replayed } = done?;
         let mut response = response::made(HttpResponse::Created(), replayed);
-        response.insert_header((LOCATION, manner.prefix.before(format_args!("{PATH}/{}", made.id))));
+        response.insert_header((LOCATION, format.prefix.before(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
     if streams {
         let resolver = Resolver::begin(source, wanted).await?;
-        let lines = lines::<AudienceLine>(resolver, manner.origin(&allowed));
+        let lines = lines::<AudienceLine>(resolver, format.origin(&allowed));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = whole(source, wanted, dry_run, manner.answer_limit).await?;
+    let audience = whole(source, wanted, dry_run, format.answer_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn create_audience(
     )),
 )]
 pub(super) async fn list_audiences(
-    allowed: Allowed<ReadAudiences>,
+    allowed: Authorized<ReadAudiences>,
     prefix: Prefix,
     Query(query): Query<ListAudiences>,
 ) -> Answer {
@@ -159,7 +159,7 @@ pub(super) async fn list_audiences(
     responses((status = 200, description = "The audience.", body = KeptAudience)),
 )]
 pub(super) async fn get_audience(
-    allowed: Allowed<ReadAudiences>,
+    allowed: Authorized<ReadAudiences>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
     let kept = allowed.audiences().kept(id).await?;
@@ -177,7 +177,7 @@ pub(super) async fn get_audience(
     responses((status = 204, description = "The audience was deleted.")),
 )]
 pub(super) async fn delete_audience(
-    allowed: Allowed<DeleteAudiences>,
+    allowed: Authorized<DeleteAudiences>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
     allowed.audiences().delete(id).await?;
@@ -200,7 +200,7 @@ pub(super) async fn delete_audience(
     )),
 )]
 pub(super) async fn list_recipients(
-    allowed: Allowed<ReadAudiences>,
+    allowed: Authorized<ReadAudiences>,
     prefix: Prefix,
     Segments(Id { id }): Segments<Id>,
     Query(of): Query<ListEntries>,
@@ -232,7 +232,7 @@ pub(super) async fn list_recipients(
     )),
 )]
 pub(super) async fn list_exclusions(
-    allowed: Allowed<ReadAudiences>,
+    allowed: Authorized<ReadAudiences>,
     prefix: Prefix,
     Segments(Id { id }): Segments<Id>,
     Query(of): Query<ListEntries>,
@@ -249,10 +249,10 @@ pub(super) async fn list_exclusions(
 }
 
 async fn page(
-    allowed: &Allowed<ReadAudiences>,
+    allowed: &Authorized<ReadAudiences>,
     id: AudienceId,
     kind: Kind,
     PageOf { after, limit }: PageOf,
-) -> Result<EntryPage, Problem> {
+) -> Result<EntryPage, ApiError> {
     Ok(allowed.audiences().page(id, kind, after, limit).await?)
 }

@@ -6,9 +6,9 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use crate::config::Limits;
-use crate::domain::audience::{AudienceId, EntryPage, Kept};
-use crate::domain::pagination::{ByCursor, CursorPage};
-use crate::http::extract::{Faults, Parameters, query};
+use crate::domain::audience::{AudienceId, AudienceSnapshot, EntryPage};
+use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -34,21 +34,21 @@ fn before() -> Object {
 }
 
 impl Parameters for ListAudiences {
-    type Command = ByCursor<AudienceId>;
+    type Command = CursorParams<AudienceId>;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<ByCursor<AudienceId>> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<CursorParams<AudienceId>> {
         let Self { limit, starting_after, ending_before } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        Some(ByCursor { cursor, limit: limit? })
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        Some(CursorParams { cursor, limit: limit? })
     }
 }
 
 /// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(
     path: &str,
-    query: &ByCursor<AudienceId>,
-    page: &CursorPage<Kept>,
+    query: &CursorParams<AudienceId>,
+    page: &CursorPage<AudienceSnapshot>,
 ) -> Option<HeaderValue> {
     pagination::links(path, &query.cursor, query.limit, &[], page, |audience| audience.id)
 }
@@ -95,11 +95,11 @@ fn place(description: &str) -> Object {
 impl Parameters for ListEntries {
     type Command = PageOf;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<PageOf> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<PageOf> {
         let Self { limit, starting_after } = self;
-        let limit = query::limit("limit", limit, limits, faults);
+        let limit = query::limit("limit", limit, limits, violations);
         let after = starting_after.map(|text| {
-            let number = query::number("starting_after", &text, 0, MAX_POSITION, faults);
+            let number = query::number("starting_after", &text, 0, MAX_POSITION, violations);
             number.and_then(|number| i64::try_from(number).ok())
         });
         Some(PageOf { after: after.flatten(), limit: limit? })

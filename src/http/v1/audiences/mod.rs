@@ -8,10 +8,10 @@ mod request;
 use utoipa::openapi::schema::Object;
 
 use super::DIALECT;
-use crate::domain::{Code, Fault, FieldFault};
+use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::openapi::examples::audience as examples;
-use crate::http::openapi::{Spec, Subject, fields};
-use crate::http::routes::Api;
+use crate::http::openapi::{OperationDoc, ResourceDoc, fields};
+use crate::http::routes::RouteTable;
 use answer::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
 use request::{AudienceItem, CreateAudience};
 
@@ -19,7 +19,7 @@ use request::{AudienceItem, CreateAudience};
 pub const TAG: &str = "Audiences";
 
 /// How the document speaks of them.
-const SUBJECT: Subject = Subject { tag: Some(TAG), noun: "audience", argument: "audience" };
+const RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "audience", argument: "audience" };
 
 fn id() -> Object {
     fields::described(fields::id(), "The id of the audience, assigned by the server.")
@@ -34,10 +34,10 @@ fn expires() -> Object {
 }
 
 /// The same of the operation that makes one: what may be missing there is a template.
-const MAKING: Subject = Subject { tag: Some(TAG), noun: "template", argument: "audience" };
+const MAKING: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "template", argument: "audience" };
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     use handlers::*;
 
     let kept = || KeptAudience::from(examples::kept_audience());
@@ -50,12 +50,12 @@ pub(super) fn routes(api: Api) -> Api {
         has_more: false,
         data: vec![answer::AudienceExclusion::at(Some(0), examples::exclusion())],
     };
-    let not_uuid = || FieldFault::at("id", Fault::NotUuid);
+    let not_uuid = || FieldViolation::at("id", Violation::NotUuid);
     api.protected(
         &DIALECT,
         __path_create_audience,
         create_audience,
-        Spec::answering(200, audience)
+        OperationDoc::answering(200, audience)
             .and(201, Audience::from(examples::kept_audience()))
             .about(&MAKING)
             .refers_to::<AudienceItem>()
@@ -63,45 +63,45 @@ pub(super) fn routes(api: Api) -> Api {
             .request("dry_run", "All contacts, counts and problems only", CreateAudience::dry_run_example())
             .request("kept", "All contacts, kept to be read page by page", CreateAudience::kept_example())
             .fails(&[
-                Code::NotFound,
-                Code::AudienceTooLarge,
-                Code::AudienceQuota,
-                Code::AudienceInProgress,
-                Code::TemplateTooCostly,
-                Code::StorageFull,
+                ErrorCode::NotFound,
+                ErrorCode::AudienceTooLarge,
+                ErrorCode::AudienceQuota,
+                ErrorCode::AudienceInProgress,
+                ErrorCode::TemplateTooCostly,
+                ErrorCode::StorageFull,
             ])
-            .fault(FieldFault::at("recipients", Fault::Required)),
+            .violation(FieldViolation::at("recipients", Violation::Required)),
     )
     .protected(
         &DIALECT,
         __path_list_audiences,
         list_audiences,
-        Spec::answering(200, AudienceList { has_more: false, data: vec![kept()] })
-            .about(&SUBJECT)
-            .fault(FieldFault::at("starting_after", Fault::NotUuid)),
+        OperationDoc::answering(200, AudienceList { has_more: false, data: vec![kept()] })
+            .about(&RESOURCE)
+            .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
     )
     .protected(
         &DIALECT,
         __path_get_audience,
         get_audience,
-        Spec::answering(200, kept()).about(&SUBJECT).fault(not_uuid()),
+        OperationDoc::answering(200, kept()).about(&RESOURCE).violation(not_uuid()),
     )
     .protected(
         &DIALECT,
         __path_delete_audience,
         delete_audience,
-        Spec::silent().about(&SUBJECT).fault(not_uuid()),
+        OperationDoc::silent().about(&RESOURCE).violation(not_uuid()),
     )
     .protected(
         &DIALECT,
         __path_list_recipients,
         list_recipients,
-        Spec::answering(200, recipients).about(&SUBJECT).fault(not_uuid()),
+        OperationDoc::answering(200, recipients).about(&RESOURCE).violation(not_uuid()),
     )
     .protected(
         &DIALECT,
         __path_list_exclusions,
         list_exclusions,
-        Spec::answering(200, exclusions).about(&SUBJECT).fault(not_uuid()),
+        OperationDoc::answering(200, exclusions).about(&RESOURCE).violation(not_uuid()),
     )
 }

@@ -10,14 +10,14 @@ use utoipa::openapi::schema::Array;
 use validator::Validate;
 
 use crate::config::Limits;
-use crate::domain::audience::{Asked, Options, Who};
+use crate::domain::audience::{Options, RecipientSpec, Selector};
 use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::group::GroupKey;
-use crate::domain::{ContactId, Fault};
-use crate::http::audience::{Plan, TemplateChoice, schema};
+use crate::domain::{ContactId, Violation};
+use crate::http::audience::{ResolveCommand, TemplateChoice, schema};
 use crate::http::auth::access::Need;
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Faults, Items, Object, Payload};
+use crate::http::extract::{Items, Object, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -114,15 +114,16 @@ impl CreateAudience {
 }
 
 impl Payload for CreateAudience {
-    type Command = Plan;
+    type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<Plan>] = &[Plan::GROUPS, Plan::TEMPLATES, Plan::OPT_OUTS, Plan::KEPT];
+    const NEEDS: &'static [Need<ResolveCommand>] =
+        &[ResolveCommand::GROUPS, ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS, ResolveCommand::KEPT];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, faults: &mut Faults) -> Option<Plan> {
+    fn into_command(self, violations: &mut Violations) -> Option<ResolveCommand> {
         let Self {
             recipients,
             template,
@@ -135,18 +136,18 @@ impl Payload for CreateAudience {
         let Items(recipients) = recipients?;
         let mut asked = Vec::with_capacity(recipients.len());
         for (index, Object(item)) in recipients.into_iter().enumerate() {
-            asked.extend(item.into_asked(&format!("recipients.{index}"), faults));
-            if faults.has_more() {
+            asked.extend(item.into_asked(&format!("recipients.{index}"), violations));
+            if violations.has_more() {
                 return None;
             }
         }
-        if faults.none() {
-            refuse_repeated(&asked, faults);
+        if violations.none() {
+            refuse_repeated(&asked, violations);
         }
-        let gaps = schema::read_missing_variables(missing_variables, faults);
-        Some(Plan {
+        let gaps = schema::read_missing_variables(missing_variables, violations);
+        Some(ResolveCommand {
             asked,
-            template: template.and_then(|Object(template)| template.into_choice(faults)),
+            template: template.and_then(|Object(template)| template.into_choice(violations)),
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),
@@ -159,58 +160,58 @@ impl Payload for CreateAudience {
 }
 
 /// A group, or all contacts, may be named once: they are read as often as they are named.
-fn refuse_repeated(asked: &[Asked], faults: &mut Faults) {
+fn refuse_repeated(asked: &[RecipientSpec], violations: &mut Violations) {
     let (mut groups, mut all) = (HashSet::new(), false);
     for (index, asked) in asked.iter().enumerate() {
         let (member, repeated) = match &asked.who {
-            Who::Group(key) => ("group", !groups.insert(key)),
-            Who::All => ("all", std::mem::replace(&mut all, true)),
-            Who::Handle(_) | Who::Id(_) | Who::Phone(_) => continue,
+            Selector::Group(key) => ("group", !groups.insert(key)),
+            Selector::All => ("all", std::mem::replace(&mut all, true)),
+            Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => continue,
         };
         if repeated {
-            faults.add(format!("recipients.{index}.{member}"), Fault::Duplicate);
+            violations.add(format!("recipients.{index}.{member}"), Violation::Duplicate);
         }
     }
 }
 
 impl AudienceItem {
-    fn into_asked(self, place: &str, faults: &mut Faults) -> Option<Asked> {
+    fn into_asked(self, place: &str, violations: &mut Violations) -> Option<RecipientSpec> {
         let Self { username, id, phone_number, group, all, fields } = self;
         let mut read = Vec::new();
-        let mut keep = |name: &str, who: Result<Who, Fault>| match who {
+        let mut keep = |name: &str, who: Result<Selector, Violation>| match who {
             Ok(who) => read.push(Some(who)),
-            Err(fault) => {
-                faults.add(format!("{place}.{name}"), fault);
+            Err(violation) => {
+                violations.add(format!("{place}.{name}"), violation);
                 read.push(None);
             }
         };
         if let Some(text) = username {
-            keep("username", Handle::parse(&text).map(Who::Handle));
+            keep("username", Handle::parse(&text).map(Selector::Handle));
         }
         if let Some(text) = id {
-            keep("id", ContactId::parse(&text).map(Who::Id).ok_or(Fault::NotUuid));
+            keep("id", ContactId::parse(&text).map(Selector::Id).ok_or(Violation::NotUuid));
         }
         if let Some(text) = phone_number {
-            keep("phone_number", Phone::parse(&text).map(Who::Phone));
+            keep("phone_number", Phone::parse(&text).map(Selector::Phone));
         }
         if let Some(text) = group {
-            keep("group", GroupKey::parse(&text).map(Who::Group));
+            keep("group", GroupKey::parse(&text).map(Selector::Group));
         }
         if let Some(all) = all {
-            keep("all", if all { Ok(Who::All) } else { Err(Fault::NotOneOf { allowed: "true" }) });
+            keep("all", if all { Ok(Selector::All) } else { Err(Violation::NotOneOf { allowed: "true" }) });
         }
         let fields = match fields.map(|MetaObject(map)| Meta::parse(&map).map(|_| map)).transpose() {
             Ok(fields) => fields,
-            Err(fault) => {
-                faults.add(format!("{place}.fields"), fault);
+            Err(violation) => {
+                violations.add(format!("{place}.fields"), violation);
                 None
             }
         };
-        match <[Option<Who>; 1]>::try_from(read) {
-            Ok([who]) => who.map(|who| Asked { who, fields }),
+        match <[Option<Selector>; 1]>::try_from(read) {
+            Ok([who]) => who.map(|who| RecipientSpec { who, fields }),
             Err(_) => {
                 let of = "username, id, phone_number, group and all";
-                faults.add(place.to_owned(), Fault::NotExactlyOne { of });
+                violations.add(place.to_owned(), Violation::NotExactlyOne { of });
                 None
             }
         }
@@ -218,14 +219,14 @@ impl AudienceItem {
 }
 
 impl AudienceTemplate {
-    fn into_choice(self, faults: &mut Faults) -> Option<TemplateChoice> {
+    fn into_choice(self, violations: &mut Violations) -> Option<TemplateChoice> {
         let Self { text, id, name } = self;
         match (text, id, name) {
-            (Some(text), None, None) => schema::read_text("template.text", &text, faults),
-            (None, Some(id), None) => schema::read_template_id("template.id", &id, faults),
-            (None, None, Some(name)) => schema::read_template_name("template.name", &name, faults),
+            (Some(text), None, None) => schema::read_text("template.text", &text, violations),
+            (None, Some(id), None) => schema::read_template_id("template.id", &id, violations),
+            (None, None, Some(name)) => schema::read_template_name("template.name", &name, violations),
             _ => {
-                faults.add("template", Fault::NotExactlyOne { of: "text, id and name" });
+                violations.add("template", Violation::NotExactlyOne { of: "text, id and name" });
                 None
             }
         }

@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::group::{GroupId, GroupLabel};
+use crate::domain::group::{GroupId, GroupRef};
 use crate::domain::{self, ContactId, ContactPatch, NewContact, Timestamp};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Patch, Payload, Violations};
 use crate::http::openapi::{examples, fields};
 use crate::http::v1::updated::Updated;
 
@@ -51,13 +51,13 @@ impl CreateContact {
 impl Payload for CreateContact {
     type Command = NewContact;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewContact> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
-        let handle = faults.read("username", username, Handle::parse);
-        let phone = faults.read("phone_number", phone_number, Phone::parse);
-        let display_name = faults.read("display_name", display_name, DisplayName::parse);
-        let avatar_url = faults.read("avatar_url", avatar_url, AvatarUrl::parse);
-        let meta = new_meta(meta, faults);
+        let handle = violations.read("username", username, Handle::parse);
+        let phone = violations.read("phone_number", phone_number, Phone::parse);
+        let display_name = violations.read("display_name", display_name, DisplayName::parse);
+        let avatar_url = violations.read("avatar_url", avatar_url, AvatarUrl::parse);
+        let meta = new_meta(meta, violations);
         Some(NewContact { handle: handle?, phone: phone?, display_name, avatar_url, meta: meta? })
     }
 }
@@ -91,14 +91,14 @@ impl UpdateContact {
 impl Payload for UpdateContact {
     type Command = ContactPatch;
 
-    fn into_command(self, faults: &mut Faults) -> Option<ContactPatch> {
+    fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
         Some(ContactPatch {
-            handle: faults.read("username", username, Handle::parse),
-            phone: faults.read("phone_number", phone_number, Phone::parse),
-            display_name: faults.read_patch("display_name", display_name, DisplayName::parse),
-            avatar_url: faults.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
-            meta: changed_meta(meta, faults),
+            handle: violations.read("username", username, Handle::parse),
+            phone: violations.read("phone_number", phone_number, Phone::parse),
+            display_name: violations.read_patch("display_name", display_name, DisplayName::parse),
+            avatar_url: violations.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
+            meta: changed_meta(meta, violations),
         })
     }
 }
@@ -141,8 +141,8 @@ pub struct ContactGroup {
     name: String,
 }
 
-impl From<GroupLabel> for ContactGroup {
-    fn from(GroupLabel { id, name }: GroupLabel) -> Self {
+impl From<GroupRef> for ContactGroup {
+    fn from(GroupRef { id, name }: GroupRef) -> Self {
         Self { id, name: name.into_string() }
     }
 }
@@ -150,7 +150,7 @@ impl From<GroupLabel> for ContactGroup {
 impl Contact {
     /// The contact and the groups that it is in.
     #[must_use]
-    pub fn with_groups(contact: domain::Contact, groups: Vec<GroupLabel>) -> Self {
+    pub fn with_groups(contact: domain::Contact, groups: Vec<GroupRef>) -> Self {
         Self { groups: Some(groups.into_iter().map(ContactGroup::from).collect()), ..contact.into() }
     }
 }

@@ -9,17 +9,17 @@ use super::list::{GetContact, ListContacts, links};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
-use crate::domain::{self, ContactId, ContactKey, Fault, Permission};
+use crate::domain::{self, ContactId, ContactKey, Permission, Violation};
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
-use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, Query, Segment, Segments, entity_tag};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
+use crate::http::openapi::parameters::{IdempotencyKeyHeader, IfMatchHeader, IfNoneMatchHeader};
 use crate::http::response;
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 const PATH: &str = "/v1/contacts";
 const CREATE: &str = "createContact";
@@ -35,8 +35,8 @@ pub(super) struct Id {
 impl Segment for Id {
     const NAME: &'static str = "id";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
-        ContactId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    fn parse(text: &str) -> Result<Self, Violation> {
+        ContactId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
     }
 }
 
@@ -53,7 +53,7 @@ impl From<Id> for ContactKey {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateContact,
     responses((
         status = 201,
@@ -67,7 +67,7 @@ impl From<Id> for ContactKey {
     )),
 )]
 pub(super) async fn create_contact(
-    allowed: Allowed<CreateContacts>,
+    allowed: Authorized<CreateContacts>,
     prefix: Prefix,
     body: Body<CreateContact>,
 ) -> Answer {
@@ -101,7 +101,7 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
     )),
 )]
 pub(super) async fn list_contacts(
-    allowed: Allowed<ReadContacts>,
+    allowed: Authorized<ReadContacts>,
     prefix: Prefix,
     Query(listed): Query<ListContacts>,
 ) -> Answer {
@@ -118,9 +118,9 @@ pub(super) async fn list_contacts(
 
 /// Contacts with their groups, which are looked up for all of them at once.
 async fn with_groups<G: Grant>(
-    allowed: &Allowed<G>,
+    allowed: &Authorized<G>,
     contacts: Vec<domain::Contact>,
-) -> Result<Vec<Contact>, Problem> {
+) -> Result<Vec<Contact>, ApiError> {
     let ids = contacts.iter().map(|contact| contact.id).collect();
     let groups = allowed.groups().of_contacts(ids).await?;
     let shown = contacts.into_iter().zip(groups);
@@ -135,7 +135,7 @@ async fn with_groups<G: Grant>(
     get,
     path = "/v1/contacts/{id}",
     operation_id = "getContact",
-    params(Id, GetContact, CachedHeader),
+    params(Id, GetContact, IfNoneMatchHeader),
     responses(
         (
             status = 200,
@@ -151,10 +151,10 @@ async fn with_groups<G: Grant>(
     ),
 )]
 pub(super) async fn get_contact(
-    allowed: Allowed<ReadContacts>,
+    allowed: Authorized<ReadContacts>,
     Segments(id): Segments<Id>,
     Query(expand): Query<GetContact>,
-    cached: Cached,
+    cached: IfNoneMatch,
 ) -> Answer {
     let contact = allowed.contacts().get(id.into()).await?;
     if expand {
@@ -176,7 +176,7 @@ pub(super) async fn get_contact(
     patch,
     path = "/v1/contacts/{id}",
     operation_id = "updateContact",
-    params(Id, ExpectedHeader),
+    params(Id, IfMatchHeader),
     request_body = UpdateContact,
     responses((
         status = 200,
@@ -186,10 +186,10 @@ pub(super) async fn get_contact(
     )),
 )]
 pub(super) async fn update_contact(
-    allowed: Allowed<UpdateContacts>,
+    allowed: Authorized<UpdateContacts>,
     sees: Sees<ReadContacts>,
     Segments(id): Segments<Id>,
-    Expected(precondition): Expected,
+    IfMatch(precondition): IfMatch,
     body: Body<UpdateContact>,
 ) -> Answer {
     let contact = allowed.contacts().update(id.into(), body.command, precondition).await?;
@@ -205,13 +205,13 @@ pub(super) async fn update_contact(
     delete,
     path = "/v1/contacts/{id}",
     operation_id = "deleteContact",
-    params(Id, ExpectedHeader),
+    params(Id, IfMatchHeader),
     responses((status = 204, description = "The contact was deleted.")),
 )]
 pub(super) async fn delete_contact(
-    allowed: Allowed<DeleteContacts>,
+    allowed: Authorized<DeleteContacts>,
     Segments(id): Segments<Id>,
-    Expected(precondition): Expected,
+    IfMatch(precondition): IfMatch,
 ) -> Answer {
     allowed.contacts().delete(id.into(), precondition).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -10,9 +10,9 @@ use crate::domain::contact::OVERLAP;
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::group::{GroupKey, MAX_SHOWN};
 use crate::domain::pagination::{CursorPage, CursorQuery};
-use crate::domain::{Fault, Permission, Timestamp};
+use crate::domain::{Permission, Timestamp, Violation};
 use crate::http::auth::access::Need;
-use crate::http::extract::{Faults, Parameters, query};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -104,9 +104,10 @@ fn expand() -> Object {
         .build()
 }
 
-fn read_expand(expand: Option<String>, faults: &mut Faults) -> bool {
-    let known = |text: &str| if text == EXPAND { Ok(()) } else { Err(Fault::NotOneOf { allowed: EXPAND }) };
-    faults.read("expand", expand, known).is_some()
+fn read_expand(expand: Option<String>, violations: &mut Violations) -> bool {
+    let known =
+        |text: &str| if text == EXPAND { Ok(()) } else { Err(Violation::NotOneOf { allowed: EXPAND }) };
+    violations.read("expand", expand, known).is_some()
 }
 
 impl Parameters for GetContact {
@@ -115,9 +116,9 @@ impl Parameters for GetContact {
     const NEEDS: &'static [Need<bool>] =
         &[Need { permission: Permission::ReadGroups, when: "`expand` is given", touches: |expand| *expand }];
 
-    fn into_command(self, _: &Limits, faults: &mut Faults) -> Option<bool> {
+    fn into_command(self, _: &Limits, violations: &mut Violations) -> Option<bool> {
         let Self { expand } = self;
-        Some(read_expand(expand, faults))
+        Some(read_expand(expand, violations))
     }
 }
 
@@ -130,7 +131,7 @@ impl Parameters for ListContacts {
         touches: |Listed { query, expand }| *expand || query.group.is_some(),
     }];
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Listed> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Listed> {
         let Self {
             limit,
             starting_after,
@@ -141,17 +142,17 @@ impl Parameters for ListContacts {
             group,
             expand,
         } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        let moment = |text: &str| Timestamp::parse(text).ok_or(Fault::NotTimestamp);
-        let expand = read_expand(expand, faults);
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let moment = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
+        let expand = read_expand(expand, violations);
         let query = CursorQuery {
             cursor,
             limit: limit?,
-            handle: faults.read("username", username, Handle::parse),
-            phone: faults.read("phone_number", phone_number, Phone::parse),
-            updated_since: faults.read("updated_since", updated_since, moment),
-            group: faults.read("group", group, GroupKey::parse),
+            handle: violations.read("username", username, Handle::parse),
+            phone: violations.read("phone_number", phone_number, Phone::parse),
+            updated_since: violations.read("updated_since", updated_since, moment),
+            group: violations.read("group", group, GroupKey::parse),
         };
         Some(Listed { query, expand })
     }

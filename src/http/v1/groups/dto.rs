@@ -7,7 +7,7 @@ use validator::Validate;
 
 use crate::domain::Timestamp;
 use crate::domain::group::{self, GroupDescription, GroupId, GroupName, GroupPatch, NewGroup};
-use crate::http::extract::{Faults, Patch, Payload};
+use crate::http::extract::{Patch, Payload, Violations};
 use crate::http::openapi::examples::group as examples;
 use crate::http::openapi::fields;
 use crate::http::v1::updated::Updated;
@@ -36,10 +36,10 @@ impl CreateGroup {
 impl Payload for CreateGroup {
     type Command = NewGroup;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewGroup> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewGroup> {
         let Self { name, description } = self;
-        let name = faults.read("name", name, GroupName::parse);
-        let description = faults.read("description", description, GroupDescription::parse);
+        let name = violations.read("name", name, GroupName::parse);
+        let description = violations.read("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }
@@ -65,11 +65,11 @@ impl UpdateGroup {
 impl Payload for UpdateGroup {
     type Command = GroupPatch;
 
-    fn into_command(self, faults: &mut Faults) -> Option<GroupPatch> {
+    fn into_command(self, violations: &mut Violations) -> Option<GroupPatch> {
         let Self { name, description } = self;
         Some(GroupPatch {
-            name: faults.read("name", name, GroupName::parse),
-            description: faults.read_patch("description", description, GroupDescription::parse),
+            name: violations.read("name", name, GroupName::parse),
+            description: violations.read_patch("description", description, GroupDescription::parse),
         })
     }
 }

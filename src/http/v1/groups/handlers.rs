@@ -9,17 +9,17 @@ use super::list::{ListGroups, links};
 use crate::domain::group::{self, GroupId, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
-use crate::domain::{Fault, Permission, Timestamp};
+use crate::domain::{Permission, Timestamp, Violation};
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
-pub(super) type Answer = Result<HttpResponse, Problem>;
+pub(super) type Answer = Result<HttpResponse, ApiError>;
 
 pub(super) const PATH: &str = "/v1/groups";
 const CREATE: &str = "createGroup";
@@ -35,8 +35,8 @@ pub(super) struct Id {
 impl Segment for Id {
     const NAME: &'static str = "id";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
-        GroupId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    fn parse(text: &str) -> Result<Self, Violation> {
+        GroupId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
     }
 }
 
@@ -47,7 +47,7 @@ impl Segment for Id {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateGroup,
     responses((
         status = 201,
@@ -60,7 +60,7 @@ impl Segment for Id {
     )),
 )]
 pub(super) async fn create_group(
-    allowed: Allowed<CreateGroups>,
+    allowed: Authorized<CreateGroups>,
     prefix: Prefix,
     body: Body<CreateGroup>,
 ) -> Answer {
@@ -91,7 +91,7 @@ pub(super) async fn create_group(
     )),
 )]
 pub(super) async fn list_groups(
-    allowed: Allowed<ReadGroups>,
+    allowed: Authorized<ReadGroups>,
     prefix: Prefix,
     Query(query): Query<ListGroups>,
 ) -> Answer {
@@ -111,7 +111,7 @@ pub(super) async fn list_groups(
     params(Id),
     responses((status = 200, description = "The group.", body = Group)),
 )]
-pub(super) async fn get_group(allowed: Allowed<ReadGroups>, Segments(Id { id }): Segments<Id>) -> Answer {
+pub(super) async fn get_group(allowed: Authorized<ReadGroups>, Segments(Id { id }): Segments<Id>) -> Answer {
     let group = allowed.groups().find(GroupKey::Id(id)).await?;
     Ok(HttpResponse::Ok().json(Group::from(group)))
 }
@@ -129,7 +129,7 @@ pub(super) async fn get_group(allowed: Allowed<ReadGroups>, Segments(Id { id }):
     responses((status = 200, description = "The group after the change.", body = UpdatedGroup)),
 )]
 pub(super) async fn update_group(
-    allowed: Allowed<UpdateGroups>,
+    allowed: Authorized<UpdateGroups>,
     sees: Sees<ReadGroups>,
     Segments(Id { id }): Segments<Id>,
     body: Body<UpdateGroup>,
@@ -150,7 +150,7 @@ pub(super) async fn update_group(
     responses((status = 204, description = "The group was deleted.")),
 )]
 pub(super) async fn delete_group(
-    allowed: Allowed<DeleteGroups>,
+    allowed: Authorized<DeleteGroups>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
     allowed.groups().delete(GroupKey::Id(id)).await?;

@@ -7,8 +7,8 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::group::{Group, GroupName, GroupQuery};
-use crate::domain::pagination::{ByCursor, CursorPage};
-use crate::http::extract::{Faults, Parameters, query};
+use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -42,18 +42,18 @@ fn name() -> Object {
 impl Parameters for ListGroups {
     type Command = GroupQuery;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<GroupQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<GroupQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        let name = faults.read("name", name, GroupName::parse);
-        Some(GroupQuery { page: ByCursor { cursor, limit: limit? }, name })
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let name = violations.read("name", name, GroupName::parse);
+        Some(GroupQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }
 
 /// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(path: &str, query: &GroupQuery, page: &CursorPage<Group>) -> Option<HeaderValue> {
-    let GroupQuery { page: ByCursor { cursor, limit }, name } = query;
+    let GroupQuery { page: CursorParams { cursor, limit }, name } = query;
     let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];
     pagination::links(path, cursor, *limit, &filters, page, |group| group.id)
 }

@@ -9,14 +9,14 @@ use validator::Validate;
 
 use super::handlers::{Answer, Id, PATH};
 use crate::config::Limits;
-use crate::domain::group::{GroupKey, Item, MembersChanged, Outcome, Verb};
-use crate::domain::pagination::{ByCursor, CursorQuery};
+use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::pagination::{CursorParams, CursorQuery};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{ContactId, ContactKey, Fault};
+use crate::domain::{ContactId, ContactKey, Violation};
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
+use crate::http::auth::authorized::Authorized;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Faults, Items, Parameters, Payload, Query, Segments, query};
+use crate::http::extract::{Body, Items, Parameters, Payload, Query, Segments, Violations, query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
 use crate::http::response;
@@ -45,13 +45,13 @@ fn ending_before() -> Object {
 }
 
 impl Parameters for ListMembers {
-    type Command = ByCursor<ContactId>;
+    type Command = CursorParams<ContactId>;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<Self::Command> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command> {
         let Self { limit, starting_after, ending_before } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        Some(ByCursor { cursor, limit: limit? })
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        Some(CursorParams { cursor, limit: limit? })
     }
 }
 
@@ -81,19 +81,19 @@ impl ChangeMembers {
 }
 
 impl Payload for ChangeMembers {
-    type Command = Vec<(Verb, ContactId)>;
+    type Command = Vec<(MemberOp, ContactId)>;
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, faults: &mut Faults) -> Option<Self::Command> {
+    fn into_command(self, violations: &mut Violations) -> Option<Self::Command> {
         let Self { add, remove } = self;
-        let parse = |text: &str| ContactId::parse(text).ok_or(Fault::NotUuid);
+        let parse = |text: &str| ContactId::parse(text).ok_or(Violation::NotUuid);
         let lists = [List { name: "add", items: add, parse }, List { name: "remove", items: remove, parse }];
-        let verb = |list| if list == "add" { Verb::Add } else { Verb::Remove };
+        let verb = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
         Some(
-            batch::read("add and remove", lists, faults)?
+            batch::read("add and remove", lists, violations)?
                 .into_iter()
                 .map(|item| (verb(item.list), item.value))
                 .collect(),
@@ -118,7 +118,7 @@ pub struct GroupMemberResult {
     #[schema(schema_with = fields::id)]
     pub(super) id: ContactId,
     #[schema(schema_with = fields::group::outcome)]
-    pub(super) outcome: Outcome,
+    pub(super) outcome: MemberOutcome,
 }
 
 /// List the contacts of a group
@@ -138,10 +138,10 @@ pub struct GroupMemberResult {
     )),
 )]
 pub(super) async fn list_group_members(
-    allowed: Allowed<(ReadGroups, ReadContacts)>,
+    allowed: Authorized<(ReadGroups, ReadContacts)>,
     Segments(Id { id }): Segments<Id>,
     prefix: Prefix,
-    Query(ByCursor { cursor, limit }): Query<ListMembers>,
+    Query(CursorParams { cursor, limit }): Query<ListMembers>,
 ) -> Answer {
     let group = Some(GroupKey::Id(id));
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
@@ -167,13 +167,13 @@ pub(super) async fn list_group_members(
     responses((status = 200, description = "The result for each contact.", body = GroupMembersChanged)),
 )]
 pub(super) async fn change_group_members(
-    allowed: Allowed<UpdateGroups>,
+    allowed: Authorized<UpdateGroups>,
     sees: Sees<ReadGroups>,
     Segments(Id { id }): Segments<Id>,
     body: Body<ChangeMembers>,
 ) -> Answer {
     let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
-    let items = body.command.into_iter().map(|(verb, id)| Item { verb, contact: ContactKey::Id(id) });
+    let items = body.command.into_iter().map(|(verb, id)| MemberChange { verb, contact: ContactKey::Id(id) });
     let MembersChanged { member_count, outcomes } =
         allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);

@@ -7,90 +7,92 @@ mod members;
 
 use super::DIALECT;
 use super::contacts::dto::{Contact, ContactList};
-use crate::domain::group::{GroupName, Outcome};
-use crate::domain::{Code, Fault, FieldFault};
+use crate::domain::group::{GroupName, MemberOutcome};
+use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::openapi::examples::{self, group as example};
-use crate::http::openapi::{Spec, Subject};
-use crate::http::routes::Api;
+use crate::http::openapi::{OperationDoc, ResourceDoc};
+use crate::http::routes::RouteTable;
 use dto::{CreateGroup, Group, GroupList, UpdateGroup};
 
 /// The tag of the operations.
 pub const TAG: &str = "Groups";
 
-static SUBJECT: Subject = Subject { tag: Some(TAG), noun: "group", argument: "group" };
-static MEMBERS: Subject = Subject { argument: "changes", ..SUBJECT };
+static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "group", argument: "group" };
+static MEMBERS: ResourceDoc = ResourceDoc { argument: "changes", ..RESOURCE };
 
 /// Adds the routes.
-pub(super) fn routes(api: Api) -> Api {
+pub(super) fn routes(api: RouteTable) -> RouteTable {
     use handlers::*;
 
     let group = || Group::from(example::group());
     let list = GroupList { has_more: false, data: vec![group()] };
-    let not_uuid = || FieldFault::at("id", Fault::NotUuid);
+    let not_uuid = || FieldViolation::at("id", Violation::NotUuid);
     let api = api
         .protected(
             &DIALECT,
             __path_create_group,
             create_group,
-            Spec::answering(201, Group::from(example::new_group()))
-                .about(&SUBJECT)
+            OperationDoc::answering(201, Group::from(example::new_group()))
+                .about(&RESOURCE)
                 .request("full", "All members", CreateGroup::full_example())
                 .request("minimal", "Only the required members", CreateGroup::minimal_example())
-                .fails(&[Code::NameTaken])
-                .fault(FieldFault::at("name", Fault::Required)),
+                .fails(&[ErrorCode::NameTaken])
+                .violation(FieldViolation::at("name", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_groups,
             list_groups,
-            Spec::answering(200, list)
-                .about(&SUBJECT)
-                .fault(FieldFault::at("starting_after", Fault::NotUuid)),
+            OperationDoc::answering(200, list)
+                .about(&RESOURCE)
+                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_group,
             get_group,
-            Spec::answering(200, group()).about(&SUBJECT).fault(not_uuid()),
+            OperationDoc::answering(200, group()).about(&RESOURCE).violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_update_group,
             update_group,
-            Spec::answering(200, group())
-                .about(&SUBJECT)
+            OperationDoc::answering(200, group())
+                .about(&RESOURCE)
                 .request("change", "A new name, and the description removed", UpdateGroup::example())
-                .fails(&[Code::NameTaken])
-                .fault(FieldFault::at("name", Fault::TooLong { max: GroupName::MAX_CHARS })),
+                .fails(&[ErrorCode::NameTaken])
+                .violation(FieldViolation::at("name", Violation::TooLong { max: GroupName::MAX_CHARS })),
         )
         .protected(
             &DIALECT,
             __path_delete_group,
             delete_group,
-            Spec::silent().about(&SUBJECT).fault(not_uuid()),
+            OperationDoc::silent().about(&RESOURCE).violation(not_uuid()),
         );
     member_routes(api)
 }
 
-fn member_routes(api: Api) -> Api {
+fn member_routes(api: RouteTable) -> RouteTable {
     use members::*;
 
     let contact = examples::contact();
-    let result = GroupMemberResult { id: contact.id, outcome: Outcome::Added };
+    let result = GroupMemberResult { id: contact.id, outcome: MemberOutcome::Added };
     let list = ContactList { has_more: false, data: vec![Contact::from(contact)] };
     api.protected(
         &DIALECT,
         __path_list_group_members,
         list_group_members,
-        Spec::answering(200, list).about(&SUBJECT).fault(FieldFault::at("id", Fault::NotUuid)),
+        OperationDoc::answering(200, list)
+            .about(&RESOURCE)
+            .violation(FieldViolation::at("id", Violation::NotUuid)),
     )
     .protected(
         &DIALECT,
         __path_change_group_members,
         change_group_members,
-        Spec::answering(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
+        OperationDoc::answering(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
             .about(&MEMBERS)
             .request("add", "One contact to add", ChangeMembers::example())
-            .fault(FieldFault::at("add.0", Fault::NotUuid)),
+            .violation(FieldViolation::at("add.0", Violation::NotUuid)),
     )
 }

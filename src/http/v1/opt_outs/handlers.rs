@@ -8,19 +8,19 @@ use utoipa::openapi::schema::Object;
 use super::dto::{CreateOptOut, OptOut, OptOutList};
 use super::list::{ListOptOuts, links};
 use crate::domain::idempotency::Created;
-use crate::domain::opt_out::Entered;
+use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{self, Fault, OptOutKey};
+use crate::domain::{self, OptOutKey, Violation};
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, Query, Segment, Segments};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::AttemptHeader;
+use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response;
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 const PATH: &str = "/v1/opt_outs";
 const CREATE: &str = "createOptOut";
@@ -36,7 +36,7 @@ pub(super) struct Key {
 impl Segment for Key {
     const NAME: &'static str = "opt_out";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, Violation> {
         Ok(Self { opt_out: OptOutKey::parse(text)? })
     }
 }
@@ -54,7 +54,7 @@ fn key() -> Object {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateOptOut,
     responses(
         (
@@ -78,13 +78,13 @@ fn key() -> Object {
     ),
 )]
 pub(super) async fn create_opt_out(
-    allowed: Allowed<CreateOptOuts>,
+    allowed: Authorized<CreateOptOuts>,
     sees: Sees<ReadOptOuts>,
     prefix: Prefix,
     body: Body<CreateOptOut>,
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
-    let Created { made: Entered { opt_out, is_new }, replayed } =
+    let Created { made: OptOutResult { opt_out, is_new }, replayed } =
         allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     let mut response =
@@ -110,7 +110,7 @@ pub(super) async fn create_opt_out(
     )),
 )]
 pub(super) async fn list_opt_outs(
-    allowed: Allowed<ReadOptOuts>,
+    allowed: Authorized<ReadOptOuts>,
     prefix: Prefix,
     Query(query): Query<ListOptOuts>,
 ) -> Answer {
@@ -131,7 +131,7 @@ pub(super) async fn list_opt_outs(
     responses((status = 200, description = "The opt-out.", body = OptOut)),
 )]
 pub(super) async fn get_opt_out(
-    allowed: Allowed<ReadOptOuts>,
+    allowed: Authorized<ReadOptOuts>,
     Segments(Key { opt_out }): Segments<Key>,
 ) -> Answer {
     let opt_out = allowed.opt_outs().get(opt_out).await?;
@@ -149,7 +149,7 @@ pub(super) async fn get_opt_out(
     responses((status = 204, description = "The opt-out was deleted.")),
 )]
 pub(super) async fn delete_opt_out(
-    allowed: Allowed<DeleteOptOuts>,
+    allowed: Authorized<DeleteOptOuts>,
     Segments(Key { opt_out }): Segments<Key>,
 ) -> Answer {
     allowed.opt_outs().delete(opt_out).await?;

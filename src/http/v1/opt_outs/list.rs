@@ -9,8 +9,8 @@ use crate::config::Limits;
 use crate::domain::OptOut;
 use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::OptOutQuery;
-use crate::domain::pagination::{ByCursor, CursorPage};
-use crate::http::extract::{Faults, Parameters, query};
+use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -44,18 +44,18 @@ fn phone_number() -> Object {
 impl Parameters for ListOptOuts {
     type Command = OptOutQuery;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<OptOutQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OptOutQuery> {
         let Self { limit, starting_after, ending_before, phone_number } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        let phone = faults.read("phone_number", phone_number, Phone::parse);
-        Some(OptOutQuery { page: ByCursor { cursor, limit: limit? }, phone })
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let phone = violations.read("phone_number", phone_number, Phone::parse);
+        Some(OptOutQuery { page: CursorParams { cursor, limit: limit? }, phone })
     }
 }
 
 /// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(path: &str, query: &OptOutQuery, page: &CursorPage<OptOut>) -> Option<HeaderValue> {
-    let OptOutQuery { page: ByCursor { cursor, limit }, phone } = query;
+    let OptOutQuery { page: CursorParams { cursor, limit }, phone } = query;
     let filters = [("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned()))];
     pagination::links(path, cursor, *limit, &filters, page, |opt_out| opt_out.id)
 }

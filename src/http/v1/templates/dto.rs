@@ -8,7 +8,7 @@ use validator::Validate;
 use crate::domain::template::engine::Variable;
 use crate::domain::template::saved::{NewTemplate, TemplateName, TemplatePatch, TemplateText};
 use crate::domain::{SavedTemplate, TemplateId, Timestamp};
-use crate::http::extract::{Faults, Payload};
+use crate::http::extract::{Payload, Violations};
 use crate::http::openapi::examples::template as examples;
 use crate::http::openapi::fields::template as fields;
 use crate::http::v1::updated::Updated;
@@ -34,10 +34,10 @@ impl CreateTemplate {
 impl Payload for CreateTemplate {
     type Command = NewTemplate;
 
-    fn into_command(self, faults: &mut Faults) -> Option<NewTemplate> {
+    fn into_command(self, violations: &mut Violations) -> Option<NewTemplate> {
         let Self { name, text } = self;
-        let name = faults.read("name", name, TemplateName::parse);
-        let text = faults.read("text", text, TemplateText::parse);
+        let name = violations.read("name", name, TemplateName::parse);
+        let text = violations.read("text", text, TemplateText::parse);
         Some(NewTemplate { name: name?, text: text? })
     }
 }
@@ -61,11 +61,11 @@ impl UpdateTemplate {
 impl Payload for UpdateTemplate {
     type Command = TemplatePatch;
 
-    fn into_command(self, faults: &mut Faults) -> Option<TemplatePatch> {
+    fn into_command(self, violations: &mut Violations) -> Option<TemplatePatch> {
         let Self { name, text } = self;
         Some(TemplatePatch {
-            name: faults.read("name", name, TemplateName::parse),
-            text: faults.read("text", text, TemplateText::parse),
+            name: violations.read("name", name, TemplateName::parse),
+            text: violations.read("text", text, TemplateText::parse),
         })
     }
 }

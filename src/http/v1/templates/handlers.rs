@@ -8,17 +8,17 @@ use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate, 
 use super::list::{ListTemplates, links};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
-use crate::domain::{Fault, Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp};
+use crate::domain::{Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp, Violation};
 use crate::http::auth::access::Sees;
-use crate::http::auth::authorized::Allowed;
-use crate::http::error::api_error::Problem;
-use crate::http::extract::{Body, Cached, Expected, Query, Segment, Segments, entity_tag};
+use crate::http::auth::authorized::Authorized;
+use crate::http::error::api_error::ApiError;
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, Query, Segment, Segments, entity_tag};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
-use crate::http::openapi::parameters::{AttemptHeader, CachedHeader, ExpectedHeader};
+use crate::http::openapi::parameters::{IdempotencyKeyHeader, IfMatchHeader, IfNoneMatchHeader};
 use crate::http::response;
 
-type Answer = Result<HttpResponse, Problem>;
+type Answer = Result<HttpResponse, ApiError>;
 
 const PATH: &str = "/v1/templates";
 const CREATE: &str = "createTemplate";
@@ -34,8 +34,8 @@ pub(super) struct Id {
 impl Segment for Id {
     const NAME: &'static str = "id";
 
-    fn parse(text: &str) -> Result<Self, Fault> {
-        TemplateId::parse(text).map(|id| Self { id }).ok_or(Fault::NotUuid)
+    fn parse(text: &str) -> Result<Self, Violation> {
+        TemplateId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
     }
 }
 
@@ -47,7 +47,7 @@ impl Segment for Id {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(AttemptHeader),
+    params(IdempotencyKeyHeader),
     request_body = CreateTemplate,
     responses((
         status = 201,
@@ -61,7 +61,7 @@ impl Segment for Id {
     )),
 )]
 pub(super) async fn create_template(
-    allowed: Allowed<CreateTemplates>,
+    allowed: Authorized<CreateTemplates>,
     prefix: Prefix,
     body: Body<CreateTemplate>,
 ) -> Answer {
@@ -97,7 +97,7 @@ fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpR
     )),
 )]
 pub(super) async fn list_templates(
-    allowed: Allowed<ReadTemplates>,
+    allowed: Authorized<ReadTemplates>,
     prefix: Prefix,
     Query(query): Query<ListTemplates>,
 ) -> Answer {
@@ -114,7 +114,7 @@ pub(super) async fn list_templates(
     get,
     path = "/v1/templates/{id}",
     operation_id = "getTemplate",
-    params(Id, CachedHeader),
+    params(Id, IfNoneMatchHeader),
     responses(
         (
             status = 200,
@@ -130,9 +130,9 @@ pub(super) async fn list_templates(
     ),
 )]
 pub(super) async fn get_template(
-    allowed: Allowed<ReadTemplates>,
+    allowed: Authorized<ReadTemplates>,
     Segments(Id { id }): Segments<Id>,
-    cached: Cached,
+    cached: IfNoneMatch,
 ) -> Answer {
     let template = allowed.templates().find(&TemplateKey::Id(id)).await?;
     let tag = entity_tag(template.version);
@@ -149,7 +149,7 @@ pub(super) async fn get_template(
     patch,
     path = "/v1/templates/{id}",
     operation_id = "updateTemplate",
-    params(Id, ExpectedHeader),
+    params(Id, IfMatchHeader),
     request_body = UpdateTemplate,
     responses((
         status = 200,
@@ -159,10 +159,10 @@ pub(super) async fn get_template(
     )),
 )]
 pub(super) async fn update_template(
-    allowed: Allowed<UpdateTemplates>,
+    allowed: Authorized<UpdateTemplates>,
     sees: Sees<ReadTemplates>,
     Segments(Id { id }): Segments<Id>,
-    Expected(precondition): Expected,
+    IfMatch(precondition): IfMatch,
     body: Body<UpdateTemplate>,
 ) -> Answer {
     let template = allowed.templates().update(id, body.command, precondition, Timestamp::now()).await?;
@@ -178,13 +178,13 @@ pub(super) async fn update_template(
     delete,
     path = "/v1/templates/{id}",
     operation_id = "deleteTemplate",
-    params(Id, ExpectedHeader),
+    params(Id, IfMatchHeader),
     responses((status = 204, description = "The template was deleted.")),
 )]
 pub(super) async fn delete_template(
-    allowed: Allowed<DeleteTemplates>,
+    allowed: Authorized<DeleteTemplates>,
     Segments(Id { id }): Segments<Id>,
-    Expected(precondition): Expected,
+    IfMatch(precondition): IfMatch,
 ) -> Answer {
     allowed.templates().delete(id, precondition).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -7,9 +7,9 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::SavedTemplate;
-use crate::domain::pagination::{ByCursor, CursorPage};
+use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::template::saved::{TemplateName, TemplateQuery};
-use crate::http::extract::{Faults, Parameters, query};
+use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -43,12 +43,12 @@ fn name() -> Object {
 impl Parameters for ListTemplates {
     type Command = TemplateQuery;
 
-    fn into_command(self, limits: &Limits, faults: &mut Faults) -> Option<TemplateQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<TemplateQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
-        let limit = query::limit("limit", limit, limits, faults);
-        let cursor = pagination::cursor(starting_after, ending_before, faults);
-        let name = faults.read("name", name, TemplateName::parse);
-        Some(TemplateQuery { page: ByCursor { cursor, limit: limit? }, name })
+        let limit = query::limit("limit", limit, limits, violations);
+        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let name = violations.read("name", name, TemplateName::parse);
+        Some(TemplateQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn links(
     query: &TemplateQuery,
     page: &CursorPage<SavedTemplate>,
 ) -> Option<HeaderValue> {
-    let TemplateQuery { page: ByCursor { cursor, limit }, name } = query;
+    let TemplateQuery { page: CursorParams { cursor, limit }, name } = query;
     let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];
     pagination::links(path, cursor, *limit, &filters, page, |template| template.id)
 }

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::{Create, Outcome, Place, Waiting};
-use crate::domain::idempotency::{Attempt, Created};
+use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
 use crate::storage::contacts;
@@ -159,7 +159,7 @@ async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>])
 }
 
 /// Creates under an idempotency key, in the order of their keys.
-fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &Attempt)> {
+fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &IdempotentRequest)> {
     let keyed = group.iter().filter_map(|create| Some((create.as_ref(), create.attempt.as_ref()?)));
     let mut keyed: Vec<_> = keyed.collect();
     keyed.sort_by_key(|(create, attempt)| (create.account.get(), attempt.operation, attempt.key.as_str()));
@@ -167,7 +167,12 @@ fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &Attempt)> {
 }
 
 /// Notes the attempt of a create. `None` where it is the first of its key, or the earlier outcome.
-async fn reserve(transaction: &Transaction, create: &Create, attempt: &Attempt, ttl: Duration) -> Outcome {
+async fn reserve(
+    transaction: &Transaction,
+    create: &Create,
+    attempt: &IdempotentRequest,
+    ttl: Duration,
+) -> Outcome {
     let reference = Reference::to_new(create.contact.id.as_uuid());
     match idempotency::note(transaction, create.account, attempt, Some(reference), ttl).await? {
         Found::First => Ok(None),

@@ -14,8 +14,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::idempotency::Flight;
 use super::writer::{Failure, Writer};
-use crate::domain::idempotency::{Attempt, Created};
-use crate::domain::{AccountId, Code, Contact, Error, Result};
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::{AccountId, Contact, Error, ErrorCode, Result};
 use crate::storage::db::batched_replies::{self, Answer};
 use crate::storage::db::connect::Options;
 
@@ -36,7 +36,7 @@ struct Place {
 pub(crate) struct Create {
     pub(crate) account: AccountId,
     pub(crate) contact: Arc<Contact>,
-    pub(crate) attempt: Option<Attempt>,
+    pub(crate) attempt: Option<IdempotentRequest>,
 }
 
 impl Create {
@@ -80,9 +80,9 @@ impl GroupCommit {
     pub(crate) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created<Contact>> {
         let (answer, answered) = batched_replies::answer();
         let waiting = Waiting { create: Arc::new(create), answer, flight };
-        self.queue
-            .try_send(waiting)
-            .map_err(|_| Error::with_message(Code::Unavailable, "Too many writes are waiting; try again"))?;
+        self.queue.try_send(waiting).map_err(|_| {
+            Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
+        })?;
         answered.get().await?
     }
 }
@@ -115,7 +115,7 @@ async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Rece
 /// What one of them has done to the statement must not be told to the others: each is tried alone.
 async fn after(writer: &Writer, place: Place, group: Vec<Waiting>, failure: Failure) {
     match failure {
-        Failure::BeforeCommit(error) if error.code() == Code::Internal && group.len() > 1 => {
+        Failure::BeforeCommit(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
             for waiting in group {
                 let alone = vec![waiting];
                 match store(writer, place, &alone).await {
