@@ -16,7 +16,7 @@ pub mod opt_out;
 pub mod pagination;
 pub mod permission;
 pub mod precondition;
-pub mod repository;
+pub mod store;
 pub mod template;
 pub mod text;
 pub mod timestamp;

@@ -5,12 +5,13 @@
 
 use async_trait::async_trait;
 
-use super::contact::fields::{Phone, stored_text};
+use super::contact::fields::Phone;
 use super::error::Result;
 use super::id::id_type;
 use super::idempotency::{Created, IdempotentRequest};
 use super::pagination::{CursorPage, CursorParams, OffsetPage, OffsetParams};
 use super::text;
+use super::text::stored_text;
 use super::timestamp::Timestamp;
 use super::violation::Violation;
 

@@ -1,14 +1,9 @@
 //! Lists: what is asked for and what comes back.
 
-use super::contact::fields::{Handle, Phone};
-use super::contact::{Contact, ContactId};
-use super::group::GroupKey;
-use super::timestamp::Timestamp;
-
 /// Between which things a page of a cursor list lies, by their ids. With neither it begins at the newest
 /// one; with both it begins behind the one and ends before the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Cursor<I = ContactId> {
+pub struct Cursor<I> {
     /// Just behind this one, towards older ones.
     pub after: Option<I>,
     /// Just before this one, towards newer ones.
@@ -38,27 +33,9 @@ pub struct CursorParams<I> {
     pub limit: u64,
 }
 
-/// A page of the list that v1 shows: newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CursorQuery {
-    /// Where the page lies.
-    pub cursor: Cursor,
-    /// Most contacts on it.
-    pub limit: u64,
-    /// Only the contact with this handle.
-    pub handle: Option<Handle>,
-    /// Only contacts with this number.
-    pub phone: Option<Phone>,
-    /// Only contacts that changed at or after this moment. The last changed one then comes first,
-    /// unless another filter stands beside it: only in that order is the list a scan of an index.
-    pub updated_since: Option<Timestamp>,
-    /// Only contacts in this group.
-    pub group: Option<GroupKey>,
-}
-
 /// What a cursor list answers.
 #[derive(Clone, Debug)]
-pub struct CursorPage<T = Contact> {
+pub struct CursorPage<T> {
     /// In the order of the list, whichever way the cursor went.
     pub items: Vec<T>,
     /// Whether there are more in the direction of the cursor.
@@ -87,17 +64,6 @@ impl<T> CursorPage<T> {
     }
 }
 
-/// What the address book can sort by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SortField {
-    /// The moment of creation.
-    CreatedOn,
-    /// The handle, by code points.
-    Handle,
-    /// The number, by digits from the left.
-    Phone,
-}
-
 /// Which way it sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortDirection {
@@ -105,19 +71,6 @@ pub enum SortDirection {
     Ascending,
     /// Largest, newest first.
     Descending,
-}
-
-/// A page of the list that the address book shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OffsetQuery {
-    /// Sorted by.
-    pub field: SortField,
-    /// Which way.
-    pub direction: SortDirection,
-    /// How many contacts to leave out at the beginning.
-    pub offset: u64,
-    /// Most contacts on the page.
-    pub limit: u64,
 }
 
 /// A page of any list that is ordered by id, with some left out at the beginning.
@@ -133,7 +86,7 @@ pub struct OffsetParams {
 
 /// What an offset list answers.
 #[derive(Clone, Debug)]
-pub struct OffsetPage<T = Contact> {
+pub struct OffsetPage<T> {
     /// In the order that was asked for.
     pub items: Vec<T>,
     /// All that the account has.

@@ -10,7 +10,7 @@ use crate::config::Limits;
 use crate::domain::ErrorCode;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::SnapshotsInFlight;
-use crate::domain::repository::Store;
+use crate::domain::store::Store;
 
 /// The database, the keys, and what the settings say of requests.
 pub struct AppState {

@@ -34,11 +34,13 @@ use super::templates::SqlTemplates;
 use super::write::group_commit::{Create, GroupCommit};
 use super::write::idempotency::{self, InFlight, Made};
 use super::write::writer::{Done, Writer};
+use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
+use crate::domain::contact::ContactRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::opt_out::OptOutRepository;
-use crate::domain::repository::{ContactRepository, KeyRepository, Store};
+use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
 

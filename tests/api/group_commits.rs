@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook::domain::contact::fields::{Handle, Meta, Phone};
+use addressbook::domain::contact::{ContactOffsetQuery, ContactSort};
 use addressbook::domain::idempotency::{IdempotencyKey, IdempotentRequest};
-use addressbook::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::pagination::{OffsetPage, SortDirection};
 use addressbook::domain::precondition::Precondition;
-use addressbook::domain::repository::Store;
+use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
 use futures_util::future::join_all;
@@ -68,9 +69,13 @@ async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Cont
 }
 
 /// The first contacts of an account, and how many it has.
-async fn page(database: &Database, account: AccountId) -> OffsetPage {
-    let all =
-        OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset: 0, limit: 100 };
+async fn page(database: &Database, account: AccountId) -> OffsetPage<Contact> {
+    let all = ContactOffsetQuery {
+        field: ContactSort::Handle,
+        direction: SortDirection::Ascending,
+        offset: 0,
+        limit: 100,
+    };
     database.contacts(account).offset_page(all).await.unwrap()
 }
 

@@ -1,12 +1,14 @@
 //! What the database is asked about groups and who is in them: every query is a scan of an index.
 
+use addressbook::domain::contact::ContactQuery;
+use addressbook::domain::contact::ContactRepository;
 use addressbook::domain::group::{
     Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort,
     MemberChange, MemberOp, NewGroup,
 };
-use addressbook::domain::pagination::{Cursor, CursorParams, CursorQuery, OffsetParams, SortDirection};
+use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
-use addressbook::domain::repository::{ContactRepository, Store};
+use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, Timestamp};
 use addressbook::storage::Database;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -62,7 +64,7 @@ async fn members(
     limit: u64,
 ) -> Vec<Contact> {
     let (cursor, group) = (Cursor { after, before: None }, Some(GroupKey::Id(large.id)));
-    let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
+    let query = ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     contacts.cursor_page(query).await.unwrap().items
 }
 
@@ -131,7 +133,7 @@ async fn ask_about_contacts(
                         large
                     };
                     let (cursor, group) = (Cursor { after, before }, Some(GroupKey::Id(group.id)));
-                    let query = CursorQuery { cursor, limit: 10, handle, phone, updated_since, group };
+                    let query = ContactQuery { cursor, limit: 10, handle, phone, updated_since, group };
                     contacts.cursor_page(query).await.unwrap();
                 }
             }

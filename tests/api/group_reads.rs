@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use addressbook::domain::contact::fields::{Handle, Meta, Phone};
 use addressbook::domain::precondition::Precondition;
-use addressbook::domain::repository::Store;
+use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, ErrorCode, NewContact};
 use addressbook::storage::{Database, Options};
 use futures_util::future::{FutureExt, join_all};

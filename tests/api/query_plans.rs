@@ -7,7 +7,7 @@ use addressbook::domain::contact::fields::Phone;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
 use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
-use addressbook::domain::repository::Store;
+use addressbook::domain::store::Store;
 use addressbook::domain::template::saved::{
     NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText,
 };

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use addressbook::domain::contact::ContactRepository;
 use addressbook::domain::contact::fields::{Handle, Meta, Phone};
-use addressbook::domain::pagination::{Cursor, CursorQuery, OffsetQuery, SortDirection, SortField};
+use addressbook::domain::contact::{ContactOffsetQuery, ContactQuery, ContactSort};
+use addressbook::domain::pagination::{Cursor, SortDirection};
 use addressbook::domain::precondition::Precondition;
-use addressbook::domain::repository::{ContactRepository, Store};
+use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -82,7 +84,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
         for handle in [None, Some(some.handle.clone())] {
             for phone in [None, Some(some.phone.clone())] {
                 for updated_since in [None, Some(some.updated_at)] {
-                    let query = CursorQuery {
+                    let query = ContactQuery {
                         cursor,
                         limit: 10,
                         handle: handle.clone(),
@@ -95,11 +97,12 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
             }
         }
     }
-    for field in [SortField::CreatedOn, SortField::Handle, SortField::Phone] {
+    for field in [ContactSort::CreatedOn, ContactSort::Handle, ContactSort::Phone] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
             // A server on SQLite reads the last one from where the one before it began.
             for offset in [20, 1_000, 1_500] {
-                let page = contacts.offset_page(OffsetQuery { field, direction, offset, limit: 10 }).await;
+                let page =
+                    contacts.offset_page(ContactOffsetQuery { field, direction, offset, limit: 10 }).await;
                 assert_eq!(page.unwrap().items.len(), 10, "there is something to skip");
             }
         }
@@ -156,7 +159,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         let contacts = plain.contacts(AccountId::new(1));
         let some = contacts.insert(contact(1_000_000), None).await.unwrap().made;
         let page = contacts
-            .cursor_page(CursorQuery {
+            .cursor_page(ContactQuery {
                 cursor: Cursor::default(),
                 limit: 100,
                 handle: None,

@@ -1,5 +1,6 @@
 //! API keys: `ab_live_<id>_<secret><checksum>`.
 
+pub mod repository;
 pub mod service;
 
 use std::fmt;

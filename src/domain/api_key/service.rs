@@ -9,7 +9,7 @@ use super::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
 use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::permission::Permissions;
-use crate::domain::repository::Store;
+use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 
 /// The keys of all accounts.

@@ -5,7 +5,7 @@ use futures_util::stream::BoxStream;
 
 use super::entry::Entry;
 use super::report::Report;
-use super::{AudienceId, AudienceSnapshot, SnapshotLimits};
+use super::snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;

@@ -9,10 +9,11 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 
+use super::budget::Budget;
 use super::entry::{ContactRef, Entry, Exclusion, Included, Reason};
 use super::report::Report;
 use super::repository::{AudienceRepository, LookupRequest, LookupResult, PhoneMatch, Recipient};
-use super::{Budget, Options, RecipientSpec, Request, Selector};
+use super::request::{Options, RecipientSpec, Request, Selector};
 use crate::domain::contact::Contact;
 use crate::domain::contact::fields::Phone;
 use crate::domain::error::{ErrorCode, Result};

@@ -1,11 +1,12 @@
 //! What may be asked of the contacts of an account, whichever dialect asks.
 
 use super::{Contact, ContactKey, ContactPatch, NewContact};
+use crate::domain::contact::ContactRepository;
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
 use crate::domain::error::Result;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
-use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
-use crate::domain::repository::ContactRepository;
 use crate::domain::timestamp::Timestamp;
 
 /// The contacts of one account.
@@ -67,7 +68,7 @@ impl ContactService {
     ///
     /// # Errors
     /// See [`ContactRepository::cursor_page`].
-    pub async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
+    pub async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         self.repository.cursor_page(query).await
     }
 
@@ -75,7 +76,7 @@ impl ContactService {
     ///
     /// # Errors
     /// See [`ContactRepository::offset_page`].
-    pub async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
+    pub async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>> {
         self.repository.offset_page(query).await
     }
 }

@@ -1,7 +1,7 @@
 //! The members of a group.
 
-use crate::domain::contact::fields::stored_text;
 use crate::domain::text;
+use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
 /// What a group is called. Unique within the account, compared exactly.

@@ -2,10 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{
-    Group, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, MemberChange, MemberOutcome,
-};
-use crate::domain::contact::ContactId;
+use super::members::{MemberChange, MemberOutcome};
+use super::model::{Group, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef};
+use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
@@ -67,7 +66,7 @@ pub trait GroupRepository: Send + Sync {
     ///
     /// # Errors
     /// See the trait.
-    async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage>;
+    async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage<Contact>>;
 
     /// Lets contacts join and leave a group, in one transaction.
     ///

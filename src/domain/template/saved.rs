@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 
 use super::engine::{Template, Variable};
-use crate::domain::contact::fields::stored_text;
 use crate::domain::error::Result;
 use crate::domain::id::id_type;
 use crate::domain::idempotency::{Created, IdempotentRequest, Resource};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::precondition::Precondition;
 use crate::domain::text;
+use crate::domain::text::stored_text;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
 

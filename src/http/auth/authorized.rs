@@ -14,7 +14,7 @@ use crate::domain::contact::service::ContactService;
 use crate::domain::group::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::permission::Grant;
-use crate::domain::repository::Store;
+use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{AccountId, Permission};
 use crate::http::app_state::AppState;

@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set};
 
+use crate::domain::api_key::repository::{KeyRepository, NewKey};
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
-use crate::domain::repository::{KeyRepository, NewKey};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};

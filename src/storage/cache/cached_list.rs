@@ -4,7 +4,8 @@
 use uuid::Uuid;
 
 use super::contacts::ContactCache;
-use crate::domain::pagination::{Cursor, CursorPage, CursorQuery};
+use crate::domain::contact::ContactQuery;
+use crate::domain::pagination::{Cursor, CursorPage};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// A page between cursors, if all that is on it is in memory and nobody writes to the account meanwhile.
@@ -12,14 +13,14 @@ use crate::domain::{AccountId, Contact, ContactId, Result};
 pub(crate) async fn page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
-    query: &CursorQuery,
+    query: &ContactQuery,
     read: F,
-) -> Result<Option<CursorPage>>
+) -> Result<Option<CursorPage<Contact>>>
 where
-    F: FnOnce(Cursor, u64) -> Fut,
+    F: FnOnce(Cursor<ContactId>, u64) -> Fut,
     Fut: Future<Output = Result<Vec<Uuid>>>,
 {
-    let CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group: None } = *query
+    let ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group: None } = *query
     else {
         return Ok(None);
     };
@@ -47,8 +48,8 @@ mod tests {
     use crate::storage::cache::contacts::Change;
     use crate::storage::cache::contacts::tests::contact;
 
-    fn after(contact: &Contact, limit: u64) -> CursorQuery {
-        CursorQuery {
+    fn after(contact: &Contact, limit: u64) -> ContactQuery {
+        ContactQuery {
             cursor: Cursor { after: Some(contact.id), before: None },
             limit,
             handle: None,
@@ -67,7 +68,7 @@ mod tests {
             cache.begin(&put());
             cache.end(put());
         };
-        let page = |query: &CursorQuery, meanwhile: &dyn Fn()| {
+        let page = |query: &ContactQuery, meanwhile: &dyn Fn()| {
             let read = |cursor, limit| {
                 assert_eq!((cursor, limit), (query.cursor, query.limit + 1));
                 meanwhile();
@@ -84,7 +85,7 @@ mod tests {
         assert_eq!((found.items, found.has_more), (vec![second.clone(), third.clone()], false));
         let found = page(&after(&first, 1), &|| write(other, &third)).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone()], true));
-        let filtered = CursorQuery { phone: Some(first.phone.clone()), ..after(&first, 2) };
+        let filtered = ContactQuery { phone: Some(first.phone.clone()), ..after(&first, 2) };
         assert!(page(&filtered, &asked).is_none());
 
         let newer = Contact { version: 2, ..third.clone() };

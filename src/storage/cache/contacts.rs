@@ -22,7 +22,8 @@ use super::pages::{Bytes, Page, Pages, bytes};
 use super::seek_points::Anchors;
 use super::versions::{Moment, Subject, Writes};
 use crate::domain::contact::fields::Handle;
-use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
+use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId, Timestamp};
 
 /// What a write has changed.
@@ -71,8 +72,8 @@ pub(crate) struct ContactCache {
     hasher: Arc<DefaultHashBuilder>,
     /// All of an account, of those that have not too many.
     opted_out: Arc<Cache<AccountId, OptedOut, Bytes>>,
-    pub(crate) cursor_pages: Arc<Pages<CursorQuery, CursorPage>>,
-    pub(crate) offset_pages: Arc<Pages<OffsetQuery, OffsetPage>>,
+    pub(crate) cursor_pages: Arc<Pages<ContactQuery, CursorPage<Contact>>>,
+    pub(crate) offset_pages: Arc<Pages<ContactOffsetQuery, OffsetPage<Contact>>>,
     pub(crate) anchors: Arc<Anchors>,
     writes: Arc<RwLock<Writes>>,
 }
@@ -224,8 +225,8 @@ impl ContactCache {
         &self,
         moment: Moment,
         account: AccountId,
-        query: &OffsetQuery,
-        page: &OffsetPage,
+        query: &ContactOffsetQuery,
+        page: &OffsetPage<Contact>,
     ) {
         let Some(first) = page.items.first() else { return };
         let learn = |last_write| self.anchors.learn(account, query, first.id, last_write);
@@ -282,8 +283,9 @@ impl ContactCache {
 pub(crate) mod tests {
     use super::*;
     use crate::domain::NewContact;
+    use crate::domain::contact::ContactSort;
     use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::domain::pagination::{SortDirection, SortField};
+    use crate::domain::pagination::SortDirection;
 
     impl ContactCache {
         /// What happens at the end of a write that was alone.
@@ -331,8 +333,8 @@ pub(crate) mod tests {
         cache.keep(cache.moment(), account, [&new]);
         assert_eq!(cache.get(account, old.id), Some(new.clone()));
         assert!(cache.get(AccountId::new(2), old.id).is_none(), "another account's");
-        let query = OffsetQuery {
-            field: SortField::Handle,
+        let query = ContactOffsetQuery {
+            field: ContactSort::Handle,
             direction: SortDirection::Ascending,
             offset: 0,
             limit: 10,
@@ -348,9 +350,12 @@ pub(crate) mod tests {
         cache.end([]);
         assert_eq!(get(account), Some(1), "another account was written to");
         cache.begin(&[gone(AccountId::new(2))]);
-        cache.keep_page(&pages, early, account, OffsetQuery { offset: 10, ..query }, &page);
+        cache.keep_page(&pages, early, account, ContactOffsetQuery { offset: 10, ..query }, &page);
         cache.rest();
-        assert!(cache.page(&pages, account, &OffsetQuery { offset: 10, ..query }).is_some(), "as before");
+        assert!(
+            cache.page(&pages, account, &ContactOffsetQuery { offset: 10, ..query }).is_some(),
+            "as before"
+        );
         cache.begin(&[gone(account)]);
         assert_eq!(get(account), None, "the database may say otherwise already");
         cache.keep_page(&pages, cache.moment(), account, query, &page);

@@ -19,13 +19,13 @@ pub(crate) trait Page: Clone {
     fn contacts(&self) -> &[Contact];
 }
 
-impl Page for CursorPage {
+impl Page for CursorPage<Contact> {
     fn contacts(&self) -> &[Contact] {
         &self.items
     }
 }
 
-impl Page for OffsetPage {
+impl Page for OffsetPage<Contact> {
     fn contacts(&self) -> &[Contact] {
         &self.items
     }

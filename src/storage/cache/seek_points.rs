@@ -11,8 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use quick_cache::unsync::Cache;
 
 use super::contacts::ContactCache;
-use crate::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
-use crate::domain::{AccountId, ContactId, Result};
+use crate::domain::contact::{ContactOffsetQuery, ContactSort};
+use crate::domain::pagination::{OffsetPage, SortDirection};
+use crate::domain::{AccountId, Contact, ContactId, Result};
 
 /// How far anchors lie apart, and how far a page lies behind the beginning to begin at one.
 pub(crate) const STEP: u64 = 500;
@@ -33,9 +34,9 @@ pub(crate) struct Anchor {
 }
 
 /// What the contacts of an account are sorted by, and which way.
-type Order = (AccountId, SortField, SortDirection);
+type Order = (AccountId, ContactSort, SortDirection);
 
-fn order(account: AccountId, query: &OffsetQuery) -> Order {
+fn order(account: AccountId, query: &ContactOffsetQuery) -> Order {
     (account, query.field, query.direction)
 }
 
@@ -88,14 +89,20 @@ impl Anchors {
 
     /// The last anchor that does not lie behind the beginning of a page, if the account's last write is the
     /// one that is given by its number.
-    fn nearest(&self, account: AccountId, query: &OffsetQuery, last_write: u64) -> Option<Anchor> {
+    fn nearest(&self, account: AccountId, query: &ContactOffsetQuery, last_write: u64) -> Option<Anchor> {
         let orders = self.orders();
         let known = orders.get(&order(account, query)).filter(|known| known.last_write == last_write);
         known?.nearest(query.offset)
     }
 
     /// Remembers the contact that a page begins with, in the list as the account's last write left it.
-    pub(crate) fn learn(&self, account: AccountId, query: &OffsetQuery, first: ContactId, last_write: u64) {
+    pub(crate) fn learn(
+        &self,
+        account: AccountId,
+        query: &ContactOffsetQuery,
+        first: ContactId,
+        last_write: u64,
+    ) {
         let (mut orders, order) = (self.orders(), order(account, query));
         if orders.peek(&order).is_none_or(|known| known.last_write != last_write) {
             orders.insert(order, Known::new(last_write));
@@ -114,12 +121,12 @@ impl Anchors {
 pub(crate) async fn page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
-    query: OffsetQuery,
+    query: ContactOffsetQuery,
     read: F,
-) -> Result<OffsetPage>
+) -> Result<OffsetPage<Contact>>
 where
     F: Fn(Option<Anchor>) -> Fut,
-    Fut: Future<Output = Result<OffsetPage>>,
+    Fut: Future<Output = Result<OffsetPage<Contact>>>,
 {
     let moment = cache.moment();
     let last_write = cache.last_write(account);
@@ -142,8 +149,8 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::domain::NewContact;
     use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::domain::{Contact, NewContact};
     use crate::storage::cache::contacts::Change;
 
     /// Two accounts; pages are read of the first.
@@ -151,8 +158,13 @@ mod tests {
         [1, 2].map(AccountId::new)
     }
 
-    fn at(offset: u64) -> OffsetQuery {
-        OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset, limit: 10 }
+    fn at(offset: u64) -> ContactOffsetQuery {
+        ContactOffsetQuery {
+            field: ContactSort::Handle,
+            direction: SortDirection::Ascending,
+            offset,
+            limit: 10,
+        }
     }
 
     fn contact() -> Contact {
@@ -212,16 +224,14 @@ mod tests {
     #[test]
     fn orders_are_told_apart_and_not_too_many() {
         let anchors = Anchors::new();
-        let queries: Vec<_> = [SortField::CreatedOn, SortField::Handle, SortField::Phone]
-            .into_iter()
-            .flat_map(|field| {
-                [SortDirection::Ascending, SortDirection::Descending].map(|direction| OffsetQuery {
-                    field,
-                    direction,
-                    ..at(1_000)
+        let queries: Vec<_> =
+            [ContactSort::CreatedOn, ContactSort::Handle, ContactSort::Phone]
+                .into_iter()
+                .flat_map(|field| {
+                    [SortDirection::Ascending, SortDirection::Descending]
+                        .map(|direction| ContactOffsetQuery { field, direction, ..at(1_000) })
                 })
-            })
-            .collect();
+                .collect();
         let mut learnt = Vec::new();
         for account in accounts() {
             for query in &queries {
@@ -234,7 +244,7 @@ mod tests {
         for (account, query, id) in learnt {
             let anchor = Some(Anchor { position: 1_000, id });
             assert_eq!(anchors.nearest(account, query, 0), anchor);
-            assert_eq!(anchors.nearest(account, &OffsetQuery { limit: 5, ..*query }, 0), anchor);
+            assert_eq!(anchors.nearest(account, &ContactOffsetQuery { limit: 5, ..*query }, 0), anchor);
             assert_eq!(anchors.nearest(account, query, 1), None, "of an older list");
         }
         for account in 3..1_000 {

@@ -11,9 +11,8 @@ use sea_orm::{
 
 use uuid::Uuid;
 
-use crate::domain::pagination::{
-    Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
-};
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery, ContactSort};
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
 use crate::storage::cache::seek_points::Anchor;
 use crate::storage::db::contact_rows::{self, Key};
@@ -55,9 +54,9 @@ pub(crate) async fn find(
 pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    query: CursorQuery,
-) -> Result<CursorPage> {
-    let CursorQuery { cursor, limit, handle, phone, updated_since, group } = query;
+    query: ContactQuery,
+) -> Result<CursorPage<Contact>> {
+    let ContactQuery { cursor, limit, handle, phone, updated_since, group } = query;
     let group = match group {
         Some(group) => Some(groups::id_of(connection, account, &group).await?),
         None => None,
@@ -108,7 +107,7 @@ pub(crate) async fn cursor_page(
 pub(crate) async fn ids(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    cursor: Cursor,
+    cursor: Cursor<ContactId>,
     limit: u64,
 ) -> Result<Vec<Uuid>> {
     let select = keyset::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
@@ -119,7 +118,7 @@ pub(crate) async fn ids(
 async fn changes_between(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    cursor: &Cursor,
+    cursor: &Cursor<ContactId>,
 ) -> Result<Condition> {
     let mut between = Condition::all();
     for (id, newer) in [(cursor.after, false), (cursor.before, true)] {
@@ -147,19 +146,19 @@ async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: C
 pub(crate) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    query: OffsetQuery,
+    query: ContactOffsetQuery,
     anchor: Option<Anchor>,
-) -> Result<OffsetPage> {
-    let OffsetQuery { field, direction, offset, limit } = query;
+) -> Result<OffsetPage<Contact>> {
+    let ContactOffsetQuery { field, direction, offset, limit } = query;
     let order = match direction {
         SortDirection::Ascending => Order::Asc,
         SortDirection::Descending => Order::Desc,
     };
     let select = match field {
         // Ids are in the order of creation.
-        SortField::CreatedOn => of(account).order_by(Column::Id, order),
-        SortField::Handle => of(account).order_by(Column::Handle, order),
-        SortField::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
+        ContactSort::CreatedOn => of(account).order_by(Column::Id, order),
+        ContactSort::Handle => of(account).order_by(Column::Handle, order),
+        ContactSort::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
     };
     let (select, skipped) = match anchor {
         Some(anchor) => (select.filter(from(account, query, anchor.id)), offset - anchor.position),
@@ -174,14 +173,14 @@ pub(crate) async fn offset_page(
 }
 
 /// Where in the order that is asked for a contact and those behind it stand.
-fn from(account: AccountId, query: OffsetQuery, id: ContactId) -> Expr {
+fn from(account: AccountId, query: ContactOffsetQuery, id: ContactId) -> Expr {
     let its = |column| {
         Expr::from(of(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query())
     };
     let (here, there) = match query.field {
-        SortField::CreatedOn => (Expr::col(Column::Id), Expr::value(id.as_uuid())),
-        SortField::Handle => (Expr::col(Column::Handle), its(Column::Handle)),
-        SortField::Phone => (
+        ContactSort::CreatedOn => (Expr::col(Column::Id), Expr::value(id.as_uuid())),
+        ContactSort::Handle => (Expr::col(Column::Handle), its(Column::Handle)),
+        ContactSort::Phone => (
             Expr::tuple([Expr::col(Column::Phone), Expr::col(Column::Id)]),
             Expr::tuple([its(Column::Phone), id.as_uuid().into()]),
         ),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{commands, queries};
+use crate::domain::contact::ContactRepository;
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
 use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::pagination::{Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery};
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
-use crate::domain::repository::ContactRepository;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
 use crate::storage::cache::{cached_list, seek_points};
@@ -72,7 +73,7 @@ impl ContactRepository for SqlContacts {
             .await
     }
 
-    async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
+    async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         let (account, asked) = (self.account, query.clone());
         let job = async move |reader| queries::cursor_page(&reader, account, asked).await;
         // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
@@ -88,7 +89,7 @@ impl ContactRepository for SqlContacts {
         self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 
-    async fn offset_page(&self, query: OffsetQuery) -> Result<OffsetPage> {
+    async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>> {
         let (database, account) = (&self.database, self.account);
         let from = |anchor| async move |reader| queries::offset_page(&reader, account, query, anchor).await;
         match database.cache() {

@@ -19,7 +19,7 @@ use crate::domain::group::{
     Membership, apply,
 };
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
-use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result, Timestamp};
 use crate::storage::contacts;
 use crate::storage::contacts::queries::Whose;
 use crate::storage::db::json_sql::{Words, list};
@@ -52,9 +52,9 @@ pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     group: GroupId,
-    cursor: Cursor,
+    cursor: Cursor<ContactId>,
     limit: u64,
-) -> Result<CursorPage> {
+) -> Result<CursorPage<Contact>> {
     let select = keyset::between(contacts(account, group), Column::ContactId, &cursor);
     let select = select.order_by(Column::ContactId, keyset::order(&cursor)).limit(limit + 1);
     Ok(CursorPage::of(contact_rows::contacts(connection, select).await?, &cursor, limit))
@@ -80,9 +80,9 @@ pub(crate) async fn changed_page(
     group: GroupId,
     since: Timestamp,
     place: Condition,
-    cursor: Cursor,
+    cursor: Cursor<ContactId>,
     limit: u64,
-) -> Result<CursorPage> {
+) -> Result<CursorPage<Contact>> {
     let contact = |column| Expr::col((contact::Entity, column));
     let order = keyset::order(&cursor);
     let select = contacts(account, group)
@@ -101,7 +101,7 @@ pub(super) async fn offset_page(
     key: &GroupKey,
     offset: u64,
     limit: u64,
-) -> Result<OffsetPage> {
+) -> Result<OffsetPage<Contact>> {
     let group = queries::id_of(connection, account, key).await?;
     // First the ids, as for all contacts.
     let ids = of(account, group)

@@ -25,7 +25,7 @@ use crate::domain::group::{
 };
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
-use crate::domain::{AccountId, ContactId, Result, Timestamp};
+use crate::domain::{AccountId, Contact, ContactId, Result, Timestamp};
 
 /// The groups of one account.
 pub(super) struct SqlGroups {
@@ -103,7 +103,7 @@ impl GroupRepository for SqlGroups {
         self.database.read(async move |reader| queries::by_offset(&reader, account, query).await).await
     }
 
-    async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage> {
+    async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage<Contact>> {
         let account = self.account;
         self.database
             .read(async move |reader| members::offset_page(&reader, account, &key, offset, limit).await)

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::stored_text;
+use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
 /// An `http` or `https` address without user name or password, as it was given.

@@ -1,7 +1,7 @@
 //! The display name, which only v1 shows.
 
-use super::stored_text;
 use crate::domain::text;
+use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
 /// How a contact is shown in a list. Where there is none, v1 shows the handle.

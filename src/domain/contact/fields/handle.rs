@@ -1,7 +1,7 @@
 //! The handle: `username` in v1, `alias` in the address book.
 
-use super::stored_text;
 use crate::domain::text;
+use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
 /// The name by which messages speak of a contact. Unique within the account, compared exactly.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::stored_text;
+use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
 /// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.

@@ -9,18 +9,9 @@ use minijinja::machinery::{Span, parse};
 use minijinja::syntax::SyntaxConfig;
 
 use super::data::CONTACT;
-use super::{FILTERS, NAME, TESTS};
+use super::environment::{FILTERS, NAME, TESTS};
+use super::variable::Variable;
 use crate::domain::violation::Violation;
-
-/// A variable of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// As the template writes it: `NAME`, `ADDRESS.CITY`, `contact.alias`.
-    pub name: String,
-    /// Whether a recipient without it gets no message. Else the template has a fallback for it, or asks
-    /// whether it is there.
-    pub required: bool,
-}
 
 /// What is known of a text that may be a template.
 pub(super) struct Checked {

@@ -8,9 +8,8 @@ use minijinja::value::{Object, Serde, Value, ValueKind};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Map;
 
-use super::check::Variable;
 use super::meter;
-
+use super::variable::Variable;
 use crate::domain::Contact;
 use crate::domain::contact::fields::Phone;
 

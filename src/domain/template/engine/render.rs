@@ -2,11 +2,13 @@
 
 use std::io;
 
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::data::{RenderInput, is_missing};
-use super::{NAME, Template, meter};
+use super::data::RenderInput;
+use super::environment::NAME;
+use super::meter;
+use super::template::Template;
 use crate::domain::template::sms::{self, Size};
 
 /// What becomes of a recipient for whom something is missing.
@@ -155,17 +157,4 @@ fn fill(environment: &Environment<'static>, data: &Value) -> Result<String, Erro
     let mut out = Bounded(Vec::with_capacity(USUAL_BYTES));
     environment.get_template(NAME)?.render_captured_to(data.clone(), &mut out)?;
     String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is not UTF-8"))
-}
-
-/// Writes a value as people write it. What nobody would want to read, a list or an object, is a mistake.
-pub(super) fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    let lenient = state.undefined_behavior() == UndefinedBehavior::Chainable;
-    match value.kind() {
-        _ if is_missing(value) && lenient => Ok(()),
-        ValueKind::Undefined if value.is_undefined() => Ok(()),
-        ValueKind::None => Err(Error::new(ErrorKind::InvalidOperation, "a value is null")),
-        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Error::from),
-        ValueKind::String | ValueKind::Number => minijinja::escape_formatter(out, state, value),
-        _ => Err(Error::new(ErrorKind::InvalidOperation, "a list or an object cannot be inserted as text")),
-    }
 }

@@ -1,8 +1,10 @@
 use serde_json::{Map, Value, json};
 
+use super::environment::{FILTERS, TESTS};
 use super::*;
 use crate::domain::contact::fields::{DisplayName, Handle, Meta, Phone};
 use crate::domain::template::sms::{Encoding, Size};
+use crate::domain::violation::Violation;
 use crate::domain::{Contact, NewContact};
 
 fn contact(meta: &Value) -> Contact {

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::Object;
 
 use crate::config::Limits;
 use crate::domain::Violation;
-use crate::domain::pagination::{OffsetQuery, SortField};
+use crate::domain::contact::{ContactOffsetQuery, ContactSort};
 use crate::http::addressbook::pagination;
 use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
@@ -30,7 +30,7 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    pagination::choice("SortField", "The field to sort by.", FIELDS, "created_on")
+    pagination::choice("ContactSort", "The field to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
@@ -38,20 +38,20 @@ fn offset() -> Object {
 }
 
 impl Parameters for ListRecords {
-    type Command = OffsetQuery;
+    type Command = ContactOffsetQuery;
 
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OffsetQuery> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<ContactOffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
             violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
-                "created_on" => Ok(SortField::CreatedOn),
-                "alias" => Ok(SortField::Handle),
-                "msisdn" => Ok(SortField::Phone),
+                "created_on" => Ok(ContactSort::CreatedOn),
+                "alias" => Ok(ContactSort::Handle),
+                "msisdn" => Ok(ContactSort::Phone),
                 _ => Err(Violation::NotOneOf { allowed: FIELDS }),
             });
         let direction = pagination::read_direction(sortDir, violations);
         let offset = pagination::read_offset(offset, violations);
         let limit = query::limit("limit", limit, limits, violations);
-        Some(OffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
+        Some(ContactOffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
     }
 }

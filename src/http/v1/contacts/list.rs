@@ -6,10 +6,10 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::config::Limits;
-use crate::domain::contact::OVERLAP;
 use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::contact::{Contact, ContactQuery, OVERLAP};
 use crate::domain::group::{GroupKey, MAX_SHOWN};
-use crate::domain::pagination::{CursorPage, CursorQuery};
+use crate::domain::pagination::CursorPage;
 use crate::domain::{Permission, Timestamp, Violation};
 use crate::http::auth::access::Need;
 use crate::http::extract::{Parameters, Violations, query};
@@ -50,7 +50,7 @@ pub(super) struct GetContact {
 
 /// A page that is asked for, and how it is to be shown.
 pub(super) struct Listed {
-    pub(super) query: CursorQuery,
+    pub(super) query: ContactQuery,
     /// Whether each contact shows its groups.
     pub(super) expand: bool,
 }
@@ -146,7 +146,7 @@ impl Parameters for ListContacts {
         let cursor = pagination::cursor(starting_after, ending_before, violations);
         let moment = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
         let expand = read_expand(expand, violations);
-        let query = CursorQuery {
+        let query = ContactQuery {
             cursor,
             limit: limit?,
             handle: violations.read("username", username, Handle::parse),
@@ -159,9 +159,9 @@ impl Parameters for ListContacts {
 }
 
 /// The `Link` header of a page, where it has a neighbour.
-pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage) -> Option<HeaderValue> {
+pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage<Contact>) -> Option<HeaderValue> {
     let Listed { query, expand } = listed;
-    let CursorQuery { cursor, limit, handle, phone, updated_since, group } = query;
+    let ContactQuery { cursor, limit, handle, phone, updated_since, group } = query;
     let filters = [
         ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),
         ("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned())),

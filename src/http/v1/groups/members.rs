@@ -9,8 +9,9 @@ use validator::Validate;
 
 use super::handlers::{Answer, Id, PATH};
 use crate::config::Limits;
+use crate::domain::contact::ContactQuery;
 use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
-use crate::domain::pagination::{CursorParams, CursorQuery};
+use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Violation};
 use crate::http::auth::access::Sees;
@@ -144,7 +145,7 @@ pub(super) async fn list_group_members(
     Query(CursorParams { cursor, limit }): Query<ListMembers>,
 ) -> Answer {
     let group = Some(GroupKey::Id(id));
-    let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
+    let query = ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = allowed.contacts().cursor_page(query).await?;
     let path = prefix.before(format_args!("{PATH}/{id}/members"));
     let mut response =
