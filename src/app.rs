@@ -16,7 +16,7 @@ use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::SnapshotsInFlight;
-use crate::domain::repository::Store;
+use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 pub use crate::http::openapi::Variant;
 use crate::http::server;

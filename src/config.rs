@@ -12,7 +12,6 @@ use crate::domain::pagination;
 /// Environment variables that are no settings: from these, samples of earlier releases read where the
 /// service is and their key. A shell that has them set can start the service all the same.
 pub const CLIENT_URL: &str = "ADDRESSBOOK_URL";
-#[allow(missing_docs)]
 pub const CLIENT_KEY: &str = "ADDRESSBOOK_KEY";
 
 /// The settings of `serve`.
@@ -54,19 +53,15 @@ pub struct Settings {
     pub migrate: MigrateOnStart,
 
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub database: DatabaseSettings,
 
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub storage: StorageSettings,
 
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub log: LogSettings,
 
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub limits: Limits,
 }
 

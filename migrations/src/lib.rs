@@ -10,11 +10,10 @@
 //! column that has no default) must name itself there; the others leave the table alone.
 
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::ConnectionTrait;
 
+mod compatibility;
 mod m20261121_000001_accounts_and_keys;
 mod m20261121_000002_contacts;
 mod m20261121_000003_idempotency_keys;
@@ -49,13 +48,4 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_compatibility::Migration),
         ]
     }
-}
-
-/// From now on a program must know this migration to use the schema.
-async fn require_programs_that_know(manager: &SchemaManager<'_>, migration: &str) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    connection.execute_unprepared("DELETE FROM schema_compatibility").await?;
-    let insert = format!("INSERT INTO schema_compatibility (oldest_migration) VALUES ('{migration}')");
-    connection.execute_unprepared(&insert).await?;
-    Ok(())
 }

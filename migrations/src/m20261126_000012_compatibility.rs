@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-use crate::require_programs_that_know;
+use crate::compatibility::require_programs_that_know;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{CommandResult, SettingsFile, runtime, settings_file};
+use super::command::{CommandResult, runtime};
+use super::settings_file::{self, SettingsFile};
 use crate::app;
 use crate::config::{self, CENTURY, DatabaseSettings};
 use crate::domain::api_key::service::KeyRequest;

@@ -1,14 +1,17 @@
 //! The command line: `addressbook serve` (the default), `migrate`, `keys` and `openapi`.
 
+mod command;
 mod keys;
 mod openapi;
 mod settings_file;
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+
+use command::{CommandResult, runtime};
+use settings_file::SettingsFile;
 
 use crate::app::{self, App};
 use crate::config::{DatabaseSettings, Settings};
@@ -54,14 +57,6 @@ struct Migrate {
     database: DatabaseSettings,
 }
 
-/// Where more settings are.
-#[derive(Args, Debug)]
-struct SettingsFile {
-    /// A TOML file with settings, named like the flags with `_` in place of `-`
-    #[arg(long, env = "ADDRESSBOOK_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -90,9 +85,6 @@ pub fn main() -> ExitCode {
         }
     }
 }
-
-/// The result of a command: an exit code, or one line that says why it failed.
-type CommandResult = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn parse() -> Result<Cli, clap::Error> {
     let command = settings_file::with_defaults(Cli::command(), std::env::args_os())?;
@@ -134,8 +126,4 @@ fn migrate(settings: &DatabaseSettings) -> CommandResult {
         eprintln!("the schema is up to date");
         Ok(ExitCode::SUCCESS)
     })
-}
-
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }

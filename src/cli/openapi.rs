@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use similar::TextDiff;
 
-use super::CommandResult;
+use super::command::CommandResult;
 use crate::app;
 use crate::config::Settings;
 

@@ -6,13 +6,21 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, error::ErrorKind};
+use clap::{Arg, ArgMatches, Args, Command, error::ErrorKind};
 
 use crate::config::{CLIENT_KEY, CLIENT_URL};
 
 /// The precedence of the layers, for `--help`.
 pub(super) const HELP: &str = "A flag overrides its environment variable, which overrides the settings file \
     (--config), which overrides the default.";
+
+/// The flag that names a settings file.
+#[derive(Args, Debug)]
+pub(super) struct SettingsFile {
+    /// A TOML file with settings, named like the flags with `_` in place of `-`
+    #[arg(long, env = "ADDRESSBOOK_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
 
 const PREFIX: &str = "ADDRESSBOOK_";
 

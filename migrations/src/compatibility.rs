@@ -1,0 +1,16 @@
+//! Which programs can use the schema: those that know the migration named in `schema_compatibility`.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::ConnectionTrait;
+
+/// From now on a program must know this migration to use the schema.
+pub(crate) async fn require_programs_that_know(
+    manager: &SchemaManager<'_>,
+    migration: &str,
+) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    connection.execute_unprepared("DELETE FROM schema_compatibility").await?;
+    let insert = format!("INSERT INTO schema_compatibility (oldest_migration) VALUES ('{migration}')");
+    connection.execute_unprepared(&insert).await?;
+    Ok(())
+}
