@@ -1,4 +1,4 @@
-//! Wiring: store, service, server. The one place that sees both sides of the import rule.
+//! Wiring: store, services, server, and their lifecycle. The only module that imports both `storage` and `http`.
 
 use std::fmt;
 use std::fs::File;
@@ -22,55 +22,37 @@ pub use crate::http::openapi::Variant;
 use crate::http::server;
 use crate::storage::{Database, OpenError, Options, safe_url};
 
-/// Why the service does not start: one line for the operator.
+/// Why a command fails to start: one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database cannot be opened.
     #[error("{source} [{url}]")]
     Database {
-        /// What is wrong.
         source: OpenError,
-        /// Its URL, without the password.
+        /// Without the password.
         url: String,
     },
-    /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
-    Bind {
-        /// The address as it was set.
-        address: String,
-        /// What the operating system says.
-        reason: io::Error,
-    },
-    /// The first key cannot be created.
+    Bind { address: String, reason: io::Error },
     #[error("the first API key could not be created: {0}")]
     FirstKey(#[from] Error),
-    /// It cannot be written where it was to be written.
     #[error("the first API key cannot be written to {path}: {reason}")]
-    FirstKeyFile {
-        /// Where.
-        path: String,
-        /// What the operating system says.
-        reason: io::Error,
-    },
+    FirstKeyFile { path: String, reason: io::Error },
 }
 
-/// A service that listens and does not answer yet.
+/// A service whose socket is bound and whose requests wait in the backlog until [`App::run`].
 pub struct App {
     server: Server,
     store: Arc<dyn Store>,
     address: SocketAddr,
     database_url: String,
     first_key: Option<Token>,
-    /// Where it was written, if it is not to be shown.
+    /// Where the key was written, instead of being printed.
     first_key_file: Option<PathBuf>,
 }
 
 impl App {
-    /// Opens and migrates the database, listens, and makes the first key if there is none. To be
-    /// called within a Tokio runtime that lives as long as the service.
-    ///
-    /// # Errors
-    /// What an operator has to mend.
+    /// Opens and migrates the database, binds the socket, and creates the first key if there is none. To be called
+    /// within a Tokio runtime that lives as long as the service.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let (options, url) = options(&settings.database, &settings.storage);
         let database = match settings.migrate {
@@ -89,13 +71,13 @@ impl App {
         };
         let (server, address) = server::bind(state, settings)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
-        // Only now: a key that is shown once must not be made by a start that fails.
+        // Last: the key is shown only once, so that no later step of the start may fail.
         let first_key_file = settings.first_key_file.clone();
         let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
         Ok(Self { server, store, address, database_url: url, first_key, first_key_file })
     }
 
-    /// Writes to the log that the service has started, and with what.
+    /// Logs the start with the effective settings.
     pub fn log_start(&self, settings: &Settings) {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -109,28 +91,26 @@ impl App {
         );
     }
 
-    /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The key that this start made, if it made one.
+    /// The first key in clear text, if this start created it.
     #[must_use]
     pub fn first_key(&self) -> Option<String> {
         self.first_key.as_ref().map(Token::reveal)
     }
 
-    /// How to stop it.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
         self.server.handle()
     }
 
-    /// Says where everything is.
+    /// Prints the URLs and the first key for the operator.
     ///
     /// # Errors
-    /// Nobody listens.
+    /// `out` cannot be written to.
     pub fn announce(&self, mut out: impl Write) -> io::Result<()> {
         let base = format!("http://{}", self.address);
         writeln!(out, "addressbook {}", env!("CARGO_PKG_VERSION"))?;
@@ -150,11 +130,10 @@ impl App {
         out.flush()
     }
 
-    /// Answers requests until it is stopped; finishes those that it has accepted, then closes the
-    /// database.
+    /// Serves requests until the server is stopped, drains those in progress, then closes the database.
     ///
     /// # Errors
-    /// The server broke down.
+    /// The server fails.
     pub async fn run(self) -> io::Result<()> {
         let outcome = self.server.await;
         self.store.close().await;
@@ -168,8 +147,8 @@ impl fmt::Debug for App {
     }
 }
 
-/// Makes the first key, if there is none. One that goes to a file is durable there before it is in the database:
-/// nobody could make it again.
+/// Creates the first key if there is none. A key that goes to a file is durable there before it is in the database:
+/// the database holds only its hash, so that a lost file could not be written again.
 async fn create_first_key(keys: &KeyService, file: Option<&Path>) -> Result<Option<Token>, StartError> {
     let Some(token) = keys.first_key_if_none().await? else { return Ok(None) };
     let fail = |path: &Path, reason| StartError::FirstKeyFile { path: path.display().to_string(), reason };
@@ -178,19 +157,19 @@ async fn create_first_key(keys: &KeyService, file: Option<&Path>) -> Result<Opti
     }
     let stored = keys.store_first(&token).await;
     if let (Ok(false) | Err(_), Some(path)) = (&stored, file) {
-        // Another instance was first, or nothing was stored: this key opens nothing.
+        // Another instance was first, or nothing was stored: this key is not valid.
         std::fs::remove_file(path).map_err(|reason| fail(path, reason))?;
     }
     Ok(stored?.then_some(token))
 }
 
-/// Writes a key to a new file that its owner alone can read.
+/// Writes a key durably to a new file that only its owner can read.
 fn write_new(path: &Path, token: &Token) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     let written = writeln!(file, "{}", token.reveal()).and_then(|()| file.sync_all()).and_then(|()| {
-        // The file's name is durable with its folder.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        // The directory entry is durable once the directory is synced.
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
     });
     if written.is_err() {
         drop(std::fs::remove_file(path));
@@ -198,10 +177,7 @@ fn write_new(path: &Path, token: &Token) -> io::Result<()> {
     written
 }
 
-/// Opens a database that exists and is up to date, beside a server on the same one if there is one.
-///
-/// # Errors
-/// What an operator has to mend.
+/// Opens an existing database with an up-to-date schema; a server may use it at the same time.
 pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
     let (options, url) = options(settings, &Settings::default().storage);
     match Database::open_existing(&options).await {
@@ -210,10 +186,7 @@ pub async fn open(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartEr
     }
 }
 
-/// Makes a database if there is none, and brings its schema up to date.
-///
-/// # Errors
-/// What an operator has to mend.
+/// Creates the database if it does not exist, and migrates its schema.
 pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
     let (options, url) = options(settings, &Settings::default().storage);
     match Database::open(&options).await {
@@ -225,7 +198,7 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
     }
 }
 
-/// The settings as storage wants them, and the URL as people may see it.
+/// The options of storage, and the URL without its password.
 fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, String) {
     let DatabaseSettings {
         database_url,
@@ -247,27 +220,21 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
     (options, safe_url(database_url))
 }
 
-/// The OpenAPI document, as it is committed: pretty JSON with a line break at its end.
-///
-/// # Errors
-/// It cannot be written as JSON.
+/// The OpenAPI document as committed: pretty-printed, with a final newline.
 pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&server::document(limits)?).map(|json| json + "\n")
 }
 
-/// A document that is derived from that one.
-///
-/// # Errors
-/// It cannot be written as JSON.
+/// A variant of that document, in the same format.
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
     let document = variant.of(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
 }
 
-/// Stops a server on SIGTERM or SIGINT, and at once on the second of them.
+/// The first SIGTERM or SIGINT shuts the server down gracefully, the second one immediately.
 ///
 /// # Errors
-/// Signals cannot be waited for.
+/// The signal handlers cannot be installed.
 pub fn stop_on_signal(handle: ServerHandle) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
@@ -277,7 +244,7 @@ pub fn stop_on_signal(handle: ServerHandle) -> io::Result<()> {
                 _ = interrupt.recv() => {}
             }
             tracing::info!(graceful, "stopping");
-            // Not awaited: the second signal must be heard while the first one is obeyed.
+            // Not awaited: the second signal must be handled while the graceful shutdown is in progress.
             drop(tokio::spawn(handle.stop(graceful)));
         }
     });

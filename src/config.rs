@@ -1,5 +1,5 @@
-//! Typed settings. Flags override environment variables, which override the settings file, which overrides
-//! the defaults declared here; `cli::settings_file` says how.
+//! Typed settings. Flags override environment variables, which override the settings file, which overrides the
+//! defaults declared here; see `cli::settings_file`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use crate::domain::pagination;
 
-/// Environment variables that are no settings: from these, samples of earlier releases read where the
-/// service is and their key. A shell that has them set can start the service all the same.
+/// Environment variables of the client samples of earlier releases. They are not settings, but a shell in which they
+/// are set must still be able to start the service.
 pub const CLIENT_URL: &str = "ADDRESSBOOK_URL";
 pub const CLIENT_KEY: &str = "ADDRESSBOOK_KEY";
 
@@ -65,24 +65,24 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// Milliseconds in a span of time, for the bounds of [`duration`].
+// In milliseconds, for the bounds of `duration`.
 const HOUR: u64 = 60 * 60 * 1_000;
 const DAY: u64 = 24 * HOUR;
-/// 100 years: the longest that anything is kept or accepted, so that the moment can be written down.
+/// The maximum of every lifetime: the expiry must be a valid RFC 3339 timestamp.
 pub(crate) const CENTURY: u64 = 36_525 * DAY;
 
-/// Reads a span of time between two bounds, in milliseconds.
-pub(crate) fn duration<const LEAST: u64, const MOST: u64>(text: &str) -> Result<Duration, String> {
-    let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let (least, most) = (Duration::from_millis(LEAST), Duration::from_millis(MOST));
-    if (least..=most).contains(&span) {
-        return Ok(span);
+/// Parses a duration between two inclusive bounds in milliseconds.
+pub(crate) fn duration<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let (min, max) = (Duration::from_millis(MIN), Duration::from_millis(MAX));
+    if (min..=max).contains(&duration) {
+        return Ok(duration);
     }
-    let most = match MOST {
+    let max = match MAX {
         CENTURY => "100 years".to_owned(),
-        _ => humantime::format_duration(most).to_string(),
+        _ => humantime::format_duration(max).to_string(),
     };
-    Err(format!("must be between {} and {most}", humantime::format_duration(least)))
+    Err(format!("must be between {} and {max}", humantime::format_duration(min)))
 }
 
 /// Which database, and how to reach it.
@@ -132,7 +132,7 @@ pub struct DatabaseSettings {
 }
 
 impl fmt::Debug for DatabaseSettings {
-    /// Without the password.
+    /// Omits the URL, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             database_url: _,

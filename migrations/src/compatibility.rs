@@ -1,9 +1,9 @@
-//! Which programs can use the schema: those that know the migration named in `schema_compatibility`.
+//! Schema compatibility: a program may use the schema if it knows the migration named in `schema_compatibility`.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// From now on a program must know this migration to use the schema.
+/// Locks out programs that do not know this migration.
 pub(crate) async fn require_programs_that_know(
     manager: &SchemaManager<'_>,
     migration: &str,

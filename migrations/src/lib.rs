@@ -1,13 +1,12 @@
 //! Schema migrations of addressbook, oldest first.
 //!
-//! Tables are named by strings and nothing of the service is imported: a migration must go on
-//! meaning the same when the entities have changed. Each runs in a transaction of its own, on both
-//! databases.
+//! Migrations name tables as strings and import nothing from the service: the meaning of a migration must not change
+//! with the entities. Each runs in its own transaction on both databases.
 //!
-//! **Old programs on a new schema.** While instances are replaced one after the other, those of the last release
-//! run on the schema of the next one. They do so if they know the migration that the table
-//! `schema_compatibility` names. A migration that they cannot live with (it drops or renames what they use, or adds a
-//! column that has no default) must name itself there; the others leave the table alone.
+//! **Rolling upgrades.** While instances are replaced one by one, those of the previous release run on the new
+//! schema, provided that they know the migration named in the table `schema_compatibility`. A migration that breaks
+//! them (it drops or renames what they use, or adds a column without a default) must set that name to its own; the
+//! others leave it.
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +26,6 @@ mod m20261122_000010_counted_by_triggers;
 mod m20261126_000011_audience_lifecycle;
 mod m20261126_000012_compatibility;
 
-/// All migrations.
 #[derive(Debug)]
 pub struct Migrator;
 

@@ -1,4 +1,4 @@
-//! Accounts, and the keys that open them.
+//! Accounts and API keys.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -25,8 +25,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // A key is looked up by its id before anything is known of its account; this is the one
-        // table that does not begin with the account.
+        // The only table whose primary key does not begin with the account: authentication looks a key up by its id
+        // before the account is known.
         manager
             .create_table(
                 Table::create()

@@ -1,4 +1,4 @@
-//! Contacts, and how many of them each account has.
+//! Contacts, and a counter of contacts per account.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, small_integer, string, string_null, uuid};
@@ -7,8 +7,8 @@ use sea_orm_migration::sea_orm::DbBackend;
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// Order by bytes, as SQLite does and as handles are compared; PostgreSQL would else sort by the
-/// language of the server.
+/// Byte order, as in SQLite and in comparisons of handles; PostgreSQL's default is the collation of the server's
+/// locale.
 const BYTE_ORDER: &str = r#"COLLATE "C""#;
 
 #[async_trait::async_trait]
@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
             .col(by_bytes(string("phone").text().to_owned()))
             .col(string_null("display_name").text())
             .col(string_null("avatar_url").text())
-            // Text and not jsonb: what comes back is what was given, in the order given.
+            // Text and not jsonb, which would not preserve the order of members.
             .col(string("meta").text())
             .col(big_integer("created_at"))
             .col(big_integer("updated_at"))
@@ -44,7 +44,7 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().name("contacts_pkey").col("account_id").col("id"))
             .to_owned();
         if sqlite {
-            // Rows lie in the order of the primary key: a page of the list is one stretch of the file.
+            // Clustered by primary key: a page of the list is one contiguous range.
             contacts.extra("WITHOUT ROWID");
         }
         manager.create_table(contacts).await?;

@@ -1,4 +1,4 @@
-//! Attempts to create that were made under an idempotency key, and what became of them.
+//! Idempotency keys of create requests, with the stored response.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, binary, string, string_null};
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
                     .col(string("operation").text())
                     .col(string("key").text())
                     .col(binary("fingerprint"))
-                    // The contact as it was made, as JSON; null where its handle was taken.
+                    // The created contact as JSON; null if its handle was taken.
                     .col(string_null("contact").text())
                     .col(big_integer("created_at"))
                     .primary_key(
@@ -34,7 +34,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // For clearing away old ones, of all accounts at once.
+        // For the expiry of old keys across all accounts.
         manager
             .create_index(
                 Index::create()

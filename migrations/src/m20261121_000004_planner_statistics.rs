@@ -1,8 +1,8 @@
-//! What SQLite's planner has to know of the contacts.
+//! Planner statistics of the contacts, for SQLite.
 //!
-//! Without statistics it takes an account for ten contacts, and would look through all of them for a
-//! phone number rather than through the index of numbers. Nobody runs `ANALYZE` on an embedded database;
-//! so it is told once what a large account looks like. (PostgreSQL gathers statistics by itself.)
+//! Without statistics SQLite assumes ten contacts per account and would scan them for a phone number instead of using
+//! the index. An embedded database is never analysed by an operator, so that the statistics of a large account are
+//! inserted once. (PostgreSQL gathers statistics automatically.)
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -10,8 +10,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// Index, and the figures of `sqlite_stat1`: rows in all, rows an account, rows with the same value of
-/// each further column.
+/// Index name and `sqlite_stat1` statistics: total rows, rows per account, rows per value of each further column.
 const STATISTICS: [(&str, &str); 4] = [
     ("contacts", "1000000 100000 1"), // the primary key
     ("contacts_by_handle", "1000000 100000 1"),
@@ -30,7 +29,7 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         let connection = manager.get_connection();
-        // Makes the table of statistics.
+        // Creates the table `sqlite_stat1`.
         connection.execute_unprepared("ANALYZE sqlite_schema").await?;
         connection.execute_unprepared("DELETE FROM sqlite_stat1 WHERE tbl = 'contacts'").await?;
         for (index, figures) in STATISTICS {

@@ -1,7 +1,7 @@
-//! An index of nothing but the order of creation, for SQLite.
+//! A narrow index by order of creation, for SQLite.
 //!
-//! There the primary key is the rows themselves, and a page far behind in the list had to pass over
-//! all the rows before it. (PostgreSQL's primary key is such a narrow index already.)
+//! There the primary key is clustered, and a page at a large offset had to skip complete rows. (PostgreSQL's primary
+//! key is already such a narrow index.)
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // The planner's figures, as for the other indexes.
+        // Planner statistics, as for the other indexes.
         let insert =
             "INSERT INTO sqlite_stat1 VALUES ('contacts', 'contacts_by_creation', '1000000 100000 1')";
         manager.get_connection().execute_unprepared(insert).await?;

@@ -1,4 +1,4 @@
-//! Numbers that are out, and tallies: how many there are of something, as a sum over a few counters.
+//! Opt-outs, and counters: a number of rows as the sum over a few counter rows, to avoid contention on one.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, small_integer, string, string_null, uuid};
@@ -7,8 +7,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// The planner's figures, as for the contacts: rows in all, rows an account, rows with the same value of
-/// each further column.
+/// Planner statistics, as for the contacts: total rows, rows per account, rows per value of each further column.
 const STATISTICS: [(&str, &str, &str); 3] = [
     ("opt_outs", "opt_outs", "1000000 100000 1"), // the primary key
     ("opt_outs", "opt_outs_by_creation", "1000000 100000 1"),
@@ -25,10 +24,10 @@ impl MigrationTrait for Migration {
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         let mut phone = string("phone").text().to_owned();
         if !sqlite {
-            // Order by bytes, as SQLite does.
+            // Byte order, as in SQLite.
             phone.extra(r#"COLLATE "C""#);
         }
-        // By the number, and not by a contact: whatever becomes of those, the number stays out.
+        // Keyed by number and not by contact: an opt-out survives updates and deletion of contacts.
         let mut opt_outs = Table::create()
             .table("opt_outs")
             .col(big_integer("account_id"))
@@ -48,7 +47,7 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().name("tallies_pkey").col("account_id").col("of_id").col("shard"))
             .to_owned();
         if sqlite {
-            // Whether a number is out is found where the primary key is, with no second look.
+            // Clustered by primary key: the check of a number needs no second lookup.
             opt_outs.extra("WITHOUT ROWID");
             tallies.extra("WITHOUT ROWID");
         }
@@ -75,7 +74,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // With the tables go their statistics.
+        // Dropping a table drops its statistics.
         manager.drop_table(Table::drop().table("tallies").to_owned()).await?;
         manager.drop_table(Table::drop().table("opt_outs").to_owned()).await
     }

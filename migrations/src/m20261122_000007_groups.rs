@@ -1,4 +1,4 @@
-//! Groups, and who is in them.
+//! Groups and their members.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string_null, uuid};
@@ -7,8 +7,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// What SQLite's planner has to know, as of the contacts: rows in all, rows an account, and rows with
-/// the same value of each further column.
+/// Planner statistics, as for the contacts: total rows, rows per account, rows per value of each further column.
 const STATISTICS: [(&str, &str, &str); 5] = [
     ("groups", "groups", "10000 1000 1"), // the primary key
     ("groups", "groups_by_name", "10000 1000 1"),
@@ -27,14 +26,14 @@ impl MigrationTrait for Migration {
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         let mut name = string_null("name").text().to_owned();
         if !sqlite {
-            // Order by bytes, as SQLite does and as names are compared.
+            // Byte order, as in SQLite and in comparisons of names.
             name.extra(r#"COLLATE "C""#);
         }
         let mut groups = Table::create()
             .table("groups")
             .col(big_integer("account_id"))
             .col(uuid("id"))
-            // Null: the group was deleted, and its members are being cleared away.
+            // Null: the group was deleted, and its memberships are being deleted in the background.
             .col(name)
             .col(string_null("description").text())
             .col(big_integer("created_at"))
@@ -86,7 +85,7 @@ impl MigrationTrait for Migration {
             .col("group_id")
             .to_owned();
         manager.create_index(by_contact).await?;
-        // What is to be cleared away is found at once, among however many groups.
+        // A partial index: finds deleted groups in time independent of the number of groups.
         let connection = manager.get_connection();
         connection
             .execute_unprepared(
@@ -103,7 +102,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // With the tables go their statistics.
+        // Dropping a table drops its statistics.
         manager.drop_table(Table::drop().table("members").to_owned()).await?;
         manager.drop_table(Table::drop().table("groups").to_owned()).await
     }

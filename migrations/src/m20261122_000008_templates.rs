@@ -1,4 +1,4 @@
-//! Templates that are kept under a name.
+//! Saved templates.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, string, uuid};
@@ -7,8 +7,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// The planner's figures, as for the contacts: rows in all, rows an account, rows with the same value of
-/// the further column.
+/// Planner statistics, as for the contacts: total rows, rows per account, rows per value of the further column.
 const STATISTICS: [(&str, &str); 2] = [("templates", "10000 100 1"), ("templates_by_name", "10000 100 1")];
 
 #[async_trait::async_trait]
@@ -21,7 +20,7 @@ impl MigrationTrait for Migration {
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         let mut name = string("name").text().to_owned();
         if !sqlite {
-            // Order by bytes, as SQLite does and as names are compared.
+            // Byte order, as in SQLite and in comparisons of names.
             name.extra(r#"COLLATE "C""#);
         }
         let mut templates = Table::create()
@@ -36,7 +35,7 @@ impl MigrationTrait for Migration {
             .primary_key(Index::create().name("templates_pkey").col("account_id").col("id"))
             .to_owned();
         if sqlite {
-            // Rows lie in the order of the primary key: a page of the list is one stretch of the file.
+            // Clustered by primary key: a page of the list is one contiguous range.
             templates.extra("WITHOUT ROWID");
         }
         manager.create_table(templates).await?;
@@ -61,7 +60,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // With the table go its statistics.
+        // Dropping a table drops its statistics.
         manager.drop_table(Table::drop().table("templates").to_owned()).await
     }
 }

@@ -1,4 +1,4 @@
-//! Audiences that are kept, and who is in them.
+//! Audience snapshots and their entries.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, small_integer, string, string_null, uuid};
@@ -22,13 +22,13 @@ impl MigrationTrait for Migration {
                     .col(uuid("id"))
                     .col(big_integer("created_at"))
                     .col(big_integer("expires_at"))
-                    // The account of it, as JSON; null until all entries are there.
+                    // The report as JSON; null until the snapshot is complete.
                     .col(string_null("report").text())
                     .primary_key(Index::create().name("audiences_pkey").col("account_id").col("id"))
                     .to_owned(),
             )
             .await?;
-        // For clearing away old ones, of all accounts at once.
+        // For the expiry of old snapshots across all accounts.
         manager
             .create_index(
                 Index::create().name("audiences_by_end").table("audiences").col("expires_at").to_owned(),
@@ -38,10 +38,10 @@ impl MigrationTrait for Migration {
             .table("audience_entries")
             .col(big_integer("account_id"))
             .col(uuid("audience_id"))
-            // 0: recipients, 1: exclusions. Each is a list of its own.
+            // 0: recipients, 1: exclusions; positions count separately in each.
             .col(small_integer("kind"))
             .col(big_integer("position"))
-            // As JSON: what was found then, whatever becomes of the contact.
+            // A copy as JSON, independent of later changes to the contact.
             .col(string("entry").text())
             .primary_key(
                 Index::create()
@@ -53,7 +53,7 @@ impl MigrationTrait for Migration {
             )
             .to_owned();
         if manager.get_database_backend() == DbBackend::Sqlite {
-            // A page is one stretch of the file.
+            // Clustered by primary key: a page is one contiguous range.
             entries.extra("WITHOUT ROWID");
         }
         manager.create_table(entries).await

@@ -1,6 +1,6 @@
-//! SQLite counts the contacts of an account itself: whoever stores contacts needs one statement, which is a
-//! transaction by itself. (On PostgreSQL the counter would be locked for longer; there each transaction adds
-//! to it last.)
+//! On SQLite, triggers maintain the counter of contacts: a create is a single statement and needs no explicit
+//! transaction. (On PostgreSQL a trigger would hold the counter's row lock for longer; there each transaction updates
+//! it last.)
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -8,7 +8,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// SQLite has one writer, which uses the first of an account's counters.
+/// SQLite has a single writer, which uses only the first counter row of an account.
 const TRIGGERS: [(&str, &str); 2] = [
     (
         "contacts_created",

@@ -1,5 +1,5 @@
-//! What a kept audience counts against its account, who is at work on it, and which contact an entry is about. And
-//! an Idempotency-Key is stored with the id of what was made, and not with a copy of it.
+//! Snapshots: weight against the account's quota, a lease while entries are added, and the contact of each entry.
+//! Idempotency keys: the id of the created resource instead of a copy of it.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -8,18 +8,18 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 pub struct Migration;
 
 const AUDIENCE_COLUMNS: [&str; 5] = [
-    // How many entries it counts as, from before they are stored.
+    // The weight against the quota, reserved before entries are stored.
     "entries BIGINT NOT NULL DEFAULT 0",
-    // While entries are added: by which process, and until when the others leave it alone.
+    // While entries are added: the owning process, and the end of its lease.
     "owner UUID",
     "leased_until BIGINT",
-    // The Idempotency-Key that is free again if it is not finished.
+    // The idempotency key to release if the snapshot is never finished.
     "attempt_operation TEXT",
     "attempt_key TEXT",
 ];
 
 const INDEXES: [&str; 3] = [
-    // For the sum of an account's entries, without a look at the rows.
+    // Covering index for the sum of an account's weights.
     "CREATE INDEX audiences_by_account ON audiences (account_id, expires_at, entries)",
     "CREATE INDEX audiences_unfinished ON audiences (leased_until) WHERE leased_until IS NOT NULL",
     "CREATE INDEX audience_entries_by_contact ON audience_entries (account_id, contact_id) \
@@ -28,7 +28,7 @@ const INDEXES: [&str; 3] = [
 
 fn backfill(backend: DbBackend) -> [&'static str; 6] {
     let unfinished = "UPDATE audiences SET leased_until = 0 WHERE report IS NULL";
-    // A conflict is no longer remembered: its key is free.
+    // Conflicts are no longer stored: their keys become available again.
     let conflicts = "DELETE FROM idempotency_keys WHERE contact IS NULL";
     if backend == DbBackend::Sqlite {
         [
@@ -67,7 +67,7 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        // SQLite keeps a UUID in a blob, as everywhere.
+        // On SQLite, UUIDs are blobs in every table.
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         let uuid = |column: &str| if sqlite { column.replace("UUID", "BLOB") } else { column.to_owned() };
         for column in AUDIENCE_COLUMNS {
@@ -93,7 +93,7 @@ impl MigrationTrait for Migration {
             connection.execute_unprepared(&format!("ALTER TABLE audiences DROP COLUMN {name}")).await?;
         }
         connection.execute_unprepared("ALTER TABLE audience_entries DROP COLUMN contact_id").await?;
-        // What was stored before is not there to be restored: the keys are forgotten.
+        // The copies that earlier programs need no longer exist: delete the keys.
         connection.execute_unprepared("DELETE FROM idempotency_keys").await?;
         Ok(())
     }

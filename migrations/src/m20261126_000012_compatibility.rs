@@ -1,4 +1,4 @@
-//! Which programs may use this schema; and offsets by handle, on PostgreSQL, that look at an index alone.
+//! The table `schema_compatibility`; on PostgreSQL, a covering index for offsets in the order of handles.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -22,8 +22,8 @@ impl MigrationTrait for Migration {
             .execute_unprepared("CREATE TABLE schema_compatibility (oldest_migration TEXT NOT NULL)")
             .await?;
         require_programs_that_know(manager, self.name()).await?;
-        // A page far behind in the list skips index entries, and looks at no row, where the index has the
-        // id. (SQLite's secondary indexes end with the primary key.)
+        // With the id in the index, a large offset skips index entries alone (index-only scan). SQLite's secondary
+        // indexes contain the primary key anyway.
         if manager.get_database_backend() == DbBackend::Postgres {
             let create =
                 "CREATE UNIQUE INDEX contacts_by_handle ON contacts (account_id, handle) INCLUDE (id)";

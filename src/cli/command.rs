@@ -1,9 +1,9 @@
-//! What all commands share.
+//! The result type and the runtime of all commands.
 
 use std::io;
 use std::process::ExitCode;
 
-/// The result of a command: an exit code, or one line that says why it failed.
+/// An exit code, or an error whose one-line message is printed.
 pub(super) type CommandResult = Result<ExitCode, Box<dyn std::error::Error>>;
 
 pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {

@@ -1,4 +1,4 @@
-//! `addressbook keys`.
+//! `addressbook keys`: API key administration directly in the database, without a running server.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -11,9 +11,9 @@ use super::command::{CommandResult, runtime};
 use super::settings_file::{self, SettingsFile};
 use crate::app;
 use crate::config::{self, CENTURY, DatabaseSettings};
-use crate::domain::api_key::service::KeyRequest;
+use crate::domain::api_key::service::{KeyRequest, KeyService};
 use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
-use crate::domain::{AccountName, Permission, Permissions, Timestamp, api_key};
+use crate::domain::{AccountName, Permission, Permissions, Timestamp};
 
 #[derive(Args, Debug)]
 pub(super) struct Keys {
@@ -93,15 +93,15 @@ impl Keys {
         | Command::Rotate { to, .. }) = &self.command;
         runtime()?.block_on(async {
             let store = app::open(&to.database).await?;
-            let outcome = self.command.run(&api_key::service::KeyService::new(Arc::clone(&store))).await;
+            let result = self.command.run(&KeyService::new(Arc::clone(&store))).await;
             store.close().await;
-            outcome
+            result
         })
     }
 }
 
 impl Command {
-    async fn run(&self, keys: &api_key::service::KeyService) -> CommandResult {
+    async fn run(&self, keys: &KeyService) -> CommandResult {
         match self {
             Self::Create { account, permissions, expires, label, to: _ } => {
                 let request = KeyRequest {
@@ -148,9 +148,9 @@ fn line(ListedKey { key, account }: &ListedKey, now: Timestamp) -> String {
         Permissions::All => "all".to_owned(),
         only @ Permissions::Only(_) => only.to_string(),
     };
-    let (id, made, account) = (&key.id, key.created_at, account.as_str());
+    let (id, created_at, account) = (&key.id, key.created_at, account.as_str());
     format!(
         "{id:<16}  {state:<8}  {:<24}  {expires:<24}  {account}  {label}  {permissions}",
-        made.to_string()
+        created_at.to_string()
     )
 }

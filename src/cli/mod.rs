@@ -57,7 +57,7 @@ struct Migrate {
     database: DatabaseSettings,
 }
 
-/// Runs the command that the process was started with.
+/// Parses the command line and runs its command.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match parse() {
@@ -70,14 +70,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let outcome = match cli.command {
+    let result = match cli.command {
         None => serve(&cli.serve.settings),
         Some(Command::Serve(serve)) => self::serve(&serve.settings),
         Some(Command::Migrate(migrate)) => self::migrate(&migrate.database),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Openapi(openapi)) => openapi.run(),
     };
-    match outcome {
+    match result {
         Ok(code) => code,
         Err(reason) => {
             eprintln!("error: {reason}");
@@ -91,7 +91,7 @@ fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
-/// The first paragraph of what clap has to say, on one line.
+/// The first paragraph of clap's error message, on one line.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
@@ -111,8 +111,7 @@ fn serve(settings: &Settings) -> CommandResult {
     })
 }
 
-/// Every connection is an open file, and systems let a process have few (1,024, mostly) unless it asks
-/// for all that it may have.
+/// Raises the soft limit of file descriptors, often 1,024, to the hard limit: each connection uses one.
 fn raise_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(files) => tracing::debug!(files, "limit of open files"),

@@ -1,4 +1,4 @@
-//! `addressbook openapi`.
+//! `addressbook openapi`: prints the document, or checks the committed one against it.
 
 use std::io::Write;
 use std::path::PathBuf;

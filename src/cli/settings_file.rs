@@ -1,7 +1,7 @@
-//! Settings from a file: a layer between the environment and the defaults.
+//! The settings file: a layer between environment variables and defaults.
 //!
-//! clap reads flags and environment variables. What the file says becomes the default of the flag of
-//! the same name, so that each setting is declared, checked and explained in one place.
+//! A value from the file becomes the default of the flag with the same name before clap parses the command line, so
+//! that each setting is declared, validated and documented once.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,17 +24,17 @@ pub(super) struct SettingsFile {
 
 const PREFIX: &str = "ADDRESSBOOK_";
 
-/// The command with the file's settings as its defaults, if a file is named.
+/// The command with the values of the settings file, if one is given, as its defaults.
 pub(super) fn with_defaults(
     command: Command,
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<Command, clap::Error> {
     check_environment(&command)?;
-    // A first look, to find the file. What else may be wrong is told by the second.
+    // A first, lenient pass finds the file; the second reports errors.
     let Ok(matches) = command.clone().ignore_errors(true).try_get_matches_from(args) else {
         return Ok(command);
     };
-    let Some(path) = named_file(&matches) else { return Ok(command) };
+    let Some(path) = config_path(&matches) else { return Ok(command) };
     let fail = |reason: String| {
         clap::Error::raw(ErrorKind::Io, format!("the settings file {}: {reason}\n", path.display()))
     };
@@ -43,7 +43,7 @@ pub(super) fn with_defaults(
     let table: toml::Table =
         text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
     let mut known = Vec::new();
-    every_arg(&command, &mut |arg| {
+    for_each_arg(&command, &mut |arg| {
         if arg.get_env().is_some() && arg.get_id() != "config" {
             known.push(arg.get_id().to_string());
         }
@@ -68,13 +68,13 @@ pub(super) fn with_defaults(
         };
         defaults.push((name, value));
     }
-    Ok(put(command, &defaults))
+    Ok(set_defaults(command, &defaults))
 }
 
-/// A variable that looks like a setting and is none is a mistake that should not go unnoticed.
+/// Rejects unknown variables with the prefix of settings: a misspelt setting must not be ignored silently.
 fn check_environment(command: &Command) -> Result<(), clap::Error> {
     let mut known = vec![OsString::from(CLIENT_URL), OsString::from(CLIENT_KEY)];
-    every_arg(command, &mut |arg| known.extend(arg.get_env().map(OsString::from)));
+    for_each_arg(command, &mut |arg| known.extend(arg.get_env().map(OsString::from)));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with(PREFIX) && !known.contains(&name) {
             let message = format!("unknown setting {} (environment variable)\n", name.to_string_lossy());
@@ -84,25 +84,25 @@ fn check_environment(command: &Command) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn named_file(matches: &ArgMatches) -> Option<PathBuf> {
+fn config_path(matches: &ArgMatches) -> Option<PathBuf> {
     if let Some((_, matches)) = matches.subcommand() {
-        return named_file(matches);
+        return config_path(matches);
     }
     matches.try_get_one::<PathBuf>("config").ok().flatten().cloned()
 }
 
-fn every_arg(command: &Command, look: &mut impl FnMut(&Arg)) {
-    command.get_arguments().for_each(&mut *look);
+fn for_each_arg(command: &Command, visit: &mut impl FnMut(&Arg)) {
+    command.get_arguments().for_each(&mut *visit);
     for command in command.get_subcommands() {
-        every_arg(command, look);
+        for_each_arg(command, visit);
     }
 }
 
-fn put(command: Command, defaults: &[(String, String)]) -> Command {
+fn set_defaults(command: Command, defaults: &[(String, String)]) -> Command {
     let command = command.mut_args(|arg| {
         let value = defaults.iter().find(|(name, _)| arg.get_id() == name.as_str());
         match value {
-            // `--help` shows defaults: not those that may hold a password.
+            // `--help` prints defaults; one that may contain a password stays hidden.
             Some((_, value)) => {
                 let secret = arg.is_hide_env_values_set();
                 arg.default_value(value.clone()).hide_default_value(secret)
@@ -111,7 +111,7 @@ fn put(command: Command, defaults: &[(String, String)]) -> Command {
         }
     });
     let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    names
-        .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |command| put(command, defaults)))
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| set_defaults(command, defaults))
+    })
 }

@@ -1,17 +1,17 @@
-//! Work of which, for each key, one piece may be under way in this process at a time.
+//! Mutual exclusion by key within one process: at most one operation per key is in flight.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The keys for which work is under way.
+/// The keys with an operation in flight.
 #[derive(Clone, Debug)]
 pub struct InFlight<K>(Arc<Mutex<HashSet<K>>>);
 
-/// The right to work for a key; it ends when this is dropped.
+/// Releases its key on drop.
 #[derive(Debug)]
 pub struct InFlightGuard<K: Eq + Hash> {
-    all: InFlight<K>,
+    in_flight: InFlight<K>,
     key: K,
 }
 
@@ -22,16 +22,16 @@ impl<K> Default for InFlight<K> {
 }
 
 impl<K: Clone + Eq + Hash> InFlight<K> {
-    /// Begins work for a key; `None` while other work for it is under way.
+    /// `None` while another operation holds the key.
     #[must_use]
     pub fn begin(&self, key: K) -> Option<InFlightGuard<K>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.clone()).then(|| InFlightGuard { all: self.clone(), key })
+        keys.insert(key.clone()).then(|| InFlightGuard { in_flight: self.clone(), key })
     }
 }
 
 impl<K: Eq + Hash> Drop for InFlightGuard<K> {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }

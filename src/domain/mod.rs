@@ -1,7 +1,7 @@
-//! What a contact is and what may be asked of it.
+//! The resources, their rules, and the repository traits that storage implements.
 //!
-//! Pure: no web framework, no database, no OpenAPI. Values are parsed once, at the edge, into types
-//! whose fields are private, so that a value of such a type is a valid one.
+//! Imports no web framework, no database and no OpenAPI library. Input is parsed once, on entry, into types with
+//! private fields: a value of such a type is valid.
 
 pub mod account;
 pub mod api_key;

@@ -1,7 +1,7 @@
-//! Opt-outs: phone numbers that want no messages.
+//! Opt-outs: phone numbers that must not receive messages.
 //!
-//! They belong to an account and a number, and know of no contact: whatever becomes of the contacts with
-//! the number, it stays out until somebody takes that back.
+//! An opt-out belongs to an account and a number, not to a contact: it survives updates and deletion of contacts with
+//! that number, until it is deleted itself.
 
 use async_trait::async_trait;
 
@@ -20,72 +20,53 @@ id_type! {
     OptOutId
 }
 
-/// How a number came to be out: `STOP by SMS`.
+/// How the number was opted out, for example `STOP by SMS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source(String);
 
 stored_text!(Source);
 
 impl Source {
-    /// Longest source, in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Reads a source.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 }
 
-/// Whatever else is to be remembered of an opt-out.
+/// Free text of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note(String);
 
 stored_text!(Note);
 
 impl Note {
-    /// Longest note, in characters.
     pub const MAX_CHARS: usize = 500;
 
-    /// Reads a note.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 }
 
-/// A number that is out. There is one of each number, and it never changes.
+/// Immutable, and unique by number within the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOut {
-    /// Made by the server.
     pub id: OptOutId,
-    /// The number.
     pub phone: Phone,
-    /// How it came to be out.
     pub source: Option<Source>,
-    /// Whatever else is to be remembered.
     pub note: Option<Note>,
-    /// The moment in the id: since when the number is out.
+    /// The timestamp in the id.
     pub created_at: Timestamp,
 }
 
-/// What opts a number out.
 #[derive(Clone, Debug)]
 pub struct NewOptOut {
-    /// See [`OptOut::phone`].
     pub phone: Phone,
-    /// See [`OptOut::source`].
     pub source: Option<Source>,
-    /// See [`OptOut::note`].
     pub note: Option<Note>,
 }
 
 impl OptOut {
-    /// An opt-out that is about to be stored.
     #[must_use]
     pub fn new(new: NewOptOut) -> Self {
         let NewOptOut { phone, source, note } = new;
@@ -93,28 +74,21 @@ impl OptOut {
         Self { id, phone, source, note, created_at }
     }
 
-    /// Without source and note, which another caller may have set.
+    /// Without source and note: a caller without read permission must not see what another caller has stored.
     #[must_use]
     pub fn without_remarks(self) -> Self {
         Self { source: None, note: None, ..self }
     }
 }
 
-/// How a request names an opt-out.
 #[derive(Clone, Debug)]
 pub enum OptOutKey {
-    /// By its id.
     Id(OptOutId),
-    /// By the number.
     Phone(Phone),
 }
 
 impl OptOutKey {
-    /// Reads an id, or a number in any accepted spelling. (No number has the length and the letters of
-    /// an id.)
-    ///
-    /// # Errors
-    /// It is neither.
+    /// Accepts an id, or a number in any accepted spelling. The two are disjoint: no number has the form of an id.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         match OptOutId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
@@ -123,33 +97,29 @@ impl OptOutKey {
     }
 }
 
-/// What became of opting a number out.
 #[derive(Clone, Debug)]
 pub struct OptOutResult {
-    /// The opt-out that there is now.
+    /// The stored opt-out, which may be older than the request.
     pub opt_out: OptOut,
-    /// Whether there was none before.
     pub is_new: bool,
 }
 
 /// A page of the list, the newest first.
 #[derive(Clone, Debug)]
 pub struct OptOutQuery {
-    /// Which page.
     pub page: CursorParams<OptOutId>,
-    /// Only the opt-out of this number.
     pub phone: Option<Phone>,
 }
 
-/// The opt-outs of one account. It cannot be asked about another.
+/// Scoped to one account.
 #[async_trait]
 pub trait OptOutRepository: Send + Sync {
-    /// Opts a number out; where it is out already, everything stays as it was the first time. Or, where
-    /// the same attempt was made before, tells what became of that.
+    /// Inserts an opt-out unless the number has one, which is left unchanged. A repeated request replays the result
+    /// of the first.
     ///
     /// # Errors
     /// [`ErrorCode::IdempotencyKeyReused`](super::ErrorCode::IdempotencyKeyReused) and
-    /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
+    /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse).
     async fn enter(
         &self,
         opt_out: OptOut,
@@ -162,21 +132,11 @@ pub trait OptOutRepository: Send + Sync {
     /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound).
     async fn get(&self, key: OptOutKey) -> Result<OptOut>;
 
-    /// Takes one back.
-    ///
     /// # Errors
     /// As [`Self::get`].
     async fn delete(&self, key: OptOutKey) -> Result<()>;
 
-    /// A page of the cursor list.
-    ///
-    /// # Errors
-    /// Only what every method can answer: the database is away.
     async fn cursor_page(&self, query: OptOutQuery) -> Result<CursorPage<OptOut>>;
 
-    /// A page of the offset list.
-    ///
-    /// # Errors
-    /// Only what every method can answer: the database is away.
     async fn offset_page(&self, query: OffsetParams) -> Result<OffsetPage<OptOut>>;
 }

@@ -1,19 +1,17 @@
-//! What must hold for a change to be made (RFC 9110, section 13): so that no update is lost.
+//! Preconditions of updates and deletes (RFC 9110, section 13): optimistic concurrency control against lost updates.
 
-/// A condition on the version of a contact that is about to change.
+/// A condition on the version of the stored resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
-    /// None: the change is made whatever the contact looks like.
     #[default]
     None,
-    /// `If-Match: *`: the contact exists, which a change needs anyway.
+    /// `If-Match: *`; always true of a resource that was found.
     Exists,
-    /// `If-Match` with entity tags: the contact has one of these versions.
+    /// `If-Match` with entity tags: one of these versions.
     OneOf(Vec<i64>),
 }
 
 impl Precondition {
-    /// Whether a contact of a version may be changed.
     #[must_use]
     pub fn allows(&self, version: i64) -> bool {
         match self {

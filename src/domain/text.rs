@@ -1,4 +1,4 @@
-//! Rules that texts share.
+//! Validation and normalisation shared by all short texts, and the same rules as regular expressions for the schema.
 
 use std::ops::RangeInclusive;
 
@@ -6,8 +6,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::violation::Violation;
 
-/// Control characters, line and paragraph separators, and the characters that turn the direction of
-/// a text around: they make one name look like another.
+/// Control characters, line and paragraph separators, and bidirectional controls, which let one name look like
+/// another.
 const CONTROLS: &[RangeInclusive<char>] = &[
     '\u{0}'..='\u{1f}',
     '\u{7f}'..='\u{9f}',
@@ -17,7 +17,7 @@ const CONTROLS: &[RangeInclusive<char>] = &[
     '\u{2066}'..='\u{2069}',
 ];
 
-/// Characters without width: two handles that differ by one of them look the same.
+/// Zero-width characters: two handles that differ by one of them look the same.
 const ZERO_WIDTH: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{180e}'..='\u{180e}',
@@ -27,7 +27,7 @@ const ZERO_WIDTH: &[RangeInclusive<char>] = &[
     '\u{feff}'..='\u{feff}',
 ];
 
-/// What [`char::is_whitespace`] says of the characters outside [`CONTROLS`].
+/// White space as [`char::is_whitespace`] defines it, without [`CONTROLS`].
 const BLANKS: &[RangeInclusive<char>] = &[
     ' '..=' ',
     '\u{a0}'..='\u{a0}',
@@ -42,29 +42,29 @@ fn within(ranges: &[RangeInclusive<char>], character: char) -> bool {
     ranges.iter().any(|range| range.contains(&character))
 }
 
-/// Whether a character is a control or changes the direction of the text.
+/// Whether a character is in [`CONTROLS`].
 #[must_use]
 pub fn is_control(character: char) -> bool {
     within(CONTROLS, character)
 }
 
-/// Whether a character is a control, changes the direction of the text, or has no width.
+/// Whether a character is in [`CONTROLS`] or [`ZERO_WIDTH`].
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     is_control(character) || within(ZERO_WIDTH, character)
 }
 
-/// Reads a text of 1 to `max` characters: trimmed, in normal form C.
+/// Trims a text, normalises it to NFC, and checks for 1 to `max` characters.
 ///
-/// Both the text as it was sent and the text as it is kept have to be within `max`. The first is what a
-/// schema can say; the second can be longer, because normal form C takes some characters apart.
+/// `max` applies to the input, which is what a schema can check, and to the result, which can be longer: NFC
+/// decomposes some characters.
 ///
 /// # Errors
 /// [`Violation::ForbiddenCharacter`], [`Violation::Blank`] or [`Violation::TooLong`].
 pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<String, Violation> {
-    // Nearly every text is short ASCII: one pass settles it.
-    let plain = text.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
-    let cleaned = if plain {
+    // Fast path for nearly all input: visible ASCII is already trimmed and normalised.
+    let is_visible_ascii = text.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
+    let cleaned = if is_visible_ascii {
         text.to_owned()
     } else {
         if text.chars().any(forbidden) {
@@ -81,19 +81,18 @@ pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<Stri
     Ok(cleaned)
 }
 
-/// What of the rules each dialect of regular expressions can say in the same words: no ASCII control.
-/// (Others have other words for characters past ASCII, or take a text for bytes.)
+/// The part of the rules that all regular expression dialects express alike: no ASCII control. (Dialects differ in
+/// escapes beyond ASCII, and some match bytes.)
 pub const PATTERN: &str = "^[^\\x00-\\x1f\\x7f]*$";
 
-/// The texts that the rules forbid, as an ECMA 262 regular expression: those with a forbidden character,
-/// and those of nothing but blanks.
+/// An ECMA 262 regular expression that matches forbidden texts: those with a forbidden character, and blank ones.
 #[must_use]
 pub fn forbidden_pattern(zero_width_forbidden: bool) -> String {
     let zero_width = if zero_width_forbidden { class(ZERO_WIDTH) } else { String::new() };
     format!("[{}{zero_width}]|^[{}]*$", class(CONTROLS), class(BLANKS))
 }
 
-/// The texts of nothing but blanks and line breaks, as an ECMA 262 regular expression.
+/// An ECMA 262 regular expression that matches texts of white space and line breaks alone.
 #[must_use]
 pub fn blank_pattern() -> String {
     format!("^[\\u0009-\\u000d\\u0085\\u2028\\u2029{}]*$", class(BLANKS))
@@ -109,23 +108,21 @@ fn class(ranges: &[RangeInclusive<char>]) -> String {
         .collect()
 }
 
-/// A value that is kept as a short text: how storage writes it and reads it back.
+/// Access to the text of a newtype, and its construction from a stored value.
 macro_rules! stored_text {
     ($name:ident) => {
         impl $name {
-            /// The value as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The value as text, without a copy.
             #[must_use]
             pub fn into_string(self) -> String {
                 self.0
             }
 
-            /// A value that was read once already and comes back from storage.
+            /// Skips validation: the text was validated before it was stored.
             #[must_use]
             pub fn from_stored(text: String) -> Self {
                 Self(text)
@@ -140,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_are_what_rust_trims() {
+    fn blanks_and_controls_cover_exactly_what_trim_removes() {
         for character in '\0'..=char::MAX {
             assert_eq!(
                 character.is_whitespace() && !is_control(character),
@@ -151,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn cleans() {
+    fn trims_normalises_and_rejects() {
         assert_eq!(clean("  jo\u{68}n ", 64, is_invisible), Ok("john".to_owned()));
         assert_eq!(clean("e\u{301}", 2, is_invisible), Ok("\u{e9}".to_owned()));
         assert_eq!(clean("e\u{301}", 1, is_invisible), Err(Violation::TooLong { max: 1 }));

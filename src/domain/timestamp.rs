@@ -1,72 +1,65 @@
-//! Moments in time as both dialects write them.
+//! Timestamps with the precision and the format that both dialects use.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// A moment in UTC, in whole milliseconds since 1970.
+/// A point in time in whole milliseconds since the Unix epoch.
 ///
-/// Milliseconds are what both contracts show (`2025-11-10T20:15:12.000Z`) and what both databases
-/// keep exactly: finer fractions would differ between them.
+/// Milliseconds are what both contracts show (`2025-11-10T20:15:12.000Z`) and what both databases store exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The earliest and the latest moment that RFC 3339 can write.
+/// The range of RFC 3339.
 const YEAR_0: i64 = -62_167_219_200_000;
 const END_OF_YEAR_9999: i64 = 253_402_300_799_999;
 
 impl Timestamp {
-    /// The present moment.
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis())
     }
 
-    /// From milliseconds since 1970, as they are stored.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970.
     #[must_use]
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// Reads RFC 3339. A finer fraction than a millisecond is cut off.
+    /// Parses RFC 3339; truncates to milliseconds.
     ///
-    /// A blank in place of the offset's `+` is read as `+`: that is what an unescaped `+` in a query
-    /// string turns into.
+    /// A space in place of the offset's `+` is accepted: an unescaped `+` in a query string decodes to a space.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // The 20th character of `2025-11-10T20:15:12 02:00` or later is the blank in question; an
-        // earlier one separates date and time.
-        let mended = match text.rfind(' ') {
+        // A space before the time, as in `2025-11-10 20:15:12Z`, separates it from the date; a later one precedes the
+        // offset.
+        let with_sign = match text.rfind(' ') {
             Some(at) if at > "2025-11-10T".len() => {
                 format!("{}+{}", &text[..at], &text[at + 1..])
             }
             _ => text.to_owned(),
         };
-        DateTime::parse_from_rfc3339(&mended).ok().map(|moment| Self(moment.timestamp_millis()))
+        DateTime::parse_from_rfc3339(&with_sign).ok().map(|moment| Self(moment.timestamp_millis()))
     }
 
-    /// This moment and a span of time later.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// This moment and a span of time earlier.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// The span of time since an earlier moment; none since a later one.
+    /// Zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -74,12 +67,12 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 with exactly three digits of fraction and a `Z`.
+    /// RFC 3339 with exactly three fractional digits and `Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // RFC 3339 has four digits for the year. Whatever is stored, a list of keys must not fail over it.
+        // RFC 3339 has four-digit years. Formatting must not fail for any stored value: one bad row would fail the
+        // list.
         let millis = self.0.clamp(YEAR_0, END_OF_YEAR_9999);
-        // A page of a list has a hundred of them, and this needs no room of its own for each; but it knows
-        // nothing before 1970.
+        // Formats without allocating, which a page of a hundred items notices; does not support times before 1970.
         if let Ok(since) = u64::try_from(millis) {
             return humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since)).fmt(f);
         }
@@ -99,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_written_with_three_digits_and_a_z() {
+    fn is_formatted_with_three_fractional_digits_and_z() {
         for (millis, text) in [
             (1_762_805_712_000, "2025-11-10T20:15:12.000Z"),
             (1_582_934_400_007, "2020-02-29T00:00:00.007Z"),
@@ -114,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_rfc_3339_in_any_offset() {
+    fn parses_rfc_3339_with_any_offset() {
         let expected = Some(Timestamp::from_millis(1_762_805_712_000));
         for text in [
             "2025-11-10T20:15:12Z",

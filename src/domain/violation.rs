@@ -1,170 +1,139 @@
-//! What can be wrong with one value, its code, and the sentence that says so.
+//! Violations: what can be wrong with one input value, the stable code of each, and its sentence for the response.
+//!
+//! Invariant: a sentence never contains the rejected value, which may be personal data.
 
 use std::borrow::Cow;
 
-/// A stored member of a contact. Each dialect has a name of its own for it.
+/// A field of a contact; each dialect has its own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// `username`, `alias`.
     Handle,
     /// `phone_number`, `msisdn`.
     Phone,
-    /// `display_name`.
     DisplayName,
-    /// `avatar_url`.
     AvatarUrl,
-    /// `meta`.
     Meta,
 }
 
 /// The maximum number of violations in one response. If there are more, the response says so.
 pub const MAX_REPORTED_VIOLATIONS: usize = 100;
 
-/// What a name that is not known was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownKind {
-    /// A member of an object.
+    /// Of a JSON object.
     Member,
-    /// A parameter.
+    /// Of the query or a header.
     Parameter,
 }
 
-/// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// A required member is absent.
     Required,
-    /// Empty, or nothing but blanks.
+    /// Empty or white space.
     Blank,
-    /// More characters than allowed.
     TooLong {
-        /// Longest, in characters.
+        /// In characters.
         max: usize,
     },
-    /// A control, bidi-control or zero-width character.
+    /// A control, bidirectional control or zero-width character.
     ForbiddenCharacter,
-    /// Another JSON type than the documented one.
+    /// A JSON type other than the documented one.
     WrongType {
-        /// What is expected, with its article: `a string`.
+        /// With its article: `a string`.
         expected: Cow<'static, str>,
     },
     /// A member or parameter that this operation does not have.
     Unknown {
-        /// Which of the two.
         kind: UnknownKind,
-        /// What may have been meant.
+        /// The most similar known name.
         suggestion: Option<&'static str>,
-        /// Whether there is a member for the caller's own data.
+        /// Whether the object has a member `meta` for custom data.
         has_meta: bool,
     },
-    /// A number that JSON's readers would change.
+    /// A number that a JSON parser with 64-bit numbers would change.
     InexactNumber,
-    /// A member or parameter given twice.
     Duplicate,
-    /// Not an integer within the bounds.
+    /// Not an integer within the bounds, which are inclusive.
     OutOfRange {
-        /// Smallest.
         min: u64,
-        /// Largest.
         max: u64,
     },
-    /// Not one of the values of a list.
     NotOneOf {
-        /// The values, as they are to be written.
+        /// As the sentence lists them.
         allowed: &'static str,
     },
-    /// Not a UUID.
     NotUuid,
     /// Neither an id nor a phone number.
     NotContactKey,
-    /// Not an RFC 3339 moment.
     NotTimestamp,
-    /// Not a phone number in the international form.
+    /// Not in international format.
     NotPhone,
-    /// A phone number as it is dialled inside its country.
+    /// A phone number in national format.
     NationalPhone,
-    /// A phone number whose country code no country has.
     UnassignedCountryCode,
-    /// A phone number with too few or too many digits.
     PhoneLength,
-    /// Not an `http` or `https` address.
     NotHttpUrl,
-    /// An address with a user name or password in it.
     UrlWithUserinfo,
-    /// A list without items.
     NoItems,
-    /// A list with too many items.
     TooManyItems {
-        /// Most items.
         max: usize,
     },
-    /// Lists that have too many items between them.
+    /// Several lists share one limit.
     TooManyTogether {
-        /// Their names, as a sentence lists them.
+        /// As the sentence lists them.
         lists: &'static str,
-        /// Most items.
         max: usize,
     },
-    /// None, or more than one, of the members that stand for each other.
+    /// None, or more than one, of mutually exclusive members.
     NotExactlyOne {
-        /// Their names.
+        /// As the sentence lists them.
         of: &'static str,
     },
-    /// A member beside the one that it would replace.
+    /// A member together with its alternative.
     NotTogether {
-        /// The other one's name.
         with: &'static str,
     },
-    /// A metadata object with too many keys.
     TooManyKeys {
-        /// Most keys.
         max: usize,
     },
-    /// A metadata key that is empty or too long.
+    /// A key that is empty or too long.
     KeyLength {
-        /// Longest, in characters.
+        /// In characters.
         max: usize,
     },
-    /// Metadata nested too deeply.
     TooDeep {
-        /// Deepest.
         max: usize,
     },
-    /// Metadata whose JSON is too large.
     TooLarge {
-        /// Largest, in bytes.
+        /// In bytes of JSON.
         max: usize,
     },
-    /// A template that cannot be read.
     TemplateSyntax {
-        /// Where, from 1.
+        /// From 1.
         line: usize,
-        /// Where in the line, from 1, in characters.
+        /// From 1, in characters.
         column: usize,
-        /// What is wrong there.
         message: String,
     },
-    /// U+0000 somewhere in the metadata.
     NulCharacter,
-    /// Unique within the account, and another contact has it.
+    /// A unique value that another resource has.
     Taken,
 }
 
 impl Violation {
-    /// A member that is none of these.
     #[must_use]
     pub fn unknown_member(name: &str, known: &[&'static str]) -> Self {
         let (suggestion, has_meta) = (nearest(name, known), known.contains(&"meta"));
         Self::Unknown { kind: UnknownKind::Member, suggestion, has_meta }
     }
 
-    /// A parameter that is none of these.
     #[must_use]
     pub fn unknown_parameter(name: &str, known: &[&'static str]) -> Self {
         Self::Unknown { kind: UnknownKind::Parameter, suggestion: nearest(name, known), has_meta: false }
     }
 
-    /// The stable code, as it stands in `details`.
+    /// The stable code on the wire.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -200,9 +169,7 @@ impl Violation {
         }
     }
 
-    /// One plain sentence about the member that the dialect calls `name`.
-    ///
-    /// It never repeats the value: values are personal data.
+    /// One sentence for the response; `name` is the dialect's name of the value.
     #[must_use]
     pub fn sentence(&self, name: &str) -> String {
         match self {
@@ -273,46 +240,43 @@ impl Violation {
     }
 }
 
-/// The one that was meant, if one looks like it: a misspelling, another style (`phoneNumber`), a part of the
-/// name (`phone`).
+/// The most similar known name, if any: for misspellings, other naming styles (`phoneNumber`) and prefixes (`phone`).
 fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
-    const LONGEST: usize = 64;
-    const SIMILAR: f64 = 0.84;
-    if name.len() > LONGEST {
+    const MAX_BYTES: usize = 64;
+    const MIN_SIMILARITY: f64 = 0.84;
+    if name.len() > MAX_BYTES {
         return None;
     }
     let simplified = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     let name = simplified(name);
     let scored = known.iter().map(|known| (strsim::jaro_winkler(&name, &simplified(known)), *known));
-    scored.filter(|(score, _)| *score >= SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    scored
+        .filter(|(score, _)| *score >= MIN_SIMILARITY)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
-/// Where a fault is: a member of the contact, or a name as the request wrote it.
+/// The location of a violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A member of the contact; the dialect names it.
+    /// A field of the contact, which the dialect names.
     Field(Field),
-    /// A member, parameter or path segment by its name on the wire.
+    /// The name of a member, parameter or path segment on the wire.
     Wire(Cow<'static, str>),
 }
 
-/// A fault and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldViolation {
-    /// Where.
     pub place: Place,
-    /// What.
     pub violation: Violation,
 }
 
 impl FieldViolation {
-    /// A fault in a member of the contact.
     #[must_use]
     pub fn of(field: Field, violation: Violation) -> Self {
         Self { place: Place::Field(field), violation }
     }
 
-    /// A fault at a name of the wire.
     pub fn at(name: impl Into<Cow<'static, str>>, violation: Violation) -> Self {
         Self { place: Place::Wire(name.into()), violation }
     }

@@ -1,4 +1,6 @@
-//! The log, on standard error. No phone number, name, alias, meta or key goes into it.
+//! Logging to standard error.
+//!
+//! Invariant: no phone number, name, alias, meta or key is logged.
 
 use std::io::{self, IsTerminal};
 
@@ -9,10 +11,10 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::config::{LogFormat, LogSettings};
 
-/// Starts logging.
+/// Installs the global subscriber.
 ///
 /// # Errors
-/// The levels cannot be read.
+/// The levels are invalid.
 pub fn start(settings: &LogSettings) -> Result<(), String> {
     let levels = levels(&settings.log)
         .ok_or_else(|| format!("the log levels `{}`: expected a level, or MODULE=LEVEL,…", settings.log))?;
@@ -29,10 +31,10 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
     registry().with(layer.with_filter(levels)).try_init().map_err(|error| error.to_string())
 }
 
-/// Levels, overall and by module. A word alone must be a level: `Targets` would take a mistyped one
-/// for a module, and log nothing.
+/// Parses a default level and levels by module. A part without `=` must be a level: `Targets` would take a misspelt
+/// level for a module name, and log nothing.
 fn levels(text: &str) -> Option<Targets> {
-    let levels_only = text.split(',').filter(|part| !part.contains('='));
-    let mistyped = |part: &str| part.trim().parse::<LevelFilter>().is_err();
-    if levels_only.into_iter().any(mistyped) { None } else { text.parse().ok() }
+    let mut default_levels = text.split(',').filter(|part| !part.contains('='));
+    let is_invalid = |part: &str| part.trim().parse::<LevelFilter>().is_err();
+    if default_levels.any(is_invalid) { None } else { text.parse().ok() }
 }

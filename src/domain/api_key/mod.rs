@@ -1,4 +1,7 @@
 //! API keys: `ab_live_<id>_<secret><checksum>`.
+//!
+//! Only the id and the SHA-256 of the secret are stored: neither the database nor the log can reveal a key, and
+//! hashes are compared in constant time.
 
 pub mod repository;
 pub mod service;
@@ -30,13 +33,11 @@ const CHECKSUM_CHARS: usize = 7;
 pub struct KeyId(String);
 
 impl KeyId {
-    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As stored.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -63,19 +64,17 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// SHA-256 of a secret: all that is stored of it. (The secret has 256 random bits; a slow hash
-/// would protect it no better.)
+/// SHA-256 of a secret. A slow password hash would add nothing: the secret has 256 random bits.
 #[derive(Clone)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// As stored; `None` unless it has 32 bytes.
+    /// `None` unless there are 32 bytes.
     #[must_use]
     pub fn from_stored(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// As stored.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -83,7 +82,7 @@ impl SecretHash {
 }
 
 impl PartialEq for SecretHash {
-    /// In constant time.
+    /// Compares in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -95,18 +94,15 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// A whole key. It is shown once, when it is made; neither it nor its secret is ever written to a
-/// log, and it has no `Debug` for that reason.
+/// A complete key, secret included. It is shown once, on creation, and must never reach a log: hence no `Debug`.
 pub struct Token {
     id: KeyId,
     secret: String,
 }
 
 impl Token {
-    /// A new random key.
-    ///
     /// # Errors
-    /// The operating system has no random numbers to give.
+    /// The operating system's random number generator fails.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; ID_BYTES + SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
@@ -114,7 +110,7 @@ impl Token {
         Ok(Self { id: KeyId(encode(id)), secret: encode(secret) })
     }
 
-    /// Reads a key. The checksum tells a mistyped one without asking the database.
+    /// Parses a key. The checksum rejects a mistyped one without a database lookup.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (id, rest) = text.strip_prefix(PREFIX)?.split_once('_')?;
@@ -123,19 +119,17 @@ impl Token {
         (token.checksum() == checksum).then_some(token)
     }
 
-    /// The public part.
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// What is stored of the secret.
     #[must_use]
     pub fn hash(&self) -> SecretHash {
         SecretHash(Sha256::digest(self.secret.as_bytes()).into())
     }
 
-    /// The whole key as text: to be shown once.
+    /// The complete key as text, to be shown once.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{PREFIX}{}_{}{}", self.id, self.secret, self.checksum())
@@ -151,7 +145,7 @@ impl Token {
     }
 }
 
-/// Base 32 in lower case: no character that a shell, a header or a double click breaks at.
+/// Lower-case base 32: no character needs quoting in a shell or a header, and a double click selects all of it.
 fn encode(bytes: &[u8]) -> String {
     const BASE32: Encoding = BASE32_NOPAD;
     let mut text = BASE32.encode(bytes);
@@ -159,69 +153,50 @@ fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// What an operator calls a key.
+/// The operator's label for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLabel(String);
 
 impl KeyLabel {
-    /// Longest label, in characters.
     pub const MAX_CHARS: usize = 100;
 
-    /// Reads a label.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
 
-    /// The label as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As stored.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
 
-/// A key as it is stored: everything but the secret.
+/// A stored key: everything but the secret.
 #[derive(Clone, Debug)]
 pub struct ApiKey {
-    /// The public part.
     pub id: KeyId,
-    /// Whose contacts it opens.
     pub account: AccountId,
-    /// What the secret is compared with.
     pub hash: SecretHash,
-    /// What it may do.
     pub permissions: Permissions,
-    /// What the operator calls it.
     pub label: Option<KeyLabel>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is not accepted.
+    /// Exclusive: at this time the key is already expired.
     pub expires_at: Option<Timestamp>,
-    /// Since when it is not accepted.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Whether a key is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// It is.
     Live,
-    /// Its time has run out.
     Expired,
-    /// It was taken back.
     Revoked,
 }
 
 impl ApiKey {
-    /// Whether the key is accepted at a moment.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
         if self.revoked_at.is_some() {
@@ -234,36 +209,30 @@ impl ApiKey {
     }
 }
 
-/// A key beside the name of its account, for lists.
+/// A key with the name of its account, for lists.
 #[derive(Clone, Debug)]
 pub struct ListedKey {
-    /// The key.
     pub key: ApiKey,
-    /// The account's name.
     pub account: AccountName,
 }
 
-/// Who asks: what a valid key stands for.
+/// The authenticated caller: the account and the permissions of a valid key.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// By which key.
     pub(super) key: Arc<ApiKey>,
 }
 
 impl Principal {
-    /// Whose contacts.
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.key.account
     }
 
-    /// By which key.
     #[must_use]
     pub fn key(&self) -> &KeyId {
         &self.key.id
     }
 
-    /// Whether the key has a permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.key.permissions.allow(permission)
@@ -275,13 +244,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_back_and_a_mistyped_one_is_not() {
+    fn a_key_round_trips_and_every_single_typo_is_rejected() {
         let token = Token::generate().unwrap();
         let text = token.reveal();
         assert_eq!(text.len(), PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS);
-        let read = Token::parse(&text).unwrap();
-        assert_eq!(read.id(), token.id());
-        assert!(read.hash() == token.hash());
+        let parsed = Token::parse(&text).unwrap();
+        assert_eq!(parsed.id(), token.id());
+        assert!(parsed.hash() == token.hash());
         for at in 0..text.len() {
             let mut mistyped = text.clone().into_bytes();
             mistyped[at] = if mistyped[at] == b'a' { b'b' } else { b'a' };

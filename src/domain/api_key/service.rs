@@ -1,4 +1,4 @@
-//! Making, listing, taking back, exchanging and checking keys.
+//! Creates, lists, revokes, rotates and authenticates API keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,45 +12,35 @@ use crate::domain::permission::Permissions;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 
-/// The keys of all accounts.
 #[derive(Clone)]
 pub struct KeyService {
     store: Arc<dyn Store>,
-    /// Keys that were looked up a moment ago, so that a request costs a look into memory. Only keys
-    /// that exist: looking for ones that do not must not crowd them out.
-    known: Cache<KeyId, Arc<ApiKey>>,
+    /// Saves a database lookup per request. Misses are not cached: requests with random ids must not evict live keys.
+    cache: Cache<KeyId, Arc<ApiKey>>,
 }
 
-/// How long a key that was looked up is believed. A key that is revoked, here, by another process or
-/// on another instance, is refused after this time at the latest.
-const BELIEVED: Duration = Duration::from_millis(500);
+/// Upper bound on how long a revoked key is still accepted, whichever process or instance revoked it.
+const CACHE_TTL: Duration = Duration::from_millis(500);
 
-/// Most keys that are kept in memory.
-const MOST_KNOWN: u64 = 100_000;
+const MAX_CACHED_KEYS: u64 = 100_000;
 
-/// What an operator says of a key that is to be made.
+/// The properties of a key to be created.
 #[derive(Clone, Debug)]
 pub struct KeyRequest {
-    /// What it may do.
     pub permissions: Permissions,
-    /// For how long it is accepted; without end where absent.
+    /// The key never expires if this is absent.
     pub expires_in: Option<Duration>,
-    /// What the operator calls it.
     pub label: Option<KeyLabel>,
 }
 
 impl KeyService {
-    /// Over a database.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let known = Cache::builder().max_capacity(MOST_KNOWN).time_to_live(BELIEVED).build();
-        Self { store, known }
+        let cache = Cache::builder().max_capacity(MAX_CACHED_KEYS).time_to_live(CACHE_TTL).build();
+        Self { store, cache }
     }
 
-    /// Makes a key, and its account if that is new.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// Creates a key, and its account if that does not exist.
     pub async fn create(&self, account: &AccountName, request: KeyRequest) -> Result<Token> {
         let keys = self.store.keys();
         let account = keys.ensure_account(account).await?;
@@ -59,28 +49,19 @@ impl KeyService {
         Ok(token)
     }
 
-    /// Makes the first key and stores it; see [`Self::first_key_if_none`] and [`Self::store_first`].
-    ///
-    /// # Errors
-    /// The database is away.
+    /// [`Self::first_key_if_none`] and [`Self::store_first`] in one call.
     pub async fn create_first(&self) -> Result<Option<Token>> {
         let Some(token) = self.first_key_if_none().await? else { return Ok(None) };
         Ok(self.store_first(&token).await?.then_some(token))
     }
 
-    /// A key that may become the first one; nothing where there is any key already. Only reads.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// A candidate for the first key, not stored yet; `None` if any key exists.
     pub async fn first_key_if_none(&self) -> Result<Option<Token>> {
         if self.store.keys().any().await? { Ok(None) } else { Token::generate().map(Some) }
     }
 
-    /// Stores the first key, with all permissions, for the account `default`. Answers whether it did:
-    /// another instance may have been faster.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// Stores the first key, with all permissions, for the account `default`. Returns `false` if another instance
+    /// was faster.
     pub async fn store_first(&self, token: &Token) -> Result<bool> {
         let request = KeyRequest {
             permissions: Permissions::All,
@@ -95,7 +76,7 @@ impl KeyService {
     /// The keys of one account or of all, oldest first.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] where there is no such account.
+    /// [`ErrorCode::NotFound`]: there is no such account.
     pub async fn list(&self, account: Option<&AccountName>) -> Result<Vec<ListedKey>> {
         let keys = self.store.keys();
         let account = match account {
@@ -107,23 +88,21 @@ impl KeyService {
         keys.list(account).await
     }
 
-    /// Takes a key back.
-    ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] where there is no such key.
+    /// [`ErrorCode::NotFound`].
     pub async fn revoke(&self, id: &KeyId) -> Result<()> {
-        if self.store.keys().revoke(id, Timestamp::now()).await? { Ok(()) } else { Err(no_such_key(id)) }
+        if self.store.keys().revoke(id, Timestamp::now()).await? { Ok(()) } else { Err(key_not_found(id)) }
     }
 
-    /// Makes a key that may do what an older one may; the older one is accepted for `overlap` more,
-    /// and never longer than it would have been.
+    /// Creates a successor with the same permissions, label and lifetime. The old key stays valid for `overlap`, but
+    /// never longer than before.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] where there is no such key, or it is not accepted any more.
+    /// [`ErrorCode::NotFound`]: there is no such key, or it has expired or was revoked.
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Token> {
         let keys = self.store.keys();
         let now = Timestamp::now();
-        let old = keys.find(id).await?.ok_or_else(|| no_such_key(id))?;
+        let old = keys.find(id).await?.ok_or_else(|| key_not_found(id))?;
         if old.state(now) != KeyState::Live {
             return Err(Error::with_message(
                 ErrorCode::NotFound,
@@ -135,7 +114,7 @@ impl KeyService {
             id: token.id().clone(),
             hash: token.hash(),
             created_at: now,
-            // The same span of life, counted from now.
+            // The same lifetime, counted from now.
             expires_at: old.expires_at.map(|end| now.after(end.since(old.created_at))),
             ..old.clone()
         };
@@ -145,10 +124,9 @@ impl KeyService {
         Ok(token)
     }
 
-    /// Who a key stands for.
-    ///
     /// # Errors
-    /// [`ErrorCode::Unauthorized`] where it is not accepted, for whatever reason.
+    /// [`ErrorCode::Unauthorized`], without distinguishing an unknown key from a wrong secret or an expired or
+    /// revoked key.
     pub async fn authenticate(&self, token: &Token) -> Result<Principal> {
         let key = self.find(token.id()).await?;
         if key.hash != token.hash() || key.state(Timestamp::now()) != KeyState::Live {
@@ -157,18 +135,18 @@ impl KeyService {
         Ok(Principal { key })
     }
 
-    /// A key from memory; else from the database, once for all who ask at the same time.
+    /// Looks a key up in the cache, then in the database; concurrent misses of one key share one query.
     async fn find(&self, id: &KeyId) -> Result<Arc<ApiKey>> {
-        if let Some(key) = self.known.get(id).await {
+        if let Some(key) = self.cache.get(id).await {
             return Ok(key);
         }
         let look_up = async {
             self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(ErrorCode::Unauthorized))
         };
-        // In a box of its own: else each request would bring along the room that this takes.
-        Box::pin(self.known.try_get_with(id.clone(), look_up))
+        // Boxed: inline, this large and rarely taken branch would enlarge the future of every request.
+        Box::pin(self.cache.try_get_with(id.clone(), look_up))
             .await
-            // The one error is shared by all who waited for it.
+            // All waiters share one error value, so that it cannot be moved out.
             .map_err(|error| Error::caused_by(error.code(), error.cause()))
     }
 }
@@ -187,6 +165,6 @@ fn record(token: &Token, account: AccountId, request: KeyRequest, now: Timestamp
     }
 }
 
-fn no_such_key(id: &KeyId) -> Error {
+fn key_not_found(id: &KeyId) -> Error {
     Error::with_message(ErrorCode::NotFound, format!("there is no key {id}"))
 }

@@ -1,80 +1,66 @@
-//! What becomes of each recipient.
+//! The outcome for each requested recipient: included with its message, or excluded with a reason.
 
 use crate::domain::contact::ContactId;
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::template::engine::{Message, RenderError};
 
-/// One of those who were asked for.
 #[derive(Clone, Debug)]
 pub enum Entry {
-    /// Gets a message.
     Included(Included),
-    /// Gets none.
     Excluded(Exclusion),
 }
 
-/// A contact, as far as an answer shows it.
+/// The part of a contact that responses show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactRef {
-    /// Its id.
     pub id: ContactId,
-    /// Its handle.
     pub handle: Handle,
 }
 
-/// Somebody who gets a message.
+/// A recipient that gets a message.
 #[derive(Clone, Debug)]
 pub struct Included {
-    /// Which item of the request named it, from 0.
+    /// Zero-based index of the request's item.
     pub index: usize,
-    /// The contact; none where the request named a number that is no contact's.
+    /// Absent if no contact has the requested number.
     pub contact: Option<ContactRef>,
-    /// The number.
     pub phone: Phone,
-    /// The text, if the request has a template.
+    /// Present if the request has a template.
     pub message: Option<Message>,
 }
 
-/// Somebody who gets none.
+/// A recipient that gets no message.
 #[derive(Clone, Debug)]
 pub struct Exclusion {
-    /// Which item of the request named it, from 0.
+    /// Zero-based index of the request's item.
     pub index: usize,
-    /// The contact, if there is one.
     pub contact: Option<ContactRef>,
-    /// The number, if it is known.
     pub phone: Option<Phone>,
-    /// What the request called it, where nothing was found under that.
+    /// The key from the request, if the lookup failed.
     pub named: Option<String>,
-    /// Why.
     pub reason: Reason,
 }
 
-/// Why somebody gets no message.
+/// The reason for an exclusion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// No contact has the handle.
     UnknownAlias,
-    /// No contact has the id.
     UnknownId,
-    /// No group has the id or the name.
     UnknownGroup,
-    /// Several contacts have the number by which one was named.
+    /// The recipient was requested by a number that several contacts share.
     AmbiguousNumber,
-    /// The number has opted out.
     OptedOut,
-    /// The number gets a message already.
+    /// An earlier recipient has the same number.
     DuplicateNumber,
-    /// The text cannot be made.
     RenderError(RenderError),
-    /// The contact was deleted after the audience was kept.
+    /// The contact was deleted after the snapshot was taken.
     Deleted,
 }
 
 macro_rules! reasons {
     ($($pattern:pat => $code:literal, $about:literal;)*) => {
         impl Reason {
-            /// All codes and what they mean.
+            /// All codes with their descriptions.
             pub const ALL: &'static [(&'static str, &'static str)] = &[$(($code, $about)),*];
 
             /// The stable code.
@@ -105,7 +91,7 @@ reasons! {
 }
 
 impl Reason {
-    /// One plain sentence. It repeats names of data, never the data.
+    /// One sentence for the response. It names variables but never contains their values, which are personal data.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self {
@@ -122,7 +108,7 @@ impl Reason {
         }
     }
 
-    /// The variable that is missing, and what there is that differs by case alone.
+    /// The missing variable, and an existing one that differs from it by case alone.
     #[must_use]
     pub fn variable(&self) -> (Option<&str>, Option<&str>) {
         match self {
@@ -135,14 +121,13 @@ impl Reason {
 }
 
 impl Entry {
-    /// The contact that it is about.
     #[must_use]
     pub fn contact(&self) -> Option<ContactId> {
         let (Self::Included(Included { contact, .. }) | Self::Excluded(Exclusion { contact, .. })) = self;
         contact.as_ref().map(|contact| contact.id)
     }
 
-    /// What stays of it in an audience that is kept, once its contact is deleted: its place.
+    /// What replaces the entry in a snapshot when its contact is deleted: no data of the contact remains.
     #[must_use]
     pub fn deleted(&self) -> Exclusion {
         let (Self::Included(Included { index, .. }) | Self::Excluded(Exclusion { index, .. })) = self;
@@ -151,12 +136,12 @@ impl Entry {
 }
 
 impl Exclusion {
-    /// Somebody of whom nothing was found.
+    /// An exclusion because the lookup of `named` found nothing.
     pub(super) fn unknown(index: usize, named: String, reason: Reason) -> Self {
         Self { index, contact: None, phone: None, named: Some(named), reason }
     }
 
-    /// Somebody who was found.
+    /// An exclusion of a recipient whose number is known.
     pub(super) fn of(index: usize, contact: Option<ContactRef>, phone: Phone, reason: Reason) -> Self {
         Self { index, contact, phone: Some(phone), named: None, reason }
     }

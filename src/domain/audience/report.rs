@@ -1,44 +1,40 @@
-//! The account of an audience: counts that add up, and what stands in the way of the others.
+//! The summary of an audience: counts, and the problems behind the exclusions.
+//!
+//! Invariant: `asked == recipients + excluded`, and the counts of all problems add up to `excluded`.
 
 use super::entry::{Entry, Exclusion, Included, Reason};
 use crate::domain::contact::ContactId;
 use crate::domain::template::engine::Template;
 
-/// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// The number of requested recipients; each member of a group counts.
     pub asked: u64,
-    /// Those who get a message.
     pub recipients: u64,
-    /// Those who get none.
     pub excluded: u64,
-    /// SMS parts in all, where there is a template.
+    /// SMS parts of all messages; 0 without a template.
     pub parts: u64,
 }
 
-/// A reason why some recipients get no message.
+/// The exclusions with one reason; for a missing variable, with one reason and one variable.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// How many.
     pub count: u64,
-    /// The first exclusions with this reason.
+    /// The first of these exclusions, at least one and at most [`Report::EXAMPLES`].
     pub examples: Vec<Exclusion>,
 }
 
-/// What was found so far.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many there are.
     pub counts: Counts,
-    /// By reason and missing variable, in the order in which they came up. Each has an example.
+    /// In order of first occurrence.
     pub problems: Vec<Problem>,
 }
 
 impl Report {
-    /// How many examples of a problem are kept.
+    /// Maximum number of examples per problem.
     pub const EXAMPLES: usize = 5;
-    /// How many problems there can be: each reason once, and each variable of a template that is missing.
+    /// Upper bound on the number of problems: each reason, and each variable of a template.
     pub const MAX_PROBLEMS: usize = Reason::ALL.len() + Template::MAX_VARIABLES;
 
     pub(super) fn add(&mut self, entry: &Entry) {
@@ -56,12 +52,12 @@ impl Report {
         }
     }
 
-    /// Takes a deleted contact out: its entry, which had such a reason if it was an exclusion, is an exclusion
-    /// with the reason `deleted` now. No data of the contact is left in it.
+    /// Moves the entry of a deleted contact to the reason `deleted`. `reason` is its former one if it was an
+    /// exclusion; `parts` are those of its message otherwise.
     pub fn delete(&mut self, index: usize, parts: u64, reason: Option<&Reason>) {
         let Counts { asked: _, recipients, excluded, parts: all_parts } = &mut self.counts;
         if let Some(reason) = reason {
-            let problem = self.problems.iter_mut().find(|problem| problem.is_about(reason));
+            let problem = self.problems.iter_mut().find(|problem| problem.includes(reason));
             if let Some(problem) = problem {
                 problem.count = problem.count.saturating_sub(1);
             }
@@ -74,24 +70,24 @@ impl Report {
         self.count(&Exclusion { index, contact: None, phone: None, named: None, reason: Reason::Deleted });
     }
 
-    /// The contacts that are shown in examples.
+    /// The contacts that appear in examples.
     #[must_use]
     pub fn shown(&self) -> Vec<ContactId> {
         let examples = self.problems.iter().flat_map(|problem| &problem.examples);
         examples.filter_map(|example| example.contact.as_ref()).map(|contact| contact.id).collect()
     }
 
-    /// Takes the data of contacts out of the examples; which are such is for the caller to say.
-    pub fn hide(&mut self, is_such: impl Fn(ContactId) -> bool) {
+    /// Removes the data of the contacts that satisfy `is_hidden` from the examples.
+    pub fn hide(&mut self, is_hidden: impl Fn(ContactId) -> bool) {
         for example in self.problems.iter_mut().flat_map(|problem| &mut problem.examples) {
-            if example.contact.as_ref().is_some_and(|contact| is_such(contact.id)) {
+            if example.contact.as_ref().is_some_and(|contact| is_hidden(contact.id)) {
                 (example.contact, example.phone, example.named) = (None, None, None);
             }
         }
     }
 
     fn count(&mut self, exclusion: &Exclusion) {
-        match self.problems.iter_mut().find(|problem| problem.is_about(&exclusion.reason)) {
+        match self.problems.iter_mut().find(|problem| problem.includes(&exclusion.reason)) {
             Some(problem) => {
                 problem.count += 1;
                 if problem.examples.len() < Self::EXAMPLES {
@@ -104,14 +100,14 @@ impl Report {
 }
 
 impl Problem {
-    /// Whether exclusions with such a reason are counted here.
-    fn is_about(&self, reason: &Reason) -> bool {
+    /// Whether an exclusion with this reason belongs to this problem.
+    fn includes(&self, reason: &Reason) -> bool {
         self.examples.first().is_some_and(|first| {
             first.reason.code() == reason.code() && first.reason.variable().0 == reason.variable().0
         })
     }
 
-    /// One plain sentence: `92 of 10000 lack CITY`.
+    /// One sentence for the response: `92 of 10000 lack CITY`.
     #[must_use]
     pub fn sentence(&self, asked: u64) -> String {
         let Self { count, examples } = self;

@@ -1,4 +1,4 @@
-//! What audiences ask of storage.
+//! Persistence of audiences: recipient lookup, and snapshots with their pages.
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -13,96 +13,73 @@ use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 
-/// A contact, and whether its number has opted out.
 #[derive(Clone, Debug)]
 pub struct Recipient {
-    /// The contact.
     pub contact: Contact,
-    /// Whether its number has opted out.
     pub opted_out: bool,
 }
 
-/// A number that was named.
+/// The contacts with a requested number.
 #[derive(Clone, Debug)]
 pub enum PhoneMatch {
-    /// No contact's.
+    /// A number can opt out without belonging to a contact.
     None {
-        /// Whether it has opted out.
         opted_out: bool,
     },
-    /// This contact's.
     One(Recipient),
-    /// Several contacts'.
     Several,
 }
 
-/// Those whom a request names one by one.
+/// The keys of all recipients that a request names individually, for one round trip.
 #[derive(Clone, Debug, Default)]
 pub struct LookupRequest<'a> {
-    /// By their handles.
     pub handles: Vec<&'a Handle>,
-    /// By their ids.
     pub ids: Vec<ContactId>,
-    /// By their numbers.
     pub phones: Vec<&'a Phone>,
 }
 
-/// What was found: for each that was named one answer, in the same order.
+/// One element per key of the [`LookupRequest`], in the same order.
 #[derive(Clone, Debug, Default)]
 pub struct LookupResult {
-    /// Contacts by their handles.
     pub by_handle: Vec<Option<Recipient>>,
-    /// Contacts by their ids.
     pub by_id: Vec<Option<Recipient>>,
-    /// Numbers.
     pub numbers: Vec<PhoneMatch>,
 }
 
-/// The two lists of a kept audience.
+/// The two lists of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Those who get a message.
     Recipients,
-    /// Those who get none.
     Exclusions,
 }
 
-/// A page of a kept audience.
+/// A page of one list of a snapshot.
 #[derive(Clone, Debug)]
 pub struct EntryPage {
     /// Entries with their positions, in order.
     pub entries: Vec<(i64, Entry)>,
-    /// Whether there are more entries.
     pub has_more: bool,
 }
 
-/// Recipients in one account. It cannot be asked about another.
+/// Scoped to one account.
 #[async_trait]
 pub trait AudienceRepository: Send + Sync {
-    /// Finds who was named one by one.
-    ///
-    /// # Errors
-    /// The database is away.
     async fn find(&self, named: LookupRequest<'_>) -> Result<LookupResult>;
 
-    /// The id of a group.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn group(&self, key: GroupKey) -> Result<GroupId>;
 
-    /// How many members these groups have, and, if these are asked for, how many contacts there are.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// The sum of the member counts of these groups, plus the number of all contacts if `all`. Read from counters.
     async fn count(&self, groups: Vec<GroupId>, all: bool) -> Result<u64>;
 
-    /// The members of a group, or all contacts, the newest first, some at a time. Reads ahead of who
-    /// takes them, by a little.
+    /// Streams the members of a group, or all contacts, newest first, in batches. Prefetches a bounded number of
+    /// batches ahead of the consumer.
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>>;
 
-    /// Begins an audience that is kept, of about so many entries; no reader sees it before [`Self::finish`].
-    /// Nothing is stored where it is too large.
+    /// Reserves `entries` (an estimate) of the quota and creates an unfinished snapshot. No reader sees it before
+    /// [`Self::finish`].
     ///
     /// # Errors
     /// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge),
@@ -116,40 +93,27 @@ pub trait AudienceRepository: Send + Sync {
         limits: SnapshotLimits,
     ) -> Result<Created<AudienceId>>;
 
-    /// Keeps further entries of an audience that was begun, each at its position in its list.
-    ///
-    /// # Errors
-    /// The database is away or full.
+    /// Appends entries to an unfinished snapshot, each with its position in its list.
     async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()>;
 
-    /// Shows an audience whose entries are all there.
-    ///
-    /// # Errors
-    /// The database is away or full.
+    /// Stores the report and publishes the snapshot.
     async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot>;
 
-    /// Forgets an audience that was begun, and the attempt to make it.
+    /// Deletes an unfinished snapshot and releases its idempotency key.
     async fn abandon(&self, id: AudienceId, attempt: Option<IdempotentRequest>);
 
-    /// An audience that is kept.
-    ///
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn kept(&self, id: AudienceId) -> Result<AudienceSnapshot>;
 
-    /// Deletes an audience that is kept.
-    ///
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn delete(&self, id: AudienceId) -> Result<()>;
 
-    /// A page of those that are kept, the newest first.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// A page of the snapshots, newest first.
     async fn list(&self, page: CursorParams<AudienceId>) -> Result<CursorPage<AudienceSnapshot>>;
 
-    /// A page of it, behind a position.
+    /// The entries of one list whose positions are greater than `after`.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).

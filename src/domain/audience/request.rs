@@ -1,4 +1,4 @@
-//! What a request asks for: recipients, and what they are to get.
+//! The domain command of an audience: recipients, template, options and budget.
 
 use serde_json::{Map, Value};
 
@@ -8,50 +8,40 @@ use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::group::GroupKey;
 use crate::domain::template::engine::{MissingVariables, Template};
 
-/// Somebody or several that a request names.
 #[derive(Clone, Debug)]
 pub enum Selector {
-    /// The contact with this handle.
     Handle(Handle),
-    /// The contact with this id.
     Id(ContactId),
-    /// Whoever has this number, a contact or not.
+    /// The number itself, whether or not a contact has it.
     Phone(Phone),
-    /// The members of the group with this id or name, in the order of the list of its members.
+    /// The members of a group, in the order of the list of members.
     Group(GroupKey),
     /// Every contact, in the order of the list of contacts.
     All,
 }
 
-/// An item of a request.
 #[derive(Clone, Debug)]
 pub struct RecipientSpec {
-    /// Whom it names.
     pub who: Selector,
-    /// Data for these recipients alone; it goes over their own.
+    /// Values for these recipients only; they override the contact's `meta`.
     pub fields: Option<Map<String, Value>>,
 }
 
-/// What a request wants otherwise than by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Whether numbers that opted out are written to all the same.
+    /// Whether to include numbers that have opted out.
     pub opted_out: bool,
-    /// Whether a number can get more than one message.
+    /// Whether a number may get more than one message.
     pub repeated_numbers: bool,
-    /// What becomes of recipients for whom something is missing.
     pub gaps: MissingVariables,
 }
 
-/// Recipients, and what they are to get.
 #[derive(Debug)]
 pub struct Request {
-    /// The items, in the order of the answer.
+    /// Entries are returned in this order.
     pub asked: Vec<RecipientSpec>,
-    /// The text; without one the answer tells recipients alone.
+    /// Without a template, entries have no message.
     pub template: Option<Template>,
-    /// What is wanted otherwise than by default.
     pub options: Options,
-    /// What it may take.
     pub budget: Budget,
 }

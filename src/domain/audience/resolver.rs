@@ -1,4 +1,7 @@
-//! Finds recipients, some at a time, and judges each.
+//! Resolves an audience: looks recipients up in batches, evaluates each, and yields entries in request order.
+//!
+//! Memory is bounded by the batch, not by the audience, except for the set of numbers already included. Evaluation
+//! runs on the worker thread: it yields to other requests after a time slice, and ends when the budget is exhausted.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,24 +24,23 @@ use crate::domain::group::GroupId;
 use crate::domain::template::engine::{Message, RenderInput, Template, TooCostly};
 use crate::domain::violation::{FieldViolation, Violation};
 
-/// Most entries that are given at a time.
+/// Maximum number of entries per batch.
 const BATCH_SIZE: usize = 500;
 
-/// For how long entries are judged before other requests of the same thread get their turn: neither a large
-/// audience nor a template that is slow on purpose may stop them.
+/// How long one request evaluates entries before it yields to the other requests of its worker thread: neither a
+/// large audience nor a deliberately slow template may starve them.
 const YIELD_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The same for a request's first turn, in which most of them end: where equal ones take turns before their
-/// end, each of them ends as late as the last one.
+/// The first time slice is longer, so that most requests finish within it: if equal requests alternated, each would
+/// finish as late as the last of them.
 const FIRST_YIELD_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A request's turn to work, from one lot to the next, and what it may work in all.
+/// Cooperative scheduling of one request, and the processor time that it has used.
 struct TimeSlice {
     ends: Instant,
     budget: Budget,
-    /// For how long entries were judged, before [`Self::resumed`].
+    /// Evaluation time up to [`Self::resumed`].
     used: Duration,
-    /// Since when they are.
     resumed: Instant,
 }
 
@@ -48,18 +50,18 @@ impl TimeSlice {
         Self { ends: now + FIRST_YIELD_INTERVAL, budget, used: Duration::ZERO, resumed: now }
     }
 
-    /// Goes on after a wait, in which others were at work.
+    /// Restarts the clock after an `await`, during which other requests ran.
     fn resume(&mut self) {
         self.resumed = Instant::now();
     }
 
-    /// Stops for a wait, or at the end.
+    /// Stops the clock before an `await`, and checks the budget.
     fn pause(&mut self) -> Result<()> {
         self.used += self.resumed.elapsed();
         self.budget.check(self.used)
     }
 
-    async fn end_in_time(&mut self) -> Result<()> {
+    async fn yield_if_due(&mut self) -> Result<()> {
         if Instant::now() >= self.ends {
             self.pause()?;
             tokio::task::yield_now().await;
@@ -70,30 +72,30 @@ impl TimeSlice {
     }
 }
 
-/// An audience while it is found.
 pub struct Resolver {
-    source: Arc<dyn AudienceRepository>,
-    asked: std::iter::Enumerate<IntoIter<RecipientSpec>>,
-    open: Option<OpenGroup>,
+    repository: Arc<dyn AudienceRepository>,
+    specs: std::iter::Enumerate<IntoIter<RecipientSpec>>,
+    open_stream: Option<OpenStream>,
     lookup_table: LookupTable,
-    /// The groups that there are, by the number of the request's item.
+    /// The groups that exist, by index of the request's item.
     groups: HashMap<usize, GroupId>,
-    /// How many items are one entry each, and whether one names all contacts.
+    /// The number of items that yield exactly one entry.
     singles: u64,
+    /// Whether an item selects all contacts.
     all: bool,
     evaluator: Evaluator,
     slice: TimeSlice,
 }
 
-/// A group, or all contacts, on the way through it.
-struct OpenGroup {
-    /// The number of the request's item, from 0.
+/// The item of a group, or of all contacts, whose recipients are being streamed.
+struct OpenStream {
+    /// Zero-based index of the request's item.
     index: usize,
     fields: Option<Map<String, Value>>,
     recipients: BoxStream<'static, Result<Vec<Recipient>>>,
 }
 
-/// Those who were named one by one, in the order in which they were.
+/// The individually named recipients, in request order per kind of key.
 struct LookupTable {
     by_handle: IntoIter<Option<Recipient>>,
     by_id: IntoIter<Option<Recipient>>,
@@ -101,17 +103,17 @@ struct LookupTable {
 }
 
 impl Resolver {
-    /// Looks up those who were named one by one, and the groups.
+    /// Looks up the individually named recipients and the groups.
     ///
     /// # Errors
-    /// [`ErrorCode::Invalid`] where a group is named twice, by its id and by its name; the database is away.
-    pub async fn begin(source: Arc<dyn AudienceRepository>, request: Request) -> Result<Self> {
-        let Request { asked, template, options, budget } = request;
-        let lookup_table = LookupTable::look_up(source.as_ref(), &asked).await?;
-        let groups = look_up_groups(source.as_ref(), &asked).await?;
+    /// [`ErrorCode::Invalid`]: a group is named twice, by id and by name.
+    pub async fn begin(repository: Arc<dyn AudienceRepository>, request: Request) -> Result<Self> {
+        let Request { asked: specs, template, options, budget } = request;
+        let lookup_table = LookupTable::look_up(repository.as_ref(), &specs).await?;
+        let groups = look_up_groups(repository.as_ref(), &specs).await?;
         let (mut singles, mut all) = (0, false);
-        for (index, RecipientSpec { who, fields: _ }) in asked.iter().enumerate() {
-            match who {
+        for (index, RecipientSpec { who: selector, fields: _ }) in specs.iter().enumerate() {
+            match selector {
                 Selector::All => all = true,
                 Selector::Group(_) if groups.contains_key(&index) => {}
                 // A group that does not exist is one exclusion.
@@ -122,9 +124,9 @@ impl Resolver {
         }
         let evaluator = Evaluator { template, options, numbers: HashSet::new(), report: Report::default() };
         Ok(Self {
-            source,
-            asked: asked.into_iter().enumerate(),
-            open: None,
+            repository,
+            specs: specs.into_iter().enumerate(),
+            open_stream: None,
             lookup_table,
             groups,
             singles,
@@ -134,43 +136,40 @@ impl Resolver {
         })
     }
 
-    /// How many will be found, as things stand: known from counters, without a look at any of them. To be asked
-    /// before the first ones are taken.
-    ///
-    /// # Errors
-    /// The database is away.
+    /// Estimates the number of entries from counters, without reading a recipient. To be called before the first
+    /// [`Self::next`].
     pub async fn expected(&self) -> Result<u64> {
         if self.groups.is_empty() && !self.all {
             return Ok(self.singles);
         }
-        Ok(self.singles + self.source.count(self.groups.values().copied().collect(), self.all).await?)
+        Ok(self.singles + self.repository.count(self.groups.values().copied().collect(), self.all).await?)
     }
 
-    /// The next entries, in order; `None` at the end.
+    /// The next batch of entries; `None` at the end.
     ///
     /// # Errors
-    /// The database is away; [`ErrorCode::TemplateTooCostly`]; the caller has gone.
+    /// [`ErrorCode::TemplateTooCostly`]; the client has disconnected.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>> {
         self.slice.budget.check(self.slice.used)?;
-        if let Some(OpenGroup { index, fields, recipients }) = &mut self.open {
-            if let Some(recipients) = recipients.next().await.transpose()? {
-                let mut entries = Vec::with_capacity(recipients.len());
+        if let Some(OpenStream { index, fields, recipients }) = &mut self.open_stream {
+            if let Some(batch) = recipients.next().await.transpose()? {
+                let mut entries = Vec::with_capacity(batch.len());
                 self.slice.resume();
-                for recipient in recipients {
-                    self.slice.end_in_time().await?;
+                for recipient in batch {
+                    self.slice.yield_if_due().await?;
                     entries.push(self.evaluator.recipient(*index, recipient, fields.as_ref())?);
                 }
                 self.slice.pause()?;
                 return Ok(Some(entries));
             }
-            self.open = None;
+            self.open_stream = None;
         }
         let mut entries = Vec::new();
         self.slice.resume();
         while entries.len() < BATCH_SIZE {
-            self.slice.end_in_time().await?;
-            let Some((index, RecipientSpec { who, fields })) = self.asked.next() else { break };
-            let group = match &who {
+            self.slice.yield_if_due().await?;
+            let Some((index, RecipientSpec { who: selector, fields })) = self.specs.next() else { break };
+            let group = match &selector {
                 Selector::All => None,
                 Selector::Group(key) => match self.groups.get(&index) {
                     Some(group) => Some(*group),
@@ -181,38 +180,38 @@ impl Resolver {
                     }
                 },
                 _ => {
-                    entries.push(self.lookup_table.evaluator(
+                    entries.push(self.lookup_table.evaluate_next(
                         &mut self.evaluator,
                         index,
-                        who,
+                        selector,
                         fields.as_ref(),
                     )?);
                     continue;
                 }
             };
-            self.open = Some(OpenGroup { index, fields, recipients: self.source.walk(group) });
+            self.open_stream = Some(OpenStream { index, fields, recipients: self.repository.walk(group) });
             return Ok(Some(entries));
         }
         self.slice.pause()?;
         Ok(if entries.is_empty() { None } else { Some(entries) })
     }
 
-    /// What was found so far.
+    /// The summary of the entries returned so far.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.evaluator.report
     }
 }
 
-/// The ids of the groups that are named, by the numbers of their items; without those that there are not.
+/// The ids of the requested groups, by item index; groups that do not exist are absent.
 async fn look_up_groups(
-    source: &dyn AudienceRepository,
-    asked: &[RecipientSpec],
+    repository: &dyn AudienceRepository,
+    specs: &[RecipientSpec],
 ) -> Result<HashMap<usize, GroupId>> {
     let (mut groups, mut seen) = (HashMap::new(), HashSet::new());
-    for (index, RecipientSpec { who, fields: _ }) in asked.iter().enumerate() {
-        let Selector::Group(key) = who else { continue };
-        match source.group(key.clone()).await {
+    for (index, RecipientSpec { who: selector, fields: _ }) in specs.iter().enumerate() {
+        let Selector::Group(key) = selector else { continue };
+        match repository.group(key.clone()).await {
             Ok(group) if seen.insert(group) => drop(groups.insert(index, group)),
             Ok(_) => {
                 return Err(
@@ -227,31 +226,31 @@ async fn look_up_groups(
 }
 
 impl LookupTable {
-    async fn look_up(source: &dyn AudienceRepository, asked: &[RecipientSpec]) -> Result<Self> {
-        let mut named = LookupRequest::default();
-        for RecipientSpec { who, fields: _ } in asked {
-            match who {
-                Selector::Handle(handle) => named.handles.push(handle),
-                Selector::Id(id) => named.ids.push(*id),
-                Selector::Phone(phone) => named.phones.push(phone),
+    async fn look_up(repository: &dyn AudienceRepository, specs: &[RecipientSpec]) -> Result<Self> {
+        let mut keys = LookupRequest::default();
+        for RecipientSpec { who: selector, fields: _ } in specs {
+            match selector {
+                Selector::Handle(handle) => keys.handles.push(handle),
+                Selector::Id(id) => keys.ids.push(*id),
+                Selector::Phone(phone) => keys.phones.push(phone),
                 Selector::Group(_) | Selector::All => {}
             }
         }
-        let nobody = named.handles.is_empty() && named.ids.is_empty() && named.phones.is_empty();
+        let is_empty = keys.handles.is_empty() && keys.ids.is_empty() && keys.phones.is_empty();
         let LookupResult { by_handle, by_id, numbers } =
-            if nobody { LookupResult::default() } else { source.find(named).await? };
+            if is_empty { LookupResult::default() } else { repository.find(keys).await? };
         Ok(Self { by_handle: by_handle.into_iter(), by_id: by_id.into_iter(), numbers: numbers.into_iter() })
     }
 
-    /// Judges the next one.
-    fn evaluator(
+    /// Takes the next result for this kind of selector and evaluates it.
+    fn evaluate_next(
         &mut self,
         evaluator: &mut Evaluator,
         index: usize,
-        who: Selector,
+        selector: Selector,
         fields: Option<&Map<String, Value>>,
     ) -> Result<Entry> {
-        let (recipient, named, unknown) = match who {
+        let (recipient, named, unknown) = match selector {
             Selector::Handle(handle) => {
                 (self.by_handle.next().flatten(), handle.into_string(), Reason::UnknownAlias)
             }
@@ -268,7 +267,7 @@ impl LookupTable {
                     }
                 };
             }
-            // Walked through, and never looked up.
+            // Unreachable: these are streamed, not looked up.
             Selector::Group(key) => (None, key.to_string(), Reason::UnknownGroup),
             Selector::All => (None, String::new(), Reason::UnknownGroup),
         };
@@ -279,11 +278,11 @@ impl LookupTable {
     }
 }
 
-/// Decides who gets a message.
+/// Includes or excludes one recipient after the other, and keeps the report.
 struct Evaluator {
     template: Option<Template>,
     options: Options,
-    /// Numbers that get a message.
+    /// Numbers included so far.
     numbers: HashSet<u64>,
     report: Report,
 }
@@ -302,12 +301,12 @@ impl Evaluator {
         fields: Option<&Map<String, Value>>,
     ) -> Result<Entry> {
         let Recipient { contact, opted_out } = recipient;
-        let message = self.decide(&contact.phone, Some(&contact), opted_out, fields)?;
+        let message = self.render(&contact.phone, Some(&contact), opted_out, fields)?;
         let Contact { id, handle, phone, .. } = contact;
-        Ok(self.enter(index, Some(ContactRef { id, handle }), phone, message))
+        Ok(self.add_entry(index, Some(ContactRef { id, handle }), phone, message))
     }
 
-    /// Somebody who is no contact.
+    /// A number that belongs to no contact.
     fn number(
         &mut self,
         index: usize,
@@ -315,13 +314,13 @@ impl Evaluator {
         opted_out: bool,
         fields: Option<&Map<String, Value>>,
     ) -> Result<Entry> {
-        let message = self.decide(&phone, None, opted_out, fields)?;
-        Ok(self.enter(index, None, phone, message))
+        let message = self.render(&phone, None, opted_out, fields)?;
+        Ok(self.add_entry(index, None, phone, message))
     }
 
-    /// The text, if there is a template; or why there is no message. It is one error for all if the text would
-    /// cost too much: a template is at fault, and not a recipient.
-    fn decide(
+    /// The message if there is a template, or the reason for the exclusion. [`TooCostly`] fails the whole request:
+    /// the fault lies with the template, not with a recipient.
+    fn render(
         &mut self,
         phone: &Phone,
         contact: Option<&Contact>,
@@ -331,21 +330,21 @@ impl Evaluator {
         if opted_out && !self.options.opted_out {
             return Ok(Err(Reason::OptedOut));
         }
-        let once = !self.options.repeated_numbers;
-        if once && !self.numbers.insert(phone.as_number()) {
+        let deduplicate = !self.options.repeated_numbers;
+        if deduplicate && !self.numbers.insert(phone.as_number()) {
             return Ok(Err(Reason::DuplicateNumber));
         }
-        let recipient = RenderInput { phone, contact, fields };
-        let message = self.template.as_ref().map(|template| template.render(recipient, self.options.gaps));
+        let input = RenderInput { phone, contact, fields };
+        let message = self.template.as_ref().map(|template| template.render(input, self.options.gaps));
         let message = message.transpose().map_err(|TooCostly| ErrorCode::TemplateTooCostly)?;
-        Ok(message.transpose().map_err(|unrendered| {
-            // Another contact with this number may do.
+        Ok(message.transpose().map_err(|error| {
+            // The template may render for another contact with this number.
             self.numbers.remove(&phone.as_number());
-            Reason::RenderError(unrendered)
+            Reason::RenderError(error)
         }))
     }
 
-    fn enter(
+    fn add_entry(
         &mut self,
         index: usize,
         contact: Option<ContactRef>,

@@ -1,4 +1,4 @@
-//! Contacts: what they are made of, what is asked for, and what storage has to do for that.
+//! Contacts: fields, model, list queries, repository trait and service.
 
 pub mod fields;
 mod model;

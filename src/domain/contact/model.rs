@@ -1,4 +1,7 @@
-//! A contact, and what can be asked of one.
+//! The contact: its model, its keys, and how it is created and patched.
+//!
+//! Invariant: `version` grows by one with each effective change and `updated_at` never decreases; a patch that
+//! changes nothing leaves both.
 
 use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use crate::domain::error::Error;
@@ -8,84 +11,66 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::{Field, FieldViolation, Violation};
 
 id_type! {
-    /// The id of a contact.
     ContactId
 }
 
-/// In how many seconds after its `updated_at` a change is visible at the latest, behind changes with later ones:
-/// transactions become visible in another order than that in which they took the time.
+/// A change becomes visible at most this many seconds after its `updated_at`, possibly after changes with a later
+/// one: transactions do not commit in the order in which they read the clock. Intervals of `updated_since` overlap by
+/// it.
 pub const OVERLAP: u64 = 5;
 
-/// A contact as it is stored. Each dialect shows a part of it.
+/// A stored contact. Each API dialect shows a subset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contact {
-    /// Made by the server.
     pub id: ContactId,
     /// Unique within the account.
     pub handle: Handle,
-    /// Several contacts may share one.
+    /// Not unique.
     pub phone: Phone,
-    /// Where absent, v1 shows the handle.
+    /// v1 falls back to the handle.
     pub display_name: Option<DisplayName>,
-    /// Kept, never fetched.
+    /// Never fetched.
     pub avatar_url: Option<AvatarUrl>,
-    /// What templates fill their placeholders with.
+    /// Values for template variables.
     pub meta: Meta,
-    /// The moment in the id.
+    /// The timestamp in the id.
     pub created_at: Timestamp,
-    /// The moment of the last change; at first `created_at`.
+    /// Initially `created_at`.
     pub updated_at: Timestamp,
-    /// Grows by one with each change, from 1.
+    /// Initially 1.
     pub version: i64,
 }
 
-/// What makes a contact.
 #[derive(Clone, Debug)]
 pub struct NewContact {
-    /// See [`Contact::handle`].
     pub handle: Handle,
-    /// See [`Contact::phone`].
     pub phone: Phone,
-    /// See [`Contact::display_name`].
     pub display_name: Option<DisplayName>,
-    /// See [`Contact::avatar_url`].
     pub avatar_url: Option<AvatarUrl>,
-    /// See [`Contact::meta`].
     pub meta: Meta,
 }
 
-/// What changes a contact: `None` keeps, `Some(None)` clears, `Some(Some(value))` sets.
+/// `None` keeps a field, `Some(None)` clears it, `Some(Some(value))` sets it.
 #[derive(Clone, Debug)]
 pub struct ContactPatch {
-    /// Cannot be cleared.
     pub handle: Option<Handle>,
-    /// Cannot be cleared.
     pub phone: Option<Phone>,
-    /// See [`Contact::display_name`].
     pub display_name: Option<Option<DisplayName>>,
-    /// See [`Contact::avatar_url`].
     pub avatar_url: Option<Option<AvatarUrl>>,
-    /// Merged, not replaced.
+    /// Merged into the stored object, which it does not replace.
     pub meta: Option<MetaPatch>,
 }
 
-/// How a request names a contact.
 #[derive(Clone, Debug)]
 pub enum ContactKey {
-    /// By its id.
     Id(ContactId),
-    /// By its phone number, where that is the number of one contact alone.
+    /// Ambiguous if several contacts share the number.
     Phone(Phone),
-    /// By its handle.
     Handle(Handle),
 }
 
 impl ContactKey {
-    /// Reads an id, or a number in any accepted spelling. (No number has the length and the letters of
-    /// an id.)
-    ///
-    /// # Errors
-    /// It is neither.
+    /// Accepts an id, or a number in any accepted spelling. The two are disjoint: no number has the form of an id.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         match ContactId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
@@ -102,7 +87,6 @@ impl Resource for Contact {
 }
 
 impl Contact {
-    /// A contact that is about to be stored for the first time.
     #[must_use]
     pub fn new(new: NewContact) -> Self {
         let NewContact { handle, phone, display_name, avatar_url, meta } = new;
@@ -120,10 +104,10 @@ impl Contact {
         }
     }
 
-    /// The contact after a change; the same one, version and all, where nothing differs.
+    /// Applies a patch; returns an equal contact, version included, if nothing differs.
     ///
     /// # Errors
-    /// The merged meta is past its limits.
+    /// The merged meta exceeds its limits.
     pub fn patched(&self, patch: ContactPatch, now: Timestamp) -> Result<Self, Error> {
         let ContactPatch { handle, phone, display_name, avatar_url, meta } = patch;
         let meta = match meta {
@@ -144,7 +128,7 @@ impl Contact {
             version: self.version,
         };
         if patched != *self {
-            // A clock that was set back must not let a change look older than the one before it.
+            // Monotonic even if the system clock was set back.
             patched.updated_at = now.max(self.updated_at);
             patched.version += 1;
         }

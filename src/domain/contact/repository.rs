@@ -1,4 +1,4 @@
-//! What the domain asks of storage about contacts.
+//! Persistence of contacts.
 
 use async_trait::async_trait;
 
@@ -10,27 +10,26 @@ use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
 use crate::domain::timestamp::Timestamp;
 
-/// The contacts of one account. It cannot be asked about another.
+/// Scoped to one account.
 #[async_trait]
 pub trait ContactRepository: Send + Sync {
-    /// Stores a new contact; or, where the same attempt was made before, tells what became of that.
+    /// Inserts a contact. A repeated request replays the result of the first.
     ///
     /// # Errors
-    /// [`ErrorCode::HandleTaken`](crate::domain::ErrorCode::HandleTaken) where another contact has its handle;
+    /// [`ErrorCode::HandleTaken`](crate::domain::ErrorCode::HandleTaken),
     /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
-    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
     async fn insert(&self, contact: Contact, attempt: Option<IdempotentRequest>) -> Result<Created<Contact>>;
 
-    /// Finds one contact.
-    ///
     /// # Errors
-    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound), [`ErrorCode::PhoneAmbiguous`](crate::domain::ErrorCode::PhoneAmbiguous).
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound),
+    /// [`ErrorCode::PhoneAmbiguous`](crate::domain::ErrorCode::PhoneAmbiguous).
     async fn get(&self, key: ContactKey) -> Result<Contact>;
 
-    /// Reads, changes and writes one contact, in one transaction.
+    /// Reads, patches and writes one contact in one transaction.
     ///
     /// # Errors
-    /// As [`Self::get`] and [`Self::insert`], whatever [`Contact::patched`] refuses, and
+    /// As [`Self::get`], [`Self::insert`] and [`Contact::patched`], and
     /// [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn update(
         &self,
@@ -40,22 +39,14 @@ pub trait ContactRepository: Send + Sync {
         now: Timestamp,
     ) -> Result<Contact>;
 
-    /// Deletes one contact.
-    ///
     /// # Errors
     /// As [`Self::get`], and [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()>;
 
-    /// A page of the cursor list.
-    ///
     /// # Errors
-    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) where there is no such group, or where the contact of a
-    /// cursor is gone and its place cannot be told without it.
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or the contact of a
+    /// cursor was deleted and its position depends on more than its id.
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>>;
 
-    /// A page of the offset list.
-    ///
-    /// # Errors
-    /// Only what every method can answer: the database is away.
     async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>>;
 }

@@ -1,49 +1,38 @@
-//! Who joins a group and who leaves it, each with a result of its own.
+//! Membership changes: a batch adds and removes contacts, with one outcome per item.
 
 use std::collections::HashMap;
 
 use crate::domain::contact::{ContactId, ContactKey};
 
-/// Most groups that a contact shows.
+/// Maximum number of groups in the representation of a contact.
 pub const MAX_SHOWN: usize = 100;
 
-/// What is to become of one contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOp {
-    /// It joins the group.
     Add,
-    /// It leaves it.
     Remove,
 }
 
-/// One contact of a request about many.
+/// One item of a batch.
 #[derive(Clone, Debug)]
 pub struct MemberChange {
-    /// What is to become of it.
     pub verb: MemberOp,
-    /// How the request names it.
     pub contact: ContactKey,
 }
 
-/// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOutcome {
-    /// It was not in the group, and is now.
     Added,
-    /// It was in the group already.
     AlreadyMember,
-    /// It was in the group, and is not any more.
     Removed,
-    /// It was not in the group.
     NotMember,
-    /// There is no such contact.
     NoSuchContact,
     /// Several contacts have the number.
     Ambiguous,
 }
 
 impl MemberOutcome {
-    /// As it is written on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +45,7 @@ impl MemberOutcome {
         }
     }
 
-    /// What it means, for the documentation.
+    /// The description in the documentation.
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
@@ -76,27 +65,25 @@ impl serde::Serialize for MemberOutcome {
     }
 }
 
-/// Whether a contact that exists is in the group.
+/// Whether an existing contact is a member, before and after the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// Before the request.
     pub before: bool,
-    /// After it.
     pub after: bool,
 }
 
-/// Carries out a request on what is known of the contacts that it names: one item after the other, so
-/// that a contact that stands twice is told what it found then. `None` in place of an id: the number is
-/// ambiguous, or nobody has it.
+/// Applies a batch in memory, item by item: an item sees the effect of earlier items on the same contact. `members`
+/// has an entry for each contact that exists; an item that could not be resolved carries its outcome in place of an
+/// id.
 pub fn apply(
     items: &[(MemberOp, Result<ContactId, MemberOutcome>)],
     members: &mut HashMap<ContactId, Membership>,
 ) -> Vec<MemberOutcome> {
-    let mut settle_one = |verb: MemberOp, contact: ContactId| {
+    let mut apply_one = |op: MemberOp, contact: ContactId| {
         let Some(membership) = members.get_mut(&contact) else { return MemberOutcome::NoSuchContact };
-        let joins = verb == MemberOp::Add;
-        let was = std::mem::replace(&mut membership.after, joins);
-        match (verb, was) {
+        let is_member = op == MemberOp::Add;
+        let was_member = std::mem::replace(&mut membership.after, is_member);
+        match (op, was_member) {
             (MemberOp::Add, false) => MemberOutcome::Added,
             (MemberOp::Add, true) => MemberOutcome::AlreadyMember,
             (MemberOp::Remove, true) => MemberOutcome::Removed,
@@ -105,7 +92,7 @@ pub fn apply(
     };
     items
         .iter()
-        .map(|(verb, contact)| contact.map_or_else(|outcome| outcome, |contact| settle_one(*verb, contact)))
+        .map(|(op, contact)| contact.map_or_else(|outcome| outcome, |contact| apply_one(*op, contact)))
         .collect()
 }
 
@@ -114,22 +101,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_after_the_other() {
-        let (inside, outside, nobody) =
+    fn each_item_sees_the_effect_of_the_items_before_it() {
+        let (inside, outside, missing) =
             (ContactId::generate().0, ContactId::generate().0, ContactId::generate().0);
-        let known = |is| Membership { before: is, after: is };
-        let mut members = HashMap::from([(inside, known(true)), (outside, known(false))]);
+        let membership = |is_member| Membership { before: is_member, after: is_member };
+        let mut members = HashMap::from([(inside, membership(true)), (outside, membership(false))]);
         let (add, remove) = (MemberOp::Add, MemberOp::Remove);
         let items = [
             (add, Ok(outside)),
             (add, Ok(outside)),
             (add, Ok(inside)),
-            (add, Ok(nobody)),
+            (add, Ok(missing)),
             (add, Err(MemberOutcome::Ambiguous)),
             (remove, Ok(outside)),
             (remove, Ok(outside)),
             (remove, Ok(inside)),
-            (remove, Ok(nobody)),
+            (remove, Ok(missing)),
         ];
         use MemberOutcome::*;
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Groups: contacts that are messaged together. A contact can be in many.
+//! Groups of contacts. A contact can be a member of many groups.
 
 mod fields;
 mod members;

@@ -1,4 +1,6 @@
-//! A group: contacts that are messaged together. A contact can be in many.
+//! The group: its model, its keys and list queries, and how it is created and patched.
+//!
+//! Invariant: `version` and `updated_at` cover name and description; membership changes leave both.
 
 use std::fmt;
 
@@ -11,63 +13,47 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
 
 id_type! {
-    /// The id of a group.
     GroupId
 }
 
-/// A group as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// Made by the server.
     pub id: GroupId,
     /// Unique within the account.
     pub name: GroupName,
-    /// What it is for.
     pub description: Option<GroupDescription>,
-    /// How many contacts are in it.
     pub member_count: u64,
-    /// The moment in the id.
+    /// The timestamp in the id.
     pub created_at: Timestamp,
-    /// The moment of the last change of name or description; at first `created_at`.
+    /// Initially `created_at`.
     pub updated_at: Timestamp,
-    /// Grows by one with each such change, from 1.
+    /// Initially 1.
     pub version: i64,
 }
 
-/// What makes a group.
 #[derive(Clone, Debug)]
 pub struct NewGroup {
-    /// See [`Group::name`].
     pub name: GroupName,
-    /// See [`Group::description`].
     pub description: Option<GroupDescription>,
 }
 
-/// What changes a group: `None` keeps, `Some(None)` clears, `Some(Some(value))` sets.
+/// `None` keeps a field, `Some(None)` clears it, `Some(Some(value))` sets it.
 #[derive(Clone, Debug)]
 pub struct GroupPatch {
-    /// Cannot be cleared.
     pub name: Option<GroupName>,
-    /// See [`Group::description`].
     pub description: Option<Option<GroupDescription>>,
 }
 
-/// How a request names a group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GroupKey {
-    /// By its id.
     Id(GroupId),
-    /// By its name.
     Name(GroupName),
-    /// By a text that can be either: the group with this id or, where there is none, the one with this name.
+    /// A text that can be either: the id takes precedence, the name is the fallback.
     IdOrName(GroupId, GroupName),
 }
 
 impl GroupKey {
-    /// Reads an id or a name. A name can have the form of an id.
-    ///
-    /// # Errors
-    /// What is wrong with the text as a name.
+    /// Accepts an id or a name. A name may have the form of an id.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let name = GroupName::parse(text)?;
         Ok(match GroupId::parse(text) {
@@ -86,39 +72,31 @@ impl fmt::Display for GroupKey {
     }
 }
 
-/// A group as a contact shows it.
+/// A group in the representation of a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRef {
-    /// See [`Group::id`].
     pub id: GroupId,
-    /// See [`Group::name`].
     pub name: GroupName,
 }
 
-/// A page of the list that v1 shows: newest first.
+/// A page of v1's list, newest first.
 #[derive(Clone, Debug)]
 pub struct GroupQuery {
-    /// Which page.
     pub page: CursorParams<GroupId>,
-    /// Only the group with this name.
     pub name: Option<GroupName>,
 }
 
-/// What the address book can sort groups by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupSort {
-    /// The moment of creation.
     CreatedOn,
-    /// The name, by code points.
+    /// By code points, in both databases.
     Name,
 }
 
-/// A page of the list that the address book shows.
+/// A page of the address book's list.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupOffsetQuery {
-    /// Sorted by.
     pub field: GroupSort,
-    /// Which page.
     pub page: OffsetParams,
 }
 
@@ -130,7 +108,6 @@ impl Resource for Group {
 }
 
 impl Group {
-    /// A group that is about to be stored for the first time: nobody is in it.
     #[must_use]
     pub fn new(new: NewGroup) -> Self {
         let NewGroup { name, description } = new;
@@ -138,7 +115,7 @@ impl Group {
         Self { id, name, description, member_count: 0, created_at, updated_at: created_at, version: 1 }
     }
 
-    /// The group after a change; the same one, version and all, where nothing differs.
+    /// Applies a patch; returns an equal group, version included, if nothing differs.
     #[must_use]
     pub fn patched(&self, patch: GroupPatch, now: Timestamp) -> Self {
         let GroupPatch { name, description } = patch;
@@ -152,7 +129,7 @@ impl Group {
             version: self.version,
         };
         if patched != *self {
-            // A clock that was set back must not let a change look older than the one before it.
+            // Monotonic even if the system clock was set back.
             patched.updated_at = now.max(self.updated_at);
             patched.version += 1;
         }

@@ -1,4 +1,4 @@
-//! What the domain asks of storage about groups.
+//! Persistence of groups and memberships.
 
 use async_trait::async_trait;
 
@@ -10,73 +10,51 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::timestamp::Timestamp;
 
-/// What became of a request about many contacts of a group.
+/// The result of a batch of membership changes.
 #[derive(Clone, Debug)]
 pub struct MembersChanged {
-    /// How many contacts are in the group now.
+    /// After the batch.
     pub member_count: u64,
-    /// What became of each, in the order given.
+    /// In the order of the items.
     pub outcomes: Vec<MemberOutcome>,
 }
 
-/// The groups of one account. It cannot be asked about another.
+/// Scoped to one account.
 ///
-/// Every method about one group answers [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) where it is
-/// not there.
+/// Every method that takes a [`GroupKey`] returns [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) if no
+/// group has it.
 #[async_trait]
 pub trait GroupRepository: Send + Sync {
-    /// Stores a new group; or, where the same attempt was made before, tells what became of that.
+    /// Inserts a group. A repeated request replays the result of the first.
     ///
     /// # Errors
-    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken), and those of attempts.
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken),
+    /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
     async fn insert(&self, group: Group, attempt: Option<IdempotentRequest>) -> Result<Created<Group>>;
 
-    /// Finds one group.
-    ///
-    /// # Errors
-    /// See the trait.
     async fn find(&self, key: GroupKey) -> Result<Group>;
 
-    /// Reads, changes and writes one group, in one transaction.
+    /// Reads, patches and writes one group in one transaction.
     ///
     /// # Errors
-    /// See the trait; [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken).
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken).
     async fn update(&self, key: GroupKey, patch: GroupPatch, now: Timestamp) -> Result<Group>;
 
-    /// Deletes one group, and none of its contacts. However large it is: its memberships are cleared
-    /// away behind the answer.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Deletes a group but none of its contacts, in time independent of its size: memberships are deleted in the
+    /// background.
     async fn delete(&self, key: GroupKey) -> Result<()>;
 
-    /// A page of the groups, the newest first; or the one group with a name.
-    ///
-    /// # Errors
-    /// The database is away.
     async fn cursor_page(&self, query: GroupQuery) -> Result<CursorPage<Group>>;
 
-    /// A page of the groups in another order, and how many there are.
-    ///
-    /// # Errors
-    /// The database is away.
     async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>>;
 
-    /// Contacts of a group from the newest on, without so many at the beginning.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Members, newest first.
     async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage<Contact>>;
 
-    /// Lets contacts join and leave a group, in one transaction.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Applies a batch of membership changes in one transaction; see [`super::apply`].
     async fn change_members(&self, key: GroupKey, items: Vec<MemberChange>) -> Result<MembersChanged>;
 
-    /// The groups that each of these contacts is in, the newest first, at most [`super::MAX_SHOWN`].
-    ///
-    /// # Errors
-    /// The database is away.
+    /// The groups of each contact, newest first, at most [`super::MAX_SHOWN`] per contact.
     async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupRef>>>;
 }

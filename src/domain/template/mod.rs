@@ -1,5 +1,5 @@
-//! Message templates: the engine that fills them in, the ones saved under a name, and the size of what they
-//! become as SMS.
+//! Message templates: the engine that parses and renders them, saved templates, and the size of a message in SMS
+//! parts.
 
 pub mod engine;
 pub mod saved;

@@ -1,4 +1,6 @@
-//! Templates that are kept under a name.
+//! Saved templates: the resource, its patch, and its repository trait.
+//!
+//! Invariant: the text of a saved template was accepted by the engine when it was stored.
 
 use async_trait::async_trait;
 
@@ -14,88 +16,74 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
 
 id_type! {
-    /// The id of a template.
     TemplateId
 }
 
-/// The name by which a template is asked for. Unique within the account, compared exactly.
+/// Unique within the account, compared by code points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateName(String);
 
 stored_text!(TemplateName);
 
 impl TemplateName {
-    /// Longest name, in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Reads a name: trimmed, in normal form C, without invisible characters.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
+    /// Trims and normalises to NFC; rejects invisible characters.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_invisible).map(Self)
     }
 }
 
-/// The text of a template, exactly as it was given: a blank at its end may be meant.
+/// The text of a template, stored verbatim: trailing white space may be intended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateText(String);
 
 stored_text!(TemplateText);
 
 impl TemplateText {
-    /// Longest text, in characters.
     pub const MAX_CHARS: usize = Template::MAX_CHARS;
 
-    /// Reads a text, as a template.
+    /// Parses the text as a template.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// [`Violation::TemplateSyntax`] with line and column, among others.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         Template::parse(text).map(|_| Self(text.to_owned()))
     }
 
-    /// The variables of the template, in the order of the text.
+    /// The variables in order of first occurrence.
     #[must_use]
     pub fn variables(&self) -> Vec<Variable> {
-        // Read before it was stored. If a later version of the engine refuses it, whoever uses the
-        // template is told; a list of templates is no place for that.
+        // The text was parsed before it was stored. If a later version of the engine rejects it, rendering reports
+        // the error; listing templates must not fail over it.
         Template::parse(&self.0).map(|template| template.variables().to_vec()).unwrap_or_default()
     }
 }
 
-/// A template as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedTemplate {
-    /// Made by the server.
     pub id: TemplateId,
     /// Unique within the account.
     pub name: TemplateName,
-    /// What is filled in for each recipient.
     pub text: TemplateText,
-    /// The moment in the id.
+    /// The timestamp in the id.
     pub created_at: Timestamp,
-    /// The moment of the last change; at first `created_at`.
+    /// Initially `created_at`.
     pub updated_at: Timestamp,
-    /// Grows by one with each change, from 1.
+    /// Initially 1; grows by one with each effective change.
     pub version: i64,
 }
 
-/// What makes a template.
 #[derive(Clone, Debug)]
 pub struct NewTemplate {
-    /// See [`SavedTemplate::name`].
     pub name: TemplateName,
-    /// See [`SavedTemplate::text`].
     pub text: TemplateText,
 }
 
-/// What changes a template: `None` keeps.
+/// `None` keeps a field.
 #[derive(Clone, Debug)]
 pub struct TemplatePatch {
-    /// See [`SavedTemplate::name`].
     pub name: Option<TemplateName>,
-    /// See [`SavedTemplate::text`].
     pub text: Option<TemplateText>,
 }
 
@@ -107,7 +95,6 @@ impl Resource for SavedTemplate {
 }
 
 impl SavedTemplate {
-    /// A template that is about to be stored for the first time.
     #[must_use]
     pub fn new(new: NewTemplate) -> Self {
         let NewTemplate { name, text } = new;
@@ -115,7 +102,7 @@ impl SavedTemplate {
         Self { id, name, text, created_at, updated_at: created_at, version: 1 }
     }
 
-    /// The template after a change; the same one, version and all, where nothing differs.
+    /// Applies a patch; returns an equal template, version included, if nothing differs.
     #[must_use]
     pub fn patched(&self, patch: TemplatePatch, now: Timestamp) -> Self {
         let TemplatePatch { name, text } = patch;
@@ -125,7 +112,7 @@ impl SavedTemplate {
             ..self.clone()
         };
         if patched != *self {
-            // A clock that was set back must not let a change look older than the one before it.
+            // Monotonic even if the system clock was set back.
             patched.updated_at = now.max(self.updated_at);
             patched.version += 1;
         }
@@ -133,46 +120,39 @@ impl SavedTemplate {
     }
 }
 
-/// How a request names a template.
 #[derive(Clone, Debug)]
 pub enum TemplateKey {
-    /// By its id.
     Id(TemplateId),
-    /// By its name.
     Name(TemplateName),
 }
 
-/// A page of the list, the newest first.
+/// A page of the list, newest first.
 #[derive(Clone, Debug)]
 pub struct TemplateQuery {
-    /// Which page.
     pub page: CursorParams<TemplateId>,
-    /// Only the template with this name.
     pub name: Option<TemplateName>,
 }
 
-/// The templates of one account. It cannot be asked about another.
+/// Scoped to one account.
 #[async_trait]
 pub trait TemplateRepository: Send + Sync {
-    /// Stores a new template; or, where the same attempt was made before, tells what became of that.
+    /// Inserts a template. A repeated request replays the result of the first.
     ///
     /// # Errors
-    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken) where another template has its name;
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken),
     /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
-    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse) where the attempt's key is not free.
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
     async fn insert(
         &self,
         template: SavedTemplate,
         attempt: Option<IdempotentRequest>,
     ) -> Result<Created<SavedTemplate>>;
 
-    /// Finds one template.
-    ///
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
     async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate>;
 
-    /// Reads, changes and writes one template, in one transaction.
+    /// Reads, patches and writes one template in one transaction.
     ///
     /// # Errors
     /// As [`Self::find`] and [`Self::insert`], and
@@ -185,15 +165,9 @@ pub trait TemplateRepository: Send + Sync {
         now: Timestamp,
     ) -> Result<SavedTemplate>;
 
-    /// Deletes one template.
-    ///
     /// # Errors
     /// As [`Self::find`], and [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()>;
 
-    /// A page of the cursor list.
-    ///
-    /// # Errors
-    /// Only what every method can answer: the database is away.
     async fn cursor_page(&self, query: TemplateQuery) -> Result<CursorPage<SavedTemplate>>;
 }

@@ -1,21 +1,19 @@
-//! How many parts a text takes as a short message, and in which encoding (3GPP TS 23.038 and 23.040).
+//! The encoding of a text as SMS and the number of its parts (3GPP TS 23.038 and 23.040).
 
 use std::sync::LazyLock;
 
-/// How the characters of a message are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// Seven bits a character; some take two.
+    /// Septets: one per character of the basic alphabet, two per character of the extension table.
     Gsm,
-    /// Sixteen bits a UTF-16 unit: whatever has a character outside of GSM 03.38.
+    /// UTF-16 code units, for texts with a character outside of GSM 03.38.
     Ucs2,
 }
 
 impl Encoding {
-    /// Both.
     pub const ALL: [Self; 2] = [Self::Gsm, Self::Ucs2];
 
-    /// Its name on the wire.
+    /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -24,24 +22,24 @@ impl Encoding {
         }
     }
 
-    /// Units in a message that stands alone.
-    const fn alone(self) -> usize {
+    /// Capacity of a single message, in units.
+    const fn single_capacity(self) -> usize {
         match self {
             Self::Gsm => 160,
             Self::Ucs2 => 70,
         }
     }
 
-    /// Units in each of several parts: six bytes of each say which part it is (23.040, section
-    /// 9.2.3.24.1).
-    const fn joined(self) -> usize {
+    /// Capacity of one part of a concatenated message, in units: the concatenation header takes six bytes (23.040,
+    /// section 9.2.3.24.1).
+    const fn part_capacity(self) -> usize {
         match self {
             Self::Gsm => 153,
             Self::Ucs2 => 67,
         }
     }
 
-    /// How many units a character takes; `None` where it cannot be written.
+    /// `None` if the encoding lacks the character.
     fn units(self, character: char) -> Option<usize> {
         match self {
             Self::Gsm => gsm_units(character),
@@ -50,22 +48,18 @@ impl Encoding {
     }
 }
 
-/// What a text takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// How it is sent.
     pub encoding: Encoding,
-    /// In how many parts.
     pub parts: usize,
 }
 
-/// Most parts that a text may take.
 pub const MAX_PARTS: usize = 10;
 
-/// The default alphabet of GSM 03.38 (23.038, section 6.2.1) outside of the letters and digits of ASCII.
+/// The default alphabet of GSM 03.38 (23.038, section 6.2.1) without ASCII letters and digits.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
 
-/// Its extension table (section 6.2.1.1): each character stands behind an escape.
+/// Its extension table (section 6.2.1.1): an escape precedes each character.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 fn look_up(character: char) -> Option<usize> {
@@ -78,7 +72,7 @@ fn look_up(character: char) -> Option<usize> {
     }
 }
 
-/// The same of the characters that most texts are made of.
+/// [`look_up`] for ASCII, precomputed: nearly all characters of nearly all texts.
 static ASCII: LazyLock<[Option<usize>; 128]> = LazyLock::new(|| {
     std::array::from_fn(|code| u8::try_from(code).ok().and_then(|code| look_up(code.into())))
 });
@@ -90,7 +84,6 @@ fn gsm_units(character: char) -> Option<usize> {
     }
 }
 
-/// Measures a text.
 #[must_use]
 pub fn measure(text: &str) -> Size {
     let mut total = 0;
@@ -99,18 +92,21 @@ pub fn measure(text: &str) -> Size {
     if !fits {
         total = text.encode_utf16().count();
     }
-    Size { encoding, parts: if total <= encoding.alone() { 1 } else { joined_parts(text, encoding) } }
+    Size {
+        encoding,
+        parts: if total <= encoding.single_capacity() { 1 } else { count_parts(text, encoding) },
+    }
 }
 
-/// No part ends in the middle of a character.
-fn joined_parts(text: &str, encoding: Encoding) -> usize {
-    let (mut parts, mut room) = (1, encoding.joined());
+/// Greedy; a character of two units is never split between parts.
+fn count_parts(text: &str, encoding: Encoding) -> usize {
+    let (mut parts, mut remaining) = (1, encoding.part_capacity());
     for units in text.chars().filter_map(|character| encoding.units(character)) {
-        if units > room {
+        if units > remaining {
             parts += 1;
-            room = encoding.joined();
+            remaining = encoding.part_capacity();
         }
-        room -= units;
+        remaining -= units;
     }
     parts
 }
@@ -124,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_alphabet() {
+    fn chooses_ucs2_for_characters_outside_gsm() {
         assert_eq!(BASIC.chars().count() + 26 + 26 + 10, 127, "128 places, one of them the escape");
         assert_eq!(EXTENSION.chars().count(), 10);
         for (text, encoding) in [
@@ -153,7 +149,7 @@ mod tests {
             ("a", 1_531, size(Gsm, MAX_PARTS + 1)),
             ("€", 80, size(Gsm, 1)),
             ("€", 81, size(Gsm, 2)),
-            // 153 is odd: 76 in each part, and one unit left over.
+            // 153 is odd: 76 characters per part, one unit unused.
             ("€", 152, size(Gsm, 2)),
             ("€", 153, size(Gsm, 3)),
             ("я", 70, size(Ucs2, 1)),
@@ -161,7 +157,7 @@ mod tests {
             ("я", 134, size(Ucs2, 2)),
             ("я", 135, size(Ucs2, 3)),
             ("\u{1f600}", 35, size(Ucs2, 1)),
-            // 67 is odd, too.
+            // 67 is odd: 33 characters per part, one unit unused.
             ("\u{1f600}", 66, size(Ucs2, 2)),
             ("\u{1f600}", 67, size(Ucs2, 3)),
         ] {

@@ -1,4 +1,4 @@
-//! The address of a picture. It is kept, and never fetched.
+//! The URL of a picture. The service stores it and never fetches it (no SSRF).
 
 use std::sync::LazyLock;
 
@@ -7,31 +7,26 @@ use regex::Regex;
 use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
-/// An `http` or `https` address without user name or password, as it was given.
+/// An `http` or `https` URL without userinfo, stored verbatim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AvatarUrl(String);
 
 stored_text!(AvatarUrl);
 
-static FORM: LazyLock<Regex> =
+static REGEX: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(AvatarUrl::PATTERN).expect("the pattern is a regular expression"));
 
 impl AvatarUrl {
-    /// Longest address, in characters.
     pub const MAX_CHARS: usize = 2_048;
-    /// The rule as a regular expression, for the schema and for the check alike: `http` or `https`, a
-    /// domain name or an IPv4 address, a port, and the rest in the characters of RFC 3986. Names in other
-    /// alphabets are written as DNS does (`xn--…`).
+    /// One regular expression for the schema and the parser: `http` or `https`, a domain name or an IPv4 address, a
+    /// port, and a path, query and fragment in the characters of RFC 3986. Internationalised names must be in
+    /// Punycode (`xn--…`).
     pub const PATTERN: &'static str = "^https?://\
         (([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
         |((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]))\
         (:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?\
         ([/?#][A-Za-z0-9._~!$&'()*+,;=:@/?#%-]*)?$";
 
-    /// Reads an address.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
             return Err(Violation::Blank);
@@ -39,7 +34,7 @@ impl AvatarUrl {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(Violation::TooLong { max: Self::MAX_CHARS });
         }
-        if FORM.is_match(text) {
+        if REGEX.is_match(text) {
             return Ok(Self(text.to_owned()));
         }
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -54,16 +49,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_web_addresses_only() {
-        for good in [
+    fn accepts_only_http_urls_without_userinfo() {
+        for valid in [
             "https://example.com",
             "http://10.0.0.1:8080/a?b=c#d",
             "https://xn--bcher-kva.example/%C3%BC.png",
             "https://example.com/@john",
         ] {
-            assert_eq!(AvatarUrl::parse(good).map(AvatarUrl::into_string), Ok(good.to_owned()));
+            assert_eq!(AvatarUrl::parse(valid).map(AvatarUrl::into_string), Ok(valid.to_owned()));
         }
-        for (bad, violation) in [
+        for (invalid, violation) in [
             ("", Violation::Blank),
             ("  ", Violation::Blank),
             ("example.com/a.png", Violation::NotHttpUrl),
@@ -80,7 +75,7 @@ mod tests {
             ("https://user@example.com", Violation::UrlWithUserinfo),
             ("https://user:secret@example.com", Violation::UrlWithUserinfo),
         ] {
-            assert_eq!(AvatarUrl::parse(bad), Err(violation), "{bad}");
+            assert_eq!(AvatarUrl::parse(invalid), Err(violation), "{invalid}");
         }
     }
 }

@@ -1,30 +1,26 @@
-//! A contact's own data: what templates fill their placeholders with.
+//! A contact's custom data: a JSON object within limits, the values of template variables.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::domain::violation::Violation;
 
-/// A JSON object within the limits, kept as its JSON text: most of the time it only passes through
-/// between database and response, and no tree of it is built.
+/// A validated JSON object, held as JSON text: usually it is only copied between database and response, without
+/// parsing.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(transparent)]
 pub struct Meta(Box<RawValue>);
 
-/// A change to a contact's meta, merged into it as RFC 7396 does.
+/// A JSON merge patch (RFC 7396).
 #[derive(Clone, Debug)]
 pub enum MetaPatch {
-    /// `null`: nothing is left.
+    /// `null`: removes all members.
     Clear,
-    /// Members that are null go, objects are merged, all else is set.
     Merge(Map<String, Value>),
 }
 
 impl MetaPatch {
-    /// Reads a change: an object within the limits, which may have nulls.
-    ///
-    /// # Errors
-    /// What is wrong with it, whatever it is merged into.
+    /// Checks the limits that hold for the patch alone; [`Meta::patched`] checks the result.
     pub fn parse(map: Map<String, Value>) -> Result<Self, Violation> {
         check_top(&map)?;
         Ok(Self::Merge(map))
@@ -32,19 +28,15 @@ impl MetaPatch {
 }
 
 impl Meta {
-    /// Most keys at the top level.
+    /// At the top level.
     pub const MAX_KEYS: usize = 50;
-    /// Longest key at the top level, in characters.
+    /// At the top level.
     pub const MAX_KEY_CHARS: usize = 64;
-    /// Deepest nesting; the object itself is the first level.
+    /// The object itself is level 1.
     pub const MAX_DEPTH: usize = 5;
-    /// Largest JSON text, in bytes.
+    /// Of the JSON text.
     pub const MAX_BYTES: usize = 16 * 1024;
 
-    /// Reads an object.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub fn parse(map: &Map<String, Value>) -> Result<Self, Violation> {
         check_top(map)?;
         let json = serde_json::value::to_raw_value(map)
@@ -55,24 +47,20 @@ impl Meta {
         Ok(Self(json))
     }
 
-    /// The object as JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.get()
     }
 
-    /// An object that was read once already and comes back from storage.
+    /// Skips validation: the text was validated before it was stored.
     ///
     /// # Errors
-    /// The text is no JSON.
+    /// The text is not JSON.
     pub fn from_stored(json: String) -> serde_json::Result<Self> {
         RawValue::from_string(json).map(Self)
     }
 
-    /// The object after a change.
-    ///
-    /// # Errors
-    /// What would be wrong with the result.
+    /// Applies a patch, and checks the limits of the result.
     pub fn patched(&self, patch: &MetaPatch) -> Result<Self, Violation> {
         match patch {
             MetaPatch::Clear => Ok(Self::default()),
@@ -84,10 +72,9 @@ impl Meta {
         }
     }
 
-    /// The object as a tree.
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
-        // Only objects get in, so that this cannot fail.
+        // Cannot fail: the text is a JSON object.
         serde_json::from_str(self.0.get()).unwrap_or_default()
     }
 }
@@ -105,7 +92,7 @@ impl PartialEq for Meta {
     }
 }
 
-/// RFC 7396, section 2. `null` removes, an object merges, anything else replaces.
+/// RFC 7396, section 2: `null` removes a member, an object merges into it, any other value replaces it.
 fn merge(target: &mut Map<String, Value>, changes: &Map<String, Value>) {
     for (key, change) in changes {
         match change {
@@ -140,7 +127,7 @@ fn check(value: &Value, depth: usize) -> Result<(), Violation> {
     }
 }
 
-/// The top level, whose keys are the names of templates' variables.
+/// Top-level keys are names of template variables and have limits of their own.
 fn check_top(map: &Map<String, Value>) -> Result<(), Violation> {
     if map.len() > Meta::MAX_KEYS {
         return Err(Violation::TooManyKeys { max: Meta::MAX_KEYS });
@@ -163,7 +150,7 @@ fn check_depth(depth: usize) -> Result<(), Violation> {
     if depth > Meta::MAX_DEPTH { Err(Violation::TooDeep { max: Meta::MAX_DEPTH }) } else { Ok(()) }
 }
 
-/// PostgreSQL keeps no U+0000 in its JSON and text types; it is refused alike on both databases.
+/// PostgreSQL cannot store U+0000 in JSON or text; both databases reject it alike.
 fn check_text(text: &str) -> Result<(), Violation> {
     if text.contains('\0') { Err(Violation::NulCharacter) } else { Ok(()) }
 }
@@ -183,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn holds_its_limits() {
+    fn enforces_each_limit_exactly() {
         assert_eq!(
             parse(json!({"NAME": "John", "CITY": 1.5})),
             Ok(r#"{"NAME":"John","CITY":1.5}"#.to_owned())
         );
-        let many = |count: usize| Value::Object((0..count).map(|i| (i.to_string(), json!(i))).collect());
-        assert!(parse(many(50)).is_ok());
-        assert_eq!(parse(many(51)), Err(Violation::TooManyKeys { max: 50 }));
+        let with_keys = |count: usize| Value::Object((0..count).map(|i| (i.to_string(), json!(i))).collect());
+        assert!(parse(with_keys(50)).is_ok());
+        assert_eq!(parse(with_keys(51)), Err(Violation::TooManyKeys { max: 50 }));
         assert!(parse(json!({"a": {"b": {"c": {"d": [1]}}}})).is_ok());
         assert_eq!(parse(json!({"a": {"b": {"c": {"d": [[]]}}}})), Err(Violation::TooDeep { max: 5 }));
         assert!(parse(json!({"k".repeat(64): 1})).is_ok());

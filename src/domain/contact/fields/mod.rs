@@ -1,4 +1,4 @@
-//! The members of a contact: one file each, with its limits, its rules and how it is read.
+//! The fields of a contact, one module each: limits, validation rules and parser.
 
 pub mod avatar_url;
 pub mod display_name;

@@ -6,37 +6,34 @@ use std::sync::LazyLock;
 use crate::domain::text::stored_text;
 use crate::domain::violation::Violation;
 
-/// A phone number as E.164 writes it: `+`, an assigned country code, 7 to 15 digits in all.
+/// A normalised E.164 number: `+`, an assigned country code, 7 to 15 digits in all.
 ///
-/// Whether an operator has issued the number is not asked: contract 003's own example has not been.
+/// Numbers that no operator has issued are accepted: the example in the address book's contract is one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Phone(String);
 
 stored_text!(Phone);
 
-/// Characters between the digits, for the reader of the number alone.
+/// Visual separators, which normalisation removes.
 const SEPARATORS: &[char] = &[' ', '.', '-', '(', ')'];
 
-/// Which numbers from 1 to 999 are country codes, by the metadata of libphonenumber.
+/// The assigned country codes, from libphonenumber's metadata; sorted.
 static COUNTRY_CODES: LazyLock<Vec<u16>> = LazyLock::new(|| {
     (1..=999).filter(|code| phonenumber::metadata::DATABASE.by_code(code).is_some()).collect()
 });
 
 impl Phone {
-    /// Fewest digits, the country code included.
+    /// Including the country code.
     pub const MIN_DIGITS: usize = 7;
-    /// Most digits, the country code included (E.164, section 6.1).
+    /// Including the country code (E.164, section 6.1).
     pub const MAX_DIGITS: usize = 15;
-    /// Longest spelling, in characters: every digit can have a separator on both sides.
+    /// Before normalisation: leaves room for separators around every digit.
     pub const MAX_CHARS: usize = 40;
 
-    /// Reads any accepted spelling: `+44 (20) 7946-0000`, `0044.20.79460000`, `442079460000`.
+    /// Normalises any accepted spelling: `+44 (20) 7946-0000`, `0044.20.79460000`, `442079460000`.
     ///
-    /// A trunk prefix behind the country code, `+44 (0)20 7946 0000` or `+33 06 12 34 56 78`, is left out: it is
-    /// dialled inside the country alone, and would make a second number of the same one.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
+    /// A trunk prefix after the country code, `+44 (0)20 7946 0000` or `+33 06 12 34 56 78`, is dropped: it is
+    /// dialled only within the country, and would otherwise yield a second number for the same line.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
             return Err(Violation::Blank);
@@ -50,7 +47,7 @@ impl Phone {
         if rest.is_empty() || !rest.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c)) {
             return Err(Violation::NotPhone);
         }
-        // Country codes are prefix-free, so that at most one length fits. Its digits stand together.
+        // Country codes are prefix-free: at most one length matches. Separators within the code are not accepted.
         let code = (1..=3)
             .filter_map(|length| rest.get(..length))
             .find(|digits| is_country_code(digits))
@@ -77,14 +74,14 @@ impl Phone {
         &self.0[1..]
     }
 
-    /// The digits as a number; no two phone numbers have the same one.
+    /// The digits as an integer: injective, since no country code begins with 0.
     #[must_use]
     pub fn as_number(&self) -> u64 {
         self.msisdn().bytes().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     }
 
-    /// The accepted spellings as a regular expression, for the schema. (A trunk prefix that is left out
-    /// is not one of the digits that are counted.)
+    /// The accepted spellings as a regular expression, for the schema. A `(0)` trunk prefix does not count as a
+    /// digit.
     #[must_use]
     pub fn pattern() -> String {
         let one = country_code_pattern(1);
@@ -117,8 +114,8 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The digits behind a trunk prefix, if there is one: a zero that a country's numbers are dialled with at home, or
-/// one in brackets. Not where numbers of the country do begin with a zero, as in Italy, Côte d'Ivoire and Benin.
+/// The national digits without a trunk prefix, if there is one: a leading zero that is in brackets, or that the
+/// country uses for domestic calls. `None` if the zero belongs to the number, as in Italy, Côte d'Ivoire and Benin.
 fn without_trunk_prefix<'n>(code: &str, written: &str, digits: &'n str) -> Option<&'n str> {
     let rest = digits.strip_prefix('0')?;
     let regions = phonenumber::metadata::DATABASE.by_code(&code.parse().ok()?)?;
@@ -130,7 +127,7 @@ fn without_trunk_prefix<'n>(code: &str, written: &str, digits: &'n str) -> Optio
     (in_brackets || is_dialled).then_some(rest)
 }
 
-/// The country codes of so many digits, those with the same beginning joined: `2[07]`.
+/// The country codes of this length, with common prefixes factored out: `2[07]`.
 fn country_code_pattern(length: usize) -> String {
     let codes: Vec<String> =
         COUNTRY_CODES.iter().map(u16::to_string).filter(|code| code.len() == length).collect();
@@ -179,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn rejects_every_other_spelling() {
         for (text, violation) in [
             ("", Violation::Blank),
             ("   ", Violation::Blank),
@@ -203,10 +200,10 @@ mod tests {
         }
     }
 
-    /// By the examples of every country in the metadata, of every kind of number: those that begin with a zero
-    /// keep it, and a trunk zero before the others goes where the country has one.
+    /// For the example numbers of each country and kind in the metadata: a leading zero of the number itself stays,
+    /// and a trunk zero before it is dropped where the country has one.
     #[test]
-    fn a_trunk_zero_goes_and_a_real_one_stays() {
+    fn a_trunk_zero_is_dropped_and_a_significant_one_stays() {
         let (mut real, mut trunk) = (0, 0);
         for region in phonenumber::metadata::DATABASE.iter() {
             let (all, code) = (region.descriptors(), region.country_code());
@@ -222,11 +219,11 @@ mod tests {
                 real += usize::from(example.starts_with('0'));
                 if region.national_prefix() == Some("0") && !example.starts_with('0') {
                     let with_zero = read(format!("+{code} 0{example}"));
-                    // Where it could be a number of its own, it stays one.
-                    let kept = Ok(format!("+{code}0{example}"));
+                    // Not dropped where the result could be a number of its own.
+                    let unchanged = Ok(format!("+{code}0{example}"));
                     trunk += usize::from(with_zero == Ok(number.clone()));
                     assert!(
-                        with_zero == Ok(number) || with_zero == kept || example.len() > 13,
+                        with_zero == Ok(number) || with_zero == unchanged || example.len() > 13,
                         "{with_zero:?}"
                     );
                 }
@@ -236,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_country_codes() {
+    fn recognises_assigned_country_codes() {
         assert!(COUNTRY_CODES.len() > 200, "{}", COUNTRY_CODES.len());
         for code in ["1", "7", "44", "225", "998"] {
             assert!(is_country_code(code), "{code}");

@@ -1,8 +1,7 @@
-//! What a template uses: whether all of it is there to be used, and what has to be filled in.
+//! Static analysis of a template: rejects unavailable syntax, filters and tests, and collects the variables.
 //!
-//! It walks minijinja's syntax tree. The engine promises no stability for that (hence its version is
-//! held to one minor release), but without it a mistake in a branch that is seldom taken would be found
-//! by a recipient.
+//! It walks minijinja's syntax tree, which has no stability guarantee: the dependency is pinned to one minor release.
+//! Without it, an error in a rarely taken branch would surface only when some recipient's data takes it.
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt, UnaryOpKind};
 use minijinja::machinery::{Span, parse};
@@ -13,30 +12,28 @@ use super::environment::{FILTERS, NAME, TESTS};
 use super::variable::Variable;
 use crate::domain::violation::Violation;
 
-/// What is known of a text that may be a template.
 pub(super) struct Checked {
-    /// Its variables, in its order.
+    /// In order of first occurrence.
     pub(super) variables: Vec<Variable>,
     pub(super) has_loops: bool,
 }
 
-/// Checks a text.
 pub(super) fn check(text: &str) -> Result<Checked, Violation> {
     let template =
         parse(text, NAME, SyntaxConfig::default()).map_err(|error| syntax_violation(text, &error))?;
-    let mut walk = Walk { text, ..Walk::default() };
-    walk.statement(&template)?;
-    Ok(Checked { variables: walk.variables, has_loops: walk.has_loops })
+    let mut checker = Checker { text, ..Checker::default() };
+    checker.statement(&template)?;
+    Ok(Checked { variables: checker.variables, has_loops: checker.has_loops })
 }
 
-/// An error of the parser, with its place.
+/// A parser error with its position.
 pub(super) fn syntax_violation(text: &str, error: &minijinja::Error) -> Violation {
     let offset = error.range().map_or(0, |range| range.start);
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     violation(text, offset, message)
 }
 
-/// Lines and columns begin at 1, as editors count them; columns are characters.
+/// Lines and columns count from 1, columns in characters.
 fn violation(text: &str, offset: usize, message: impl Into<String>) -> Violation {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
@@ -45,47 +42,46 @@ fn violation(text: &str, offset: usize, message: impl Into<String>) -> Violation
 }
 
 #[derive(Default)]
-struct Walk<'a> {
+struct Checker<'a> {
     text: &'a str,
     variables: Vec<Variable>,
     has_loops: bool,
-    /// Names of loops that are open.
+    /// Names bound by the enclosing loops.
     bound: Vec<&'a str>,
-    /// What conditions around this place ask for.
+    /// Variables that the enclosing conditions test for.
     guarded: Vec<String>,
-    /// How many statements and expressions are around this place.
+    /// Nesting depth of statements and expressions.
     depth: usize,
 }
 
-/// Deepest nesting. The engine goes down a tree by calling itself, and would run out of stack in a long
-/// chain of operators.
+/// The engine recurses over the tree: a long chain of operators would overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-type Sound = Result<(), Violation>;
+type CheckResult = Result<(), Violation>;
 
-impl<'a> Walk<'a> {
-    fn refuse(&self, span: Span, message: impl Into<String>) -> Sound {
+impl<'a> Checker<'a> {
+    fn refuse(&self, span: Span, message: impl Into<String>) -> CheckResult {
         Err(violation(self.text, span.start_offset as usize, message))
     }
 
-    fn statements(&mut self, statements: &[Stmt<'a>]) -> Sound {
+    fn statements(&mut self, statements: &[Stmt<'a>]) -> CheckResult {
         statements.iter().try_for_each(|statement| self.statement(statement))
     }
 
-    fn statement(&mut self, statement: &Stmt<'a>) -> Sound {
+    fn statement(&mut self, statement: &Stmt<'a>) -> CheckResult {
         self.depth += 1;
         let checked = self.statement_within(statement);
         self.depth -= 1;
         checked
     }
 
-    fn statement_within(&mut self, statement: &Stmt<'a>) -> Sound {
+    fn statement_within(&mut self, statement: &Stmt<'a>) -> CheckResult {
         let (span, name) = match statement {
             Stmt::Template(template) => return self.statements(&template.children),
             Stmt::EmitRaw(_) => return Ok(()),
             Stmt::EmitExpr(emit) => return self.expression(&emit.expr, true),
             _ if self.depth >= MAX_DEPTH => {
-                // Only statements that hold others get so deep.
+                // Only statements with a body nest that deeply.
                 return Err(violation(self.text, 0, format!("it is nested deeper than {MAX_DEPTH} levels")));
             }
             Stmt::IfCond(condition) => {
@@ -120,8 +116,8 @@ impl<'a> Walk<'a> {
         self.refuse(span, format!("{name} is not available in templates"))
     }
 
-    /// `needed`: whether the value is used, and not only looked for.
-    fn expression(&mut self, expression: &Expr<'a>, needed: bool) -> Sound {
+    /// `needed`: whether the value is used, as opposed to tested for existence or replaced by a default.
+    fn expression(&mut self, expression: &Expr<'a>, needed: bool) -> CheckResult {
         if self.depth >= MAX_DEPTH {
             return self.refuse(expression.span(), format!("it is nested deeper than {MAX_DEPTH} levels"));
         }
@@ -131,7 +127,7 @@ impl<'a> Walk<'a> {
         checked
     }
 
-    fn expression_within(&mut self, expression: &Expr<'a>, needed: bool) -> Sound {
+    fn expression_within(&mut self, expression: &Expr<'a>, needed: bool) -> CheckResult {
         if let Some(path) = path(expression) {
             return self.variable(&path, needed, expression.span());
         }
@@ -143,7 +139,8 @@ impl<'a> Walk<'a> {
                 self.expression(&it.subscript_expr, true)
             }
             Expr::Slice(it) => {
-                // To slice a text takes longer than to fetch it: what is sliced must be counted when it is fetched.
+                // Slicing costs more than fetching, and the meter charges on fetch: only fetched values may be
+                // sliced.
                 let fetched = path(&it.expr)
                     .is_some_and(|path| path.first().is_some_and(|name| !self.bound.contains(name)));
                 if !fetched {
@@ -158,7 +155,7 @@ impl<'a> Walk<'a> {
             }
             Expr::UnaryOp(it) => self.expression(&it.expr, needed && !matches!(it.op, UnaryOpKind::Not)),
             Expr::BinOp(it) => match it.op {
-                // A text times a number is how a short template makes a long text.
+                // `text * number` would let a short template produce a long text.
                 BinOpKind::Mul => self.refuse(it.span(), "* is not available in templates"),
                 BinOpKind::Pow => self.refuse(it.span(), "** is not available in templates"),
                 BinOpKind::Sub => {
@@ -192,15 +189,15 @@ impl<'a> Walk<'a> {
             }
             Expr::Filter(it) => {
                 if !FILTERS.contains(&it.name) {
-                    return self.refuse(it.span(), not_there("filter", it.name, FILTERS));
+                    return self.refuse(it.span(), unavailable("filter", it.name, FILTERS));
                 }
-                let falls_back = ["default", "d"].contains(&it.name);
-                it.expr.iter().try_for_each(|input| self.expression(input, needed && !falls_back))?;
+                let has_default = ["default", "d"].contains(&it.name);
+                it.expr.iter().try_for_each(|input| self.expression(input, needed && !has_default))?;
                 self.arguments(&it.args, needed)
             }
             Expr::Test(it) => {
                 if !TESTS.contains(&it.name) {
-                    return self.refuse(it.span(), not_there("test", it.name, TESTS));
+                    return self.refuse(it.span(), unavailable("test", it.name, TESTS));
                 }
                 self.expression(&it.expr, false)?;
                 self.arguments(&it.args, true)
@@ -214,8 +211,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The words around a `-` that stands between two of them without blanks: the engine would subtract, and a
-    /// name was meant.
+    /// The words around a `-` without spaces: the engine would subtract where a name such as `FIRST-NAME` was
+    /// intended.
     fn hyphenated(&self, whole: Span, right: &Expr<'a>) -> Option<&'a str> {
         let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.');
         let (start, middle) =
@@ -231,7 +228,7 @@ impl<'a> Walk<'a> {
         is_name.then(|| self.text.get(name..middle + length)).flatten()
     }
 
-    fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> Sound {
+    fn arguments(&mut self, arguments: &[CallArg<'a>], needed: bool) -> CheckResult {
         arguments.iter().try_for_each(|argument| match argument {
             CallArg::Pos(expression)
             | CallArg::Kwarg(_, expression)
@@ -240,7 +237,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn variable(&mut self, path: &[&str], needed: bool, span: Span) -> Sound {
+    fn variable(&mut self, path: &[&str], needed: bool, span: Span) -> CheckResult {
         let [first, rest @ ..] = path else { return Ok(()) };
         if self.bound.contains(first) {
             return Ok(());
@@ -248,7 +245,7 @@ impl<'a> Walk<'a> {
         if *first == "contact" {
             let known = matches!(rest, [field] if CONTACT.contains(field));
             if !known {
-                let message = format!("the members of contact are {}", listed(CONTACT));
+                let message = format!("the members of contact are {}", join(CONTACT));
                 return self.refuse(span, message);
             }
         }
@@ -261,7 +258,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Notes what a condition asks for: inside it, it is there.
+    /// Records the variables that a condition tests for: within its body they exist.
     fn guard(&mut self, condition: &Expr<'a>) {
         match condition {
             Expr::Test(it) if it.name == "defined" => self.guard(&it.expr),
@@ -283,7 +280,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What an expression begins with. (The span of a filter begins at the filter's name.)
+/// The leftmost operand. (The span of a filter begins at the filter's name.)
 fn first_operand<'e, 'a>(mut expression: &'e Expr<'a>) -> &'e Expr<'a> {
     loop {
         expression = match expression {
@@ -297,7 +294,7 @@ fn first_operand<'e, 'a>(mut expression: &'e Expr<'a>) -> &'e Expr<'a> {
     }
 }
 
-/// `A.B.C` as its names; `None` where it is something else, or too long to be meant.
+/// The names in `A.B.C`; `None` for any other expression and for paths longer than [`MAX_DEPTH`].
 fn path<'a>(mut expression: &Expr<'a>) -> Option<Vec<&'a str>> {
     let mut names = Vec::new();
     while names.len() < MAX_DEPTH {
@@ -317,10 +314,10 @@ fn path<'a>(mut expression: &Expr<'a>) -> Option<Vec<&'a str>> {
     None
 }
 
-fn not_there(kind: &str, name: &str, there: &[&str]) -> String {
-    format!("there is no {kind} {name}; available: {}", listed(there))
+fn unavailable(kind: &str, name: &str, available: &[&str]) -> String {
+    format!("there is no {kind} {name}; available: {}", join(available))
 }
 
-fn listed(names: &[&str]) -> String {
+fn join(names: &[&str]) -> String {
     names.join(", ")
 }

@@ -1,4 +1,7 @@
-//! What a template can read of a recipient.
+//! The data that a template can read for one recipient: the contact's `meta`, the request's `fields`, and `contact`.
+//!
+//! Only the members that the template names are deserialised: a `meta` of 16 KiB costs little if the template reads
+//! one member of it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,47 +16,43 @@ use super::variable::Variable;
 use crate::domain::Contact;
 use crate::domain::contact::fields::Phone;
 
-/// The fields of `contact`, by the names of both dialects.
+/// The members of `contact`, under the names of both dialects.
 pub(super) const CONTACT: &[&str] =
     &["id", "alias", "username", "msisdn", "phone_number", "display_name", "avatar_url"];
 
-/// A recipient, as far as templates are concerned.
+/// The recipient of one rendering.
 #[derive(Clone, Copy, Debug)]
 pub struct RenderInput<'a> {
-    /// The number that a message goes to.
     pub phone: &'a Phone,
-    /// The contact, if it is one.
     pub contact: Option<&'a Contact>,
-    /// What the request says of this recipient alone. It goes over the contact's own data.
+    /// Values from the request; they override the contact's `meta`.
     pub fields: Option<&'a Map<String, serde_json::Value>>,
 }
 
-/// What a template reads of a recipient's own data: the first names of its variables, in order, each once.
-/// The rest is not even taken apart.
+/// The top-level names that a template reads, sorted and distinct. A value is stored at the index of its name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wanted(Arc<[String]>);
+pub(super) struct ReadNames(Arc<[String]>);
 
-impl Wanted {
+impl ReadNames {
     pub(super) fn of(variables: &[Variable]) -> Self {
         let first = |variable: &Variable| variable.name.split('.').next().map(str::to_owned);
         let names: BTreeSet<String> = variables.iter().filter_map(first).collect();
         Self(names.into_iter().collect())
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|wanted| wanted.as_str().cmp(name)).ok()
+    fn index_of(&self, name: &str) -> Option<usize> {
+        self.0.binary_search_by(|known| known.as_str().cmp(name)).ok()
     }
 
-    /// Room for what it names.
-    fn places(&self) -> Values {
+    /// No name has a value yet.
+    fn no_values(&self) -> Values {
         vec![None; self.0.len()]
     }
 }
 
-/// What stands behind each name.
 type Values = Vec<Option<Value>>;
 
-impl<'de> DeserializeSeed<'de> for &Wanted {
+impl<'de> DeserializeSeed<'de> for &ReadNames {
     type Value = Values;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Values, D::Error> {
@@ -61,7 +60,7 @@ impl<'de> DeserializeSeed<'de> for &Wanted {
     }
 }
 
-impl<'de> Visitor<'de> for &Wanted {
+impl<'de> Visitor<'de> for &ReadNames {
     type Value = Values;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,9 +68,9 @@ impl<'de> Visitor<'de> for &Wanted {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Values, A::Error> {
-        let mut values = self.places();
-        while let Some(place) = members.next_key_seed(Name(self))? {
-            match place.and_then(|place| values.get_mut(place)) {
+        let mut values = self.no_values();
+        while let Some(index) = members.next_key_seed(NameIndex(self))? {
+            match index.and_then(|index| values.get_mut(index)) {
                 Some(value) => *value = Some(members.next_value()?),
                 None => drop(members.next_value::<IgnoredAny>()?),
             }
@@ -80,10 +79,10 @@ impl<'de> Visitor<'de> for &Wanted {
     }
 }
 
-/// The name of a member, read as its place among those that are wanted.
-struct Name<'w>(&'w Wanted);
+/// Deserialises a member's name to its index, without allocating the name.
+struct NameIndex<'n>(&'n ReadNames);
 
-impl<'de> DeserializeSeed<'de> for Name<'_> {
+impl<'de> DeserializeSeed<'de> for NameIndex<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -91,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     }
 }
 
-impl Visitor<'_> for Name<'_> {
+impl Visitor<'_> for NameIndex<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,26 +98,26 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.place(name))
+        Ok(self.0.index_of(name))
     }
 }
 
-/// A recipient's data, as the engine reads it.
+/// A recipient's data as an object of the engine; reads of its members are metered.
 #[derive(Debug)]
 pub(super) struct Data {
-    names: Wanted,
+    names: ReadNames,
     values: Values,
 }
 
 impl Data {
-    /// The bytes of all that can be read.
+    /// The size in bytes of everything that the template can read.
     pub(super) fn weight(&self) -> usize {
         self.values.iter().flatten().map(meter::weight).sum()
     }
 
     fn set(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        if let Some(place) = self.names.place(name).and_then(|place| self.values.get_mut(place)) {
-            *place = Some(value());
+        if let Some(slot) = self.names.index_of(name).and_then(|index| self.values.get_mut(index)) {
+            *slot = Some(value());
         }
     }
 }
@@ -129,18 +128,18 @@ impl Object for Data {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let value = self.values.get(self.names.place(key)?)?.clone()?;
+        let value = self.values.get(self.names.index_of(key)?)?.clone()?;
         Some(meter::fetch(&value).map_or_else(Value::from, |()| value))
     }
 }
 
 impl RenderInput<'_> {
-    /// Its data for the engine. What is null or blank counts as missing: it would leave a gap.
-    pub(super) fn data(self, wanted: &Wanted, reads_contact: bool) -> Data {
-        let own = self.contact.and_then(|contact| {
-            wanted.deserialize(&mut serde_json::Deserializer::from_str(contact.meta.as_json())).ok()
+    /// The data for the engine. Null and blank values count as missing: they would leave a gap in the text.
+    pub(super) fn data(self, names: &ReadNames, reads_contact: bool) -> Data {
+        let meta = self.contact.and_then(|contact| {
+            names.deserialize(&mut serde_json::Deserializer::from_str(contact.meta.as_json())).ok()
         });
-        let mut data = Data { names: wanted.clone(), values: own.unwrap_or_else(|| wanted.places()) };
+        let mut data = Data { names: names.clone(), values: meta.unwrap_or_else(|| names.no_values()) };
         for (name, value) in self.fields.into_iter().flatten() {
             data.set(name, || Value::from(Serde(value)));
         }
@@ -166,7 +165,7 @@ impl RenderInput<'_> {
         Value::from_pairs(data)
     }
 
-    /// A member of the recipient's data whose name differs by case alone.
+    /// An existing top-level name that differs from that of the missing variable by case alone.
     pub(super) fn similar(self, name: &str) -> Option<String> {
         let meta = self.contact.map(|contact| contact.meta.to_map()).unwrap_or_default();
         let fields = self.fields.into_iter().flat_map(Map::keys);

@@ -1,4 +1,4 @@
-//! The engine's environment: the filters and tests that templates have, and how values are written.
+//! The engine's environment: available filters and tests, output formatting, and fuel.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior,
 use super::data::is_missing;
 use super::meter;
 
-/// The name of the one template of an environment.
+/// The name of the only template in an environment.
 pub(super) const NAME: &str = "text";
 
-/// Steps that filling in may take. A message of ten parts with a place to fill in at every tenth
-/// character takes a tenth of it.
+/// Maximum number of engine instructions per rendering. A message of ten parts with a variable at every tenth
+/// character uses a tenth of it.
 const FUEL: u64 = 2_000;
 
-/// The filters there are. None makes a text longer than what it is given.
+/// Invariant: none lengthens its input, so that chained filters cannot amplify.
 pub(super) const FILTERS: &[&str] = &[
     "default",
     "d",
@@ -32,15 +32,14 @@ pub(super) const FILTERS: &[&str] = &[
     "float",
 ];
 
-/// The tests there are.
 pub(super) const TESTS: &[&str] = &["defined", "undefined", "string", "number"];
 
-/// An environment with this template and no other.
+/// An environment whose only template has this text.
 pub(super) fn environment(text: &str) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
-    environment.set_formatter(print);
+    environment.set_formatter(format_value);
     environment.add_filter("default", filters::default);
     environment.add_filter("d", filters::default);
     environment.add_filter("upper", upper);
@@ -87,8 +86,8 @@ fn trim(text: StringInput<'_>, characters: Option<Cow<'_, str>>) -> Result<Value
     Ok(filters::trim(text, characters))
 }
 
-/// Writes a value as people write it. What nobody would want to read, a list or an object, is a mistake.
-fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+/// Formats a value for human readers. A list or an object has no such form and is an error.
+fn format_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let lenient = state.undefined_behavior() == UndefinedBehavior::Chainable;
     match value.kind() {
         _ if is_missing(value) && lenient => Ok(()),

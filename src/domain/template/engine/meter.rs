@@ -1,60 +1,61 @@
-//! How much data filling in may go through for one recipient.
+//! The data budget of rendering for one recipient.
 //!
-//! The engine's fuel counts steps, and a step that reads 16 KiB costs as much of it as one that reads ten bytes.
-//! Here bytes are counted: whenever the engine fetches a value of the recipient's, and whenever a filter goes
-//! through a text. What it does with a value in between is bounded by the fetches (see `check`, which lets only
-//! fetched values be sliced) or, in loops, by [`MAX_LOOP_BYTES`].
+//! The engine's fuel counts instructions: one that reads 16 KiB costs as much as one that reads ten bytes. The meter
+//! counts bytes instead, whenever the engine fetches a value of the recipient and whenever a filter scans a text.
+//! Operations in between are bounded by the fetches (`check` allows slicing of fetched values only) or, in loops, by
+//! [`MAX_LOOP_BYTES`].
 
 use std::cell::Cell;
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
-/// Bytes that may be fetched for one recipient. A message has 8 KiB at most.
+/// Bytes per recipient, against at most 8 KiB of message.
 const BUDGET: usize = 256 * 1024;
 
-/// A filter looks at each character; to fetch a value takes a reference to it.
+/// Cost of a filter per byte: it inspects each character, whereas a fetch only takes a reference.
 const FILTER_WEIGHT: usize = 4;
 
-/// Most data of a recipient that a template with loops can read: what a loop takes from a list is not fetched.
+/// Maximum size of the data that a template with loops can read: the engine does not fetch the items of a loop, so
+/// that the meter does not see them.
 pub(super) const MAX_LOOP_BYTES: usize = 4 * 1024;
 
 thread_local! {
-    /// Filling in does not leave its thread.
-    static LEFT: Cell<usize> = const { Cell::new(BUDGET) };
+    /// Sound because rendering is synchronous: it never changes threads.
+    static REMAINING: Cell<usize> = const { Cell::new(BUDGET) };
 }
 
-/// Begins with another recipient.
+/// To be called before each recipient.
 pub(super) fn refill() {
-    LEFT.set(BUDGET);
+    REMAINING.set(BUDGET);
 }
 
-/// Counts a value that is fetched.
+/// Charges for a fetched value.
 pub(super) fn fetch(value: &Value) -> Result<(), Error> {
-    take(weight(value))
+    charge(weight(value))
 }
 
-/// Counts a filter that compares each character of a text with each of some others.
+/// Charges for a filter that compares each character of a text with each of `others` characters.
 pub(super) fn filter(text: &str, others: usize) -> Result<(), Error> {
-    take(text.len().saturating_mul(FILTER_WEIGHT).saturating_mul(others.max(1)))
+    charge(text.len().saturating_mul(FILTER_WEIGHT).saturating_mul(others.max(1)))
 }
 
-fn take(bytes: usize) -> Result<(), Error> {
-    match LEFT.get().checked_sub(bytes) {
-        Some(left) => {
-            LEFT.set(left);
+fn charge(bytes: usize) -> Result<(), Error> {
+    match REMAINING.get().checked_sub(bytes) {
+        Some(remaining) => {
+            REMAINING.set(remaining);
             Ok(())
         }
         None => {
-            LEFT.set(0);
+            REMAINING.set(0);
             Err(ErrorKind::OutOfFuel.into())
         }
     }
 }
 
-/// The bytes of a value with all that is in it.
+/// The size of a value in bytes, nested values included.
 pub(super) fn weight(value: &Value) -> usize {
-    /// Of a number, and of what a list or an object needs for a member.
+    /// Size of a scalar, and overhead of a member of a list or an object.
     const MEMBER: usize = 8;
     if let Some(text) = value.as_str() {
         return text.len();

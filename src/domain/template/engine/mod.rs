@@ -1,9 +1,9 @@
-//! Templates: texts that are filled in for each recipient, by minijinja.
+//! The template engine: a sandboxed subset of minijinja.
 //!
-//! What a template may do is little. It reads the recipient's own data and nothing else; it has no
-//! functions, no assignments, and no other templates; a filter cannot make a text grow. It ends where it takes too
-//! many steps (fuel), goes through too much data (`meter`), or makes more than the longest message. All of that is
-//! checked when a template is read, except for what depends on the recipient.
+//! A template reads the recipient's own data and nothing else. It has no functions, no assignments and no other
+//! templates, and no filter lengthens its input. Rendering stops when it exhausts its instructions (fuel) or its data
+//! budget (`meter`), or exceeds the longest message. Whatever does not depend on the recipient is checked when the
+//! template is parsed.
 
 mod check;
 mod data;

@@ -1,4 +1,7 @@
-//! Filling a template in.
+//! Renders a template for one recipient.
+//!
+//! The fast path renders without debug information. Only when that fails, the template is rendered again in debug
+//! mode to find out which variable is missing.
 
 use std::io;
 
@@ -11,82 +14,78 @@ use super::meter;
 use super::template::Template;
 use crate::domain::template::sms::{self, Size};
 
-/// What becomes of a recipient for whom something is missing.
+/// The policy for recipients who lack a required variable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingVariables {
-    /// It gets no message.
     #[default]
     Exclude,
-    /// The place stays empty.
+    /// Render the variable as empty text.
     Blank,
 }
 
-/// A text for one recipient.
+/// A rendered text for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The text.
     pub text: String,
-    /// What it takes to send it.
     pub size: Size,
 }
 
-/// Filling the template in takes too many steps for a recipient, or goes through too much data.
+/// Rendering exhausted its fuel or its data budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooCostly;
 
-/// Why there is no text for a recipient.
+/// Why a template yields no message for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderError {
-    /// Something that has to be filled in is not there.
+    /// A required variable is missing.
     Missing {
         /// Its name in the template.
         variable: String,
-        /// What there is, where it differs by case alone.
+        /// An existing name that differs by case alone.
         similar: Option<String>,
     },
-    /// The text would take more than [`sms::MAX_PARTS`] parts.
+    /// The text exceeds [`sms::MAX_PARTS`].
     TooLong,
-    /// Nothing is left to be sent.
+    /// The text is empty or white space.
     Empty,
-    /// The template cannot do with this recipient's data what it says.
+    /// An operation is invalid for this recipient's data.
     Failed {
-        /// What the engine says.
+        /// The engine's message.
         reason: String,
     },
 }
 
-/// No message of ten parts is longer, in bytes.
+/// Upper bound on the UTF-8 length of a message of [`sms::MAX_PARTS`] parts.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// Most texts are shorter: a message of one part.
-const USUAL_BYTES: usize = 160;
+/// Initial buffer capacity: most messages fit into one part.
+const INITIAL_CAPACITY: usize = 160;
 
 impl Template {
-    /// The text for a recipient.
-    ///
     /// # Errors
-    /// [`TooCostly`] where that cannot be found out. The inner error says why there is none.
+    /// [`TooCostly`] is a property of the template and fails the request; the inner [`RenderError`] excludes this
+    /// recipient alone.
     pub fn render(
         &self,
-        recipient: RenderInput<'_>,
-        gaps: MissingVariables,
+        input: RenderInput<'_>,
+        missing: MissingVariables,
     ) -> Result<Result<Message, RenderError>, TooCostly> {
         meter::refill();
-        let data = recipient.data(&self.wanted, self.reads_contact);
+        let data = input.data(&self.names, self.reads_contact);
         if self.has_loops && data.weight() > meter::MAX_LOOP_BYTES {
             return Err(TooCostly);
         }
         let data = Value::from_object(data);
-        let text = match gaps {
-            MissingVariables::Exclude => fill(&self.environment, &data),
-            MissingVariables::Blank => fill(self.lenient(), &data),
+        let text = match missing {
+            MissingVariables::Exclude => render_text(&self.environment, &data),
+            MissingVariables::Blank => render_text(self.lenient(), &data),
         };
         let text = match text {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), ErrorKind::OutOfFuel) => return Err(TooCostly),
-            Err(error) => return Ok(Err(self.explain(&error, recipient, &data))),
+            Err(error) => return Ok(Err(self.explain(&error, input, &data))),
         };
-        // A template can write it, however the data is checked; PostgreSQL does not store it.
+        // A literal in the template can produce it although the data cannot contain it; PostgreSQL cannot store it.
         if text.contains('\0') {
             return Ok(Err(RenderError::Failed {
                 reason: "the text contains the character U+0000".to_owned(),
@@ -107,39 +106,39 @@ impl Template {
         })
     }
 
-    fn watchful(&self) -> &Environment<'static> {
-        self.watchful.get_or_init(|| {
+    fn debug(&self) -> &Environment<'static> {
+        self.debug.get_or_init(|| {
             let mut environment = self.environment.clone();
             environment.set_debug(true);
             environment
         })
     }
 
-    /// What went wrong, told by filling in once more with an eye on where things come from.
-    fn explain(&self, error: &Error, recipient: RenderInput<'_>, data: &Value) -> RenderError {
+    /// Renders again in debug mode, whose error detail names the missing variable.
+    fn explain(&self, error: &Error, input: RenderInput<'_>, data: &Value) -> RenderError {
         if matches!(error.kind(), ErrorKind::WriteFailure) {
             return RenderError::TooLong;
         }
-        let detail = fill(self.watchful(), data)
+        let detail = render_text(self.debug(), data)
             .err()
             .and_then(|error| error.detail().map(str::to_owned))
             .unwrap_or_else(|| error.kind().to_string())
             .replace('\0', "\u{fffd}");
-        // "`NAME` is undefined", perhaps behind other words.
+        // The engine's wording: "`NAME` is undefined", possibly after a prefix.
         let variable = detail.split_once("` is undefined").and_then(|(before, _)| before.rsplit('`').next());
         match variable {
             Some(variable) => {
-                RenderError::Missing { variable: variable.to_owned(), similar: recipient.similar(variable) }
+                RenderError::Missing { variable: variable.to_owned(), similar: input.similar(variable) }
             }
             None => RenderError::Failed { reason: detail },
         }
     }
 }
 
-/// Collects a text up to the length of a message.
-struct Bounded(Vec<u8>);
+/// A buffer of at most [`MAX_BYTES`]: a template that grows without bound fails early.
+struct BoundedBuffer(Vec<u8>);
 
-impl io::Write for Bounded {
+impl io::Write for BoundedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -153,8 +152,8 @@ impl io::Write for Bounded {
     }
 }
 
-fn fill(environment: &Environment<'static>, data: &Value) -> Result<String, Error> {
-    let mut out = Bounded(Vec::with_capacity(USUAL_BYTES));
+fn render_text(environment: &Environment<'static>, data: &Value) -> Result<String, Error> {
+    let mut out = BoundedBuffer(Vec::with_capacity(INITIAL_CAPACITY));
     environment.get_template(NAME)?.render_captured_to(data.clone(), &mut out)?;
     String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is not UTF-8"))
 }

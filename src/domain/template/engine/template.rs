@@ -1,41 +1,37 @@
-//! A template that was read and checked.
+//! A parsed and checked template, ready to render.
 
 use std::sync::OnceLock;
 
 use minijinja::Environment;
 
 use super::check::{Checked, check, syntax_violation};
-use super::data::Wanted;
+use super::data::ReadNames;
 use super::environment::environment;
 use super::variable::Variable;
 use crate::domain::violation::Violation;
 
-/// A template that was read.
 #[derive(Debug)]
 pub struct Template {
     text: String,
     variables: Vec<Variable>,
-    pub(super) wanted: Wanted,
+    pub(super) names: ReadNames,
     pub(super) reads_contact: bool,
     pub(super) has_loops: bool,
     pub(super) environment: Environment<'static>,
-    /// The same, in which what is missing is nothing; made when it is first asked for, as the other one.
+    /// Renders missing variables as empty text. Built on first use.
     pub(super) lenient: OnceLock<Environment<'static>>,
-    /// The same, with an eye on where values come from.
-    pub(super) watchful: OnceLock<Environment<'static>>,
+    /// In the engine's debug mode, whose errors name the variable. Built on first use.
+    pub(super) debug: OnceLock<Environment<'static>>,
 }
 
 impl Template {
-    /// Longest text, in characters.
     pub const MAX_CHARS: usize = 4_000;
-    /// How many variables fit into the longest text: a name of one character, and what separates it from
-    /// the next.
+    /// Upper bound: each variable takes at least a one-character name and a separator.
     pub const MAX_VARIABLES: usize = Self::MAX_CHARS / 2;
 
-    /// Reads a template.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// [`Violation::Blank`], [`Violation::TooLong`], [`Violation::NulCharacter`] or [`Violation::TemplateSyntax`].
     pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
             return Err(Violation::Blank);
@@ -48,27 +44,27 @@ impl Template {
         }
         let Checked { variables, has_loops } = check(text)?;
         let environment = environment(text).map_err(|error| syntax_violation(text, &error))?;
-        let wanted = Wanted::of(&variables);
+        let names = ReadNames::of(&variables);
         let reads_contact = variables.iter().any(|variable| variable.name.starts_with("contact."));
         Ok(Self {
             text: text.to_owned(),
             variables,
-            wanted,
+            names,
             reads_contact,
             has_loops,
             environment,
             lenient: OnceLock::new(),
-            watchful: OnceLock::new(),
+            debug: OnceLock::new(),
         })
     }
 
-    /// The text as it was given.
+    /// The source text, verbatim.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The variables of the template, in the order of the text.
+    /// In order of first occurrence.
     #[must_use]
     pub fn variables(&self) -> &[Variable] {
         &self.variables

@@ -17,16 +17,21 @@ fn contact(meta: &Value) -> Contact {
     })
 }
 
-fn fill(text: &str, meta: &Value, fields: &Value, gaps: MissingVariables) -> Result<String, RenderError> {
+fn render_with(
+    text: &str,
+    meta: &Value,
+    fields: &Value,
+    missing: MissingVariables,
+) -> Result<String, RenderError> {
     let contact = contact(meta);
     let fields: Option<&Map<String, Value>> = fields.as_object();
     let template = Template::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation:?}"));
     let recipient = RenderInput { phone: &contact.phone, contact: Some(&contact), fields };
-    template.render(recipient, gaps).expect("it is not too costly").map(|message| message.text)
+    template.render(recipient, missing).expect("it is not too costly").map(|message| message.text)
 }
 
-fn text_of(text: &str, meta: &Value) -> Result<String, RenderError> {
-    fill(text, meta, &Value::Null, MissingVariables::Exclude)
+fn render(text: &str, meta: &Value) -> Result<String, RenderError> {
+    render_with(text, meta, &Value::Null, MissingVariables::Exclude)
 }
 
 fn missing<T>(variable: &str, similar: Option<&str>) -> Result<T, RenderError> {
@@ -34,7 +39,7 @@ fn missing<T>(variable: &str, similar: Option<&str>) -> Result<T, RenderError> {
 }
 
 #[test]
-fn fills_in_what_is_the_recipients_own() {
+fn renders_the_recipients_own_data() {
     let meta = json!({"NAME": "John", "N": 3, "PI": 2.5, "OK": true, "ADDRESS": {"CITY": "London"}, "ITEMS": ["a", "b"]});
     for (text, filled) in [
         ("Hi {{NAME}}!", "Hi John!"),
@@ -52,17 +57,22 @@ fn fills_in_what_is_the_recipients_own() {
         ("<b>&amp;</b> \"{{ NAME }}\"", "<b>&amp;</b> \"John\""),
         ("{# a comment #}{{ NAME }}\n", "John"),
     ] {
-        assert_eq!(text_of(text, &meta).as_deref(), Ok(filled), "{text}");
+        assert_eq!(render(text, &meta).as_deref(), Ok(filled), "{text}");
     }
     assert_eq!(
-        fill("{{ NAME }}{{ CODE }}", &meta, &json!({"CODE": "x", "NAME": "J"}), MissingVariables::Exclude)
-            .as_deref(),
+        render_with(
+            "{{ NAME }}{{ CODE }}",
+            &meta,
+            &json!({"CODE": "x", "NAME": "J"}),
+            MissingVariables::Exclude
+        )
+        .as_deref(),
         Ok("Jx")
     );
 }
 
 #[test]
-fn leaves_no_gap_in_silence() {
+fn a_missing_variable_is_reported_or_left_blank_as_requested() {
     let meta =
         json!({"Name": "John", "EMPTY": "", "BLANK": "  ", "NULL": null, "ADDRESS": {"CITY": "London"}});
     for (text, expected) in [
@@ -80,23 +90,27 @@ fn leaves_no_gap_in_silence() {
         ("{{ contact.avatar_url }}", missing("contact.avatar_url", None)),
         ("Hi {{ NICK | default('you') }} {{ CITY }}", missing("CITY", None)),
     ] {
-        assert_eq!(text_of(text, &meta), expected, "{text}");
+        assert_eq!(render(text, &meta), expected, "{text}");
     }
     for (text, filled) in
         [("Hi {{ NAME }}.", "Hi ."), ("{{ A.B }}{{ NULL }}.", "."), ("{{ CITY | upper }}.", ".")]
     {
-        assert_eq!(fill(text, &meta, &Value::Null, MissingVariables::Blank).as_deref(), Ok(filled), "{text}");
+        assert_eq!(
+            render_with(text, &meta, &Value::Null, MissingVariables::Blank).as_deref(),
+            Ok(filled),
+            "{text}"
+        );
     }
 }
 
 #[test]
-fn has_an_answer_for_each_other_end() {
+fn each_other_failure_has_its_own_error() {
     let meta = json!({"NAME": "John", "LIST": [1], "LONG": "x".repeat(3_000), "MANY": vec![1; 2_000]});
-    let failed = |text: &str| matches!(text_of(text, &meta), Err(RenderError::Failed { .. }));
+    let failed = |text: &str| matches!(render(text, &meta), Err(RenderError::Failed { .. }));
     assert!(failed("{{ LIST }}") && failed("{{ NAME - 1 }}"));
-    assert_eq!(text_of("{{ LONG }}", &meta), Err(RenderError::TooLong));
-    assert_eq!(text_of("{{ LONG }}{{ LONG }}{{ LONG }}", &meta), Err(RenderError::TooLong));
-    assert_eq!(text_of("{% if NICK %}x{% endif %} ", &meta), Err(RenderError::Empty));
+    assert_eq!(render("{{ LONG }}", &meta), Err(RenderError::TooLong));
+    assert_eq!(render("{{ LONG }}{{ LONG }}{{ LONG }}", &meta), Err(RenderError::TooLong));
+    assert_eq!(render("{% if NICK %}x{% endif %} ", &meta), Err(RenderError::Empty));
     let john = contact(&meta);
     let recipient = RenderInput { phone: &john.phone, contact: Some(&john), fields: None };
     let message = Template::parse("Привет, {{ NAME }}")
@@ -115,7 +129,7 @@ fn has_an_answer_for_each_other_end() {
 }
 
 #[test]
-fn refuses_what_is_not_there_and_says_where() {
+fn rejects_unavailable_syntax_with_its_position() {
     for (text, line, column, part) in [
         ("Hi {{ NAME", 1, 7, "unexpected end"),
         ("Hi\n  {{ 1 + }}", 2, 10, "unexpected"),
@@ -149,7 +163,7 @@ fn refuses_what_is_not_there_and_says_where() {
 }
 
 #[test]
-fn knows_its_variables() {
+fn lists_variables_and_whether_they_are_required() {
     let text = "{{ B }}{{ A | default(C) }}{% if D %}{{ D }}{{ E }}{% endif %}{{ contact.alias }}{{ X.Y }}\
                 {% for F in LIST %}{{ F }}{{ loop.index }}{% endfor %}{{ G if G is defined else H }}{{ B | d('') }}\
                 {{ I or J }}";
@@ -176,9 +190,9 @@ fn knows_its_variables() {
     assert_eq!(variables, expected.map(|(name, required)| (name.to_owned(), required)));
 }
 
-/// Whatever the engine does with them, none of these takes long, much memory or all of the stack.
+/// None of these takes long, uses much memory or overflows the stack.
 #[test]
-fn ends_soon_whatever_it_is_told() {
+fn adversarial_templates_end_quickly() {
     let meta = json!({"A": "x".repeat(4_000), "L": vec!["y"; 2_500]});
     let long = |begin: &str, middle: &str, end: &str, times: usize| {
         format!("{}{middle}{}", begin.repeat(times), end.repeat(times))
@@ -212,20 +226,20 @@ fn ends_soon_whatever_it_is_told() {
 }
 
 #[test]
-fn has_the_filters_and_tests_that_it_lists() {
+fn every_listed_filter_and_test_exists() {
     for filter in FILTERS {
-        let outcome = text_of(&format!("{{{{ A | {filter} }}}}"), &json!({"A": "7"}));
+        let outcome = render(&format!("{{{{ A | {filter} }}}}"), &json!({"A": "7"}));
         let unknown = matches!(&outcome, Err(RenderError::Failed { reason }) if reason.contains("unknown"));
         assert!(!unknown, "{filter}: {outcome:?}");
     }
     for test in TESTS {
-        let outcome = text_of(&format!("{{{{ 'yes' if A is {test} else 'no' }}}}"), &json!({"A": "7"}));
+        let outcome = render(&format!("{{{{ 'yes' if A is {test} else 'no' }}}}"), &json!({"A": "7"}));
         assert!(matches!(outcome.as_deref(), Ok("yes" | "no")), "{test}: {outcome:?}");
     }
 }
 
 #[test]
-fn ends_where_it_would_cost_too_much() {
+fn a_template_beyond_its_budget_is_too_costly() {
     let costs = |text: &str, fields: &Value| {
         let template = Template::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation:?}"));
         let contact = contact(&json!({}));

@@ -1,11 +1,9 @@
-//! What a template reads of a recipient.
+//! A variable of a template: its leaf type, shared by checker, data and template.
 
-/// A variable of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// As the template writes it: `NAME`, `ADDRESS.CITY`, `contact.alias`.
+    /// The path as written: `NAME`, `ADDRESS.CITY`, `contact.alias`.
     pub name: String,
-    /// Whether a recipient without it gets no message. Else the template has a fallback for it, or asks
-    /// whether it is there.
+    /// Whether a recipient without it is excluded. `false` if the template has a default for it or tests for it.
     pub required: bool,
 }
