@@ -5,6 +5,7 @@ mod audiences;
 mod cache;
 mod cleanup;
 mod contacts;
+mod database;
 mod db;
 mod entity;
 mod error;
@@ -17,7 +18,8 @@ mod store;
 mod templates;
 mod write;
 
+pub use database::handle::Database;
 pub use db::connect::{Options, safe_url};
-pub use db::connection::{Connection, Statements};
+pub use db::connection::Connection;
+pub use db::statement_log::Statements;
 pub use error::OpenError;
-pub use store::Database;

@@ -7,13 +7,13 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
 
 use super::cache::contacts::{Change, OptedOut};
+use super::database::handle::Database;
 use super::db::json_sql::{self, Words};
 use super::db::transaction::Transaction;
 use super::db::{counters, keyset};
 use super::entity::idempotency_key::Reference;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::error::to_domain;
-use super::store::Database;
 use super::write::idempotency::Made;
 use crate::domain::contact::fields::Phone;
 use crate::domain::idempotency::{Created, IdempotentRequest};

@@ -1,80 +1,39 @@
-//! One database: its pools, and the way every read and every write takes.
+//! Opens a database, puts its parts together, and hands out the repositories.
 
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use tokio::runtime::Handle;
 
 use super::accounts::repository::AccountRepository;
 use super::audiences::repository::SqlAudiences;
-use super::audiences::snapshots::SnapshotOwner;
-use super::cache::contacts::{Change, ContactCache};
-use super::cache::pages::{Page, Pages};
-use super::cleanup::{self, BackgroundTask};
-use super::contacts;
-use super::contacts::read_batching::GroupRead;
+use super::cache::contacts::ContactCache;
+use super::cleanup;
 use super::contacts::repository::SqlContacts;
+use super::database::handle::{Database, Parts};
+use super::database::read_batching::GroupRead;
+use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connect::{self, Access, Options, Pools};
-use super::db::connection::{Connection, Statements};
+use super::db::connection::Connection;
 use super::db::migrate;
-use super::db::transaction::Transaction;
-use super::entity::idempotency_key::Reference;
+use super::db::statement_log::Statements;
 use super::error::{OpenError, is_file_fault, to_domain};
-use super::fair_semaphore::Owner;
 use super::groups::{SqlGroups, start_sweeper};
 use super::opt_outs::SqlOptOuts;
+use super::postgres::NotReady;
 use super::postgres::failover::Trust;
-use super::postgres::{NotReady, Probe};
-use super::sqlite::database_file::FileLock;
 use super::templates::SqlTemplates;
-use super::write::group_commit::{Create, GroupCommit};
-use super::write::idempotency::{self, InFlight, Made};
-use super::write::writer::{Done, Writer};
+use super::write::group_commit::GroupCommit;
+use super::write::idempotency::InFlight;
+use super::write::writer::Writer;
 use crate::domain::audience::AudienceRepository;
 use crate::domain::group::GroupRepository;
-use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::template::saved::TemplateRepository;
-use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
-
-/// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
-/// not one for each part, on which the threads of a server would wait for each other.) The owner is the account
-/// that asks: accounts take turns at the connections.
-#[derive(Clone)]
-pub struct Database(Arc<Parts>, Owner);
-
-#[derive(Clone)]
-struct Parts {
-    writer: Writer,
-    write_pool: Connection,
-    reader: Connection,
-    /// Where connections live. A web server's threads come and go; a connection that was opened on
-    /// one of them would die with it.
-    runtime: Handle,
-    /// Which of the counters of an account this process adds to.
-    shard: i16,
-    group_commit: GroupCommit,
-    group_read: GroupRead,
-    in_flight: InFlight,
-    idempotency_ttl: Duration,
-    /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
-    sweeper: Option<Arc<BackgroundTask>>,
-    /// For how long an audience is kept.
-    audience_ttl: Duration,
-    /// Who adds entries to audiences.
-    owner: SnapshotOwner,
-    cache: Option<ContactCache>,
-    /// Tells whether the database is ready; PostgreSQL only.
-    probe: Option<Arc<Probe>>,
-    /// Deletes what has expired; a server's, or any on PostgreSQL.
-    cleaner: Option<Arc<BackgroundTask>>,
-    _lock: Option<Arc<FileLock>>,
-}
+use crate::domain::{AccountId, Error, ErrorCode, Result};
 
 /// How many groups are committed at the same time on PostgreSQL. SQLite has one writer.
 const COMMITTERS: usize = 2;
@@ -179,135 +138,6 @@ impl Database {
         )
     }
 
-    /// The same, for an account.
-    fn for_account(&self, account: AccountId) -> Self {
-        Self(Arc::clone(&self.0), Some(account))
-    }
-
-    /// Which of the counters of an account this process adds to.
-    pub(super) fn shard(&self) -> i16 {
-        self.0.shard
-    }
-
-    /// For how long an audience is kept.
-    pub(super) fn audience_ttl(&self) -> Duration {
-        self.0.audience_ttl
-    }
-
-    /// Who adds entries to audiences.
-    pub(super) fn owner(&self) -> SnapshotOwner {
-        self.0.owner
-    }
-
-    /// Contacts in memory, where this process is the only one that writes them.
-    pub(super) fn cache(&self) -> Option<&ContactCache> {
-        self.0.cache.as_ref()
-    }
-
-    /// A contact: from memory if it is there.
-    pub(super) async fn get(&self, account: AccountId, key: ContactKey) -> Result<Contact> {
-        let ContactKey::Id(id) = key else {
-            return self
-                .read(async move |reader| contacts::queries::find(&reader, account, &key, false).await)
-                .await;
-        };
-        match self.0.cache.as_ref().and_then(|cache| cache.get(account, id)) {
-            Some(contact) => Ok(contact),
-            None => self.0.group_read.get((account, id)).await,
-        }
-    }
-
-    /// A page of a list: from memory if it is there. Only beginnings of lists are kept; the others
-    /// are seldom looked at twice.
-    pub(super) async fn page<Q, P, F, Fut>(
-        &self,
-        pages: fn(&ContactCache) -> &Pages<Q, P>,
-        beginning: bool,
-        account: AccountId,
-        query: Q,
-        job: F,
-    ) -> Result<P>
-    where
-        Q: Clone + Eq + Hash,
-        P: Page + Send + 'static,
-        F: FnOnce(Connection) -> Fut,
-        Fut: Future<Output = Result<P>> + Send + 'static,
-    {
-        let Some(cache) = self.0.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
-        let pages = pages(cache);
-        if let Some(page) = cache.page(pages, account, &query) {
-            return Ok(page);
-        }
-        let moment = cache.moment();
-        let page = self.read(job).await?;
-        cache.keep_page(pages, moment, account, query, &page);
-        Ok(page)
-    }
-
-    /// Stores a contact, together with all others that are waiting.
-    pub(super) async fn insert(
-        &self,
-        account: AccountId,
-        contact: Contact,
-        attempt: Option<IdempotentRequest>,
-    ) -> Result<Created<Contact>> {
-        let flight = attempt
-            .as_ref()
-            .map(|attempt| idempotency::begin(&self.0.in_flight, account, attempt))
-            .transpose()?;
-        self.0.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
-    }
-
-    /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
-    /// what there is then, or `None` where its name is taken; `changes` may have come of it.
-    pub(super) async fn make<M, F>(
-        &self,
-        account: AccountId,
-        attempt: Option<IdempotentRequest>,
-        changes: Vec<Change>,
-        store: F,
-    ) -> Result<Made<M>>
-    where
-        M: Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>
-            + Clone
-            + Send
-            + 'static,
-    {
-        let flight = attempt
-            .as_ref()
-            .map(|attempt| idempotency::begin(&self.0.in_flight, account, attempt))
-            .transpose()?;
-        let ttl = self.0.idempotency_ttl;
-        let writer = self.0.writer.for_owner(self.1);
-        let outcome = self.run(async move {
-            let job = writer.transact(move |transaction| {
-                Box::pin(async move {
-                    Ok((idempotency::once(transaction, account, attempt, ttl, store).await?, changes))
-                })
-            });
-            let outcome = job.await;
-            // The flight ends after the commit, and not when the client goes away.
-            drop(flight);
-            Ok(outcome?)
-        });
-        outcome.await
-    }
-
-    /// Clears away what a deleted group leaves, behind its caller's back.
-    pub(super) fn sweep(&self) {
-        if let Some(sweeper) = &self.0.sweeper {
-            sweeper.wake();
-        }
-    }
-
-    /// Deletes what is at its end soon, and not only at the cleaner's next round.
-    pub(super) fn clean(&self) {
-        if let Some(cleaner) = &self.0.cleaner {
-            cleaner.wake();
-        }
-    }
-
     /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
     #[must_use]
     pub fn recording(self) -> (Self, Statements) {
@@ -320,68 +150,6 @@ impl Database {
         parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
         parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
         (Self(Arc::new(parts), self.1), statements)
-    }
-
-    /// The connection for reading.
-    #[must_use]
-    pub fn reader(&self) -> &Connection {
-        &self.0.reader
-    }
-
-    /// Runs a read. On PostgreSQL to its end, whatever becomes of the request that asked for it: a
-    /// connection that is left half-way through an answer is lost. A connection to SQLite is a thread,
-    /// which ends what it has begun; there a task of its own would cost more than the read.
-    pub(super) async fn read<T, F, Fut>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(Connection) -> Fut,
-        Fut: Future<Output = Result<T>> + Send + 'static,
-    {
-        let work = job(self.0.reader.for_owner(self.1));
-        if self.0.reader.get_database_backend() == DbBackend::Sqlite {
-            work.await
-        } else {
-            self.run(work).await
-        }
-    }
-
-    /// Runs a write in one transaction, in a task of its own; more than once where others stand in its way.
-    pub(super) async fn write<T, F>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
-    {
-        let writer = self.0.writer.for_owner(self.1);
-        self.run(async move { Ok(writer.transact(job).await?) }).await
-    }
-
-    /// The same of a write that deletes, and does so on a full disk. Where even that cannot be, it is not for want of
-    /// room to store something.
-    pub(super) async fn write_freeing<T, F>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
-    {
-        let writer = self.0.writer.for_owner(self.1);
-        let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
-        done.map_err(|error| match error.code() {
-            ErrorCode::StorageFull => {
-                Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
-            }
-            _ => error,
-        })
-    }
-
-    /// Does something beside whoever asked for it, to its end.
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.0.runtime.spawn(work));
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.0.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }
 

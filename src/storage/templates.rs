@@ -7,12 +7,12 @@ use sea_orm::{
     Select,
 };
 
+use super::database::handle::Database;
 use super::db::keyset;
 use super::db::transaction::Transaction;
 use super::entity::idempotency_key::Reference;
 use super::entity::template::{Column, Entity, Model};
 use super::error::{to_domain, to_domain_of_name};
-use super::store::Database;
 use super::write::idempotency::Made;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::CursorPage;

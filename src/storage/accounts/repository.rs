@@ -8,10 +8,10 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
 use crate::domain::repository::{KeyRepository, NewKey};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
+use crate::storage::database::handle::Database;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
 use crate::storage::error::to_domain;
-use crate::storage::store::Database;
 
 /// The accounts and keys of a database.
 pub(crate) struct AccountRepository {

@@ -7,10 +7,10 @@ use crate::domain::audience::{LookupRequest, LookupResult, PhoneMatch, Recipient
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::cache::contacts::{ContactCache, OptedOut};
-use crate::storage::contacts::queries::Whose;
+use crate::storage::database::handle::Database;
 use crate::storage::db::connection::Connection;
-use crate::storage::store::Database;
-use crate::storage::{contacts, opt_outs};
+use crate::storage::db::contact_lookup::{self, Whose};
+use crate::storage::opt_outs;
 
 /// Finds them.
 pub(crate) async fn find(
@@ -103,7 +103,7 @@ impl Question {
     async fn ask(self, reader: &Connection, account: AccountId) -> Result<Answer> {
         let Self { handles, mut ids, phones, known, opted_out, keeps } = self;
         let texts: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
-        let whose = contacts::queries::whose(reader, account, "phone", texts).await?;
+        let whose = contact_lookup::whose(reader, account, "phone", texts).await?;
         ids.extend(whose.values().filter_map(|whose| match whose {
             Whose::One(id) => Some(id),
             Whose::None | Whose::Several => None,

@@ -14,9 +14,9 @@ use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, Result};
+use crate::storage::database::handle::Database;
 use crate::storage::db::counters;
-use crate::storage::store::Database;
-use crate::storage::{contacts, groups};
+use crate::storage::groups;
 
 /// Contacts that are read at a time: enough that the way to the database does not count, few enough
 /// that others get their turn.
@@ -60,7 +60,7 @@ impl AudienceRepository for SqlAudiences {
             .read(async move |reader| {
                 let groups: Vec<Uuid> = groups.iter().map(|group| group.as_uuid()).collect();
                 let members: u64 = counters::read_each(&reader, account, &groups).await?.values().sum();
-                Ok(members + if all { contacts::queries::total(&reader, account).await? } else { 0 })
+                Ok(members + if all { counters::read_contacts(&reader, account).await? } else { 0 })
             })
             .await
     }

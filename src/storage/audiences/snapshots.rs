@@ -6,7 +6,6 @@
 //! [`keep`] finds that the contact is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
@@ -22,6 +21,8 @@ use crate::domain::audience::{
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
+use crate::storage::database::handle::Database;
+use crate::storage::database::snapshot_owner::SnapshotOwner;
 use crate::storage::db::json_sql::{self, Words};
 use crate::storage::db::keyset;
 use crate::storage::db::transaction::Transaction;
@@ -29,7 +30,6 @@ use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
 use crate::storage::entity::audience_entry::{self, Deletion, Snapshot};
 use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::error::to_domain;
-use crate::storage::store::Database;
 use crate::storage::write::idempotency::{self, Made};
 
 /// [`Report`] as JSON.
@@ -84,36 +84,6 @@ fn number(kind: Kind) -> i16 {
     match kind {
         Kind::Recipients => 0,
         Kind::Exclusions => 1,
-    }
-}
-
-/// For how long an unfinished audience to which no entries are added is left to the process that began it.
-const LEASE: Duration = Duration::from_secs(60);
-
-/// This process, as far as unfinished audiences know it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SnapshotOwner {
-    id: Uuid,
-    /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
-    alone: bool,
-}
-
-impl SnapshotOwner {
-    pub(crate) fn new(alone: bool) -> Self {
-        Self { id: Uuid::now_v7(), alone }
-    }
-
-    fn lease() -> i64 {
-        Timestamp::now().after(LEASE).millis()
-    }
-
-    /// Unfinished audiences whose process ended in the middle of its work.
-    fn abandoned(self) -> Condition {
-        let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
-        if self.alone {
-            ended = ended.add(Column::Owner.ne(self.id));
-        }
-        Condition::all().add(Column::LeasedUntil.is_not_null()).add(ended)
     }
 }
 

@@ -6,4 +6,5 @@ pub(super) mod contacts;
 pub(super) mod encoded_contact;
 pub(super) mod pages;
 pub(super) mod seek_points;
+pub(super) mod seek_read;
 pub(super) mod versions;

@@ -10,9 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quick_cache::unsync::Cache;
 
-use super::contacts::ContactCache;
-use crate::domain::pagination::{OffsetPage, OffsetQuery, SortDirection, SortField};
-use crate::domain::{AccountId, ContactId, Result};
+use crate::domain::pagination::{OffsetQuery, SortDirection, SortField};
+use crate::domain::{AccountId, ContactId};
 
 /// How far anchors lie apart, and how far a page lies behind the beginning to begin at one.
 pub(crate) const STEP: u64 = 500;
@@ -88,7 +87,7 @@ impl Anchors {
 
     /// The last anchor that does not lie behind the beginning of a page, if the account's last write is the
     /// one that is given by its number.
-    fn nearest(&self, account: AccountId, query: &OffsetQuery, last_write: u64) -> Option<Anchor> {
+    pub(super) fn nearest(&self, account: AccountId, query: &OffsetQuery, last_write: u64) -> Option<Anchor> {
         let orders = self.orders();
         let known = orders.get(&order(account, query)).filter(|known| known.last_write == last_write);
         known?.nearest(query.offset)
@@ -110,41 +109,9 @@ impl Anchors {
     }
 }
 
-/// A page that is read from the nearest anchor, and is one itself from then on.
-pub(crate) async fn page<F, Fut>(
-    cache: &ContactCache,
-    account: AccountId,
-    query: OffsetQuery,
-    read: F,
-) -> Result<OffsetPage>
-where
-    F: Fn(Option<Anchor>) -> Fut,
-    Fut: Future<Output = Result<OffsetPage>>,
-{
-    let moment = cache.moment();
-    let last_write = cache.last_write(account);
-    let anchor = cache.anchors.nearest(account, &query, last_write);
-    let mut page = read(anchor).await?;
-    // A write is announced before anybody sees it. If none was since the anchor was looked up, whoever read
-    // from it saw the list in which it is where it says. Else it may have moved, or be gone.
-    if anchor.is_some() && cache.last_write(account) != last_write {
-        page = read(None).await?;
-    }
-    cache.keep_anchor(moment, account, &query, &page);
-    Ok(page)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::sync::Arc;
-
-    use futures_util::FutureExt;
-
     use super::*;
-    use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::domain::{Contact, NewContact};
-    use crate::storage::cache::contacts::Change;
 
     /// Two accounts; pages are read of the first.
     fn accounts() -> [AccountId; 2] {
@@ -153,16 +120,6 @@ mod tests {
 
     fn at(offset: u64) -> OffsetQuery {
         OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset, limit: 10 }
-    }
-
-    fn contact() -> Contact {
-        Contact::new(NewContact {
-            handle: Handle::parse("one").unwrap(),
-            phone: Phone::parse("+4479000000001").unwrap(),
-            display_name: None,
-            avatar_url: None,
-            meta: Meta::default(),
-        })
     }
 
     fn anchor(position: u64) -> Anchor {
@@ -246,77 +203,5 @@ mod tests {
         assert!(anchors.nearest(last, &queries[0], 0).is_some());
         anchors.clear();
         assert_eq!(anchors.nearest(last, &queries[0], 0), None);
-    }
-
-    /// Reads a page, while something happens at the first try; answers what each try began at, as far as
-    /// is known.
-    fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
-        let tries = RefCell::new(Vec::new());
-        let page = page(cache, accounts()[0], at(offset), |anchor| {
-            let mut tries = tries.borrow_mut();
-            if tries.is_empty() {
-                meanwhile();
-            }
-            tries.push(anchor.map(|anchor| anchor.position));
-            let total = u64::try_from(tries.len()).unwrap();
-            std::future::ready(Ok(OffsetPage { items: vec![contact()], total }))
-        });
-        let page = page.now_or_never().unwrap().unwrap();
-        let tries = tries.into_inner();
-        assert_eq!(page.total, u64::try_from(tries.len()).unwrap(), "the last one is answered");
-        tries
-    }
-
-    #[test]
-    fn anchors_are_good_until_their_account_is_written_to() {
-        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
-        assert_eq!(read(&cache, 1_000, || {}), [None]);
-        assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
-        assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
-        assert_eq!(read(&cache, 900, || {}), [None]);
-        cache.begin(&put(other));
-        assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was an anchor all the same");
-        cache.end(put(other));
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        cache.begin(&[Change::OptOuts(account)]);
-        cache.end([]);
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
-
-        cache.begin(&put(account));
-        assert_eq!(read(&cache, 2_500, || {}), [None], "what is written may be seen already");
-        cache.end(put(account));
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        assert_eq!(read(&cache, 1_600, || {}), [None], "what was learnt before the write is forgotten");
-        cache.begin(&[Change::Remove { account, was: contact().handle }]);
-        cache.end([]);
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-        cache.begin(&[]);
-        cache.forget();
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-    }
-
-    #[test]
-    fn a_page_that_is_overtaken_by_a_write_is_read_again_without_an_anchor() {
-        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
-        let write = |account| {
-            cache.begin(&put(account));
-            cache.end(put(account));
-        };
-        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not from an anchor");
-        assert_eq!(read(&cache, 1_000, || {}), [None], "nor is it one");
-        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it concerns another account");
-        assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
-        assert_eq!(read(&cache, 2_000, || {}), [None]);
-        assert_eq!(
-            read(&cache, 2_000, || cache.begin(&put(account))),
-            [Some(2_000), None],
-            "or is under way"
-        );
-        cache.forget();
-        assert_eq!(read(&cache, 2_000, || {}), [None]);
     }
 }

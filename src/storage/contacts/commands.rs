@@ -1,16 +1,15 @@
 //! Writes of contacts, each within the transaction of its caller.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::queries::find;
 use crate::domain::contact::fields::Handle;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, Result, Timestamp};
 use crate::storage::audiences::snapshots;
+use crate::storage::db::contact_lookup::find;
+use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::contact::{Column, Entity, Row};
-use crate::storage::entity::contact_count;
 use crate::storage::error::{to_domain, to_domain_of_handle};
 use crate::storage::groups;
 
@@ -57,27 +56,10 @@ pub(crate) async fn delete(
         .await
         .map_err(|error| to_domain(&error))?;
     snapshots::remove_contact(transaction, account, contact.id).await?;
-    count(transaction, account, shard, -1).await?;
+    counters::add_contacts(transaction, account, shard, -1).await?;
     Ok(contact.handle)
 }
 
 fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {
     if precondition.allows(contact.version) { Ok(()) } else { Err(ErrorCode::PreconditionFailed.into()) }
-}
-
-/// Adds to one of the account's counters, on PostgreSQL, where the counter is locked from here to the commit:
-/// it comes last in a transaction. (On SQLite triggers do it, and a create is then one statement.)
-pub(crate) async fn count(transaction: &Transaction, account: AccountId, shard: i16, by: i64) -> Result<()> {
-    use contact_count::{ActiveModel, Column, Entity};
-    if transaction.get_database_backend() == DbBackend::Sqlite {
-        return Ok(());
-    }
-    let counter = ActiveModel { account_id: Set(account.get()), shard: Set(shard), contacts: Set(by) };
-    let add = Entity::insert(counter).on_conflict(
-        OnConflict::columns([Column::AccountId, Column::Shard])
-            .value(Column::Contacts, Expr::col((Entity, Column::Contacts)).add(by))
-            .to_owned(),
-    );
-    add.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
-    Ok(())
 }

@@ -11,8 +11,8 @@ use crate::domain::precondition::Precondition;
 use crate::domain::repository::ContactRepository;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
-use crate::storage::cache::{cached_list, seek_points};
-use crate::storage::store::Database;
+use crate::storage::cache::{cached_list, seek_points, seek_read};
+use crate::storage::database::handle::Database;
 
 /// The contacts of one account.
 pub(crate) struct SqlContacts {
@@ -93,7 +93,7 @@ impl ContactRepository for SqlContacts {
         let from = |anchor| async move |reader| queries::offset_page(&reader, account, query, anchor).await;
         match database.cache() {
             Some(cache) if query.offset >= seek_points::STEP => {
-                seek_points::page(cache, account, query, |anchor| database.read(from(anchor))).await
+                seek_read::page(cache, account, query, |anchor| database.read(from(anchor))).await
             }
             _ => {
                 let beginning = query.offset == 0;

@@ -1,20 +1,16 @@
 //! What statements run on: the connections to a database.
 
-use std::sync::{Arc, Mutex};
-
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use super::session::Session;
+use super::statement_log::{Statements, note};
 use super::transaction::Transaction;
 use crate::storage::error::{not_answered, not_executed, unavailable};
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::PostgresPool;
 use crate::storage::sqlite::database_file::DatabaseFile;
 use crate::storage::sqlite::pool::Kept;
-
-/// Every statement that a database has run, with its values: for tests that look at query plans.
-pub type Statements = Arc<Mutex<Vec<Statement>>>;
 
 /// Runs each statement on one of the connections to a database.
 #[derive(Clone, Debug)]
@@ -84,12 +80,6 @@ impl Connection {
             Connections::Postgres(pool) => pool.close().await,
             Connections::Sqlite(kept) => kept.close().await,
         }
-    }
-}
-
-pub(crate) fn note(statements: Option<&Statements>, statement: &Statement) {
-    if let Some(Ok(mut statements)) = statements.map(|statements| statements.lock()) {
-        statements.push(statement.clone());
     }
 }
 

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryTrait, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Set};
 use uuid::Uuid;
 
 use super::json_sql::{Words, list};
 use super::transaction::Transaction;
 use crate::domain::{AccountId, Result};
+use crate::storage::entity::contact_count;
 use crate::storage::entity::counter::{ActiveModel, Column, Entity};
 use crate::storage::error::to_domain;
 
@@ -91,4 +92,36 @@ pub(crate) async fn read_each(
         *sums.entry(of).or_default() += amount;
     }
     Ok(sums.into_iter().map(|(of, sum)| (of, u64::try_from(sum).unwrap_or(0))).collect())
+}
+
+/// Adds to one of the account's counters, on PostgreSQL, where the counter is locked from here to the commit:
+/// it comes last in a transaction. (On SQLite triggers do it, and a create is then one statement.)
+pub(crate) async fn add_contacts(
+    transaction: &Transaction,
+    account: AccountId,
+    shard: i16,
+    by: i64,
+) -> Result<()> {
+    use contact_count::{ActiveModel, Column, Entity};
+    if transaction.get_database_backend() == DbBackend::Sqlite {
+        return Ok(());
+    }
+    let counter = ActiveModel { account_id: Set(account.get()), shard: Set(shard), contacts: Set(by) };
+    let add = Entity::insert(counter).on_conflict(
+        OnConflict::columns([Column::AccountId, Column::Shard])
+            .value(Column::Contacts, Expr::col((Entity, Column::Contacts)).add(by))
+            .to_owned(),
+    );
+    add.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
+    Ok(())
+}
+
+pub(crate) async fn read_contacts(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
+    let counters = contact_count::Entity::find()
+        .filter(contact_count::Column::AccountId.eq(account.get()))
+        .all(connection)
+        .await
+        .map_err(|error| to_domain(&error))?;
+    let total: i64 = counters.iter().map(|counter| counter.contacts).sum();
+    Ok(u64::try_from(total).unwrap_or(0))
 }

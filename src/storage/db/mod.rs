@@ -4,10 +4,12 @@
 pub(super) mod batched_replies;
 pub(super) mod connect;
 pub(super) mod connection;
+pub(super) mod contact_lookup;
 pub(super) mod contact_rows;
 pub(super) mod counters;
 pub(super) mod json_sql;
 pub(super) mod keyset;
 pub(super) mod migrate;
 pub(super) mod session;
+pub(super) mod statement_log;
 pub(super) mod transaction;

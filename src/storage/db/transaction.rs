@@ -9,8 +9,8 @@ use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
-use super::connection::{Statements, note};
 use super::session::Session;
+use super::statement_log::{Statements, note};
 use crate::storage::error::{not_answered, not_executed};
 
 /// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.

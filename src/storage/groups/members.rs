@@ -20,8 +20,7 @@ use crate::domain::group::{
 };
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, ContactKey, Result, Timestamp};
-use crate::storage::contacts;
-use crate::storage::contacts::queries::Whose;
+use crate::storage::db::contact_lookup::{self, Whose};
 use crate::storage::db::json_sql::{Words, list};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_rows, counters, keyset};
@@ -111,7 +110,7 @@ pub(super) async fn offset_page(
         .offset(offset)
         .limit(limit);
     let ids = contact_rows::ids(connection, ids).await?;
-    let items = contacts::queries::by_ids(connection, account, &ids).await?;
+    let items = contact_lookup::by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { items, total: counters::read(connection, account, group.as_uuid()).await? })
 }
 
@@ -196,8 +195,8 @@ async fn named(
             ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
         }
     }
-    let phones = contacts::queries::whose(transaction, account, "phone", phones).await?;
-    let handles = contacts::queries::whose(transaction, account, "handle", handles).await?;
+    let phones = contact_lookup::whose(transaction, account, "phone", phones).await?;
+    let handles = contact_lookup::whose(transaction, account, "handle", handles).await?;
     let found = |all: &HashMap<String, Whose>, text: &str| match all.get(text) {
         None | Some(Whose::None) => Err(MemberOutcome::NoSuchContact),
         Some(Whose::One(id)) => Ok(*id),

@@ -12,11 +12,11 @@ pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave
 pub(super) use queries::id_of;
 pub(super) use sweep::start_sweeper;
 
+use super::database::handle::Database;
 use super::db::counters;
 use super::db::transaction::Transaction;
 use super::entity::group::Model;
 use super::entity::idempotency_key::Reference;
-use super::store::Database;
 use super::write::idempotency::Made;
 use super::write::writer::Done;
 use crate::domain::group::{

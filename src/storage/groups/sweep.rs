@@ -12,11 +12,12 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::Result;
-use crate::storage::cleanup::{BackgroundTask, in_batches};
+use crate::storage::database::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::json_sql::Words;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::error::to_domain;
+use crate::storage::write::batched_deletes::in_batches;
 use crate::storage::write::writer::Writer;
 
 /// How often it is looked without being told to: another instance may have been ended over its work.

@@ -7,14 +7,14 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
-use super::{Create, Outcome, Place, Waiting};
+use super::queue::{Create, Outcome, Place, Waiting};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
-use crate::storage::contacts;
-use crate::storage::contacts::commands::count;
 use crate::storage::db::connection::Connection;
+use crate::storage::db::contact_lookup;
 use crate::storage::db::contact_rows::Given;
+use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::write::idempotency::{self, Found};
@@ -153,7 +153,7 @@ async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>])
         }
     }
     for (account, by) in counts.into_values() {
-        count(transaction, account, place.shard, by).await?;
+        counters::add_contacts(transaction, account, place.shard, by).await?;
     }
     Ok(outcomes(group, &stored, earlier))
 }
@@ -178,7 +178,7 @@ async fn reserve(
         Found::First => Ok(None),
         Found::Made(Reference { id, is_new: _ }) => {
             let key = ContactKey::Id(ContactId::from_uuid(id));
-            let found = contacts::queries::find(transaction, create.account, &key, false).await;
+            let found = contact_lookup::find(transaction, create.account, &key, false).await;
             Created::replay(found, "contact").map(Some)
         }
     }

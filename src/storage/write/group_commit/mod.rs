@@ -6,56 +6,21 @@
 
 mod insert;
 mod pipeline;
+mod queue;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
+pub(crate) use queue::Create;
+use queue::{MOST, Outcome, Place, Waiting, answer};
+
 use super::idempotency::Flight;
 use super::writer::{Failure, Writer};
-use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::{AccountId, Contact, Error, ErrorCode, Result};
-use crate::storage::db::batched_replies::{self, Answer};
+use crate::domain::idempotency::Created;
+use crate::domain::{Contact, Error, ErrorCode, Result};
+use crate::storage::db::batched_replies;
 use crate::storage::db::connect::Options;
-
-/// Most creates in a group.
-const MOST: usize = 128;
-
-/// What every group of a process has in common.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Which of an account's counters it adds to.
-    shard: i16,
-    /// For how long attempts are remembered.
-    ttl: Duration,
-}
-
-/// A contact that is to be created.
-#[derive(Debug)]
-pub(crate) struct Create {
-    pub(crate) account: AccountId,
-    pub(crate) contact: Arc<Contact>,
-    pub(crate) attempt: Option<IdempotentRequest>,
-}
-
-impl Create {
-    /// Whether nobody may try it again.
-    fn is_plain(&self) -> bool {
-        self.attempt.is_none()
-    }
-}
-
-/// A create that waits for its group.
-struct Waiting {
-    create: Arc<Create>,
-    answer: Answer<Result<Created<Contact>>>,
-    /// Ends when the answer is there, and not when the client goes away.
-    flight: Option<Flight>,
-}
-
-/// What became of a create: `None` where it was stored, or what an earlier attempt made.
-type Outcome = Result<Option<Created<Contact>>>;
 
 /// Where creates wait.
 #[derive(Clone, Debug)]
@@ -126,26 +91,6 @@ async fn after(writer: &Writer, place: Place, group: Vec<Waiting>, failure: Fail
         }
         failure => refuse(group, failure),
     }
-}
-
-/// Whoever has gone away does not hear of it; the contact is stored all the same.
-fn answer(group: Vec<Waiting>, outcomes: Vec<Outcome>) {
-    let answers = group.into_iter().zip(outcomes).map(|(Waiting { create, answer, flight }, outcome)| {
-        // First: who has the answer may use the key again.
-        drop(flight);
-        let made = |earlier: Option<_>| {
-            earlier.unwrap_or_else(|| Created { made: contact_of(create), replayed: false })
-        };
-        (answer, outcome.map(made))
-    });
-    batched_replies::send(answers);
-}
-
-/// Nobody else has it after the commit: it need not be copied.
-fn contact_of(create: Arc<Create>) -> Contact {
-    let contact =
-        Arc::try_unwrap(create).map_or_else(|create| Arc::clone(&create.contact), |create| create.contact);
-    Arc::unwrap_or_clone(contact)
 }
 
 fn refuse(group: Vec<Waiting>, failure: Failure) {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use uuid::Uuid;
 
 use super::insert::{self, creates_of};
-use super::{Create, MOST, Waiting, answer};
+use super::queue::{Create, MOST, Waiting, answer};
 use crate::storage::write::writer::{Failure, Turn, Writer};
 
 /// A group that is durable, and nobody knows it.

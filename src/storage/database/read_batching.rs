@@ -112,7 +112,7 @@ impl Turn {
         Err(answered)
     }
 
-    /// Not by way of another thread where that can be helped; see [`crate::storage::store::Database::read`].
+    /// Not by way of another thread where that can be helped; see [`super::handle::Database::read`].
     async fn alone(self, key: Key) -> Result<Found> {
         if self.0.reader.get_database_backend() == DbBackend::Sqlite {
             return self.read(&[key]).await;

@@ -1,0 +1,135 @@
+//! Pages by offset, each read from the nearest seek point before it.
+
+use super::contacts::ContactCache;
+use super::seek_points::Anchor;
+use crate::domain::pagination::{OffsetPage, OffsetQuery};
+use crate::domain::{AccountId, Result};
+
+/// A page that is read from the nearest anchor, and is one itself from then on.
+pub(crate) async fn page<F, Fut>(
+    cache: &ContactCache,
+    account: AccountId,
+    query: OffsetQuery,
+    read: F,
+) -> Result<OffsetPage>
+where
+    F: Fn(Option<Anchor>) -> Fut,
+    Fut: Future<Output = Result<OffsetPage>>,
+{
+    let moment = cache.moment();
+    let last_write = cache.last_write(account);
+    let anchor = cache.anchors.nearest(account, &query, last_write);
+    let mut page = read(anchor).await?;
+    // A write is announced before anybody sees it. If none was since the anchor was looked up, whoever read
+    // from it saw the list in which it is where it says. Else it may have moved, or be gone.
+    if anchor.is_some() && cache.last_write(account) != last_write {
+        page = read(None).await?;
+    }
+    cache.keep_anchor(moment, account, &query, &page);
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::domain::contact::fields::{Handle, Meta, Phone};
+    use crate::domain::pagination::{SortDirection, SortField};
+    use crate::domain::{Contact, NewContact};
+    use crate::storage::cache::contacts::Change;
+
+    /// Two accounts; pages are read of the first.
+    fn accounts() -> [AccountId; 2] {
+        [1, 2].map(AccountId::new)
+    }
+
+    fn at(offset: u64) -> OffsetQuery {
+        OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset, limit: 10 }
+    }
+
+    fn contact() -> Contact {
+        Contact::new(NewContact {
+            handle: Handle::parse("one").unwrap(),
+            phone: Phone::parse("+4479000000001").unwrap(),
+            display_name: None,
+            avatar_url: None,
+            meta: Meta::default(),
+        })
+    }
+
+    /// Reads a page, while something happens at the first try; answers what each try began at, as far as
+    /// is known.
+    fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
+        let tries = RefCell::new(Vec::new());
+        let page = page(cache, accounts()[0], at(offset), |anchor| {
+            let mut tries = tries.borrow_mut();
+            if tries.is_empty() {
+                meanwhile();
+            }
+            tries.push(anchor.map(|anchor| anchor.position));
+            let total = u64::try_from(tries.len()).unwrap();
+            std::future::ready(Ok(OffsetPage { items: vec![contact()], total }))
+        });
+        let page = page.now_or_never().unwrap().unwrap();
+        let tries = tries.into_inner();
+        assert_eq!(page.total, u64::try_from(tries.len()).unwrap(), "the last one is answered");
+        tries
+    }
+
+    #[test]
+    fn anchors_are_good_until_their_account_is_written_to() {
+        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
+        assert_eq!(read(&cache, 1_000, || {}), [None]);
+        assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
+        assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
+        assert_eq!(read(&cache, 900, || {}), [None]);
+        cache.begin(&put(other));
+        assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was an anchor all the same");
+        cache.end(put(other));
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
+        cache.begin(&[Change::OptOuts(account)]);
+        cache.end([]);
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
+
+        cache.begin(&put(account));
+        assert_eq!(read(&cache, 2_500, || {}), [None], "what is written may be seen already");
+        cache.end(put(account));
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
+        assert_eq!(read(&cache, 1_600, || {}), [None], "what was learnt before the write is forgotten");
+        cache.begin(&[Change::Remove { account, was: contact().handle }]);
+        cache.end([]);
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+        cache.begin(&[]);
+        cache.forget();
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+    }
+
+    #[test]
+    fn a_page_that_is_overtaken_by_a_write_is_read_again_without_an_anchor() {
+        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
+        let write = |account| {
+            cache.begin(&put(account));
+            cache.end(put(account));
+        };
+        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not from an anchor");
+        assert_eq!(read(&cache, 1_000, || {}), [None], "nor is it one");
+        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it concerns another account");
+        assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
+        assert_eq!(read(&cache, 2_000, || {}), [None]);
+        assert_eq!(
+            read(&cache, 2_000, || cache.begin(&put(account))),
+            [Some(2_000), None],
+            "or is under way"
+        );
+        cache.forget();
+        assert_eq!(read(&cache, 2_000, || {}), [None]);
+    }
+}
