@@ -17,9 +17,9 @@ use super::write::writer::Writer;
 use crate::domain::Result;
 
 /// When it begins after a start, how often it looks for more, and when it tries again what failed.
-const BEGIN_AFTER: Duration = Duration::from_secs(5);
-const EVERY: Duration = Duration::from_secs(10 * 60);
-const RETRY_AFTER: Duration = Duration::from_secs(60);
+const INITIAL_DELAY: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(10 * 60);
+const RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// Starts the task that deletes what has expired. It is to be woken where something was deleted before its time.
 pub(super) fn start(
@@ -28,62 +28,67 @@ pub(super) fn start(
     idempotency_ttl: Duration,
     owner: SnapshotOwner,
 ) -> BackgroundTask {
-    BackgroundTask::start(|wake| clean(writer.clone(), reader.clone(), idempotency_ttl, owner, wake))
+    BackgroundTask::start(|wake| run(writer.clone(), reader.clone(), idempotency_ttl, owner, wake))
 }
 
-async fn clean(
+async fn run(
     writer: Writer,
     reader: Connection,
     idempotency_ttl: Duration,
     owner: SnapshotOwner,
     wake: Arc<Notify>,
 ) {
-    let mut wait = BEGIN_AFTER;
+    let mut wait = INITIAL_DELAY;
     loop {
         drop(tokio::time::timeout(wait, wake.notified()).await);
-        wait = EVERY;
-        if let Err(error) = clean_attempts(&writer, &reader, idempotency_ttl).await {
+        wait = INTERVAL;
+        if let Err(error) = delete_expired_keys(&writer, &reader, idempotency_ttl).await {
             tracing::warn!(reason = error.cause(), "expired idempotency keys could not be deleted");
-            wait = RETRY_AFTER;
+            wait = RETRY_DELAY;
         }
-        if let Err(error) = end_abandoned(&writer, &reader, owner).await {
+        if let Err(error) = expire_abandoned_audiences(&writer, &reader, owner).await {
             tracing::warn!(
                 reason = error.cause(),
                 "unfinished audiences of a terminated process could not be ended"
             );
-            wait = RETRY_AFTER;
+            wait = RETRY_DELAY;
         }
-        if let Err(error) = clean_audiences(&writer, &reader).await {
+        if let Err(error) = delete_expired_audiences(&writer, &reader).await {
             tracing::warn!(reason = error.cause(), "expired audiences could not be deleted");
-            wait = RETRY_AFTER;
+            wait = RETRY_DELAY;
         }
     }
 }
 
-async fn clean_attempts(writer: &Writer, reader: &Connection, ttl: Duration) -> Result<()> {
-    if !idempotency::any_expired(reader, ttl).await? {
+async fn delete_expired_keys(writer: &Writer, reader: &Connection, ttl: Duration) -> Result<()> {
+    if !idempotency::has_expired(reader, ttl).await? {
         return Ok(());
     }
     in_batches(writer, reader, move |transaction, rows| {
-        Box::pin(async move { Ok(idempotency::clear_some(transaction, ttl, rows).await? == rows) })
+        Box::pin(async move { Ok(idempotency::delete_expired(transaction, ttl, rows).await? == rows) })
     })
     .await
 }
 
 /// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
-async fn end_abandoned(writer: &Writer, reader: &Connection, owner: SnapshotOwner) -> Result<()> {
-    if !snapshots::any_abandoned(reader, owner).await? {
+async fn expire_abandoned_audiences(
+    writer: &Writer,
+    reader: &Connection,
+    owner: SnapshotOwner,
+) -> Result<()> {
+    if !snapshots::has_abandoned(reader, owner).await? {
         return Ok(());
     }
     in_batches(writer, reader, move |transaction, rows| {
-        Box::pin(snapshots::end_abandoned_some(transaction, owner, rows))
+        Box::pin(snapshots::expire_abandoned(transaction, owner, rows))
     })
     .await
 }
 
-async fn clean_audiences(writer: &Writer, reader: &Connection) -> Result<()> {
-    if !snapshots::any_expired(reader).await? {
+async fn delete_expired_audiences(writer: &Writer, reader: &Connection) -> Result<()> {
+    if !snapshots::has_expired(reader).await? {
         return Ok(());
     }
-    in_batches(writer, reader, |transaction, rows| Box::pin(snapshots::clear_some(transaction, rows))).await
+    in_batches(writer, reader, |transaction, rows| Box::pin(snapshots::delete_expired(transaction, rows)))
+        .await
 }

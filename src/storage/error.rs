@@ -93,7 +93,7 @@ pub enum OpenError {
 impl OpenError {
     /// While connecting there is no personal data yet: the driver's words may be shown.
     pub(super) fn unreachable(error: DbErr) -> Self {
-        match primary(&error) {
+        match primary_code(&error) {
             Some(READONLY) => Self::ReadOnly { reason: one_line(&error) },
             // The file itself was found: what cannot be made are the WAL and the shared memory.
             Some(CANTOPEN) => {
@@ -128,7 +128,7 @@ fn one_line(error: &DbErr) -> String {
 struct TransactionConflict(String);
 
 /// A transaction that took too long since it took the time of its changes: to be run again.
-pub(super) fn too_old() -> Error {
+pub(super) fn timestamp_too_old() -> Error {
     let cause = "the timestamp of a change was too old when it was to be committed";
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
@@ -142,13 +142,13 @@ const CANCELLED: &str = "57014";
 /// The cause of an error that says nothing about the connection: the database answered, or it was never asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct NotTheConnection(String);
+struct ConnectionUnaffected(String);
 
 /// Whether the connection may be at fault that something could not be done.
-pub(super) fn may_blame_connection(error: &Error) -> bool {
+pub(super) fn may_be_connection_failure(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
     error.code() == ErrorCode::Unavailable
-        && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<NotTheConnection>())
+        && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<ConnectionUnaffected>())
 }
 
 /// Whether the database rolled a transaction back for the sake of another one.
@@ -156,37 +156,38 @@ pub(super) fn is_conflict(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<TransactionConflict>())
 }
 
-/// The domain's error for a database's.
-pub(super) fn to_domain(error: &DbErr) -> Error {
-    if has_code(error, &CONFLICTS) {
-        return Error::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(error)));
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if has_code(&error, &CONFLICTS) {
+            return Self::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(&error)));
+        }
+        if has_code(&error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
+            return Self::caused_by(ErrorCode::Unavailable, ConnectionUnaffected(describe(&error)));
+        }
+        let code = if is_full(&error) {
+            ErrorCode::StorageFull
+        } else if is_unavailable(&error) {
+            ErrorCode::Unavailable
+        } else {
+            ErrorCode::Internal
+        };
+        Self::caused_by(code, describe(&error))
     }
-    if has_code(error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
-        return Error::caused_by(ErrorCode::Unavailable, NotTheConnection(describe(error)));
-    }
-    let code = if is_full(error) {
-        ErrorCode::StorageFull
-    } else if is_away(error) {
-        ErrorCode::Unavailable
-    } else {
-        ErrorCode::Internal
-    };
-    Error::caused_by(code, describe(error))
 }
 
-/// The same where a unique index guards the handle.
-pub(super) fn to_domain_of_handle(error: &DbErr) -> Error {
+/// As [`Error::from`], where a unique index guards the handle.
+pub(super) fn handle_conflict(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::handle_taken(),
-        _ => to_domain(error),
+        _ => error.into(),
     }
 }
 
-/// The same where a unique index guards a name.
-pub(super) fn to_domain_of_name(error: &DbErr) -> Error {
+/// As [`Error::from`], where a unique index guards a name.
+pub(super) fn name_conflict(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::name_taken(),
-        _ => to_domain(error),
+        _ => error.into(),
     }
 }
 
@@ -204,9 +205,9 @@ fn has_code(error: &DbErr, codes: &[&str]) -> bool {
 
 /// Whether SQLite has done nothing of a statement that is a transaction by itself, beyond doubt: it was no
 /// good, or somebody else writes.
-pub(super) fn is_refused(error: &DbErr) -> bool {
+pub(super) fn is_rejected(error: &DbErr) -> bool {
     // Error, busy, too big, constraint, mismatch.
-    primary(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
+    primary_code(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
 }
 
 /// Primary result codes of SQLite.
@@ -217,19 +218,19 @@ const IOERR: i32 = 10;
 const CANTOPEN: i32 = 14;
 
 /// Whether SQLite could not write for a reason that lies with its files, and not with another writer.
-pub(super) fn is_file_fault(error: &DbErr) -> bool {
-    !is_full(error) && primary(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))
+pub(super) fn is_file_error(error: &DbErr) -> bool {
+    !is_full(error) && primary_code(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))
 }
 
 /// SQLite's code without what extends it (by 256s). PostgreSQL's have five characters, SQLite's have fewer.
-fn primary(error: &DbErr) -> Option<i32> {
+fn primary_code(error: &DbErr) -> Option<i32> {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return None };
     let code = error.code().filter(|code| code.len() < 5)?;
     Some(code.parse::<i32>().ok()? & 0xff)
 }
 
 /// Whether the database, and not the statement, is at fault: it may work later.
-fn is_away(error: &DbErr) -> bool {
+fn is_unavailable(error: &DbErr) -> bool {
     match sqlx_error(error) {
         None => matches!(error, DbErr::ConnectionAcquire(_)),
         Some(SqlxError::Database(said)) => {
@@ -238,7 +239,7 @@ fn is_away(error: &DbErr) -> bool {
             // (a demoted primary), a transaction that was idle for too long. SQLite: another writer, or a file that cannot be opened or written to.
             let postgres = ["08", "53", "57", "25006", "25P03"].iter().any(|class| code.starts_with(class))
                 && code.len() == 5;
-            let sqlite = primary(error)
+            let sqlite = primary_code(error)
                 .is_some_and(|code| matches!(code, BUSY | LOCKED | READONLY | IOERR | CANTOPEN));
             postgres || sqlite
         }
@@ -255,7 +256,7 @@ fn is_away(error: &DbErr) -> bool {
 }
 
 /// What sea-orm says where there is no connection.
-pub(super) fn unavailable(error: SqlxError) -> DbErr {
+pub(super) fn acquire_error(error: SqlxError) -> DbErr {
     match error {
         SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
         SqlxError::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
@@ -264,12 +265,12 @@ pub(super) fn unavailable(error: SqlxError) -> DbErr {
 }
 
 /// What it says of a statement that failed.
-pub(super) fn not_executed(error: SqlxError) -> DbErr {
+pub(super) fn exec_error(error: SqlxError) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 /// What it says of a query that failed.
-pub(super) fn not_answered(error: SqlxError) -> DbErr {
+pub(super) fn query_error(error: SqlxError) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 

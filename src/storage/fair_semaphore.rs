@@ -21,7 +21,7 @@ pub(super) type Owner = Option<AccountId>;
 const RESERVED: usize = 4;
 
 /// An account that asked for nothing for so long has no share reserved.
-const ACTIVE: Duration = Duration::from_secs(60);
+const ACTIVE_WINDOW: Duration = Duration::from_secs(60);
 
 /// There are no more permits: it was closed.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct FairSemaphore(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     /// Told when the last permit of a closed semaphore has come back.
-    all_back: Notify,
+    all_returned: Notify,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct State {
     /// Owners with permits. (Whoever has none is not here.)
     held: HashMap<Owner, usize>,
     /// Owners that wait, the next one first; each once.
-    turns: VecDeque<Owner>,
+    round_robin: VecDeque<Owner>,
     /// Who waits for each of them, the first to come first. None is empty.
     waiting: HashMap<Owner, VecDeque<oneshot::Sender<Permit>>>,
     /// The last two different owners that asked, and when.
@@ -67,11 +67,11 @@ impl FairSemaphore {
             free: total,
             closed: false,
             held: HashMap::new(),
-            turns: VecDeque::new(),
+            round_robin: VecDeque::new(),
             waiting: HashMap::new(),
             recent: [None; 2],
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), all_back: Notify::new() }))
+        Self(Arc::new(Shared { state: Mutex::new(state), all_returned: Notify::new() }))
     }
 
     /// A permit for a connection, within a time.
@@ -87,9 +87,9 @@ impl FairSemaphore {
             if state.closed {
                 return Err(Closed);
             }
-            state.note(owner, Instant::now());
-            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_have_another(owner) {
-                return Ok(state.hand_out(owner, &self.0));
+            state.record_request(owner, Instant::now());
+            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_acquire(owner) {
+                return Ok(state.grant(owner, &self.0));
             }
             let (sender, receiver) = oneshot::channel();
             state.enqueue(owner, sender);
@@ -104,16 +104,16 @@ impl FairSemaphore {
 
     /// Refuses whoever waits or comes, and waits until all permits are back.
     pub(super) async fn close(&self) {
-        let all_back = self.0.all_back.notified();
+        let all_returned = self.0.all_returned.notified();
         let is_idle = {
             let mut state = self.0.state();
             state.closed = true;
-            state.turns.clear();
+            state.round_robin.clear();
             state.waiting.clear();
             state.free == state.total
         };
         if !is_idle {
-            all_back.await;
+            all_returned.await;
         }
     }
 }
@@ -125,7 +125,7 @@ impl Shared {
 }
 
 impl State {
-    fn note(&mut self, owner: Owner, now: Instant) {
+    fn record_request(&mut self, owner: Owner, now: Instant) {
         if owner.is_none() {
             return;
         }
@@ -137,26 +137,26 @@ impl State {
     }
 
     /// Whether another owner has asked of late.
-    fn has_others(&self, owner: Owner) -> bool {
-        self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE)
+    fn has_recent_others(&self, owner: Owner) -> bool {
+        self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE_WINDOW)
     }
 
     /// What the service does by itself is bounded by how many tasks it has for it.
-    fn may_have_another(&self, owner: Owner) -> bool {
-        if owner.is_none() || self.total == 1 || !self.has_others(owner) {
+    fn may_acquire(&self, owner: Owner) -> bool {
+        if owner.is_none() || self.total == 1 || !self.has_recent_others(owner) {
             return true;
         }
-        let most = self.total - (self.total / RESERVED).max(1);
-        self.held.get(&owner).is_none_or(|held| *held < most)
+        let max = self.total - (self.total / RESERVED).max(1);
+        self.held.get(&owner).is_none_or(|held| *held < max)
     }
 
-    fn hand_out(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
+    fn grant(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
         self.free -= 1;
         *self.held.entry(owner).or_default() += 1;
         Permit { owner, shared: Some(Arc::clone(shared)) }
     }
 
-    fn take_back(&mut self, owner: Owner) {
+    fn return_permit(&mut self, owner: Owner) {
         self.free += 1;
         if let Some(held) = self.held.get_mut(&owner) {
             *held -= 1;
@@ -169,7 +169,7 @@ impl State {
     fn enqueue(&mut self, owner: Owner, sender: oneshot::Sender<Permit>) {
         let queue = self.waiting.entry(owner).or_default();
         if queue.is_empty() {
-            self.turns.push_back(owner);
+            self.round_robin.push_back(owner);
         }
         // Those who have given up take no memory for longer than the first that has not.
         while queue.front().is_some_and(oneshot::Sender::is_closed) {
@@ -179,12 +179,12 @@ impl State {
     }
 
     /// Hands out what is free to those who wait, in turns.
-    fn serve(&mut self, shared: &Arc<Shared>) {
+    fn grant_waiting(&mut self, shared: &Arc<Shared>) {
         while self.free > 0 {
-            let next = self.turns.iter().position(|owner| self.may_have_another(*owner));
-            let Some(owner) = next.and_then(|next| self.turns.remove(next)) else { return };
+            let next = self.round_robin.iter().position(|owner| self.may_acquire(*owner));
+            let Some(owner) = next.and_then(|next| self.round_robin.remove(next)) else { return };
             let Some(mut queue) = self.waiting.remove(&owner) else { continue };
-            let mut permit = Some(self.hand_out(owner, shared));
+            let mut permit = Some(self.grant(owner, shared));
             while let Some(offered) = permit.take() {
                 let Some(sender) = queue.pop_front() else {
                     permit = Some(offered);
@@ -194,12 +194,12 @@ impl State {
             }
             if !queue.is_empty() {
                 self.waiting.insert(owner, queue);
-                self.turns.push_back(owner);
+                self.round_robin.push_back(owner);
             }
             if let Some(mut unwanted) = permit {
                 // All who waited have gone. (Its drop would ask for the lock that is held here.)
                 unwanted.shared = None;
-                self.take_back(owner);
+                self.return_permit(owner);
             }
         }
     }
@@ -209,11 +209,11 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         let mut state = shared.state();
-        state.take_back(self.owner);
+        state.return_permit(self.owner);
         if state.closed && state.free == state.total {
-            shared.all_back.notify_waiters();
+            shared.all_returned.notify_waiters();
         }
-        state.serve(&shared);
+        state.grant_waiting(&shared);
     }
 }
 
@@ -282,7 +282,7 @@ mod tests {
         let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
         drop(all);
         drop(at_once(&semaphore, account(2)));
-        let most: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
+        let max: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
         let mut further = wait(&semaphore, account(1));
         let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
         drop(quiet);
@@ -290,7 +290,7 @@ mod tests {
         // What the service does by itself is not counted.
         let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
         drop(own);
-        drop(most);
+        drop(max);
         assert!(now(&mut further).is_some());
     }
 
@@ -312,7 +312,10 @@ mod tests {
         drop(at_once(&semaphore, account(1)));
         let state = semaphore.0.state();
         assert!(
-            state.free == 1 && state.held.is_empty() && state.waiting.is_empty() && state.turns.is_empty()
+            state.free == 1
+                && state.held.is_empty()
+                && state.waiting.is_empty()
+                && state.round_robin.is_empty()
         );
     }
 

@@ -13,17 +13,17 @@ use super::cache::contacts::ContactCache;
 use super::cleanup;
 use super::contacts::repository::SqlContacts;
 use super::database::handle::{Database, Parts};
-use super::database::read_batching::GroupRead;
+use super::database::read_batching::ReadBatcher;
 use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connect::{self, Access, Options, Pools};
 use super::db::connection::Connection;
 use super::db::migrate;
 use super::db::statement_log::Statements;
-use super::error::{OpenError, is_file_fault, to_domain};
+use super::error::{OpenError, is_file_error};
 use super::groups::{SqlGroups, start_sweeper};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
-use super::postgres::failover::Trust;
+use super::postgres::failover::PoolGeneration;
 use super::templates::SqlTemplates;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
@@ -92,7 +92,7 @@ impl Database {
     }
 
     fn assemble(options: &Options, mut pools: Pools) -> Self {
-        let lock = pools.lock.take();
+        let file_lock = pools.lock.take();
         let sqlite = pools.file.is_some();
         let shard = if sqlite {
             0
@@ -102,23 +102,24 @@ impl Database {
             getrandom::fill(&mut random).unwrap_or_default();
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
-        let cache = lock.is_some().then(|| ContactCache::new(options.contact_cache));
-        let writer = Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.trust);
-        let owner = SnapshotOwner::new(lock.is_some());
-        let tidies = lock.is_some() || !sqlite;
+        let cache = file_lock.is_some().then(|| ContactCache::new(options.contact_cache));
+        let writer =
+            Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.generation);
+        let snapshot_owner = SnapshotOwner::new(file_lock.is_some());
+        let has_background_tasks = file_lock.is_some() || !sqlite;
         let reader = &pools.reader;
-        let sweeper = tidies.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
-        let cleaner =
-            tidies.then(|| Arc::new(cleanup::start(&writer, reader, options.idempotency_ttl, owner)));
-        Self(
-            Arc::new(Parts {
+        let sweeper = has_background_tasks.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
+        let cleaner = has_background_tasks
+            .then(|| Arc::new(cleanup::start(&writer, reader, options.idempotency_ttl, snapshot_owner)));
+        Self {
+            parts: Arc::new(Parts {
                 group_commit: GroupCommit::start(
                     &writer,
                     shard,
                     options,
                     if sqlite { 1 } else { COMMITTERS },
                 ),
-                group_read: GroupRead::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
+                read_batcher: ReadBatcher::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
                 writer: writer.clone(),
                 write_pool: pools.writer,
                 reader: pools.reader,
@@ -128,34 +129,38 @@ impl Database {
                 idempotency_ttl: options.idempotency_ttl,
                 sweeper,
                 audience_ttl: options.audience_ttl,
-                owner,
+                snapshot_owner,
                 cache,
                 probe: pools.probe.map(Arc::new),
                 cleaner,
-                _lock: lock.map(Arc::new),
+                _lock: file_lock.map(Arc::new),
             }),
-            None,
-        )
+            account: None,
+        }
     }
 
     /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
     #[must_use]
     pub fn recording(self) -> (Self, Statements) {
         let statements = Statements::default();
-        let mut parts = Arc::unwrap_or_clone(self.0);
-        parts.write_pool.record(Arc::clone(&statements));
-        parts.reader.record(Arc::clone(&statements));
-        parts.writer =
-            Writer::new(parts.write_pool.clone(), parts.cache.clone(), CLOSE_TIMEOUT, Trust::default());
+        let mut parts = Arc::unwrap_or_clone(self.parts);
+        parts.write_pool.log_statements(Arc::clone(&statements));
+        parts.reader.log_statements(Arc::clone(&statements));
+        parts.writer = Writer::new(
+            parts.write_pool.clone(),
+            parts.cache.clone(),
+            CLOSE_TIMEOUT,
+            PoolGeneration::default(),
+        );
         parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
-        parts.group_read = GroupRead::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
-        (Self(Arc::new(parts), self.1), statements)
+        parts.read_batcher = ReadBatcher::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
+        (Self { parts: Arc::new(parts), account: self.account }, statements)
     }
 }
 
 impl From<NotReady> for Error {
-    fn from(why: NotReady) -> Self {
-        let reason = match why {
+    fn from(not_ready: NotReady) -> Self {
+        let reason = match not_ready {
             NotReady::Unreachable => "the database does not respond",
             NotReady::ReadOnly => "the database is read-only",
         };
@@ -165,7 +170,7 @@ impl From<NotReady> for Error {
 
 /// An SQLite database is ready as long as its file is in place and can be written to. Whether it can is tried
 /// only after a write has failed: while all is well, the writes themselves show it.
-async fn check_file(writer: &Connection) -> Result<()> {
+async fn check_file_writable(writer: &Connection) -> Result<()> {
     let Some(file) = writer.file() else { return Ok(()) };
     if !file.is_in_place() {
         let reason = "the database file was deleted, moved or replaced";
@@ -188,10 +193,10 @@ async fn check_file(writer: &Connection) -> Result<()> {
     };
     match probe.await {
         Ok(()) => {
-            file.note_write(false);
+            file.record_write(false);
             Ok(())
         }
-        Err(error) if is_file_fault(&error) => {
+        Err(error) if is_file_error(&error) => {
             Err(Error::with_message(ErrorCode::Unavailable, "the database file cannot be written to"))
         }
         // Another writer is busy, or the disk is full, which deletions may mend.
@@ -226,29 +231,26 @@ impl Store for Database {
     }
 
     async fn ping(&self) -> Result<()> {
-        if let Some(probe) = self.0.probe.clone() {
-            return self.run(async move { probe.ask().await.map_err(Error::from) }).await;
+        if let Some(probe) = self.parts.probe.clone() {
+            return self.run(async move { probe.check().await.map_err(Error::from) }).await;
         }
         self.read(async |reader| {
             let backend = reader.get_database_backend();
-            reader
-                .query_one_raw(Statement::from_string(backend, "SELECT 1"))
-                .await
-                .map_err(|error| to_domain(&error))?;
+            reader.query_one_raw(Statement::from_string(backend, "SELECT 1")).await?;
             Ok(())
         })
         .await?;
-        check_file(&self.0.write_pool).await
+        check_file_writable(&self.parts.write_pool).await
     }
 
     async fn close(&self) {
-        if let Some(cleaner) = &self.0.cleaner {
+        if let Some(cleaner) = &self.parts.cleaner {
             cleaner.stop();
         }
-        if let Some(sweeper) = &self.0.sweeper {
+        if let Some(sweeper) = &self.parts.sweeper {
             sweeper.stop();
         }
-        for connection in [&self.0.reader, &self.0.write_pool] {
+        for connection in [&self.parts.reader, &self.parts.write_pool] {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");
             }

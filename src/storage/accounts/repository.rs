@@ -11,7 +11,6 @@ use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp}
 use crate::storage::database::handle::Database;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
-use crate::storage::error::to_domain;
 
 /// The accounts and keys of a database.
 pub(crate) struct AccountRepository {
@@ -55,7 +54,7 @@ impl KeyRepository for AccountRepository {
         self.database
             .read(async move |reader| {
                 let any = api_key::Entity::find().one(&reader).await;
-                Ok(any.map_err(|error| to_domain(&error))?.is_some())
+                Ok(any?.is_some())
             })
             .await
     }
@@ -66,13 +65,10 @@ impl KeyRepository for AccountRepository {
             Box::pin(async move {
                 if transaction.get_database_backend() == DbBackend::Postgres {
                     // Two instances that start at once must not both find the table empty.
-                    transaction
-                        .execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
-                        .await
-                        .map_err(|error| to_domain(&error))?;
+                    transaction.execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").await?;
                 }
                 let any = api_key::Entity::find().one(transaction).await;
-                if any.map_err(|error| to_domain(&error))?.is_some() {
+                if any?.is_some() {
                     return Ok(false);
                 }
                 let account = ensure_account(transaction, account).await?;
@@ -88,7 +84,7 @@ impl KeyRepository for AccountRepository {
         self.database
             .read(async move |reader| {
                 let row = api_key::Entity::find_by_id(id).one(&reader).await;
-                row.map_err(|error| to_domain(&error))?.map(ApiKey::try_from).transpose()
+                row?.map(ApiKey::try_from).transpose()
             })
             .await
     }
@@ -104,9 +100,8 @@ impl KeyRepository for AccountRepository {
                     .order_by_asc(api_key::Column::AccountId)
                     .order_by_asc(api_key::Column::CreatedAt)
                     .all(&reader)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
-                rows.into_iter().map(listed).collect()
+                    .await?;
+                rows.into_iter().map(to_listed_key).collect()
             })
             .await
     }
@@ -122,8 +117,7 @@ impl KeyRepository for AccountRepository {
                     .col_expr(api_key::Column::RevokedAt, first.into())
                     .filter(api_key::Column::Id.eq(id))
                     .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
+                    .await?;
                 Ok(done.rows_affected > 0)
             })
         })
@@ -139,8 +133,7 @@ impl KeyRepository for AccountRepository {
                     .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
                     .filter(api_key::Column::Id.eq(old))
                     .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
+                    .await?;
                 Ok(())
             })
         })
@@ -149,11 +142,7 @@ impl KeyRepository for AccountRepository {
 }
 
 async fn find_account(connection: &impl ConnectionTrait, name: &AccountName) -> Result<Option<AccountId>> {
-    let row = account::Entity::find()
-        .filter(account::Column::Name.eq(name.as_str()))
-        .one(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    let row = account::Entity::find().filter(account::Column::Name.eq(name.as_str())).one(connection).await?;
     Ok(row.map(|row| AccountId::new(row.id)))
 }
 
@@ -166,22 +155,18 @@ async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<
     account::Entity::insert(new)
         .on_conflict(OnConflict::column(account::Column::Name).do_nothing().to_owned())
         .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+        .await?;
     find_account(transaction, &name).await?.ok_or_else(|| {
         Error::caused_by(ErrorCode::Internal, "an account disappeared while it was being created")
     })
 }
 
 async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
-    api_key::Entity::insert(api_key::ActiveModel::from(key))
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    api_key::Entity::insert(api_key::ActiveModel::from(key)).exec_without_returning(transaction).await?;
     Ok(())
 }
 
-fn listed((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
+fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
     let name = account.and_then(|account| AccountName::parse(&account.name).ok());
     Ok(ListedKey {
         key: key.try_into()?,

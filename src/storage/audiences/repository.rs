@@ -20,13 +20,13 @@ use crate::storage::groups;
 
 /// Contacts that are read at a time: enough that the way to the database does not count, few enough
 /// that others get their turn.
-const PAGE: u64 = 500;
+const MAX_PAGE_SIZE: u64 = 500;
 
 /// The same in bytes, about: an answer whose reader is slow holds two pages for as long.
-const PAGE_BYTES: usize = 64 * 1024;
+const TARGET_PAGE_BYTES: usize = 64 * 1024;
 
 /// Contacts on the first page, when nothing is known of how large they are.
-const FIRST_PAGE: u64 = 8;
+const INITIAL_PAGE_SIZE: u64 = 8;
 
 /// What a contact takes beside its `meta`.
 const CONTACT_BYTES: usize = 200;
@@ -45,8 +45,8 @@ impl SqlAudiences {
 
 #[async_trait]
 impl AudienceRepository for SqlAudiences {
-    async fn find(&self, named: LookupRequest<'_>) -> Result<LookupResult> {
-        lookup::find(&self.database, self.account, named).await
+    async fn find(&self, request: LookupRequest<'_>) -> Result<LookupResult> {
+        lookup::find(&self.database, self.account, request).await
     }
 
     async fn group(&self, key: GroupKey) -> Result<GroupId> {
@@ -67,30 +67,31 @@ impl AudienceRepository for SqlAudiences {
 
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
         // One page is read while the one before it is worked on; none is read for who has gone away.
-        let (pages, taken) = mpsc::channel(1);
-        self.database.spawn(walk(self.database.clone(), self.account, group, pages));
-        stream::unfold(taken, async |mut taken| taken.recv().await.map(|page| (page, taken))).boxed()
+        let (pages, received) = mpsc::channel(1);
+        self.database.spawn(stream_pages(self.database.clone(), self.account, group, pages));
+        stream::unfold(received, async |mut received| received.recv().await.map(|page| (page, received)))
+            .boxed()
     }
 
     async fn begin(
         &self,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
         entries: u64,
         limits: SnapshotLimits,
     ) -> Result<Created<AudienceId>> {
-        snapshots::begin(&self.database, self.account, attempt, entries, limits).await
+        snapshots::begin(&self.database, self.account, request, entries, limits).await
     }
 
     async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
-        snapshots::keep(&self.database, self.account, id, entries).await
+        snapshots::save_entries(&self.database, self.account, id, entries).await
     }
 
     async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot> {
         snapshots::finish(&self.database, self.account, id, report).await
     }
 
-    async fn abandon(&self, id: AudienceId, attempt: Option<IdempotentRequest>) {
-        if let Err(error) = snapshots::abandon(&self.database, self.account, id, attempt).await {
+    async fn abandon(&self, id: AudienceId, request: Option<IdempotentRequest>) {
+        if let Err(error) = snapshots::abandon(&self.database, self.account, id, request).await {
             // It is deleted when it expires.
             tracing::warn!(reason = error.cause(), "an abandoned audience could not be deleted");
         }
@@ -114,20 +115,21 @@ impl AudienceRepository for SqlAudiences {
 }
 
 /// How many contacts of the size of these are a page.
-fn page_size(people: &[Recipient]) -> u64 {
-    let bytes: usize = people.iter().map(|person| CONTACT_BYTES + person.contact.meta.as_json().len()).sum();
-    let size = PAGE_BYTES * people.len() / bytes.max(1);
-    u64::try_from(size).unwrap_or(PAGE).clamp(1, PAGE)
+fn page_size(recipients: &[Recipient]) -> u64 {
+    let bytes: usize =
+        recipients.iter().map(|recipient| CONTACT_BYTES + recipient.contact.meta.as_json().len()).sum();
+    let size = TARGET_PAGE_BYTES * recipients.len() / bytes.max(1);
+    u64::try_from(size).unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)
 }
 
 /// Reads page after page, as far ahead as the channel has room.
-async fn walk(
+async fn stream_pages(
     database: Database,
     account: AccountId,
     group: Option<GroupId>,
     pages: mpsc::Sender<Result<Vec<Recipient>>>,
 ) {
-    let (mut before, mut limit) = (Uuid::max(), FIRST_PAGE);
+    let (mut before, mut limit) = (Uuid::max(), INITIAL_PAGE_SIZE);
     // A page is read when there is room for it, not to wait for room.
     while let Ok(room) = pages.reserve().await {
         let page = database.read(async move |reader| match group {
@@ -135,7 +137,8 @@ async fn walk(
             None => recipients::page(&reader, account, before, limit).await,
         });
         let page = page.await;
-        let last = page.as_ref().ok().and_then(|people| people.last()).map(|person| person.contact.id);
+        let last =
+            page.as_ref().ok().and_then(|recipients| recipients.last()).map(|recipient| recipient.contact.id);
         let Some(last) = last else {
             // The end, or a fault, which is passed on.
             if page.is_err() {
@@ -144,8 +147,8 @@ async fn walk(
             return;
         };
         before = last.as_uuid();
-        if let Ok(people) = &page {
-            limit = page_size(people);
+        if let Ok(recipients) = &page {
+            limit = page_size(recipients);
         }
         room.send(page);
     }

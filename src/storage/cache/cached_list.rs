@@ -63,7 +63,7 @@ mod tests {
         let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
         let [first, second, third] = ["first", "second", "third"].map(contact);
         let write = |account, contact: &Contact| {
-            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), was: None }];
+            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), old_handle: None }];
             cache.begin(&put());
             cache.end(put());
         };
@@ -77,9 +77,9 @@ mod tests {
         };
         let asked = || panic!("the database was asked for nothing");
 
-        cache.keep(cache.moment(), account, [&second, &third]);
+        cache.insert_if_current(cache.read_version(), account, [&second, &third]);
         assert!(page(&after(&first, 2), &asked).is_none(), "what is before it is not in memory");
-        cache.keep(cache.moment(), account, [&first]);
+        cache.insert_if_current(cache.read_version(), account, [&first]);
         let found = page(&after(&first, 2), &|| ()).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone(), third.clone()], false));
         let found = page(&after(&first, 1), &|| write(other, &third)).unwrap();
@@ -90,7 +90,7 @@ mod tests {
         let newer = Contact { version: 2, ..third.clone() };
         assert!(page(&after(&first, 2), &|| write(account, &newer)).is_none(), "it was written to");
         assert_eq!(page(&after(&first, 2), &|| ()).unwrap().items, [second.clone(), newer]);
-        cache.begin(&[Change::Remove { account, was: third.handle.clone() }]);
+        cache.begin(&[Change::Remove { account, handle: third.handle.clone() }]);
         assert!(page(&after(&first, 2), &|| ()).is_none(), "one is about to go");
     }
 }

@@ -7,16 +7,16 @@ use crate::storage::entity::contact::{Model, Row};
 
 /// A row of a contact.
 #[derive(Clone)]
-pub(crate) struct Packed(Arc<[u8]>);
+pub(crate) struct EncodedContact(Arc<[u8]>);
 
-impl Packed {
+impl EncodedContact {
     /// `None` where it cannot be done; it is then not in memory.
-    pub(crate) fn new(account: AccountId, contact: &Contact) -> Option<Self> {
+    pub(crate) fn encode(account: AccountId, contact: &Contact) -> Option<Self> {
         Some(Self(postcard::to_stdvec(&Row::new(account, contact)).ok()?.into()))
     }
 
     /// The contact, if it is one of this account's.
-    pub(crate) fn unpack(&self, account: AccountId) -> Option<Contact> {
+    pub(crate) fn decode(&self, account: AccountId) -> Option<Contact> {
         let row: Model = postcard::from_bytes(&self.0).ok()?;
         if row.account_id == account.get() { row.try_into().ok() } else { None }
     }

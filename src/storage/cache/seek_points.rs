@@ -17,95 +17,100 @@ use crate::domain::{AccountId, ContactId};
 pub(crate) const STEP: u64 = 500;
 
 /// Most anchors of an order. In a list that is longer than so many steps, steps are longer too.
-const MOST: usize = 4_096;
+const MAX_POINTS: usize = 4_096;
 
 /// Most orders. With as many anchors as there may be, of some 50 bytes each, they take 7 MB; those of a
 /// million contacts take 100 kB an order.
-const ORDERS: usize = 32;
+const MAX_ORDERS: usize = 32;
 
 /// A contact, and how many come before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Anchor {
+pub(crate) struct SeekPoint {
     pub(crate) position: u64,
     /// What it is sorted by is in the database: a handle can be longer than all the rest of an anchor.
     pub(crate) id: ContactId,
 }
 
 /// What the contacts of an account are sorted by, and which way.
-type Order = (AccountId, SortField, SortDirection);
+type SortOrder = (AccountId, SortField, SortDirection);
 
-fn order(account: AccountId, query: &OffsetQuery) -> Order {
+fn sort_order(account: AccountId, query: &OffsetQuery) -> SortOrder {
     (account, query.field, query.direction)
 }
 
 /// The anchors of an order.
-struct Known {
+struct SeekIndex {
     /// The account's last write, by its number: they are of the list as that left it.
     last_write: u64,
     step: u64,
     /// In each step the first that is known.
-    firsts: BTreeMap<u64, Anchor>,
+    points: BTreeMap<u64, SeekPoint>,
 }
 
-impl Known {
+impl SeekIndex {
     fn new(last_write: u64) -> Self {
-        Self { last_write, step: STEP, firsts: BTreeMap::new() }
+        Self { last_write, step: STEP, points: BTreeMap::new() }
     }
 
-    fn nearest(&self, position: u64) -> Option<Anchor> {
-        let steps = self.firsts.range(..=position / self.step);
-        steps.rev().map(|(_, anchor)| *anchor).find(|anchor| anchor.position <= position)
+    fn nearest(&self, position: u64) -> Option<SeekPoint> {
+        let steps = self.points.range(..=position / self.step);
+        steps.rev().map(|(_, point)| *point).find(|point| point.position <= position)
     }
 
-    fn learn(&mut self, anchor: Anchor) {
-        let first = self.firsts.entry(anchor.position / self.step).or_insert(anchor);
-        if anchor.position < first.position {
-            *first = anchor;
+    fn record(&mut self, point: SeekPoint) {
+        let entry = self.points.entry(point.position / self.step).or_insert(point);
+        if point.position < entry.position {
+            *entry = point;
         }
-        if self.firsts.len() > MOST {
+        if self.points.len() > MAX_POINTS {
             self.step *= 2;
-            for anchor in std::mem::take(&mut self.firsts).into_values() {
-                self.learn(anchor);
+            for point in std::mem::take(&mut self.points).into_values() {
+                self.record(point);
             }
         }
     }
 }
 
 /// Anchors of the orders that were asked for of late.
-pub(crate) struct Anchors {
-    orders: Mutex<Cache<Order, Known>>,
+pub(crate) struct SeekPoints {
+    indexes: Mutex<Cache<SortOrder, SeekIndex>>,
 }
 
-impl Anchors {
+impl SeekPoints {
     pub(crate) fn new() -> Self {
-        Self { orders: Mutex::new(Cache::new(ORDERS)) }
+        Self { indexes: Mutex::new(Cache::new(MAX_ORDERS)) }
     }
 
-    fn orders(&self) -> MutexGuard<'_, Cache<Order, Known>> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    fn indexes(&self) -> MutexGuard<'_, Cache<SortOrder, SeekIndex>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last anchor that does not lie behind the beginning of a page, if the account's last write is the
     /// one that is given by its number.
-    pub(super) fn nearest(&self, account: AccountId, query: &OffsetQuery, last_write: u64) -> Option<Anchor> {
-        let orders = self.orders();
-        let known = orders.get(&order(account, query)).filter(|known| known.last_write == last_write);
-        known?.nearest(query.offset)
+    pub(super) fn nearest(
+        &self,
+        account: AccountId,
+        query: &OffsetQuery,
+        last_write: u64,
+    ) -> Option<SeekPoint> {
+        let indexes = self.indexes();
+        let index = indexes.get(&sort_order(account, query)).filter(|index| index.last_write == last_write);
+        index?.nearest(query.offset)
     }
 
     /// Remembers the contact that a page begins with, in the list as the account's last write left it.
-    pub(crate) fn learn(&self, account: AccountId, query: &OffsetQuery, first: ContactId, last_write: u64) {
-        let (mut orders, order) = (self.orders(), order(account, query));
-        if orders.peek(&order).is_none_or(|known| known.last_write != last_write) {
-            orders.insert(order, Known::new(last_write));
+    pub(crate) fn record(&self, account: AccountId, query: &OffsetQuery, id: ContactId, last_write: u64) {
+        let (mut indexes, sort_order) = (self.indexes(), sort_order(account, query));
+        if indexes.peek(&sort_order).is_none_or(|index| index.last_write != last_write) {
+            indexes.insert(sort_order, SeekIndex::new(last_write));
         }
-        if let Some(mut known) = orders.get_mut(&order) {
-            known.learn(Anchor { position: query.offset, id: first });
+        if let Some(mut index) = indexes.get_mut(&sort_order) {
+            index.record(SeekPoint { position: query.offset, id });
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.orders().clear();
+        self.indexes().clear();
     }
 }
 
@@ -122,17 +127,17 @@ mod tests {
         OffsetQuery { field: SortField::Handle, direction: SortDirection::Ascending, offset, limit: 10 }
     }
 
-    fn anchor(position: u64) -> Anchor {
-        Anchor { position, id: ContactId::generate().0 }
+    fn point(position: u64) -> SeekPoint {
+        SeekPoint { position, id: ContactId::generate().0 }
     }
 
     #[test]
     fn a_page_begins_at_the_last_anchor_that_is_not_behind_it() {
-        let mut known = Known::new(0);
-        let nearest = |known: &Known, position| known.nearest(position).map(|anchor| anchor.position);
-        assert_eq!(nearest(&known, 9_999), None);
+        let mut index = SeekIndex::new(0);
+        let nearest = |index: &SeekIndex, position| index.nearest(position).map(|point| point.position);
+        assert_eq!(nearest(&index, 9_999), None);
         for position in [5_000, 1_200, 700, 1_999, 1_990, 1_995] {
-            known.learn(anchor(position));
+            index.record(point(position));
         }
         for (position, place) in [
             (0, None),
@@ -146,29 +151,29 @@ mod tests {
             (4_999, Some(1_990)),
             (u64::MAX, Some(5_000)),
         ] {
-            assert_eq!(nearest(&known, position), place, "{position}");
+            assert_eq!(nearest(&index, position), place, "{position}");
         }
     }
 
     #[test]
     fn however_long_a_list_is_its_anchors_are_not_too_many_and_not_too_far_apart() {
-        let mut known = Known::new(0);
+        let mut index = SeekIndex::new(0);
         let pages = 100_000;
         for page in 1..=pages {
             // From behind, and those in between later.
-            known.learn(anchor((pages - page) / 2 * 200 + page % 2 * 100));
-            assert!(known.firsts.len() <= MOST);
+            index.record(point((pages - page) / 2 * 200 + page % 2 * 100));
+            assert!(index.points.len() <= MAX_POINTS);
         }
-        assert!(known.firsts.len() > MOST / 4, "{}", known.firsts.len());
+        assert!(index.points.len() > MAX_POINTS / 4, "{}", index.points.len());
         for page in 1..pages {
-            let anchor = known.nearest(page * 100).unwrap();
-            assert!(page * 100 - anchor.position < known.step * 2 && known.step < 8_000, "{page}");
+            let point = index.nearest(page * 100).unwrap();
+            assert!(page * 100 - point.position < index.step * 2 && index.step < 8_000, "{page}");
         }
     }
 
     #[test]
     fn orders_are_told_apart_and_not_too_many() {
-        let anchors = Anchors::new();
+        let points = SeekPoints::new();
         let queries: Vec<_> = [SortField::CreatedOn, SortField::Handle, SortField::Phone]
             .into_iter()
             .flat_map(|field| {
@@ -179,29 +184,29 @@ mod tests {
                 })
             })
             .collect();
-        let mut learnt = Vec::new();
+        let mut recorded = Vec::new();
         for account in accounts() {
             for query in &queries {
-                assert_eq!(anchors.nearest(account, query, 0), None);
+                assert_eq!(points.nearest(account, query, 0), None);
                 let id = ContactId::generate().0;
-                anchors.learn(account, query, id, 0);
-                learnt.push((account, query, id));
+                points.record(account, query, id, 0);
+                recorded.push((account, query, id));
             }
         }
-        for (account, query, id) in learnt {
-            let anchor = Some(Anchor { position: 1_000, id });
-            assert_eq!(anchors.nearest(account, query, 0), anchor);
-            assert_eq!(anchors.nearest(account, &OffsetQuery { limit: 5, ..*query }, 0), anchor);
-            assert_eq!(anchors.nearest(account, query, 1), None, "of an older list");
+        for (account, query, id) in recorded {
+            let point = Some(SeekPoint { position: 1_000, id });
+            assert_eq!(points.nearest(account, query, 0), point);
+            assert_eq!(points.nearest(account, &OffsetQuery { limit: 5, ..*query }, 0), point);
+            assert_eq!(points.nearest(account, query, 1), None, "of an older list");
         }
         for account in 3..1_000 {
-            anchors.learn(AccountId::new(account), &queries[0], ContactId::generate().0, 0);
-            assert!(anchors.orders().len() <= ORDERS);
+            points.record(AccountId::new(account), &queries[0], ContactId::generate().0, 0);
+            assert!(points.indexes().len() <= MAX_ORDERS);
         }
         let last = AccountId::new(1_000);
-        anchors.learn(last, &queries[0], ContactId::generate().0, 0);
-        assert!(anchors.nearest(last, &queries[0], 0).is_some());
-        anchors.clear();
-        assert_eq!(anchors.nearest(last, &queries[0], 0), None);
+        points.record(last, &queries[0], ContactId::generate().0, 0);
+        assert!(points.nearest(last, &queries[0], 0).is_some());
+        points.clear();
+        assert_eq!(points.nearest(last, &queries[0], 0), None);
     }
 }

@@ -1,31 +1,31 @@
 //! Pages by offset, each read from the nearest seek point before it.
 
 use super::contacts::ContactCache;
-use super::seek_points::Anchor;
+use super::seek_points::SeekPoint;
 use crate::domain::pagination::{OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Result};
 
 /// A page that is read from the nearest anchor, and is one itself from then on.
-pub(crate) async fn page<F, Fut>(
+pub(crate) async fn read_page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
     query: OffsetQuery,
     read: F,
 ) -> Result<OffsetPage>
 where
-    F: Fn(Option<Anchor>) -> Fut,
+    F: Fn(Option<SeekPoint>) -> Fut,
     Fut: Future<Output = Result<OffsetPage>>,
 {
-    let moment = cache.moment();
+    let read_version = cache.read_version();
     let last_write = cache.last_write(account);
-    let anchor = cache.anchors.nearest(account, &query, last_write);
-    let mut page = read(anchor).await?;
+    let point = cache.seek_points.nearest(account, &query, last_write);
+    let mut page = read(point).await?;
     // A write is announced before anybody sees it. If none was since the anchor was looked up, whoever read
     // from it saw the list in which it is where it says. Else it may have moved, or be gone.
-    if anchor.is_some() && cache.last_write(account) != last_write {
+    if point.is_some() && cache.last_write(account) != last_write {
         page = read(None).await?;
     }
-    cache.keep_anchor(moment, account, &query, &page);
+    cache.insert_seek_point_if_current(read_version, account, &query, &page);
     Ok(page)
 }
 
@@ -65,12 +65,12 @@ mod tests {
     /// is known.
     fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
         let tries = RefCell::new(Vec::new());
-        let page = page(cache, accounts()[0], at(offset), |anchor| {
+        let page = read_page(cache, accounts()[0], at(offset), |point| {
             let mut tries = tries.borrow_mut();
             if tries.is_empty() {
                 meanwhile();
             }
-            tries.push(anchor.map(|anchor| anchor.position));
+            tries.push(point.map(|point| point.position));
             let total = u64::try_from(tries.len()).unwrap();
             std::future::ready(Ok(OffsetPage { items: vec![contact()], total }))
         });
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn anchors_are_good_until_their_account_is_written_to() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
         assert_eq!(read(&cache, 1_000, || {}), [None]);
         assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
         assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
@@ -103,18 +103,18 @@ mod tests {
         assert_eq!(read(&cache, 2_500, || {}), [None]);
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
         assert_eq!(read(&cache, 1_600, || {}), [None], "what was learnt before the write is forgotten");
-        cache.begin(&[Change::Remove { account, was: contact().handle }]);
+        cache.begin(&[Change::Remove { account, handle: contact().handle }]);
         cache.end([]);
         assert_eq!(read(&cache, 2_500, || {}), [None]);
         cache.begin(&[]);
-        cache.forget();
+        cache.clear();
         assert_eq!(read(&cache, 2_500, || {}), [None]);
     }
 
     #[test]
     fn a_page_that_is_overtaken_by_a_write_is_read_again_without_an_anchor() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
         let write = |account| {
             cache.begin(&put(account));
             cache.end(put(account));
@@ -129,7 +129,7 @@ mod tests {
             [Some(2_000), None],
             "or is under way"
         );
-        cache.forget();
+        cache.clear();
         assert_eq!(read(&cache, 2_000, || {}), [None]);
     }
 }

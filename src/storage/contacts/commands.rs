@@ -10,7 +10,7 @@ use crate::storage::db::contact_lookup::find;
 use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::contact::{Column, Entity, Row};
-use crate::storage::error::{to_domain, to_domain_of_handle};
+use crate::storage::error::handle_conflict;
 use crate::storage::groups;
 
 /// Answers the handle before, and the contact after; no handle where nothing has changed.
@@ -23,7 +23,7 @@ pub(crate) async fn update(
     now: Timestamp,
 ) -> Result<(Option<Handle>, Contact)> {
     let before = find(transaction, account, &key, true).await?;
-    check(&before, precondition)?;
+    check_precondition(&before, precondition)?;
     // The wait for the row is over: see `writer::MAX_AGE`.
     let now = now.max(Timestamp::now());
     let after = before.patched(patch, now)?;
@@ -34,7 +34,7 @@ pub(crate) async fn update(
             .filter(Column::Id.eq(after.id.as_uuid()))
             .exec(transaction)
             .await
-            .map_err(|error| to_domain_of_handle(&error))?;
+            .map_err(handle_conflict)?;
         return Ok((Some(before.handle), after));
     }
     Ok((None, after))
@@ -49,17 +49,14 @@ pub(crate) async fn delete(
     precondition: &Precondition,
 ) -> Result<Handle> {
     let contact = find(transaction, account, &key, true).await?;
-    check(&contact, precondition)?;
-    groups::leave_all(transaction, account, shard, contact.id).await?;
-    Entity::delete_by_id((account.get(), contact.id.as_uuid()))
-        .exec(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    check_precondition(&contact, precondition)?;
+    groups::remove_from_all(transaction, account, shard, contact.id).await?;
+    Entity::delete_by_id((account.get(), contact.id.as_uuid())).exec(transaction).await?;
     snapshots::remove_contact(transaction, account, contact.id).await?;
     counters::add_contacts(transaction, account, shard, -1).await?;
     Ok(contact.handle)
 }
 
-fn check(contact: &Contact, precondition: &Precondition) -> Result<()> {
+fn check_precondition(contact: &Contact, precondition: &Precondition) -> Result<()> {
     if precondition.allows(contact.version) { Ok(()) } else { Err(ErrorCode::PreconditionFailed.into()) }
 }

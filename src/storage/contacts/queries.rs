@@ -12,11 +12,10 @@ use crate::domain::pagination::{
     Cursor, CursorPage, CursorQuery, OffsetPage, OffsetQuery, SortDirection, SortField,
 };
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result};
-use crate::storage::cache::seek_points::Anchor;
-use crate::storage::db::contact_lookup::{by_ids, of};
+use crate::storage::cache::seek_points::SeekPoint;
+use crate::storage::db::contact_lookup::{by_ids, in_account};
 use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact::{Column, Entity};
-use crate::storage::error::to_domain;
 use crate::storage::groups;
 
 /// A page of the list that is ordered from the newest on.
@@ -35,14 +34,14 @@ pub(crate) async fn cursor_page(
     }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
     if let (Some(group), Some(since), true) = (group, updated_since, by_change)
-        && groups::is_sortable(connection, account, group).await?
+        && groups::is_small(connection, account, group).await?
     {
-        let place = changes_between(connection, account, &cursor).await?;
-        return groups::changed_page(connection, account, group, since, place, cursor, limit).await;
+        let seek = changes_between(connection, account, &cursor).await?;
+        return groups::updated_page(connection, account, group, since, seek, cursor, limit).await;
     }
     let order = keyset::order(&cursor);
 
-    let mut select = of(account);
+    let mut select = in_account(account);
     // At most one contact has the handle, and the planner need not be told of an order.
     let at_most_one = handle.is_some();
     if let Some(handle) = handle {
@@ -55,7 +54,7 @@ pub(crate) async fn cursor_page(
         select = select.filter(Column::UpdatedAt.gte(since.millis()));
     }
     if let Some(group) = group {
-        select = select.filter(groups::includes(account, group));
+        select = select.filter(groups::contains(account, group));
     }
     if by_change {
         select = select.filter(changes_between(connection, account, &cursor).await?);
@@ -68,7 +67,7 @@ pub(crate) async fn cursor_page(
     }
 
     // One more than asked for tells whether there is more.
-    let contacts = contact_rows::contacts(connection, select.limit(limit + 1)).await?;
+    let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::of(contacts, &cursor, limit))
 }
 
@@ -79,8 +78,9 @@ pub(crate) async fn ids(
     cursor: Cursor,
     limit: u64,
 ) -> Result<Vec<Uuid>> {
-    let select = keyset::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
-    contact_rows::ids(connection, select.order_by(Column::Id, keyset::order(&cursor)).limit(limit)).await
+    let select = keyset::between(in_account(account), Column::Id, &cursor).select_only().column(Column::Id);
+    contact_rows::fetch_ids(connection, select.order_by(Column::Id, keyset::order(&cursor)).limit(limit))
+        .await
 }
 
 /// What lies where a cursor says, in the order of changes.
@@ -102,13 +102,10 @@ async fn changes_between(
 
 /// Where a contact stands in the order of changes.
 async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: ContactId) -> Result<i64> {
-    let found = of(account)
-        .filter(Column::Id.eq(id.as_uuid()))
-        .one(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    let gone = "The contact of the cursor has been deleted, and with it its position in the order of changes";
-    Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, gone))?.updated_at)
+    let found = in_account(account).filter(Column::Id.eq(id.as_uuid())).one(connection).await?;
+    let message =
+        "The contact of the cursor has been deleted, and with it its position in the order of changes";
+    Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, message))?.updated_at)
 }
 
 /// A page of the list that is ordered as asked for. From an anchor on, where there is one before it.
@@ -116,7 +113,7 @@ pub(crate) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     query: OffsetQuery,
-    anchor: Option<Anchor>,
+    seek_point: Option<SeekPoint>,
 ) -> Result<OffsetPage> {
     let OffsetQuery { field, direction, offset, limit } = query;
     let order = match direction {
@@ -125,26 +122,32 @@ pub(crate) async fn offset_page(
     };
     let select = match field {
         // Ids are in the order of creation.
-        SortField::CreatedOn => of(account).order_by(Column::Id, order),
-        SortField::Handle => of(account).order_by(Column::Handle, order),
-        SortField::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
+        SortField::CreatedOn => in_account(account).order_by(Column::Id, order),
+        SortField::Handle => in_account(account).order_by(Column::Handle, order),
+        SortField::Phone => {
+            in_account(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order)
+        }
     };
-    let (select, skipped) = match anchor {
-        Some(anchor) => (select.filter(from(account, query, anchor.id)), offset - anchor.position),
+    let (select, skipped) = match seek_point {
+        Some(seek_point) => {
+            (select.filter(at_or_after(account, query, seek_point.id)), offset - seek_point.position)
+        }
         None => (select, offset),
     };
     // First the ids: what is left out at the beginning is left out in an index, without a look at the
     // contacts themselves.
     let ids = select.select_only().column(Column::Id).offset(skipped).limit(limit);
-    let ids = contact_rows::ids(connection, ids).await?;
+    let ids = contact_rows::fetch_ids(connection, ids).await?;
     let items = by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { items, total: counters::read_contacts(connection, account).await? })
 }
 
 /// Where in the order that is asked for a contact and those behind it stand.
-fn from(account: AccountId, query: OffsetQuery, id: ContactId) -> Expr {
+fn at_or_after(account: AccountId, query: OffsetQuery, id: ContactId) -> Expr {
     let its = |column| {
-        Expr::from(of(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query())
+        Expr::from(
+            in_account(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query(),
+        )
     };
     let (here, there) = match query.field {
         SortField::CreatedOn => (Expr::col(Column::Id), Expr::value(id.as_uuid())),

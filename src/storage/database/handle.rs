@@ -9,12 +9,12 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 
 use super::background_task::BackgroundTask;
-use super::read_batching::GroupRead;
+use super::read_batching::ReadBatcher;
 use super::snapshot_owner::SnapshotOwner;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::{Change, ContactCache};
-use crate::storage::cache::pages::{Page, Pages};
+use crate::storage::cache::pages::{Page, PageCache};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup;
 use crate::storage::db::transaction::Transaction;
@@ -23,14 +23,17 @@ use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::group_commit::{Create, GroupCommit};
-use crate::storage::write::idempotency::{self, InFlight, Made};
-use crate::storage::write::writer::{Done, Writer};
+use crate::storage::write::idempotency::{self, Creation, InFlight};
+use crate::storage::write::writer::{WriteOutput, Writer};
 
 /// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
 /// not one for each part, on which the threads of a server would wait for each other.) The owner is the account
 /// that asks: accounts take turns at the connections.
 #[derive(Clone)]
-pub struct Database(pub(in crate::storage) Arc<Parts>, pub(in crate::storage) Owner);
+pub struct Database {
+    pub(in crate::storage) parts: Arc<Parts>,
+    pub(in crate::storage) account: Owner,
+}
 
 #[derive(Clone)]
 pub(in crate::storage) struct Parts {
@@ -43,7 +46,7 @@ pub(in crate::storage) struct Parts {
     /// Which of the counters of an account this process adds to.
     pub(in crate::storage) shard: i16,
     pub(in crate::storage) group_commit: GroupCommit,
-    pub(in crate::storage) group_read: GroupRead,
+    pub(in crate::storage) read_batcher: ReadBatcher,
     pub(in crate::storage) in_flight: InFlight,
     pub(in crate::storage) idempotency_ttl: Duration,
     /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
@@ -51,7 +54,7 @@ pub(in crate::storage) struct Parts {
     /// For how long an audience is kept.
     pub(in crate::storage) audience_ttl: Duration,
     /// Who adds entries to audiences.
-    pub(in crate::storage) owner: SnapshotOwner,
+    pub(in crate::storage) snapshot_owner: SnapshotOwner,
     pub(in crate::storage) cache: Option<ContactCache>,
     /// Tells whether the database is ready; PostgreSQL only.
     pub(in crate::storage) probe: Option<Arc<Probe>>,
@@ -63,47 +66,51 @@ pub(in crate::storage) struct Parts {
 impl Database {
     /// The same, for an account.
     pub(in crate::storage) fn for_account(&self, account: AccountId) -> Self {
-        Self(Arc::clone(&self.0), Some(account))
+        Self { parts: Arc::clone(&self.parts), account: Some(account) }
     }
 
     /// Which of the counters of an account this process adds to.
     pub(in crate::storage) fn shard(&self) -> i16 {
-        self.0.shard
+        self.parts.shard
     }
 
     /// For how long an audience is kept.
     pub(in crate::storage) fn audience_ttl(&self) -> Duration {
-        self.0.audience_ttl
+        self.parts.audience_ttl
     }
 
     /// Who adds entries to audiences.
-    pub(in crate::storage) fn owner(&self) -> SnapshotOwner {
-        self.0.owner
+    pub(in crate::storage) fn snapshot_owner(&self) -> SnapshotOwner {
+        self.parts.snapshot_owner
     }
 
     /// Contacts in memory, where this process is the only one that writes them.
     pub(in crate::storage) fn cache(&self) -> Option<&ContactCache> {
-        self.0.cache.as_ref()
+        self.parts.cache.as_ref()
     }
 
     /// A contact: from memory if it is there.
-    pub(in crate::storage) async fn get(&self, account: AccountId, key: ContactKey) -> Result<Contact> {
+    pub(in crate::storage) async fn get_contact(
+        &self,
+        account: AccountId,
+        key: ContactKey,
+    ) -> Result<Contact> {
         let ContactKey::Id(id) = key else {
             return self
                 .read(async move |reader| contact_lookup::find(&reader, account, &key, false).await)
                 .await;
         };
-        match self.0.cache.as_ref().and_then(|cache| cache.get(account, id)) {
+        match self.parts.cache.as_ref().and_then(|cache| cache.get(account, id)) {
             Some(contact) => Ok(contact),
-            None => self.0.group_read.get((account, id)).await,
+            None => self.parts.read_batcher.get((account, id)).await,
         }
     }
 
     /// A page of a list: from memory if it is there. Only beginnings of lists are kept; the others
     /// are seldom looked at twice.
-    pub(in crate::storage) async fn page<Q, P, F, Fut>(
+    pub(in crate::storage) async fn cached_page<Q, P, F, Fut>(
         &self,
-        pages: fn(&ContactCache) -> &Pages<Q, P>,
+        pages: fn(&ContactCache) -> &PageCache<Q, P>,
         beginning: bool,
         account: AccountId,
         query: Q,
@@ -115,40 +122,45 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<P>> + Send + 'static,
     {
-        let Some(cache) = self.0.cache.as_ref().filter(|_| beginning) else { return self.read(job).await };
+        let Some(cache) = self.parts.cache.as_ref().filter(|_| beginning) else {
+            return self.read(job).await;
+        };
         let pages = pages(cache);
         if let Some(page) = cache.page(pages, account, &query) {
             return Ok(page);
         }
-        let moment = cache.moment();
+        let read_version = cache.read_version();
         let page = self.read(job).await?;
-        cache.keep_page(pages, moment, account, query, &page);
+        cache.insert_page_if_current(pages, read_version, account, query, &page);
         Ok(page)
     }
 
     /// Stores a contact, together with all others that are waiting.
-    pub(in crate::storage) async fn insert(
+    pub(in crate::storage) async fn insert_contact(
         &self,
         account: AccountId,
         contact: Contact,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Created<Contact>> {
-        let flight = attempt
+        let in_flight_guard = request
             .as_ref()
-            .map(|attempt| idempotency::begin(&self.0.in_flight, account, attempt))
+            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
             .transpose()?;
-        self.0.group_commit.insert(Create { account, contact: Arc::new(contact), attempt }, flight).await
+        self.parts
+            .group_commit
+            .insert(Create { account, contact: Arc::new(contact), request }, in_flight_guard)
+            .await
     }
 
-    /// Makes something that is no contact, in one transaction; once for each attempt. `store` answers
+    /// Makes something that is no contact, in one transaction; once for each attempt. `create` answers
     /// what there is then, or `None` where its name is taken; `changes` may have come of it.
-    pub(in crate::storage) async fn make<M, F>(
+    pub(in crate::storage) async fn create<M, F>(
         &self,
         account: AccountId,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
         changes: Vec<Change>,
-        store: F,
-    ) -> Result<Made<M>>
+        create: F,
+    ) -> Result<Creation<M>>
     where
         M: Send + Sync + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>
@@ -156,36 +168,36 @@ impl Database {
             + Send
             + 'static,
     {
-        let flight = attempt
+        let in_flight_guard = request
             .as_ref()
-            .map(|attempt| idempotency::begin(&self.0.in_flight, account, attempt))
+            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
             .transpose()?;
-        let ttl = self.0.idempotency_ttl;
-        let writer = self.0.writer.for_owner(self.1);
+        let ttl = self.parts.idempotency_ttl;
+        let writer = self.parts.writer.for_owner(self.account);
         let outcome = self.run(async move {
             let job = writer.transact(move |transaction| {
                 Box::pin(async move {
-                    Ok((idempotency::once(transaction, account, attempt, ttl, store).await?, changes))
+                    Ok((idempotency::run_once(transaction, account, request, ttl, create).await?, changes))
                 })
             });
             let outcome = job.await;
             // The flight ends after the commit, and not when the client goes away.
-            drop(flight);
+            drop(in_flight_guard);
             Ok(outcome?)
         });
         outcome.await
     }
 
     /// Clears away what a deleted group leaves, behind its caller's back.
-    pub(in crate::storage) fn sweep(&self) {
-        if let Some(sweeper) = &self.0.sweeper {
+    pub(in crate::storage) fn wake_sweeper(&self) {
+        if let Some(sweeper) = &self.parts.sweeper {
             sweeper.wake();
         }
     }
 
     /// Deletes what is at its end soon, and not only at the cleaner's next round.
-    pub(in crate::storage) fn clean(&self) {
-        if let Some(cleaner) = &self.0.cleaner {
+    pub(in crate::storage) fn wake_cleaner(&self) {
+        if let Some(cleaner) = &self.parts.cleaner {
             cleaner.wake();
         }
     }
@@ -193,7 +205,7 @@ impl Database {
     /// The connection for reading.
     #[must_use]
     pub fn reader(&self) -> &Connection {
-        &self.0.reader
+        &self.parts.reader
     }
 
     /// Runs a read. On PostgreSQL to its end, whatever becomes of the request that asked for it: a
@@ -205,8 +217,8 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.0.reader.for_owner(self.1));
-        if self.0.reader.get_database_backend() == DbBackend::Sqlite {
+        let work = job(self.parts.reader.for_owner(self.account));
+        if self.parts.reader.get_database_backend() == DbBackend::Sqlite {
             work.await
         } else {
             self.run(work).await
@@ -217,21 +229,21 @@ impl Database {
     pub(in crate::storage) async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.0.writer.for_owner(self.1);
+        let writer = self.parts.writer.for_owner(self.account);
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
     /// The same of a write that deletes, and does so on a full disk. Where even that cannot be, it is not for want of
     /// room to store something.
-    pub(in crate::storage) async fn write_freeing<T, F>(&self, job: F) -> Result<T>
+    pub(in crate::storage) async fn write_deletion<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone + Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.0.writer.for_owner(self.1);
-        let done = self.run(async move { Ok(writer.transact_freeing(job).await?) }).await;
+        let writer = self.parts.writer.for_owner(self.account);
+        let done = self.run(async move { Ok(writer.transact_deletion(job).await?) }).await;
         done.map_err(|error| match error.code() {
             ErrorCode::StorageFull => {
                 Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
@@ -242,13 +254,13 @@ impl Database {
 
     /// Does something beside whoever asked for it, to its end.
     pub(in crate::storage) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.0.runtime.spawn(work));
+        drop(self.parts.runtime.spawn(work));
     }
 
     pub(in crate::storage) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.0.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
+        self.parts.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }

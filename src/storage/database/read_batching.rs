@@ -13,25 +13,25 @@ use tokio::runtime::Handle;
 
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::ContactCache;
-use crate::storage::db::batched_replies::{self, Answer, Answered};
+use crate::storage::db::batched_replies::{self, ReplyReceiver, ReplySender};
 use crate::storage::db::connection::Connection;
-use crate::storage::db::contact_rows::{self, Key};
+use crate::storage::db::contact_rows::{self, ContactKeyPair};
 
 /// How many statements are under way at the same time. With one, two clients wait for each other; with
 /// more, groups are smaller and cost more.
-const TURNS: usize = 2;
+const MAX_CONCURRENT_READS: usize = 2;
 
 /// Most gets in a group.
-const MOST: usize = 128;
+const MAX_BATCH_SIZE: usize = 128;
 
 /// Where gets wait.
 #[derive(Clone)]
-pub(crate) struct GroupRead(Arc<Shared>);
+pub(crate) struct ReadBatcher(Arc<Shared>);
 
 struct Shared {
     reader: Connection,
     cache: Option<ContactCache>,
-    patience: Duration,
+    acquire_timeout: Duration,
     /// Where groups are read: those who wait are on several threads, and each may end first.
     runtime: Handle,
     queue: Mutex<Queue>,
@@ -39,36 +39,36 @@ struct Shared {
 
 struct Queue {
     /// Those that are free.
-    turns: usize,
+    free_permits: usize,
     /// Nobody, while a turn is free.
-    waiting: Vec<Waiting>,
+    waiting: Vec<WaitingRead>,
 }
 
 /// A get that waits for its group.
-struct Waiting {
-    key: Key,
-    answer: Answer<Result<Arc<Contact>>>,
+struct WaitingRead {
+    key: ContactKeyPair,
+    reply: ReplySender<Result<Arc<Contact>>>,
 }
 
 /// The contacts that there are. One that cannot be read is nobody's fault but its own.
-type Found = HashMap<Key, Result<Arc<Contact>>>;
+type FoundContacts = HashMap<ContactKeyPair, Result<Arc<Contact>>>;
 
-impl GroupRead {
-    /// `patience` is how long a get waits for its group. To be called within the runtime that groups are
+impl ReadBatcher {
+    /// `acquire_timeout` is how long a get waits for its group. To be called within the runtime that groups are
     /// read on.
-    pub(crate) fn new(reader: Connection, cache: Option<ContactCache>, patience: Duration) -> Self {
-        let queue = Mutex::new(Queue { turns: TURNS, waiting: Vec::new() });
-        Self(Arc::new(Shared { reader, cache, patience, runtime: Handle::current(), queue }))
+    pub(crate) fn new(reader: Connection, cache: Option<ContactCache>, acquire_timeout: Duration) -> Self {
+        let queue = Mutex::new(Queue { free_permits: MAX_CONCURRENT_READS, waiting: Vec::new() });
+        Self(Arc::new(Shared { reader, cache, acquire_timeout, runtime: Handle::current(), queue }))
     }
 
     /// A contact as the database has it.
-    pub(crate) async fn get(&self, key: Key) -> Result<Contact> {
-        let contact = match Turn::take(&self.0, key) {
-            Ok(turn) => one_of(&turn.alone(key).await, key)?,
-            Err(answered) => {
-                tokio::time::timeout(self.0.patience, answered.get()).await.map_err(|_| {
-                    Error::caused_by(ErrorCode::Unavailable, "another read is taking too long")
-                })???
+    pub(crate) async fn get(&self, key: ContactKeyPair) -> Result<Contact> {
+        let contact = match ReadPermit::take(&self.0, key) {
+            Ok(permit) => reply_for(&permit.read_one(key).await, key)?,
+            Err(receiver) => {
+                tokio::time::timeout(self.0.acquire_timeout, receiver.receive()).await.map_err(
+                    |_| Error::caused_by(ErrorCode::Unavailable, "another read is taking too long"),
+                )???
             }
         };
         Ok(Arc::unwrap_or_clone(contact))
@@ -82,38 +82,41 @@ impl Shared {
 }
 
 /// The right to run one statement. However it ends, those who wait have it next.
-struct Turn(Arc<Shared>);
+struct ReadPermit(Arc<Shared>);
 
-impl Drop for Turn {
+impl Drop for ReadPermit {
     fn drop(&mut self) {
         let mut queue = self.0.queue();
-        queue.waiting.retain(|waiting| !waiting.answer.is_closed());
+        queue.waiting.retain(|waiting| !waiting.reply.is_closed());
         if queue.waiting.is_empty() {
-            queue.turns += 1;
+            queue.free_permits += 1;
             return;
         }
-        let most = queue.waiting.len().min(MOST);
-        let group = queue.waiting.drain(..most).collect();
+        let size = queue.waiting.len().min(MAX_BATCH_SIZE);
+        let batch = queue.waiting.drain(..size).collect();
         drop(queue);
-        drop(self.0.runtime.spawn(Self(Arc::clone(&self.0)).group(group)));
+        drop(self.0.runtime.spawn(Self(Arc::clone(&self.0)).read_batch(batch)));
     }
 }
 
-impl Turn {
+impl ReadPermit {
     /// A free turn; or else what becomes of a get that waits.
-    fn take(shared: &Arc<Shared>, key: Key) -> std::result::Result<Self, Answered<Result<Arc<Contact>>>> {
+    fn take(
+        shared: &Arc<Shared>,
+        key: ContactKeyPair,
+    ) -> std::result::Result<Self, ReplyReceiver<Result<Arc<Contact>>>> {
         let mut queue = shared.queue();
-        if let Some(left) = queue.turns.checked_sub(1) {
-            queue.turns = left;
+        if let Some(free) = queue.free_permits.checked_sub(1) {
+            queue.free_permits = free;
             return Ok(Self(Arc::clone(shared)));
         }
-        let (answer, answered) = batched_replies::answer();
-        queue.waiting.push(Waiting { key, answer });
-        Err(answered)
+        let (reply, receiver) = batched_replies::channel();
+        queue.waiting.push(WaitingRead { key, reply });
+        Err(receiver)
     }
 
     /// Not by way of another thread where that can be helped; see [`super::handle::Database::read`].
-    async fn alone(self, key: Key) -> Result<Found> {
+    async fn read_one(self, key: ContactKeyPair) -> Result<FoundContacts> {
         if self.0.reader.get_database_backend() == DbBackend::Sqlite {
             return self.read(&[key]).await;
         }
@@ -122,24 +125,26 @@ impl Turn {
         read.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 
-    async fn group(self, group: Vec<Waiting>) {
-        let keys: Vec<Key> = group.iter().map(|waiting| waiting.key).collect();
+    async fn read_batch(self, group: Vec<WaitingRead>) {
+        let keys: Vec<ContactKeyPair> = group.iter().map(|waiting| waiting.key).collect();
         let found = self.read(&keys).await;
-        batched_replies::send(group.into_iter().map(|Waiting { key, answer }| (answer, one_of(&found, key))));
+        batched_replies::send_all(
+            group.into_iter().map(|WaitingRead { key, reply }| (reply, reply_for(&found, key))),
+        );
     }
 
     /// The turn ends when the database has answered: the next group need not wait for what is made of
     /// that.
-    async fn read(self, keys: &[Key]) -> Result<Found> {
+    async fn read(self, keys: &[ContactKeyPair]) -> Result<FoundContacts> {
         let shared = Arc::clone(&self.0);
-        let moment = shared.cache.as_ref().map(|cache| (cache, cache.moment()));
-        let rows = contact_rows::these(&shared.reader, keys).await;
+        let read_version = shared.cache.as_ref().map(|cache| (cache, cache.read_version()));
+        let rows = contact_rows::find_by_keys(&shared.reader, keys).await;
         drop(self);
         let found = rows?.into_iter().map(|row| {
             let key = (AccountId::new(row.account_id), ContactId::from_uuid(row.id));
             let contact = Contact::try_from(row).map(Arc::new);
-            if let (Some((cache, moment)), Ok(contact)) = (moment, &contact) {
-                cache.keep(moment, key.0, [contact.as_ref()]);
+            if let (Some((cache, read_version)), Ok(contact)) = (read_version, &contact) {
+                cache.insert_if_current(read_version, key.0, [contact.as_ref()]);
             }
             (key, contact)
         });
@@ -148,7 +153,7 @@ impl Turn {
 }
 
 /// What one of a group is answered.
-fn one_of(found: &Result<Found>, key: Key) -> Result<Arc<Contact>> {
+fn reply_for(found: &Result<FoundContacts>, key: ContactKeyPair) -> Result<Arc<Contact>> {
     match found.as_ref().map(|found| found.get(&key)) {
         Ok(Some(Ok(contact))) => Ok(Arc::clone(contact)),
         Ok(None) => Err(ErrorCode::NotFound.into()),

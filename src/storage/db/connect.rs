@@ -12,11 +12,11 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Fr
 use url::Url;
 
 use super::connection::Connection;
-use crate::storage::error::{OpenError, is_file_fault};
-use crate::storage::postgres::failover::Trust;
+use crate::storage::error::{OpenError, is_file_error};
+use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::postgres::{PostgresPool, Probe, Timeouts};
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
-use crate::storage::sqlite::pool::Kept;
+use crate::storage::sqlite::pool::SqlitePool;
 
 /// Which database, and how many connections to it.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ pub(crate) struct Pools {
     /// Held by a server on SQLite. Declared after the pools: SQLite lets go of the file first.
     pub(crate) lock: Option<FileLock>,
     /// Whether the connections may be used; PostgreSQL's ask.
-    pub(crate) trust: Trust,
+    pub(crate) generation: PoolGeneration,
     /// Tells whether the database is ready; PostgreSQL only.
     pub(crate) probe: Option<Probe>,
 }
@@ -86,7 +86,7 @@ impl Pools {
 }
 
 /// The oldest SQLite without the fault that loses writes when the WAL is reset.
-const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+const MIN_SQLITE_VERSION: [u32; 3] = [3, 51, 3];
 
 /// A connection that lay idle for longer is tried before it is used.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ const WRITER_CACHE: &str = "-8192";
 const READER_CACHE: &str = "-2048";
 
 /// Most connections that read, for each processor: further ones are no faster, and each has a cache.
-const READERS: u32 = 2;
+const READERS_PER_CPU: u32 = 2;
 
 /// PostgreSQL finds out within so many seconds that we have gone without a word, and gives up the locks that we held.
 const SERVER_KEEPALIVE: [(&str, &str); 3] =
@@ -119,27 +119,27 @@ const MIGRATION_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
 
 /// What stands in for a URL, or a part of it, that may be a secret.
-const HIDDEN: &str = "***";
+const REDACTED: &str = "***";
 
 /// A database URL for people to read: the file, or host and database. No user information, no query, and nothing
 /// of a URL that may have been split in the wrong place: an unescaped `/`, `?` or `#` in a password moves
 /// the rest of the password into path, query or fragment.
 #[must_use]
 pub fn safe_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once(':') else { return HIDDEN.to_owned() };
+    let Some((scheme, rest)) = url.split_once(':') else { return REDACTED.to_owned() };
     match scheme {
         "sqlite" => url.split('?').next().unwrap_or_default().to_owned(),
         "postgres" | "postgresql" => {
             // Without slashes there is no authority, and all of it would be the path.
-            let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{HIDDEN}") };
+            let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{REDACTED}") };
             let after_authority = rest.split_once(['/', '?', '#']);
             let is_split_wrongly = after_authority.is_some_and(|(_, after)| after.contains('@'));
             let parsed = Url::parse(url).ok().filter(|url| !is_split_wrongly && url.fragment().is_none());
-            let Some(parsed) = parsed else { return format!("{scheme}://{HIDDEN}") };
+            let Some(parsed) = parsed else { return format!("{scheme}://{REDACTED}") };
             let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
             format!("{scheme}://{}{port}{}", parsed.host_str().unwrap_or_default(), parsed.path())
         }
-        _ => HIDDEN.to_owned(),
+        _ => REDACTED.to_owned(),
     }
 }
 
@@ -179,35 +179,35 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
     let writer = connect(sqlite_pool(options, file.path(), 1, access, false)).await?;
     check_sqlite_version(&writer).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = READERS.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
-    let readers = options.connections.min(most);
+    let max_readers = READERS_PER_CPU.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
+    let readers = options.connections.min(max_readers);
     let reader = connect(sqlite_pool(options, file.path(), readers, access, true)).await?;
     // SQLite opened it by its path.
     if !file.is_in_place() {
         return Err(OpenError::Unreachable { reason: "its file was replaced in the meantime".to_owned() });
     }
-    let kept = |pool: &DatabaseConnection| {
+    let connection_to = |pool: &DatabaseConnection| {
         let pool = pool.get_sqlite_connection_pool().clone();
-        Connection::sqlite(Kept::new(pool, options.acquire_timeout, Some(file.clone())))
+        Connection::sqlite(SqlitePool::new(pool, options.acquire_timeout, Some(file.clone())))
     };
-    let (writes, reads) = (kept(&writer), kept(&reader));
+    let (writer_connection, reader_connection) = (connection_to(&writer), connection_to(&reader));
     if lock.is_some() {
         // SQLite opens a file that cannot be written to for reading alone, and says so when it is too late.
         // (Another process that writes at this moment shows that one can.)
-        match writes.begin().await {
+        match writer_connection.begin().await {
             Ok(transaction) => transaction.rollback().await.map_err(OpenError::unreachable)?,
-            Err(error) if is_file_fault(&error) => return Err(OpenError::unreachable(error)),
+            Err(error) if is_file_error(&error) => return Err(OpenError::unreachable(error)),
             Err(_) => {}
         }
-        file.reserve_room();
+        file.reserve_space();
     }
     Ok(Pools {
         pool: writer,
-        writer: writes,
-        reader: reads,
+        writer: writer_connection,
+        reader: reader_connection,
         file: Some(file),
         lock,
-        trust: Trust::default(),
+        generation: PoolGeneration::default(),
         probe: None,
     })
 }
@@ -219,7 +219,7 @@ fn sqlite_pool(
     access: Access,
     read_only: bool,
 ) -> ConnectOptions {
-    let mut pool = common(options, connections, &options.url);
+    let mut pool = base_options(options, connections, &options.url);
     let path = path.to_owned();
     // Opening a file again costs more than keeping it open, and it does not go stale.
     pool.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
@@ -260,7 +260,7 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         .disable_statement_logging();
     let migrates = postgres.clone().options(MIGRATION_TIMEOUTS);
     // sea-orm writes the URL that it gets into its traces.
-    let mut pool = common(options, MIGRATION_CONNECTIONS, "postgres://localhost");
+    let mut pool = base_options(options, MIGRATION_CONNECTIONS, "postgres://localhost");
     pool.map_sqlx_postgres_opts(move |_| migrates.clone());
     let pool = connect(pool).await?;
 
@@ -271,11 +271,19 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         .options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)])
         .options(SERVER_KEEPALIVE);
     let timeouts = Timeouts { acquire: options.acquire_timeout, statement: options.statement_timeout };
-    let trust = Trust::default();
+    let generation = PoolGeneration::default();
     let probe = Some(Probe::new(serves.clone()));
     let connection =
-        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, trust.clone()));
-    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, lock: None, trust, probe })
+        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, generation.clone()));
+    Ok(Pools {
+        pool,
+        writer: connection.clone(),
+        reader: connection,
+        file: None,
+        lock: None,
+        generation,
+        probe,
+    })
 }
 
 /// The server's deadline for a statement: earlier than ours, so that a connection on which a statement was merely
@@ -310,7 +318,7 @@ fn is_postgres_parameter(name: &str) -> bool {
     NAMES.contains(&name) || (name.starts_with("options[") && name.ends_with(']'))
 }
 
-fn common(options: &Options, connections: u32, url: &str) -> ConnectOptions {
+fn base_options(options: &Options, connections: u32, url: &str) -> ConnectOptions {
     let mut pool = ConnectOptions::new(url);
     pool.max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
@@ -339,7 +347,7 @@ async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), Ope
         .map(|row| row.version)
         .unwrap_or_default();
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
-    if parts.as_slice() < OLDEST_SQLITE.as_slice() {
+    if parts.as_slice() < MIN_SQLITE_VERSION.as_slice() {
         return Err(OpenError::OldSqlite { version });
     }
     Ok(())

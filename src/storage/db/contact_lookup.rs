@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
-use super::contact_rows::{self, Key};
-use super::json_sql::{self, Words};
+use super::contact_rows::{self, ContactKeyPair};
+use super::json_sql::{self, JsonSql};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, ErrorCode, Result};
 use crate::storage::entity::contact::{Column, Entity, Model};
 
 /// The contacts of an account.
-pub(crate) fn of(account: AccountId) -> Select<Entity> {
+pub(crate) fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
 }
 
@@ -24,13 +24,13 @@ pub(crate) async fn find(
     lock: bool,
 ) -> Result<Contact> {
     let select = match key {
-        ContactKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
+        ContactKey::Id(id) => in_account(account).filter(Column::Id.eq(id.as_uuid())),
         // The second one would make the first ambiguous.
-        ContactKey::Phone(phone) => of(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
-        ContactKey::Handle(handle) => of(account).filter(Column::Handle.eq(handle.as_str())),
+        ContactKey::Phone(phone) => in_account(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
+        ContactKey::Handle(handle) => in_account(account).filter(Column::Handle.eq(handle.as_str())),
     };
     let select = if lock { select.lock_exclusive() } else { select };
-    let mut found = contact_rows::contacts(connection, select).await?;
+    let mut found = contact_rows::fetch_contacts(connection, select).await?;
     match (found.pop(), found.is_empty()) {
         (Some(contact), true) => Ok(contact),
         (Some(_), false) => Err(ErrorCode::PhoneAmbiguous.into()),
@@ -47,31 +47,31 @@ pub(crate) async fn by_ids(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<Key> = ids.iter().map(|id| (account, ContactId::from_uuid(*id))).collect();
-    let found = contact_rows::these(connection, &keys).await?;
+    let keys: Vec<ContactKeyPair> = ids.iter().map(|id| (account, ContactId::from_uuid(*id))).collect();
+    let found = contact_rows::find_by_keys(connection, &keys).await?;
     let mut by_id: HashMap<Uuid, Model> = found.into_iter().map(|row| (row.id, row)).collect();
     ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
 }
 
 /// Whose a number or a handle is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Whose {
+pub(crate) enum KeyMatch {
     None,
     One(ContactId),
     Several,
 }
 
 /// Whose values in an indexed column are. Of a number that many share, two contacts are looked at.
-pub(crate) async fn whose(
+pub(crate) async fn match_unique(
     connection: &impl ConnectionTrait,
     account: AccountId,
     column: &str,
     texts: BTreeSet<&str>,
-) -> Result<HashMap<String, Whose>> {
+) -> Result<HashMap<String, KeyMatch>> {
     if texts.is_empty() {
         return Ok(HashMap::new());
     }
-    let words = Words::of(connection);
+    let json = JsonSql::of(connection);
     // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
     // order.
     let order = if column == "phone" { "ORDER BY id" } else { "" };
@@ -81,22 +81,22 @@ pub(crate) async fn whose(
              {order} LIMIT 1 OFFSET {n})"
         )
     };
-    let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
+    let item = format!("{}(value, {}, {})", json.array, json.id_to_json("first"), json.id_to_json("second"));
     let from = format!(
         "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
         nth(0),
         nth(1),
-        words.each("$2")
+        json.elements("$2")
     );
     let texts: Vec<&str> = texts.into_iter().collect();
-    let values = [account.get().into(), json_sql::list(&texts)?];
+    let values = [account.get().into(), json_sql::to_parameter(&texts)?];
     let found: Vec<(String, Option<String>, Option<String>)> =
-        words.rows(connection, &item, &from, values).await?;
+        json.rows(connection, &item, &from, values).await?;
     let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
     let outcome = |first, second| match (read(first), read(second)) {
-        (None, _) => Whose::None,
-        (Some(id), None) => Whose::One(id),
-        (Some(_), Some(_)) => Whose::Several,
+        (None, _) => KeyMatch::None,
+        (Some(id), None) => KeyMatch::One(id),
+        (Some(_), Some(_)) => KeyMatch::Several,
     };
     Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
 }

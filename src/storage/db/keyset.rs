@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::domain::Result;
 use crate::domain::id::Id;
 use crate::domain::pagination::{Cursor, CursorPage, CursorParams, OffsetParams, SortDirection};
-use crate::storage::error::to_domain;
 
 /// A page of what a query selects, from the newest on. `unique` says that a filter leaves one row at
 /// most: the planner then need not be told of an order.
@@ -31,7 +30,7 @@ where
     }
     // One more than asked for tells whether there is more.
     let found = select.limit(limit + 1).all(connection).await;
-    Ok(CursorPage::of(found.map_err(|error| to_domain(&error))?, cursor, *limit))
+    Ok(CursorPage::of(found?, cursor, *limit))
 }
 
 /// From the newest on where a cursor goes forward, else from the oldest.
@@ -75,11 +74,11 @@ where
     // First the ids: what is left out at the beginning is left out in an index, without a look at the
     // rows themselves.
     let ids = select.clone().select_only().column(id).order_by(id, order).offset(offset).limit(limit);
-    let mut ids: Vec<Uuid> = ids.into_tuple().all(connection).await.map_err(|error| to_domain(&error))?;
+    let mut ids: Vec<Uuid> = ids.into_tuple().all(connection).await?;
     let Some(last) = ids.last().copied() else { return Ok(Vec::new()) };
     // Lists of a few lengths only: a connection keeps its prepared statements.
     ids.resize(ids.len().next_power_of_two(), last);
-    let mut found = select.filter(id.is_in(ids)).all(connection).await.map_err(|error| to_domain(&error))?;
+    let mut found = select.filter(id.is_in(ids)).all(connection).await?;
     found.sort_by_key(id_of);
     if direction == SortDirection::Descending {
         found.reverse();

@@ -7,8 +7,8 @@ use sea_orm::Statement;
 /// Every statement that a database has run, with its values: for tests that look at query plans.
 pub type Statements = Arc<Mutex<Vec<Statement>>>;
 
-pub(crate) fn note(statements: Option<&Statements>, statement: &Statement) {
-    if let Some(Ok(mut statements)) = statements.map(|statements| statements.lock()) {
-        statements.push(statement.clone());
+pub(crate) fn log(statement_log: Option<&Statements>, statement: &Statement) {
+    if let Some(Ok(mut statement_log)) = statement_log.map(|statement_log| statement_log.lock()) {
+        statement_log.push(statement.clone());
     }
 }

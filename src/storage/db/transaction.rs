@@ -10,8 +10,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use tokio::sync::Mutex;
 
 use super::session::Session;
-use super::statement_log::{Statements, note};
-use crate::storage::error::{not_answered, not_executed};
+use super::statement_log::{Statements, log};
+use crate::storage::error::{exec_error, query_error};
 
 /// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ struct Inner {
     /// Whether it was begun, and not ended.
     open: bool,
     /// What comes last; SQLite only.
-    last: Option<Statement>,
-    record: Option<Statements>,
+    deferred: Option<Statement>,
+    statement_log: Option<Statements>,
 }
 
 /// On SQLite it writes from its beginning: a deferred one that reads before it writes fails at once when another
@@ -37,57 +37,57 @@ fn begin(backend: DbBackend) -> &'static str {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(session: Session, record: Option<Statements>) -> Result<Self, DbErr> {
+    pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
         let backend = session.backend();
         // Open even before the database says so: whoever goes away now may have begun it.
-        let mut inner = Inner { session, open: true, last: None, record };
+        let mut inner = Inner { session, open: true, deferred: None, statement_log };
         if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
             inner.open = false;
-            return Err(not_executed(error));
+            return Err(exec_error(error));
         }
         Ok(Self { backend, inner: Mutex::new(inner) })
     }
 
     /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
-    pub(crate) async fn execute_last(&self, statement: Statement) -> Result<(), DbErr> {
+    pub(crate) async fn execute_at_commit(&self, statement: Statement) -> Result<(), DbErr> {
         let mut inner = self.inner.lock().await;
         if self.backend != DbBackend::Sqlite {
-            return inner.run(statement).await.map(drop).map_err(not_executed);
+            return inner.run(statement).await.map(drop).map_err(exec_error);
         }
-        inner.catch_up().await.map_err(not_executed)?;
-        note(inner.record.as_ref(), &statement);
-        inner.last = Some(statement);
+        inner.flush_deferred().await.map_err(exec_error)?;
+        log(inner.statement_log.as_ref(), &statement);
+        inner.deferred = Some(statement);
         Ok(())
     }
 
     /// Makes everything durable.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        self.inner.into_inner().commit().await.map_err(not_executed)
+        self.inner.into_inner().commit().await.map_err(exec_error)
     }
 
     /// Undoes everything.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        self.inner.into_inner().rollback().await.map_err(not_executed)
+        self.inner.into_inner().rollback().await.map_err(exec_error)
     }
 }
 
 impl Inner {
     async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
-        self.catch_up().await?;
-        note(self.record.as_ref(), &statement);
+        self.flush_deferred().await?;
+        log(self.statement_log.as_ref(), &statement);
         self.session.run(statement).await
     }
 
     /// Runs what was taken for the last.
-    async fn catch_up(&mut self) -> Result<(), SqlxError> {
-        let Some(last) = self.last.take() else { return Ok(()) };
-        self.session.run(last).await.map(drop)
+    async fn flush_deferred(&mut self) -> Result<(), SqlxError> {
+        let Some(deferred) = self.deferred.take() else { return Ok(()) };
+        self.session.run(deferred).await.map(drop)
     }
 
     async fn commit(mut self) -> Result<(), SqlxError> {
-        let committed = match self.last.take() {
-            Some(last) => {
-                let commit = Statement { sql: format!("{}; COMMIT", last.sql), ..last };
+        let committed = match self.deferred.take() {
+            Some(deferred) => {
+                let commit = Statement { sql: format!("{}; COMMIT", deferred.sql), ..deferred };
                 self.session.run(commit).await.map(drop)
             }
             None => self.session.commit().await,
@@ -126,7 +126,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let (done, _) = self.inner.lock().await.run(statement).await.map_err(not_executed)?;
+        let (done, _) = self.inner.lock().await.run(statement).await.map_err(exec_error)?;
         Ok(done)
     }
 
@@ -139,7 +139,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(not_answered)?;
+        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(query_error)?;
         Ok(rows)
     }
 }
@@ -152,12 +152,11 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::ErrorCode;
+    use crate::domain::{Error, ErrorCode};
     use crate::storage::Options;
     use crate::storage::db::connect::{self, Pools};
     use crate::storage::db::connection::Connection;
-    use crate::storage::error::to_domain;
-    use crate::storage::sqlite::pool::plain;
+    use crate::storage::sqlite::pool::without_parameters;
 
     async fn table() -> (TempDir, Pools) {
         let folder = TempDir::new().unwrap();
@@ -192,7 +191,7 @@ mod tests {
     }
 
     async fn sum(connection: &impl ConnectionTrait) -> i64 {
-        let sum = plain("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
+        let sum = without_parameters("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
         Sum::find_by_statement(sum).one(connection).await.unwrap().unwrap().sum
     }
 
@@ -201,20 +200,20 @@ mod tests {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         assert_eq!(transaction.execute_raw(put(&[1, 2])).await.unwrap().rows_affected(), 2);
-        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.execute_at_commit(put(&[4])).await.unwrap();
         assert_eq!(sum(&reader).await, 0);
         transaction.commit().await.unwrap();
         assert_eq!(sum(&reader).await, 7);
 
         // The count is the statement's, and not of one before it.
         let transaction = writer.begin().await.unwrap();
-        let nothing = plain("DELETE FROM numbers WHERE n = 3");
+        let nothing = without_parameters("DELETE FROM numbers WHERE n = 3");
         assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
         transaction.execute_raw(put(&[8])).await.unwrap();
         transaction.rollback().await.unwrap();
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[8])).await.unwrap();
-        transaction.execute_last(put(&[16])).await.unwrap();
+        transaction.execute_at_commit(put(&[16])).await.unwrap();
         drop(transaction);
         assert_eq!((sum(&reader).await, sum(&writer).await), (7, 7));
     }
@@ -223,10 +222,10 @@ mod tests {
     async fn what_was_taken_for_the_last_is_seen_by_what_follows() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
-        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.execute_at_commit(put(&[1])).await.unwrap();
         assert_eq!(sum(&transaction).await, 1);
-        transaction.execute_last(put(&[2])).await.unwrap();
-        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.execute_at_commit(put(&[2])).await.unwrap();
+        transaction.execute_at_commit(put(&[4])).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(sum(&reader).await, 7);
     }
@@ -241,7 +240,7 @@ mod tests {
         transaction.rollback().await.unwrap();
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[4])).await.unwrap();
-        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.execute_at_commit(put(&[1])).await.unwrap();
         transaction.commit().await.unwrap_err();
         assert_eq!(sum(&reader).await, 1);
 
@@ -260,7 +259,7 @@ mod tests {
     async fn a_table_that_is_gone_does_no_harm_to_the_connection() {
         let (folder, Pools { writer, .. }) = table().await;
         let Pools { writer: other, .. } = open(&folder).await;
-        for last in [false, true] {
+        for deferred in [false, true] {
             for there in [true, false, false, true] {
                 let sql = if there {
                     "CREATE TABLE IF NOT EXISTS numbers (n INTEGER UNIQUE)"
@@ -269,8 +268,8 @@ mod tests {
                 };
                 other.execute_unprepared(sql).await.unwrap();
                 let transaction = writer.begin().await.unwrap();
-                let ended = if last {
-                    transaction.execute_last(put(&[1])).await.unwrap();
+                let ended = if deferred {
+                    transaction.execute_at_commit(put(&[1])).await.unwrap();
                     transaction.commit().await
                 } else {
                     let done = transaction.execute_raw(put(&[1])).await.map(drop);
@@ -291,7 +290,7 @@ mod tests {
         transaction.execute_raw(put(&[1])).await.unwrap();
         for _ in 0..3 {
             let error = other.begin().await.unwrap_err();
-            assert_eq!(to_domain(&error).code(), ErrorCode::Unavailable, "{error}");
+            assert_eq!(Error::from(error).code(), ErrorCode::Unavailable);
         }
         transaction.commit().await.unwrap();
         let late = other.begin().await.unwrap();

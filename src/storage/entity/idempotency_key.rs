@@ -16,7 +16,7 @@ pub struct Model {
     pub fingerprint: Vec<u8>,
     /// A [`Reference`] as JSON; none within the transaction that makes something, and never after it.
     #[sea_orm(column_name = "contact")]
-    pub made: Option<String>,
+    pub resource: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -41,7 +41,7 @@ fn by_default() -> bool {
 
 impl Reference {
     /// Of something that the attempt made.
-    pub(crate) fn to_new(id: Uuid) -> Self {
+    pub(crate) fn created(id: Uuid) -> Self {
         Self { id, is_new: true }
     }
 }

@@ -10,31 +10,30 @@ use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams, SortDirect
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::db::{counters, keyset};
 use crate::storage::entity::group::{Column, Entity, Model};
-use crate::storage::error::to_domain;
 
-fn of(account: AccountId) -> Select<Entity> {
+fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::Name.is_not_null())
 }
 
-pub(super) fn gone() -> Error {
+pub(super) fn not_found() -> Error {
     Error::no_such("group")
 }
 
 /// The row of one group. A lock is held until the transaction ends (on PostgreSQL; on SQLite there is
 /// one writer anyway).
-pub(super) async fn row(
+pub(super) async fn find_row(
     connection: &impl ConnectionTrait,
     account: AccountId,
     key: &GroupKey,
     lock: Option<LockType>,
 ) -> Result<Model> {
     let one = async |condition: Expr| {
-        let select = of(account).filter(condition);
+        let select = in_account(account).filter(condition);
         let select = match lock {
             Some(lock) => select.lock(lock),
             None => select,
         };
-        select.one(connection).await.map_err(|error| to_domain(&error))
+        select.one(connection).await.map_err(Error::from)
     };
     let with_id = |id: &GroupId| Column::Id.eq(id.as_uuid());
     let with_name = |name: &GroupName| Column::Name.eq(name.as_str());
@@ -47,7 +46,7 @@ pub(super) async fn row(
             None => one(with_name(name)).await?,
         },
     };
-    found.ok_or_else(gone)
+    found.ok_or_else(not_found)
 }
 
 /// The id of one group.
@@ -56,7 +55,7 @@ pub(crate) async fn id_of(
     account: AccountId,
     key: &GroupKey,
 ) -> Result<GroupId> {
-    Ok(GroupId::from_uuid(row(connection, account, key, None).await?.id))
+    Ok(GroupId::from_uuid(find_row(connection, account, key, None).await?.id))
 }
 
 /// One group.
@@ -65,7 +64,7 @@ pub(super) async fn find(
     account: AccountId,
     key: &GroupKey,
 ) -> Result<Group> {
-    let row = row(connection, account, key, None).await?;
+    let row = find_row(connection, account, key, None).await?;
     let member_count = counters::read(connection, account, row.id).await?;
     row.into_group(member_count)
 }
@@ -77,14 +76,14 @@ pub(super) async fn by_cursor(
     query: GroupQuery,
 ) -> Result<CursorPage<Group>> {
     let GroupQuery { page, name } = query;
-    let mut select = of(account);
+    let mut select = in_account(account);
     let at_most_one = name.is_some();
     if let Some(name) = name {
         select = select.filter(Column::Name.eq(name.as_str()));
     }
     let CursorPage { items, has_more } =
         keyset::by_cursor(connection, select, Column::Id, at_most_one, &page).await?;
-    Ok(CursorPage { items: counted(connection, account, items).await?, has_more })
+    Ok(CursorPage { items: with_member_counts(connection, account, items).await?, has_more })
 }
 
 /// A page of the list that is ordered as asked for.
@@ -96,7 +95,7 @@ pub(super) async fn by_offset(
     let GroupOffsetQuery { field, page } = query;
     let rows = match field {
         GroupSort::CreatedOn => {
-            keyset::by_offset(connection, of(account), Column::Id, |row| row.id, &page).await?
+            keyset::by_offset(connection, in_account(account), Column::Id, |row| row.id, &page).await?
         }
         GroupSort::Name => {
             let OffsetParams { direction, offset, limit } = page;
@@ -104,16 +103,16 @@ pub(super) async fn by_offset(
                 SortDirection::Ascending => Order::Asc,
                 SortDirection::Descending => Order::Desc,
             };
-            let select = of(account).order_by(Column::Name, order).offset(offset).limit(limit);
-            select.all(connection).await.map_err(|error| to_domain(&error))?
+            let select = in_account(account).order_by(Column::Name, order).offset(offset).limit(limit);
+            select.all(connection).await?
         }
     };
-    let items = counted(connection, account, rows).await?;
+    let items = with_member_counts(connection, account, rows).await?;
     Ok(OffsetPage { items, total: counters::read(connection, account, counters::GROUPS).await? })
 }
 
 /// Groups with their members counted, in one query for all.
-async fn counted(
+async fn with_member_counts(
     connection: &impl ConnectionTrait,
     account: AccountId,
     rows: Vec<Model>,

@@ -23,7 +23,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgQueryResult, 
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _, PgConnection};
 use sea_query_sqlx::SqlxValues;
 
-use super::failover::Trust;
+use super::failover::PoolGeneration;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
 
 /// A connection that lay idle for longer is tried before it is used, for so long at most.
@@ -62,7 +62,7 @@ struct Shared {
     /// The last one is used next; the first one may have been idle for too long.
     idle: Mutex<VecDeque<Idle>>,
     timeouts: Timeouts,
-    trust: Trust,
+    generation: PoolGeneration,
 }
 
 struct Idle {
@@ -90,7 +90,7 @@ impl PostgresPool {
         options: PgConnectOptions,
         max_connections: u32,
         timeouts: Timeouts,
-        trust: Trust,
+        generation: PoolGeneration,
     ) -> Self {
         let permits = usize::try_from(max_connections).unwrap_or(usize::MAX);
         Self(Arc::new(Shared {
@@ -99,7 +99,7 @@ impl PostgresPool {
             max_connections,
             idle: Mutex::default(),
             timeouts,
-            trust,
+            generation,
         }))
     }
 
@@ -114,7 +114,7 @@ impl PostgresPool {
         Ok(PooledConnection {
             connection: Some(connection),
             opened,
-            at_work: false,
+            busy: false,
             shared: Arc::clone(shared),
             _permit: permit,
         })
@@ -137,30 +137,30 @@ impl Shared {
         loop {
             let idle = self.idle().pop_back()?;
             let Idle { mut connection, opened, since } = idle;
-            if !self.is_fit(opened) || since.elapsed() > IDLE_TIMEOUT {
+            if !self.is_usable(opened) || since.elapsed() > IDLE_TIMEOUT {
                 continue;
             }
             if since.elapsed() <= PING_AFTER_IDLE {
                 return Some((connection, opened));
             }
-            match within(PING_TIMEOUT, connection.ping()).await {
+            match with_timeout(PING_TIMEOUT, connection.ping()).await {
                 Ok(()) => return Some((connection, opened)),
-                Err(_) => self.trust.lose(),
+                Err(_) => self.generation.invalidate(),
             }
         }
     }
 
     async fn open(&self) -> Result<PgConnection, Error> {
-        within(self.timeouts.acquire, PgConnection::connect_with(&self.options)).await
+        with_timeout(self.timeouts.acquire, PgConnection::connect_with(&self.options)).await
     }
 
-    fn is_fit(&self, opened: Instant) -> bool {
+    fn is_usable(&self, opened: Instant) -> bool {
         let age = opened.elapsed();
-        age <= MAX_LIFETIME && self.trust.holds(age)
+        age <= MAX_LIFETIME && self.generation.is_current(age)
     }
 
-    fn give_back(&self, connection: PgConnection, opened: Instant) {
-        if self.permits.is_closed() || !self.is_fit(opened) {
+    fn release(&self, connection: PgConnection, opened: Instant) {
+        if self.permits.is_closed() || !self.is_usable(opened) {
             return;
         }
         let mut idle = self.idle();
@@ -179,7 +179,7 @@ impl Shared {
 pub(crate) struct PooledConnection {
     connection: Option<PgConnection>,
     opened: Instant,
-    at_work: bool,
+    busy: bool,
     shared: Arc<Shared>,
     /// Given back after the connection.
     _permit: Permit,
@@ -187,7 +187,7 @@ pub(crate) struct PooledConnection {
 
 impl fmt::Debug for PooledConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledConnection").field("at_work", &self.at_work).finish_non_exhaustive()
+        f.debug_struct("PooledConnection").field("at_work", &self.busy).finish_non_exhaustive()
     }
 }
 
@@ -195,9 +195,9 @@ impl PooledConnection {
     /// Runs a statement.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let deadline = self.shared.timeouts.statement;
-        let work = fetch_all(self.begin_work()?, statement);
-        let outcome = within(deadline, work).await;
-        self.end_work(outcome)
+        let work = fetch_all(self.begin_statement()?, statement);
+        let outcome = with_timeout(deadline, work).await;
+        self.end_statement(outcome)
     }
 
     /// Runs one statement or several that have no parameters, without preparing them.
@@ -212,9 +212,9 @@ impl PooledConnection {
     }
 
     async fn run_simple(&mut self, sql: &str, deadline: Duration) -> Result<PgQueryResult, Error> {
-        let work = self.begin_work()?.execute(AssertSqlSafe(sql.to_owned()));
-        let outcome = within(deadline, work).await;
-        self.end_work(outcome)
+        let work = self.begin_statement()?.execute(AssertSqlSafe(sql.to_owned()));
+        let outcome = with_timeout(deadline, work).await;
+        self.end_statement(outcome)
     }
 
     /// Closes the connection, and with it the transaction that it may be in.
@@ -222,28 +222,28 @@ impl PooledConnection {
         self.connection = None;
     }
 
-    fn begin_work(&mut self) -> Result<&mut PgConnection, Error> {
+    fn begin_statement(&mut self) -> Result<&mut PgConnection, Error> {
         // Whoever drops this before the end leaves answers on the wire.
-        self.at_work = true;
+        self.busy = true;
         self.connection.as_mut().ok_or(Error::WorkerCrashed)
     }
 
     /// What the database says of a statement does no harm to its connection; anything else does.
-    fn end_work<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        self.at_work = false;
+    fn end_statement<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.busy = false;
         match &outcome {
             Ok(_) => {}
             Err(Error::Database(said)) => {
                 let severity = said.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
                 if matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) {
                     self.discard();
-                    self.shared.trust.lose();
+                    self.shared.generation.invalidate();
                 }
             }
             Err(error) => {
                 self.discard();
                 if matches!(error, Error::Io(_) | Error::Tls(_) | Error::Protocol(_)) {
-                    self.shared.trust.lose();
+                    self.shared.generation.invalidate();
                 }
             }
         }
@@ -253,14 +253,17 @@ impl PooledConnection {
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(|_| !self.at_work) {
-            self.shared.give_back(connection, self.opened);
+        if let Some(connection) = self.connection.take().filter(|_| !self.busy) {
+            self.shared.release(connection, self.opened);
         }
     }
 }
 
 /// The outcome of a wait for the server; of one that takes too long, that it did.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn with_timeout<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     match tokio::time::timeout(deadline, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::Io(ErrorKind::TimedOut.into())),

@@ -37,16 +37,16 @@ impl Probe {
     }
 
     /// To be called in a task of its own: a connection that is dropped in the middle is lost.
-    pub(crate) async fn ask(&self) -> Result<(), NotReady> {
-        timeout(DEADLINE, self.try_ask()).await.unwrap_or(Err(NotReady::Unreachable))
+    pub(crate) async fn check(&self) -> Result<(), NotReady> {
+        timeout(DEADLINE, self.check_connection()).await.unwrap_or(Err(NotReady::Unreachable))
     }
 
-    async fn try_ask(&self) -> Result<(), NotReady> {
-        let mut kept = self.connection.lock().await;
-        if let Some(mut connection) = kept.take()
+    async fn check_connection(&self) -> Result<(), NotReady> {
+        let mut connection_slot = self.connection.lock().await;
+        if let Some(mut connection) = connection_slot.take()
             && let Ok(Ok(true)) = timeout(REUSE_DEADLINE, is_writable(&mut connection)).await
         {
-            *kept = Some(connection);
+            *connection_slot = Some(connection);
             return Ok(());
         }
         // Whatever it says of an old connection, a new one may lead to another server.
@@ -55,7 +55,7 @@ impl Probe {
         if !is_writable(&mut connection).await.map_err(|error| unreachable(&error))? {
             return Err(NotReady::ReadOnly);
         }
-        *kept = Some(connection);
+        *connection_slot = Some(connection);
         Ok(())
     }
 }

@@ -31,8 +31,8 @@ const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
 /// How long a migration waits for another one.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
-const LOCK_POLL: Duration = Duration::from_millis(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A database file that exists.
 #[derive(Clone, Debug)]
@@ -145,8 +145,8 @@ impl DatabaseFile {
         let began = Instant::now();
         loop {
             match self.lock() {
-                Err(OpenError::ServedElsewhere) if began.elapsed() < LOCK_WAIT => {
-                    tokio::time::sleep(LOCK_POLL).await;
+                Err(OpenError::ServedElsewhere) if began.elapsed() < LOCK_TIMEOUT => {
+                    tokio::time::sleep(LOCK_POLL_INTERVAL).await;
                 }
                 outcome => return outcome,
             }
@@ -158,7 +158,11 @@ impl DatabaseFile {
         let file = File::options().read(true).write(true).open(&self.0.path)?;
         let file = Descriptor(ManuallyDrop::new(file));
         // The path was canonical a moment ago; what was opened must still be the file of that moment.
-        if self.is(&file.0.metadata()?) { Ok(file) } else { Err(io::Error::other("it was replaced")) }
+        if self.is_same_file(&file.0.metadata()?) {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it was replaced"))
+        }
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -198,7 +202,7 @@ impl DatabaseFile {
     }
 
     /// Reserves room for deletions on a full disk.
-    pub(crate) fn reserve_room(&self) {
+    pub(crate) fn reserve_space(&self) {
         self.0.reserve.get_or_init(|| DiskReserve::take(self.beside("-reserve")));
     }
 
@@ -210,11 +214,11 @@ impl DatabaseFile {
     /// Whether its path still leads to the file that was opened: neither deleted, nor moved, nor replaced. What is
     /// written to a file without a name is lost when it is closed.
     pub(crate) fn is_in_place(&self) -> bool {
-        fs::symlink_metadata(&self.0.path).is_ok_and(|metadata| self.is(&metadata))
+        fs::symlink_metadata(&self.0.path).is_ok_and(|metadata| self.is_same_file(&metadata))
     }
 
     /// Notes what became of a write; `failed` where the file was at fault.
-    pub(crate) fn note_write(&self, failed: bool) {
+    pub(crate) fn record_write(&self, failed: bool) {
         // Read first: the line in the processor's cache is shared as long as all goes well.
         if self.is_failing() != failed {
             self.0.failing.store(failed, Ordering::Relaxed);
@@ -226,7 +230,7 @@ impl DatabaseFile {
         self.0.failing.load(Ordering::Relaxed)
     }
 
-    fn is(&self, metadata: &Metadata) -> bool {
+    fn is_same_file(&self, metadata: &Metadata) -> bool {
         (metadata.dev(), metadata.ino()) == (self.0.device, self.0.inode)
     }
 

@@ -37,11 +37,11 @@ impl DiskReserve {
             Ok(metadata) if metadata.is_file() && metadata.len() >= MIN_SIZE => {
                 return Some(Self { path, size: metadata.len(), held: AtomicBool::new(true) });
             }
-            Ok(metadata) if metadata.is_file() => remove(&path).and_then(|()| room(&path)),
+            Ok(metadata) if metadata.is_file() => remove(&path).and_then(|()| available_space(&path)),
             Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-            Err(_) => room(&path),
+            Err(_) => available_space(&path),
         };
-        let size = size.map(|room| (room / SHARE).min(MAX_SIZE));
+        let size = size.map(|available_space| (available_space / SHARE).min(MAX_SIZE));
         match size.and_then(|size| {
             if size < MIN_SIZE {
                 Err(ErrorKind::StorageFull.into())
@@ -82,7 +82,8 @@ impl DiskReserve {
             return true;
         }
         // Something is to be left for the write that asks.
-        let enough = room(&self.path).is_ok_and(|room| room / 2 >= self.size);
+        let enough =
+            available_space(&self.path).is_ok_and(|available_space| available_space / 2 >= self.size);
         if enough && allocate(&self.path, self.size).is_ok() {
             self.held.store(true, Ordering::Relaxed);
         }
@@ -91,7 +92,7 @@ impl DiskReserve {
 }
 
 /// How much may be stored on the disk of a file, in bytes.
-fn room(path: &Path) -> io::Result<u64> {
+fn available_space(path: &Path) -> io::Result<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let disk = statvfs(folder.unwrap_or(Path::new(".")))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))

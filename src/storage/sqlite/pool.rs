@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sea_orm::sea_query::Values;
-use sea_orm::sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteQueryResult, SqliteRow};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteQueryResult, SqliteRow};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _};
 use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
@@ -20,35 +20,35 @@ use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
 
 /// Connections to one file, with the settings of the pool that they come from.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept(Arc<Shared>);
+pub(crate) struct SqlitePool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    pool: SqlitePool,
+    pool: sqlx::SqlitePool,
     /// A permit for each connection that there may be.
     permits: FairSemaphore,
     /// Those that nobody uses; the last one is used next, since its pages are the ones in memory.
     idle: Mutex<Vec<SqliteConnection>>,
     /// How long one is waited for.
-    patience: Duration,
+    acquire_timeout: Duration,
     /// What they are connections to.
     file: Option<DatabaseFile>,
 }
 
 /// A statement for SQLite that needs no values.
-pub(crate) fn plain(sql: &str) -> Statement {
+pub(crate) fn without_parameters(sql: &str) -> Statement {
     Statement::from_string(DbBackend::Sqlite, sql)
 }
 
 /// What a statement has done, and what it answers.
 pub(crate) type StatementResult = (SqliteQueryResult, Vec<SqliteRow>);
 
-impl Kept {
+impl SqlitePool {
     /// At most so many as the pool would have opened.
-    pub(crate) fn new(pool: SqlitePool, patience: Duration, file: Option<DatabaseFile>) -> Self {
-        let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
-        let permits = FairSemaphore::new(most);
-        Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), patience, file }))
+    pub(crate) fn new(pool: sqlx::SqlitePool, acquire_timeout: Duration, file: Option<DatabaseFile>) -> Self {
+        let max_connections = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+        let permits = FairSemaphore::new(max_connections);
+        Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), acquire_timeout, file }))
     }
 
     /// The file that they are connections to.
@@ -57,17 +57,17 @@ impl Kept {
     }
 
     /// One of them, for as long as it is needed; in turns by owner.
-    pub(crate) async fn lease(&self, owner: Owner) -> Result<Lease, Error> {
+    pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
-        let permit = shared.permits.acquire_within(owner, shared.patience).await?;
+        let permit = shared.permits.acquire_within(owner, shared.acquire_timeout).await?;
         let idle = shared.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => shared.open().await?,
         };
-        Ok(Lease {
+        Ok(PooledConnection {
             connection: Some(connection),
-            at_work: false,
+            busy: false,
             shared: Arc::clone(shared),
             _permit: permit,
         })
@@ -104,44 +104,44 @@ impl Shared {
 /// A connection in use. Whoever goes away in the middle of a read leaves one that is still at work: it is
 /// used again when there is no other, and a statement then waits until SQLite is through with the last.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct PooledConnection {
     connection: Option<SqliteConnection>,
-    at_work: bool,
+    busy: bool,
     shared: Arc<Shared>,
     /// Given back after the connection.
     _permit: Permit,
 }
 
-impl Lease {
+impl PooledConnection {
     /// Runs one statement or several. What is done is what the last one has done.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
-        self.at_work = true;
-        let mut answers = connection.fetch_many(query(statement));
+        self.busy = true;
+        let mut results = connection.fetch_many(query(statement));
         let (mut done, mut rows) = StatementResult::default();
-        let ended = loop {
-            match answers.try_next().await {
+        let outcome = loop {
+            match results.try_next().await {
                 Ok(Some(Either::Left(one))) => done = one,
                 Ok(Some(Either::Right(row))) => rows.push(row),
                 Ok(None) => break Ok((done, rows)),
                 Err(error) => break Err(error),
             }
         };
-        drop(answers);
-        self.ended(ended)
+        drop(results);
+        self.end_statement(outcome)
     }
 
     /// Runs one statement up to its first row.
     pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<SqliteRow>, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
-        self.at_work = true;
-        let ended = connection.fetch_optional(query(statement)).await;
-        self.ended(ended)
+        self.busy = true;
+        let outcome = connection.fetch_optional(query(statement)).await;
+        self.end_statement(outcome)
     }
 
     /// What the database says does no harm to a connection; anything else does.
-    fn ended<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        self.at_work = false;
+    fn end_statement<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.busy = false;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Database(_))) {
             self.discard();
         }
@@ -154,11 +154,11 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let mut idle = self.shared.idle();
-            let place = if self.at_work { 0 } else { idle.len() };
+            let place = if self.busy { 0 } else { idle.len() };
             idle.insert(place, connection);
         }
     }
@@ -181,27 +181,27 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
-        let kept = Kept::new(pool, Duration::from_millis(100), None);
-        let (mut one, mut two) = (kept.lease(None).await.unwrap(), kept.lease(None).await.unwrap());
-        assert!(matches!(kept.lease(None).await, Err(Error::PoolTimedOut)));
-        one.run(plain("PRAGMA cache_size = 111")).await.unwrap();
-        two.run(plain("PRAGMA cache_size = 222")).await.unwrap();
+        let pool = SqlitePool::new(pool, Duration::from_millis(100), None);
+        let (mut one, mut two) = (pool.acquire(None).await.unwrap(), pool.acquire(None).await.unwrap());
+        assert!(matches!(pool.acquire(None).await, Err(Error::PoolTimedOut)));
+        one.run(without_parameters("PRAGMA cache_size = 111")).await.unwrap();
+        two.run(without_parameters("PRAGMA cache_size = 222")).await.unwrap();
         drop(two);
         drop(one);
-        let which = async |lease: &mut Lease| -> i64 {
-            lease.first_row(plain("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
+        let which = async |acquire: &mut PooledConnection| -> i64 {
+            acquire.first_row(without_parameters("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
         };
 
-        let mut one = kept.lease(None).await.unwrap();
+        let mut one = pool.acquire(None).await.unwrap();
         assert_eq!(which(&mut one).await, 111, "the last one is used again");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
-        let left = tokio::time::timeout(Duration::from_millis(1), one.run(plain(slow))).await;
+        let left = tokio::time::timeout(Duration::from_millis(1), one.run(without_parameters(slow))).await;
         assert!(left.is_err());
         drop(one);
-        let mut two = kept.lease(None).await.unwrap();
+        let mut two = pool.acquire(None).await.unwrap();
         assert_eq!(which(&mut two).await, 222);
-        let mut one = kept.lease(None).await.unwrap();
+        let mut one = pool.acquire(None).await.unwrap();
         assert_eq!(which(&mut one).await, 111, "it is through, and answers what it was asked last");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! SQLite has one writer: whoever deletes a million rows at once keeps everybody else from writing meanwhile, and
 //! lets the WAL grow by all of them. A batch is one transaction, in its turn like every other write; it has as many
-//! rows as the last ones show to take [`TARGET`], and a pause at least as long follows it.
+//! rows as the last ones show to take [`TARGET_DURATION`], and a pause at least as long follows it.
 //!
 //! A batch touches a page for almost every row, so the WAL is soon due for a checkpoint, which SQLite does within
 //! the commit that finds it so: all writes wait for it. Therefore a connection that reads checkpoints every
@@ -19,18 +19,18 @@ use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 
 /// How long one batch may take.
-const TARGET: Duration = Duration::from_millis(8);
+const TARGET_DURATION: Duration = Duration::from_millis(8);
 
 /// Rows of a batch: at first, and at least and at most.
-const FIRST_ROWS: u64 = 100;
-const LEAST_ROWS: u64 = 50;
-const MOST_ROWS: u64 = 2_000;
+const INITIAL_ROWS: u64 = 100;
+const MIN_ROWS: u64 = 50;
+const MAX_ROWS: u64 = 2_000;
 
 /// Shortest pause between two batches.
-const PAUSE: Duration = Duration::from_millis(10);
+const MIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// How many batches run between two checkpoints.
-const CHECKPOINT_EVERY: u32 = 4;
+const BATCHES_PER_CHECKPOINT: u32 = 4;
 
 /// Runs one batch after the other until one finds nothing more: `delete` is told how many rows it may delete, and
 /// answers whether there may be more.
@@ -38,26 +38,26 @@ pub(crate) async fn in_batches<F>(writer: &Writer, reader: &Connection, delete: 
 where
     F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
 {
-    let mut rows = FIRST_ROWS;
+    let mut rows = INITIAL_ROWS;
     for batch in 1_u32.. {
         let delete = delete.clone();
-        let done = writer.transact_freeing(move |transaction| {
+        let done = writer.transact_deletion(move |transaction| {
             Box::pin(async move {
                 // The wait for its turn is no work.
                 let began = Instant::now();
                 Ok(((delete(transaction, rows).await?, began), Vec::new()))
             })
         });
-        let (is_more, began) = done.await.map_err(Error::from)?;
+        let (has_more, began) = done.await.map_err(Error::from)?;
         let took = began.elapsed();
         rows = next_rows(rows, took);
-        if batch.is_multiple_of(CHECKPOINT_EVERY) && reader.file().is_some() {
+        if batch.is_multiple_of(BATCHES_PER_CHECKPOINT) && reader.file().is_some() {
             // One that fails is made up for by the next, or by a commit.
             drop(reader.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
         }
         // Others write now.
-        tokio::time::sleep(took.max(PAUSE)).await;
-        if !is_more {
+        tokio::time::sleep(took.max(MIN_PAUSE)).await;
+        if !has_more {
             break;
         }
     }
@@ -65,10 +65,10 @@ where
 }
 
 fn next_rows(rows: u64, took: Duration) -> u64 {
-    if took > TARGET {
-        (rows / 2).max(LEAST_ROWS)
-    } else if took < TARGET / 2 {
-        (rows + rows / 4).min(MOST_ROWS)
+    if took > TARGET_DURATION {
+        (rows / 2).max(MIN_ROWS)
+    } else if took < TARGET_DURATION / 2 {
+        (rows + rows / 4).min(MAX_ROWS)
     } else {
         rows
     }
@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn a_batch_has_as_many_rows_as_the_time_allows() {
         let after = |rows, took| (0..100).fold(rows, |rows, _| next_rows(rows, took));
-        assert_eq!(after(FIRST_ROWS, Duration::from_millis(1)), MOST_ROWS);
-        assert_eq!(after(MOST_ROWS, TARGET), MOST_ROWS);
-        assert_eq!(after(MOST_ROWS, Duration::from_secs(1)), LEAST_ROWS);
+        assert_eq!(after(INITIAL_ROWS, Duration::from_millis(1)), MAX_ROWS);
+        assert_eq!(after(MAX_ROWS, TARGET_DURATION), MAX_ROWS);
+        assert_eq!(after(MAX_ROWS, Duration::from_secs(1)), MIN_ROWS);
     }
 }

@@ -13,24 +13,24 @@ use crate::storage::cache::contacts::{Change, ContactCache};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::error::{
-    is_conflict, is_file_fault, is_refused, may_blame_connection, to_domain, too_old,
+    is_conflict, is_file_error, is_rejected, may_be_connection_failure, timestamp_too_old,
 };
 use crate::storage::fair_semaphore::Owner;
-use crate::storage::postgres::failover::Trust;
+use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::sqlite::database_file::DatabaseFile;
 
 /// Writes to one database.
 #[derive(Clone)]
 pub(crate) struct Writer {
     connection: Connection,
-    cached: Option<Cached>,
-    patience: Duration,
-    trust: Trust,
+    cache_lock: Option<CacheLock>,
+    acquire_timeout: Duration,
+    generation: PoolGeneration,
 }
 
 /// What a write has to keep true beside the database.
 #[derive(Clone)]
-struct Cached {
+struct CacheLock {
     cache: ContactCache,
     /// Held from the beginning of a transaction until the cache is up to date: writes reach the cache
     /// in the order in which they reach the database.
@@ -40,28 +40,28 @@ struct Cached {
 }
 
 /// The right to write. It ends when this is dropped.
-pub(crate) struct Turn<'w> {
-    held: Option<Held<'w>>,
+pub(crate) struct WriteGuard<'w> {
+    cache_guard: Option<CacheGuard<'w>>,
     /// The file that is written to; SQLite only.
     file: Option<&'w DatabaseFile>,
 }
 
-struct Held<'w> {
+struct CacheGuard<'w> {
     cache: &'w ContactCache,
     waiting: &'w AtomicUsize,
     _order: MutexGuard<'w, ()>,
 }
 
 /// Somebody who waits for a turn.
-struct Wait<'w>(&'w AtomicUsize);
+struct WaitingWrite<'w>(&'w AtomicUsize);
 
 /// How far a write got before it failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum WriteError {
     /// Nothing was stored.
-    BeforeCommit(Error),
+    NotCommitted(Error),
     /// The database did not say whether everything was stored: not to be tried again.
-    AtCommit(Error),
+    CommitUnknown(Error),
 }
 
 /// How old the time of a change may be when its commit begins; an older one is taken anew.
@@ -69,69 +69,70 @@ pub(crate) enum Failure {
 /// Who follows changes by `updated_at` asks again from some seconds before the last one seen, and misses nothing as
 /// long as a change becomes visible within them: this and the deadline of a commit (3 s) are less than
 /// [`OVERLAP`](crate::domain::contact::OVERLAP), and leave half a second for clocks that differ.
-const MAX_AGE: Duration = Duration::from_millis(1_500);
+const MAX_TIMESTAMP_AGE: Duration = Duration::from_millis(1_500);
 
 fn is_too_old(changes: &[Change]) -> bool {
     let Some(oldest) = changes.iter().filter_map(Change::updated_at).min() else { return false };
-    Timestamp::now().since(oldest) > MAX_AGE
+    Timestamp::now().since(oldest) > MAX_TIMESTAMP_AGE
 }
 
 /// How often a transaction is begun that others keep standing in the way of.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The longest pause before the second of them; it doubles from one to the next.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
 
 /// A pause of random length: transactions that met once must not meet again.
 fn backoff(attempt: u32) -> Duration {
     let mut random = [0; 1];
     getrandom::fill(&mut random).unwrap_or_default();
-    FIRST_PAUSE * 2_u32.pow(attempt) * (u32::from(random[0]) + 1) / 256
+    INITIAL_BACKOFF * 2_u32.pow(attempt) * (u32::from(random[0]) + 1) / 256
 }
 
 /// How many pages a database that is on a full disk has to have free for what stores something: what a large write
 /// needs.
-const FREE_PAGES: i64 = 1_024;
+const MIN_FREE_PAGES: i64 = 1_024;
 
-impl Failure {
+impl WriteError {
     /// Whether there was no room. Nothing was stored then: SQLite rolls back what it cannot write.
     fn is_full(&self) -> bool {
-        let (Self::BeforeCommit(error) | Self::AtCommit(error)) = self;
+        let (Self::NotCommitted(error) | Self::CommitUnknown(error)) = self;
         error.code() == ErrorCode::StorageFull
     }
 
     /// Of a commit. (What ends a transaction for the sake of another one does so before it is durable.)
-    fn of_commit(error: Error) -> Self {
-        if is_conflict(&error) { Self::BeforeCommit(error) } else { Self::AtCommit(error) }
+    fn from_commit(error: Error) -> Self {
+        if is_conflict(&error) { Self::NotCommitted(error) } else { Self::CommitUnknown(error) }
     }
 
     /// Of a statement that is a transaction by itself.
-    pub(crate) fn of_statement(error: &DbErr) -> Self {
-        let failure = if is_refused(error) { Self::BeforeCommit } else { Self::AtCommit };
-        failure(to_domain(error))
+    pub(crate) fn from_statement(error: DbErr) -> Self {
+        let failure = if is_rejected(&error) { Self::NotCommitted } else { Self::CommitUnknown };
+        failure(error.into())
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let (Failure::BeforeCommit(error) | Failure::AtCommit(error)) = failure;
+impl From<WriteError> for Error {
+    fn from(failure: WriteError) -> Self {
+        let (WriteError::NotCommitted(error) | WriteError::CommitUnknown(error)) = failure;
         error
     }
 }
 
 /// What a job gives back: its answer, and what the cache has to know.
-pub(crate) type Done<T> = (T, Vec<Change>);
+pub(crate) type WriteOutput<T> = (T, Vec<Change>);
 
 impl Writer {
-    /// Over a connection pool; `patience` is how long a write waits for the one before it.
+    /// Over a connection pool; `acquire_timeout` is how long a write waits for the one before it.
     pub(crate) fn new(
         connection: Connection,
         cache: Option<ContactCache>,
-        patience: Duration,
-        trust: Trust,
+        acquire_timeout: Duration,
+        generation: PoolGeneration,
     ) -> Self {
-        let cached = cache.map(|cache| Cached { cache, order: Arc::default(), waiting: Arc::default() });
-        Self { connection, cached, patience, trust }
+        let cache_lock =
+            cache.map(|cache| CacheLock { cache, order: Arc::default(), waiting: Arc::default() });
+        Self { connection, cache_lock, acquire_timeout, generation }
     }
 
     /// Runs a job in one transaction: committed if it succeeds, rolled back if not. One that the database ends for
@@ -139,30 +140,30 @@ impl Writer {
     ///
     /// To be called in a task of its own. A client that goes away drops the handler; a transaction
     /// that is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
-    pub(crate) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, Failure>
+    pub(crate) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, WriteError>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
-        let turn = self.turn().await?;
-        self.transact_in_turn(&turn, job).await
+        let guard = self.lock().await?;
+        self.transact_with_retries(&guard, job).await
     }
 
     /// The same of a job that deletes, and does so on a full disk.
-    pub(crate) async fn transact_freeing<T, F>(&self, job: F) -> std::result::Result<T, Failure>
+    pub(crate) async fn transact_deletion<T, F>(&self, job: F) -> std::result::Result<T, WriteError>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
-        let turn = self.turn_to_free().await?;
-        match self.transact_in_turn(&turn, job.clone()).await {
-            Err(failure) if failure.is_full() && self.make_room().await => {
-                self.transact_in_turn(&turn, job).await
+        let guard = self.lock_for_deletion().await?;
+        match self.transact_with_retries(&guard, job.clone()).await {
+            Err(failure) if failure.is_full() && self.release_reserve().await => {
+                self.transact_with_retries(&guard, job).await
             }
             outcome => outcome,
         }
     }
 
     /// Releases the room that is reserved for deletions; answers whether there is such a thing here.
-    async fn make_room(&self) -> bool {
+    async fn release_reserve(&self) -> bool {
         let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return false };
         reserve.release();
         // So that the WAL is used again from its beginning. What cannot be copied now stays where it is.
@@ -171,7 +172,7 @@ impl Writer {
     }
 
     /// Refuses a write that stores something while room is there for deletions alone.
-    async fn require_room(&self) -> std::result::Result<(), Failure> {
+    async fn require_space(&self) -> std::result::Result<(), WriteError> {
         let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return Ok(()) };
         if reserve.is_held() || reserve.retake() {
             return Ok(());
@@ -179,65 +180,73 @@ impl Writer {
         let free = Statement::from_string(DbBackend::Sqlite, "PRAGMA freelist_count");
         let free = self.connection.query_one_raw(free).await;
         let free = free.ok().flatten().and_then(|row| row.try_get_by_index::<i64>(0).ok()).unwrap_or(0);
-        if free >= FREE_PAGES { Ok(()) } else { Err(Failure::BeforeCommit(ErrorCode::StorageFull.into())) }
+        if free >= MIN_FREE_PAGES {
+            Ok(())
+        } else {
+            Err(WriteError::NotCommitted(ErrorCode::StorageFull.into()))
+        }
     }
 
-    async fn transact_in_turn<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
+    async fn transact_with_retries<T, F>(
+        &self,
+        guard: &WriteGuard<'_>,
+        job: F,
+    ) -> std::result::Result<T, WriteError>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>> + Clone,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
         for attempt in 1..MAX_ATTEMPTS {
-            match self.transact_once(turn, job.clone()).await {
-                Err(Failure::BeforeCommit(error)) if is_conflict(&error) => {
+            match self.transact_once(guard, job.clone()).await {
+                Err(WriteError::NotCommitted(error)) if is_conflict(&error) => {
                     tracing::debug!(attempt, cause = error.cause(), "retrying a transaction");
                 }
                 outcome => return outcome,
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
-        self.transact_once(turn, job).await
+        self.transact_once(guard, job).await
     }
 
-    async fn transact_once<T, F>(&self, turn: &Turn<'_>, job: F) -> std::result::Result<T, Failure>
+    async fn transact_once<T, F>(&self, guard: &WriteGuard<'_>, job: F) -> std::result::Result<T, WriteError>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>>,
     {
-        let (transaction, (answer, changes)) = self.prepare(job).await?;
+        let (transaction, (value, changes)) = self.run_uncommitted(job).await?;
         if is_too_old(&changes) {
             if let Err(rollback) = transaction.rollback().await {
-                tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
+                tracing::warn!(reason = Error::from(rollback).cause(), "rollback failed");
             }
-            return Err(Failure::BeforeCommit(too_old()));
+            return Err(WriteError::NotCommitted(timestamp_too_old()));
         }
         let commit =
-            async { transaction.commit().await.map_err(|error| Failure::of_commit(to_domain(&error))) };
-        turn.write(&changes, commit).await?;
-        turn.tell(changes);
-        Ok(answer)
+            async { transaction.commit().await.map_err(|error| WriteError::from_commit(error.into())) };
+        guard.commit(&changes, commit).await?;
+        guard.publish(changes);
+        Ok(value)
     }
 
     /// Waits until nobody else writes, where contacts are in memory; else one need not.
-    pub(crate) async fn turn(&self) -> std::result::Result<Turn<'_>, Failure> {
-        let turn = self.turn_to_free().await?;
-        self.require_room().await?;
-        Ok(turn)
+    pub(crate) async fn lock(&self) -> std::result::Result<WriteGuard<'_>, WriteError> {
+        let guard = self.lock_for_deletion().await?;
+        self.require_space().await?;
+        Ok(guard)
     }
 
-    async fn turn_to_free(&self) -> std::result::Result<Turn<'_>, Failure> {
+    async fn lock_for_deletion(&self) -> std::result::Result<WriteGuard<'_>, WriteError> {
         let file = self.connection.file();
         require_in_place(file)?;
-        let Some(Cached { cache, order, waiting }) = &self.cached else {
-            return Ok(Turn { held: None, file });
+        let Some(CacheLock { cache, order, waiting }) = &self.cache_lock else {
+            return Ok(WriteGuard { cache_guard: None, file });
         };
-        let wait = Wait::new(waiting);
-        let order = tokio::time::timeout(self.patience, order.lock()).await.map_err(|_| {
-            Failure::BeforeCommit(Error::caused_by(
+        let waiting_write = WaitingWrite::new(waiting);
+        let order = tokio::time::timeout(self.acquire_timeout, order.lock()).await.map_err(|_| {
+            WriteError::NotCommitted(Error::caused_by(
                 ErrorCode::Unavailable,
                 "another write is taking too long",
             ))
         })?;
-        drop(wait);
-        Ok(Turn { held: Some(Held { cache, waiting, _order: order }), file })
+        drop(waiting_write);
+        Ok(WriteGuard { cache_guard: Some(CacheGuard { cache, waiting, _order: order }), file })
     }
 
     /// The same, of which an account has its turn at the database.
@@ -251,83 +260,88 @@ impl Writer {
     }
 
     /// Everything up to the commit.
-    async fn prepare<T, F>(&self, job: F) -> std::result::Result<(Transaction, Done<T>), Failure>
+    async fn run_uncommitted<T, F>(
+        &self,
+        job: F,
+    ) -> std::result::Result<(Transaction, WriteOutput<T>), WriteError>
     where
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<T>>>,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>>,
     {
         let transaction = self.connection.begin().await.map_err(|error| {
-            if is_file_fault(&error)
+            if is_file_error(&error)
                 && let Some(file) = self.connection.file()
             {
-                file.note_write(true);
+                file.record_write(true);
             }
-            Failure::BeforeCommit(to_domain(&error))
+            WriteError::NotCommitted(error.into())
         })?;
         match job(&transaction).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {
                 if let (ErrorCode::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
-                    file.note_write(true);
+                    file.record_write(true);
                 }
-                if may_blame_connection(&error) {
-                    self.trust.lose();
+                if may_be_connection_failure(&error) {
+                    self.generation.invalidate();
                 }
                 if let Err(rollback) = transaction.rollback().await {
-                    tracing::warn!(reason = to_domain(&rollback).cause(), "rollback failed");
+                    tracing::warn!(reason = Error::from(rollback).cause(), "rollback failed");
                 }
-                Err(Failure::BeforeCommit(error))
+                Err(WriteError::NotCommitted(error))
             }
         }
     }
 }
 
-impl Turn<'_> {
+impl WriteGuard<'_> {
     /// Runs what commits; of what it may change memory is told before.
     ///
     /// To be called in a task of its own, as [`Writer::transact`].
-    pub(crate) async fn write<T>(
+    pub(crate) async fn commit<T>(
         &self,
-        announced: &[Change],
-        commit: impl Future<Output = std::result::Result<T, Failure>>,
-    ) -> std::result::Result<T, Failure> {
+        changes: &[Change],
+        commit: impl Future<Output = std::result::Result<T, WriteError>>,
+    ) -> std::result::Result<T, WriteError> {
         require_in_place(self.file)?;
-        let cache = self.held.as_ref().map(|held| held.cache);
+        let cache = self.cache_guard.as_ref().map(|cache_guard| cache_guard.cache);
         if let Some(cache) = cache {
-            cache.begin(announced);
+            cache.begin(changes);
         }
-        let done = match commit.await {
+        let outcome = match commit.await {
             // The file may have lost its name meanwhile: then nothing of this is there after a restart.
             Ok(_) if self.file.is_some_and(|file| !file.is_in_place()) => {
-                Err(Failure::AtCommit(not_in_place()))
+                Err(WriteError::CommitUnknown(not_in_place()))
             }
-            done => done,
+            outcome => outcome,
         };
         if let Some(file) = self.file {
-            note_outcome(file, &done);
+            record_outcome(file, &outcome);
         }
-        if let (Some(cache), Err(Failure::AtCommit(_))) = (cache, &done) {
-            cache.forget();
+        if let (Some(cache), Err(WriteError::CommitUnknown(_))) = (cache, &outcome) {
+            cache.clear();
         }
-        done
+        outcome
     }
 
     /// Tells memory what was committed. Nobody may hear of it before.
-    pub(crate) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
-        if let Some(Held { cache, .. }) = &self.held {
-            cache.tell(changes);
+    pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
+        if let Some(CacheGuard { cache, .. }) = &self.cache_guard {
+            cache.publish(changes);
         }
     }
 
     /// Whether somebody else waits for a turn.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.held.as_ref().is_some_and(|Held { waiting, .. }| waiting.load(Ordering::Relaxed) > 0)
+    pub(crate) fn is_contended(&self) -> bool {
+        self.cache_guard
+            .as_ref()
+            .is_some_and(|CacheGuard { waiting, .. }| waiting.load(Ordering::Relaxed) > 0)
     }
 }
 
 /// Nothing is written to a file that was deleted, moved or replaced.
-fn require_in_place(file: Option<&DatabaseFile>) -> std::result::Result<(), Failure> {
+fn require_in_place(file: Option<&DatabaseFile>) -> std::result::Result<(), WriteError> {
     match file {
-        Some(file) if !file.is_in_place() => Err(Failure::BeforeCommit(not_in_place())),
+        Some(file) if !file.is_in_place() => Err(WriteError::NotCommitted(not_in_place())),
         _ => Ok(()),
     }
 }
@@ -337,30 +351,30 @@ fn not_in_place() -> Error {
 }
 
 /// Readiness asks the file only while writes fail; see `Database::ping`.
-fn note_outcome<T>(file: &DatabaseFile, done: &std::result::Result<T, Failure>) {
-    let failed = match done {
+fn record_outcome<T>(file: &DatabaseFile, outcome: &std::result::Result<T, WriteError>) {
+    let failed = match outcome {
         Ok(_) => false,
-        Err(Failure::BeforeCommit(error) | Failure::AtCommit(error)) => {
+        Err(WriteError::NotCommitted(error) | WriteError::CommitUnknown(error)) => {
             error.code() == ErrorCode::Unavailable
         }
     };
-    file.note_write(failed);
+    file.record_write(failed);
 }
 
-impl Drop for Held<'_> {
+impl Drop for CacheGuard<'_> {
     fn drop(&mut self) {
-        self.cache.rest();
+        self.cache.release();
     }
 }
 
-impl<'w> Wait<'w> {
+impl<'w> WaitingWrite<'w> {
     fn new(waiting: &'w AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }
 }
 
-impl Drop for Wait<'_> {
+impl Drop for WaitingWrite<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

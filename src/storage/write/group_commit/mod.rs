@@ -13,10 +13,10 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 
 pub(crate) use queue::Create;
-use queue::{MOST, Outcome, Place, Waiting, answer};
+use queue::{CommitSettings, CreateOutcome, MAX_GROUP_SIZE, PendingCreate, reply};
 
-use super::idempotency::Flight;
-use super::writer::{Failure, Writer};
+use super::idempotency::InFlightGuard;
+use super::writer::{WriteError, Writer};
 use crate::domain::idempotency::Created;
 use crate::domain::{Contact, Error, ErrorCode, Result};
 use crate::storage::db::batched_replies;
@@ -25,7 +25,7 @@ use crate::storage::db::connect::Options;
 /// Where creates wait.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupCommit {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<PendingCreate>,
 }
 
 impl GroupCommit {
@@ -33,72 +33,89 @@ impl GroupCommit {
     /// the last handle is dropped.
     pub(crate) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
         let (queue, waiting) = mpsc::channel(options.write_queue);
-        let place = Place { shard, ttl: options.idempotency_ttl };
+        let settings = CommitSettings { shard, idempotency_ttl: options.idempotency_ttl };
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..committers {
-            tokio::spawn(commit_groups(writer.clone(), place, Arc::clone(&waiting)));
+            tokio::spawn(commit_groups(writer.clone(), settings, Arc::clone(&waiting)));
         }
         Self { queue }
     }
 
     /// Waits for a place in a group, and for its commit.
-    pub(crate) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created<Contact>> {
-        let (answer, answered) = batched_replies::answer();
-        let waiting = Waiting { create: Arc::new(create), answer, flight };
+    pub(crate) async fn insert(
+        &self,
+        create: Create,
+        in_flight_guard: Option<InFlightGuard>,
+    ) -> Result<Created<Contact>> {
+        let (sender, receiver) = batched_replies::channel();
+        let waiting = PendingCreate { create: Arc::new(create), reply: sender, in_flight_guard };
         self.queue.try_send(waiting).map_err(|_| {
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
-        answered.get().await?
+        receiver.receive().await?
     }
 }
 
-async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-    let mut left = Vec::new();
+async fn commit_groups(
+    writer: Writer,
+    settings: CommitSettings,
+    queue: Arc<Mutex<mpsc::Receiver<PendingCreate>>>,
+) {
+    let mut next_group = Vec::new();
     loop {
-        let mut group = std::mem::take(&mut left);
+        let mut group = std::mem::take(&mut next_group);
         let mut queue = queue.lock().await;
-        if group.is_empty() && queue.recv_many(&mut group, MOST).await == 0 {
+        if group.is_empty() && queue.recv_many(&mut group, MAX_GROUP_SIZE).await == 0 {
             return;
         }
-        if insert::is_one_statement(&writer, &group) {
+        if insert::can_autocommit(&writer, &group) {
             match pipeline::commit(&writer, group, &mut queue).await {
-                Ok(waiting) => left = waiting,
-                Err((group, failure)) => after(&writer, place, group, failure).await,
+                Ok(waiting) => next_group = waiting,
+                Err((group, failure)) => handle_failure(&writer, settings, group, failure).await,
             }
             continue;
         }
         // So that another committer gathers the next group meanwhile.
         drop(queue);
-        match store(&writer, place, &group).await {
+        match commit(&writer, settings, &group).await {
             // By somebody else, so that the next group need not wait.
-            Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),
-            Err(failure) => after(&writer, place, group, failure).await,
+            Ok(outcomes) => drop(tokio::spawn(async move { reply(group, outcomes) })),
+            Err(failure) => handle_failure(&writer, settings, group, failure).await,
         }
     }
 }
 
 /// What one of them has done to the statement must not be told to the others: each is tried alone.
-async fn after(writer: &Writer, place: Place, group: Vec<Waiting>, failure: Failure) {
+async fn handle_failure(
+    writer: &Writer,
+    settings: CommitSettings,
+    group: Vec<PendingCreate>,
+    failure: WriteError,
+) {
     match failure {
-        Failure::BeforeCommit(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
+        WriteError::NotCommitted(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
             for waiting in group {
                 let alone = vec![waiting];
-                match store(writer, place, &alone).await {
-                    Ok(outcomes) => answer(alone, outcomes),
-                    Err(failure) => refuse(alone, failure),
+                match commit(writer, settings, &alone).await {
+                    Ok(outcomes) => reply(alone, outcomes),
+                    Err(failure) => reply_error(alone, failure),
                 }
             }
         }
-        failure => refuse(group, failure),
+        failure => reply_error(group, failure),
     }
 }
 
-fn refuse(group: Vec<Waiting>, failure: Failure) {
+fn reply_error(group: Vec<PendingCreate>, failure: WriteError) {
     let error = Error::from(failure);
     let outcomes = group.iter().map(|_| Err(Error::caused_by(error.code(), error.cause()))).collect();
-    answer(group, outcomes);
+    reply(group, outcomes);
 }
 
-async fn store(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
-    insert::store(writer, place, insert::creates_of(group)).await
+async fn commit(
+    writer: &Writer,
+    settings: CommitSettings,
+    group: &[PendingCreate],
+) -> Result<Vec<CreateOutcome>, WriteError> {
+    insert::commit(writer, settings, insert::creates_of(group)).await
 }

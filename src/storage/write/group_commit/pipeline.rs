@@ -10,25 +10,25 @@ use tokio::sync::mpsc::Receiver;
 use uuid::Uuid;
 
 use super::insert::{self, creates_of};
-use super::queue::{Create, MOST, Waiting, answer};
-use crate::storage::write::writer::{Failure, Turn, Writer};
+use super::queue::{Create, MAX_GROUP_SIZE, PendingCreate, reply};
+use crate::storage::write::writer::{WriteError, WriteGuard, Writer};
 
 /// A group that is durable, and nobody knows it.
-struct Stored {
-    group: Vec<Waiting>,
+struct CommittedGroup {
+    group: Vec<PendingCreate>,
     creates: Vec<Arc<Create>>,
     /// Those of it whose handle was free.
     ids: HashSet<Uuid>,
 }
 
-impl Stored {
-    fn tell(self, turn: &Turn<'_>) {
+impl CommittedGroup {
+    fn publish(self, guard: &WriteGuard<'_>) {
         let Self { group, creates, ids } = self;
-        let (outcomes, changes) = insert::done(&creates, &ids);
+        let (outcomes, changes) = insert::autocommit_output(&creates, &ids);
         // Who answers need not copy what nobody else has.
         drop(creates);
-        turn.tell(changes);
-        answer(group, outcomes);
+        guard.publish(changes);
+        reply(group, outcomes);
     }
 }
 
@@ -39,27 +39,28 @@ impl Stored {
 /// The group that could not be stored. Those before it are, and know it.
 pub(super) async fn commit(
     writer: &Writer,
-    mut group: Vec<Waiting>,
-    queue: &mut Receiver<Waiting>,
-) -> Result<Vec<Waiting>, (Vec<Waiting>, Failure)> {
-    let turn = match writer.turn().await {
-        Ok(turn) => turn,
+    mut group: Vec<PendingCreate>,
+    queue: &mut Receiver<PendingCreate>,
+) -> Result<Vec<PendingCreate>, (Vec<PendingCreate>, WriteError)> {
+    let guard = match writer.lock().await {
+        Ok(guard) => guard,
         Err(failure) => return Err((group, failure)),
     };
-    let mut last: Option<Stored> = None;
+    let mut previous: Option<CommittedGroup> = None;
     loop {
-        let creates = insert::freshen(creates_of(&group));
-        let announced = insert::puts(creates.iter());
-        let write = turn.write(&announced, insert::at_once(writer.connection(), &creates));
+        let creates = insert::refresh_timestamps(creates_of(&group));
+        let changes = insert::put_changes(creates.iter());
+        let write = guard.commit(&changes, insert::insert_autocommit(writer.connection(), &creates));
         // In this order: the first is under way when the second begins.
-        let told = async { last.take().into_iter().for_each(|stored| stored.tell(&turn)) };
-        match join(write, told).await.0 {
-            Ok(ids) => last = Some(Stored { group, creates, ids }),
+        let publish_previous =
+            async { previous.take().into_iter().for_each(|committed| committed.publish(&guard)) };
+        match join(write, publish_previous).await.0 {
+            Ok(ids) => previous = Some(CommittedGroup { group, creates, ids }),
             Err(failure) => return Err((group, failure)),
         }
-        group = std::iter::from_fn(|| queue.try_recv().ok()).take(MOST).collect();
-        if group.is_empty() || !insert::is_plain(&group) || turn.is_wanted() {
-            last.into_iter().for_each(|stored| stored.tell(&turn));
+        group = std::iter::from_fn(|| queue.try_recv().ok()).take(MAX_GROUP_SIZE).collect();
+        if group.is_empty() || !insert::has_no_idempotency_key(&group) || guard.is_contended() {
+            previous.into_iter().for_each(|committed| committed.publish(&guard));
             return Ok(group);
         }
     }
