@@ -1,6 +1,6 @@
-//! Deletes what has expired, in batches; see [`super::write::batched_deletes`].
+//! The cleaner: deletes what has expired, in batches; see [`super::write::batched_deletes`].
 //!
-//! Nothing here runs at the very start, and nothing takes a write lock before a read has found something to delete.
+//! It starts with a delay, and takes no write lock before a read has found something to delete.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::write::idempotency;
 use super::write::writer::Writer;
 use crate::domain::Result;
 
-/// When it begins after a start, how often it looks for more, and when it tries again what failed.
+/// Delay after a start, interval between rounds, and delay after a failure.
 const INITIAL_DELAY: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
 const RETRY_DELAY: Duration = Duration::from_secs(60);
 
-/// Starts the task that deletes what has expired. It is to be woken where something was deleted before its time.
+/// Starts the cleaner. Wake it where something expires before its time.
 pub(super) fn start(
     writer: &Writer,
     reader: &Connection,
@@ -70,7 +70,7 @@ async fn delete_expired_keys(writer: &Writer, reader: &Connection, ttl: Duration
     .await
 }
 
-/// What a process left unfinished, and the Idempotency-Key under which it can be tried again.
+/// Snapshots that a terminated process left unfinished; expiring one frees its idempotency key.
 async fn expire_abandoned_audiences(
     writer: &Writer,
     reader: &Connection,

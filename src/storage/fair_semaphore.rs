@@ -1,9 +1,10 @@
-//! Permits for connections, handed out in turns by account.
+//! A semaphore for connections that is fair between accounts.
 //!
-//! With a first-come-first-served queue an account with sixty slow requests makes everybody else wait behind all of
-//! them. Here each account has a queue of its own, and a permit that is free goes to the account whose turn it is
-//! (round robin). That alone would let a quiet account wait until one of the slow ones is through, so
-//! a busy account also leaves a share of the permits ([`RESERVED`]) to others, as long as there have been others of late.
+//! In a first-come-first-served queue, an account with sixty slow requests makes all other accounts wait
+//! behind them. Here each account has a queue of its own, and a free permit goes to the queues in round-robin
+//! order. That alone would make a quiet account wait until a slow request ends, so a busy account also leaves
+//! a share of the permits ([`RESERVED`]) to others, as long as there were requests of other accounts
+//! recently.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +15,17 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::domain::AccountId;
 
-/// Whom a permit is for; `None` for what the service does for many accounts at once, or for none.
+/// The account on whose behalf a permit is acquired; `None` for the service's own work.
 pub(super) type Owner = Option<AccountId>;
 
-/// One permit in so many is out of reach of an account that has all the others; but at least one, where there are several.
+/// One in so many permits is out of reach of an account that holds all others; at least one, if there are
+/// several.
 const RESERVED: usize = 4;
 
-/// An account that asked for nothing for so long has no share reserved.
+/// No share is reserved for an account without requests for so long.
 const ACTIVE_WINDOW: Duration = Duration::from_secs(60);
 
-/// There are no more permits: it was closed.
+/// The semaphore was closed.
 #[derive(Debug)]
 struct Closed;
 
@@ -33,7 +35,7 @@ pub(super) struct FairSemaphore(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told when the last permit of a closed semaphore has come back.
+    /// Notified when the last permit of a closed semaphore is returned.
     all_returned: Notify,
 }
 
@@ -42,21 +44,21 @@ struct State {
     total: usize,
     free: usize,
     closed: bool,
-    /// Owners with permits. (Whoever has none is not here.)
+    /// Owners without permits are not in here.
     held: HashMap<Owner, usize>,
-    /// Owners that wait, the next one first; each once.
+    /// Waiting owners, the next one first; each once.
     round_robin: VecDeque<Owner>,
-    /// Who waits for each of them, the first to come first. None is empty.
+    /// The queue of each waiting owner, first come first served; never empty.
     waiting: HashMap<Owner, VecDeque<oneshot::Sender<Permit>>>,
-    /// The last two different owners that asked, and when.
+    /// The last two different owners that requested a permit, and when.
     recent: [Option<(Owner, Instant)>; 2],
 }
 
-/// The right to one connection. It goes back when this is dropped.
+/// Returned when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     owner: Owner,
-    /// `None` where it was never handed over.
+    /// `None` if it was never handed over.
     shared: Option<Arc<Shared>>,
 }
 
@@ -74,13 +76,12 @@ impl FairSemaphore {
         Self(Arc::new(Shared { state: Mutex::new(state), all_returned: Notify::new() }))
     }
 
-    /// A permit for a connection, within a time.
     pub(super) async fn acquire_within(&self, owner: Owner, timeout: Duration) -> Result<Permit, Error> {
         let permit = tokio::time::timeout(timeout, self.acquire(owner)).await;
         permit.map_err(|_| Error::PoolTimedOut)?.map_err(|Closed| Error::PoolClosed)
     }
 
-    /// Waits for the owner's turn. Whoever stops waiting loses it.
+    /// Waits in the owner's queue. Dropping the future leaves it.
     async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
         let receiver = {
             let mut state = self.0.state();
@@ -102,7 +103,7 @@ impl FairSemaphore {
         self.0.state().closed
     }
 
-    /// Refuses whoever waits or comes, and waits until all permits are back.
+    /// Rejects waiting and new requests, and waits until all permits are returned.
     pub(super) async fn close(&self) {
         let all_returned = self.0.all_returned.notified();
         let is_idle = {
@@ -136,12 +137,12 @@ impl State {
         *last = Some((owner, now));
     }
 
-    /// Whether another owner has asked of late.
+    /// Whether another owner has requested a permit recently.
     fn has_recent_others(&self, owner: Owner) -> bool {
         self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE_WINDOW)
     }
 
-    /// What the service does by itself is bounded by how many tasks it has for it.
+    /// The service's own work is limited by the number of its tasks.
     fn may_acquire(&self, owner: Owner) -> bool {
         if owner.is_none() || self.total == 1 || !self.has_recent_others(owner) {
             return true;
@@ -171,14 +172,14 @@ impl State {
         if queue.is_empty() {
             self.round_robin.push_back(owner);
         }
-        // Those who have given up take no memory for longer than the first that has not.
+        // Abandoned requests at the front are removed: the queue does not grow with them.
         while queue.front().is_some_and(oneshot::Sender::is_closed) {
             queue.pop_front();
         }
         queue.push_back(sender);
     }
 
-    /// Hands out what is free to those who wait, in turns.
+    /// Grants free permits to waiting owners, in round-robin order.
     fn grant_waiting(&mut self, shared: &Arc<Shared>) {
         while self.free > 0 {
             let next = self.round_robin.iter().position(|owner| self.may_acquire(*owner));
@@ -197,7 +198,8 @@ impl State {
                 self.round_robin.push_back(owner);
             }
             if let Some(mut unwanted) = permit {
-                // All who waited have gone. (Its drop would ask for the lock that is held here.)
+                // All waiting requests were abandoned. (The permit's drop would take the lock that is held
+                // here.)
                 unwanted.shared = None;
                 self.return_permit(owner);
             }
@@ -231,7 +233,7 @@ mod tests {
         Some(AccountId::new(id))
     }
 
-    /// Asks for a permit; what comes of it is not looked at yet, except that it waits.
+    /// Requests a permit, and asserts that it waits.
     fn wait(semaphore: &FairSemaphore, owner: Owner) -> Wait {
         let semaphore = semaphore.clone();
         let mut wait: Wait = Box::pin(async move { semaphore.acquire(owner).await });
@@ -278,7 +280,7 @@ mod tests {
     #[test]
     fn a_busy_account_leaves_a_share_to_others() {
         let semaphore = FairSemaphore::new(8);
-        // As long as no other account has asked it may have all.
+        // Without requests of other accounts it may have all.
         let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
         drop(all);
         drop(at_once(&semaphore, account(2)));
@@ -287,7 +289,7 @@ mod tests {
         let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
         drop(quiet);
         assert!(now(&mut further).is_none(), "what is kept for others is not given away");
-        // What the service does by itself is not counted.
+        // The service's own work is not limited.
         let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
         drop(own);
         drop(max);
@@ -304,7 +306,7 @@ mod tests {
         drop(held);
         drop(now(&mut next).unwrap());
         drop(now(&mut last).unwrap());
-        // Handed over, and never taken.
+        // Granted, but never received.
         let held = at_once(&semaphore, account(1));
         let handed = wait(&semaphore, account(1));
         drop(held);

@@ -1,4 +1,6 @@
-//! Contacts and keys in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
+//! Repositories in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
+//!
+//! Imports run one way: store → repositories → database handle → write path → cache, db → sqlite | postgres.
 
 mod accounts;
 mod audiences;

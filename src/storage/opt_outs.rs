@@ -1,4 +1,4 @@
-//! The opt-outs of one account.
+//! Opt-out repository.
 
 use std::sync::Arc;
 
@@ -21,7 +21,6 @@ use crate::domain::opt_out::{OptOutQuery, OptOutRepository, OptOutResult};
 use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 
-/// The opt-outs of one account.
 pub(super) struct SqlOptOuts {
     database: Database,
     account: AccountId,
@@ -33,7 +32,6 @@ impl SqlOptOuts {
     }
 }
 
-/// What became of opting a number out.
 struct InsertOutcome {
     row: Model,
     is_new: bool,
@@ -144,11 +142,11 @@ fn not_found() -> Error {
     Error::no_such("opt-out")
 }
 
-/// Stores a row, unless the number is out already. Of several at once one is new: the others wait for
-/// the row, and get it as it is.
+/// Inserts a row unless the number has opted out already. Of concurrent inserts one creates the row; the
+/// others wait for it, and get it.
 async fn insert(transaction: &Transaction, row: Model) -> Result<InsertOutcome> {
     let id = row.id;
-    // An update that changes nothing locks the row that there is, and returns it.
+    // An update without effect locks the existing row and returns it.
     let stay =
         OnConflict::columns([Column::AccountId, Column::Phone]).update_column(Column::Phone).to_owned();
     let row =
@@ -156,8 +154,8 @@ async fn insert(transaction: &Transaction, row: Model) -> Result<InsertOutcome> 
     Ok(InsertOutcome { is_new: row.id == id, row })
 }
 
-/// Which of up to [`MAX_BATCH`](crate::domain::pagination::MAX_BATCH) numbers are out. They come and go as one
-/// JSON text each; see [`super::db::contact_rows`].
+/// Which of up to [`MAX_BATCH`](crate::domain::pagination::MAX_BATCH) numbers have opted out. They are sent
+/// and returned as one JSON text each; see [`super::db::contact_rows`].
 pub(super) async fn find_opted_out(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -173,7 +171,7 @@ pub(super) async fn find_opted_out(
     fetch_numbers(connection, &format!("account_id = $1 AND phone {among}"), values).await
 }
 
-/// All that are out, if they are no more than so many.
+/// All opted-out numbers, unless there are more than `max`.
 pub(super) async fn find_all(
     connection: &impl ConnectionTrait,
     account: AccountId,

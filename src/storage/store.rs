@@ -1,4 +1,4 @@
-//! Opens a database, puts its parts together, and hands out the repositories.
+//! The store: opens a database, assembles the handle, and hands out the repositories.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,21 +35,21 @@ use crate::domain::repository::{ContactRepository, KeyRepository, Store};
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{AccountId, Error, ErrorCode, Result};
 
-/// How many groups are committed at the same time on PostgreSQL. SQLite has one writer.
+/// Groups committed concurrently on PostgreSQL. SQLite has one writer.
 const COMMITTERS: usize = 2;
 
-/// How many counters an account has on PostgreSQL, so that instances seldom wait for each other.
+/// Shards per counter on PostgreSQL, so that instances seldom wait for each other's row locks.
 const SHARDS: u16 = 16;
 
-/// How long closing waits for connections that are in use.
+/// How long closing waits for connections in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// Opens a database, makes it if there is none, and brings its schema up to date. To be called within
-    /// a Tokio runtime that lives as long as the database is used.
+    /// Opens a database, creates it if necessary, and migrates its schema. To be called within a Tokio
+    /// runtime that outlives the database.
     ///
     /// # Errors
-    /// What an operator has to mend, in one line.
+    /// A one-line message for the operator.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
         let pools = connect::open_with(options, Access::Create).await?;
         migrate::migrate(&pools, false).await?;
@@ -57,8 +57,8 @@ impl Database {
         Ok(Self::assemble(options, pools))
     }
 
-    /// The same for a server. It is then the only one that writes contacts to an SQLite file, and may
-    /// keep contacts in memory.
+    /// As [`Self::open`], for a server. It is the only process that writes contacts to an SQLite file, so
+    /// that it may cache them.
     ///
     /// # Errors
     /// As [`Self::open`], [`OpenError::ServedElsewhere`] and [`OpenError::ReadOnly`].
@@ -69,7 +69,7 @@ impl Database {
         Ok(Self::assemble(options, pools))
     }
 
-    /// The same for a server that leaves the schema as it is.
+    /// As [`Self::open_to_serve`], without migrating the schema.
     ///
     /// # Errors
     /// As [`Self::open_to_serve`] and [`Self::open_existing`].
@@ -80,7 +80,7 @@ impl Database {
         Ok(Self::assemble(options, pools))
     }
 
-    /// Opens a database that exists and has a schema that this program can use, beside its server if there is one.
+    /// Opens an existing database with a usable schema, alongside its server if one is running.
     ///
     /// # Errors
     /// As [`Self::open`], [`OpenError::NoDatabase`], [`OpenError::NoSchema`] and [`OpenError::OlderSchema`].
@@ -98,7 +98,7 @@ impl Database {
             0
         } else {
             let mut random = [0; 2];
-            // Any shard will do.
+            // Any shard is as good.
             getrandom::fill(&mut random).unwrap_or_default();
             i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
         };
@@ -139,7 +139,7 @@ impl Database {
         }
     }
 
-    /// Keeps each statement that this handle runs from now on. To be called within a Tokio runtime.
+    /// Logs each statement executed through this handle from now on. To be called within a Tokio runtime.
     #[must_use]
     pub fn recording(self) -> (Self, Statements) {
         let statements = Statements::default();
@@ -168,8 +168,8 @@ impl From<NotReady> for Error {
     }
 }
 
-/// An SQLite database is ready as long as its file is in place and can be written to. Whether it can is tried
-/// only after a write has failed: while all is well, the writes themselves show it.
+/// An SQLite database is ready if its file is in place and writable. The latter is tested only after a failed
+/// write: otherwise the writes themselves show it.
 async fn check_file_writable(writer: &Connection) -> Result<()> {
     let Some(file) = writer.file() else { return Ok(()) };
     if !file.is_in_place() {
@@ -181,8 +181,8 @@ async fn check_file_writable(writer: &Connection) -> Result<()> {
     }
     let probe = async {
         let transaction = writer.begin().await?;
-        // Writes the first page, and changes nothing: nobody uses this number, and it is 0 already. (To begin
-        // alone would not do: that writes to shared memory only.)
+        // Writes the first page without changing it: `user_version` is unused, and 0 already. (BEGIN alone
+        // would not do: it writes to shared memory only.)
         match transaction.execute_unprepared("PRAGMA user_version = 0").await {
             Ok(_) => transaction.commit().await,
             Err(error) => {
@@ -199,7 +199,7 @@ async fn check_file_writable(writer: &Connection) -> Result<()> {
         Err(error) if is_file_error(&error) => {
             Err(Error::with_message(ErrorCode::Unavailable, "the database file cannot be written to"))
         }
-        // Another writer is busy, or the disk is full, which deletions may mend.
+        // Another writer is busy, or the disk is full, which deletions may resolve.
         Err(_) => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The templates of one account.
+//! Template repository.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
@@ -20,7 +20,6 @@ use crate::domain::precondition::Precondition;
 use crate::domain::template::saved::{TemplatePatch, TemplateQuery, TemplateRepository};
 use crate::domain::{AccountId, Error, ErrorCode, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 
-/// The templates of one account.
 pub(super) struct SqlTemplates {
     database: Database,
     account: AccountId,
@@ -127,7 +126,7 @@ async fn find_one(connection: &impl ConnectionTrait, select: Select<Entity>) -> 
     found.map(SavedTemplate::from).ok_or_else(|| Error::no_such("template"))
 }
 
-/// A template that is about to change. Others cannot change it until the transaction ends.
+/// Locks a template for a change, and checks the precondition.
 async fn find_for_update(
     transaction: &Transaction,
     account: AccountId,
@@ -143,7 +142,7 @@ async fn find_for_update(
     }
 }
 
-/// Stores a row; `None` where another has its name.
+/// Inserts a row; `None` if the name is taken.
 async fn insert(transaction: &Transaction, row: Model) -> Result<Option<(Reference, Model)>> {
     let done = Entity::insert(row.clone().into_active_model())
         .on_conflict(OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned())

@@ -1,4 +1,4 @@
-//! Accounts and keys in the database.
+//! Repository of accounts and API keys.
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -12,7 +12,6 @@ use crate::storage::database::handle::Database;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
 
-/// The accounts and keys of a database.
 pub(crate) struct AccountRepository {
     database: Database,
 }
@@ -22,7 +21,7 @@ impl AccountRepository {
         Self { database }
     }
 
-    /// A write that no contact has to do with.
+    /// A write without cached data: it publishes no changes.
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -64,7 +63,7 @@ impl KeyRepository for AccountRepository {
         self.write(move |transaction| {
             Box::pin(async move {
                 if transaction.get_database_backend() == DbBackend::Postgres {
-                    // Two instances that start at once must not both find the table empty.
+                    // Two instances that start at the same time must not both find the table empty.
                     transaction.execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").await?;
                 }
                 let any = api_key::Entity::find().one(transaction).await;
@@ -110,7 +109,7 @@ impl KeyRepository for AccountRepository {
         let id = id.as_str().to_owned();
         self.write(move |transaction| {
             Box::pin(async move {
-                // The first revocation counts: a second one must not move its time.
+                // The first revocation counts: a second one keeps its time.
                 let first = Expr::case(api_key::Column::RevokedAt.is_null(), now.millis())
                     .finally(Expr::col(api_key::Column::RevokedAt));
                 let done = api_key::Entity::update_many()

@@ -1,4 +1,5 @@
-//! Those whom a request names one by one: from memory as far as they are there, else from the database.
+//! Recipient lookup: contacts that a request names one by one, from the cache where it has them, else from
+//! the database.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +13,6 @@ use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup::{self, KeyMatch};
 use crate::storage::opt_outs;
 
-/// Finds them.
 pub(crate) async fn find(
     database: &Database,
     account: AccountId,
@@ -67,7 +67,7 @@ pub(crate) async fn find(
     })
 }
 
-/// Those of whom nothing is known.
+/// The keys that the cache does not have.
 fn uncached<'k, K: 'k>(
     keys: impl IntoIterator<Item = &'k K>,
     cached: &[Option<Contact>],
@@ -79,28 +79,26 @@ fn has_opted_out(opted_out: &OptedOut, phone: &Phone) -> bool {
     opted_out.contains(&phone.as_number())
 }
 
-/// What the database is asked. Where there is nothing to ask, it is not asked.
+/// What the cache could not answer. An empty list costs no query.
 struct LookupQuery {
-    /// Who are these?
     handles: Vec<Handle>,
     ids: Vec<ContactId>,
-    /// Whose are these, and have they opted out?
+    /// Matched with contacts and with opt-outs.
     phones: Vec<Phone>,
-    /// Have these opted out? (They are the numbers of contacts in memory.)
+    /// Numbers of cached contacts, matched with opt-outs alone.
     cached: Vec<Phone>,
-    /// All that have, if they are in memory.
+    /// The account's opt-outs, if they are cached.
     opted_out: Option<OptedOut>,
-    /// Whether they would be kept there.
+    /// Whether this process has a cache.
     is_cacheable: bool,
 }
 
-/// What it says.
 struct LookupRows {
     recipients: HashMap<ContactId, Recipient>,
-    /// Of each of the numbers.
+    /// One entry for each of the query's `phones`: its contact, and whether it has opted out.
     numbers: Vec<(KeyMatch, bool)>,
     opted_out: OptedOut,
-    /// Whether these are all of the account, and newly read.
+    /// Whether `opted_out` has all opt-outs of the account, read just now; it may then be cached.
     is_complete: bool,
 }
 

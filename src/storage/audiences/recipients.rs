@@ -1,4 +1,4 @@
-//! Contacts with what else a sender has to know of them: whether their number has opted out.
+//! Queries for recipients: contacts, each with whether its number has opted out.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,6 @@ const IS_OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
 
 static COLUMNS: LazyLock<String> = LazyLock::new(|| column_list(|name| name));
 
-/// A row, and what goes with it.
 #[derive(FromQueryResult)]
 struct RecipientRow {
     #[sea_orm(nested)]
@@ -35,7 +34,7 @@ impl TryFrom<RecipientRow> for Recipient {
     }
 }
 
-/// The contacts under a condition, in its order.
+/// The contacts that match a condition, in its order.
 async fn select_recipients(
     connection: &Connection,
     condition: &str,
@@ -56,7 +55,7 @@ async fn select_recipients(
     rows.into_iter().map(Recipient::try_from).collect()
 }
 
-/// The newest contacts of an account that are older than a given one.
+/// The newest contacts of an account with an id below `before`.
 pub(crate) async fn page(
     connection: &Connection,
     account: AccountId,
@@ -67,7 +66,7 @@ pub(crate) async fn page(
     select_recipients(connection, condition, [account.get().into(), before.into(), limit.into()]).await
 }
 
-/// The same of a group's members.
+/// As [`page`], of a group's members.
 pub(crate) async fn member_page(
     connection: &Connection,
     account: AccountId,
@@ -83,7 +82,7 @@ pub(crate) async fn member_page(
     select_recipients(connection, &condition, values).await
 }
 
-/// The contacts with such ids, in any order.
+/// Contacts by id, in any order.
 pub(crate) async fn by_ids(
     connection: &Connection,
     account: AccountId,
@@ -92,7 +91,7 @@ pub(crate) async fn by_ids(
     find_by_column(connection, account, "id", &JsonSql::of(connection).parse_id("value"), ids).await
 }
 
-/// The contacts with such handles, in any order.
+/// Contacts by handle, in any order.
 pub(crate) async fn by_handles(
     connection: &Connection,
     account: AccountId,
@@ -101,7 +100,7 @@ pub(crate) async fn by_handles(
     find_by_column(connection, account, "handle", "value", handles).await
 }
 
-/// The contacts with such values in a column; `value` is how one of a list is written in it.
+/// Contacts by the values of a column; `value` converts an element of the JSON list to the column's type.
 async fn find_by_column<T: Serialize>(
     connection: &Connection,
     account: AccountId,

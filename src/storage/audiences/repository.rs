@@ -1,4 +1,4 @@
-//! Recipients in one account: where each question goes.
+//! Audience repository: maps the domain's trait to lookup, recipient pages and snapshots.
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -18,20 +18,19 @@ use crate::storage::database::handle::Database;
 use crate::storage::db::counters;
 use crate::storage::groups;
 
-/// Contacts that are read at a time: enough that the way to the database does not count, few enough
-/// that others get their turn.
+/// Contacts per page: enough to make the round trip negligible, few enough to leave the connection to other
+/// requests in between.
 const MAX_PAGE_SIZE: u64 = 500;
 
-/// The same in bytes, about: an answer whose reader is slow holds two pages for as long.
+/// Target size of a page in bytes: while a client reads slowly, two pages stay in memory.
 const TARGET_PAGE_BYTES: usize = 64 * 1024;
 
-/// Contacts on the first page, when nothing is known of how large they are.
+/// Size of the first page, before the size of a contact is known.
 const INITIAL_PAGE_SIZE: u64 = 8;
 
-/// What a contact takes beside its `meta`.
+/// Estimated size of a contact without its `meta`.
 const CONTACT_BYTES: usize = 200;
 
-/// Recipients in one account.
 pub(crate) struct SqlAudiences {
     database: Database,
     account: AccountId,
@@ -66,7 +65,7 @@ impl AudienceRepository for SqlAudiences {
     }
 
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
-        // One page is read while the one before it is worked on; none is read for who has gone away.
+        // Reads one page ahead of the consumer; ends when the stream is dropped.
         let (pages, received) = mpsc::channel(1);
         self.database.spawn(stream_pages(self.database.clone(), self.account, group, pages));
         stream::unfold(received, async |mut received| received.recv().await.map(|page| (page, received)))
@@ -114,7 +113,7 @@ impl AudienceRepository for SqlAudiences {
     }
 }
 
-/// How many contacts of the size of these are a page.
+/// The page size for which contacts of this size reach [`TARGET_PAGE_BYTES`].
 fn page_size(recipients: &[Recipient]) -> u64 {
     let bytes: usize =
         recipients.iter().map(|recipient| CONTACT_BYTES + recipient.contact.meta.as_json().len()).sum();
@@ -122,7 +121,7 @@ fn page_size(recipients: &[Recipient]) -> u64 {
     u64::try_from(size).unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)
 }
 
-/// Reads page after page, as far ahead as the channel has room.
+/// Reads page after page, as far ahead as the channel has capacity.
 async fn stream_pages(
     database: Database,
     account: AccountId,
@@ -130,7 +129,7 @@ async fn stream_pages(
     pages: mpsc::Sender<Result<Vec<Recipient>>>,
 ) {
     let (mut before, mut limit) = (Uuid::max(), INITIAL_PAGE_SIZE);
-    // A page is read when there is room for it, not to wait for room.
+    // Capacity first, then the page: a page that is read is never held back.
     while let Ok(room) = pages.reserve().await {
         let page = database.read(async move |reader| match group {
             Some(group) => recipients::member_page(&reader, account, group, before, limit).await,
@@ -140,7 +139,7 @@ async fn stream_pages(
         let last =
             page.as_ref().ok().and_then(|recipients| recipients.last()).map(|recipient| recipient.contact.id);
         let Some(last) = last else {
-            // The end, or a fault, which is passed on.
+            // The end of the list, or an error to pass on.
             if page.is_err() {
                 room.send(page);
             }

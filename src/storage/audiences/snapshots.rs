@@ -1,9 +1,12 @@
-//! Audiences that are kept: written once, lot by lot, and read by position. What changes is this alone: where a
-//! contact is deleted, so is what its entries say of it.
+//! Audience snapshots: written once, in batches, and read by position. Deleting a contact is the only change:
+//! its entries become exclusions without personal data.
 //!
-//! No entry outlives its contact. Whoever deletes a contact holds the account's lock shared until the end of the
-//! transaction, and whoever adds entries holds it exclusively: either the deletion finds the entry, or
-//! [`save_entries`] finds that the contact is gone.
+//! **No entry outlives its contact.** A transaction that deletes a contact holds the account's advisory lock
+//! in shared mode until it ends, one that adds entries holds it exclusively: either the deletion finds the
+//! entry, or [`save_entries`] finds that the contact is gone.
+//!
+//! An unfinished snapshot belongs to the process that began it, for as long as that renews its lease; see
+//! [`SnapshotOwner`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +34,7 @@ use crate::storage::entity::audience_entry::{self, Deletion, StoredEntry};
 use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::write::idempotency::{self, Creation};
 
-/// [`Report`] as JSON.
+/// [`Report`] as it is stored.
 #[derive(Serialize, Deserialize)]
 struct StoredReport {
     asked: u64,
@@ -86,17 +89,16 @@ fn kind_code(kind: Kind) -> i16 {
     }
 }
 
-/// One audience of an account.
 fn by_id(account: i64, id: Uuid) -> Condition {
     Condition::all().add(Column::AccountId.eq(account)).add(Column::Id.eq(id))
 }
 
-/// An unfinished audience, as long as it is this process's.
+/// An unfinished snapshot that still belongs to this process.
 fn is_unfinished_of(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
     by_id(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
 }
 
-/// Whoever does not hold the lease any more has been taken for dead, and another attempt may be under way.
+/// A process that lost its lease counts as terminated; the request may have been sent again in the meantime.
 fn require_lease(done: UpdateResult) -> Result<()> {
     if done.rows_affected > 0 {
         return Ok(());
@@ -104,7 +106,8 @@ fn require_lease(done: UpdateResult) -> Result<()> {
     Err(Error::caused_by(ErrorCode::Unavailable, "creating the audience took longer than its lease"))
 }
 
-/// Makes an audience that nobody sees yet.
+/// Begins a snapshot, invisible to readers until [`finish`]. A repeated request gets the snapshot of the
+/// first one, unless that was abandoned.
 pub(crate) async fn begin(
     database: &Database,
     account: AccountId,
@@ -162,7 +165,7 @@ async fn create(
         .await
 }
 
-/// As how many entries the audiences of an account count.
+/// Entries of the account's unexpired snapshots, as counted against its quota.
 async fn stored_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
     let sql = "SELECT CAST(coalesce(sum(entries), 0) AS bigint) AS entries FROM audiences \
          WHERE account_id = $1 AND expires_at > $2";
@@ -174,23 +177,23 @@ async fn stored_entries(transaction: &Transaction, account: AccountId) -> Result
     Ok(u64::try_from(entries).unwrap_or(0))
 }
 
-/// How others are kept out of an account's audiences until the transaction ends.
+/// Mode of the advisory lock of an account's audiences.
 #[derive(Clone, Copy, Debug)]
 enum LockMode {
-    /// Who begins an audience, or adds entries.
+    /// To begin a snapshot, or to add entries.
     Exclusive,
-    /// Who deletes a contact.
+    /// To delete a contact.
     Shared,
 }
 
-/// Locks the audiences of an account, on PostgreSQL; SQLite has one writer. (Advisory: it is about rows that are
-/// not there yet.)
+/// Locks the audiences of an account until the transaction ends, on PostgreSQL; SQLite has one writer. (An
+/// advisory lock, since it protects rows that do not exist yet.)
 async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> Result<()> {
     let backend = transaction.get_database_backend();
     if backend == DbBackend::Sqlite {
         return Ok(());
     }
-    /// "audience", so that it is no other lock's number.
+    /// "audience": keeps the key apart from other advisory locks.
     const NAMESPACE: i64 = i64::from_be_bytes(*b"audience");
     let function = match lock {
         LockMode::Exclusive => "pg_advisory_xact_lock",
@@ -202,8 +205,8 @@ async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> 
     Ok(())
 }
 
-/// Ends an audience whose process ended in the middle of its work; answers whether it was one. The attempt to make
-/// it is free then.
+/// Expires a snapshot if its process has terminated, and frees its idempotency key. Returns whether it was
+/// abandoned.
 async fn expire_if_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
     let owner = database.snapshot_owner();
     let this = move || Entity::find().filter(by_id(account.get(), id.as_uuid())).filter(owner.abandoned());
@@ -217,11 +220,12 @@ async fn expire_if_abandoned(database: &Database, account: AccountId, id: Audien
         })
         .await?;
     database.wake_cleaner();
-    // Whoever has ended it.
+    // True as well if another process has expired it in the meantime.
     Ok(true)
 }
 
-/// Ends those of a selection; answers whether there was any. Those that another instance is ending are left to it.
+/// Expires the selected snapshots; returns whether there were any. Rows that another instance has locked are
+/// skipped.
 async fn expire_all(transaction: &Transaction, select: Select<Entity>) -> Result<bool> {
     let rows = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(transaction).await?;
     for Model { account_id, id, attempt_operation, attempt_key, .. } in &rows {
@@ -233,7 +237,7 @@ async fn expire_all(transaction: &Transaction, select: Select<Entity>) -> Result
     Ok(!rows.is_empty())
 }
 
-/// It is at its end at once: the cleaner takes its entries, in batches.
+/// Expired snapshots are invisible at once; the cleaner deletes their entries in batches.
 async fn expire(transaction: &Transaction, which: Condition) -> Result<UpdateResult> {
     let update = Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(0_i64))
@@ -242,15 +246,14 @@ async fn expire(transaction: &Transaction, which: Condition) -> Result<UpdateRes
     Ok(update.filter(which).exec(transaction).await?)
 }
 
-/// Whether there is anything that [`expire_abandoned`] would end.
+/// Whether [`expire_abandoned`] has anything to do.
 pub(crate) async fn has_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
     let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
     Ok(found?.is_some())
 }
 
-/// Ends audiences whose process ended in the middle of its work, no more than `limit`; answers whether there was
-/// any.
+/// Expires up to `limit` snapshots whose process has terminated; returns whether there were any.
 pub(crate) async fn expire_abandoned(
     transaction: &Transaction,
     owner: SnapshotOwner,
@@ -259,7 +262,7 @@ pub(crate) async fn expire_abandoned(
     expire_all(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
 }
 
-/// Keeps entries at their positions.
+/// Stores entries at their positions, and renews the lease.
 pub(crate) async fn save_entries(
     database: &Database,
     account: AccountId,
@@ -312,7 +315,7 @@ pub(crate) async fn save_entries(
         .await
 }
 
-/// Those that are not contacts any more.
+/// Those of the ids that have no contact any more.
 async fn missing_contacts(
     transaction: &Transaction,
     account: AccountId,
@@ -333,11 +336,10 @@ async fn missing_contacts(
     Ok(contacts)
 }
 
-/// Where the exclusions begin that were recipients: behind all others, in the order that they had.
+/// Offset of exclusions that were recipients: behind all others, in their former order.
 const MOVED_POSITION: i64 = 1 << 30;
 
-/// Takes a contact that is deleted out of the audiences of its account. Its entries keep their place, as exclusions
-/// that say no more than that.
+/// Turns the entries of a deleted contact into exclusions without personal data, and updates the reports.
 pub(crate) async fn remove_contact(
     transaction: &Transaction,
     account: AccountId,
@@ -350,16 +352,16 @@ pub(crate) async fn remove_contact(
         .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
         .all(transaction)
         .await?;
-    // One audience after the other, always in the same order.
+    // In order of audience ids, or two deletions could deadlock.
     let mut by_audience: BTreeMap<Uuid, Vec<audience_entry::Model>> = BTreeMap::new();
     for row in about {
         by_audience.entry(row.audience_id).or_default().push(row);
     }
     for (audience, rows) in by_audience {
         let key = (account.get(), audience);
-        // The report is changed by what it says: no other deletion may change it meanwhile.
+        // A read-modify-write: the row lock keeps other deletions from changing the report in between.
         let found = Entity::find_by_id(key).lock_exclusive().one(transaction).await;
-        // If it is not there, it is being deleted with its entries.
+        // Without a row, the snapshot is being deleted with its entries.
         let Some(found) = found? else { continue };
         let mut report = found.report.as_deref().map(read_report).transpose()?;
         for row in rows {
@@ -374,7 +376,7 @@ pub(crate) async fn remove_contact(
                 Entry::Excluded(_) => (row.kind, row.position),
             };
             let snapshot = serde_json::to_string(&StoredEntry::deleted(&entry)).map_err(internal_error)?;
-            // Whoever finishes it tells its report.
+            // `apply_deletions` updates the report when the snapshot is finished.
             let marked = if report.is_some() { None } else { Some(audience_entry::DELETED) };
             Entries::update_many()
                 .col_expr(EntryColumn::Kind, Expr::value(kind))
@@ -399,7 +401,7 @@ pub(crate) async fn remove_contact(
     Ok(())
 }
 
-/// Tells a report of the contacts that were deleted before it was stored.
+/// Applies to a report the deletions of contacts since its entries were stored.
 async fn apply_deletions(
     transaction: &Transaction,
     account: AccountId,
@@ -432,7 +434,7 @@ fn read_entry(json: &str) -> Result<StoredEntry> {
     serde_json::from_str(json).map_err(|_| internal_error("a stored entry cannot be read"))
 }
 
-/// Shows an audience.
+/// Stores the report, which makes the snapshot visible.
 pub(crate) async fn finish(
     database: &Database,
     account: AccountId,
@@ -474,7 +476,7 @@ fn to_snapshot(row: &Model, report: Report) -> AudienceSnapshot {
     }
 }
 
-/// Forgets an audience and the attempt to make it.
+/// Expires an unfinished snapshot and frees its idempotency key.
 pub(crate) async fn abandon(
     database: &Database,
     account: AccountId,
@@ -485,7 +487,7 @@ pub(crate) async fn abandon(
     database
         .write_deletion(move |transaction| {
             Box::pin(async move {
-                // If it was taken for abandoned, the attempt may be another one's by now.
+                // If the lease was lost, the key may belong to another request by now.
                 let was_ours =
                     expire(transaction, is_unfinished_of(account, id, owner)).await?.rows_affected > 0;
                 if let (Some(request), true) = (request, was_ours) {
@@ -499,7 +501,7 @@ pub(crate) async fn abandon(
     Ok(())
 }
 
-/// Deletes an audience: it is at its end at once, and the cleaner takes its entries, in batches.
+/// Expires a snapshot; the cleaner deletes its entries in batches.
 pub(crate) async fn delete(database: &Database, account: AccountId, id: AudienceId) -> Result<()> {
     database
         .write_deletion(move |transaction| {
@@ -516,7 +518,7 @@ pub(crate) async fn delete(database: &Database, account: AccountId, id: Audience
     Ok(())
 }
 
-/// An audience that is shown and not at its end.
+/// A finished, unexpired snapshot.
 pub(crate) async fn find(
     database: &Database,
     account: AccountId,
@@ -526,7 +528,7 @@ pub(crate) async fn find(
     Ok(to_snapshot(&row, read_report(&report)?))
 }
 
-/// Its row, and the account of it as it is stored.
+/// Its row, with the report moved out.
 async fn find_finished(database: &Database, account: AccountId, id: AudienceId) -> Result<(Model, String)> {
     let row = database
         .read(async move |reader| {
@@ -542,7 +544,7 @@ async fn find_finished(database: &Database, account: AccountId, id: AudienceId) 
     Ok((row, report))
 }
 
-/// A page of those that are shown and not at their end.
+/// A page of finished, unexpired snapshots.
 pub(crate) async fn list(
     database: &Database,
     account: AccountId,
@@ -561,7 +563,7 @@ pub(crate) async fn list(
     Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more })
 }
 
-/// A page of its entries.
+/// A page of entries.
 pub(crate) async fn page(
     database: &Database,
     account: AccountId,
@@ -580,7 +582,7 @@ pub(crate) async fn page(
                 .filter(Column::Kind.eq(kind_code(kind)))
                 .filter(Column::Position.gt(after.unwrap_or(-1)))
                 .order_by_asc(Column::Position)
-                // One more than asked for tells whether there is more.
+                // One more than requested, to learn whether there are more.
                 .limit(limit + 1)
                 .all(&reader)
                 .await
@@ -594,7 +596,7 @@ pub(crate) async fn page(
     Ok(EntryPage { entries: entries.collect::<Result<_>>()?, has_more })
 }
 
-/// Whether there is anything that [`delete_expired`] would delete.
+/// Whether [`delete_expired`] has anything to do.
 pub(crate) async fn has_expired(reader: &impl ConnectionTrait) -> Result<bool> {
     let select = Entity::find()
         .select_only()
@@ -605,8 +607,8 @@ pub(crate) async fn has_expired(reader: &impl ConnectionTrait) -> Result<bool> {
     Ok(found?.is_some())
 }
 
-/// Deletes entries of one audience that is at its end, no more than `limit`, and the audience with its last ones;
-/// answers whether there was any. One that another instance is deleting is left to it.
+/// Deletes up to `limit` entries of one expired snapshot, and the snapshot with its last entries; returns
+/// whether there was one. Rows that another instance has locked are skipped.
 pub(crate) async fn delete_expired(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
     let json = JsonSql::of(connection);
     let backend = connection.get_database_backend();

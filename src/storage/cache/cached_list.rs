@@ -1,5 +1,5 @@
-//! Pages anywhere in a list whose contacts are in memory: the database only says which they are, and neither
-//! reads them nor writes them as JSON.
+//! Cursor pages served from the cache: if all contacts of a page are cached, the database only returns their
+//! ids, and neither reads the rows nor encodes them as JSON.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use super::contacts::ContactCache;
 use crate::domain::pagination::{Cursor, CursorPage, CursorQuery};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
-/// A page between cursors, if all that is on it is in memory and nobody writes to the account meanwhile.
-/// `read` answers the ids of so many contacts between them.
+/// A page between cursors, if all of its contacts are cached and no write to the account begins while it is
+/// read. `read` returns the ids between the cursors, up to a limit.
 pub(crate) async fn page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
@@ -23,16 +23,16 @@ where
     else {
         return Ok(None);
     };
-    // What was made together is in memory together: where one is not, the next one seldom is.
+    // Neighbours are usually cached together: if the cursor's contact is not, the query would be wasted.
     let Some(_neighbour) = cursor.after.or(cursor.before).and_then(|id| cache.get(account, id)) else {
         return Ok(None);
     };
     let last_write = cache.last_write(account);
-    // One more than asked for tells whether there is more.
+    // One more than requested, to learn whether there are more.
     let ids = read(cursor, limit + 1).await?;
     let contacts: Option<Vec<Contact>> =
         ids.into_iter().map(|id| cache.get(account, ContactId::from_uuid(id))).collect();
-    // Of two writes one might be on the page that came after one that is not.
+    // Otherwise the page could show the later of two writes without the earlier one.
     let undisturbed = cache.last_write(account) == last_write;
     Ok(contacts.filter(|_| undisturbed).map(|contacts| CursorPage::of(contacts, &cursor, limit)))
 }

@@ -1,14 +1,14 @@
-//! Contacts in memory, while this process is the only one that writes them (SQLite; see
-//! [`crate::storage::sqlite::database_file`]). A read of one contact then needs no round trip to the database.
+//! The contact cache of the only process that writes contacts (SQLite; see
+//! [`crate::storage::sqlite::database_file`]): reading one contact needs no round trip to the database.
 //!
-//! The cache never contradicts the database. A contact gets in by the hand of the writer after its
-//! commit, or by a reader, if no write of such has begun since it looked into the database: else it might
-//! put an old version in after the writer put the new one ([`super::versions`]). What a write is about to change is
-//! taken out before its commit: while that is under way everybody sees what the database says, whether they
-//! ask for one contact or for a list, and nobody sees an old version after a new one.
+//! **Invariant: the cache never contradicts the database.** A contact is inserted by the writer after its
+//! commit, or by a reader if no write that changes contacts has begun since its read version was taken:
+//! otherwise the reader could overwrite the writer's version with an older one ([`super::versions`]). What a
+//! write is about to change is removed before its commit: until then all requests, for one contact or for a
+//! list, see what the database returns, and none sees an old version after a new one.
 //!
-//! Contacts lie under their handles, hashed; ids lead there. Two that are hashed to the same place push each
-//! other out, and whoever finds a contact looks whether it is the right one.
+//! Contacts are stored under the hash of account and handle; ids map to that hash. Two contacts with the same
+//! hash evict each other, and every hit is compared with the key.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash};
@@ -25,19 +25,19 @@ use crate::domain::contact::fields::Handle;
 use crate::domain::pagination::{CursorPage, CursorQuery, OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Contact, ContactId, Timestamp};
 
-/// What a write has changed.
+/// What a write has changed: the cache's view of its change set.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// A contact looks like this now, and had another handle before.
+    /// The contact as it is now; `old_handle` is the one before an update, `None` for a create.
     Put { account: AccountId, contact: Arc<Contact>, old_handle: Option<Handle> },
-    /// The contact with this handle is gone.
+    /// A contact was deleted.
     Remove { account: AccountId, handle: Handle },
-    /// Other numbers of the account have opted out than before.
+    /// The account's set of opted-out numbers has changed.
     OptOuts(AccountId),
 }
 
 impl Change {
-    /// When the contact was changed, as it says itself.
+    /// The timestamp that the change gave the contact.
     pub(crate) fn updated_at(&self) -> Option<Timestamp> {
         match self {
             Self::Put { contact, .. } => Some(contact.updated_at),
@@ -56,20 +56,19 @@ impl Change {
     }
 }
 
-/// Phone numbers that have opted out.
+/// Opted-out phone numbers.
 pub(crate) type OptedOut = Arc<HashSet<u64>>;
 
-/// Where a contact lies: what account and handle are hashed to.
+/// Hash of account and handle.
 type Slot = u64;
 
-/// The contacts, pages of their lists, and where others begin.
 #[derive(Clone)]
 pub(crate) struct ContactCache {
     contacts: Arc<Cache<Slot, EncodedContact, ByteWeighter>>,
-    /// By what account and id are hashed to.
+    /// By the hash of account and id.
     slots: Arc<Cache<u64, Slot>>,
     hasher: Arc<DefaultHashBuilder>,
-    /// All of an account, of those that have not too many.
+    /// The full set of an account, unless it exceeds [`ContactCache::MAX_OPT_OUTS`].
     opted_out: Arc<Cache<AccountId, OptedOut, ByteWeighter>>,
     pub(crate) cursor_pages: Arc<PageCache<CursorQuery, CursorPage>>,
     pub(crate) offset_pages: Arc<PageCache<OffsetQuery, OffsetPage>>,
@@ -77,12 +76,12 @@ pub(crate) struct ContactCache {
     versions: Arc<RwLock<WriteVersions>>,
 }
 
-/// What a contact takes in memory, nearly, and what the cache needs for one and for a number, in bytes.
+/// Average size of an encoded contact, and overhead per entry and per number, in bytes.
 const CONTACT_BYTES: usize = 240;
 const ENTRY_OVERHEAD: usize = 112;
 const NUMBER_BYTES: usize = 16;
 
-/// Accounts whose opt-outs are in memory, nearly.
+/// Estimate of the accounts whose opt-outs are cached.
 const EXPECTED_ACCOUNTS: usize = 32;
 
 impl Weighter<Slot, EncodedContact> for ByteWeighter {
@@ -97,7 +96,7 @@ impl Weighter<AccountId, OptedOut> for ByteWeighter {
     }
 }
 
-/// A contact on its way into memory.
+/// A contact ready to be inserted.
 struct EncodedEntry {
     id: u64,
     slot: Slot,
@@ -105,11 +104,11 @@ struct EncodedEntry {
 }
 
 impl ContactCache {
-    /// Most opt-outs of an account that are kept in memory: whoever opts out has all of them read again.
+    /// Maximum opt-outs of an account to be cached: each new opt-out causes all of them to be read again.
     pub(crate) const MAX_OPT_OUTS: u64 = 25_000;
 
-    /// With room for so many bytes: most of them for contacts, some for opt-outs, and the rest for pages of
-    /// either kind. (Few pages are looked at often, and their contacts are there a second time.)
+    /// Divides `max_bytes`: most for contacts, some for opt-outs, the rest for pages of either kind. (Few
+    /// pages are read often, and their contacts are cached twice.)
     pub(crate) fn new(max_bytes: usize) -> Self {
         let contacts = max_bytes / 16 * 13;
         Self {
@@ -124,13 +123,11 @@ impl ContactCache {
         }
     }
 
-    /// A contact, if it is in memory.
     pub(crate) fn get(&self, account: AccountId, id: ContactId) -> Option<Contact> {
         let slot = self.slots.get(&self.hasher.hash_one((account, id)))?;
         self.contacts.get(&slot)?.decode(account).filter(|contact| contact.id == id)
     }
 
-    /// The contact with a handle, if it is in memory.
     pub(crate) fn find(&self, account: AccountId, handle: &Handle) -> Option<Contact> {
         let slot = self.slot(account, handle);
         self.contacts.get(&slot)?.decode(account).filter(|contact| contact.handle == *handle)
@@ -151,12 +148,11 @@ impl ContactCache {
         self.slots.insert(id, slot);
     }
 
-    /// The numbers of an account that have opted out, if they are in memory.
     pub(crate) fn opted_out(&self, account: AccountId) -> Option<OptedOut> {
         self.opted_out.get(&account)
     }
 
-    /// Keeps them as the database said, unless a write of them has begun since.
+    /// Inserts an account's opt-outs, unless a write of them has begun since `read_version`.
     pub(crate) fn insert_opted_out_if_current(
         &self,
         read_version: ReadVersion,
@@ -166,27 +162,28 @@ impl ContactCache {
         self.if_current(Scope::OptOuts(account), read_version, |_| self.opted_out.insert(account, numbers));
     }
 
-    /// To be taken before the database is asked.
+    /// To be taken before the database is read.
     pub(crate) fn read_version(&self) -> ReadVersion {
         self.versions.read().unwrap_or_else(PoisonError::into_inner).read_version()
     }
 
-    /// Keeps contacts as the database said, unless a write that changes such has begun since.
+    /// Inserts contacts read from the database, unless a write that changes contacts has begun since
+    /// `read_version`.
     pub(crate) fn insert_if_current<'c>(
         &self,
         read_version: ReadVersion,
         account: AccountId,
         contacts: impl IntoIterator<Item = &'c Contact>,
     ) {
-        // Packed before, not while writes have to wait.
+        // Encoded before the lock is taken, which writes wait for.
         let encoded: Vec<EncodedEntry> =
             contacts.into_iter().filter_map(|contact| self.encode(account, contact)).collect();
         let put = |_| encoded.into_iter().for_each(|stored| self.insert(stored));
         self.if_current(Scope::Contacts(account), read_version, put);
     }
 
-    /// Puts something into memory, unless a write of the like has begun since; it hears of the last one before.
-    /// None begins before it is done.
+    /// Runs `put` with the version of the scope's last write, unless a write of the scope has begun since
+    /// `read_version`. Holds the lock meanwhile: no write begins before it is done.
     fn if_current(&self, scope: Scope, read_version: ReadVersion, put: impl FnOnce(u64)) {
         let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
         if versions.is_current(scope, read_version) {
@@ -194,7 +191,6 @@ impl ContactCache {
         }
     }
 
-    /// A page of a list, if it is in memory.
     pub(crate) fn page<Q, P>(&self, pages: &PageCache<Q, P>, account: AccountId, query: &Q) -> Option<P>
     where
         Q: Clone + Eq + Hash,
@@ -203,12 +199,12 @@ impl ContactCache {
         pages.get(account, query, self.last_write(account))
     }
 
-    /// The number of the last write in an account that has begun.
+    /// The version of the last write to the account that has begun.
     pub(crate) fn last_write(&self, account: AccountId) -> u64 {
         self.versions.read().unwrap_or_else(PoisonError::into_inner).last_write(Scope::List(account))
     }
 
-    /// Keeps a page that the database answered, unless a write in its account has begun since.
+    /// Inserts a page read from the database, unless a write to the account has begun since `read_version`.
     pub(crate) fn insert_page_if_current<Q, P>(
         &self,
         pages: &PageCache<Q, P>,
@@ -224,7 +220,7 @@ impl ContactCache {
         self.if_current(Scope::List(account), read_version, put);
     }
 
-    /// Remembers where a page begins, unless a write in its account has begun since.
+    /// Records where a page begins, unless a write to the account has begun since `read_version`.
     pub(crate) fn insert_seek_point_if_current(
         &self,
         read_version: ReadVersion,
@@ -237,13 +233,13 @@ impl ContactCache {
         self.if_current(Scope::List(account), read_version, record);
     }
 
-    /// To be called before a write commits; the caller sees to it that writes come one by one.
+    /// Announces a write before its commit, and removes what it changes. The caller serialises writes.
     pub(crate) fn begin(&self, changes: &[Change]) {
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
         versions.begin(changes.iter().flat_map(Change::scopes).flatten());
         for change in changes {
             match change {
-                // Nothing of it is in memory.
+                // A new contact is not cached.
                 Change::Put { old_handle: None, .. } => {}
                 Change::Put { account, contact, old_handle: Some(old_handle) } => {
                     self.contacts.remove(&self.slot(*account, old_handle));
@@ -257,7 +253,7 @@ impl ContactCache {
         }
     }
 
-    /// To be called after a commit, and before anybody hears of it.
+    /// Inserts what was committed; to be called before the write is acknowledged.
     pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
         let put = changes.into_iter().filter_map(|change| match change {
             Change::Put { account, contact, old_handle: _ } => self.encode(account, &contact),
@@ -269,12 +265,12 @@ impl ContactCache {
         versions.publish();
     }
 
-    /// To be called when no write is under way any more.
+    /// To be called when no write is in progress.
     pub(crate) fn release(&self) {
         self.versions.write().unwrap_or_else(PoisonError::into_inner).release();
     }
 
-    /// To be called in place of [`Self::publish`] where nobody knows what a commit has done.
+    /// Empties the cache where the outcome of a commit is unknown; in place of [`Self::publish`].
     pub(crate) fn clear(&self) {
         let _writes = self.versions.write().unwrap_or_else(PoisonError::into_inner);
         self.contacts.clear();
@@ -293,7 +289,7 @@ pub(crate) mod tests {
     use crate::domain::pagination::{SortDirection, SortField};
 
     impl ContactCache {
-        /// What happens at the end of a write that was alone.
+        /// Ends a write that is not pipelined.
         pub(crate) fn end(&self, changes: impl IntoIterator<Item = Change>) {
             self.publish(changes);
             self.release();

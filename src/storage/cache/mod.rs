@@ -1,5 +1,5 @@
-//! The cache of an SQLite database's only writer: contacts, pages, and the versions that tell whether what a
-//! reader found may still be inserted.
+//! The cache of the only process that writes an SQLite database: contacts, pages, seek points, and the
+//! versions that decide whether what a reader has read may still be inserted.
 
 pub(super) mod cached_list;
 pub(super) mod contacts;

@@ -1,7 +1,7 @@
-//! Pages of lists in memory, beside the contacts in [`super::contacts`] and under the same condition.
+//! The page cache, beside the contacts in [`super::contacts`] and under the same invariant.
 //!
-//! A page is good until its account is written to: whoever looks at the beginning of a list again and
-//! again, in the explorer or by polling, is answered from memory.
+//! A page is valid until its account is written to: repeated reads of the beginning of a list, as in a user
+//! interface or by polling, need no database.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -13,9 +13,7 @@ use crate::domain::contact::fields::{AvatarUrl, DisplayName};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact};
 
-/// A page, as far as memory is concerned.
 pub(crate) trait Page: Clone {
-    /// What is on it.
     fn contacts(&self) -> &[Contact];
 }
 
@@ -33,23 +31,22 @@ impl Page for OffsetPage {
 
 #[derive(Clone)]
 struct CachedPage<P> {
-    /// The last write in its account when it was read.
+    /// The version of the account's last write when the page was read.
     last_write: u64,
     page: Arc<P>,
 }
 
-/// What a page takes in memory, nearly, and what the cache needs to keep one, in bytes.
+/// Average size of a page, and overhead per page, in bytes.
 const PAGE_BYTES: usize = 8 * 1024;
 const PAGE_OVERHEAD: usize = 256;
 
-/// What the allocator needs for a text.
+/// Allocation overhead of a string, in bytes.
 const TEXT_OVERHEAD: usize = 16;
 
-/// Weighs what is kept in memory, in bytes.
+/// Weighs cache entries by their size in bytes.
 #[derive(Clone)]
 pub(crate) struct ByteWeighter;
 
-/// So many bytes, as a cache counts them.
 pub(crate) fn bytes(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
@@ -61,7 +58,7 @@ impl<Q, P: Page> Weighter<(AccountId, Q), CachedPage<P>> for ByteWeighter {
     }
 }
 
-/// What a contact takes in memory whose fields lie apart.
+/// Size of a decoded contact in memory.
 fn size_of_contact(contact: &Contact) -> usize {
     let Contact { id: _, handle, phone, display_name, avatar_url, meta, .. } = contact;
     let texts = [
@@ -75,19 +72,17 @@ fn size_of_contact(contact: &Contact) -> usize {
     size_of::<Contact>() + texts
 }
 
-/// Answers of one kind of list.
+/// The pages of one kind of list.
 pub(crate) struct PageCache<Q, P: Page> {
     pages: Cache<(AccountId, Q), CachedPage<P>, ByteWeighter>,
 }
 
 impl<Q: Clone + Eq + Hash, P: Page> PageCache<Q, P> {
-    /// With room for so many bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self { pages: Cache::with_weighter(max_bytes / PAGE_BYTES, bytes(max_bytes), ByteWeighter) }
     }
 
-    /// The answer to a question, if the account's last write, which is given by its number, is the one that it
-    /// was.
+    /// The cached page, if the account's last write is still the one it was read after.
     pub(crate) fn get(&self, account: AccountId, query: &Q, last_write: u64) -> Option<P> {
         let cached = self.pages.get(&(account, query.clone()))?;
         (cached.last_write == last_write).then(|| cached.page.as_ref().clone())

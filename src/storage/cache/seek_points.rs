@@ -1,9 +1,9 @@
-//! Where pages of lists began: a page far behind in a list is read from the nearest such place before it,
-//! and not counted from the beginning. To skip an entry of an index costs little; to skip a hundred
-//! thousand of them costs more than the rest of the page.
+//! Seek points: known positions in sorted lists. An offset page is read from the nearest seek point before it
+//! instead of from the beginning of the list: skipping one index entry is cheap, skipping a hundred thousand
+//! costs more than the rest of the page.
 //!
-//! An anchor is good as long as a page in memory is (see [`super::contacts`]): until its account is written
-//! to, since that may move all that comes behind.
+//! A seek point is valid as long as a cached page is (see [`super::contacts`]): until its account is written
+//! to, which may shift all positions behind.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,37 +13,36 @@ use quick_cache::unsync::Cache;
 use crate::domain::pagination::{OffsetQuery, SortDirection, SortField};
 use crate::domain::{AccountId, ContactId};
 
-/// How far anchors lie apart, and how far a page lies behind the beginning to begin at one.
+/// Distance between seek points, and the smallest offset for which one is used.
 pub(crate) const STEP: u64 = 500;
 
-/// Most anchors of an order. In a list that is longer than so many steps, steps are longer too.
+/// Maximum number of seek points per order. In longer lists the distance between them doubles.
 const MAX_POINTS: usize = 4_096;
 
-/// Most orders. With as many anchors as there may be, of some 50 bytes each, they take 7 MB; those of a
-/// million contacts take 100 kB an order.
+/// Maximum number of orders. With the maximum of seek points, about 50 bytes each, they take 7 MB; for a
+/// million contacts, 100 kB per order.
 const MAX_ORDERS: usize = 32;
 
-/// A contact, and how many come before it.
+/// A contact, and the number of contacts before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeekPoint {
     pub(crate) position: u64,
-    /// What it is sorted by is in the database: a handle can be longer than all the rest of an anchor.
+    /// The sort key is read from the database: a handle can be longer than the rest of a seek point.
     pub(crate) id: ContactId,
 }
 
-/// What the contacts of an account are sorted by, and which way.
 type SortOrder = (AccountId, SortField, SortDirection);
 
 fn sort_order(account: AccountId, query: &OffsetQuery) -> SortOrder {
     (account, query.field, query.direction)
 }
 
-/// The anchors of an order.
+/// The seek points of one order.
 struct SeekIndex {
-    /// The account's last write, by its number: they are of the list as that left it.
+    /// The version of the account's last write: positions are valid for the list as of that write.
     last_write: u64,
     step: u64,
-    /// In each step the first that is known.
+    /// The first known seek point of each step.
     points: BTreeMap<u64, SeekPoint>,
 }
 
@@ -71,7 +70,7 @@ impl SeekIndex {
     }
 }
 
-/// Anchors of the orders that were asked for of late.
+/// The seek points of recently used orders.
 pub(crate) struct SeekPoints {
     indexes: Mutex<Cache<SortOrder, SeekIndex>>,
 }
@@ -85,8 +84,7 @@ impl SeekPoints {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last anchor that does not lie behind the beginning of a page, if the account's last write is the
-    /// one that is given by its number.
+    /// The last seek point not behind the page's offset, if the account's last write is `last_write`.
     pub(super) fn nearest(
         &self,
         account: AccountId,
@@ -98,7 +96,7 @@ impl SeekPoints {
         index?.nearest(query.offset)
     }
 
-    /// Remembers the contact that a page begins with, in the list as the account's last write left it.
+    /// Records the first contact of a page, in the list as of `last_write`.
     pub(crate) fn record(&self, account: AccountId, query: &OffsetQuery, id: ContactId, last_write: u64) {
         let (mut indexes, sort_order) = (self.indexes(), sort_order(account, query));
         if indexes.peek(&sort_order).is_none_or(|index| index.last_write != last_write) {

@@ -1,11 +1,11 @@
-//! Pages by offset, each read from the nearest seek point before it.
+//! Offset pages, read from the nearest seek point before them.
 
 use super::contacts::ContactCache;
 use super::seek_points::SeekPoint;
 use crate::domain::pagination::{OffsetPage, OffsetQuery};
 use crate::domain::{AccountId, Result};
 
-/// A page that is read from the nearest anchor, and is one itself from then on.
+/// Reads a page from the nearest seek point, and records its beginning as a further one.
 pub(crate) async fn read_page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
@@ -20,8 +20,9 @@ where
     let last_write = cache.last_write(account);
     let point = cache.seek_points.nearest(account, &query, last_write);
     let mut page = read(point).await?;
-    // A write is announced before anybody sees it. If none was since the anchor was looked up, whoever read
-    // from it saw the list in which it is where it says. Else it may have moved, or be gone.
+    // Writes are announced before they are visible. If none has begun since the seek point was looked up, the
+    // reader saw the list for which its position is valid; otherwise the contact may have moved or been
+    // deleted.
     if point.is_some() && cache.last_write(account) != last_write {
         page = read(None).await?;
     }
@@ -61,8 +62,8 @@ mod tests {
         })
     }
 
-    /// Reads a page, while something happens at the first try; answers what each try began at, as far as
-    /// is known.
+    /// Reads a page and runs `meanwhile` during the first attempt; returns the position of the seek point
+    /// that each attempt used.
     fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
         let tries = RefCell::new(Vec::new());
         let page = read_page(cache, accounts()[0], at(offset), |point| {

@@ -1,64 +1,63 @@
-//! Which writes there were, and what of the database a reader may put into memory although others write.
+//! Write versions: decide whether a reader may insert into the cache what it has read while writes go on.
 
 use std::collections::HashMap;
 
 use crate::domain::AccountId;
 
-/// What a write changes, and a reader reads.
+/// What a write changes and a reader reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
-    /// Which contacts there are, and their order.
+    /// Which contacts exist, and their order.
     List(AccountId),
-    /// What one looks like that there is. (Creates leave it as it is.)
+    /// The contents of existing contacts; unaffected by creates.
     Contacts(AccountId),
-    /// Who has opted out.
+    /// The account's opt-outs.
     OptOuts(AccountId),
 }
 
-/// The writes of a process, numbered in the order in which they begin. They come one by one; memory hears of one
-/// when it is committed, which may be when the next one has begun.
+/// The writes of a process, numbered in the order in which they begin. They are serialised, but pipelined: a
+/// write may be published to the cache after the next one has begun.
 #[derive(Debug, Default)]
 pub(crate) struct WriteVersions {
     started: u64,
-    /// The last one that memory has heard of: there is nothing to hear of those before it.
+    /// The last published write; those before it are published, too.
     published: u64,
-    /// The last one of each subject.
+    /// The last write of each scope.
     last: HashMap<Scope, u64>,
 }
 
-/// When a reader looked into the database: the last write that memory had heard of.
+/// Taken by a reader before it reads the database: the last write that was published then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadVersion(u64);
 
 impl WriteVersions {
-    /// One begins.
+    /// A write begins.
     pub(crate) fn begin(&mut self, scopes: impl IntoIterator<Item = Scope>) {
         self.started += 1;
         self.last.extend(scopes.into_iter().map(|scope| (scope, self.started)));
     }
 
-    /// Memory knows the first of those that it did not.
+    /// The oldest unpublished write is published.
     pub(crate) fn publish(&mut self) {
         self.published = self.started.min(self.published + 1);
     }
 
-    /// None is under way any more, however it ended.
+    /// No write is in progress: failed ones count as published.
     pub(crate) fn release(&mut self) {
         self.published = self.started;
     }
 
-    /// To be taken before the database is asked.
     pub(crate) fn read_version(&self) -> ReadVersion {
         ReadVersion(self.published)
     }
 
-    /// Whether what the database said of a subject is so now: no write of it was under way, and none has begun
-    /// since.
+    /// Whether no write of the scope was in progress when `ReadVersion` was taken, and none has begun since:
+    /// what was read is then current.
     pub(crate) fn is_current(&self, scope: Scope, ReadVersion(published): ReadVersion) -> bool {
         self.last_write(scope) <= published
     }
 
-    /// The number of the last one of a subject.
+    /// The number of the last write of a scope.
     pub(crate) fn last_write(&self, scope: Scope) -> u64 {
         self.last.get(&scope).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Writes of contacts, each within the transaction of its caller.
+//! Writes of contacts, each within its caller's transaction.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -13,7 +13,7 @@ use crate::storage::entity::contact::{Column, Entity, Row};
 use crate::storage::error::handle_conflict;
 use crate::storage::groups;
 
-/// Answers the handle before, and the contact after; no handle where nothing has changed.
+/// Returns the old handle and the updated contact; no handle if nothing has changed.
 pub(crate) async fn update(
     transaction: &Transaction,
     account: AccountId,
@@ -24,7 +24,7 @@ pub(crate) async fn update(
 ) -> Result<(Option<Handle>, Contact)> {
     let before = find(transaction, account, &key, true).await?;
     check_precondition(&before, precondition)?;
-    // The wait for the row is over: see `writer::MAX_AGE`.
+    // Waiting for the row lock may have taken long; see `writer::MAX_TIMESTAMP_AGE`.
     let now = now.max(Timestamp::now());
     let after = before.patched(patch, now)?;
     if after.version != before.version {
@@ -40,7 +40,7 @@ pub(crate) async fn update(
     Ok((None, after))
 }
 
-/// Answers the handle that is free now.
+/// Returns the handle that the deletion frees.
 pub(crate) async fn delete(
     transaction: &Transaction,
     account: AccountId,

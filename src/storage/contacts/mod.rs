@@ -1,4 +1,4 @@
-//! The contacts of one account: repository, queries, commands.
+//! The contacts of one account: repository, queries and commands.
 
 pub(super) mod commands;
 pub(super) mod queries;

@@ -1,5 +1,5 @@
-//! Reads of contacts. Each is a scan of one index that begins with the account: no sort, and no row
-//! of another account, at any size.
+//! Queries for contacts. Each scans one index that begins with the account: no sort, and no row of another
+//! account, at any size.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
@@ -18,7 +18,7 @@ use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::groups;
 
-/// A page of the list that is ordered from the newest on.
+/// A page of the list ordered by id, newest first, or by last change.
 pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -42,7 +42,7 @@ pub(crate) async fn cursor_page(
     let order = keyset::order(&cursor);
 
     let mut select = in_account(account);
-    // At most one contact has the handle, and the planner need not be told of an order.
+    // The handle is unique: without an order the planner chooses its index.
     let at_most_one = handle.is_some();
     if let Some(handle) = handle {
         select = select.filter(Column::Handle.eq(handle.as_str()));
@@ -66,12 +66,12 @@ pub(crate) async fn cursor_page(
         select = select.order_by(Column::Id, order);
     }
 
-    // One more than asked for tells whether there is more.
+    // One more than requested, to learn whether there are more.
     let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::of(contacts, &cursor, limit))
 }
 
-/// The ids of the contacts between cursors, as [`cursor_page`] finds them.
+/// The ids between cursors, in the order of [`cursor_page`].
 pub(crate) async fn ids(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -83,7 +83,7 @@ pub(crate) async fn ids(
         .await
 }
 
-/// What lies where a cursor says, in the order of changes.
+/// The range between cursors, in the order of changes.
 async fn changes_between(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -100,7 +100,7 @@ async fn changes_between(
     Ok(between)
 }
 
-/// Where a contact stands in the order of changes.
+/// A cursor's position in the order of changes.
 async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: ContactId) -> Result<i64> {
     let found = in_account(account).filter(Column::Id.eq(id.as_uuid())).one(connection).await?;
     let message =
@@ -108,7 +108,7 @@ async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: C
     Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, message))?.updated_at)
 }
 
-/// A page of the list that is ordered as asked for. From an anchor on, where there is one before it.
+/// A page of the list sorted as requested, read from a seek point if there is one.
 pub(crate) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -121,7 +121,7 @@ pub(crate) async fn offset_page(
         SortDirection::Descending => Order::Desc,
     };
     let select = match field {
-        // Ids are in the order of creation.
+        // Ids are ordered by creation.
         SortField::CreatedOn => in_account(account).order_by(Column::Id, order),
         SortField::Handle => in_account(account).order_by(Column::Handle, order),
         SortField::Phone => {
@@ -134,15 +134,14 @@ pub(crate) async fn offset_page(
         }
         None => (select, offset),
     };
-    // First the ids: what is left out at the beginning is left out in an index, without a look at the
-    // contacts themselves.
+    // Ids first: skipping the offset then reads the index alone, not the rows.
     let ids = select.select_only().column(Column::Id).offset(skipped).limit(limit);
     let ids = contact_rows::fetch_ids(connection, ids).await?;
     let items = by_ids(connection, account, &ids).await?;
     Ok(OffsetPage { items, total: counters::read_contacts(connection, account).await? })
 }
 
-/// Where in the order that is asked for a contact and those behind it stand.
+/// The contact's position and all behind it, in the requested order.
 fn at_or_after(account: AccountId, query: OffsetQuery, id: ContactId) -> Expr {
     let its = |column| {
         Expr::from(

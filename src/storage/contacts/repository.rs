@@ -1,4 +1,4 @@
-//! The contacts of one account: where each question goes.
+//! Contact repository: maps the domain's trait to the cache, queries and commands.
 
 use std::sync::Arc;
 
@@ -14,7 +14,6 @@ use crate::storage::cache::contacts::Change;
 use crate::storage::cache::{cached_list, seek_points, seek_read};
 use crate::storage::database::handle::Database;
 
-/// The contacts of one account.
 pub(crate) struct SqlContacts {
     database: Database,
     account: AccountId,
@@ -79,7 +78,7 @@ impl ContactRepository for SqlContacts {
     async fn cursor_page(&self, query: CursorQuery) -> Result<CursorPage> {
         let (account, query_for_read) = (self.account, query.clone());
         let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
-        // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
+        // Cached pages are invalidated by changes of contacts, not of group members.
         let beginning = query.cursor == Cursor::default() && query.group.is_none();
         if let Some(cache) = self.database.cache() {
             let ids = |cursor, limit| {

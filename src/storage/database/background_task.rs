@@ -1,11 +1,11 @@
-//! Tasks that run beside the requests.
+//! Background tasks: run at intervals, and when they are woken.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-/// A task beside the requests, which does something from time to time and when it is woken.
+/// Aborted when dropped.
 #[derive(Debug)]
 pub(crate) struct BackgroundTask {
     wake: Arc<Notify>,
@@ -13,7 +13,7 @@ pub(crate) struct BackgroundTask {
 }
 
 impl BackgroundTask {
-    /// Starts it; `work` is given what wakes it.
+    /// `work` gets what wakes it.
     pub(crate) fn start<W>(work: impl FnOnce(Arc<Notify>) -> W) -> Self
     where
         W: Future<Output = ()> + Send + 'static,
@@ -27,7 +27,7 @@ impl BackgroundTask {
         self.wake.notify_one();
     }
 
-    /// To be called before the database is closed. What is left is there at the next start.
+    /// To be called before the database is closed. Unfinished work is resumed after the next start.
     pub(crate) fn stop(&self) {
         self.task.abort();
     }

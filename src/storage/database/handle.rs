@@ -1,4 +1,7 @@
-//! The handle to one open database: its pools, and the way every read and every write takes.
+//! The handle to an open database: the only way in which repositories read and write.
+//!
+//! Reads run on the reader pool, single contacts through the cache and read batching; creates of contacts go
+//! through group commit, all other writes through the [`Writer`].
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -26,9 +29,9 @@ use crate::storage::write::group_commit::{Create, GroupCommit};
 use crate::storage::write::idempotency::{self, Creation, InFlight};
 use crate::storage::write::writer::{WriteOutput, Writer};
 
-/// A database that is open and migrated. (Each request has a copy: one count goes up and down for it, and
-/// not one for each part, on which the threads of a server would wait for each other.) The owner is the account
-/// that asks: accounts take turns at the connections.
+/// An open, migrated database. Cloned for each request: one reference count, so that threads do not contend
+/// for several. `account` is the account on whose behalf connections are acquired; see
+/// [`crate::storage::fair_semaphore`].
 #[derive(Clone)]
 pub struct Database {
     pub(in crate::storage) parts: Arc<Parts>,
@@ -40,56 +43,53 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) writer: Writer,
     pub(in crate::storage) write_pool: Connection,
     pub(in crate::storage) reader: Connection,
-    /// Where connections live. A web server's threads come and go; a connection that was opened on
-    /// one of them would die with it.
+    /// The runtime of the connections. A web server's worker threads have runtimes of their own; a connection
+    /// opened on one of them would end with it.
     pub(in crate::storage) runtime: Handle,
-    /// Which of the counters of an account this process adds to.
+    /// Which of an account's counters this process adds to.
     pub(in crate::storage) shard: i16,
     pub(in crate::storage) group_commit: GroupCommit,
     pub(in crate::storage) read_batcher: ReadBatcher,
     pub(in crate::storage) in_flight: InFlight,
     pub(in crate::storage) idempotency_ttl: Duration,
-    /// Clears away what deleted groups leave; a server's, or any on PostgreSQL.
+    /// Deletes the members of deleted groups; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) sweeper: Option<Arc<BackgroundTask>>,
-    /// For how long an audience is kept.
+    /// Lifetime of audience snapshots.
     pub(in crate::storage) audience_ttl: Duration,
-    /// Who adds entries to audiences.
     pub(in crate::storage) snapshot_owner: SnapshotOwner,
     pub(in crate::storage) cache: Option<ContactCache>,
-    /// Tells whether the database is ready; PostgreSQL only.
+    /// Readiness probe; PostgreSQL only.
     pub(in crate::storage) probe: Option<Arc<Probe>>,
-    /// Deletes what has expired; a server's, or any on PostgreSQL.
+    /// Deletes what has expired; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
     pub(in crate::storage) _lock: Option<Arc<FileLock>>,
 }
 
 impl Database {
-    /// The same, for an account.
+    /// The handle of an account.
     pub(in crate::storage) fn for_account(&self, account: AccountId) -> Self {
         Self { parts: Arc::clone(&self.parts), account: Some(account) }
     }
 
-    /// Which of the counters of an account this process adds to.
+    /// Which of an account's counters this process adds to.
     pub(in crate::storage) fn shard(&self) -> i16 {
         self.parts.shard
     }
 
-    /// For how long an audience is kept.
     pub(in crate::storage) fn audience_ttl(&self) -> Duration {
         self.parts.audience_ttl
     }
 
-    /// Who adds entries to audiences.
     pub(in crate::storage) fn snapshot_owner(&self) -> SnapshotOwner {
         self.parts.snapshot_owner
     }
 
-    /// Contacts in memory, where this process is the only one that writes them.
+    /// The contact cache, if this process is the only one that writes contacts.
     pub(in crate::storage) fn cache(&self) -> Option<&ContactCache> {
         self.parts.cache.as_ref()
     }
 
-    /// A contact: from memory if it is there.
+    /// A contact, from the cache if possible.
     pub(in crate::storage) async fn get_contact(
         &self,
         account: AccountId,
@@ -106,8 +106,8 @@ impl Database {
         }
     }
 
-    /// A page of a list: from memory if it is there. Only beginnings of lists are kept; the others
-    /// are seldom looked at twice.
+    /// A page of a list, from the cache if possible. Only first pages are cached; others are seldom read
+    /// twice.
     pub(in crate::storage) async fn cached_page<Q, P, F, Fut>(
         &self,
         pages: fn(&ContactCache) -> &PageCache<Q, P>,
@@ -135,7 +135,7 @@ impl Database {
         Ok(page)
     }
 
-    /// Stores a contact, together with all others that are waiting.
+    /// Creates a contact through group commit.
     pub(in crate::storage) async fn insert_contact(
         &self,
         account: AccountId,
@@ -152,8 +152,8 @@ impl Database {
             .await
     }
 
-    /// Makes something that is no contact, in one transaction; once for each attempt. `create` answers
-    /// what there is then, or `None` where its name is taken; `changes` may have come of it.
+    /// Creates any other resource in one transaction, once per idempotency key. `create` returns it, or
+    /// `None` if its name is taken; `changes` are published to the cache.
     pub(in crate::storage) async fn create<M, F>(
         &self,
         account: AccountId,
@@ -181,36 +181,36 @@ impl Database {
                 })
             });
             let outcome = job.await;
-            // The flight ends after the commit, and not when the client goes away.
+            // Released after the commit, also when the client has disconnected.
             drop(in_flight_guard);
             Ok(outcome?)
         });
         outcome.await
     }
 
-    /// Clears away what a deleted group leaves, behind its caller's back.
+    /// Deletes the members of deleted groups in the background.
     pub(in crate::storage) fn wake_sweeper(&self) {
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.wake();
         }
     }
 
-    /// Deletes what is at its end soon, and not only at the cleaner's next round.
+    /// Deletes expired rows now, not only at the cleaner's next interval.
     pub(in crate::storage) fn wake_cleaner(&self) {
         if let Some(cleaner) = &self.parts.cleaner {
             cleaner.wake();
         }
     }
 
-    /// The connection for reading.
+    /// The reader pool.
     #[must_use]
     pub fn reader(&self) -> &Connection {
         &self.parts.reader
     }
 
-    /// Runs a read. On PostgreSQL to its end, whatever becomes of the request that asked for it: a
-    /// connection that is left half-way through an answer is lost. A connection to SQLite is a thread,
-    /// which ends what it has begun; there a task of its own would cost more than the read.
+    /// Runs a read. On PostgreSQL in a task of its own, to its end even if the request is dropped: a
+    /// connection with an unread response would be lost. An SQLite connection is a thread that completes what
+    /// it has begun; a task would cost more than the read.
     pub(in crate::storage) async fn read<T, F, Fut>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -225,7 +225,7 @@ impl Database {
         }
     }
 
-    /// Runs a write in one transaction, in a task of its own; more than once where others stand in its way.
+    /// Runs a write in one transaction, in a task of its own; repeated on conflicts, hence `Clone`.
     pub(in crate::storage) async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -235,8 +235,8 @@ impl Database {
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
-    /// The same of a write that deletes, and does so on a full disk. Where even that cannot be, it is not for want of
-    /// room to store something.
+    /// As [`Self::write`], for a deletion, which succeeds on a full disk by means of the disk reserve. If
+    /// even that fails, the error is not `StorageFull`: nothing was to be stored.
     pub(in crate::storage) async fn write_deletion<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -252,7 +252,7 @@ impl Database {
         })
     }
 
-    /// Does something beside whoever asked for it, to its end.
+    /// Runs work to its end, independently of the request.
     pub(in crate::storage) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.parts.runtime.spawn(work));
     }

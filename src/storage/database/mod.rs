@@ -1,5 +1,5 @@
-//! The handle that repositories work with, and what it is made of: batched reads and background tasks. Above the write path and the
-//! cache, below the repositories.
+//! The database handle and its parts: read batching, background tasks, and the owner of unfinished snapshots.
+//! Above the write path and the cache, below the repositories.
 
 pub(super) mod background_task;
 pub(super) mod handle;

@@ -1,8 +1,8 @@
-//! Group read: gets that wait at the same time share one statement.
+//! Read batching: concurrent reads of single contacts share one statement.
 //!
-//! Who finds a free turn reads at once, alone. While none is free the next group gathers, and is read as
-//! soon as a turn ends; nobody waits for a group to fill up. A get joins a group before its statement
-//! begins and never after: it sees every write that was acknowledged before it was asked for.
+//! A read that gets a permit runs at once, alone. Without a permit it joins the next batch, which runs as
+//! soon as a permit is released; no batch waits to fill up. A read joins a batch before its statement begins
+//! and never after: it sees every write that was acknowledged before the request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,12 @@ use crate::storage::db::batched_replies::{self, ReplyReceiver, ReplySender};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_rows::{self, ContactKeyPair};
 
-/// How many statements are under way at the same time. With one, two clients wait for each other; with
-/// more, groups are smaller and cost more.
+/// Maximum number of concurrent statements. With one, two clients wait for each other; with more, batches are
+/// smaller and cost more.
 const MAX_CONCURRENT_READS: usize = 2;
 
-/// Most gets in a group.
 const MAX_BATCH_SIZE: usize = 128;
 
-/// Where gets wait.
 #[derive(Clone)]
 pub(crate) struct ReadBatcher(Arc<Shared>);
 
@@ -32,36 +30,32 @@ struct Shared {
     reader: Connection,
     cache: Option<ContactCache>,
     acquire_timeout: Duration,
-    /// Where groups are read: those who wait are on several threads, and each may end first.
+    /// Runs the batches: the callers are on several threads, each of which may end first.
     runtime: Handle,
     queue: Mutex<Queue>,
 }
 
 struct Queue {
-    /// Those that are free.
     free_permits: usize,
-    /// Nobody, while a turn is free.
+    /// Empty while a permit is free.
     waiting: Vec<WaitingRead>,
 }
 
-/// A get that waits for its group.
 struct WaitingRead {
     key: ContactKeyPair,
     reply: ReplySender<Result<Arc<Contact>>>,
 }
 
-/// The contacts that there are. One that cannot be read is nobody's fault but its own.
+/// The contacts that exist. An unreadable row fails its own read only.
 type FoundContacts = HashMap<ContactKeyPair, Result<Arc<Contact>>>;
 
 impl ReadBatcher {
-    /// `acquire_timeout` is how long a get waits for its group. To be called within the runtime that groups are
-    /// read on.
+    /// `acquire_timeout` limits the wait for a batch. To be called within the runtime that batches run on.
     pub(crate) fn new(reader: Connection, cache: Option<ContactCache>, acquire_timeout: Duration) -> Self {
         let queue = Mutex::new(Queue { free_permits: MAX_CONCURRENT_READS, waiting: Vec::new() });
         Self(Arc::new(Shared { reader, cache, acquire_timeout, runtime: Handle::current(), queue }))
     }
 
-    /// A contact as the database has it.
     pub(crate) async fn get(&self, key: ContactKeyPair) -> Result<Contact> {
         let contact = match ReadPermit::take(&self.0, key) {
             Ok(permit) => reply_for(&permit.read_one(key).await, key)?,
@@ -81,7 +75,7 @@ impl Shared {
     }
 }
 
-/// The right to run one statement. However it ends, those who wait have it next.
+/// Permit for one statement. When dropped, it passes to the waiting reads.
 struct ReadPermit(Arc<Shared>);
 
 impl Drop for ReadPermit {
@@ -100,7 +94,7 @@ impl Drop for ReadPermit {
 }
 
 impl ReadPermit {
-    /// A free turn; or else what becomes of a get that waits.
+    /// A permit if one is free, else the receiver of a batched reply.
     fn take(
         shared: &Arc<Shared>,
         key: ContactKeyPair,
@@ -115,7 +109,7 @@ impl ReadPermit {
         Err(receiver)
     }
 
-    /// Not by way of another thread where that can be helped; see [`super::handle::Database::read`].
+    /// Without a thread hop where possible; see [`super::handle::Database::read`].
     async fn read_one(self, key: ContactKeyPair) -> Result<FoundContacts> {
         if self.0.reader.get_database_backend() == DbBackend::Sqlite {
             return self.read(&[key]).await;
@@ -133,8 +127,7 @@ impl ReadPermit {
         );
     }
 
-    /// The turn ends when the database has answered: the next group need not wait for what is made of
-    /// that.
+    /// Releases the permit when the database has answered: the next batch need not wait for the decoding.
     async fn read(self, keys: &[ContactKeyPair]) -> Result<FoundContacts> {
         let shared = Arc::clone(&self.0);
         let read_version = shared.cache.as_ref().map(|cache| (cache, cache.read_version()));
@@ -152,7 +145,6 @@ impl ReadPermit {
     }
 }
 
-/// What one of a group is answered.
 fn reply_for(found: &Result<FoundContacts>, key: ContactKeyPair) -> Result<Arc<Contact>> {
     match found.as_ref().map(|found| found.get(&key)) {
         Ok(Some(Ok(contact))) => Ok(Arc::clone(contact)),

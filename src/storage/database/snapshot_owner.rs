@@ -1,4 +1,5 @@
-//! The process that creates an audience snapshot, and its lease.
+//! The owner of unfinished audience snapshots: a process, identified by an id of its own, that renews a
+//! lease. Without a lease a snapshot is abandoned, and any process may expire it.
 
 use std::time::Duration;
 
@@ -8,14 +9,13 @@ use uuid::Uuid;
 use crate::domain::Timestamp;
 use crate::storage::entity::audience::Column;
 
-/// For how long an unfinished audience to which no entries are added is left to the process that began it.
+/// How long an unfinished snapshot without new entries stays with its process.
 const LEASE_DURATION: Duration = Duration::from_secs(60);
 
-/// This process, as far as unfinished audiences know it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotOwner {
     pub(in crate::storage) id: Uuid,
-    /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
+    /// Whether no other process creates snapshots: those of other owners are then abandoned.
     is_only_process: bool,
 }
 
@@ -28,7 +28,7 @@ impl SnapshotOwner {
         Timestamp::now().after(LEASE_DURATION).millis()
     }
 
-    /// Unfinished audiences whose process ended in the middle of its work.
+    /// Unfinished snapshots whose process has terminated.
     pub(in crate::storage) fn abandoned(self) -> Condition {
         let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
         if self.is_only_process {

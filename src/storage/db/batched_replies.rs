@@ -1,9 +1,9 @@
-//! Answers on their way to those who wait for them on the threads of the web server.
+//! Batched replies: results of a batch on their way to the callers, which wait on the web server's threads.
 //!
-//! To wake somebody on another thread is a system call, each time: a thread's runtime does not remember that
-//! it has been called already. So of all who wait on a thread one is called, and wakes the others there, which
-//! needs none. (Each waits in a task of its own, or together with others that are polled when it is called:
-//! who is called and not polled would keep the others waiting.)
+//! Waking a task on another thread costs a system call each time. So only one caller per thread is woken; it
+//! gets the replies of the others on its thread and wakes them, which costs none. Each caller must wait in a
+//! task of its own, or in one that is polled when it is woken: a caller that is woken but not polled would
+//! hold back the others.
 
 use std::collections::HashMap;
 use std::thread::{self, ThreadId};
@@ -12,43 +12,41 @@ use tokio::sync::oneshot;
 
 use crate::domain::{Error, ErrorCode, Result};
 
-/// Where an answer goes.
 pub(crate) struct ReplySender<T> {
-    /// Where it is waited for, as far as one can know: whoever has moved on costs one more call.
+    /// The thread on which the reply is awaited, probably: a task that has migrated costs one more wake-up.
     thread: ThreadId,
     sender: oneshot::Sender<(T, OtherReplies<T>)>,
 }
 
-/// Where it comes from.
 pub(crate) struct ReplyReceiver<T>(oneshot::Receiver<(T, OtherReplies<T>)>);
 
-/// Answers of others on the same thread, which come with one's own. They are handed over when this is dropped:
-/// by who gets it, or where nobody waits for it any more, on the spot.
+/// Replies for callers on the same thread, which travel with one reply. Forwarded on drop: by the caller that
+/// receives them, or at once if that has gone.
 struct OtherReplies<T>(Vec<(ReplySender<T>, T)>);
 
-/// For whoever is on this thread.
+/// A channel to a caller on the current thread.
 pub(crate) fn channel<T>() -> (ReplySender<T>, ReplyReceiver<T>) {
     let (sender, receiver) = oneshot::channel();
     (ReplySender { thread: thread::current().id(), sender }, ReplyReceiver(receiver))
 }
 
 impl<T> ReplySender<T> {
-    /// Whether nobody waits for it any more.
+    /// Whether the caller has gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
     fn send(self, reply: T, others: Vec<(Self, T)>) {
-        // Whoever has gone away does not hear of it.
+        // The caller may have gone.
         drop(self.sender.send((reply, OtherReplies(others))));
     }
 }
 
 impl<T> ReplyReceiver<T> {
-    /// Waits for it.
+    /// Waits for the reply.
     ///
     /// # Errors
-    /// Where whoever was to answer has ended without.
+    /// If the sender was dropped.
     pub(crate) async fn receive(self) -> Result<T> {
         let (reply, _others) = self.0.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         Ok(reply)
@@ -63,7 +61,7 @@ impl<T> Drop for OtherReplies<T> {
     }
 }
 
-/// Answers all of them.
+/// Sends one reply per thread directly, the others with it.
 pub(crate) fn send_all<T>(replies: impl IntoIterator<Item = (ReplySender<T>, T)>) {
     let mut threads: HashMap<ThreadId, Vec<(ReplySender<T>, T)>> = HashMap::new();
     for (sender, reply) in replies {
@@ -92,7 +90,7 @@ mod tests {
             let (replies, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| channel()).unzip();
             let mut leaves = Some(waiting.remove(cancelled)).filter(|_| !early);
             send_all(replies.into_iter().zip(0..));
-            // It has had its answer, and did not look at it.
+            // Received, but never read.
             drop(leaves.take());
             let received = join_all(waiting.into_iter().map(ReplyReceiver::receive)).await;
             let received: Vec<usize> = received.into_iter().map(Result::unwrap).collect();
@@ -101,7 +99,7 @@ mod tests {
         }
     }
 
-    /// Counts how often it was called.
+    /// Counts wake-ups.
     #[derive(Default)]
     struct Wakes(AtomicUsize);
 

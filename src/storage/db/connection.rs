@@ -1,4 +1,4 @@
-//! What statements run on: the connections to a database.
+//! The connection pools behind sea-orm's `ConnectionTrait`.
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -12,12 +12,12 @@ use crate::storage::postgres::PostgresPool;
 use crate::storage::sqlite::database_file::DatabaseFile;
 use crate::storage::sqlite::pool::SqlitePool;
 
-/// Runs each statement on one of the connections to a database.
+/// Runs each statement on a connection of the pool.
 #[derive(Clone, Debug)]
 pub struct Connection {
     connections: Connections,
     statement_log: Option<Statements>,
-    /// Whose turn it takes to get one.
+    /// On whose behalf connections are acquired.
     owner: Owner,
 }
 
@@ -36,12 +36,12 @@ impl Connection {
         Self { connections: Connections::Sqlite(pool), statement_log: None, owner: None }
     }
 
-    /// The same, of which an account has its turn.
+    /// The same pool, on behalf of an account.
     pub(crate) fn for_owner(&self, owner: Owner) -> Self {
         Self { owner, ..self.clone() }
     }
 
-    /// The file of an SQLite database.
+    /// SQLite only.
     pub(crate) fn file(&self) -> Option<&DatabaseFile> {
         match &self.connections {
             Connections::Postgres(_) => None,
@@ -49,17 +49,15 @@ impl Connection {
         }
     }
 
-    /// Keeps each statement from now on.
     pub(crate) fn log_statements(&mut self, statements: Statements) {
         self.statement_log = Some(statements);
     }
 
-    /// A transaction that writes.
+    /// A write transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         Transaction::begin(self.session().await?, self.statement_log.clone()).await
     }
 
-    /// One of them, for as long as it is needed.
     async fn session(&self) -> Result<Session, DbErr> {
         match &self.connections {
             Connections::Postgres(pool) => pool.acquire(self.owner).await.map(Session::Postgres),
@@ -68,13 +66,12 @@ impl Connection {
         .map_err(acquire_error)
     }
 
-    /// The same for a statement.
     async fn session_for(&self, statement: &Statement) -> Result<Session, DbErr> {
         log(self.statement_log.as_ref(), statement);
         self.session().await
     }
 
-    /// Waits for those that are in use, and closes all.
+    /// Waits for connections in use, and closes all.
     pub(crate) async fn close(&self) {
         match &self.connections {
             Connections::Postgres(pool) => pool.close().await,

@@ -1,4 +1,4 @@
-//! Contacts by their keys: below the repositories, since groups, audiences and the write path use them too.
+//! Contact lookup by key. Below the repositories, since groups, audiences and the write path use it, too.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,13 +10,11 @@ use super::json_sql::{self, JsonSql};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, ErrorCode, Result};
 use crate::storage::entity::contact::{Column, Entity, Model};
 
-/// The contacts of an account.
 pub(crate) fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
 }
 
-/// One contact. `lock` keeps others from changing it until the transaction ends (on PostgreSQL; on
-/// SQLite there is one writer anyway).
+/// One contact. `lock` locks its row until the transaction ends (on PostgreSQL; SQLite has one writer).
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -25,7 +23,7 @@ pub(crate) async fn find(
 ) -> Result<Contact> {
     let select = match key {
         ContactKey::Id(id) => in_account(account).filter(Column::Id.eq(id.as_uuid())),
-        // The second one would make the first ambiguous.
+        // A second row makes the first ambiguous.
         ContactKey::Phone(phone) => in_account(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
         ContactKey::Handle(handle) => in_account(account).filter(Column::Handle.eq(handle.as_str())),
     };
@@ -38,7 +36,7 @@ pub(crate) async fn find(
     }
 }
 
-/// These contacts, in this order; without those that have gone in the meantime.
+/// The contacts with these ids, in the order given; deleted ones are left out.
 pub(crate) async fn by_ids(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -53,7 +51,7 @@ pub(crate) async fn by_ids(
     ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
 }
 
-/// Whose a number or a handle is.
+/// How many contacts have a number or handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum KeyMatch {
     None,
@@ -61,7 +59,8 @@ pub(crate) enum KeyMatch {
     Several,
 }
 
-/// Whose values in an indexed column are. Of a number that many share, two contacts are looked at.
+/// For each value of an indexed column, the contact that has it. Reads at most two contacts of a shared
+/// number.
 pub(crate) async fn match_unique(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -72,8 +71,8 @@ pub(crate) async fn match_unique(
         return Ok(HashMap::new());
     }
     let json = JsonSql::of(connection);
-    // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
-    // order.
+    // The index on numbers is ordered by id. A handle is unique: without an order the planner chooses its
+    // index.
     let order = if column == "phone" { "ORDER BY id" } else { "" };
     let nth = |n: u8| {
         format!(

@@ -1,8 +1,8 @@
-//! How rows of contacts cross between us and the database: many of them as one JSON text.
+//! Encoding of contact rows between the service and the database: many rows as one JSON text.
 //!
-//! A connection to SQLite is a thread of its own, and each row and each parameter would be carried to
-//! or from it by itself. SQLite reads and writes JSON faster than that. A statement for any number of
-//! rows is then one statement, and a connection has it prepared.
+//! An SQLite connection is a thread of its own, and each row and each parameter would cross to it separately;
+//! SQLite reads and writes JSON faster than that. A statement for any number of rows is then a single
+//! prepared statement.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ use super::json_sql;
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::entity::contact::{Column, Model, Row};
 
-/// An id as JSON has it.
+/// An id as JSON text.
 const ID_AS_JSON: &str = "hex(id)";
 
 /// A row as a JSON array.
@@ -25,8 +25,7 @@ pub(crate) static ROW_AS_JSON: LazyLock<String> = LazyLock::new(|| {
     format!("json_array({})", column_list(|name| if name == "id" { ID_AS_JSON } else { name }))
 });
 
-/// Rows out of JSON objects, on SQLite. (Without a condition it would take a following ON for a part of
-/// a join.)
+/// Rows from JSON objects, on SQLite. (Without WHERE it would parse a following ON as a join constraint.)
 static SQLITE_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
     let values = column_list(|name| match name {
         "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
@@ -35,12 +34,12 @@ static SQLITE_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {values} FROM jsonb_each($1) WHERE true")
 });
 
-/// The same on PostgreSQL.
+/// As [`SQLITE_ROWS_FROM_JSON`], on PostgreSQL.
 static POSTGRES_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", column_list(|name| name))
 });
 
-/// Contacts by account and id, each sought by itself in the primary key, on SQLite.
+/// Contacts by account and id, each looked up in the primary key, on SQLite.
 static SQLITE_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT json_group_array({}) AS \"rows\" FROM (SELECT contacts.* FROM jsonb_each($1) AS asked \
@@ -49,7 +48,7 @@ static SQLITE_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The same on PostgreSQL. With a limit it is never a scan of the whole table.
+/// As [`SQLITE_BY_KEYS`], on PostgreSQL. LIMIT rules out a scan of the whole table.
 static POSTGRES_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM json_array_elements($1::json) AS asked, LATERAL (SELECT * FROM \"contacts\" \
@@ -58,13 +57,13 @@ static POSTGRES_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Something for each column, in their order.
+/// An expression for each column, in column order, separated by commas.
 pub(crate) fn column_list<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
     let items: Vec<T> = Column::iter().map(|column| item(column.as_str())).collect();
     items.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
 }
 
-/// The contacts that a query selects, in its order.
+/// The contacts selected by a query, in its order.
 pub(crate) async fn fetch_contacts<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
@@ -77,7 +76,7 @@ pub(crate) async fn fetch_contacts<E: EntityTrait>(
     rows.into_iter().map(Contact::try_from).collect()
 }
 
-/// The ids that a query selects (and nothing else), in its order.
+/// The ids selected by a query of that one column, in its order.
 pub(crate) async fn fetch_ids<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
@@ -88,11 +87,9 @@ pub(crate) async fn fetch_ids<E: EntityTrait>(
     Ok(select.into_tuple().all(connection).await?)
 }
 
-/// Where a contact is.
 pub(crate) type ContactKeyPair = (AccountId, ContactId);
 
-/// Of these contacts, of any accounts, those that there are; in no particular order, and as often as they
-/// are asked for.
+/// The contacts with these keys that exist, of any accounts, in any order; duplicates are kept.
 pub(crate) async fn find_by_keys(
     connection: &impl ConnectionTrait,
     keys: &[ContactKeyPair],
@@ -108,7 +105,7 @@ pub(crate) async fn find_by_keys(
     Ok(Model::find_by_statement(statement).all(connection).await?)
 }
 
-/// What SQLite makes of each row of a query, as one JSON array.
+/// Applies an SQLite expression to each row, and fetches all as one JSON array.
 async fn fetch_json<T: DeserializeOwned, E: EntityTrait>(
     connection: &impl ConnectionTrait,
     item: &str,
@@ -119,7 +116,7 @@ async fn fetch_json<T: DeserializeOwned, E: EntityTrait>(
     json_sql::rows(connection, Statement { sql, values, db_backend }).await
 }
 
-/// Contacts of any accounts, on their way into the database.
+/// Contacts of any accounts, encoded for one INSERT.
 pub(crate) struct ContactBatch {
     json: String,
     rows: usize,
@@ -131,7 +128,7 @@ impl ContactBatch {
         Ok(Self { json: json_sql::to_json(&rows)?, rows: rows.len() })
     }
 
-    /// Stores those whose handle is free, in their order. Answers whether all were.
+    /// Inserts the contacts whose handle is free, in order. Returns whether all were.
     pub(crate) async fn insert(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
         let columns = column_list(|name| name);
         let statement = self.statement(connection, |rows| {
@@ -144,7 +141,7 @@ impl ContactBatch {
         Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
     }
 
-    /// The ids of those that are stored.
+    /// The ids of the contacts that exist.
     pub(crate) async fn inserted_ids(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
         let statement = self.statement(connection, |rows| {
             format!(
@@ -156,7 +153,7 @@ impl ContactBatch {
         rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
-    /// A statement around the query that makes rows of the JSON.
+    /// A statement around the query that decodes the rows.
     fn statement(&self, connection: &impl ConnectionTrait, around: impl FnOnce(&str) -> String) -> Statement {
         let backend = connection.get_database_backend();
         let rows =

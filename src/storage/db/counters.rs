@@ -1,5 +1,5 @@
-//! How many there are of something: kept beside it, since counting a million rows for the `total` of each
-//! page would take longer than the page.
+//! Counters, kept beside what they count: counting a million rows for the `total` of each page would take
+//! longer than the page. A counter is split into shards, one per process; its value is their sum.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use crate::domain::{AccountId, Result};
 use crate::storage::entity::contact_count;
 use crate::storage::entity::counter::{ActiveModel, Column, Entity};
 
-/// The opt-outs of an account. (Members are counted by the id of their group.)
+/// Counts an account's opt-outs. (Members are counted under the id of their group.)
 pub(crate) const OPT_OUTS: Uuid = Uuid::nil();
-/// The groups of an account.
+/// Counts an account's groups.
 pub(crate) const GROUPS: Uuid = Uuid::from_u128(1);
 
-/// Adds to one of the counters of something. It comes last in a transaction: on PostgreSQL the counter
-/// is locked from here to the commit.
+/// Adds to a counter. To be called last in a transaction: on PostgreSQL the row is locked from here to the
+/// commit.
 pub(crate) async fn add(
     transaction: &Transaction,
     account: AccountId,
@@ -42,8 +42,8 @@ pub(crate) async fn add(
     Ok(transaction.execute_at_commit(statement).await?)
 }
 
-/// The same for several things. Always in one order: two that wait for each other's counters would
-/// deadlock.
+/// Adds to several counters, in order of their ids: transactions that update the same counters in different
+/// orders would deadlock.
 pub(crate) async fn add_each(
     transaction: &Transaction,
     account: AccountId,
@@ -67,7 +67,6 @@ pub(crate) async fn add_each(
     Ok(())
 }
 
-/// How many there are.
 pub(crate) async fn read(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -82,7 +81,7 @@ pub(crate) async fn read(
     Ok(u64::try_from(amount).unwrap_or(0))
 }
 
-/// How many there are of several things, as far as there are any.
+/// The non-zero counters.
 pub(crate) async fn read_each(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -100,8 +99,8 @@ pub(crate) async fn read_each(
     Ok(sums.into_iter().map(|(counted, sum)| (counted, u64::try_from(sum).unwrap_or(0))).collect())
 }
 
-/// Adds to one of the account's counters, on PostgreSQL, where the counter is locked from here to the commit:
-/// it comes last in a transaction. (On SQLite triggers do it, and a create is then one statement.)
+/// Adds to the account's contact counter on PostgreSQL; last in a transaction, as [`add`]. (On SQLite
+/// triggers do it, so that a create is a single statement.)
 pub(crate) async fn add_contacts(
     transaction: &Transaction,
     account: AccountId,

@@ -1,5 +1,6 @@
-//! SQL with lists in it, each list as one JSON text: a statement for any number of things is then one
-//! statement, and what it answers crosses from SQLite's thread in one piece; see [`super::contact_rows`].
+//! JSON in SQL: lists as one JSON parameter, and results as one JSON array. A statement for any number of
+//! elements is then a single prepared statement, and its result crosses from SQLite's thread in one piece;
+//! see [`super::contact_rows`].
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde::Serialize;
@@ -7,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{Error, ErrorCode, Result};
 
-/// The words of a database for the same thing.
+/// SQL fragments in a database's dialect.
 pub(crate) struct JsonSql {
     backend: DbBackend,
-    /// Makes an array of its arguments.
+    /// The function that builds a JSON array of its arguments.
     pub(crate) array: &'static str,
 }
 
@@ -21,7 +22,7 @@ impl JsonSql {
         Self { backend, array }
     }
 
-    /// The items of the JSON array in a parameter, as rows of one text: `value`.
+    /// The elements of a parameter's JSON array, as rows with one text column, `value`.
     pub(crate) fn elements(&self, parameter: &str) -> String {
         match self.backend {
             DbBackend::Sqlite => format!("json_each({parameter})"),
@@ -29,12 +30,12 @@ impl JsonSql {
         }
     }
 
-    /// The ids in the JSON array in a parameter, as a query of one column: `id`.
+    /// The ids in a parameter's JSON array, as a query with one column, `id`.
     pub(crate) fn ids(&self, parameter: &str) -> String {
         format!("SELECT {} AS id FROM {}", self.parse_id("value"), self.elements(parameter))
     }
 
-    /// An id out of a text.
+    /// Converts text to an id.
     pub(crate) fn parse_id(&self, text: &str) -> String {
         match self.backend {
             DbBackend::Sqlite => format!("unhex({text}, '-')"),
@@ -42,7 +43,7 @@ impl JsonSql {
         }
     }
 
-    /// An id as JSON has it.
+    /// Converts an id to JSON text.
     pub(crate) fn id_to_json(&self, id: &str) -> String {
         match self.backend {
             DbBackend::Sqlite => format!("hex({id})"),
@@ -50,7 +51,7 @@ impl JsonSql {
         }
     }
 
-    /// All of a query's rows as one JSON array, in its order.
+    /// Aggregates all rows into one JSON array, in their order.
     pub(crate) fn aggregate(&self, item: &str) -> String {
         match self.backend {
             DbBackend::Sqlite => format!("json_group_array({item})"),
@@ -58,12 +59,12 @@ impl JsonSql {
         }
     }
 
-    /// A query whose answer is JSON, within JSON.
+    /// A subquery whose result is JSON, within JSON.
     pub(crate) fn nested(&self, query: &str) -> String {
         if self.backend == DbBackend::Sqlite { format!("json(({query}))") } else { format!("({query})") }
     }
 
-    /// Being one of the values that a query answers. PostgreSQL asks the query once, and not for each row.
+    /// Membership in the result of a query, which PostgreSQL then runs once, not per row.
     pub(crate) fn in_query(&self, query: &str) -> String {
         match self.backend {
             DbBackend::Sqlite => format!("IN ({query})"),
@@ -71,12 +72,12 @@ impl JsonSql {
         }
     }
 
-    /// Rows are locked where there is more than one writer.
+    /// The locking clause, where there are several writers.
     pub(crate) fn lock_clause(&self, clause: &'static str) -> &'static str {
         if self.backend == DbBackend::Sqlite { "" } else { clause }
     }
 
-    /// What a query answers whose one column is a JSON array, `rows`.
+    /// Fetches `select` for each row of `from`, as one JSON array.
     pub(crate) async fn rows<T: DeserializeOwned>(
         &self,
         connection: &impl ConnectionTrait,
@@ -89,7 +90,7 @@ impl JsonSql {
         rows(connection, Statement::from_sql_and_values(self.backend, sql, values)).await
     }
 
-    /// Runs a statement; answers how many rows it touched.
+    /// Runs a statement; returns the number of rows affected.
     pub(crate) async fn execute(
         &self,
         connection: &impl ConnectionTrait,
@@ -102,7 +103,7 @@ impl JsonSql {
     }
 }
 
-/// The answer of a statement whose one column is a JSON array, `rows`.
+/// Fetches the result of a statement whose one column, `rows`, is a JSON array.
 pub(crate) async fn rows<T: DeserializeOwned>(
     connection: &impl ConnectionTrait,
     statement: Statement,
@@ -116,12 +117,10 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         .map_err(|_| Error::caused_by(ErrorCode::Internal, "stored rows cannot be read"))
 }
 
-/// A list as JSON.
 pub(crate) fn to_json<T: Serialize>(items: &[T]) -> Result<String> {
     serde_json::to_string(items).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
-/// A list as a parameter.
 pub(crate) fn to_parameter<T: Serialize>(items: &[T]) -> Result<Value> {
     to_json(items).map(Value::from)
 }

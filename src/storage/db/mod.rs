@@ -1,5 +1,5 @@
-//! What every repository runs on, on either database: connections, transactions, the schema's migration, and
-//! the SQL helpers that statements share.
+//! Foundation of the repositories, for both databases: connections, transactions, migration, counters, lookup
+//! of contacts by key, and SQL helpers.
 
 pub(super) mod batched_replies;
 pub(super) mod connect;

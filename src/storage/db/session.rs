@@ -6,7 +6,7 @@ use sea_orm::{DbBackend, ExecResult, QueryResult, Statement};
 use crate::storage::postgres;
 use crate::storage::sqlite::pool::{self as sqlite, without_parameters};
 
-/// It goes back to where it came from when this is dropped.
+/// Returned to its pool when dropped.
 #[derive(Debug)]
 pub(crate) enum Session {
     Postgres(postgres::PooledConnection),
@@ -21,7 +21,7 @@ impl Session {
         }
     }
 
-    /// Runs a statement (on SQLite it may be several: what is done is what the last one has done).
+    /// Runs a statement (several on SQLite: the result is that of the last).
     pub(crate) async fn run(
         &mut self,
         statement: Statement,
@@ -49,7 +49,7 @@ impl Session {
         }
     }
 
-    /// Runs one statement or several that have no parameters.
+    /// Runs one or several statements without parameters.
     pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<ExecResult, Error> {
         match self {
             Self::Postgres(connection) => Ok(connection.run_unprepared(sql).await?.into()),
@@ -57,7 +57,6 @@ impl Session {
         }
     }
 
-    /// Ends a transaction.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         match self {
             Self::Postgres(connection) => connection.commit().await,
@@ -65,7 +64,7 @@ impl Session {
         }
     }
 
-    /// Closes the connection, and with it the transaction that it may be in.
+    /// Closes the connection, and with it its open transaction.
     pub(crate) fn discard(&mut self) {
         match self {
             Self::Postgres(connection) => connection.discard(),

@@ -1,10 +1,10 @@
-//! The log of executed statements, for tests that look at query plans.
+//! The log of executed statements, with their values, for tests of query plans.
 
 use std::sync::{Arc, Mutex};
 
 use sea_orm::Statement;
 
-/// Every statement that a database has run, with its values: for tests that look at query plans.
+/// Every statement that was executed through a recording handle.
 pub type Statements = Arc<Mutex<Vec<Statement>>>;
 
 pub(crate) fn log(statement_log: Option<&Statements>, statement: &Statement) {

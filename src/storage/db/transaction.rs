@@ -1,8 +1,8 @@
-//! A transaction that writes.
+//! Write transactions.
 //!
-//! On SQLite each way to a connection's thread is paid for, while the next write waits: so what comes last goes
-//! there with the commit. (The beginning does not go with the first statement: where a
-//! statement that was prepared before cannot be prepared again, sqlx panics if there is one before it.)
+//! On SQLite each statement costs a thread hop to the connection while the next write waits; so the last
+//! statement is sent together with COMMIT. (BEGIN is not sent with the first statement: if a prepared
+//! statement cannot be prepared again, sqlx panics unless it is the first of its batch.)
 
 use async_trait::async_trait;
 use sea_orm::sqlx::Error as SqlxError;
@@ -13,7 +13,7 @@ use super::session::Session;
 use super::statement_log::{Statements, log};
 use crate::storage::error::{exec_error, query_error};
 
-/// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
+/// Ended by [`Self::commit`] or [`Self::rollback`]; dropped before, it is rolled back with its connection.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     backend: DbBackend,
@@ -23,14 +23,14 @@ pub(crate) struct Transaction {
 #[derive(Debug)]
 struct Inner {
     session: Session,
-    /// Whether it was begun, and not ended.
+    /// Begun, and neither committed nor rolled back.
     open: bool,
-    /// What comes last; SQLite only.
+    /// Executed with the commit; SQLite only.
     deferred: Option<Statement>,
     statement_log: Option<Statements>,
 }
 
-/// On SQLite it writes from its beginning: a deferred one that reads before it writes fails at once when another
+/// On SQLite the write lock is taken at once: a deferred transaction that reads first fails if another
 /// process has written in between.
 fn begin(backend: DbBackend) -> &'static str {
     if backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
@@ -39,7 +39,7 @@ fn begin(backend: DbBackend) -> &'static str {
 impl Transaction {
     pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
         let backend = session.backend();
-        // Open even before the database says so: whoever goes away now may have begun it.
+        // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
         let mut inner = Inner { session, open: true, deferred: None, statement_log };
         if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
             inner.open = false;
@@ -48,7 +48,8 @@ impl Transaction {
         Ok(Self { backend, inner: Mutex::new(inner) })
     }
 
-    /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
+    /// Executes a statement whose result the caller does not need, on SQLite together with COMMIT. If another
+    /// statement follows after all, it runs before that.
     pub(crate) async fn execute_at_commit(&self, statement: Statement) -> Result<(), DbErr> {
         let mut inner = self.inner.lock().await;
         if self.backend != DbBackend::Sqlite {
@@ -60,12 +61,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Makes everything durable.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         self.inner.into_inner().commit().await.map_err(exec_error)
     }
 
-    /// Undoes everything.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
         self.inner.into_inner().rollback().await.map_err(exec_error)
     }
@@ -78,7 +77,7 @@ impl Inner {
         self.session.run(statement).await
     }
 
-    /// Runs what was taken for the last.
+    /// Executes the deferred statement before another one.
     async fn flush_deferred(&mut self) -> Result<(), SqlxError> {
         let Some(deferred) = self.deferred.take() else { return Ok(()) };
         self.session.run(deferred).await.map(drop)
@@ -93,7 +92,7 @@ impl Inner {
             None => self.session.commit().await,
         };
         if let Err(error) = committed {
-            // Some faults leave it open, others end it.
+            // Some errors leave the transaction open, others end it.
             drop(self.rollback().await);
             return Err(error);
         }
@@ -103,7 +102,7 @@ impl Inner {
 
     async fn rollback(mut self) -> Result<(), SqlxError> {
         match self.session.run_unprepared("ROLLBACK").await {
-            // A full disk, for one, has ended it already.
+            // Some errors, a full disk for one, have ended it already.
             Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
             Err(error) => return Err(error),
         }
@@ -205,7 +204,7 @@ mod tests {
         transaction.commit().await.unwrap();
         assert_eq!(sum(&reader).await, 7);
 
-        // The count is the statement's, and not of one before it.
+        // The count is that of this statement, not of one before it.
         let transaction = writer.begin().await.unwrap();
         let nothing = without_parameters("DELETE FROM numbers WHERE n = 3");
         assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
@@ -244,7 +243,7 @@ mod tests {
         transaction.commit().await.unwrap_err();
         assert_eq!(sum(&reader).await, 1);
 
-        // SQLite has ended this one by itself.
+        // SQLite has rolled this one back itself.
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[8])).await.unwrap();
         transaction.execute_unprepared("INSERT OR ROLLBACK INTO numbers VALUES (1)").await.unwrap_err();

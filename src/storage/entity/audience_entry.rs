@@ -1,4 +1,5 @@
-//! Table `audience_entries`, and the form in which it keeps an entry.
+//! Table `audience_entries`, and the JSON of an entry. Its member names are stored: renaming one needs a
+//! migration.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct Model {
     pub position: i64,
     /// A [`StoredEntry`] as JSON.
     pub entry: String,
-    /// The contact that it is about; [`DELETED`] where it was deleted before the audience was finished.
+    /// The entry's contact; [`DELETED`] if that was deleted before the snapshot was finished.
     pub contact_id: Option<Uuid>,
 }
 
@@ -32,10 +33,10 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No contact's id: of entries that the audience's report does not know to be about a deleted contact yet.
+/// No contact's id: marks entries whose contact was deleted, which the report does not count yet.
 pub(crate) const DELETED: Uuid = Uuid::nil();
 
-/// An entry as it was when it was found.
+/// An entry as of the time of the snapshot.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredEntry {
     index: usize,
@@ -53,14 +54,14 @@ pub(crate) struct StoredEntry {
     was: Option<BeforeDeletion>,
 }
 
-/// What an entry was before its contact was deleted, as far as an audience's report counts it.
+/// The entry before its contact was deleted, as far as the report counts it.
 #[derive(Debug, Serialize, Deserialize)]
 struct BeforeDeletion {
     parts: u64,
     reason: Option<StoredReason>,
 }
 
-/// [`Reason`] with all that it says.
+/// [`Reason`] with its details.
 #[derive(Debug, Serialize, Deserialize)]
 enum StoredReason {
     UnknownAlias,
@@ -76,13 +77,13 @@ enum StoredReason {
     Deleted,
 }
 
-/// What a report has to be told of an entry whose contact was deleted.
+/// The effect of a contact's deletion on the report.
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) index: usize,
-    /// The parts of its message.
+    /// Message parts.
     pub(crate) parts: u64,
-    /// Why there was no message before.
+    /// The former reason for its exclusion, if it was excluded.
     pub(crate) reason: Option<Reason>,
 }
 
@@ -101,14 +102,14 @@ impl From<&Entry> for Deletion {
 }
 
 impl StoredEntry {
-    /// What stays of an entry whose contact was deleted.
+    /// The remainder of an entry whose contact was deleted.
     pub(crate) fn deleted(entry: &Entry) -> Self {
         let Deletion { index: _, parts, reason } = entry.into();
         let was = BeforeDeletion { parts, reason: reason.as_ref().map(StoredReason::from) };
         Self { was: Some(was), ..Self::from(&Entry::Excluded(entry.deleted())) }
     }
 
-    /// The deletion that made it what it is.
+    /// The deletion that led to this entry.
     pub(crate) fn into_deletion(self) -> Option<Deletion> {
         let BeforeDeletion { parts, reason } = self.was?;
         Some(Deletion { index: self.index, parts, reason: reason.map(Reason::from) })

@@ -1,4 +1,4 @@
-//! Writes of groups, each within the transaction of its caller.
+//! Writes of groups, each within its caller's transaction.
 
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
@@ -11,7 +11,7 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::group::{Column, Entity, Model};
 use crate::storage::error::name_conflict;
 
-/// Stores a group; answers whether its name was free.
+/// Inserts a group; returns whether its name was free.
 pub(super) async fn insert(transaction: &Transaction, row: Model) -> Result<bool> {
     let name = OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned();
     let stored =
@@ -47,8 +47,8 @@ pub(super) async fn update(
     Ok(after)
 }
 
-/// Takes the name of a group away: it is then gone for everybody, and the name is free. What it leaves
-/// is cleared away by [`super::sweep`].
+/// Sets the name to NULL: the group is deleted for all readers, and its name is free. [`super::sweep`]
+/// deletes its members and its row.
 pub(super) async fn delete(transaction: &Transaction, account: AccountId, key: &GroupKey) -> Result<()> {
     let id = find_row(transaction, account, key, Some(LockType::Update)).await?.id;
     Entity::update_many()

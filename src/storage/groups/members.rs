@@ -1,8 +1,8 @@
-//! Who is in which group.
+//! Group members.
 //!
-//! Every transaction locks in one order, so that none waits for one that waits for it: the group, the
-//! contacts by their ids, the members, the tallies. Whoever changes members holds their contacts first;
-//! so does whoever deletes a contact: they meet there, and never among the members.
+//! **Lock order**, so that transactions do not deadlock: the group, its contacts by id, members, counters. A
+//! change of members locks their contacts first, as a deletion of a contact does: conflicts arise there,
+//! never between member rows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -27,15 +27,15 @@ use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
 
-/// Most members of a group that are looked at for a page of those that changed.
+/// Up to so many members, a page of changed ones is sorted from the members.
 const MAX_SMALL_GROUP: u64 = 20_000;
 
 fn in_group(account: AccountId, group: GroupId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
 }
 
-/// The contacts of a group. SQLite takes the tables in the order in which a cross join names them: first
-/// the members, which lie in the order of the list.
+/// The contacts of a group. SQLite joins in the order of a cross join: members first, which are in list
+/// order.
 fn contacts_in_group(account: AccountId, group: GroupId) -> Select<Entity> {
     let mut select = in_group(account, group).select_only().columns(contact::Column::iter());
     QuerySelect::query(&mut select).cross_join(contact::Entity);
@@ -45,7 +45,7 @@ fn contacts_in_group(account: AccountId, group: GroupId) -> Select<Entity> {
         .filter(contact(contact::Column::Id).eq(Expr::col((Entity, Column::ContactId))))
 }
 
-/// A page of the contacts of a group, the newest first.
+/// A page of a group's contacts, newest first.
 pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -58,8 +58,8 @@ pub(crate) async fn cursor_page(
     Ok(CursorPage::of(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
 }
 
-/// Whether a group is so small that what changed in it is found from its members. In a larger one some that changed
-/// of late are soon found among all contacts that did.
+/// Whether the members are few enough to be sorted by change. In a larger group, enough changed members are
+/// soon found in the index of changes.
 pub(crate) async fn is_small(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -68,10 +68,10 @@ pub(crate) async fn is_small(
     Ok(counters::read(connection, account, group.as_uuid()).await? <= MAX_SMALL_GROUP)
 }
 
-/// A page of the contacts of a group that have changed, the last change first. `seek` is what the cursor says.
+/// A page of a small group's changed contacts, last change first; `seek` is the cursor's range.
 ///
-/// Read in the order of the index of changes, all contacts of the account would be passed over until enough of the group
-/// are found. The order is an expression, which keeps a planner from that.
+/// The sort key is an expression, which keeps the planner from scanning the index of changes through all
+/// contacts of the account for members of the group.
 pub(crate) async fn updated_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -92,7 +92,7 @@ pub(crate) async fn updated_page(
     Ok(CursorPage::of(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
 }
 
-/// Contacts of a group from the newest on, without so many at the beginning.
+/// A page of a group's contacts at an offset, newest first.
 pub(super) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -101,7 +101,7 @@ pub(super) async fn offset_page(
     limit: u64,
 ) -> Result<OffsetPage> {
     let group = queries::id_of(connection, account, key).await?;
-    // First the ids, as for all contacts.
+    // Ids first, as for the list of all contacts.
     let ids = in_group(account, group)
         .select_only()
         .column_as(Column::ContactId, "id")
@@ -113,8 +113,8 @@ pub(super) async fn offset_page(
     Ok(OffsetPage { items, total: counters::read(connection, account, group.as_uuid()).await? })
 }
 
-/// Whether the contact of a row is in a group, for a query that finds its contacts by something else. (Not
-/// as EXISTS: a planner may make a join of that, and sort what comes of it.)
+/// Whether a row's contact is in a group, for queries driven by another index. (Not EXISTS: a planner may
+/// turn that into a join and sort its result.)
 pub(crate) fn contains(account: AccountId, group: GroupId) -> Expr {
     let contact = Expr::col((contact::Entity, contact::Column::Id));
     let member = Query::select()
@@ -128,7 +128,7 @@ pub(crate) fn contains(account: AccountId, group: GroupId) -> Expr {
     Expr::SubQuery(None, Box::new(member.into())).is_not_null()
 }
 
-/// Lets contacts join and leave a group.
+/// Adds contacts to a group, and removes others.
 pub(super) async fn change(
     transaction: &Transaction,
     account: AccountId,
@@ -136,7 +136,7 @@ pub(super) async fn change(
     key: &GroupKey,
     changes: Vec<MemberChange>,
 ) -> Result<MembersChanged> {
-    // One after the other in each group: what is read of its members then stays so.
+    // Serialises changes within a group: the members read stay current.
     let group = queries::find_row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
     let resolved = resolve_keys(transaction, account, changes).await?;
     let wanted: BTreeSet<ContactId> = resolved.iter().filter_map(|(_, contact)| contact.ok()).collect();
@@ -180,7 +180,7 @@ pub(super) async fn change(
     Ok(MembersChanged { member_count: counters::read(transaction, account, group).await?, outcomes })
 }
 
-/// What a request calls contacts, as ids.
+/// The contacts' ids, by the keys in the request.
 async fn resolve_keys(
     transaction: &Transaction,
     account: AccountId,
@@ -209,8 +209,7 @@ async fn resolve_keys(
     Ok(changes.iter().map(|MemberChange { verb, contact }| (*verb, id(contact))).collect())
 }
 
-/// Which of these contacts exist, and whether they are in the group. They stay until the transaction
-/// ends.
+/// Which of the contacts exist, and whether they are in the group. Locks them until the transaction ends.
 async fn lock_memberships(
     transaction: &Transaction,
     account: AccountId,
@@ -234,7 +233,7 @@ async fn lock_memberships(
     Ok(found.into_iter().map(|(id, is)| (ContactId::from_uuid(id), membership(is != 0))).collect())
 }
 
-/// Lets a contact leave all its groups, before it is deleted. Its row is locked by the caller.
+/// Removes a contact from all groups before its deletion. The caller has locked its row.
 pub(crate) async fn remove_from_all(
     transaction: &Transaction,
     account: AccountId,
@@ -251,7 +250,7 @@ pub(crate) async fn remove_from_all(
     counters::add_each(transaction, account, groups, shard, -1).await
 }
 
-/// The groups that each of these contacts is in, in the order given, the newest first.
+/// The groups of each contact, in the order of `contacts`, newest first.
 pub(super) async fn groups_of(
     connection: &impl ConnectionTrait,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! The groups of one account: where each question goes.
+//! The groups of one account: repository, queries, commands, members, and the sweep after deletions.
 
 mod commands;
 mod members;
@@ -27,7 +27,6 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, ContactId, Result, Timestamp};
 
-/// The groups of one account.
 pub(super) struct SqlGroups {
     database: Database,
     account: AccountId,
@@ -54,7 +53,7 @@ impl GroupRepository for SqlGroups {
             })
         });
         match made.await? {
-            // With nobody in it yet.
+            // A new group has no members.
             Creation::New(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
             Creation::Replayed(Reference { id, is_new: _ }) => {
                 Created::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
@@ -127,7 +126,6 @@ impl GroupRepository for SqlGroups {
     }
 }
 
-/// The write that changes the members of a group.
 fn change_members(
     account: AccountId,
     shard: i16,

@@ -1,4 +1,4 @@
-//! Reads of groups: of those that have a name. One without was deleted; see [`super::sweep`].
+//! Queries for groups. A row without a name is a deleted group; see [`super::sweep`].
 
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -19,8 +19,7 @@ pub(super) fn not_found() -> Error {
     Error::no_such("group")
 }
 
-/// The row of one group. A lock is held until the transaction ends (on PostgreSQL; on SQLite there is
-/// one writer anyway).
+/// The row of a group. A lock lasts until the transaction ends (on PostgreSQL; SQLite has one writer).
 pub(super) async fn find_row(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -40,7 +39,7 @@ pub(super) async fn find_row(
     let found = match key {
         GroupKey::Id(id) => one(with_id(id)).await?,
         GroupKey::Name(name) => one(with_name(name)).await?,
-        // Two statements, each of which an index answers.
+        // Two statements, each of which uses one index.
         GroupKey::IdOrName(id, name) => match one(with_id(id)).await? {
             Some(found) => Some(found),
             None => one(with_name(name)).await?,
@@ -49,7 +48,6 @@ pub(super) async fn find_row(
     found.ok_or_else(not_found)
 }
 
-/// The id of one group.
 pub(crate) async fn id_of(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -58,7 +56,6 @@ pub(crate) async fn id_of(
     Ok(GroupId::from_uuid(find_row(connection, account, key, None).await?.id))
 }
 
-/// One group.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -69,7 +66,7 @@ pub(super) async fn find(
     row.into_group(member_count)
 }
 
-/// A page of the list that is ordered from the newest on.
+/// A page of the list ordered by id, newest first.
 pub(super) async fn by_cursor(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -86,7 +83,7 @@ pub(super) async fn by_cursor(
     Ok(CursorPage { items: with_member_counts(connection, account, items).await?, has_more })
 }
 
-/// A page of the list that is ordered as asked for.
+/// A page of the list sorted as requested.
 pub(super) async fn by_offset(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -111,7 +108,7 @@ pub(super) async fn by_offset(
     Ok(OffsetPage { items, total: counters::read(connection, account, counters::GROUPS).await? })
 }
 
-/// Groups with their members counted, in one query for all.
+/// Adds the member counts, with one query for all groups.
 async fn with_member_counts(
     connection: &impl ConnectionTrait,
     account: AccountId,

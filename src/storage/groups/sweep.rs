@@ -1,8 +1,8 @@
-//! Clears away what deleted groups leave, so that a deletion is quick however large the group is.
+//! The sweeper: deletes the members and the rows of deleted groups in the background, so that deleting a
+//! group takes the same time at any size.
 //!
-//! A group without a name was deleted. Its members go a stretch at a time, with pauses in which others
-//! can write; the row goes last. Whatever interrupts this, the row is still there, and the next start
-//! goes on.
+//! A group without a name is deleted. Its members are deleted in batches, with pauses for other writes, its
+//! row last: after an interruption the row is still there, and the next run resumes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::write::batched_deletes::in_batches;
 use crate::storage::write::writer::Writer;
 
-/// How often it is looked without being told to: another instance may have been ended over its work.
+/// Runs without being woken, too: another instance may have terminated before it was done.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Starts the task that does it. It is to be woken after a deletion.
+/// Starts the sweeper. Wake it after a deletion.
 pub(crate) fn start_sweeper(writer: Writer, reader: Connection) -> BackgroundTask {
     BackgroundTask::start(|wake| run(writer, reader, wake))
 }
@@ -36,7 +36,7 @@ async fn run(writer: Writer, reader: Connection, wake: Arc<Notify>) {
     }
 }
 
-/// Clears until nothing is left. Looks first whether there is anything: that takes no lock.
+/// Deletes until nothing is left. Begins with a read, which takes no lock.
 async fn delete_all(writer: &Writer, reader: &Connection) -> Result<()> {
     if !has_deleted(reader).await? {
         return Ok(());
@@ -50,8 +50,8 @@ async fn has_deleted(reader: &Connection) -> Result<bool> {
     Ok(found?.is_some())
 }
 
-/// Clears one stretch, and the group if it was the last; answers whether there was anything to do. What
-/// another instance is at work on is left to it.
+/// Deletes one batch of members, and the group with its last ones; returns whether there was anything to do.
+/// Rows that another instance has locked are skipped.
 async fn delete_batch(transaction: &Transaction, limit: u64) -> Result<bool> {
     let json = JsonSql::of(transaction);
     let backend = transaction.get_database_backend();
@@ -64,11 +64,11 @@ async fn delete_batch(transaction: &Transaction, limit: u64) -> Result<bool> {
 
     let values = || -> [Value; 2] { [account.into(), group.into()] };
     let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
-    // Members whose contact is being deleted are passed over: they go by themselves.
+    // Members whose contact is being deleted are skipped: that transaction deletes them.
     let stretch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {limit} {skip}");
     let members = format!("DELETE {of_group} AND contact_id {}", json.in_query(&stretch));
     if json.execute(transaction, members, values()).await? < limit {
-        // In the order of the index, or PostgreSQL might look for one that is not there in all members.
+        // In index order, or PostgreSQL might scan all members for one that does not exist.
         let gone = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
         let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {gone}");
         if json.execute(transaction, group, values()).await? > 0 {

@@ -1,8 +1,8 @@
-//! Connections to SQLite that stay with us.
+//! Connection pool for SQLite.
 //!
-//! A connection to SQLite is a thread of its own, and whatever it is asked is a way there and back. A pool
-//! tries each connection that comes back to it, which is the same way a second time: so connections leave
-//! the pool that opened them, once, and wait here for the next statement.
+//! An SQLite connection is a thread of its own, and each statement costs a thread hop there and back. sqlx's
+//! pool tests each returned connection, which costs a second one: so connections are detached from that pool
+//! once they are opened, and idle ones are kept here.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,45 +18,42 @@ use sea_query_sqlx::SqlxValues;
 use super::database_file::DatabaseFile;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
 
-/// Connections to one file, with the settings of the pool that they come from.
+/// Connections to one file, opened with the settings of sqlx's pool.
 #[derive(Clone, Debug)]
 pub(crate) struct SqlitePool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     pool: sqlx::SqlitePool,
-    /// A permit for each connection that there may be.
+    /// One for each connection that may be open.
     permits: FairSemaphore,
-    /// Those that nobody uses; the last one is used next, since its pages are the ones in memory.
+    /// Used last in, first out: that connection's page cache is the warmest.
     idle: Mutex<Vec<SqliteConnection>>,
-    /// How long one is waited for.
     acquire_timeout: Duration,
-    /// What they are connections to.
     file: Option<DatabaseFile>,
 }
 
-/// A statement for SQLite that needs no values.
+/// A statement without parameters.
 pub(crate) fn without_parameters(sql: &str) -> Statement {
     Statement::from_string(DbBackend::Sqlite, sql)
 }
 
-/// What a statement has done, and what it answers.
+/// The result of a statement, and its rows.
 pub(crate) type StatementResult = (SqliteQueryResult, Vec<SqliteRow>);
 
 impl SqlitePool {
-    /// At most so many as the pool would have opened.
+    /// The limit on connections is that of sqlx's pool.
     pub(crate) fn new(pool: sqlx::SqlitePool, acquire_timeout: Duration, file: Option<DatabaseFile>) -> Self {
         let max_connections = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
         let permits = FairSemaphore::new(max_connections);
         Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), acquire_timeout, file }))
     }
 
-    /// The file that they are connections to.
     pub(crate) fn file(&self) -> Option<&DatabaseFile> {
         self.0.file.as_ref()
     }
 
-    /// One of them, for as long as it is needed; in turns by owner.
+    /// Acquires a connection, fairly between owners.
     pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
         let permit = shared.permits.acquire_within(owner, shared.acquire_timeout).await?;
@@ -73,12 +70,12 @@ impl SqlitePool {
         })
     }
 
-    /// Waits for those that are in use, and closes all.
+    /// Waits for connections in use, and closes all.
     pub(crate) async fn close(&self) {
         self.0.permits.close().await;
         let idle = std::mem::take(&mut *self.0.idle());
         for connection in idle {
-            // It is of no use any more, whatever it says.
+            // No longer needed, whatever the outcome.
             drop(connection.close().await);
         }
         self.0.pool.close().await;
@@ -86,7 +83,7 @@ impl SqlitePool {
 }
 
 impl Shared {
-    /// A further connection; none to a file that has taken the place of the one that the others are connected to.
+    /// Opens a further connection; fails if the file was replaced since the others were opened.
     async fn open(&self) -> Result<SqliteConnection, Error> {
         let connection = self.pool.acquire().await?.detach();
         if self.file.as_ref().is_some_and(|file| !file.is_in_place()) {
@@ -101,19 +98,19 @@ impl Shared {
     }
 }
 
-/// A connection in use. Whoever goes away in the middle of a read leaves one that is still at work: it is
-/// used again when there is no other, and a statement then waits until SQLite is through with the last.
+/// A connection in use. If the caller is dropped in mid-statement, the connection returns while it is busy:
+/// it is used again when no other is idle, and the next statement then waits for the last.
 #[derive(Debug)]
 pub(crate) struct PooledConnection {
     connection: Option<SqliteConnection>,
     busy: bool,
     shared: Arc<Shared>,
-    /// Given back after the connection.
+    /// Released after the connection.
     _permit: Permit,
 }
 
 impl PooledConnection {
-    /// Runs one statement or several. What is done is what the last one has done.
+    /// Runs one or several statements; the result is that of the last.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         self.busy = true;
@@ -131,7 +128,7 @@ impl PooledConnection {
         self.end_statement(outcome)
     }
 
-    /// Runs one statement up to its first row.
+    /// Runs a statement up to its first row.
     pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<SqliteRow>, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         self.busy = true;
@@ -139,7 +136,7 @@ impl PooledConnection {
         self.end_statement(outcome)
     }
 
-    /// What the database says does no harm to a connection; anything else does.
+    /// A database error leaves the connection usable; any other error does not.
     fn end_statement<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
         self.busy = false;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Database(_))) {
@@ -148,7 +145,7 @@ impl PooledConnection {
         outcome
     }
 
-    /// Closes the connection, and with it the transaction that it may be in.
+    /// Closes the connection, and with it its open transaction.
     pub(crate) fn discard(&mut self) {
         self.connection = None;
     }

@@ -1,12 +1,12 @@
-//! Deletions in batches, so that other writes hardly notice.
+//! Deletion in batches, with little effect on other writes.
 //!
-//! SQLite has one writer: whoever deletes a million rows at once keeps everybody else from writing meanwhile, and
-//! lets the WAL grow by all of them. A batch is one transaction, in its turn like every other write; it has as many
-//! rows as the last ones show to take [`TARGET_DURATION`], and a pause at least as long follows it.
+//! SQLite has one writer: deleting a million rows at once would block all other writes and grow the WAL by
+//! all of them. A batch is one transaction, which takes the write lock like any other; its size is adapted to
+//! take [`TARGET_DURATION`], and a pause at least as long follows it.
 //!
-//! A batch touches a page for almost every row, so the WAL is soon due for a checkpoint, which SQLite does within
-//! the commit that finds it so: all writes wait for it. Therefore a connection that reads checkpoints every
-//! few batches, while others write; the commit that is due then finds little left to copy.
+//! A batch touches a page for almost every row, so the WAL soon reaches the size for a checkpoint, which
+//! SQLite runs within the commit that exceeds it: all writes would wait. Therefore a reader connection
+//! checkpoints every few batches, while others write; the commit then finds little left to copy.
 
 use std::time::{Duration, Instant};
 
@@ -18,22 +18,19 @@ use crate::domain::{Error, Result};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 
-/// How long one batch may take.
 const TARGET_DURATION: Duration = Duration::from_millis(8);
 
-/// Rows of a batch: at first, and at least and at most.
+/// Rows per batch: initial, minimum, maximum.
 const INITIAL_ROWS: u64 = 100;
 const MIN_ROWS: u64 = 50;
 const MAX_ROWS: u64 = 2_000;
 
-/// Shortest pause between two batches.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many batches run between two checkpoints.
 const BATCHES_PER_CHECKPOINT: u32 = 4;
 
-/// Runs one batch after the other until one finds nothing more: `delete` is told how many rows it may delete, and
-/// answers whether there may be more.
+/// Runs `delete` in batches until it returns that nothing is left; it gets the maximum number of rows to
+/// delete.
 pub(crate) async fn in_batches<F>(writer: &Writer, reader: &Connection, delete: F) -> Result<()>
 where
     F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
@@ -43,7 +40,7 @@ where
         let delete = delete.clone();
         let done = writer.transact_deletion(move |transaction| {
             Box::pin(async move {
-                // The wait for its turn is no work.
+                // Waiting for the lock does not count.
                 let began = Instant::now();
                 Ok(((delete(transaction, rows).await?, began), Vec::new()))
             })
@@ -52,10 +49,10 @@ where
         let took = began.elapsed();
         rows = next_rows(rows, took);
         if batch.is_multiple_of(BATCHES_PER_CHECKPOINT) && reader.file().is_some() {
-            // One that fails is made up for by the next, or by a commit.
+            // A failed one is made up for by the next, or by a commit.
             drop(reader.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
         }
-        // Others write now.
+        // Other writes run now.
         tokio::time::sleep(took.max(MIN_PAUSE)).await;
         if !has_more {
             break;

@@ -1,4 +1,7 @@
-//! Attempts to create under an idempotency key, within the transaction that creates.
+//! Idempotency keys: reserved and recorded within the transaction that creates the resource.
+//!
+//! A key is recorded if and only if its resource is committed; concurrent requests with the same key wait for
+//! its row, or fail while it is in flight in this process.
 
 use std::time::Duration;
 
@@ -13,24 +16,22 @@ use crate::storage::db::json_sql::JsonSql;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
 
-/// What an attempt finds.
 pub(crate) enum Reservation {
-    /// It is the first of its key, and noted down.
+    /// The first request with its key.
     Reserved,
-    /// An earlier one made this.
+    /// An earlier request created this.
     Replay(Reference),
 }
 
-/// What came of a create.
+/// The outcome of a create.
 pub(crate) enum Creation<M> {
-    /// It was made just now.
     New(M),
-    /// An earlier attempt made this.
+    /// An earlier request created this.
     Replayed(Reference),
 }
 
-/// Carries out an attempt, unless an earlier one with its key did. One that fails is not remembered: it is rolled
-/// back with all that it did.
+/// Runs `store`, unless an earlier request with the key did. If it fails, the reservation is rolled back with
+/// it.
 pub(crate) async fn run_once<M, F>(
     transaction: &Transaction,
     account: AccountId,
@@ -53,8 +54,7 @@ where
     Ok(Creation::New(resource))
 }
 
-/// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
-/// older than `ttl` gives its place away.
+/// Reserves a request's key, with what it creates if that is known. A key older than `ttl` is reused.
 pub(crate) async fn reserve(
     transaction: &Transaction,
     account: AccountId,
@@ -88,7 +88,7 @@ pub(crate) async fn reserve(
     if earlier.fingerprint != fingerprint {
         return Err(ErrorCode::IdempotencyKeyReused.into());
     }
-    // One without is of an earlier version of this program, which remembered conflicts.
+    // Keys without a resource are those of an earlier version of this program, which recorded conflicts.
     let resource = earlier.resource.ok_or(ErrorCode::IdempotencyKeyInUse)?;
     let resource = serde_json::from_str(&resource)
         .map_err(|_| Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read"))?;
@@ -106,7 +106,7 @@ async fn find(transaction: &Transaction, account: AccountId, request: &Idempoten
     })
 }
 
-/// Notes down what a noted attempt made.
+/// Records the resource of a reserved key.
 async fn record_resource(
     transaction: &Transaction,
     account: AccountId,
@@ -123,7 +123,7 @@ async fn record_resource(
     Ok(())
 }
 
-/// Forgets an attempt: it can be made again.
+/// Frees a request's key.
 pub(crate) async fn delete(
     transaction: &Transaction,
     account: AccountId,
@@ -132,7 +132,7 @@ pub(crate) async fn delete(
     delete_by_key(transaction, account.get(), request.operation, request.key.as_str()).await
 }
 
-/// The same of an attempt that another process has made.
+/// Frees the key of another process's request.
 pub(crate) async fn delete_by_key(
     transaction: &Transaction,
     account: i64,
@@ -144,22 +144,23 @@ pub(crate) async fn delete_by_key(
     Ok(())
 }
 
-/// Whether there is anything that [`delete_expired`] would delete.
+/// Whether [`delete_expired`] has anything to do.
 pub(crate) async fn has_expired(reader: &impl ConnectionTrait, ttl: Duration) -> Result<bool> {
     let select = Entity::find().select_only().column(Column::CreatedAt).filter(is_expired(ttl)).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
     Ok(found?.is_some())
 }
 
-/// Deletes attempts that are not remembered any more, the oldest first and no more than `limit`; answers how
-/// many. Those that another instance is deleting are left to it.
+/// Deletes up to `limit` expired keys, oldest first; returns their number. Rows that another instance has
+/// locked are skipped.
 pub(crate) async fn delete_expired(
     connection: &impl ConnectionTrait,
     ttl: Duration,
     limit: u64,
 ) -> Result<u64> {
     let json = JsonSql::of(connection);
-    // By the row's address: the primary key has a text of 255 characters, and is another index to search.
+    // By row address: the primary key contains a text of up to 255 characters, and is a further index to
+    // search.
     let row = if connection.get_database_backend() == DbBackend::Sqlite { "rowid" } else { "ctid" };
     let oldest = format!(
         "SELECT {row} FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 {}",
@@ -179,13 +180,12 @@ fn expired_before(ttl: Duration) -> i64 {
 
 type InFlightKey = (AccountId, &'static str, String);
 
-/// The attempts that this process is at work on.
+/// The requests in progress in this process.
 pub(crate) type InFlight = in_flight::InFlight<InFlightKey>;
 
-/// One of them.
 pub(crate) type InFlightGuard = in_flight::InFlightGuard<InFlightKey>;
 
-/// Begins work on an attempt.
+/// Fails while a request with the same key is in progress.
 pub(crate) fn begin(
     in_flight: &InFlight,
     account: AccountId,

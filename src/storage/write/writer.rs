@@ -1,4 +1,5 @@
-//! The way that every write takes: its turn, one transaction, and then the cache, before anybody is answered.
+//! The writer: the order of every write. Lock, one transaction, then the cache, before the write is
+//! acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +20,6 @@ use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::sqlite::database_file::DatabaseFile;
 
-/// Writes to one database.
 #[derive(Clone)]
 pub(crate) struct Writer {
     connection: Connection,
@@ -28,21 +28,21 @@ pub(crate) struct Writer {
     generation: PoolGeneration,
 }
 
-/// What a write has to keep true beside the database.
+/// The lock that keeps the cache consistent with the database.
 #[derive(Clone)]
 struct CacheLock {
     cache: ContactCache,
-    /// Held from the beginning of a transaction until the cache is up to date: writes reach the cache
-    /// in the order in which they reach the database.
+    /// Held from the beginning of a transaction until the cache is updated: writes reach the cache in commit
+    /// order.
     order: Arc<Mutex<()>>,
-    /// How many wait for it.
+    /// The number of writes that wait for the lock.
     waiting: Arc<AtomicUsize>,
 }
 
-/// The right to write. It ends when this is dropped.
+/// The right to write, until it is dropped.
 pub(crate) struct WriteGuard<'w> {
     cache_guard: Option<CacheGuard<'w>>,
-    /// The file that is written to; SQLite only.
+    /// SQLite only.
     file: Option<&'w DatabaseFile>,
 }
 
@@ -52,23 +52,23 @@ struct CacheGuard<'w> {
     _order: MutexGuard<'w, ()>,
 }
 
-/// Somebody who waits for a turn.
+/// Counts a write that waits for the lock.
 struct WaitingWrite<'w>(&'w AtomicUsize);
 
-/// How far a write got before it failed.
+/// How far a failed write got.
 #[derive(Debug)]
 pub(crate) enum WriteError {
     /// Nothing was stored.
     NotCommitted(Error),
-    /// The database did not say whether everything was stored: not to be tried again.
+    /// Whether it was stored is unknown: not to be retried.
     CommitUnknown(Error),
 }
 
-/// How old the time of a change may be when its commit begins; an older one is taken anew.
+/// Maximum age of a change's timestamp when its commit begins; an older one is renewed.
 ///
-/// Who follows changes by `updated_at` asks again from some seconds before the last one seen, and misses nothing as
-/// long as a change becomes visible within them: this and the deadline of a commit (3 s) are less than
-/// [`OVERLAP`](crate::domain::contact::OVERLAP), and leave half a second for clocks that differ.
+/// A client that polls by `updated_at` overlaps its requests by some seconds, and misses nothing as long as
+/// each change becomes visible within them: this and the commit timeout (3 s) are less than
+/// [`OVERLAP`](crate::domain::contact::OVERLAP), and leave half a second for clock skew.
 const MAX_TIMESTAMP_AGE: Duration = Duration::from_millis(1_500);
 
 fn is_too_old(changes: &[Change]) -> bool {
@@ -76,36 +76,36 @@ fn is_too_old(changes: &[Change]) -> bool {
     Timestamp::now().since(oldest) > MAX_TIMESTAMP_AGE
 }
 
-/// How often a transaction is begun that others keep standing in the way of.
+/// Attempts at a transaction that conflicts with others.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// The longest pause before the second of them; it doubles from one to the next.
+/// Maximum pause before the second attempt; doubles with each further one.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
 
-/// A pause of random length: transactions that met once must not meet again.
+/// Random, so that transactions that conflicted do not meet again.
 fn backoff(attempt: u32) -> Duration {
     let mut random = [0; 1];
     getrandom::fill(&mut random).unwrap_or_default();
     INITIAL_BACKOFF * 2_u32.pow(attempt) * (u32::from(random[0]) + 1) / 256
 }
 
-/// How many pages a database that is on a full disk has to have free for what stores something: what a large write
-/// needs.
+/// Free pages that a database on a full disk must have for a write that stores something: the need of a large
+/// write.
 const MIN_FREE_PAGES: i64 = 1_024;
 
 impl WriteError {
-    /// Whether there was no room. Nothing was stored then: SQLite rolls back what it cannot write.
+    /// Whether the disk was full. Nothing was stored then: SQLite rolls back what it cannot write.
     fn is_full(&self) -> bool {
         let (Self::NotCommitted(error) | Self::CommitUnknown(error)) = self;
         error.code() == ErrorCode::StorageFull
     }
 
-    /// Of a commit. (What ends a transaction for the sake of another one does so before it is durable.)
+    /// Of a commit. (A conflict ends a transaction before it is durable.)
     fn from_commit(error: Error) -> Self {
         if is_conflict(&error) { Self::NotCommitted(error) } else { Self::CommitUnknown(error) }
     }
 
-    /// Of a statement that is a transaction by itself.
+    /// Of an autocommit statement.
     pub(crate) fn from_statement(error: DbErr) -> Self {
         let failure = if is_rejected(&error) { Self::NotCommitted } else { Self::CommitUnknown };
         failure(error.into())
@@ -119,11 +119,11 @@ impl From<WriteError> for Error {
     }
 }
 
-/// What a job gives back: its answer, and what the cache has to know.
+/// What a job returns: its result, and the changes to publish.
 pub(crate) type WriteOutput<T> = (T, Vec<Change>);
 
 impl Writer {
-    /// Over a connection pool; `acquire_timeout` is how long a write waits for the one before it.
+    /// `acquire_timeout` limits the wait for the write lock.
     pub(crate) fn new(
         connection: Connection,
         cache: Option<ContactCache>,
@@ -135,11 +135,11 @@ impl Writer {
         Self { connection, cache_lock, acquire_timeout, generation }
     }
 
-    /// Runs a job in one transaction: committed if it succeeds, rolled back if not. One that the database ends for
-    /// the sake of another transaction (a deadlock) is run again, from a copy of the job.
+    /// Runs a job in one transaction: committed if it succeeds, rolled back if not. On a conflict with
+    /// another transaction (a deadlock) a clone of the job is run again.
     ///
-    /// To be called in a task of its own. A client that goes away drops the handler; a transaction
-    /// that is dropped half-way would leak (sqlx issue 4385), and a commit must not be left in doubt.
+    /// To be called in a task of its own: when a client disconnects its handler is dropped, which would leak
+    /// a transaction in progress (sqlx issue 4385) and leave the outcome of a commit unknown.
     pub(crate) async fn transact<T, F>(&self, job: F) -> std::result::Result<T, WriteError>
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
@@ -148,7 +148,7 @@ impl Writer {
         self.transact_with_retries(&guard, job).await
     }
 
-    /// The same of a job that deletes, and does so on a full disk.
+    /// As [`Self::transact`], for a deletion: on a full disk it uses the disk reserve.
     pub(crate) async fn transact_deletion<T, F>(&self, job: F) -> std::result::Result<T, WriteError>
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
@@ -162,16 +162,16 @@ impl Writer {
         }
     }
 
-    /// Releases the room that is reserved for deletions; answers whether there is such a thing here.
+    /// Releases the disk reserve; returns whether there is one.
     async fn release_reserve(&self) -> bool {
         let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return false };
         reserve.release();
-        // So that the WAL is used again from its beginning. What cannot be copied now stays where it is.
+        // Lets SQLite reuse the WAL from its beginning. Pages in use by readers stay.
         drop(self.connection.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await);
         true
     }
 
-    /// Refuses a write that stores something while room is there for deletions alone.
+    /// Rejects a write that stores something while the free space is reserved for deletions.
     async fn require_space(&self) -> std::result::Result<(), WriteError> {
         let Some(reserve) = self.connection.file().and_then(DatabaseFile::reserve) else { return Ok(()) };
         if reserve.is_held() || reserve.retake() {
@@ -225,7 +225,7 @@ impl Writer {
         Ok(value)
     }
 
-    /// Waits until nobody else writes, where contacts are in memory; else one need not.
+    /// Acquires the write lock, where there is a cache; without one the database serialises.
     pub(crate) async fn lock(&self) -> std::result::Result<WriteGuard<'_>, WriteError> {
         let guard = self.lock_for_deletion().await?;
         self.require_space().await?;
@@ -249,17 +249,16 @@ impl Writer {
         Ok(WriteGuard { cache_guard: Some(CacheGuard { cache, waiting, _order: order }), file })
     }
 
-    /// The same, of which an account has its turn at the database.
+    /// The same writer, on behalf of an account.
     pub(crate) fn for_owner(&self, owner: Owner) -> Self {
         Self { connection: self.connection.for_owner(owner), ..self.clone() }
     }
 
-    /// What it writes to.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Everything up to the commit.
+    /// Runs the job up to its commit.
     async fn run_uncommitted<T, F>(
         &self,
         job: F,
@@ -294,7 +293,7 @@ impl Writer {
 }
 
 impl WriteGuard<'_> {
-    /// Runs what commits; of what it may change memory is told before.
+    /// Announces the changes to the cache, then commits.
     ///
     /// To be called in a task of its own, as [`Writer::transact`].
     pub(crate) async fn commit<T>(
@@ -308,7 +307,7 @@ impl WriteGuard<'_> {
             cache.begin(changes);
         }
         let outcome = match commit.await {
-            // The file may have lost its name meanwhile: then nothing of this is there after a restart.
+            // If the file has lost its name in the meantime, the write is lost at the next restart.
             Ok(_) if self.file.is_some_and(|file| !file.is_in_place()) => {
                 Err(WriteError::CommitUnknown(not_in_place()))
             }
@@ -323,14 +322,14 @@ impl WriteGuard<'_> {
         outcome
     }
 
-    /// Tells memory what was committed. Nobody may hear of it before.
+    /// Publishes committed changes to the cache, before the write is acknowledged.
     pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
         if let Some(CacheGuard { cache, .. }) = &self.cache_guard {
             cache.publish(changes);
         }
     }
 
-    /// Whether somebody else waits for a turn.
+    /// Whether another write waits for the lock.
     pub(crate) fn is_contended(&self) -> bool {
         self.cache_guard
             .as_ref()
@@ -338,7 +337,7 @@ impl WriteGuard<'_> {
     }
 }
 
-/// Nothing is written to a file that was deleted, moved or replaced.
+/// Rejects writes to a file that was deleted, moved or replaced.
 fn require_in_place(file: Option<&DatabaseFile>) -> std::result::Result<(), WriteError> {
     match file {
         Some(file) if !file.is_in_place() => Err(WriteError::NotCommitted(not_in_place())),
@@ -350,7 +349,7 @@ fn not_in_place() -> Error {
     Error::caused_by(ErrorCode::Unavailable, "the database file was deleted, moved or replaced")
 }
 
-/// Readiness asks the file only while writes fail; see `Database::ping`.
+/// The readiness check tests the file only while writes fail; see `Database::ping`.
 fn record_outcome<T>(file: &DatabaseFile, outcome: &std::result::Result<T, WriteError>) {
     let failed = match outcome {
         Ok(_) => false,

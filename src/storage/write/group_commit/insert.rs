@@ -1,4 +1,4 @@
-//! How a group is stored: at once where it can be, else in a transaction.
+//! Stores a group: with one autocommit statement where possible, else in a transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,23 +20,23 @@ use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::write::idempotency::{self, Reservation};
 use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
 
-/// Whether one statement stores a group, and is a transaction by itself (triggers count what it stores): one way
-/// to the connection's thread, and not three.
+/// Whether one statement stores the group as a transaction of its own (triggers update the counters): one
+/// thread hop to the connection instead of three.
 pub(super) fn can_autocommit(writer: &Writer, group: &[PendingCreate]) -> bool {
     writer.connection().get_database_backend() == DbBackend::Sqlite && has_no_idempotency_key(group)
 }
 
-/// Whether all of a group may be tried again by anybody.
+/// Whether no create of the group has to be recorded under an idempotency key.
 pub(super) fn has_no_idempotency_key(group: &[PendingCreate]) -> bool {
     group.iter().all(|pending| pending.create.has_no_idempotency_key())
 }
 
-/// What is to be created.
 pub(super) fn creates_of(group: &[PendingCreate]) -> Vec<Arc<Create>> {
     group.iter().map(|pending| Arc::clone(&pending.create)).collect()
 }
 
-/// Stores a group in a turn of its own; answers what became of each, in order, once that is durable.
+/// Stores a group in a transaction of its own. Returns the outcome of each create, in order, once it is
+/// durable.
 pub(super) async fn commit(
     writer: &Writer,
     settings: CommitSettings,
@@ -54,7 +54,8 @@ pub(super) async fn commit(
         .await
 }
 
-/// Stores a group with one statement; see [`can_autocommit`]. Answers the ids of those whose handle was free.
+/// Stores a group with one statement; see [`can_autocommit`]. Returns the ids of the creates whose handle was
+/// free.
 pub(super) async fn insert_autocommit(
     connection: &Connection,
     group: &[Arc<Create>],
@@ -63,7 +64,7 @@ pub(super) async fn insert_autocommit(
     insert_all(connection, &creates).await
 }
 
-/// What became of each of a group that [`insert_autocommit`] has stored, and what memory has to know of it.
+/// The outcomes of a group that [`insert_autocommit`] has stored, and the changes to publish.
 pub(super) fn autocommit_output(
     group: &[Arc<Create>],
     stored: &HashSet<Uuid>,
@@ -73,11 +74,11 @@ pub(super) fn autocommit_output(
     (outcomes, changes)
 }
 
-/// The age from which on the time of a change is taken anew; well below what a transaction may have.
+/// Older timestamps are renewed; well below the writer's limit.
 const MAX_TIMESTAMP_AGE: Duration = Duration::from_millis(500);
 
-/// Creates that have not waited for long. Those that have count as changed now: their time must not be long past
-/// when they become visible. (That of their creation stays: it is in their id.)
+/// Renews `updated_at` of creates that have waited long: it must not be long past when they become visible.
+/// (`created_at` stays: it is part of the id.)
 pub(super) fn refresh_timestamps(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>> {
     let now = Timestamp::now();
     for create in &mut group {
@@ -98,7 +99,7 @@ fn changes(group: &[Arc<Create>], outcomes: &[CreateOutcome]) -> Vec<Change> {
     put_changes(made.map(|(create, _)| create))
 }
 
-/// What memory has to know of contacts that are new.
+/// The changes of new contacts.
 pub(super) fn put_changes<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
     let put = |create: &Arc<Create>| Change::Put {
         account: create.account,
@@ -108,7 +109,7 @@ pub(super) fn put_changes<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) ->
     creates.map(put).collect()
 }
 
-/// What became of each: it was stored, or had another outcome, or its handle was taken.
+/// Each create was stored, or resolved before, or its handle is taken.
 fn outcomes(
     group: &[Arc<Create>],
     stored: &HashSet<Uuid>,
@@ -117,7 +118,7 @@ fn outcomes(
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            // Who asked for it has the time that it came with.
+            // The request has its own copy of an unchanged contact.
             let contact = &create.contact;
             let is_unchanged = contact.updated_at == contact.created_at;
             return Ok((!is_unchanged).then(|| Created { made: contact.as_ref().clone(), replayed: false }));
@@ -129,8 +130,7 @@ fn outcomes(
 
 /// Stores a group within a transaction.
 ///
-/// Whatever is in a group, its locks are taken in one order, or two groups would wait for each other's rows:
-/// idempotency keys, then contacts by their handles, then counters by account.
+/// **Lock order**, so that groups do not deadlock: idempotency keys, contacts by handle, counters by account.
 async fn insert_in_transaction(
     transaction: &Transaction,
     settings: CommitSettings,
@@ -142,7 +142,7 @@ async fn insert_in_transaction(
         match reserve(transaction, create, request, settings.idempotency_ttl).await {
             Ok(None) => {}
             Ok(made) => drop(resolved.insert(id, Ok(made))),
-            // One's own fault; a fault of the database is everybody's.
+            // A client error fails one create, any other error the whole group.
             Err(error) if error.code().row().status < 500 => drop(resolved.insert(id, Err(error))),
             Err(error) => return Err(error),
         }
@@ -156,7 +156,7 @@ async fn insert_in_transaction(
         if stored.contains(&create.contact.id.as_uuid()) {
             counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
         } else if let Some(request) = &create.request {
-            // What failed is not remembered.
+            // A failed create does not use up its idempotency key.
             idempotency::delete(transaction, create.account, request).await?;
         }
     }
@@ -166,7 +166,7 @@ async fn insert_in_transaction(
     Ok(outcomes(group, &stored, resolved))
 }
 
-/// Creates under an idempotency key, in the order of their keys.
+/// The creates with an idempotency key, in the order of their keys.
 fn in_key_order(group: &[Arc<Create>]) -> Vec<(&Create, &IdempotentRequest)> {
     let keyed = group.iter().filter_map(|create| Some((create.as_ref(), create.request.as_ref()?)));
     let mut keyed: Vec<_> = keyed.collect();
@@ -174,7 +174,8 @@ fn in_key_order(group: &[Arc<Create>]) -> Vec<(&Create, &IdempotentRequest)> {
     keyed
 }
 
-/// Notes the attempt of a create. `None` where it is the first of its key, or the earlier outcome.
+/// Reserves a create's idempotency key. `None` if it is the first request with the key, else what the first
+/// one created.
 async fn reserve(
     transaction: &Transaction,
     create: &Create,
@@ -192,8 +193,8 @@ async fn reserve(
     }
 }
 
-/// Stores contacts; answers the ids of those whose handle was free. (Nobody else writes contacts of these ids:
-/// those that are there were stored by this, within a transaction or not.)
+/// Inserts contacts; returns the ids of those whose handle was free. (The ids are new: rows with them were
+/// inserted by this call, whether or not in a transaction.)
 async fn insert_all(
     connection: &impl ConnectionTrait,
     group: &[&Create],

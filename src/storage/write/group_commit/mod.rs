@@ -1,8 +1,8 @@
-//! Group commit: creates that wait at the same time share one transaction and one statement, and
-//! each is answered after the commit that made it durable. (On SQLite the statement is the transaction.)
+//! Group commit: concurrent creates share one transaction and one INSERT, and each is answered after the
+//! commit that made it durable. (On SQLite the INSERT is the transaction.)
 //!
-//! While one group is being committed the next one gathers; nobody waits for a group to fill up. A
-//! create that fails (its handle is taken) does not disturb the others: the statement passes over it.
+//! While one group is committed the next one queues up; no group waits to fill up. A create that fails
+//! because its handle is taken does not affect the others: the INSERT skips it.
 
 mod insert;
 mod pipeline;
@@ -22,15 +22,14 @@ use crate::domain::{Contact, Error, ErrorCode, Result};
 use crate::storage::db::batched_replies;
 use crate::storage::db::connect::Options;
 
-/// Where creates wait.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupCommit {
     queue: mpsc::Sender<PendingCreate>,
 }
 
 impl GroupCommit {
-    /// Starts so many committers, each with a connection of its own while it commits. They end when
-    /// the last handle is dropped.
+    /// Starts the committers, each of which uses a connection during a commit. They end when the last handle
+    /// is dropped.
     pub(crate) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
         let (queue, waiting) = mpsc::channel(options.write_queue);
         let settings = CommitSettings { shard, idempotency_ttl: options.idempotency_ttl };
@@ -41,7 +40,7 @@ impl GroupCommit {
         Self { queue }
     }
 
-    /// Waits for a place in a group, and for its commit.
+    /// Queues a create, and waits for its commit.
     pub(crate) async fn insert(
         &self,
         create: Create,
@@ -75,17 +74,17 @@ async fn commit_groups(
             }
             continue;
         }
-        // So that another committer gathers the next group meanwhile.
+        // Lets another committer collect the next group.
         drop(queue);
         match commit(&writer, settings, &group).await {
-            // By somebody else, so that the next group need not wait.
+            // In another task: the next group need not wait.
             Ok(outcomes) => drop(tokio::spawn(async move { reply(group, outcomes) })),
             Err(failure) => handle_failure(&writer, settings, group, failure).await,
         }
     }
 }
 
-/// What one of them has done to the statement must not be told to the others: each is tried alone.
+/// An internal error may be due to one create of the group: each is retried alone.
 async fn handle_failure(
     writer: &Writer,
     settings: CommitSettings,

@@ -1,6 +1,5 @@
-//! Groups of plain creates on SQLite, one after the other in one turn. SQLite's thread has the next one before
-//! anybody hears of the last one: while it is at work, memory is told of the last one, and its creates are
-//! answered.
+//! Pipelined groups on SQLite, under one write guard: group N+1 is submitted before the changes of group N
+//! are published to the cache and its callers are notified, so that SQLite's thread never idles in between.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,11 +12,11 @@ use super::insert::{self, creates_of};
 use super::queue::{Create, MAX_GROUP_SIZE, PendingCreate, reply};
 use crate::storage::write::writer::{WriteError, WriteGuard, Writer};
 
-/// A group that is durable, and nobody knows it.
+/// Durable, but neither published nor acknowledged.
 struct CommittedGroup {
     group: Vec<PendingCreate>,
     creates: Vec<Arc<Create>>,
-    /// Those of it whose handle was free.
+    /// The contacts whose handle was free.
     ids: HashSet<Uuid>,
 }
 
@@ -25,18 +24,18 @@ impl CommittedGroup {
     fn publish(self, guard: &WriteGuard<'_>) {
         let Self { group, creates, ids } = self;
         let (outcomes, changes) = insert::autocommit_output(&creates, &ids);
-        // Who answers need not copy what nobody else has.
+        // The last reference allows the contacts to be moved into the replies.
         drop(creates);
         guard.publish(changes);
         reply(group, outcomes);
     }
 }
 
-/// Stores a group, and those that wait when it is stored, until none does, or one that is not plain, or somebody
-/// else wants to write. Answers who waits then.
+/// Commits a group, and those that have queued up meanwhile, until the queue is empty, or a group has an
+/// idempotency key, or another write waits for the lock. Returns the group that is still to be stored.
 ///
 /// # Errors
-/// The group that could not be stored. Those before it are, and know it.
+/// The group that could not be stored; those before it are stored and acknowledged.
 pub(super) async fn commit(
     writer: &Writer,
     mut group: Vec<PendingCreate>,
@@ -51,7 +50,7 @@ pub(super) async fn commit(
         let creates = insert::refresh_timestamps(creates_of(&group));
         let changes = insert::put_changes(creates.iter());
         let write = guard.commit(&changes, insert::insert_autocommit(writer.connection(), &creates));
-        // In this order: the first is under way when the second begins.
+        // In this order: the write is submitted before its predecessor is published.
         let publish_previous =
             async { previous.take().into_iter().for_each(|committed| committed.publish(&guard)) };
         match join(write, publish_previous).await.0 {
