@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_take_turns_however_many_of_one_wait() {
+    fn accounts_are_served_round_robin() {
         let semaphore = FairSemaphore::new(1);
         let mut held = at_once(&semaphore, account(1));
         let mut busy: Vec<Wait> = (0..3).map(|_| wait(&semaphore, account(1))).collect();
@@ -288,7 +288,7 @@ mod tests {
         let mut further = wait(&semaphore, account(1));
         let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
         drop(quiet);
-        assert!(now(&mut further).is_none(), "what is kept for others is not given away");
+        assert!(now(&mut further).is_none(), "the reserved share is not granted");
         // The service's own work is not limited.
         let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
         drop(own);
@@ -297,12 +297,12 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_waiting_keeps_no_permit() {
+    fn an_abandoned_request_keeps_no_permit() {
         let semaphore = FairSemaphore::new(1);
         let held = at_once(&semaphore, None);
-        let (gone, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
+        let (abandoned, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
         let (late, mut last) = (wait(&semaphore, account(2)), wait(&semaphore, account(3)));
-        drop((gone, late));
+        drop((abandoned, late));
         drop(held);
         drop(now(&mut next).unwrap());
         drop(now(&mut last).unwrap());
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_waits_for_what_is_in_use_and_refuses_the_rest() {
+    fn close_waits_for_permits_and_rejects_requests() {
         let semaphore = FairSemaphore::new(2);
         let held = at_once(&semaphore, None);
         let (other, mut refused) = (at_once(&semaphore, account(1)), wait(&semaphore, account(1)));

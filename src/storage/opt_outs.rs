@@ -147,10 +147,12 @@ fn not_found() -> Error {
 async fn insert(transaction: &Transaction, row: Model) -> Result<InsertOutcome> {
     let id = row.id;
     // An update without effect locks the existing row and returns it.
-    let stay =
+    let keep_existing =
         OnConflict::columns([Column::AccountId, Column::Phone]).update_column(Column::Phone).to_owned();
-    let row =
-        Entity::insert(row.into_active_model()).on_conflict(stay).exec_with_returning(transaction).await?;
+    let row = Entity::insert(row.into_active_model())
+        .on_conflict(keep_existing)
+        .exec_with_returning(transaction)
+        .await?;
     Ok(InsertOutcome { is_new: row.id == id, row })
 }
 
@@ -188,8 +190,8 @@ async fn fetch_numbers(
     condition: &str,
     values: Vec<Value>,
 ) -> Result<OptedOut> {
-    let out = format!("opt_outs WHERE {condition}");
-    let phones: Vec<String> = JsonSql::of(connection).rows(connection, "phone", &out, values).await?;
+    let from = format!("opt_outs WHERE {condition}");
+    let phones: Vec<String> = JsonSql::of(connection).rows(connection, "phone", &from, values).await?;
     let number = |phone| Phone::from_stored(phone).as_number();
     Ok(Arc::new(phones.into_iter().map(number).collect()))
 }

@@ -23,19 +23,19 @@ pub(crate) async fn find(
     let by_handle: Vec<Option<Contact>> = handles.iter().map(|handle| cache?.find(account, handle)).collect();
     let by_id: Vec<Option<Contact>> = ids.iter().map(|id| cache?.get(account, *id)).collect();
     let opted_out = cache.and_then(|cache| cache.opted_out(account));
-    let cached = by_handle.iter().chain(&by_id).flatten().filter(|_| opted_out.is_none());
+    let cached_phones = by_handle.iter().chain(&by_id).flatten().filter(|_| opted_out.is_none());
     let query = LookupQuery {
         handles: uncached(handles.iter().copied(), &by_handle).cloned().collect(),
         ids: uncached(&ids, &by_id).copied().collect(),
         phones: phones.into_iter().cloned().collect(),
-        cached: cached.map(|contact| contact.phone.clone()).collect(),
+        cached_phones: cached_phones.map(|contact| contact.phone.clone()).collect(),
         opted_out,
-        is_cacheable: cache.is_some(),
+        has_cache: cache.is_some(),
     };
-    let read_version = cache.map(|cache| (cache, cache.read_version()));
+    let versioned_cache = cache.map(|cache| (cache, cache.read_version()));
     let rows = database.read(async move |reader| query.run(&reader, account).await).await?;
     let LookupRows { recipients, numbers, opted_out, is_complete } = rows;
-    if let Some((cache, read_version)) = read_version {
+    if let Some((cache, read_version)) = versioned_cache {
         cache.insert_if_current(
             read_version,
             account,
@@ -46,7 +46,7 @@ pub(crate) async fn find(
         }
     }
 
-    let cached =
+    let from_cache =
         |contact: Contact| Recipient { opted_out: has_opted_out(&opted_out, &contact.phone), contact };
     let ids_by_handle: HashMap<&Handle, ContactId> =
         recipients.values().map(|recipient| (&recipient.contact.handle, recipient.contact.id)).collect();
@@ -60,9 +60,9 @@ pub(crate) async fn find(
     };
     Ok(LookupResult {
         by_handle: by_handle
-            .map(|(handle, contact)| contact.map(cached).or_else(|| recipient(ids_by_handle.get(handle))))
+            .map(|(handle, contact)| contact.map(from_cache).or_else(|| recipient(ids_by_handle.get(handle))))
             .collect(),
-        by_id: by_id.map(|(id, contact)| contact.map(cached).or_else(|| recipient(Some(id)))).collect(),
+        by_id: by_id.map(|(id, contact)| contact.map(from_cache).or_else(|| recipient(Some(id)))).collect(),
         numbers: numbers.into_iter().map(number).collect(),
     })
 }
@@ -86,11 +86,11 @@ struct LookupQuery {
     /// Matched with contacts and with opt-outs.
     phones: Vec<Phone>,
     /// Numbers of cached contacts, matched with opt-outs alone.
-    cached: Vec<Phone>,
+    cached_phones: Vec<Phone>,
     /// The account's opt-outs, if they are cached.
     opted_out: Option<OptedOut>,
     /// Whether this process has a cache.
-    is_cacheable: bool,
+    has_cache: bool,
 }
 
 struct LookupRows {
@@ -104,7 +104,7 @@ struct LookupRows {
 
 impl LookupQuery {
     async fn run(self, reader: &Connection, account: AccountId) -> Result<LookupRows> {
-        let Self { handles, mut ids, phones, cached, opted_out, is_cacheable } = self;
+        let Self { handles, mut ids, phones, cached_phones, opted_out, has_cache } = self;
         let texts: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
         let matches = contact_lookup::match_unique(reader, account, "phone", texts).await?;
         ids.extend(matches.values().filter_map(|key_match| match key_match {
@@ -116,15 +116,15 @@ impl LookupQuery {
         found.extend(recipients::by_handles(reader, account, &handles).await?);
 
         let all = match &opted_out {
-            None if is_cacheable => opt_outs::find_all(reader, account, ContactCache::MAX_OPT_OUTS).await?,
+            None if has_cache => opt_outs::find_all(reader, account, ContactCache::MAX_OPT_OUTS).await?,
             _ => None,
         };
         let is_complete = all.is_some();
         let opted_out = match all.or(opted_out) {
             Some(numbers) => numbers,
             None => {
-                let asked: Vec<&Phone> = cached.iter().chain(&phones).collect();
-                opt_outs::find_opted_out(reader, account, &asked).await?
+                let candidates: Vec<&Phone> = cached_phones.iter().chain(&phones).collect();
+                opt_outs::find_opted_out(reader, account, &candidates).await?
             }
         };
         let number = |phone: &Phone| {

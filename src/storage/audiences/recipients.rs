@@ -43,9 +43,9 @@ async fn select_recipients(
     let columns = &*COLUMNS;
     let backend = connection.get_database_backend();
     if backend == DbBackend::Sqlite {
-        let person = format!("json_array({}, {IS_OPTED_OUT})", *ROW_AS_JSON);
+        let item = format!("json_array({}, {IS_OPTED_OUT})", *ROW_AS_JSON);
         let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
-        let rows: Vec<(Model, u8)> = JsonSql::of(connection).rows(connection, &person, &from, values).await?;
+        let rows: Vec<(Model, u8)> = JsonSql::of(connection).rows(connection, &item, &from, values).await?;
         let row = |(contact, opted_out)| RecipientRow { contact, opted_out: opted_out != 0 };
         return rows.into_iter().map(row).map(Recipient::try_from).collect();
     }

@@ -94,7 +94,7 @@ fn by_id(account: i64, id: Uuid) -> Condition {
 }
 
 /// An unfinished snapshot that still belongs to this process.
-fn is_unfinished_of(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
+fn unfinished_of(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
     by_id(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
 }
 
@@ -288,7 +288,7 @@ pub(crate) async fn save_entries(
                 lock(transaction, account, LockMode::Exclusive).await?;
                 let renewed = Entity::update_many()
                     .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::new_lease()))
-                    .filter(is_unfinished_of(account, id, owner))
+                    .filter(unfinished_of(account, id, owner))
                     .exec(transaction)
                     .await;
                 require_lease(renewed?)?;
@@ -325,8 +325,8 @@ async fn missing_contacts(
         return Ok(contacts);
     }
     let json = JsonSql::of(transaction);
-    let named = json.in_query(&json.ids("$2"));
-    let from = format!("contacts WHERE account_id = $1 AND id {named}");
+    let among = json.in_query(&json.ids("$2"));
+    let from = format!("contacts WHERE account_id = $1 AND id {among}");
     let ids: Vec<ContactId> = contacts.iter().copied().collect();
     let values = [account.get().into(), json_sql::to_parameter(&ids)?];
     let found: Vec<Uuid> = json.rows(transaction, &json.id_to_json("id"), &from, values).await?;
@@ -425,8 +425,8 @@ async fn apply_deletions(
             Entries::update_many().col_expr(EntryColumn::ContactId, Expr::value(Option::<Uuid>::None));
         unmark.filter(marked).exec(transaction).await?;
     }
-    let gone = missing_contacts(transaction, account, report.shown().into_iter().collect()).await?;
-    report.hide(|contact| gone.contains(&contact));
+    let deleted = missing_contacts(transaction, account, report.shown().into_iter().collect()).await?;
+    report.hide(|contact| deleted.contains(&contact));
     Ok(())
 }
 
@@ -453,7 +453,7 @@ pub(crate) async fn finish(
                     .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
                     .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
                     .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None))
-                    .filter(is_unfinished_of(account, id, owner))
+                    .filter(unfinished_of(account, id, owner))
                     .exec(transaction)
                     .await;
                 require_lease(updated?)?;
@@ -489,7 +489,7 @@ pub(crate) async fn abandon(
             Box::pin(async move {
                 // If the lease was lost, the key may belong to another request by now.
                 let was_ours =
-                    expire(transaction, is_unfinished_of(account, id, owner)).await?.rows_affected > 0;
+                    expire(transaction, unfinished_of(account, id, owner)).await?.rows_affected > 0;
                 if let (Some(request), true) = (request, was_ours) {
                     idempotency::delete(transaction, account, &request).await?;
                 }

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_of_one_moment_or_is_left_to_the_database() {
+    fn a_page_is_consistent_or_left_to_the_database() {
         let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
         let [first, second, third] = ["first", "second", "third"].map(contact);
         let write = |account, contact: &Contact| {
@@ -75,22 +75,22 @@ mod tests {
             };
             page(&cache, account, query, read).now_or_never().unwrap().unwrap()
         };
-        let asked = || panic!("the database was asked for nothing");
+        let no_query = || panic!("the database must not be queried");
 
         cache.insert_if_current(cache.read_version(), account, [&second, &third]);
-        assert!(page(&after(&first, 2), &asked).is_none(), "what is before it is not in memory");
+        assert!(page(&after(&first, 2), &no_query).is_none(), "its predecessor is not cached");
         cache.insert_if_current(cache.read_version(), account, [&first]);
         let found = page(&after(&first, 2), &|| ()).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone(), third.clone()], false));
         let found = page(&after(&first, 1), &|| write(other, &third)).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone()], true));
         let filtered = CursorQuery { phone: Some(first.phone.clone()), ..after(&first, 2) };
-        assert!(page(&filtered, &asked).is_none());
+        assert!(page(&filtered, &no_query).is_none());
 
         let newer = Contact { version: 2, ..third.clone() };
         assert!(page(&after(&first, 2), &|| write(account, &newer)).is_none(), "it was written to");
         assert_eq!(page(&after(&first, 2), &|| ()).unwrap().items, [second.clone(), newer]);
         cache.begin(&[Change::Remove { account, handle: third.handle.clone() }]);
-        assert!(page(&after(&first, 2), &|| ()).is_none(), "one is about to go");
+        assert!(page(&after(&first, 2), &|| ()).is_none(), "a deletion is in progress");
     }
 }

@@ -18,7 +18,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Weighter};
 
 use super::encoded_contact::EncodedContact;
-use super::pages::{ByteWeighter, Page, PageCache, bytes};
+use super::pages::{ByteWeighter, CacheablePage, PageCache, bytes};
 use super::seek_points::SeekPoints;
 use super::versions::{ReadVersion, Scope, WriteVersions};
 use crate::domain::contact::fields::Handle;
@@ -178,7 +178,7 @@ impl ContactCache {
         // Encoded before the lock is taken, which writes wait for.
         let encoded: Vec<EncodedEntry> =
             contacts.into_iter().filter_map(|contact| self.encode(account, contact)).collect();
-        let put = |_| encoded.into_iter().for_each(|stored| self.insert(stored));
+        let put = |_| encoded.into_iter().for_each(|entry| self.insert(entry));
         self.if_current(Scope::Contacts(account), read_version, put);
     }
 
@@ -194,7 +194,7 @@ impl ContactCache {
     pub(crate) fn page<Q, P>(&self, pages: &PageCache<Q, P>, account: AccountId, query: &Q) -> Option<P>
     where
         Q: Clone + Eq + Hash,
-        P: Page,
+        P: CacheablePage,
     {
         pages.get(account, query, self.last_write(account))
     }
@@ -214,7 +214,7 @@ impl ContactCache {
         page: &P,
     ) where
         Q: Clone + Eq + Hash,
-        P: Page,
+        P: CacheablePage,
     {
         let put = |last_write| pages.insert(account, query, page.clone(), last_write);
         self.if_current(Scope::List(account), read_version, put);
@@ -261,7 +261,7 @@ impl ContactCache {
         });
         let put: Vec<EncodedEntry> = put.collect();
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
-        put.into_iter().for_each(|stored| self.insert(stored));
+        put.into_iter().for_each(|entry| self.insert(entry));
         versions.publish();
     }
 
@@ -272,7 +272,7 @@ impl ContactCache {
 
     /// Empties the cache where the outcome of a commit is unknown; in place of [`Self::publish`].
     pub(crate) fn clear(&self) {
-        let _writes = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+        let _versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
         self.contacts.clear();
         self.opted_out.clear();
         self.cursor_pages.clear();
@@ -307,14 +307,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_reader_that_was_overtaken_by_a_write_keeps_nothing() {
+    fn a_stale_read_is_not_inserted() {
         let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
         let put = |contact: &Contact| {
             let old_handle = Some(old.handle.clone());
             Change::Put { account, contact: Arc::new(contact.clone()), old_handle }
         };
-        let gone = |account| Change::Remove { account, handle: old.handle.clone() };
+        let remove = |account| Change::Remove { account, handle: old.handle.clone() };
 
         let before = cache.read_version();
         cache.begin(&[put(&new)]);
@@ -327,9 +327,9 @@ pub(crate) mod tests {
         cache.insert_if_current(during, account, [&old]);
         assert_eq!(cache.get(account, old.id), Some(new.clone()));
 
-        cache.begin(&[gone(account)]);
-        assert!(cache.get(account, old.id).is_none(), "a list may know already that it is gone");
-        cache.end([gone(account)]);
+        cache.begin(&[remove(account)]);
+        assert!(cache.get(account, old.id).is_none(), "a list may already lack it");
+        cache.end([remove(account)]);
         assert!(cache.get(account, old.id).is_none());
         cache.insert_if_current(cache.read_version(), account, [&new]);
         assert_eq!(cache.get(account, old.id), Some(new.clone()));
@@ -347,15 +347,18 @@ pub(crate) mod tests {
         let get = |account| cache.page(&pages, account, &query).map(|page| page.total);
         assert_eq!(get(account), Some(1));
         assert_eq!(get(AccountId::new(2)), None, "another account's");
-        cache.begin(&[gone(AccountId::new(2))]);
+        cache.begin(&[remove(AccountId::new(2))]);
         cache.end([]);
         assert_eq!(get(account), Some(1), "another account was written to");
-        cache.begin(&[gone(AccountId::new(2))]);
+        cache.begin(&[remove(AccountId::new(2))]);
         cache.insert_page_if_current(&pages, early, account, OffsetQuery { offset: 10, ..query }, &page);
         cache.release();
-        assert!(cache.page(&pages, account, &OffsetQuery { offset: 10, ..query }).is_some(), "as before");
-        cache.begin(&[gone(account)]);
-        assert_eq!(get(account), None, "the database may say otherwise already");
+        assert!(
+            cache.page(&pages, account, &OffsetQuery { offset: 10, ..query }).is_some(),
+            "the write was to another account"
+        );
+        cache.begin(&[remove(account)]);
+        assert_eq!(get(account), None, "the write may be visible already");
         cache.insert_page_if_current(&pages, cache.read_version(), account, query, &page);
         cache.end([]);
         cache.insert_page_if_current(&pages, early, account, query, &page);
@@ -368,7 +371,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_contact_is_kept_while_others_are_created() {
+    fn a_create_does_not_make_reads_of_other_contacts_stale() {
         let (cache, account, here) = (ContactCache::new(1 << 20), AccountId::new(1), contact("here"));
         let create = || [Change::Put { account, contact: Arc::new(contact("new")), old_handle: None }];
         let before = cache.read_version();
@@ -382,7 +385,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_handle_leads_to_the_contact_that_has_it_now() {
+    fn a_handle_finds_its_current_contact() {
         let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
         let old = contact("one");
         let find = |account, contact: &Contact| cache.find(account, &contact.handle);
@@ -406,22 +409,22 @@ pub(crate) mod tests {
         cache.begin(&[]);
         cache.end([Change::Put { account, contact: Arc::new(heir.clone()), old_handle: None }]);
         assert_eq!((find(account, &old), cache.get(account, heir.id)), (Some(heir.clone()), Some(heir)));
-        assert_eq!(cache.get(account, old.id), Some(renamed), "the one before it");
+        assert_eq!(cache.get(account, old.id), Some(renamed), "the former contact with the handle");
     }
 
     #[test]
-    fn contacts_that_are_hashed_to_the_same_place_are_told_apart() {
+    fn hash_collisions_are_detected() {
         let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
         let (one, two) = (contact("one"), contact("two"));
-        let stored = cache.encode(account, &one).unwrap();
+        let entry = cache.encode(account, &one).unwrap();
         let slots = [cache.slot(account, &two.handle), cache.slot(other, &one.handle)];
         let ids = [(account, two.id), (other, one.id)].map(|key| cache.hasher.hash_one(key));
         for (slot, id) in slots.into_iter().zip(ids) {
-            cache.insert(EncodedEntry { id, slot, contact: stored.contact.clone() });
+            cache.insert(EncodedEntry { id, slot, contact: entry.contact.clone() });
         }
         assert_eq!((cache.find(account, &two.handle), cache.find(other, &one.handle)), (None, None));
         assert_eq!((cache.get(account, two.id), cache.get(other, one.id)), (None, None));
-        cache.insert(stored);
+        cache.insert(entry);
         assert_eq!(
             (cache.find(account, &one.handle), cache.get(account, one.id)),
             (Some(one.clone()), Some(one))
@@ -429,7 +432,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn opt_outs_are_read_again_after_each_write_of_them() {
+    fn a_write_of_opt_outs_evicts_them() {
         let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
         let numbers: OptedOut = Arc::new([14_155_550_100].into());
         let early = cache.read_version();
@@ -445,7 +448,7 @@ pub(crate) mod tests {
         cache.insert_opted_out_if_current(cache.read_version(), account, numbers.clone());
         cache.end([Change::OptOuts(account)]);
         cache.insert_opted_out_if_current(early, account, numbers.clone());
-        assert_eq!(cache.opted_out(account), None, "it was read before");
+        assert_eq!(cache.opted_out(account), None, "it was read before the write");
         cache.insert_opted_out_if_current(cache.read_version(), account, numbers.clone());
         cache.begin(&[]);
         cache.clear();

@@ -13,17 +13,17 @@ use crate::domain::contact::fields::{AvatarUrl, DisplayName};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact};
 
-pub(crate) trait Page: Clone {
+pub(crate) trait CacheablePage: Clone {
     fn contacts(&self) -> &[Contact];
 }
 
-impl Page for CursorPage {
+impl CacheablePage for CursorPage {
     fn contacts(&self) -> &[Contact] {
         &self.items
     }
 }
 
-impl Page for OffsetPage {
+impl CacheablePage for OffsetPage {
     fn contacts(&self) -> &[Contact] {
         &self.items
     }
@@ -51,7 +51,7 @@ pub(crate) fn bytes(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-impl<Q, P: Page> Weighter<(AccountId, Q), CachedPage<P>> for ByteWeighter {
+impl<Q, P: CacheablePage> Weighter<(AccountId, Q), CachedPage<P>> for ByteWeighter {
     fn weight(&self, _: &(AccountId, Q), cached: &CachedPage<P>) -> u64 {
         let contacts: usize = cached.page.contacts().iter().map(size_of_contact).sum();
         bytes(contacts.saturating_add(PAGE_OVERHEAD))
@@ -73,11 +73,11 @@ fn size_of_contact(contact: &Contact) -> usize {
 }
 
 /// The pages of one kind of list.
-pub(crate) struct PageCache<Q, P: Page> {
+pub(crate) struct PageCache<Q, P: CacheablePage> {
     pages: Cache<(AccountId, Q), CachedPage<P>, ByteWeighter>,
 }
 
-impl<Q: Clone + Eq + Hash, P: Page> PageCache<Q, P> {
+impl<Q: Clone + Eq + Hash, P: CacheablePage> PageCache<Q, P> {
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self { pages: Cache::with_weighter(max_bytes / PAGE_BYTES, bytes(max_bytes), ByteWeighter) }
     }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_at_the_last_anchor_that_is_not_behind_it() {
+    fn the_nearest_seek_point_is_the_last_one_not_behind_the_offset() {
         let mut index = SeekIndex::new(0);
         let nearest = |index: &SeekIndex, position| index.nearest(position).map(|point| point.position);
         assert_eq!(nearest(&index, 9_999), None);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn however_long_a_list_is_its_anchors_are_not_too_many_and_not_too_far_apart() {
+    fn the_number_of_seek_points_and_their_distance_are_bounded() {
         let mut index = SeekIndex::new(0);
         let pages = 100_000;
         for page in 1..=pages {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_told_apart_and_not_too_many() {
+    fn orders_are_separate_and_bounded_in_number() {
         let points = SeekPoints::new();
         let queries: Vec<_> = [SortField::CreatedOn, SortField::Handle, SortField::Phone]
             .into_iter()
@@ -195,7 +195,7 @@ mod tests {
             let point = Some(SeekPoint { position: 1_000, id });
             assert_eq!(points.nearest(account, query, 0), point);
             assert_eq!(points.nearest(account, &OffsetQuery { limit: 5, ..*query }, 0), point);
-            assert_eq!(points.nearest(account, query, 1), None, "of an older list");
+            assert_eq!(points.nearest(account, query, 1), None, "of an older version");
         }
         for account in 3..1_000 {
             points.record(AccountId::new(account), &queries[0], ContactId::generate().0, 0);

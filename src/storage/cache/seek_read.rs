@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_good_until_their_account_is_written_to() {
+    fn seek_points_are_valid_until_their_account_is_written_to() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
         let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
         assert_eq!(read(&cache, 1_000, || {}), [None]);
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(read(&cache, 900, || {}), [None]);
         cache.begin(&put(other));
         assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was an anchor all the same");
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was recorded all the same");
         cache.end(put(other));
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
         cache.begin(&[Change::OptOuts(account)]);
@@ -99,11 +99,11 @@ mod tests {
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
 
         cache.begin(&put(account));
-        assert_eq!(read(&cache, 2_500, || {}), [None], "what is written may be seen already");
+        assert_eq!(read(&cache, 2_500, || {}), [None], "the write may be visible already");
         cache.end(put(account));
         assert_eq!(read(&cache, 2_500, || {}), [None]);
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        assert_eq!(read(&cache, 1_600, || {}), [None], "what was learnt before the write is forgotten");
+        assert_eq!(read(&cache, 1_600, || {}), [None], "seek points from before the write are stale");
         cache.begin(&[Change::Remove { account, handle: contact().handle }]);
         cache.end([]);
         assert_eq!(read(&cache, 2_500, || {}), [None]);
@@ -113,16 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_overtaken_by_a_write_is_read_again_without_an_anchor() {
+    fn a_page_with_a_stale_seek_point_is_read_again_without_one() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
         let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
         let write = |account| {
             cache.begin(&put(account));
             cache.end(put(account));
         };
-        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not from an anchor");
-        assert_eq!(read(&cache, 1_000, || {}), [None], "nor is it one");
-        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it concerns another account");
+        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not read from a seek point");
+        assert_eq!(read(&cache, 1_000, || {}), [None], "nor was one recorded");
+        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it was to another account");
         assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
         assert_eq!(read(&cache, 2_000, || {}), [None]);
         assert_eq!(

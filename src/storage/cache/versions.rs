@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_is_overtaken_by_writes_of_what_it_reads() {
+    fn a_write_makes_reads_of_its_scope_stale() {
         let (mine, other) = (Scope::List(AccountId::new(1)), Scope::List(AccountId::new(2)));
         let mut writes = WriteVersions::default();
         let before = writes.read_version();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_may_hear_of_a_write_when_the_next_one_has_begun() {
+    fn a_write_may_be_published_after_the_next_one_has_begun() {
         let [one, two] = [1, 2].map(|account| Scope::List(AccountId::new(account)));
         let mut writes = WriteVersions::default();
         let current =
@@ -94,7 +94,7 @@ mod tests {
         writes.begin([two]);
         assert_eq!(current(&writes), [false, false]);
         writes.publish();
-        assert_eq!(current(&writes), [true, false], "of the first");
+        assert_eq!(current(&writes), [true, false], "the first write is published");
         writes.publish();
         assert_eq!(current(&writes), [true, true]);
         writes.release();

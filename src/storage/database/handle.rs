@@ -17,7 +17,7 @@ use super::snapshot_owner::SnapshotOwner;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::{Change, ContactCache};
-use crate::storage::cache::pages::{Page, PageCache};
+use crate::storage::cache::pages::{CacheablePage, PageCache};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup;
 use crate::storage::db::transaction::Transaction;
@@ -30,8 +30,8 @@ use crate::storage::write::idempotency::{self, Creation, InFlight};
 use crate::storage::write::writer::{WriteOutput, Writer};
 
 /// An open, migrated database. Cloned for each request: one reference count, so that threads do not contend
-/// for several. `account` is the account on whose behalf connections are acquired; see
-/// [`crate::storage::fair_semaphore`].
+/// for several. `account` is the account on whose behalf connections are acquired, fairly
+/// between accounts.
 #[derive(Clone)]
 pub struct Database {
     pub(in crate::storage) parts: Arc<Parts>,
@@ -118,7 +118,7 @@ impl Database {
     ) -> Result<P>
     where
         Q: Clone + Eq + Hash,
-        P: Page + Send + 'static,
+        P: CacheablePage + Send + 'static,
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<P>> + Send + 'static,
     {

@@ -119,24 +119,24 @@ impl ReadPermit {
         read.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 
-    async fn read_batch(self, group: Vec<WaitingRead>) {
-        let keys: Vec<ContactKeyPair> = group.iter().map(|waiting| waiting.key).collect();
+    async fn read_batch(self, batch: Vec<WaitingRead>) {
+        let keys: Vec<ContactKeyPair> = batch.iter().map(|waiting| waiting.key).collect();
         let found = self.read(&keys).await;
         batched_replies::send_all(
-            group.into_iter().map(|WaitingRead { key, reply }| (reply, reply_for(&found, key))),
+            batch.into_iter().map(|WaitingRead { key, reply }| (reply, reply_for(&found, key))),
         );
     }
 
     /// Releases the permit when the database has answered: the next batch need not wait for the decoding.
     async fn read(self, keys: &[ContactKeyPair]) -> Result<FoundContacts> {
         let shared = Arc::clone(&self.0);
-        let read_version = shared.cache.as_ref().map(|cache| (cache, cache.read_version()));
+        let versioned_cache = shared.cache.as_ref().map(|cache| (cache, cache.read_version()));
         let rows = contact_rows::find_by_keys(&shared.reader, keys).await;
         drop(self);
         let found = rows?.into_iter().map(|row| {
             let key = (AccountId::new(row.account_id), ContactId::from_uuid(row.id));
             let contact = Contact::try_from(row).map(Arc::new);
-            if let (Some((cache, read_version)), Ok(contact)) = (read_version, &contact) {
+            if let (Some((cache, read_version)), Ok(contact)) = (versioned_cache, &contact) {
                 cache.insert_if_current(read_version, key.0, [contact.as_ref()]);
             }
             (key, contact)

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_gets_its_own_whoever_goes_away() {
+    async fn each_caller_gets_its_reply_whichever_has_gone() {
         for (cancelled, early) in (0..4).flat_map(|cancelled| [(cancelled, true), (cancelled, false)]) {
             let (replies, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| channel()).unzip();
             let mut leaves = Some(waiting.remove(cancelled)).filter(|_| !early);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_called_and_calls_the_others() {
+    fn one_caller_is_woken_and_wakes_the_others() {
         let wakes = Arc::new(Wakes::default());
         let waker = waker(Arc::clone(&wakes));
         let mut context = Context::from_waker(&waker);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_never_answered_is_told() {
+    async fn a_dropped_sender_is_an_error() {
         let (cancelled, received) = channel::<()>();
         drop(cancelled);
         assert_eq!(received.receive().await.unwrap_err().code(), ErrorCode::Internal);

@@ -51,7 +51,7 @@ pub(crate) async fn by_ids(
     ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
 }
 
-/// How many contacts have a number or handle.
+/// The contact that has a number or handle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum KeyMatch {
     None,

@@ -81,7 +81,7 @@ pub(crate) async fn read(
     Ok(u64::try_from(amount).unwrap_or(0))
 }
 
-/// The non-zero counters.
+/// Several counters at once; those without a row, which are 0, are left out.
 pub(crate) async fn read_each(
     connection: &impl ConnectionTrait,
     account: AccountId,

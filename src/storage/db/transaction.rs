@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_committed_is_there_and_nothing_else() {
+    async fn only_committed_writes_are_visible() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         assert_eq!(transaction.execute_raw(put(&[1, 2])).await.unwrap().rows_affected(), 2);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_taken_for_the_last_is_seen_by_what_follows() {
+    async fn a_deferred_statement_is_visible_to_later_ones() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         transaction.execute_at_commit(put(&[1])).await.unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_that_fails_leaves_a_connection_that_works() {
+    async fn a_failed_transaction_leaves_the_connection_usable() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         writer.execute_raw(put(&[1])).await.unwrap();
         let transaction = writer.begin().await.unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_table_that_is_gone_does_no_harm_to_the_connection() {
+    async fn a_dropped_table_leaves_the_connection_usable() {
         let (folder, Pools { writer, .. }) = table().await;
         let Pools { writer: other, .. } = open(&folder).await;
         for deferred in [false, true] {
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_somebody_else_writes_is_tried_again_later() {
+    async fn a_locked_file_is_unavailable() {
         let (folder, Pools { writer, .. }) = table().await;
         let Pools { writer: other, .. } = open(&folder).await;
         other.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
@@ -299,12 +299,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_in_vain_is_told_and_who_closes_waits() {
+    async fn acquire_times_out_and_close_waits() {
         let (_folder, Pools { writer, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[1])).await.unwrap();
-        let in_vain = writer.begin().await.unwrap_err();
-        assert!(matches!(in_vain, DbErr::ConnectionAcquire(_)), "{in_vain:?}");
+        let timed_out = writer.begin().await.unwrap_err();
+        assert!(matches!(timed_out, DbErr::ConnectionAcquire(_)), "{timed_out:?}");
         let (closer, closed): (Connection, Connection) = (writer.clone(), writer.clone());
         let closing = tokio::spawn(async move { closer.close().await });
         tokio::time::sleep(Duration::from_millis(50)).await;

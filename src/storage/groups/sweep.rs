@@ -65,15 +65,15 @@ async fn delete_batch(transaction: &Transaction, limit: u64) -> Result<bool> {
     let values = || -> [Value; 2] { [account.into(), group.into()] };
     let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
     // Members whose contact is being deleted are skipped: that transaction deletes them.
-    let stretch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {limit} {skip}");
-    let members = format!("DELETE {of_group} AND contact_id {}", json.in_query(&stretch));
+    let batch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {limit} {skip}");
+    let members = format!("DELETE {of_group} AND contact_id {}", json.in_query(&batch));
     if json.execute(transaction, members, values()).await? < limit {
         // In index order, or PostgreSQL might scan all members for one that does not exist.
-        let gone = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
-        let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {gone}");
+        let is_empty = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
+        let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {is_empty}");
         if json.execute(transaction, group, values()).await? > 0 {
-            let tally = "DELETE FROM tallies WHERE account_id = $1 AND of_id = $2".to_owned();
-            json.execute(transaction, tally, values()).await?;
+            let counter = "DELETE FROM tallies WHERE account_id = $1 AND of_id = $2".to_owned();
+            json.execute(transaction, counter, values()).await?;
         }
     }
     Ok(true)

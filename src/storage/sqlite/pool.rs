@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_goes_away_in_the_middle_does_not_keep_the_next_one_waiting() {
+    async fn a_busy_connection_is_reused_last() {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
@@ -190,7 +190,7 @@ mod tests {
         };
 
         let mut one = pool.acquire(None).await.unwrap();
-        assert_eq!(which(&mut one).await, 111, "the last one is used again");
+        assert_eq!(which(&mut one).await, 111, "the last one returned is reused first");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
         let left = tokio::time::timeout(Duration::from_millis(1), one.run(without_parameters(slow))).await;
@@ -199,6 +199,10 @@ mod tests {
         let mut two = pool.acquire(None).await.unwrap();
         assert_eq!(which(&mut two).await, 222);
         let mut one = pool.acquire(None).await.unwrap();
-        assert_eq!(which(&mut one).await, 111, "it is through, and answers what it was asked last");
+        assert_eq!(
+            which(&mut one).await,
+            111,
+            "the abandoned statement has ended, and the new one is answered"
+        );
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_has_as_many_rows_as_the_time_allows() {
+    fn the_batch_size_adapts_to_the_duration() {
         let after = |rows, took| (0..100).fold(rows, |rows, _| next_rows(rows, took));
         assert_eq!(after(INITIAL_ROWS, Duration::from_millis(1)), MAX_ROWS);
         assert_eq!(after(MAX_ROWS, TARGET_DURATION), MAX_ROWS);

@@ -74,15 +74,15 @@ pub(super) fn autocommit_output(
     (outcomes, changes)
 }
 
-/// Older timestamps are renewed; well below the writer's limit.
-const MAX_TIMESTAMP_AGE: Duration = Duration::from_millis(500);
+/// Age at which a timestamp is renewed; well below the writer's `MAX_TIMESTAMP_AGE`.
+const REFRESH_TIMESTAMP_AFTER: Duration = Duration::from_millis(500);
 
 /// Renews `updated_at` of creates that have waited long: it must not be long past when they become visible.
 /// (`created_at` stays: it is part of the id.)
 pub(super) fn refresh_timestamps(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>> {
     let now = Timestamp::now();
     for create in &mut group {
-        if now.since(create.contact.updated_at) > MAX_TIMESTAMP_AGE {
+        if now.since(create.contact.updated_at) > REFRESH_TIMESTAMP_AFTER {
             let contact = Contact { updated_at: now, ..create.contact.as_ref().clone() };
             let Create { account, contact: _, request } = create.as_ref();
             let request = request.clone();
@@ -95,8 +95,8 @@ pub(super) fn refresh_timestamps(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>
 fn changes(group: &[Arc<Create>], outcomes: &[CreateOutcome]) -> Vec<Change> {
     let is_new =
         |outcome: &CreateOutcome| matches!(outcome, Ok(None | Some(Created { replayed: false, .. })));
-    let made = group.iter().zip(outcomes).filter(|(_, outcome)| is_new(outcome));
-    put_changes(made.map(|(create, _)| create))
+    let created = group.iter().zip(outcomes).filter(|(_, outcome)| is_new(outcome));
+    put_changes(created.map(|(create, _)| create))
 }
 
 /// The changes of new contacts.
@@ -141,7 +141,7 @@ async fn insert_in_transaction(
         let id = create.contact.id.as_uuid();
         match reserve(transaction, create, request, settings.idempotency_ttl).await {
             Ok(None) => {}
-            Ok(made) => drop(resolved.insert(id, Ok(made))),
+            Ok(created) => drop(resolved.insert(id, Ok(created))),
             // A client error fails one create, any other error the whole group.
             Err(error) if error.code().row().status < 500 => drop(resolved.insert(id, Err(error))),
             Err(error) => return Err(error),

@@ -31,11 +31,11 @@ impl GroupCommit {
     /// Starts the committers, each of which uses a connection during a commit. They end when the last handle
     /// is dropped.
     pub(crate) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(options.write_queue);
+        let (queue, pending) = mpsc::channel(options.write_queue);
         let settings = CommitSettings { shard, idempotency_ttl: options.idempotency_ttl };
-        let waiting = Arc::new(Mutex::new(waiting));
+        let pending = Arc::new(Mutex::new(pending));
         for _ in 0..committers {
-            tokio::spawn(commit_groups(writer.clone(), settings, Arc::clone(&waiting)));
+            tokio::spawn(commit_groups(writer.clone(), settings, Arc::clone(&pending)));
         }
         Self { queue }
     }
@@ -47,8 +47,8 @@ impl GroupCommit {
         in_flight_guard: Option<InFlightGuard>,
     ) -> Result<Created<Contact>> {
         let (sender, receiver) = batched_replies::channel();
-        let waiting = PendingCreate { create: Arc::new(create), reply: sender, in_flight_guard };
-        self.queue.try_send(waiting).map_err(|_| {
+        let pending = PendingCreate { create: Arc::new(create), reply: sender, in_flight_guard };
+        self.queue.try_send(pending).map_err(|_| {
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
         receiver.receive().await?
@@ -69,7 +69,7 @@ async fn commit_groups(
         }
         if insert::can_autocommit(&writer, &group) {
             match pipeline::commit(&writer, group, &mut queue).await {
-                Ok(waiting) => next_group = waiting,
+                Ok(pending) => next_group = pending,
                 Err((group, failure)) => handle_failure(&writer, settings, group, failure).await,
             }
             continue;
@@ -93,8 +93,8 @@ async fn handle_failure(
 ) {
     match failure {
         WriteError::NotCommitted(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
-            for waiting in group {
-                let alone = vec![waiting];
+            for pending in group {
+                let alone = vec![pending];
                 match commit(writer, settings, &alone).await {
                     Ok(outcomes) => reply(alone, outcomes),
                     Err(failure) => reply_error(alone, failure),
