@@ -124,7 +124,7 @@ impl Error {
         Self { violations, ..Self::from(ErrorCode::Invalid) }
     }
 
-    /// The same error, of whose faults there are more than it has.
+    /// The same error, which has more violations than it lists.
     #[must_use]
     pub fn with_more_violations(self, has_more_violations: bool) -> Self {
         Self { has_more_violations, ..self }
@@ -226,6 +226,12 @@ impl Error {
         Self { source: Some(source.into()), ..Self::from(code) }
     }
 
+    /// Whether the request is at fault: sent again as it is, it fails again. Else the service or its database is.
+    #[must_use]
+    pub fn is_client_error(&self) -> bool {
+        !matches!(self.code, ErrorCode::Internal | ErrorCode::Unavailable | ErrorCode::StorageFull)
+    }
+
     /// The code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -238,7 +244,7 @@ impl Error {
         &self.violations
     }
 
-    /// Whether there are more fields at fault than [`Self::faults`] has.
+    /// Whether there are more violations than [`Self::violations`] lists.
     #[must_use]
     pub fn has_more_violations(&self) -> bool {
         self.has_more_violations

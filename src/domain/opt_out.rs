@@ -120,7 +120,7 @@ pub trait OptOutRepository: Send + Sync {
     /// # Errors
     /// [`ErrorCode::IdempotencyKeyReused`](super::ErrorCode::IdempotencyKeyReused) and
     /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse).
-    async fn enter(
+    async fn create(
         &self,
         opt_out: OptOut,
         attempt: Option<IdempotentRequest>,

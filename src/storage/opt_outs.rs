@@ -39,7 +39,7 @@ struct InsertOutcome {
 
 #[async_trait]
 impl OptOutRepository for SqlOptOuts {
-    async fn enter(
+    async fn create(
         &self,
         opt_out: OptOut,
         request: Option<IdempotentRequest>,

@@ -109,7 +109,7 @@ fn of_opt_outs(backend: DbBackend) {
         let phone = Phone::parse("+447910000007").unwrap();
         let new =
             OptOut::new(NewOptOut { phone: Phone::parse("+14155550100").unwrap(), source: None, note: None });
-        let some = opt_outs.enter(new, None).await.unwrap().made.opt_out;
+        let some = opt_outs.create(new, None).await.unwrap().made.opt_out;
         for (after, before) in
             [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
         {

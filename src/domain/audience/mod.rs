@@ -21,5 +21,5 @@ pub use repository::{
 };
 pub use request::{Options, RecipientSpec, Request, Selector};
 pub use resolver::Resolver;
-pub use save::keep;
+pub use save::save;
 pub use snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};

@@ -76,7 +76,7 @@ pub trait AudienceRepository: Send + Sync {
 
     /// Streams the members of a group, or all contacts, newest first, in batches. Prefetches a bounded number of
     /// batches ahead of the consumer.
-    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>>;
+    fn stream(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>>;
 
     /// Reserves `entries` (an estimate) of the quota and creates an unfinished snapshot. No reader sees it before
     /// [`Self::finish`].
@@ -94,7 +94,7 @@ pub trait AudienceRepository: Send + Sync {
     ) -> Result<Created<AudienceId>>;
 
     /// Appends entries to an unfinished snapshot, each with its position in its list.
-    async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()>;
+    async fn add_entries(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()>;
 
     /// Stores the report and publishes the snapshot.
     async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot>;
@@ -104,7 +104,7 @@ pub trait AudienceRepository: Send + Sync {
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
-    async fn kept(&self, id: AudienceId) -> Result<AudienceSnapshot>;
+    async fn get(&self, id: AudienceId) -> Result<AudienceSnapshot>;
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).

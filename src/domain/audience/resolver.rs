@@ -189,7 +189,7 @@ impl Resolver {
                     continue;
                 }
             };
-            self.open_stream = Some(OpenStream { index, fields, recipients: self.repository.walk(group) });
+            self.open_stream = Some(OpenStream { index, fields, recipients: self.repository.stream(group) });
             return Ok(Some(entries));
         }
         self.slice.pause()?;

@@ -15,7 +15,7 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 ///
 /// # Errors
 /// Whatever [`SnapshotLimits::check`] and the repository answer.
-pub async fn keep(
+pub async fn save(
     source: Arc<dyn AudienceRepository>,
     request: Request,
     attempt: Option<IdempotentRequest>,
@@ -25,7 +25,7 @@ pub async fn keep(
     let expected = resolver.expected().await?;
     let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
     if replayed {
-        return Created::replay(source.kept(id).await, "audience");
+        return Created::replay(source.get(id).await, "audience");
     }
     match fill(&source, resolver, id, limits).await {
         Ok(kept) => Ok(Created { made: kept, replayed }),
@@ -57,7 +57,7 @@ async fn fill(
             *position += 1;
             (*position - 1, entry)
         };
-        source.keep(id, entries.into_iter().map(&mut place).collect()).await?;
+        source.add_entries(id, entries.into_iter().map(&mut place).collect()).await?;
     }
     source.finish(id, resolver.report().clone()).await
 }

@@ -66,7 +66,7 @@ impl Origin {
                 )
             };
         }
-        if error.code().row().status < 500 { line!(info) } else { line!(error) }
+        if error.is_client_error() { line!(info) } else { line!(error) }
     }
 }
 

@@ -64,7 +64,7 @@ impl AudienceRepository for SqlAudiences {
             .await
     }
 
-    fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
+    fn stream(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
         // Reads one page ahead of the consumer; ends when the stream is dropped.
         let (pages, received) = mpsc::channel(1);
         self.database.spawn(stream_pages(self.database.clone(), self.account, group, pages));
@@ -81,7 +81,7 @@ impl AudienceRepository for SqlAudiences {
         snapshots::begin(&self.database, self.account, request, entries, limits).await
     }
 
-    async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
+    async fn add_entries(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
         snapshots::save_entries(&self.database, self.account, id, entries).await
     }
 
@@ -96,7 +96,7 @@ impl AudienceRepository for SqlAudiences {
         }
     }
 
-    async fn kept(&self, id: AudienceId) -> Result<AudienceSnapshot> {
+    async fn get(&self, id: AudienceId) -> Result<AudienceSnapshot> {
         snapshots::find(&self.database, self.account, id).await
     }
 

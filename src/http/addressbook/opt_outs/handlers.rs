@@ -68,7 +68,7 @@ pub(super) async fn create_record(
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        allowed.opt_outs().enter(OptOut::new(new), attempt).await?;
+        allowed.opt_outs().create(OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
 }

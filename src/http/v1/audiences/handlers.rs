@@ -10,7 +10,7 @@ use super::answer::{
 };
 use super::list::{ListAudiences, ListEntries, PageOf, link, links};
 use super::request::CreateAudience;
-use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, keep};
+use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, save};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Error, ErrorCode, Violation};
@@ -102,7 +102,7 @@ pub(super) async fn create_audience(
         let presence = caller.presence();
         // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
         let work = actix_web::rt::spawn(async move {
-            let done = keep(source, wanted, attempt, format.keep_limits).await;
+            let done = save(source, wanted, attempt, format.keep_limits).await;
             drop(turn);
             done
         });
@@ -162,7 +162,7 @@ pub(super) async fn get_audience(
     allowed: Authorized<ReadAudiences>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
-    let kept = allowed.audiences().kept(id).await?;
+    let kept = allowed.audiences().get(id).await?;
     Ok(HttpResponse::Ok().json(KeptAudience::from(kept)))
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn create_opt_out(
 ) -> Answer {
     let (new, attempt) = body.attempt(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        allowed.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
+        allowed.opt_outs().create(domain::OptOut::new(new), attempt).await?;
     let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
     let mut response =
         response::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);

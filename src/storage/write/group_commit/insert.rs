@@ -143,7 +143,7 @@ async fn insert_in_transaction(
             Ok(None) => {}
             Ok(created) => drop(resolved.insert(id, Ok(created))),
             // A client error fails one create, any other error the whole group.
-            Err(error) if error.code().row().status < 500 => drop(resolved.insert(id, Err(error))),
+            Err(error) if error.is_client_error() => drop(resolved.insert(id, Err(error))),
             Err(error) => return Err(error),
         }
     }
