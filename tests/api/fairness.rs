@@ -1,27 +1,27 @@
-//! Accounts take turns at the database: one that keeps it busy does not starve another.
+//! Fairness between accounts: one that saturates the connection pool does not starve another.
 
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 
-use crate::harness::{Backend, Client, PATIENCE, Service};
+use crate::harness::{Backend, Client, Service, TIMEOUT};
 
 const CONNECTIONS: u32 = 4;
 
 #[test]
 fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
-    leaves_a_connection_to_others(200, |client, _| client.get("/v1/templates").status);
+    assert_another_account_gets_a_connection(200, |client, _| client.get("/v1/templates").status);
 }
 
 #[test]
-fn one_with_many_slow_deletions_does_so_too() {
-    leaves_a_connection_to_others(204, |client, template| client.delete(template).status);
+fn an_account_with_many_slow_deletions_leaves_a_connection_to_others() {
+    assert_another_account_gets_a_connection(204, |client, template| client.delete(template).status);
 }
 
-/// Statements that take as long as it pleases: they wait for a lock that the test holds. `slow` asks for one of
-/// them, about one of as many templates as there are requests.
-fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u16 + Sync) {
+/// Blocks statements on a lock that the test holds. `slow` sends a request with such a statement, for one of as many
+/// templates as there are requests.
+fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, &str) -> u16 + Sync) {
     let change = |settings: &mut addressbook::config::Settings| {
         settings.database.database_connections = CONNECTIONS;
     };
@@ -36,7 +36,7 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
             format!("/v1/templates/{}", template["id"].as_str().unwrap())
         })
         .collect();
-    // A connection that is dropped when a test fails wants a runtime.
+    // Dropping a connection in a failing test requires a runtime.
     let _context = runtime.enter();
     let url = &service.settings.database.database_url;
     let (admin, lock) = runtime.block_on(async {
@@ -58,7 +58,7 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
             templates.iter().map(|template| scope.spawn(move || slow(busy, template))).collect();
         let started = Instant::now();
         while waiting() < most {
-            assert!(started.elapsed() < PATIENCE, "the busy account has no connection");
+            assert!(started.elapsed() < TIMEOUT, "the busy account has no connection");
             std::thread::sleep(Duration::from_millis(10));
         }
         for i in 0..20 {
