@@ -118,8 +118,8 @@ on_both_databases! {
         let moved = client.post(&format!("/contacts/{id}"), &json!({"msisdn": "+1 415 555 0100"})).expect(200);
         assert_eq!(moved["record"]["msisdn"], "14155550100");
         assert_eq!(client.get("/addressbook/contacts/14155550100").expect(200), moved);
-        let gone = client.get("/addressbook/contacts/4479000000001").expect(404);
-        assert_eq!(gone["error"]["name"], "NotFoundError");
+        let former = client.get("/addressbook/contacts/4479000000001").expect(404);
+        assert_eq!(former["error"]["name"], "NotFoundError");
     }
 
     fn deletes_by_id_and_by_msisdn(service: &Service) {

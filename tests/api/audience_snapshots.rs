@@ -102,10 +102,10 @@ fn a_snapshot_beyond_its_limit_is_rejected_before_anything_is_stored() {
             assert_eq!(reply.violation(422).0, message);
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
-        let told = client.post("/v1/audiences", &json!({"recipients": recipients}));
+        let reply = client.post("/v1/audiences", &json!({"recipients": recipients}));
         let message = "The audience has 11 recipients, and one answer has at most 6; let it stream as \
                        application/x-ndjson, or make a dry run";
-        assert_eq!(told.violation(422).0, message);
+        assert_eq!(reply.violation(422).0, message);
 
         // The quota is per account; a deleted snapshot does not count.
         let two = json!([groups[0], groups[1]]);

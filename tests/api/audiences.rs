@@ -248,10 +248,10 @@ on_both_databases! {
             let body = json!({"recipients": [{"username": "nobody"}, {"all": true}], "keep": true});
             client.post("/v1/audiences", &body).expect(201)["id"].as_str().unwrap().to_owned()
         };
-        let (gone, stays) = (keep(), keep());
-        let at = format!("/v1/audiences/{gone}");
+        let (deleted, remaining) = (keep(), keep());
+        let at = format!("/v1/audiences/{deleted}");
         assert_eq!(service.client().delete(&at).violation(404).0, "There is no such audience");
-        assert_eq!(rows_of(service, &gone), (1, 4));
+        assert_eq!(rows_of(service, &deleted), (1, 4));
         assert!(client.delete(&at).expect(204).is_null());
         for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
             assert_eq!(client.get(&path).violation(404).0, "There is no such audience", "{path}");
@@ -259,9 +259,9 @@ on_both_databases! {
         client.delete(&at).expect(404);
         let listed = client.get("/v1/audiences").expect(200);
         let listed: Vec<_> = listed["data"].as_array().unwrap().iter().map(|audience| &audience["id"]).collect();
-        assert_eq!(listed, [&json!(stays)]);
-        wait_until("the rows of a deleted audience are gone", || rows_of(service, &gone) == (0, 0));
-        assert_eq!(rows_of(service, &stays), (1, 4));
+        assert_eq!(listed, [&json!(remaining)]);
+        wait_until("the rows of a deleted audience are gone", || rows_of(service, &deleted) == (0, 0));
+        assert_eq!(rows_of(service, &remaining), (1, 4));
     }
 
     fn json_lines_are_sent_where_the_client_prefers_them(service: &Service) {

@@ -34,10 +34,13 @@ fn a_page_may_send_and_read_every_header_of_the_document() {
     }
     assert!(sent.contains("if-match") && received.contains("etag"), "{sent:?} {received:?}");
 
-    let asked = sent.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let header_names = sent.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
-        let preflight =
-            [ORIGIN, ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", &asked)];
+        let preflight = [
+            ORIGIN,
+            ("Access-Control-Request-Method", method),
+            ("Access-Control-Request-Headers", &header_names),
+        ];
         let reply = client.send("OPTIONS", "/v1/contacts", &preflight, b"");
         assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (200, ORIGIN.1), "{method}");
         assert_eq!(list(reply.header("Access-Control-Allow-Headers")), sent, "{method}");

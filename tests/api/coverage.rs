@@ -253,8 +253,8 @@ fn is_as_documented(document: &Value, call: &Call, reply: &Reply) {
     let response = &document["paths"][&call.path][call.method.to_lowercase()]["responses"][&status];
     assert!(response.is_object(), "{at} is not documented");
     for name in response["headers"].as_object().unwrap().keys() {
-        let there = reply.headers.contains_key(name) || OPTIONAL_HEADERS.contains(&name.as_str());
-        assert!(there, "{at} comes without {name}");
+        let is_present = reply.headers.contains_key(name) || OPTIONAL_HEADERS.contains(&name.as_str());
+        assert!(is_present, "{at} comes without {name}");
     }
     let expected = if call.permission.is_some() { "no-store" } else { "" };
     assert_eq!(reply.header("Cache-Control"), expected, "{at}");

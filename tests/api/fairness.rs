@@ -51,13 +51,13 @@ fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, 
         let row = admin.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
         runtime.block_on(row).unwrap().unwrap().try_get_by_index::<i64>(0).unwrap()
     };
-    let most = i64::from(CONNECTIONS) - 1;
+    let max_per_account = i64::from(CONNECTIONS) - 1;
     std::thread::scope(|scope| {
         let (busy, slow) = (&busy, &slow);
         let slow: Vec<_> =
             templates.iter().map(|template| scope.spawn(move || slow(busy, template))).collect();
         let started = Instant::now();
-        while waiting() < most {
+        while waiting() < max_per_account {
             assert!(started.elapsed() < TIMEOUT, "the busy account has no connection");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -67,7 +67,7 @@ fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, 
             let new = crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
             quiet.delete(&crate::v1::path(&new)).expect(204);
         }
-        assert_eq!(waiting(), most, "the busy account has the rest all the time");
+        assert_eq!(waiting(), max_per_account, "the busy account has the rest all the time");
         runtime.block_on(lock.rollback()).unwrap();
         for slow in slow {
             assert_eq!(slow.join().unwrap(), status);

@@ -27,7 +27,7 @@ struct ConnectedClient<'a> {
 }
 
 impl ConnectedClient<'_> {
-    fn ask(&mut self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+    fn request(&mut self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.stream.write_all(&raw::request(self.key, method, path, &[], &body)).unwrap();
         let (answered, body) = raw::answer(&mut self.stream).expect("turned out");
@@ -39,12 +39,12 @@ impl ConnectedClient<'_> {
     fn work(&mut self, number: usize) {
         for round in 0..ROUNDS {
             let new = |name| json!({"username": format!("{name}-{number}-{round}"), "phone_number": "+4479000000001"});
-            let gone = crate::v1::path(&self.ask("POST", "/v1/contacts", &new("gone"), 201));
-            let kept = crate::v1::path(&self.ask("POST", "/v1/contacts", &new("kept"), 201));
-            self.ask("GET", "/v1/contacts?limit=100", &Value::Null, 200);
-            self.ask("PATCH", &kept, &json!({"display_name": "changed"}), 200);
-            self.ask("DELETE", &gone, &Value::Null, 204);
-            self.ask("GET", &gone, &Value::Null, 404);
+            let deleted = crate::v1::path(&self.request("POST", "/v1/contacts", &new("gone"), 201));
+            let kept = crate::v1::path(&self.request("POST", "/v1/contacts", &new("kept"), 201));
+            self.request("GET", "/v1/contacts?limit=100", &Value::Null, 200);
+            self.request("PATCH", &kept, &json!({"display_name": "changed"}), 200);
+            self.request("DELETE", &deleted, &Value::Null, 204);
+            self.request("GET", &deleted, &Value::Null, 404);
         }
     }
 }
@@ -73,7 +73,7 @@ fn a_server_without_free_file_descriptors_keeps_serving(backend: Backend) {
     let mut early: Vec<_> = (0..EARLY)
         .map(|_| {
             let mut connected = ConnectedClient { stream: raw::connect(&address), key: &key };
-            connected.ask("GET", "/healthz", &Value::Null, 200);
+            connected.request("GET", "/healthz", &Value::Null, 200);
             connected
         })
         .collect();

@@ -109,9 +109,9 @@ fn concurrent_creates_with_one_handle_succeed_once(backend: Backend) {
         check(&database, &created).await;
 
         // A deleted contact no longer counts.
-        let (account, gone, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
+        let (account, deleted, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
         let contacts = database.contacts(*account);
-        contacts.delete(ContactKey::Id(gone.id), Precondition::None).await.unwrap();
+        contacts.delete(ContactKey::Id(deleted.id), Precondition::None).await.unwrap();
         *failed = Some(ErrorCode::NotFound);
         check(&database, &created).await;
         database.close().await;

@@ -136,7 +136,7 @@ fn unparsable_requests_are_logged() {
     let events = events(serving);
     for (id, status, code, peer) in ids {
         let event = of(&events, &id);
-        let told = (event["status"].as_u64(), event["code"].as_str(), event["peer"].as_str());
-        assert_eq!(told, (Some(status), Some(code), Some(&*peer)), "{event}");
+        let logged = (event["status"].as_u64(), event["code"].as_str(), event["peer"].as_str());
+        assert_eq!(logged, (Some(status), Some(code), Some(&*peer)), "{event}");
     }
 }

@@ -123,9 +123,9 @@ fn opt_out_queries_are_index_scans(backend: DbBackend) {
             assert_eq!(page.items.len(), 10, "there is something to plan for");
         }
         // A thousand numbers, half of them opted out.
-        let asked: Vec<Phone> =
+        let numbers: Vec<Phone> =
             (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
-        let named = LookupRequest { phones: asked.iter().collect(), ..LookupRequest::default() };
+        let named = LookupRequest { phones: numbers.iter().collect(), ..LookupRequest::default() };
         let found = database.audiences(AccountId::new(1)).find(named).await.unwrap();
         let out = |number: &PhoneMatch| matches!(number, PhoneMatch::None { opted_out: true });
         assert_eq!(found.numbers.len(), 1_000);

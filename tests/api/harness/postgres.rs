@@ -133,12 +133,13 @@ fn unprivileged_user() -> Option<(u32, u32)> {
 
 fn bin_directory() -> Option<PathBuf> {
     let has_both = |folder: &Path| folder.join("initdb").exists() && folder.join("postgres").exists();
-    let told = Command::new("pg_config").arg("--bindir").output().ok();
-    let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+    let configured = Command::new("pg_config").arg("--bindir").output().ok();
+    let configured =
+        configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
     let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
     debian.sort();
-    told.into_iter().chain(debian.into_iter().rev()).chain(on_path).find(|folder| has_both(folder))
+    configured.into_iter().chain(debian.into_iter().rev()).chain(on_path).find(|folder| has_both(folder))
 }

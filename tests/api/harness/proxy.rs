@@ -72,8 +72,9 @@ pub fn delay_replies(database: &str, hold: &Arc<Hold>) -> String {
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&*upstream).unwrap());
-            let (mut asks, mut asked) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut asks, &mut asked));
+            let (mut client_reader, mut server_writer) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut client_reader, &mut server_writer));
             let hold = Arc::clone(&hold);
             std::thread::spawn(move || {
                 let mut answer = [0; 4096];
