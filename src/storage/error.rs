@@ -1,7 +1,7 @@
-//! Database errors, turned into what the domain and an operator understand.
+//! Database errors, mapped to the domain's errors and to messages for operators.
 //!
-//! `DbErr` prints statements and values, and values are personal data: only its kind and the
-//! database's own code go any further.
+//! `DbErr` prints statements and values, which are personal data: only its kind and the database's error code
+//! are kept.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub enum OpenError {
     /// Neither SQLite nor PostgreSQL.
     #[error("the database URL must start with sqlite:// or postgres://")]
     UnknownScheme,
-    /// The rest of the URL makes no sense.
+    /// The URL cannot be parsed.
     #[error("the database URL is invalid")]
     BadUrl,
     /// It would be ignored.
@@ -29,28 +29,28 @@ pub enum OpenError {
     /// Each connection would have a database of its own.
     #[error("an SQLite database in memory is not supported; name a file")]
     InMemory,
-    /// An SQLite that can lose writes.
+    /// An SQLite version that can lose writes.
     #[error("SQLite {version} can lose writes; this program needs 3.51.3 or later")]
     OldSqlite {
-        /// The version that is linked.
+        /// The linked version.
         version: String,
     },
-    /// It does not answer.
+    /// It does not respond.
     #[error("the database cannot be reached: {reason}")]
     Unreachable {
-        /// In the words of the driver.
+        /// The driver's message.
         reason: String,
     },
-    /// There is no file, and this command makes none.
+    /// There is no file, and this command creates none.
     #[error("there is no database here; `addressbook serve` or `addressbook migrate` creates one")]
     NoDatabase,
-    /// A database without our tables, and this command makes none.
+    /// A database without our tables, and this command creates none.
     #[error(
         "this database has no addressbook schema; check its URL, or create the schema with \
          `addressbook migrate`"
     )]
     NoSchema,
-    /// An earlier version of this program was here, and this command does not migrate.
+    /// An older schema, and this command does not migrate.
     #[error(
         "the database's schema is older than this program (it lacks {migration}); \
          stop its server and run `addressbook migrate`, or start the new server"
@@ -59,43 +59,43 @@ pub enum OpenError {
         /// The first migration that the database lacks.
         migration: String,
     },
-    /// It can only be read.
+    /// It is read-only.
     #[error("the database cannot be written to: {reason}")]
     ReadOnly {
-        /// In the words of the operating system, or of SQLite.
+        /// The operating system's or SQLite's message.
         reason: String,
     },
-    /// SQLite would keep a WAL for each name.
+    /// SQLite uses a separate WAL for each name.
     #[error(
         "the database file has {count} hard links, and SQLite uses a separate log for each name; remove all but one"
     )]
     HardLinks {
-        /// How many names the file has.
+        /// The number of names.
         count: u64,
     },
-    /// A later version of this program was here.
+    /// A newer schema.
     #[error("the database's schema is newer than this program (it has {migration}); use a newer addressbook")]
     NewerSchema {
         /// The first migration that this program does not know.
         migration: String,
     },
-    /// Another server has the file.
+    /// Another server holds the file lock.
     #[error("another server (or a migration) is using this SQLite database; several servers need PostgreSQL")]
     ServedElsewhere,
     /// A migration failed.
     #[error("the database's schema could not be migrated: {reason}")]
     Migration {
-        /// In the words of the driver.
+        /// The driver's message.
         reason: String,
     },
 }
 
 impl OpenError {
-    /// While connecting there is no personal data yet: the driver's words may be shown.
+    /// While connecting there is no personal data yet: the driver's message may be shown.
     pub(super) fn unreachable(error: DbErr) -> Self {
-        match primary(&error) {
+        match primary_code(&error) {
             Some(READONLY) => Self::ReadOnly { reason: one_line(&error) },
-            // The file itself was found: what cannot be made are the WAL and the shared memory.
+            // The file itself was found: the WAL and its shared memory cannot be created.
             Some(CANTOPEN) => {
                 Self::ReadOnly { reason: "files cannot be created or opened in its directory".to_owned() }
             }
@@ -103,7 +103,7 @@ impl OpenError {
         }
     }
 
-    /// What the operating system says of the file. (Not the path, which stands beside it.)
+    /// The operating system's message. (Not the path, which the caller prints.)
     pub(super) fn unreachable_file(error: &io::Error) -> Self {
         Self::Unreachable { reason: error.to_string() }
     }
@@ -121,14 +121,13 @@ fn one_line(error: &DbErr) -> String {
     reason.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The cause of an error that ended a transaction which another one stood in the way of: run again from its
-/// beginning, it may well succeed.
+/// Cause of an error of a transaction that conflicted with another one: running it again may succeed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct TransactionConflict(String);
 
-/// A transaction that took too long since it took the time of its changes: to be run again.
-pub(super) fn too_old() -> Error {
+/// The transaction's changes were timestamped too long ago: it is to be run again.
+pub(super) fn timestamp_too_old() -> Error {
     let cause = "the timestamp of a change was too old when it was to be committed";
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
@@ -136,109 +135,111 @@ pub(super) fn too_old() -> Error {
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 
-/// PostgreSQL's `query_canceled`: a statement took longer than it may.
+/// PostgreSQL's `query_canceled`: the statement timed out.
 const CANCELLED: &str = "57014";
 
-/// The cause of an error that says nothing about the connection: the database answered, or it was never asked.
+/// Cause of an error that says nothing about the connection: the database answered, or was never asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct NotTheConnection(String);
+struct ConnectionUnaffected(String);
 
-/// Whether the connection may be at fault that something could not be done.
-pub(super) fn may_blame_connection(error: &Error) -> bool {
+/// Whether the connection may be the cause of an error.
+pub(super) fn may_be_connection_failure(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
     error.code() == ErrorCode::Unavailable
-        && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<NotTheConnection>())
+        && !cause.is_some_and(|cause| cause.is::<TransactionConflict>() || cause.is::<ConnectionUnaffected>())
 }
 
-/// Whether the database rolled a transaction back for the sake of another one.
+/// Whether the database rolled a transaction back because of a conflict with another one.
 pub(super) fn is_conflict(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<TransactionConflict>())
 }
 
-/// The domain's error for a database's.
-pub(super) fn to_domain(error: &DbErr) -> Error {
-    if has_code(error, &CONFLICTS) {
-        return Error::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(error)));
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if has_code(&error, &CONFLICTS) {
+            return Self::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(&error)));
+        }
+        if has_code(&error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
+            return Self::caused_by(ErrorCode::Unavailable, ConnectionUnaffected(describe(&error)));
+        }
+        let code = if is_full(&error) {
+            ErrorCode::StorageFull
+        } else if is_unavailable(&error) {
+            ErrorCode::Unavailable
+        } else {
+            ErrorCode::Internal
+        };
+        Self::caused_by(code, describe(&error))
     }
-    if has_code(error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {
-        return Error::caused_by(ErrorCode::Unavailable, NotTheConnection(describe(error)));
-    }
-    let code = if is_full(error) {
-        ErrorCode::StorageFull
-    } else if is_away(error) {
-        ErrorCode::Unavailable
-    } else {
-        ErrorCode::Internal
-    };
-    Error::caused_by(code, describe(error))
 }
 
-/// The same where a unique index guards the handle.
-pub(super) fn to_domain_of_handle(error: &DbErr) -> Error {
+/// As [`Error::from`], where a unique index covers the handle.
+pub(super) fn handle_conflict(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::handle_taken(),
-        _ => to_domain(error),
+        _ => error.into(),
     }
 }
 
-/// The same where a unique index guards a name.
-pub(super) fn to_domain_of_name(error: &DbErr) -> Error {
+/// As [`Error::from`], where a unique index covers a name.
+pub(super) fn name_conflict(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::name_taken(),
-        _ => to_domain(error),
+        _ => error.into(),
     }
 }
 
-/// Whether there is no room left: SQLite's `FULL` and the growth of its shared memory, PostgreSQL's
-/// `disk_full`.
+/// SQLite's `FULL` and the growth of its shared memory, PostgreSQL's `disk_full`.
 fn is_full(error: &DbErr) -> bool {
     has_code(error, &["13", "4874", "53100"])
 }
 
-/// Whether it is the database that speaks, with one of these codes.
+/// Whether the database answered with one of these codes.
 fn has_code(error: &DbErr, codes: &[&str]) -> bool {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return false };
     error.code().is_some_and(|code| codes.contains(&code.as_ref()))
 }
 
-/// Whether SQLite has done nothing of a statement that is a transaction by itself, beyond doubt: it was no
-/// good, or somebody else writes.
-pub(super) fn is_refused(error: &DbErr) -> bool {
-    // Error, busy, too big, constraint, mismatch.
-    primary(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
+/// Whether SQLite certainly has not executed an autocommit statement: it was invalid, or another connection
+/// holds the write lock.
+pub(super) fn is_rejected(error: &DbErr) -> bool {
+    // ERROR, BUSY, TOOBIG, CONSTRAINT, MISMATCH.
+    primary_code(error).is_some_and(|code| matches!(code, 1 | 5 | 18 | 19 | 20))
 }
 
-/// Primary result codes of SQLite.
+/// SQLite's primary result codes.
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
 const IOERR: i32 = 10;
 const CANTOPEN: i32 = 14;
 
-/// Whether SQLite could not write for a reason that lies with its files, and not with another writer.
-pub(super) fn is_file_fault(error: &DbErr) -> bool {
-    !is_full(error) && primary(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))
+/// Whether SQLite could not write because of its files, not because of another writer.
+pub(super) fn is_file_error(error: &DbErr) -> bool {
+    !is_full(error) && primary_code(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))
 }
 
-/// SQLite's code without what extends it (by 256s). PostgreSQL's have five characters, SQLite's have fewer.
-fn primary(error: &DbErr) -> Option<i32> {
+/// SQLite's primary result code: the low byte of an extended one. (PostgreSQL's codes have five characters,
+/// SQLite's fewer.)
+fn primary_code(error: &DbErr) -> Option<i32> {
     let Some(SqlxError::Database(error)) = sqlx_error(error) else { return None };
     let code = error.code().filter(|code| code.len() < 5)?;
     Some(code.parse::<i32>().ok()? & 0xff)
 }
 
-/// Whether the database, and not the statement, is at fault: it may work later.
-fn is_away(error: &DbErr) -> bool {
+/// Whether the database, not the statement, caused the error: it may succeed later.
+fn is_unavailable(error: &DbErr) -> bool {
     match sqlx_error(error) {
         None => matches!(error, DbErr::ConnectionAcquire(_)),
         Some(SqlxError::Database(said)) => {
             let code = said.code().unwrap_or_default();
-            // PostgreSQL: connection exception, out of resources, operator intervention, read only
-            // (a demoted primary), a transaction that was idle for too long. SQLite: another writer, or a file that cannot be opened or written to.
+            // PostgreSQL: connection exception, insufficient resources, operator intervention, read-only
+            // transaction (a demoted primary), idle transaction timeout. SQLite: another writer, or a file
+            // that cannot be opened or written to.
             let postgres = ["08", "53", "57", "25006", "25P03"].iter().any(|class| code.starts_with(class))
                 && code.len() == 5;
-            let sqlite = primary(error)
+            let sqlite = primary_code(error)
                 .is_some_and(|code| matches!(code, BUSY | LOCKED | READONLY | IOERR | CANTOPEN));
             postgres || sqlite
         }
@@ -254,8 +255,8 @@ fn is_away(error: &DbErr) -> bool {
     }
 }
 
-/// What sea-orm says where there is no connection.
-pub(super) fn unavailable(error: SqlxError) -> DbErr {
+/// sqlx's error on acquiring a connection, as sea-orm's.
+pub(super) fn acquire_error(error: SqlxError) -> DbErr {
     match error {
         SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
         SqlxError::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
@@ -263,13 +264,13 @@ pub(super) fn unavailable(error: SqlxError) -> DbErr {
     }
 }
 
-/// What it says of a statement that failed.
-pub(super) fn not_executed(error: SqlxError) -> DbErr {
+/// sqlx's error on executing a statement, as sea-orm's.
+pub(super) fn exec_error(error: SqlxError) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
-/// What it says of a query that failed.
-pub(super) fn not_answered(error: SqlxError) -> DbErr {
+/// sqlx's error on a query, as sea-orm's.
+pub(super) fn query_error(error: SqlxError) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
@@ -282,7 +283,7 @@ fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
     }
 }
 
-/// The kind of the error and the database's code, without a value.
+/// The kind of the error and the database's code, without values.
 fn describe(error: &DbErr) -> String {
     let kind = match error {
         DbErr::ConnectionAcquire(_) => "no connection became available in time",

@@ -1,9 +1,10 @@
-//! Permits for connections, handed out in turns by account.
+//! A semaphore for connections that is fair between accounts.
 //!
-//! With a first-come-first-served queue an account with sixty slow requests makes everybody else wait behind all of
-//! them. Here each account has a queue of its own, and a permit that is free goes to the account whose turn it is
-//! (round robin). That alone would let a quiet account wait until one of the slow ones is through, so
-//! a busy account also leaves a share of the permits ([`RESERVED`]) to others, as long as there have been others of late.
+//! In a first-come-first-served queue, an account with sixty slow requests makes all other accounts wait
+//! behind them. Here each account has a queue of its own, and a free permit goes to the queues in round-robin
+//! order. That alone would make a quiet account wait until a slow request ends, so a busy account also leaves
+//! a share of the permits ([`RESERVED`]) to others, as long as there were requests of other accounts
+//! recently.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +15,17 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::domain::AccountId;
 
-/// Whom a permit is for; `None` for what the service does for many accounts at once, or for none.
+/// The account on whose behalf a permit is acquired; `None` for the service's own work.
 pub(super) type Owner = Option<AccountId>;
 
-/// One permit in so many is out of reach of an account that has all the others; but at least one, where there are several.
+/// One in so many permits is out of reach of an account that holds all others; at least one, if there are
+/// several.
 const RESERVED: usize = 4;
 
-/// An account that asked for nothing for so long has no share reserved.
-const ACTIVE: Duration = Duration::from_secs(60);
+/// No share is reserved for an account without requests for so long.
+const ACTIVE_WINDOW: Duration = Duration::from_secs(60);
 
-/// There are no more permits: it was closed.
+/// The semaphore was closed.
 #[derive(Debug)]
 struct Closed;
 
@@ -33,8 +35,8 @@ pub(super) struct FairSemaphore(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told when the last permit of a closed semaphore has come back.
-    all_back: Notify,
+    /// Notified when the last permit of a closed semaphore is returned.
+    all_returned: Notify,
 }
 
 #[derive(Debug)]
@@ -42,21 +44,21 @@ struct State {
     total: usize,
     free: usize,
     closed: bool,
-    /// Owners with permits. (Whoever has none is not here.)
+    /// Owners without permits are not in here.
     held: HashMap<Owner, usize>,
-    /// Owners that wait, the next one first; each once.
-    turns: VecDeque<Owner>,
-    /// Who waits for each of them, the first to come first. None is empty.
+    /// Waiting owners, the next one first; each once.
+    round_robin: VecDeque<Owner>,
+    /// The queue of each waiting owner, first come first served; never empty.
     waiting: HashMap<Owner, VecDeque<oneshot::Sender<Permit>>>,
-    /// The last two different owners that asked, and when.
+    /// The last two different owners that requested a permit, and when.
     recent: [Option<(Owner, Instant)>; 2],
 }
 
-/// The right to one connection. It goes back when this is dropped.
+/// Returned when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     owner: Owner,
-    /// `None` where it was never handed over.
+    /// `None` if it was never handed over.
     shared: Option<Arc<Shared>>,
 }
 
@@ -67,29 +69,28 @@ impl FairSemaphore {
             free: total,
             closed: false,
             held: HashMap::new(),
-            turns: VecDeque::new(),
+            round_robin: VecDeque::new(),
             waiting: HashMap::new(),
             recent: [None; 2],
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), all_back: Notify::new() }))
+        Self(Arc::new(Shared { state: Mutex::new(state), all_returned: Notify::new() }))
     }
 
-    /// A permit for a connection, within a time.
     pub(super) async fn acquire_within(&self, owner: Owner, timeout: Duration) -> Result<Permit, Error> {
         let permit = tokio::time::timeout(timeout, self.acquire(owner)).await;
         permit.map_err(|_| Error::PoolTimedOut)?.map_err(|Closed| Error::PoolClosed)
     }
 
-    /// Waits for the owner's turn. Whoever stops waiting loses it.
+    /// Waits in the owner's queue. Dropping the future leaves it.
     async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
         let receiver = {
             let mut state = self.0.state();
             if state.closed {
                 return Err(Closed);
             }
-            state.note(owner, Instant::now());
-            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_have_another(owner) {
-                return Ok(state.hand_out(owner, &self.0));
+            state.record_request(owner, Instant::now());
+            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_acquire(owner) {
+                return Ok(state.grant(owner, &self.0));
             }
             let (sender, receiver) = oneshot::channel();
             state.enqueue(owner, sender);
@@ -102,18 +103,18 @@ impl FairSemaphore {
         self.0.state().closed
     }
 
-    /// Refuses whoever waits or comes, and waits until all permits are back.
+    /// Rejects waiting and new requests, and waits until all permits are returned.
     pub(super) async fn close(&self) {
-        let all_back = self.0.all_back.notified();
+        let all_returned = self.0.all_returned.notified();
         let is_idle = {
             let mut state = self.0.state();
             state.closed = true;
-            state.turns.clear();
+            state.round_robin.clear();
             state.waiting.clear();
             state.free == state.total
         };
         if !is_idle {
-            all_back.await;
+            all_returned.await;
         }
     }
 }
@@ -125,7 +126,7 @@ impl Shared {
 }
 
 impl State {
-    fn note(&mut self, owner: Owner, now: Instant) {
+    fn record_request(&mut self, owner: Owner, now: Instant) {
         if owner.is_none() {
             return;
         }
@@ -136,27 +137,27 @@ impl State {
         *last = Some((owner, now));
     }
 
-    /// Whether another owner has asked of late.
-    fn has_others(&self, owner: Owner) -> bool {
-        self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE)
+    /// Whether another owner has requested a permit recently.
+    fn has_recent_others(&self, owner: Owner) -> bool {
+        self.recent.iter().flatten().any(|(other, at)| *other != owner && at.elapsed() < ACTIVE_WINDOW)
     }
 
-    /// What the service does by itself is bounded by how many tasks it has for it.
-    fn may_have_another(&self, owner: Owner) -> bool {
-        if owner.is_none() || self.total == 1 || !self.has_others(owner) {
+    /// The service's own work is limited by the number of its tasks.
+    fn may_acquire(&self, owner: Owner) -> bool {
+        if owner.is_none() || self.total == 1 || !self.has_recent_others(owner) {
             return true;
         }
-        let most = self.total - (self.total / RESERVED).max(1);
-        self.held.get(&owner).is_none_or(|held| *held < most)
+        let max = self.total - (self.total / RESERVED).max(1);
+        self.held.get(&owner).is_none_or(|held| *held < max)
     }
 
-    fn hand_out(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
+    fn grant(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
         self.free -= 1;
         *self.held.entry(owner).or_default() += 1;
         Permit { owner, shared: Some(Arc::clone(shared)) }
     }
 
-    fn take_back(&mut self, owner: Owner) {
+    fn return_permit(&mut self, owner: Owner) {
         self.free += 1;
         if let Some(held) = self.held.get_mut(&owner) {
             *held -= 1;
@@ -169,22 +170,22 @@ impl State {
     fn enqueue(&mut self, owner: Owner, sender: oneshot::Sender<Permit>) {
         let queue = self.waiting.entry(owner).or_default();
         if queue.is_empty() {
-            self.turns.push_back(owner);
+            self.round_robin.push_back(owner);
         }
-        // Those who have given up take no memory for longer than the first that has not.
+        // Abandoned requests at the front are removed: the queue does not grow with them.
         while queue.front().is_some_and(oneshot::Sender::is_closed) {
             queue.pop_front();
         }
         queue.push_back(sender);
     }
 
-    /// Hands out what is free to those who wait, in turns.
-    fn serve(&mut self, shared: &Arc<Shared>) {
+    /// Grants free permits to waiting owners, in round-robin order.
+    fn grant_waiting(&mut self, shared: &Arc<Shared>) {
         while self.free > 0 {
-            let next = self.turns.iter().position(|owner| self.may_have_another(*owner));
-            let Some(owner) = next.and_then(|next| self.turns.remove(next)) else { return };
+            let next = self.round_robin.iter().position(|owner| self.may_acquire(*owner));
+            let Some(owner) = next.and_then(|next| self.round_robin.remove(next)) else { return };
             let Some(mut queue) = self.waiting.remove(&owner) else { continue };
-            let mut permit = Some(self.hand_out(owner, shared));
+            let mut permit = Some(self.grant(owner, shared));
             while let Some(offered) = permit.take() {
                 let Some(sender) = queue.pop_front() else {
                     permit = Some(offered);
@@ -194,12 +195,13 @@ impl State {
             }
             if !queue.is_empty() {
                 self.waiting.insert(owner, queue);
-                self.turns.push_back(owner);
+                self.round_robin.push_back(owner);
             }
             if let Some(mut unwanted) = permit {
-                // All who waited have gone. (Its drop would ask for the lock that is held here.)
+                // All waiting requests were abandoned. (The permit's drop would take the lock that is held
+                // here.)
                 unwanted.shared = None;
-                self.take_back(owner);
+                self.return_permit(owner);
             }
         }
     }
@@ -209,11 +211,11 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         let mut state = shared.state();
-        state.take_back(self.owner);
+        state.return_permit(self.owner);
         if state.closed && state.free == state.total {
-            shared.all_back.notify_waiters();
+            shared.all_returned.notify_waiters();
         }
-        state.serve(&shared);
+        state.grant_waiting(&shared);
     }
 }
 
@@ -231,7 +233,7 @@ mod tests {
         Some(AccountId::new(id))
     }
 
-    /// Asks for a permit; what comes of it is not looked at yet, except that it waits.
+    /// Requests a permit, and asserts that it waits.
     fn wait(semaphore: &FairSemaphore, owner: Owner) -> Wait {
         let semaphore = semaphore.clone();
         let mut wait: Wait = Box::pin(async move { semaphore.acquire(owner).await });
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_take_turns_however_many_of_one_wait() {
+    fn accounts_are_served_round_robin() {
         let semaphore = FairSemaphore::new(1);
         let mut held = at_once(&semaphore, account(1));
         let mut busy: Vec<Wait> = (0..3).map(|_| wait(&semaphore, account(1))).collect();
@@ -278,33 +280,33 @@ mod tests {
     #[test]
     fn a_busy_account_leaves_a_share_to_others() {
         let semaphore = FairSemaphore::new(8);
-        // As long as no other account has asked it may have all.
+        // Without requests of other accounts it may have all.
         let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
         drop(all);
         drop(at_once(&semaphore, account(2)));
-        let most: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
+        let max: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
         let mut further = wait(&semaphore, account(1));
         let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
         drop(quiet);
-        assert!(now(&mut further).is_none(), "what is kept for others is not given away");
-        // What the service does by itself is not counted.
+        assert!(now(&mut further).is_none(), "the reserved share is not granted");
+        // The service's own work is not limited.
         let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
         drop(own);
-        drop(most);
+        drop(max);
         assert!(now(&mut further).is_some());
     }
 
     #[test]
-    fn who_stops_waiting_keeps_no_permit() {
+    fn an_abandoned_request_keeps_no_permit() {
         let semaphore = FairSemaphore::new(1);
         let held = at_once(&semaphore, None);
-        let (gone, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
+        let (abandoned, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
         let (late, mut last) = (wait(&semaphore, account(2)), wait(&semaphore, account(3)));
-        drop((gone, late));
+        drop((abandoned, late));
         drop(held);
         drop(now(&mut next).unwrap());
         drop(now(&mut last).unwrap());
-        // Handed over, and never taken.
+        // Granted, but never received.
         let held = at_once(&semaphore, account(1));
         let handed = wait(&semaphore, account(1));
         drop(held);
@@ -312,12 +314,15 @@ mod tests {
         drop(at_once(&semaphore, account(1)));
         let state = semaphore.0.state();
         assert!(
-            state.free == 1 && state.held.is_empty() && state.waiting.is_empty() && state.turns.is_empty()
+            state.free == 1
+                && state.held.is_empty()
+                && state.waiting.is_empty()
+                && state.round_robin.is_empty()
         );
     }
 
     #[test]
-    fn closing_waits_for_what_is_in_use_and_refuses_the_rest() {
+    fn close_waits_for_permits_and_rejects_requests() {
         let semaphore = FairSemaphore::new(2);
         let held = at_once(&semaphore, None);
         let (other, mut refused) = (at_once(&semaphore, account(1)), wait(&semaphore, account(1)));

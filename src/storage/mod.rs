@@ -1,10 +1,13 @@
-//! Contacts and keys in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
+//! Repositories in a database, through sea-orm: an embedded SQLite file, or PostgreSQL.
+//!
+//! Imports run one way: store → repositories → database handle → write path → cache, db → sqlite | postgres.
 
 mod accounts;
 mod audiences;
 mod cache;
 mod cleanup;
 mod contacts;
+mod database;
 mod db;
 mod entity;
 mod error;
@@ -17,7 +20,8 @@ mod store;
 mod templates;
 mod write;
 
+pub use database::handle::Database;
 pub use db::connect::{Options, safe_url};
-pub use db::connection::{Connection, Statements};
+pub use db::connection::Connection;
+pub use db::statement_log::Statements;
 pub use error::OpenError;
-pub use store::Database;

@@ -1,4 +1,4 @@
-//! The opt-outs of one account.
+//! Opt-out repository.
 
 use std::sync::Arc;
 
@@ -7,14 +7,13 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
 
 use super::cache::contacts::{Change, OptedOut};
-use super::db::json_sql::{self, Words};
+use super::database::handle::Database;
+use super::db::json_sql::{self, JsonSql};
 use super::db::transaction::Transaction;
 use super::db::{counters, keyset};
 use super::entity::idempotency_key::Reference;
 use super::entity::opt_out::{Column, Entity, Model};
-use super::error::to_domain;
-use super::store::Database;
-use super::write::idempotency::Made;
+use super::write::idempotency::Creation;
 use crate::domain::contact::fields::Phone;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::opt_out::OptOutId;
@@ -22,7 +21,6 @@ use crate::domain::opt_out::{OptOutQuery, OptOutRepository, OptOutResult};
 use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 
-/// The opt-outs of one account.
 pub(super) struct SqlOptOuts {
     database: Database,
     account: AccountId,
@@ -34,8 +32,7 @@ impl SqlOptOuts {
     }
 }
 
-/// What became of opting a number out.
-struct Outcome {
+struct InsertOutcome {
     row: Model,
     is_new: bool,
 }
@@ -45,14 +42,14 @@ impl OptOutRepository for SqlOptOuts {
     async fn enter(
         &self,
         opt_out: OptOut,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Created<OptOutResult>> {
         let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, opt_out);
         let outcome =
-            self.database.make(account, attempt, vec![Change::OptOuts(account)], move |transaction| {
+            self.database.create(account, request, vec![Change::OptOuts(account)], move |transaction| {
                 Box::pin(async move {
-                    let outcome = enter(transaction, row).await?;
+                    let outcome = insert(transaction, row).await?;
                     if outcome.is_new {
                         counters::add(transaction, account, counters::OPT_OUTS, shard, 1).await?;
                     }
@@ -61,10 +58,10 @@ impl OptOutRepository for SqlOptOuts {
                 })
             });
         match outcome.await? {
-            Made::Now(Outcome { row, is_new }) => {
+            Creation::New(InsertOutcome { row, is_new }) => {
                 Ok(Created { made: OptOutResult { opt_out: row.into(), is_new }, replayed: false })
             }
-            Made::Earlier(Reference { id, is_new }) => {
+            Creation::Replayed(Reference { id, is_new }) => {
                 let found = self.get(OptOutKey::Id(OptOutId::from_uuid(id))).await;
                 Created::replay(found.map(|opt_out| OptOutResult { opt_out, is_new }), "opt-out")
             }
@@ -75,8 +72,9 @@ impl OptOutRepository for SqlOptOuts {
         let account = self.account;
         self.database
             .read(async move |reader| {
-                let found = Entity::find().filter(of(account)).filter(named(&key)).one(&reader).await;
-                found.map_err(|error| to_domain(&error))?.map(OptOut::from).ok_or_else(gone)
+                let found =
+                    Entity::find().filter(in_account(account)).filter(by_key(&key)).one(&reader).await;
+                found?.map(OptOut::from).ok_or_else(not_found)
             })
             .await
     }
@@ -84,12 +82,15 @@ impl OptOutRepository for SqlOptOuts {
     async fn delete(&self, key: OptOutKey) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write_freeing(move |transaction| {
+            .write_deletion(move |transaction| {
                 Box::pin(async move {
-                    let done =
-                        Entity::delete_many().filter(of(account)).filter(named(&key)).exec(transaction).await;
-                    if done.map_err(|error| to_domain(&error))?.rows_affected == 0 {
-                        return Err(gone());
+                    let done = Entity::delete_many()
+                        .filter(in_account(account))
+                        .filter(by_key(&key))
+                        .exec(transaction)
+                        .await;
+                    if done?.rows_affected == 0 {
+                        return Err(not_found());
                     }
                     counters::add(transaction, account, counters::OPT_OUTS, shard, -1).await?;
                     Ok(((), vec![Change::OptOuts(account)]))
@@ -103,7 +104,7 @@ impl OptOutRepository for SqlOptOuts {
         self.database
             .read(async move |reader| {
                 let OptOutQuery { page, phone } = query;
-                let mut select = Entity::find().filter(of(account));
+                let mut select = Entity::find().filter(in_account(account));
                 if let Some(phone) = &phone {
                     select = select.filter(Column::Phone.eq(phone.as_str()));
                 }
@@ -117,7 +118,7 @@ impl OptOutRepository for SqlOptOuts {
         let account = self.account;
         self.database
             .read(async move |reader| {
-                let select = Entity::find().filter(of(account));
+                let select = Entity::find().filter(in_account(account));
                 let rows = keyset::by_offset(&reader, select, Column::Id, |row| row.id, &query).await?;
                 let total = counters::read(&reader, account, counters::OPT_OUTS).await?;
                 Ok(OffsetPage { items: rows.into_iter().map(OptOut::from).collect(), total })
@@ -126,39 +127,38 @@ impl OptOutRepository for SqlOptOuts {
     }
 }
 
-fn of(account: AccountId) -> impl sea_orm::sea_query::IntoCondition {
+fn in_account(account: AccountId) -> impl sea_orm::sea_query::IntoCondition {
     Column::AccountId.eq(account.get())
 }
 
-fn named(key: &OptOutKey) -> impl sea_orm::sea_query::IntoCondition {
+fn by_key(key: &OptOutKey) -> impl sea_orm::sea_query::IntoCondition {
     match key {
         OptOutKey::Id(id) => Column::Id.eq(id.as_uuid()),
         OptOutKey::Phone(phone) => Column::Phone.eq(phone.as_str()),
     }
 }
 
-fn gone() -> Error {
+fn not_found() -> Error {
     Error::no_such("opt-out")
 }
 
-/// Stores a row, unless the number is out already. Of several at once one is new: the others wait for
-/// the row, and get it as it is.
-async fn enter(transaction: &Transaction, row: Model) -> Result<Outcome> {
+/// Inserts a row unless the number has opted out already. Of concurrent inserts one creates the row; the
+/// others wait for it, and get it.
+async fn insert(transaction: &Transaction, row: Model) -> Result<InsertOutcome> {
     let id = row.id;
-    // An update that changes nothing locks the row that there is, and returns it.
-    let stay =
+    // An update without effect locks the existing row and returns it.
+    let keep_existing =
         OnConflict::columns([Column::AccountId, Column::Phone]).update_column(Column::Phone).to_owned();
     let row = Entity::insert(row.into_active_model())
-        .on_conflict(stay)
+        .on_conflict(keep_existing)
         .exec_with_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    Ok(Outcome { is_new: row.id == id, row })
+        .await?;
+    Ok(InsertOutcome { is_new: row.id == id, row })
 }
 
-/// Which of up to [`MAX_BATCH`](crate::domain::pagination::MAX_BATCH) numbers are out. They come and go as one
-/// JSON text each; see [`super::db::contact_rows`].
-pub(super) async fn among(
+/// Which of up to [`MAX_BATCH`](crate::domain::pagination::MAX_BATCH) numbers have opted out. They are sent
+/// and returned as one JSON text each; see [`super::db::contact_rows`].
+pub(super) async fn find_opted_out(
     connection: &impl ConnectionTrait,
     account: AccountId,
     phones: &[&Phone],
@@ -166,28 +166,32 @@ pub(super) async fn among(
     if phones.is_empty() {
         return Ok(OptedOut::default());
     }
-    let words = Words::of(connection);
-    let named = words.one_of(&format!("SELECT value FROM {}", words.each("$2")));
+    let json = JsonSql::of(connection);
+    let among = json.in_query(&format!("SELECT value FROM {}", json.elements("$2")));
     let phones: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
-    let values = vec![account.get().into(), json_sql::list(&phones)?];
-    numbers(connection, &format!("account_id = $1 AND phone {named}"), values).await
+    let values = vec![account.get().into(), json_sql::to_parameter(&phones)?];
+    fetch_numbers(connection, &format!("account_id = $1 AND phone {among}"), values).await
 }
 
-/// All that are out, if they are no more than so many.
-pub(super) async fn all(
+/// All opted-out numbers, unless there are more than `max`.
+pub(super) async fn find_all(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    most: u64,
+    max: u64,
 ) -> Result<Option<OptedOut>> {
-    if counters::read(connection, account, counters::OPT_OUTS).await? > most {
+    if counters::read(connection, account, counters::OPT_OUTS).await? > max {
         return Ok(None);
     }
-    numbers(connection, "account_id = $1", vec![account.get().into()]).await.map(Some)
+    fetch_numbers(connection, "account_id = $1", vec![account.get().into()]).await.map(Some)
 }
 
-async fn numbers(connection: &impl ConnectionTrait, condition: &str, values: Vec<Value>) -> Result<OptedOut> {
-    let out = format!("opt_outs WHERE {condition}");
-    let phones: Vec<String> = Words::of(connection).rows(connection, "phone", &out, values).await?;
+async fn fetch_numbers(
+    connection: &impl ConnectionTrait,
+    condition: &str,
+    values: Vec<Value>,
+) -> Result<OptedOut> {
+    let from = format!("opt_outs WHERE {condition}");
+    let phones: Vec<String> = JsonSql::of(connection).rows(connection, "phone", &from, values).await?;
     let number = |phone| Phone::from_stored(phone).as_number();
     Ok(Arc::new(phones.into_iter().map(number).collect()))
 }

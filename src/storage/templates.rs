@@ -1,4 +1,4 @@
-//! The templates of one account.
+//! Template repository.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
@@ -7,20 +7,19 @@ use sea_orm::{
     Select,
 };
 
+use super::database::handle::Database;
 use super::db::keyset;
 use super::db::transaction::Transaction;
 use super::entity::idempotency_key::Reference;
 use super::entity::template::{Column, Entity, Model};
-use super::error::{to_domain, to_domain_of_name};
-use super::store::Database;
-use super::write::idempotency::Made;
+use super::error::name_conflict;
+use super::write::idempotency::Creation;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::CursorPage;
 use crate::domain::precondition::Precondition;
 use crate::domain::template::saved::{TemplatePatch, TemplateQuery, TemplateRepository};
 use crate::domain::{AccountId, Error, ErrorCode, Result, SavedTemplate, TemplateId, TemplateKey, Timestamp};
 
-/// The templates of one account.
 pub(super) struct SqlTemplates {
     database: Database,
     account: AccountId,
@@ -37,16 +36,16 @@ impl TemplateRepository for SqlTemplates {
     async fn insert(
         &self,
         template: SavedTemplate,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Created<SavedTemplate>> {
         let row = Model::new(self.account, template);
         let made = self
             .database
-            .make(self.account, attempt, Vec::new(), move |transaction| Box::pin(insert(transaction, row)))
+            .create(self.account, request, Vec::new(), move |transaction| Box::pin(insert(transaction, row)))
             .await?;
         match made {
-            Made::Now(row) => Ok(Created { made: row.into(), replayed: false }),
-            Made::Earlier(Reference { id, is_new: _ }) => {
+            Creation::New(row) => Ok(Created { made: row.into(), replayed: false }),
+            Creation::Replayed(Reference { id, is_new: _ }) => {
                 let found = self.find(&TemplateKey::Id(TemplateId::from_uuid(id))).await;
                 Created::replay(found, "template")
             }
@@ -54,11 +53,11 @@ impl TemplateRepository for SqlTemplates {
     }
 
     async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate> {
-        let select = of(self.account).filter(match key {
+        let select = in_account(self.account).filter(match key {
             TemplateKey::Id(id) => Column::Id.eq(id.as_uuid()),
             TemplateKey::Name(name) => Column::Name.eq(name.as_str()),
         });
-        self.database.read(async move |reader| one(&reader, select).await).await
+        self.database.read(async move |reader| find_one(&reader, select).await).await
     }
 
     async fn update(
@@ -72,7 +71,7 @@ impl TemplateRepository for SqlTemplates {
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
-                    let before = expected(transaction, account, id, &precondition).await?;
+                    let before = find_for_update(transaction, account, id, &precondition).await?;
                     let after = before.patched(patch, now);
                     if after.version != before.version {
                         Entity::update_many()
@@ -81,7 +80,7 @@ impl TemplateRepository for SqlTemplates {
                             .filter(Column::Id.eq(id.as_uuid()))
                             .exec(transaction)
                             .await
-                            .map_err(|error| to_domain_of_name(&error))?;
+                            .map_err(name_conflict)?;
                     }
                     Ok((after, Vec::new()))
                 })
@@ -92,13 +91,10 @@ impl TemplateRepository for SqlTemplates {
     async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()> {
         let account = self.account;
         self.database
-            .write_freeing(move |transaction| {
+            .write_deletion(move |transaction| {
                 Box::pin(async move {
-                    expected(transaction, account, id, &precondition).await?;
-                    Entity::delete_by_id((account.get(), id.as_uuid()))
-                        .exec(transaction)
-                        .await
-                        .map_err(|error| to_domain(&error))?;
+                    find_for_update(transaction, account, id, &precondition).await?;
+                    Entity::delete_by_id((account.get(), id.as_uuid())).exec(transaction).await?;
                     Ok(((), Vec::new()))
                 })
             })
@@ -107,38 +103,38 @@ impl TemplateRepository for SqlTemplates {
 
     async fn cursor_page(&self, query: TemplateQuery) -> Result<CursorPage<SavedTemplate>> {
         let TemplateQuery { page, name } = query;
-        let mut select = of(self.account);
+        let mut select = in_account(self.account);
         if let Some(name) = &name {
             select = select.filter(Column::Name.eq(name.as_str()));
         }
-        let unique = name.is_some();
+        let at_most_one = name.is_some();
         self.database
             .read(async move |reader| {
-                let page = keyset::by_cursor(&reader, select, Column::Id, unique, &page).await?;
+                let page = keyset::by_cursor(&reader, select, Column::Id, at_most_one, &page).await?;
                 Ok(page.map(SavedTemplate::from))
             })
             .await
     }
 }
 
-fn of(account: AccountId) -> Select<Entity> {
+fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
 }
 
-async fn one(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<SavedTemplate> {
-    let found = select.one(connection).await.map_err(|error| to_domain(&error))?;
+async fn find_one(connection: &impl ConnectionTrait, select: Select<Entity>) -> Result<SavedTemplate> {
+    let found = select.one(connection).await?;
     found.map(SavedTemplate::from).ok_or_else(|| Error::no_such("template"))
 }
 
-/// A template that is about to change. Others cannot change it until the transaction ends.
-async fn expected(
+/// Locks a template for a change, and checks the precondition.
+async fn find_for_update(
     transaction: &Transaction,
     account: AccountId,
     id: TemplateId,
     precondition: &Precondition,
 ) -> Result<SavedTemplate> {
-    let select = of(account).filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
-    let template = one(transaction, select).await?;
+    let select = in_account(account).filter(Column::Id.eq(id.as_uuid())).lock_exclusive();
+    let template = find_one(transaction, select).await?;
     if precondition.allows(template.version) {
         Ok(template)
     } else {
@@ -146,12 +142,11 @@ async fn expected(
     }
 }
 
-/// Stores a row; `None` where another has its name.
+/// Inserts a row; `None` if the name is taken.
 async fn insert(transaction: &Transaction, row: Model) -> Result<Option<(Reference, Model)>> {
     let done = Entity::insert(row.clone().into_active_model())
         .on_conflict(OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned())
         .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    Ok((done > 0).then_some((Reference::to_new(row.id), row)))
+        .await?;
+    Ok((done > 0).then_some((Reference::created(row.id), row)))
 }

@@ -103,8 +103,8 @@ fn a_snapshot_beyond_its_limit_is_rejected_before_anything_is_stored() {
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
         let reply = client.post("/v1/audiences", &json!({"recipients": recipients}));
-        let message = "The audience has 11 recipients, and one answer has at most 6; let it stream as \
-                       application/x-ndjson, or make a dry run";
+        let message = "The audience has 11 recipients, but a JSON response can have at most 6; stream it as \
+                       application/x-ndjson, or request a dry run";
         assert_eq!(reply.violation(422).0, message);
 
         // The quota is per account; a deleted snapshot does not count.
@@ -113,7 +113,7 @@ fn a_snapshot_beyond_its_limit_is_rejected_before_anything_is_stored() {
             ["a", "b"].map(|key| keep(&client, key, &two).expect(201)).into_iter().collect();
         let reply = keep(&client, "c", &two);
         assert_eq!(reply.expect(422)["error"]["code"], "audience_quota");
-        let message = "The account keeps 200 of at most 250 audience entries, and this audience counts as 100; \
+        let message = "The account has 200 of at most 250 kept audience entries, and this audience counts as 100; \
                        delete an audience, or wait until one expires";
         assert_eq!(reply.violation(422).0, message);
         assert_eq!(insider.rows(), (2, 12, 2), "{backend:?}");

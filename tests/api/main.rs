@@ -38,6 +38,7 @@ mod log;
 mod middleware;
 mod openapi;
 mod openapi_limits;
+mod operation_table;
 mod operations;
 mod opt_outs;
 mod parity;

@@ -1,9 +1,11 @@
-//! Calls of documented operations, built from the document.
+//! Calls of documented operations: parameters and bodies come from the document, permissions and the statuses of success
+//! from [`crate::operation_table`].
 
 use serde_json::{Map, Value};
 
 use crate::fixtures::Fixtures;
 use crate::harness::{Client, Reply};
+use crate::operation_table::Operation;
 
 /// An operation of the document, with the arguments of a call.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Call {
     pub conditions: Vec<String>,
     /// The permissions with which the response contains more.
     pub shows: Vec<String>,
+    /// The status of success.
+    pub success: u16,
     /// The documented statuses.
     pub statuses: Vec<u16>,
     pub parameters: Map<String, Value>,
@@ -38,25 +42,19 @@ impl Call {
                 let known = operation["parameters"].as_array().into_iter().flatten();
                 let examples =
                     operation["requestBody"]["content"]["application/json"]["examples"].as_object();
-                let texts =
-                    |list: &Value| list.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
-                let always = texts(&operation["security"][0]["ApiKey"]);
-                let conditional = |otherwise: &str| -> Vec<String> {
-                    let conditions = operation["responses"]["403"]["x-conditional-permissions"].as_array();
-                    let all = conditions.into_iter().flatten();
-                    all.filter(|condition| condition["otherwise"] == otherwise)
-                        .map(|condition| text(&condition["permission"]))
-                        .collect()
-                };
+                let id = text(&operation["operationId"]);
+                let row = Operation::named(&id);
+                let texts = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
                 calls.push(Self {
-                    id: text(&operation["operationId"]),
+                    id,
                     method: method.to_uppercase(),
                     path: path.clone(),
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
-                    permission: always.first().cloned(),
-                    always,
-                    conditions: conditional("forbidden"),
-                    shows: conditional("hidden"),
+                    permission: row.always.first().map(|&name| name.to_owned()),
+                    always: texts(row.always),
+                    conditions: texts(row.conditions),
+                    shows: texts(row.shows),
+                    success: row.success,
                     statuses: operation["responses"]
                         .as_object()
                         .unwrap()

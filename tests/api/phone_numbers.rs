@@ -31,7 +31,7 @@ on_both_databases! {
     fn a_national_number_is_rejected_with_a_hint(service: &Service) {
         let client = service.client();
         for number in ["07900 000001", "(020) 7946-0000"] {
-            let about = "looks like a national number; give it with + and its country code, such as +447900000001 \
+            let about = "looks like a national number; write it with + and the country code, such as +447900000001 \
                          for 07900 000001";
             let body = json!({"username": "u", "phone_number": number});
             let (message, _, code) = client.post("/v1/contacts", &body).violation(400);

@@ -1,4 +1,4 @@
-//! How a row of `api_keys` becomes a key and back.
+//! Conversion between rows of `api_keys` and [`ApiKey`].
 
 use sea_orm::Set;
 

@@ -1,4 +1,4 @@
-//! Accounts and keys in the database.
+//! Repository of accounts and API keys.
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -8,12 +8,10 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
+use crate::storage::database::handle::Database;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
-use crate::storage::error::to_domain;
-use crate::storage::store::Database;
 
-/// The accounts and keys of a database.
 pub(crate) struct AccountRepository {
     database: Database,
 }
@@ -23,7 +21,7 @@ impl AccountRepository {
         Self { database }
     }
 
-    /// A write that no contact has to do with.
+    /// A write without cached data: it publishes no changes.
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
@@ -55,7 +53,7 @@ impl KeyRepository for AccountRepository {
         self.database
             .read(async move |reader| {
                 let any = api_key::Entity::find().one(&reader).await;
-                Ok(any.map_err(|error| to_domain(&error))?.is_some())
+                Ok(any?.is_some())
             })
             .await
     }
@@ -65,14 +63,11 @@ impl KeyRepository for AccountRepository {
         self.write(move |transaction| {
             Box::pin(async move {
                 if transaction.get_database_backend() == DbBackend::Postgres {
-                    // Two instances that start at once must not both find the table empty.
-                    transaction
-                        .execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE")
-                        .await
-                        .map_err(|error| to_domain(&error))?;
+                    // Two instances that start at the same time must not both find the table empty.
+                    transaction.execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").await?;
                 }
                 let any = api_key::Entity::find().one(transaction).await;
-                if any.map_err(|error| to_domain(&error))?.is_some() {
+                if any?.is_some() {
                     return Ok(false);
                 }
                 let account = ensure_account(transaction, account).await?;
@@ -88,7 +83,7 @@ impl KeyRepository for AccountRepository {
         self.database
             .read(async move |reader| {
                 let row = api_key::Entity::find_by_id(id).one(&reader).await;
-                row.map_err(|error| to_domain(&error))?.map(ApiKey::try_from).transpose()
+                row?.map(ApiKey::try_from).transpose()
             })
             .await
     }
@@ -104,9 +99,8 @@ impl KeyRepository for AccountRepository {
                     .order_by_asc(api_key::Column::AccountId)
                     .order_by_asc(api_key::Column::CreatedAt)
                     .all(&reader)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
-                rows.into_iter().map(listed).collect()
+                    .await?;
+                rows.into_iter().map(to_listed_key).collect()
             })
             .await
     }
@@ -115,15 +109,14 @@ impl KeyRepository for AccountRepository {
         let id = id.as_str().to_owned();
         self.write(move |transaction| {
             Box::pin(async move {
-                // The first revocation counts: a second one must not move its time.
+                // The first revocation counts: a second one keeps its time.
                 let first = Expr::case(api_key::Column::RevokedAt.is_null(), now.millis())
                     .finally(Expr::col(api_key::Column::RevokedAt));
                 let done = api_key::Entity::update_many()
                     .col_expr(api_key::Column::RevokedAt, first.into())
                     .filter(api_key::Column::Id.eq(id))
                     .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
+                    .await?;
                 Ok(done.rows_affected > 0)
             })
         })
@@ -139,8 +132,7 @@ impl KeyRepository for AccountRepository {
                     .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
                     .filter(api_key::Column::Id.eq(old))
                     .exec(transaction)
-                    .await
-                    .map_err(|error| to_domain(&error))?;
+                    .await?;
                 Ok(())
             })
         })
@@ -149,11 +141,7 @@ impl KeyRepository for AccountRepository {
 }
 
 async fn find_account(connection: &impl ConnectionTrait, name: &AccountName) -> Result<Option<AccountId>> {
-    let row = account::Entity::find()
-        .filter(account::Column::Name.eq(name.as_str()))
-        .one(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    let row = account::Entity::find().filter(account::Column::Name.eq(name.as_str())).one(connection).await?;
     Ok(row.map(|row| AccountId::new(row.id)))
 }
 
@@ -166,22 +154,18 @@ async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<
     account::Entity::insert(new)
         .on_conflict(OnConflict::column(account::Column::Name).do_nothing().to_owned())
         .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+        .await?;
     find_account(transaction, &name).await?.ok_or_else(|| {
         Error::caused_by(ErrorCode::Internal, "an account disappeared while it was being created")
     })
 }
 
 async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
-    api_key::Entity::insert(api_key::ActiveModel::from(key))
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    api_key::Entity::insert(api_key::ActiveModel::from(key)).exec_without_returning(transaction).await?;
     Ok(())
 }
 
-fn listed((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
+fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
     let name = account.and_then(|account| AccountName::parse(&account.name).ok());
     Ok(ListedKey {
         key: key.try_into()?,

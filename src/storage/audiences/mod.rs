@@ -1,4 +1,4 @@
-//! The audiences of one account: repository, recipient lookup, and snapshots (audiences that are kept).
+//! The audiences of one account: repository, recipient lookup, recipient pages and snapshots.
 
 pub(super) mod lookup;
 pub(super) mod recipients;

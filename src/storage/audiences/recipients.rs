@@ -1,4 +1,4 @@
-//! Contacts with what else a sender has to know of them: whether their number has opted out.
+//! Queries for recipients: contacts, each with whether its number has opted out.
 
 use std::sync::LazyLock;
 
@@ -10,34 +10,32 @@ use crate::domain::audience::Recipient;
 use crate::domain::group::GroupId;
 use crate::domain::{AccountId, ContactId, Error, Result};
 use crate::storage::db::connection::Connection;
-use crate::storage::db::contact_rows::{ROW, listed};
-use crate::storage::db::json_sql::{self, Words};
+use crate::storage::db::contact_rows::{ROW_AS_JSON, column_list};
+use crate::storage::db::json_sql::{self, JsonSql};
 use crate::storage::entity::contact::Model;
-use crate::storage::error::to_domain;
 
-const OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
+const IS_OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
      WHERE opt_outs.account_id = contacts.account_id AND opt_outs.phone = contacts.phone)";
 
-static COLUMNS: LazyLock<String> = LazyLock::new(|| listed(|name| name));
+static COLUMNS: LazyLock<String> = LazyLock::new(|| column_list(|name| name));
 
-/// A row, and what goes with it.
 #[derive(FromQueryResult)]
-struct Row {
+struct RecipientRow {
     #[sea_orm(nested)]
     contact: Model,
     opted_out: bool,
 }
 
-impl TryFrom<Row> for Recipient {
+impl TryFrom<RecipientRow> for Recipient {
     type Error = Error;
 
-    fn try_from(Row { contact, opted_out }: Row) -> Result<Self> {
+    fn try_from(RecipientRow { contact, opted_out }: RecipientRow) -> Result<Self> {
         Ok(Self { contact: contact.try_into()?, opted_out })
     }
 }
 
-/// The contacts under a condition, in its order.
-async fn people(
+/// The contacts that match a condition, in its order.
+async fn select_recipients(
     connection: &Connection,
     condition: &str,
     values: impl IntoIterator<Item = Value>,
@@ -45,19 +43,19 @@ async fn people(
     let columns = &*COLUMNS;
     let backend = connection.get_database_backend();
     if backend == DbBackend::Sqlite {
-        let person = format!("json_array({}, {OPTED_OUT})", *ROW);
+        let item = format!("json_array({}, {IS_OPTED_OUT})", *ROW_AS_JSON);
         let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
-        let rows: Vec<(Model, u8)> = Words::of(connection).rows(connection, &person, &from, values).await?;
-        let row = |(contact, opted_out)| Row { contact, opted_out: opted_out != 0 };
+        let rows: Vec<(Model, u8)> = JsonSql::of(connection).rows(connection, &item, &from, values).await?;
+        let row = |(contact, opted_out)| RecipientRow { contact, opted_out: opted_out != 0 };
         return rows.into_iter().map(row).map(Recipient::try_from).collect();
     }
-    let sql = format!("SELECT {columns}, {OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
+    let sql = format!("SELECT {columns}, {IS_OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    let rows = Row::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))?;
+    let rows = RecipientRow::find_by_statement(statement).all(connection).await?;
     rows.into_iter().map(Recipient::try_from).collect()
 }
 
-/// The newest contacts of an account that are older than a given one.
+/// The newest contacts of an account with an id below `before`.
 pub(crate) async fn page(
     connection: &Connection,
     account: AccountId,
@@ -65,10 +63,10 @@ pub(crate) async fn page(
     limit: u64,
 ) -> Result<Vec<Recipient>> {
     let condition = "account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    people(connection, condition, [account.get().into(), before.into(), limit.into()]).await
+    select_recipients(connection, condition, [account.get().into(), before.into(), limit.into()]).await
 }
 
-/// The same of a group's members.
+/// As [`page`], of a group's members.
 pub(crate) async fn member_page(
     connection: &Connection,
     account: AccountId,
@@ -78,32 +76,32 @@ pub(crate) async fn member_page(
 ) -> Result<Vec<Recipient>> {
     let members = "SELECT contact_id FROM members WHERE account_id = $1 AND group_id = $2 \
          AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4";
-    let members = Words::of(connection).one_of(members);
+    let members = JsonSql::of(connection).in_query(members);
     let condition = format!("account_id = $1 AND id {members} ORDER BY id DESC");
     let values = [account.get().into(), group.as_uuid().into(), before.into(), limit.into()];
-    people(connection, &condition, values).await
+    select_recipients(connection, &condition, values).await
 }
 
-/// The contacts with such ids, in any order.
+/// Contacts by id, in any order.
 pub(crate) async fn by_ids(
     connection: &Connection,
     account: AccountId,
     ids: &[ContactId],
 ) -> Result<Vec<Recipient>> {
-    named(connection, account, "id", &Words::of(connection).id("value"), ids).await
+    find_by_column(connection, account, "id", &JsonSql::of(connection).parse_id("value"), ids).await
 }
 
-/// The contacts with such handles, in any order.
+/// Contacts by handle, in any order.
 pub(crate) async fn by_handles(
     connection: &Connection,
     account: AccountId,
     handles: &[&str],
 ) -> Result<Vec<Recipient>> {
-    named(connection, account, "handle", "value", handles).await
+    find_by_column(connection, account, "handle", "value", handles).await
 }
 
-/// The contacts with such values in a column; `value` is how one of a list is written in it.
-async fn named<T: Serialize>(
+/// Contacts by the values of a column; `value` converts an element of the JSON list to the column's type.
+async fn find_by_column<T: Serialize>(
     connection: &Connection,
     account: AccountId,
     column: &str,
@@ -113,8 +111,8 @@ async fn named<T: Serialize>(
     if list.is_empty() {
         return Ok(Vec::new());
     }
-    let words = Words::of(connection);
-    let named = words.one_of(&format!("SELECT {value} FROM {}", words.each("$2")));
-    let condition = format!("account_id = $1 AND {column} {named}");
-    people(connection, &condition, [account.get().into(), json_sql::list(list)?]).await
+    let json = JsonSql::of(connection);
+    let among = json.in_query(&format!("SELECT {value} FROM {}", json.elements("$2")));
+    let condition = format!("account_id = $1 AND {column} {among}");
+    select_recipients(connection, &condition, [account.get().into(), json_sql::to_parameter(list)?]).await
 }

@@ -1,4 +1,4 @@
-//! Recipients in one account: where each question goes.
+//! Audience repository: maps the domain's trait to lookup, recipient pages and snapshots.
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -14,24 +14,23 @@ use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, Result};
+use crate::storage::database::handle::Database;
 use crate::storage::db::counters;
-use crate::storage::store::Database;
-use crate::storage::{contacts, groups};
+use crate::storage::groups;
 
-/// Contacts that are read at a time: enough that the way to the database does not count, few enough
-/// that others get their turn.
-const PAGE: u64 = 500;
+/// Contacts per page: enough to make the round trip negligible, few enough to leave the connection to other
+/// requests in between.
+const MAX_PAGE_SIZE: u64 = 500;
 
-/// The same in bytes, about: an answer whose reader is slow holds two pages for as long.
-const PAGE_BYTES: usize = 64 * 1024;
+/// Target size of a page in bytes: while a client reads slowly, two pages stay in memory.
+const TARGET_PAGE_BYTES: usize = 64 * 1024;
 
-/// Contacts on the first page, when nothing is known of how large they are.
-const FIRST_PAGE: u64 = 8;
+/// Size of the first page, before the size of a contact is known.
+const INITIAL_PAGE_SIZE: u64 = 8;
 
-/// What a contact takes beside its `meta`.
+/// Estimated size of a contact without its `meta`.
 const CONTACT_BYTES: usize = 200;
 
-/// Recipients in one account.
 pub(crate) struct SqlAudiences {
     database: Database,
     account: AccountId,
@@ -45,8 +44,8 @@ impl SqlAudiences {
 
 #[async_trait]
 impl AudienceRepository for SqlAudiences {
-    async fn find(&self, named: LookupRequest<'_>) -> Result<LookupResult> {
-        lookup::find(&self.database, self.account, named).await
+    async fn find(&self, request: LookupRequest<'_>) -> Result<LookupResult> {
+        lookup::find(&self.database, self.account, request).await
     }
 
     async fn group(&self, key: GroupKey) -> Result<GroupId> {
@@ -60,37 +59,38 @@ impl AudienceRepository for SqlAudiences {
             .read(async move |reader| {
                 let groups: Vec<Uuid> = groups.iter().map(|group| group.as_uuid()).collect();
                 let members: u64 = counters::read_each(&reader, account, &groups).await?.values().sum();
-                Ok(members + if all { contacts::queries::total(&reader, account).await? } else { 0 })
+                Ok(members + if all { counters::read_contacts(&reader, account).await? } else { 0 })
             })
             .await
     }
 
     fn walk(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
-        // One page is read while the one before it is worked on; none is read for who has gone away.
-        let (pages, taken) = mpsc::channel(1);
-        self.database.spawn(walk(self.database.clone(), self.account, group, pages));
-        stream::unfold(taken, async |mut taken| taken.recv().await.map(|page| (page, taken))).boxed()
+        // Reads one page ahead of the consumer; ends when the stream is dropped.
+        let (pages, received) = mpsc::channel(1);
+        self.database.spawn(stream_pages(self.database.clone(), self.account, group, pages));
+        stream::unfold(received, async |mut received| received.recv().await.map(|page| (page, received)))
+            .boxed()
     }
 
     async fn begin(
         &self,
-        attempt: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
         entries: u64,
         limits: SnapshotLimits,
     ) -> Result<Created<AudienceId>> {
-        snapshots::begin(&self.database, self.account, attempt, entries, limits).await
+        snapshots::begin(&self.database, self.account, request, entries, limits).await
     }
 
     async fn keep(&self, id: AudienceId, entries: Vec<(i64, Entry)>) -> Result<()> {
-        snapshots::keep(&self.database, self.account, id, entries).await
+        snapshots::save_entries(&self.database, self.account, id, entries).await
     }
 
     async fn finish(&self, id: AudienceId, report: Report) -> Result<AudienceSnapshot> {
         snapshots::finish(&self.database, self.account, id, report).await
     }
 
-    async fn abandon(&self, id: AudienceId, attempt: Option<IdempotentRequest>) {
-        if let Err(error) = snapshots::abandon(&self.database, self.account, id, attempt).await {
+    async fn abandon(&self, id: AudienceId, request: Option<IdempotentRequest>) {
+        if let Err(error) = snapshots::abandon(&self.database, self.account, id, request).await {
             // It is deleted when it expires.
             tracing::warn!(reason = error.cause(), "an abandoned audience could not be deleted");
         }
@@ -113,39 +113,41 @@ impl AudienceRepository for SqlAudiences {
     }
 }
 
-/// How many contacts of the size of these are a page.
-fn page_size(people: &[Recipient]) -> u64 {
-    let bytes: usize = people.iter().map(|person| CONTACT_BYTES + person.contact.meta.as_json().len()).sum();
-    let size = PAGE_BYTES * people.len() / bytes.max(1);
-    u64::try_from(size).unwrap_or(PAGE).clamp(1, PAGE)
+/// The page size for which contacts of this size reach [`TARGET_PAGE_BYTES`].
+fn page_size(recipients: &[Recipient]) -> u64 {
+    let bytes: usize =
+        recipients.iter().map(|recipient| CONTACT_BYTES + recipient.contact.meta.as_json().len()).sum();
+    let size = TARGET_PAGE_BYTES * recipients.len() / bytes.max(1);
+    u64::try_from(size).unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)
 }
 
-/// Reads page after page, as far ahead as the channel has room.
-async fn walk(
+/// Reads page after page, as far ahead as the channel has capacity.
+async fn stream_pages(
     database: Database,
     account: AccountId,
     group: Option<GroupId>,
     pages: mpsc::Sender<Result<Vec<Recipient>>>,
 ) {
-    let (mut before, mut limit) = (Uuid::max(), FIRST_PAGE);
-    // A page is read when there is room for it, not to wait for room.
+    let (mut before, mut limit) = (Uuid::max(), INITIAL_PAGE_SIZE);
+    // Capacity first, then the page: a page that is read is never held back.
     while let Ok(room) = pages.reserve().await {
         let page = database.read(async move |reader| match group {
             Some(group) => recipients::member_page(&reader, account, group, before, limit).await,
             None => recipients::page(&reader, account, before, limit).await,
         });
         let page = page.await;
-        let last = page.as_ref().ok().and_then(|people| people.last()).map(|person| person.contact.id);
+        let last =
+            page.as_ref().ok().and_then(|recipients| recipients.last()).map(|recipient| recipient.contact.id);
         let Some(last) = last else {
-            // The end, or a fault, which is passed on.
+            // The end of the list, or an error to pass on.
             if page.is_err() {
                 room.send(page);
             }
             return;
         };
         before = last.as_uuid();
-        if let Ok(people) = &page {
-            limit = page_size(people);
+        if let Ok(recipients) = &page {
+            limit = page_size(recipients);
         }
         room.send(page);
     }

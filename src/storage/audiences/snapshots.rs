@@ -1,12 +1,14 @@
-//! Audiences that are kept: written once, lot by lot, and read by position. What changes is this alone: where a
-//! contact is deleted, so is what its entries say of it.
+//! Audience snapshots: written once, in batches, and read by position. Deleting a contact is the only change:
+//! its entries become exclusions without personal data.
 //!
-//! No entry outlives its contact. Whoever deletes a contact holds the account's lock shared until the end of the
-//! transaction, and whoever adds entries holds it exclusively: either the deletion finds the entry, or
-//! [`keep`] finds that the contact is gone.
+//! **No entry outlives its contact.** A transaction that deletes a contact holds the account's advisory lock
+//! in shared mode until it ends, one that adds entries holds it exclusively: either the deletion finds the
+//! entry, or [`save_entries`] finds that the contact is gone.
+//!
+//! An unfinished snapshot belongs to the process that began it, for as long as that renews its lease; see
+//! [`SnapshotOwner`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
@@ -22,34 +24,34 @@ use crate::domain::audience::{
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
-use crate::storage::db::json_sql::{self, Words};
+use crate::storage::database::handle::Database;
+use crate::storage::database::snapshot_owner::SnapshotOwner;
+use crate::storage::db::json_sql::{self, JsonSql};
 use crate::storage::db::keyset;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
-use crate::storage::entity::audience_entry::{self, Deletion, Snapshot};
+use crate::storage::entity::audience_entry::{self, Deletion, StoredEntry};
 use crate::storage::entity::idempotency_key::Reference;
-use crate::storage::error::to_domain;
-use crate::storage::store::Database;
-use crate::storage::write::idempotency::{self, Made};
+use crate::storage::write::idempotency::{self, Creation};
 
-/// [`Report`] as JSON.
+/// [`Report`] as it is stored.
 #[derive(Serialize, Deserialize)]
 struct StoredReport {
     asked: u64,
     recipients: u64,
     excluded: u64,
     parts: u64,
-    problems: Vec<(u64, Vec<Snapshot>)>,
+    problems: Vec<(u64, Vec<StoredEntry>)>,
 }
 
-fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+fn internal_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::caused_by(ErrorCode::Internal, error)
 }
 
 fn write_report(report: &Report) -> Result<String> {
     let Report { counts: Counts { asked, recipients, excluded, parts }, problems } = report;
     let problems = problems.iter().map(|Problem { count, examples }| {
-        let entry = |example: &_| Snapshot::from(&Entry::Excluded(Clone::clone(example)));
+        let entry = |example: &_| StoredEntry::from(&Entry::Excluded(Clone::clone(example)));
         (*count, examples.iter().map(entry).collect())
     });
     let stored = StoredReport {
@@ -59,12 +61,12 @@ fn write_report(report: &Report) -> Result<String> {
         parts: *parts,
         problems: problems.collect(),
     };
-    serde_json::to_string(&stored).map_err(internal)
+    serde_json::to_string(&stored).map_err(internal_error)
 }
 
 fn read_report(json: &str) -> Result<Report> {
     let StoredReport { asked, recipients, excluded, parts, problems } =
-        serde_json::from_str(json).map_err(|_| internal("a stored report cannot be read"))?;
+        serde_json::from_str(json).map_err(|_| internal_error("a stored report cannot be read"))?;
     let problems = problems.into_iter().map(|(count, examples)| {
         let mut exclusions = Vec::new();
         for example in examples {
@@ -80,54 +82,23 @@ fn read_report(json: &str) -> Result<Report> {
     })
 }
 
-fn number(kind: Kind) -> i16 {
+fn kind_code(kind: Kind) -> i16 {
     match kind {
         Kind::Recipients => 0,
         Kind::Exclusions => 1,
     }
 }
 
-/// For how long an unfinished audience to which no entries are added is left to the process that began it.
-const LEASE: Duration = Duration::from_secs(60);
-
-/// This process, as far as unfinished audiences know it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SnapshotOwner {
-    id: Uuid,
-    /// Whether no other process adds entries: an unfinished audience of another one was left behind by it.
-    alone: bool,
-}
-
-impl SnapshotOwner {
-    pub(crate) fn new(alone: bool) -> Self {
-        Self { id: Uuid::now_v7(), alone }
-    }
-
-    fn lease() -> i64 {
-        Timestamp::now().after(LEASE).millis()
-    }
-
-    /// Unfinished audiences whose process ended in the middle of its work.
-    fn abandoned(self) -> Condition {
-        let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
-        if self.alone {
-            ended = ended.add(Column::Owner.ne(self.id));
-        }
-        Condition::all().add(Column::LeasedUntil.is_not_null()).add(ended)
-    }
-}
-
-/// One audience of an account.
-fn one(account: i64, id: Uuid) -> Condition {
+fn by_id(account: i64, id: Uuid) -> Condition {
     Condition::all().add(Column::AccountId.eq(account)).add(Column::Id.eq(id))
 }
 
-/// An unfinished audience, as long as it is this process's.
-fn being_made(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
-    one(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
+/// An unfinished snapshot that still belongs to this process.
+fn unfinished_of(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
+    by_id(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
 }
 
-/// Whoever does not hold the lease any more has been taken for dead, and another attempt may be under way.
+/// A process that lost its lease counts as terminated; the request may have been sent again in the meantime.
 fn require_lease(done: UpdateResult) -> Result<()> {
     if done.rows_affected > 0 {
         return Ok(());
@@ -135,20 +106,21 @@ fn require_lease(done: UpdateResult) -> Result<()> {
     Err(Error::caused_by(ErrorCode::Unavailable, "creating the audience took longer than its lease"))
 }
 
-/// Makes an audience that nobody sees yet.
+/// Begins a snapshot, invisible to readers until [`finish`]. A repeated request gets the snapshot of the
+/// first one, unless that was abandoned.
 pub(crate) async fn begin(
     database: &Database,
     account: AccountId,
-    attempt: Option<IdempotentRequest>,
+    request: Option<IdempotentRequest>,
     entries: u64,
     limits: SnapshotLimits,
 ) -> Result<Created<AudienceId>> {
     loop {
-        match make(database, account, attempt.clone(), entries, limits).await? {
-            Made::Now(id) => return Ok(Created { made: id, replayed: false }),
-            Made::Earlier(Reference { id, is_new: _ }) => {
+        match create(database, account, request.clone(), entries, limits).await? {
+            Creation::New(id) => return Ok(Created { made: id, replayed: false }),
+            Creation::Replayed(Reference { id, is_new: _ }) => {
                 let id = AudienceId::from_uuid(id);
-                if !end_abandoned(database, account, id).await? {
+                if !expire_if_abandoned(database, account, id).await? {
                     return Ok(Created { made: id, replayed: true });
                 }
             }
@@ -156,17 +128,17 @@ pub(crate) async fn begin(
     }
 }
 
-async fn make(
+async fn create(
     database: &Database,
     account: AccountId,
-    attempt: Option<IdempotentRequest>,
+    request: Option<IdempotentRequest>,
     entries: u64,
     limits: SnapshotLimits,
-) -> Result<Made<AudienceId>> {
+) -> Result<Creation<AudienceId>> {
     let (id, created_at) = AudienceId::generate();
-    let (attempt_operation, attempt_key) = attempt
+    let (attempt_operation, attempt_key) = request
         .as_ref()
-        .map(|attempt| (attempt.operation.to_owned(), attempt.key.as_str().to_owned()))
+        .map(|request| (request.operation.to_owned(), request.key.as_str().to_owned()))
         .unzip();
     let row = Model {
         account_id: account.get(),
@@ -175,156 +147,151 @@ async fn make(
         expires_at: created_at.after(database.audience_ttl()).millis(),
         report: None,
         entries: i64::try_from(SnapshotLimits::weight(entries)).unwrap_or(i64::MAX),
-        owner: Some(database.owner().id),
-        leased_until: Some(SnapshotOwner::lease()),
+        owner: Some(database.snapshot_owner().id),
+        leased_until: Some(SnapshotOwner::new_lease()),
         attempt_operation,
         attempt_key,
     };
     database
-        .make(account, attempt, Vec::new(), move |transaction| {
+        .create(account, request, Vec::new(), move |transaction| {
             Box::pin(async move {
-                lock(transaction, account, Lock::Exclusive).await?;
-                limits.check(entries, kept_entries(transaction, account).await?)?;
+                lock(transaction, account, LockMode::Exclusive).await?;
+                limits.check(entries, stored_entries(transaction, account).await?)?;
                 let insert = Entity::insert(ActiveModel::from(row));
-                insert.exec_without_returning(transaction).await.map_err(|error| to_domain(&error))?;
-                Ok(Some((Reference::to_new(id.as_uuid()), id)))
+                insert.exec_without_returning(transaction).await?;
+                Ok(Some((Reference::created(id.as_uuid()), id)))
             })
         })
         .await
 }
 
-/// As how many entries the audiences of an account count.
-async fn kept_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
+/// Entries of the account's unexpired snapshots, as counted against its quota.
+async fn stored_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
     let sql = "SELECT CAST(coalesce(sum(entries), 0) AS bigint) AS entries FROM audiences \
          WHERE account_id = $1 AND expires_at > $2";
     let values = [account.get().into(), Timestamp::now().millis().into()];
     let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    let row = transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
-    let row = row.ok_or_else(|| internal("a sum returned no row"))?;
-    let entries: i64 = row.try_get("", "entries").map_err(|error| to_domain(&error))?;
+    let row = transaction.query_one_raw(statement).await?;
+    let row = row.ok_or_else(|| internal_error("a sum returned no row"))?;
+    let entries: i64 = row.try_get("", "entries")?;
     Ok(u64::try_from(entries).unwrap_or(0))
 }
 
-/// How others are kept out of an account's audiences until the transaction ends.
+/// Mode of the advisory lock of an account's audiences.
 #[derive(Clone, Copy, Debug)]
-enum Lock {
-    /// Who begins an audience, or adds entries.
+enum LockMode {
+    /// To begin a snapshot, or to add entries.
     Exclusive,
-    /// Who deletes a contact.
+    /// To delete a contact.
     Shared,
 }
 
-/// Locks the audiences of an account, on PostgreSQL; SQLite has one writer. (Advisory: it is about rows that are
-/// not there yet.)
-async fn lock(transaction: &Transaction, account: AccountId, lock: Lock) -> Result<()> {
+/// Locks the audiences of an account until the transaction ends, on PostgreSQL; SQLite has one writer. (An
+/// advisory lock, since it protects rows that do not exist yet.)
+async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> Result<()> {
     let backend = transaction.get_database_backend();
     if backend == DbBackend::Sqlite {
         return Ok(());
     }
-    /// "audience", so that it is no other lock's number.
+    /// "audience": keeps the key apart from other advisory locks.
     const NAMESPACE: i64 = i64::from_be_bytes(*b"audience");
     let function = match lock {
-        Lock::Exclusive => "pg_advisory_xact_lock",
-        Lock::Shared => "pg_advisory_xact_lock_shared",
+        LockMode::Exclusive => "pg_advisory_xact_lock",
+        LockMode::Shared => "pg_advisory_xact_lock_shared",
     };
     let sql = format!("SELECT {function}($1)");
     let statement = Statement::from_sql_and_values(backend, sql, [(NAMESPACE ^ account.get()).into()]);
-    transaction.query_one_raw(statement).await.map_err(|error| to_domain(&error))?;
+    transaction.query_one_raw(statement).await?;
     Ok(())
 }
 
-/// Ends an audience whose process ended in the middle of its work; answers whether it was one. The attempt to make
-/// it is free then.
-async fn end_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
-    let owner = database.owner();
-    let this = move || Entity::find().filter(one(account.get(), id.as_uuid())).filter(owner.abandoned());
-    let found =
-        database.read(async move |reader| this().one(&reader).await.map_err(|error| to_domain(&error)));
+/// Expires a snapshot if its process has terminated, and frees its idempotency key. Returns whether it was
+/// abandoned.
+async fn expire_if_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
+    let owner = database.snapshot_owner();
+    let this = move || Entity::find().filter(by_id(account.get(), id.as_uuid())).filter(owner.abandoned());
+    let found = database.read(async move |reader| Ok(this().one(&reader).await?));
     if found.await?.is_none() {
         return Ok(false);
     }
     database
-        .write_freeing(move |transaction| {
-            Box::pin(async move { Ok((end_some(transaction, this()).await?, Vec::new())) })
+        .write_deletion(move |transaction| {
+            Box::pin(async move { Ok((expire_all(transaction, this()).await?, Vec::new())) })
         })
         .await?;
-    database.clean();
-    // Whoever has ended it.
+    database.wake_cleaner();
+    // True as well if another process has expired it in the meantime.
     Ok(true)
 }
 
-/// Ends those of a selection; answers whether there was any. Those that another instance is ending are left to it.
-async fn end_some(transaction: &Transaction, select: Select<Entity>) -> Result<bool> {
-    let rows = select
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+/// Expires the selected snapshots; returns whether there were any. Rows that another instance has locked are
+/// skipped.
+async fn expire_all(transaction: &Transaction, select: Select<Entity>) -> Result<bool> {
+    let rows = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).all(transaction).await?;
     for Model { account_id, id, attempt_operation, attempt_key, .. } in &rows {
         if let (Some(operation), Some(key)) = (attempt_operation, attempt_key) {
-            idempotency::forget_by(transaction, *account_id, operation, key).await?;
+            idempotency::delete_by_key(transaction, *account_id, operation, key).await?;
         }
-        end(transaction, one(*account_id, *id)).await?;
+        expire(transaction, by_id(*account_id, *id)).await?;
     }
     Ok(!rows.is_empty())
 }
 
-/// It is at its end at once: the cleaner takes its entries, in batches.
-async fn end(transaction: &Transaction, which: Condition) -> Result<UpdateResult> {
+/// Expired snapshots are invisible at once; the cleaner deletes their entries in batches.
+async fn expire(transaction: &Transaction, which: Condition) -> Result<UpdateResult> {
     let update = Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(0_i64))
         .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
         .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None));
-    update.filter(which).exec(transaction).await.map_err(|error| to_domain(&error))
+    Ok(update.filter(which).exec(transaction).await?)
 }
 
-/// Whether there is anything that [`end_abandoned_some`] would end.
-pub(crate) async fn any_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
+/// Whether [`expire_abandoned`] has anything to do.
+pub(crate) async fn has_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
     let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
-    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+    Ok(found?.is_some())
 }
 
-/// Ends audiences whose process ended in the middle of its work, no more than `limit`; answers whether there was
-/// any.
-pub(crate) async fn end_abandoned_some(
+/// Expires up to `limit` snapshots whose process has terminated; returns whether there were any.
+pub(crate) async fn expire_abandoned(
     transaction: &Transaction,
     owner: SnapshotOwner,
     limit: u64,
 ) -> Result<bool> {
-    end_some(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
+    expire_all(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
 }
 
-/// Keeps entries at their positions.
-pub(crate) async fn keep(
+/// Stores entries at their positions, and renews the lease.
+pub(crate) async fn save_entries(
     database: &Database,
     account: AccountId,
     id: AudienceId,
     entries: Vec<(i64, Entry)>,
 ) -> Result<()> {
     let contacts: BTreeSet<ContactId> = entries.iter().filter_map(|(_, entry)| entry.contact()).collect();
-    let rows: Vec<(i16, i64, Option<ContactId>, Snapshot)> = entries
+    let rows: Vec<(i16, i64, Option<ContactId>, StoredEntry)> = entries
         .iter()
         .map(|(position, entry)| {
             let kind = match entry {
                 Entry::Included(_) => Kind::Recipients,
                 Entry::Excluded(_) => Kind::Exclusions,
             };
-            (number(kind), *position, entry.contact(), Snapshot::from(entry))
+            (kind_code(kind), *position, entry.contact(), StoredEntry::from(entry))
         })
         .collect();
-    let rows = serde_json::to_string(&rows).map_err(internal)?;
-    let owner = database.owner();
+    let rows = serde_json::to_string(&rows).map_err(internal_error)?;
+    let owner = database.snapshot_owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
-                lock(transaction, account, Lock::Exclusive).await?;
+                lock(transaction, account, LockMode::Exclusive).await?;
                 let renewed = Entity::update_many()
-                    .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::lease()))
-                    .filter(being_made(account, id, owner))
+                    .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::new_lease()))
+                    .filter(unfinished_of(account, id, owner))
                     .exec(transaction)
                     .await;
-                require_lease(renewed.map_err(|error| to_domain(&error))?)?;
+                require_lease(renewed?)?;
                 let backend = transaction.get_database_backend();
                 let rows_of = if backend == DbBackend::Sqlite {
                     "value ->> 0, value ->> 1, unhex(value ->> 2, '-'), value -> 3 FROM json_each($3)"
@@ -338,8 +305,8 @@ pub(crate) async fn keep(
                 );
                 let values = [account.get().into(), id.as_uuid().into(), rows.into()];
                 let statement = Statement::from_sql_and_values(backend, sql, values);
-                transaction.execute_raw(statement).await.map_err(|error| to_domain(&error))?;
-                for contact in missing(transaction, account, contacts).await? {
+                transaction.execute_raw(statement).await?;
+                for contact in missing_contacts(transaction, account, contacts).await? {
                     remove_contact(transaction, account, contact).await?;
                 }
                 Ok(((), Vec::new()))
@@ -348,8 +315,8 @@ pub(crate) async fn keep(
         .await
 }
 
-/// Those that are not contacts any more.
-async fn missing(
+/// Those of the ids that have no contact any more.
+async fn missing_contacts(
     transaction: &Transaction,
     account: AccountId,
     mut contacts: BTreeSet<ContactId>,
@@ -357,61 +324,59 @@ async fn missing(
     if contacts.is_empty() {
         return Ok(contacts);
     }
-    let words = Words::of(transaction);
-    let named = words.one_of(&words.ids("$2"));
-    let from = format!("contacts WHERE account_id = $1 AND id {named}");
+    let json = JsonSql::of(transaction);
+    let among = json.in_query(&json.ids("$2"));
+    let from = format!("contacts WHERE account_id = $1 AND id {among}");
     let ids: Vec<ContactId> = contacts.iter().copied().collect();
-    let values = [account.get().into(), json_sql::list(&ids)?];
-    let found: Vec<Uuid> = words.rows(transaction, &words.shown("id"), &from, values).await?;
+    let values = [account.get().into(), json_sql::to_parameter(&ids)?];
+    let found: Vec<Uuid> = json.rows(transaction, &json.id_to_json("id"), &from, values).await?;
     for id in found {
         contacts.remove(&ContactId::from_uuid(id));
     }
     Ok(contacts)
 }
 
-/// Where the exclusions begin that were recipients: behind all others, in the order that they had.
-const MOVED: i64 = 1 << 30;
+/// Offset of exclusions that were recipients: behind all others, in their former order.
+const MOVED_POSITION: i64 = 1 << 30;
 
-/// Takes a contact that is deleted out of the audiences of its account. Its entries keep their place, as exclusions
-/// that say no more than that.
+/// Turns the entries of a deleted contact into exclusions without personal data, and updates the reports.
 pub(crate) async fn remove_contact(
     transaction: &Transaction,
     account: AccountId,
     contact: ContactId,
 ) -> Result<()> {
     use audience_entry::{Column as EntryColumn, Entity as Entries};
-    lock(transaction, account, Lock::Shared).await?;
+    lock(transaction, account, LockMode::Shared).await?;
     let about = Entries::find()
         .filter(EntryColumn::AccountId.eq(account.get()))
         .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
         .all(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    // One audience after the other, always in the same order.
+        .await?;
+    // In order of audience ids, or two deletions could deadlock.
     let mut by_audience: BTreeMap<Uuid, Vec<audience_entry::Model>> = BTreeMap::new();
     for row in about {
         by_audience.entry(row.audience_id).or_default().push(row);
     }
     for (audience, rows) in by_audience {
         let key = (account.get(), audience);
-        // The report is changed by what it says: no other deletion may change it meanwhile.
+        // A read-modify-write: the row lock keeps other deletions from changing the report in between.
         let found = Entity::find_by_id(key).lock_exclusive().one(transaction).await;
-        // If it is not there, it is being deleted with its entries.
-        let Some(found) = found.map_err(|error| to_domain(&error))? else { continue };
+        // Without a row, the snapshot is being deleted with its entries.
+        let Some(found) = found? else { continue };
         let mut report = found.report.as_deref().map(read_report).transpose()?;
         for row in rows {
-            let entry: Entry = read_snapshot(&row.entry)?.try_into()?;
+            let entry: Entry = read_entry(&row.entry)?.try_into()?;
             if let Some(report) = &mut report {
                 let Deletion { index, parts, reason } = (&entry).into();
-                report.hide(|shown| shown == contact);
+                report.hide(|other| other == contact);
                 report.delete(index, parts, reason.as_ref());
             }
             let (kind, position) = match entry {
-                Entry::Included(_) => (number(Kind::Exclusions), MOVED + row.position),
+                Entry::Included(_) => (kind_code(Kind::Exclusions), MOVED_POSITION + row.position),
                 Entry::Excluded(_) => (row.kind, row.position),
             };
-            let snapshot = serde_json::to_string(&Snapshot::deleted(&entry)).map_err(internal)?;
-            // Whoever finishes it tells its report.
+            let snapshot = serde_json::to_string(&StoredEntry::deleted(&entry)).map_err(internal_error)?;
+            // `apply_deletions` updates the report when the snapshot is finished.
             let marked = if report.is_some() { None } else { Some(audience_entry::DELETED) };
             Entries::update_many()
                 .col_expr(EntryColumn::Kind, Expr::value(kind))
@@ -423,23 +388,21 @@ pub(crate) async fn remove_contact(
                 .filter(EntryColumn::Kind.eq(row.kind))
                 .filter(EntryColumn::Position.eq(row.position))
                 .exec(transaction)
-                .await
-                .map_err(|error| to_domain(&error))?;
+                .await?;
         }
         if let Some(report) = report {
             Entity::update_many()
                 .col_expr(Column::Report, Expr::value(write_report(&report)?))
-                .filter(one(account.get(), audience))
+                .filter(by_id(account.get(), audience))
                 .exec(transaction)
-                .await
-                .map_err(|error| to_domain(&error))?;
+                .await?;
         }
     }
     Ok(())
 }
 
-/// Tells a report of the contacts that were deleted before it was stored.
-async fn catch_up(
+/// Applies to a report the deletions of contacts since its entries were stored.
+async fn apply_deletions(
     transaction: &Transaction,
     account: AccountId,
     id: AudienceId,
@@ -451,59 +414,60 @@ async fn catch_up(
         .add(EntryColumn::ContactId.eq(audience_entry::DELETED))
         .add(EntryColumn::AudienceId.eq(id.as_uuid()));
     let rows = Entries::find().filter(marked.clone()).all(transaction).await;
-    let rows = rows.map_err(|error| to_domain(&error))?;
+    let rows = rows?;
     for row in &rows {
-        if let Some(Deletion { index, parts, reason }) = read_snapshot(&row.entry)?.into_deletion() {
+        if let Some(Deletion { index, parts, reason }) = read_entry(&row.entry)?.into_deletion() {
             report.delete(index, parts, reason.as_ref());
         }
     }
     if !rows.is_empty() {
         let unmark =
             Entries::update_many().col_expr(EntryColumn::ContactId, Expr::value(Option::<Uuid>::None));
-        unmark.filter(marked).exec(transaction).await.map_err(|error| to_domain(&error))?;
+        unmark.filter(marked).exec(transaction).await?;
     }
-    let gone = missing(transaction, account, report.shown().into_iter().collect()).await?;
-    report.hide(|contact| gone.contains(&contact));
+    let deleted = missing_contacts(transaction, account, report.shown().into_iter().collect()).await?;
+    report.hide(|contact| deleted.contains(&contact));
     Ok(())
 }
 
-fn read_snapshot(json: &str) -> Result<Snapshot> {
-    serde_json::from_str(json).map_err(|_| internal("a stored entry cannot be read"))
+fn read_entry(json: &str) -> Result<StoredEntry> {
+    serde_json::from_str(json).map_err(|_| internal_error("a stored entry cannot be read"))
 }
 
-/// Shows an audience.
+/// Stores the report, which makes the snapshot visible.
 pub(crate) async fn finish(
     database: &Database,
     account: AccountId,
     id: AudienceId,
     mut report: Report,
 ) -> Result<AudienceSnapshot> {
-    let owner = database.owner();
+    let owner = database.snapshot_owner();
     database
         .write(move |transaction| {
             Box::pin(async move {
-                lock(transaction, account, Lock::Exclusive).await?;
-                catch_up(transaction, account, id, &mut report).await?;
+                lock(transaction, account, LockMode::Exclusive).await?;
+                apply_deletions(transaction, account, id, &mut report).await?;
                 let weight = SnapshotLimits::weight(report.counts.asked);
-                let shown = Entity::update_many()
+                let updated = Entity::update_many()
                     .col_expr(Column::Report, Expr::value(write_report(&report)?))
                     .col_expr(Column::Entries, Expr::value(i64::try_from(weight).unwrap_or(i64::MAX)))
                     .col_expr(Column::Owner, Expr::value(Option::<Uuid>::None))
                     .col_expr(Column::LeasedUntil, Expr::value(Option::<i64>::None))
-                    .filter(being_made(account, id, owner))
+                    .filter(unfinished_of(account, id, owner))
                     .exec(transaction)
                     .await;
-                require_lease(shown.map_err(|error| to_domain(&error))?)?;
+                require_lease(updated?)?;
                 let row = Entity::find_by_id((account.get(), id.as_uuid())).one(transaction).await;
-                let row = row.map_err(|error| to_domain(&error))?;
-                let row = row.ok_or_else(|| internal("an audience disappeared before it was complete"))?;
-                Ok((kept(&row, report), Vec::new()))
+                let row = row?;
+                let row =
+                    row.ok_or_else(|| internal_error("an audience disappeared before it was complete"))?;
+                Ok((to_snapshot(&row, report), Vec::new()))
             })
         })
         .await
 }
 
-fn kept(row: &Model, report: Report) -> AudienceSnapshot {
+fn to_snapshot(row: &Model, report: Report) -> AudienceSnapshot {
     AudienceSnapshot {
         id: AudienceId::from_uuid(row.id),
         created_at: Timestamp::from_millis(row.created_at),
@@ -512,66 +476,67 @@ fn kept(row: &Model, report: Report) -> AudienceSnapshot {
     }
 }
 
-/// Forgets an audience and the attempt to make it.
+/// Expires an unfinished snapshot and frees its idempotency key.
 pub(crate) async fn abandon(
     database: &Database,
     account: AccountId,
     id: AudienceId,
-    attempt: Option<IdempotentRequest>,
+    request: Option<IdempotentRequest>,
 ) -> Result<()> {
-    let owner = database.owner();
+    let owner = database.snapshot_owner();
     database
-        .write_freeing(move |transaction| {
+        .write_deletion(move |transaction| {
             Box::pin(async move {
-                // If it was taken for abandoned, the attempt may be another one's by now.
-                let was_ours = end(transaction, being_made(account, id, owner)).await?.rows_affected > 0;
-                if let (Some(attempt), true) = (attempt, was_ours) {
-                    idempotency::forget(transaction, account, &attempt).await?;
+                // If the lease was lost, the key may belong to another request by now.
+                let was_ours =
+                    expire(transaction, unfinished_of(account, id, owner)).await?.rows_affected > 0;
+                if let (Some(request), true) = (request, was_ours) {
+                    idempotency::delete(transaction, account, &request).await?;
                 }
                 Ok(((), Vec::new()))
             })
         })
         .await?;
-    database.clean();
+    database.wake_cleaner();
     Ok(())
 }
 
-/// Deletes an audience: it is at its end at once, and the cleaner takes its entries, in batches.
+/// Expires a snapshot; the cleaner deletes its entries in batches.
 pub(crate) async fn delete(database: &Database, account: AccountId, id: AudienceId) -> Result<()> {
     database
-        .write_freeing(move |transaction| {
+        .write_deletion(move |transaction| {
             Box::pin(async move {
-                let which = one(account.get(), id.as_uuid())
+                let which = by_id(account.get(), id.as_uuid())
                     .add(Column::ExpiresAt.gt(Timestamp::now().millis()))
                     .add(Column::Report.is_not_null());
-                let done = end(transaction, which).await?;
+                let done = expire(transaction, which).await?;
                 if done.rows_affected == 0 { Err(Error::no_such("audience")) } else { Ok(((), Vec::new())) }
             })
         })
         .await?;
-    database.clean();
+    database.wake_cleaner();
     Ok(())
 }
 
-/// An audience that is shown and not at its end.
+/// A finished, unexpired snapshot.
 pub(crate) async fn find(
     database: &Database,
     account: AccountId,
     id: AudienceId,
 ) -> Result<AudienceSnapshot> {
-    let (row, report) = shown(database, account, id).await?;
-    Ok(kept(&row, read_report(&report)?))
+    let (row, report) = find_finished(database, account, id).await?;
+    Ok(to_snapshot(&row, read_report(&report)?))
 }
 
-/// Its row, and the account of it as it is stored.
-async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Result<(Model, String)> {
+/// Its row, with the report moved out.
+async fn find_finished(database: &Database, account: AccountId, id: AudienceId) -> Result<(Model, String)> {
     let row = database
         .read(async move |reader| {
             Entity::find_by_id((account.get(), id.as_uuid()))
                 .filter(Column::ExpiresAt.gt(Timestamp::now().millis()))
                 .one(&reader)
                 .await
-                .map_err(|error| to_domain(&error))
+                .map_err(Error::from)
         })
         .await?;
     let mut row = row.ok_or_else(|| Error::no_such("audience"))?;
@@ -579,7 +544,7 @@ async fn shown(database: &Database, account: AccountId, id: AudienceId) -> Resul
     Ok((row, report))
 }
 
-/// A page of those that are shown and not at their end.
+/// A page of finished, unexpired snapshots.
 pub(crate) async fn list(
     database: &Database,
     account: AccountId,
@@ -593,11 +558,12 @@ pub(crate) async fn list(
         .read(async move |reader| keyset::by_cursor(&reader, select, Column::Id, false, &query).await)
         .await?;
     let CursorPage { items, has_more } = page;
-    let items = items.iter().map(|row| Ok(kept(row, read_report(row.report.as_deref().unwrap_or("{}"))?)));
+    let items =
+        items.iter().map(|row| Ok(to_snapshot(row, read_report(row.report.as_deref().unwrap_or("{}"))?)));
     Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more })
 }
 
-/// A page of its entries.
+/// A page of entries.
 pub(crate) async fn page(
     database: &Database,
     account: AccountId,
@@ -607,60 +573,60 @@ pub(crate) async fn page(
     limit: u64,
 ) -> Result<EntryPage> {
     use audience_entry::{Column, Entity};
-    shown(database, account, id).await?;
+    find_finished(database, account, id).await?;
     let mut rows = database
         .read(async move |reader| {
             Entity::find()
                 .filter(Column::AccountId.eq(account.get()))
                 .filter(Column::AudienceId.eq(id.as_uuid()))
-                .filter(Column::Kind.eq(number(kind)))
+                .filter(Column::Kind.eq(kind_code(kind)))
                 .filter(Column::Position.gt(after.unwrap_or(-1)))
                 .order_by_asc(Column::Position)
-                // One more than asked for tells whether there is more.
+                // One more than requested, to learn whether there are more.
                 .limit(limit + 1)
                 .all(&reader)
                 .await
-                .map_err(|error| to_domain(&error))
+                .map_err(Error::from)
         })
         .await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    let entries = rows.into_iter().map(|row| Ok((row.position, read_snapshot(&row.entry)?.try_into()?)));
+    let entries = rows.into_iter().map(|row| Ok((row.position, read_entry(&row.entry)?.try_into()?)));
     Ok(EntryPage { entries: entries.collect::<Result<_>>()?, has_more })
 }
 
-/// Whether there is anything that [`clear_some`] would delete.
-pub(crate) async fn any_expired(reader: &impl ConnectionTrait) -> Result<bool> {
+/// Whether [`delete_expired`] has anything to do.
+pub(crate) async fn has_expired(reader: &impl ConnectionTrait) -> Result<bool> {
     let select = Entity::find()
         .select_only()
         .column(Column::ExpiresAt)
         .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
         .limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
-    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+    Ok(found?.is_some())
 }
 
-/// Deletes entries of one audience that is at its end, no more than `limit`, and the audience with its last ones;
-/// answers whether there was any. One that another instance is deleting is left to it.
-pub(crate) async fn clear_some(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
-    let words = Words::of(connection);
+/// Deletes up to `limit` entries of one expired snapshot, and the snapshot with its last entries; returns
+/// whether there was one. Rows that another instance has locked are skipped.
+pub(crate) async fn delete_expired(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
+    let json = JsonSql::of(connection);
     let backend = connection.get_database_backend();
     let sql = format!(
         "SELECT account_id, id FROM audiences WHERE expires_at < $1 ORDER BY expires_at LIMIT 1 {}",
-        words.lock("FOR UPDATE SKIP LOCKED")
+        json.lock_clause("FOR UPDATE SKIP LOCKED")
     );
     let now = Timestamp::now().millis();
     let found = connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [now.into()])).await;
-    let Some(row) = found.map_err(|error| to_domain(&error))? else { return Ok(false) };
-    let account: i64 = row.try_get("", "account_id").map_err(|error| to_domain(&error))?;
-    let id: Uuid = row.try_get("", "id").map_err(|error| to_domain(&error))?;
+    let Some(row) = found? else { return Ok(false) };
+    let account: i64 = row.try_get("", "account_id")?;
+    let id: Uuid = row.try_get("", "id")?;
     let entries = "DELETE FROM audience_entries WHERE (account_id, audience_id, kind, position) IN \
          (SELECT account_id, audience_id, kind, position FROM audience_entries \
          WHERE account_id = $1 AND audience_id = $2 LIMIT $3)";
     let values = [account.into(), id.into(), limit.into()];
-    if words.execute(connection, entries.to_owned(), values).await? < limit {
-        Entity::delete_by_id((account, id)).exec(connection).await.map_err(|error| to_domain(&error))?;
+    if json.execute(connection, entries.to_owned(), values).await? < limit {
+        Entity::delete_by_id((account, id)).exec(connection).await?;
     }
     Ok(true)
 }

@@ -1,5 +1,5 @@
-//! Pages anywhere in a list whose contacts are in memory: the database only says which they are, and neither
-//! reads them nor writes them as JSON.
+//! Cursor pages served from the cache: if all contacts of a page are cached, the database only returns their
+//! ids, and neither reads the rows nor encodes them as JSON.
 
 use uuid::Uuid;
 
@@ -8,8 +8,8 @@ use crate::domain::contact::ContactQuery;
 use crate::domain::pagination::{Cursor, CursorPage};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
-/// A page between cursors, if all that is on it is in memory and nobody writes to the account meanwhile.
-/// `read` answers the ids of so many contacts between them.
+/// A page between cursors, if all of its contacts are cached and no write to the account begins while it is
+/// read. `read` returns the ids between the cursors, up to a limit.
 pub(crate) async fn page<F, Fut>(
     cache: &ContactCache,
     account: AccountId,
@@ -24,16 +24,16 @@ where
     else {
         return Ok(None);
     };
-    // What was made together is in memory together: where one is not, the next one seldom is.
+    // Neighbours are usually cached together: if the cursor's contact is not, the query would be wasted.
     let Some(_neighbour) = cursor.after.or(cursor.before).and_then(|id| cache.get(account, id)) else {
         return Ok(None);
     };
     let last_write = cache.last_write(account);
-    // One more than asked for tells whether there is more.
+    // One more than requested, to learn whether there are more.
     let ids = read(cursor, limit + 1).await?;
     let contacts: Option<Vec<Contact>> =
         ids.into_iter().map(|id| cache.get(account, ContactId::from_uuid(id))).collect();
-    // Of two writes one might be on the page that came after one that is not.
+    // Otherwise the page could show the later of two writes without the earlier one.
     let undisturbed = cache.last_write(account) == last_write;
     Ok(contacts.filter(|_| undisturbed).map(|contacts| CursorPage::of(contacts, &cursor, limit)))
 }
@@ -60,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_of_one_moment_or_is_left_to_the_database() {
+    fn a_page_is_consistent_or_left_to_the_database() {
         let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
         let [first, second, third] = ["first", "second", "third"].map(contact);
         let write = |account, contact: &Contact| {
-            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), was: None }];
+            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), old_handle: None }];
             cache.begin(&put());
             cache.end(put());
         };
@@ -76,22 +76,22 @@ mod tests {
             };
             page(&cache, account, query, read).now_or_never().unwrap().unwrap()
         };
-        let asked = || panic!("the database was asked for nothing");
+        let no_query = || panic!("the database must not be queried");
 
-        cache.keep(cache.moment(), account, [&second, &third]);
-        assert!(page(&after(&first, 2), &asked).is_none(), "what is before it is not in memory");
-        cache.keep(cache.moment(), account, [&first]);
+        cache.insert_if_current(cache.read_version(), account, [&second, &third]);
+        assert!(page(&after(&first, 2), &no_query).is_none(), "its predecessor is not cached");
+        cache.insert_if_current(cache.read_version(), account, [&first]);
         let found = page(&after(&first, 2), &|| ()).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone(), third.clone()], false));
         let found = page(&after(&first, 1), &|| write(other, &third)).unwrap();
         assert_eq!((found.items, found.has_more), (vec![second.clone()], true));
         let filtered = ContactQuery { phone: Some(first.phone.clone()), ..after(&first, 2) };
-        assert!(page(&filtered, &asked).is_none());
+        assert!(page(&filtered, &no_query).is_none());
 
         let newer = Contact { version: 2, ..third.clone() };
         assert!(page(&after(&first, 2), &|| write(account, &newer)).is_none(), "it was written to");
         assert_eq!(page(&after(&first, 2), &|| ()).unwrap().items, [second.clone(), newer]);
-        cache.begin(&[Change::Remove { account, was: third.handle.clone() }]);
-        assert!(page(&after(&first, 2), &|| ()).is_none(), "one is about to go");
+        cache.begin(&[Change::Remove { account, handle: third.handle.clone() }]);
+        assert!(page(&after(&first, 2), &|| ()).is_none(), "a deletion is in progress");
     }
 }

@@ -1,27 +1,27 @@
-//! Contacts as they lie in memory: each in one piece, which is a third of what its fields take apart.
+//! Contacts as the cache stores them: encoded in one allocation, a third of the size of a [`Contact`].
 
 use std::sync::Arc;
 
 use crate::domain::{AccountId, Contact};
 use crate::storage::entity::contact::{Model, Row};
 
-/// A row of a contact.
+/// A row, encoded by postcard.
 #[derive(Clone)]
-pub(crate) struct Packed(Arc<[u8]>);
+pub(crate) struct EncodedContact(Arc<[u8]>);
 
-impl Packed {
-    /// `None` where it cannot be done; it is then not in memory.
-    pub(crate) fn new(account: AccountId, contact: &Contact) -> Option<Self> {
+impl EncodedContact {
+    /// `None` where encoding fails; the contact is then not cached.
+    pub(crate) fn encode(account: AccountId, contact: &Contact) -> Option<Self> {
         Some(Self(postcard::to_stdvec(&Row::new(account, contact)).ok()?.into()))
     }
 
-    /// The contact, if it is one of this account's.
-    pub(crate) fn unpack(&self, account: AccountId) -> Option<Contact> {
+    /// The contact, if it belongs to the account.
+    pub(crate) fn decode(&self, account: AccountId) -> Option<Contact> {
         let row: Model = postcard::from_bytes(&self.0).ok()?;
         if row.account_id == account.get() { row.try_into().ok() } else { None }
     }
 
-    /// In bytes.
+    /// Size in bytes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,157 +1,127 @@
-//! Where pages of lists began: a page far behind in a list is read from the nearest such place before it,
-//! and not counted from the beginning. To skip an entry of an index costs little; to skip a hundred
-//! thousand of them costs more than the rest of the page.
+//! Seek points: known positions in sorted lists. An offset page is read from the nearest seek point before it
+//! instead of from the beginning of the list: skipping one index entry is cheap, skipping a hundred thousand
+//! costs more than the rest of the page.
 //!
-//! An anchor is good as long as a page in memory is (see [`super::contacts`]): until its account is written
-//! to, since that may move all that comes behind.
+//! A seek point is valid as long as a cached page is (see [`super::contacts`]): until its account is written
+//! to, which may shift all positions behind.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quick_cache::unsync::Cache;
 
-use super::contacts::ContactCache;
 use crate::domain::contact::{ContactOffsetQuery, ContactSort};
-use crate::domain::pagination::{OffsetPage, SortDirection};
-use crate::domain::{AccountId, Contact, ContactId, Result};
+use crate::domain::pagination::SortDirection;
+use crate::domain::{AccountId, ContactId};
 
-/// How far anchors lie apart, and how far a page lies behind the beginning to begin at one.
+/// Distance between seek points, and the smallest offset for which one is used.
 pub(crate) const STEP: u64 = 500;
 
-/// Most anchors of an order. In a list that is longer than so many steps, steps are longer too.
-const MOST: usize = 4_096;
+/// Maximum number of seek points per order. In longer lists the distance between them doubles.
+const MAX_POINTS: usize = 4_096;
 
-/// Most orders. With as many anchors as there may be, of some 50 bytes each, they take 7 MB; those of a
-/// million contacts take 100 kB an order.
-const ORDERS: usize = 32;
+/// Maximum number of orders. With the maximum of seek points, about 50 bytes each, they take 7 MB; for a
+/// million contacts, 100 kB per order.
+const MAX_ORDERS: usize = 32;
 
-/// A contact, and how many come before it.
+/// A contact, and the number of contacts before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Anchor {
+pub(crate) struct SeekPoint {
     pub(crate) position: u64,
-    /// What it is sorted by is in the database: a handle can be longer than all the rest of an anchor.
+    /// The sort key is read from the database: a handle can be longer than the rest of a seek point.
     pub(crate) id: ContactId,
 }
 
-/// What the contacts of an account are sorted by, and which way.
-type Order = (AccountId, ContactSort, SortDirection);
+type SortOrder = (AccountId, ContactSort, SortDirection);
 
-fn order(account: AccountId, query: &ContactOffsetQuery) -> Order {
+fn sort_order(account: AccountId, query: &ContactOffsetQuery) -> SortOrder {
     (account, query.field, query.direction)
 }
 
-/// The anchors of an order.
-struct Known {
-    /// The account's last write, by its number: they are of the list as that left it.
+/// The seek points of one order.
+struct SeekIndex {
+    /// The version of the account's last write: positions are valid for the list as of that write.
     last_write: u64,
     step: u64,
-    /// In each step the first that is known.
-    firsts: BTreeMap<u64, Anchor>,
+    /// The first known seek point of each step.
+    points: BTreeMap<u64, SeekPoint>,
 }
 
-impl Known {
+impl SeekIndex {
     fn new(last_write: u64) -> Self {
-        Self { last_write, step: STEP, firsts: BTreeMap::new() }
+        Self { last_write, step: STEP, points: BTreeMap::new() }
     }
 
-    fn nearest(&self, position: u64) -> Option<Anchor> {
-        let steps = self.firsts.range(..=position / self.step);
-        steps.rev().map(|(_, anchor)| *anchor).find(|anchor| anchor.position <= position)
+    fn nearest(&self, position: u64) -> Option<SeekPoint> {
+        let steps = self.points.range(..=position / self.step);
+        steps.rev().map(|(_, point)| *point).find(|point| point.position <= position)
     }
 
-    fn learn(&mut self, anchor: Anchor) {
-        let first = self.firsts.entry(anchor.position / self.step).or_insert(anchor);
-        if anchor.position < first.position {
-            *first = anchor;
+    fn record(&mut self, point: SeekPoint) {
+        let entry = self.points.entry(point.position / self.step).or_insert(point);
+        if point.position < entry.position {
+            *entry = point;
         }
-        if self.firsts.len() > MOST {
+        if self.points.len() > MAX_POINTS {
             self.step *= 2;
-            for anchor in std::mem::take(&mut self.firsts).into_values() {
-                self.learn(anchor);
+            for point in std::mem::take(&mut self.points).into_values() {
+                self.record(point);
             }
         }
     }
 }
 
-/// Anchors of the orders that were asked for of late.
-pub(crate) struct Anchors {
-    orders: Mutex<Cache<Order, Known>>,
+/// The seek points of recently used orders.
+pub(crate) struct SeekPoints {
+    indexes: Mutex<Cache<SortOrder, SeekIndex>>,
 }
 
-impl Anchors {
+impl SeekPoints {
     pub(crate) fn new() -> Self {
-        Self { orders: Mutex::new(Cache::new(ORDERS)) }
+        Self { indexes: Mutex::new(Cache::new(MAX_ORDERS)) }
     }
 
-    fn orders(&self) -> MutexGuard<'_, Cache<Order, Known>> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    fn indexes(&self) -> MutexGuard<'_, Cache<SortOrder, SeekIndex>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last anchor that does not lie behind the beginning of a page, if the account's last write is the
-    /// one that is given by its number.
-    fn nearest(&self, account: AccountId, query: &ContactOffsetQuery, last_write: u64) -> Option<Anchor> {
-        let orders = self.orders();
-        let known = orders.get(&order(account, query)).filter(|known| known.last_write == last_write);
-        known?.nearest(query.offset)
-    }
-
-    /// Remembers the contact that a page begins with, in the list as the account's last write left it.
-    pub(crate) fn learn(
+    /// The last seek point not behind the page's offset, if the account's last write is `last_write`.
+    pub(super) fn nearest(
         &self,
         account: AccountId,
         query: &ContactOffsetQuery,
-        first: ContactId,
+        last_write: u64,
+    ) -> Option<SeekPoint> {
+        let indexes = self.indexes();
+        let index = indexes.get(&sort_order(account, query)).filter(|index| index.last_write == last_write);
+        index?.nearest(query.offset)
+    }
+
+    /// Records the first contact of a page, in the list as of `last_write`.
+    pub(crate) fn record(
+        &self,
+        account: AccountId,
+        query: &ContactOffsetQuery,
+        id: ContactId,
         last_write: u64,
     ) {
-        let (mut orders, order) = (self.orders(), order(account, query));
-        if orders.peek(&order).is_none_or(|known| known.last_write != last_write) {
-            orders.insert(order, Known::new(last_write));
+        let (mut indexes, sort_order) = (self.indexes(), sort_order(account, query));
+        if indexes.peek(&sort_order).is_none_or(|index| index.last_write != last_write) {
+            indexes.insert(sort_order, SeekIndex::new(last_write));
         }
-        if let Some(mut known) = orders.get_mut(&order) {
-            known.learn(Anchor { position: query.offset, id: first });
+        if let Some(mut index) = indexes.get_mut(&sort_order) {
+            index.record(SeekPoint { position: query.offset, id });
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.orders().clear();
+        self.indexes().clear();
     }
-}
-
-/// A page that is read from the nearest anchor, and is one itself from then on.
-pub(crate) async fn page<F, Fut>(
-    cache: &ContactCache,
-    account: AccountId,
-    query: ContactOffsetQuery,
-    read: F,
-) -> Result<OffsetPage<Contact>>
-where
-    F: Fn(Option<Anchor>) -> Fut,
-    Fut: Future<Output = Result<OffsetPage<Contact>>>,
-{
-    let moment = cache.moment();
-    let last_write = cache.last_write(account);
-    let anchor = cache.anchors.nearest(account, &query, last_write);
-    let mut page = read(anchor).await?;
-    // A write is announced before anybody sees it. If none was since the anchor was looked up, whoever read
-    // from it saw the list in which it is where it says. Else it may have moved, or be gone.
-    if anchor.is_some() && cache.last_write(account) != last_write {
-        page = read(None).await?;
-    }
-    cache.keep_anchor(moment, account, &query, &page);
-    Ok(page)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::sync::Arc;
-
-    use futures_util::FutureExt;
-
     use super::*;
-    use crate::domain::NewContact;
-    use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::storage::cache::contacts::Change;
 
     /// Two accounts; pages are read of the first.
     fn accounts() -> [AccountId; 2] {
@@ -167,27 +137,17 @@ mod tests {
         }
     }
 
-    fn contact() -> Contact {
-        Contact::new(NewContact {
-            handle: Handle::parse("one").unwrap(),
-            phone: Phone::parse("+4479000000001").unwrap(),
-            display_name: None,
-            avatar_url: None,
-            meta: Meta::default(),
-        })
-    }
-
-    fn anchor(position: u64) -> Anchor {
-        Anchor { position, id: ContactId::generate().0 }
+    fn point(position: u64) -> SeekPoint {
+        SeekPoint { position, id: ContactId::generate().0 }
     }
 
     #[test]
-    fn a_page_begins_at_the_last_anchor_that_is_not_behind_it() {
-        let mut known = Known::new(0);
-        let nearest = |known: &Known, position| known.nearest(position).map(|anchor| anchor.position);
-        assert_eq!(nearest(&known, 9_999), None);
+    fn the_nearest_seek_point_is_the_last_one_not_behind_the_offset() {
+        let mut index = SeekIndex::new(0);
+        let nearest = |index: &SeekIndex, position| index.nearest(position).map(|point| point.position);
+        assert_eq!(nearest(&index, 9_999), None);
         for position in [5_000, 1_200, 700, 1_999, 1_990, 1_995] {
-            known.learn(anchor(position));
+            index.record(point(position));
         }
         for (position, place) in [
             (0, None),
@@ -201,29 +161,29 @@ mod tests {
             (4_999, Some(1_990)),
             (u64::MAX, Some(5_000)),
         ] {
-            assert_eq!(nearest(&known, position), place, "{position}");
+            assert_eq!(nearest(&index, position), place, "{position}");
         }
     }
 
     #[test]
-    fn however_long_a_list_is_its_anchors_are_not_too_many_and_not_too_far_apart() {
-        let mut known = Known::new(0);
+    fn the_number_of_seek_points_and_their_distance_are_bounded() {
+        let mut index = SeekIndex::new(0);
         let pages = 100_000;
         for page in 1..=pages {
             // From behind, and those in between later.
-            known.learn(anchor((pages - page) / 2 * 200 + page % 2 * 100));
-            assert!(known.firsts.len() <= MOST);
+            index.record(point((pages - page) / 2 * 200 + page % 2 * 100));
+            assert!(index.points.len() <= MAX_POINTS);
         }
-        assert!(known.firsts.len() > MOST / 4, "{}", known.firsts.len());
+        assert!(index.points.len() > MAX_POINTS / 4, "{}", index.points.len());
         for page in 1..pages {
-            let anchor = known.nearest(page * 100).unwrap();
-            assert!(page * 100 - anchor.position < known.step * 2 && known.step < 8_000, "{page}");
+            let point = index.nearest(page * 100).unwrap();
+            assert!(page * 100 - point.position < index.step * 2 && index.step < 8_000, "{page}");
         }
     }
 
     #[test]
-    fn orders_are_told_apart_and_not_too_many() {
-        let anchors = Anchors::new();
+    fn orders_are_separate_and_bounded_in_number() {
+        let points = SeekPoints::new();
         let queries: Vec<_> =
             [ContactSort::CreatedOn, ContactSort::Handle, ContactSort::Phone]
                 .into_iter()
@@ -232,101 +192,29 @@ mod tests {
                         .map(|direction| ContactOffsetQuery { field, direction, ..at(1_000) })
                 })
                 .collect();
-        let mut learnt = Vec::new();
+        let mut recorded = Vec::new();
         for account in accounts() {
             for query in &queries {
-                assert_eq!(anchors.nearest(account, query, 0), None);
+                assert_eq!(points.nearest(account, query, 0), None);
                 let id = ContactId::generate().0;
-                anchors.learn(account, query, id, 0);
-                learnt.push((account, query, id));
+                points.record(account, query, id, 0);
+                recorded.push((account, query, id));
             }
         }
-        for (account, query, id) in learnt {
-            let anchor = Some(Anchor { position: 1_000, id });
-            assert_eq!(anchors.nearest(account, query, 0), anchor);
-            assert_eq!(anchors.nearest(account, &ContactOffsetQuery { limit: 5, ..*query }, 0), anchor);
-            assert_eq!(anchors.nearest(account, query, 1), None, "of an older list");
+        for (account, query, id) in recorded {
+            let point = Some(SeekPoint { position: 1_000, id });
+            assert_eq!(points.nearest(account, query, 0), point);
+            assert_eq!(points.nearest(account, &ContactOffsetQuery { limit: 5, ..*query }, 0), point);
+            assert_eq!(points.nearest(account, query, 1), None, "of an older version");
         }
         for account in 3..1_000 {
-            anchors.learn(AccountId::new(account), &queries[0], ContactId::generate().0, 0);
-            assert!(anchors.orders().len() <= ORDERS);
+            points.record(AccountId::new(account), &queries[0], ContactId::generate().0, 0);
+            assert!(points.indexes().len() <= MAX_ORDERS);
         }
         let last = AccountId::new(1_000);
-        anchors.learn(last, &queries[0], ContactId::generate().0, 0);
-        assert!(anchors.nearest(last, &queries[0], 0).is_some());
-        anchors.clear();
-        assert_eq!(anchors.nearest(last, &queries[0], 0), None);
-    }
-
-    /// Reads a page, while something happens at the first try; answers what each try began at, as far as
-    /// is known.
-    fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
-        let tries = RefCell::new(Vec::new());
-        let page = page(cache, accounts()[0], at(offset), |anchor| {
-            let mut tries = tries.borrow_mut();
-            if tries.is_empty() {
-                meanwhile();
-            }
-            tries.push(anchor.map(|anchor| anchor.position));
-            let total = u64::try_from(tries.len()).unwrap();
-            std::future::ready(Ok(OffsetPage { items: vec![contact()], total }))
-        });
-        let page = page.now_or_never().unwrap().unwrap();
-        let tries = tries.into_inner();
-        assert_eq!(page.total, u64::try_from(tries.len()).unwrap(), "the last one is answered");
-        tries
-    }
-
-    #[test]
-    fn anchors_are_good_until_their_account_is_written_to() {
-        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
-        assert_eq!(read(&cache, 1_000, || {}), [None]);
-        assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
-        assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
-        assert_eq!(read(&cache, 900, || {}), [None]);
-        cache.begin(&put(other));
-        assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was an anchor all the same");
-        cache.end(put(other));
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        cache.begin(&[Change::OptOuts(account)]);
-        cache.end([]);
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
-
-        cache.begin(&put(account));
-        assert_eq!(read(&cache, 2_500, || {}), [None], "what is written may be seen already");
-        cache.end(put(account));
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        assert_eq!(read(&cache, 1_600, || {}), [None], "what was learnt before the write is forgotten");
-        cache.begin(&[Change::Remove { account, was: contact().handle }]);
-        cache.end([]);
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-        cache.begin(&[]);
-        cache.forget();
-        assert_eq!(read(&cache, 2_500, || {}), [None]);
-    }
-
-    #[test]
-    fn a_page_that_is_overtaken_by_a_write_is_read_again_without_an_anchor() {
-        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), was: None }];
-        let write = |account| {
-            cache.begin(&put(account));
-            cache.end(put(account));
-        };
-        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not from an anchor");
-        assert_eq!(read(&cache, 1_000, || {}), [None], "nor is it one");
-        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it concerns another account");
-        assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
-        assert_eq!(read(&cache, 2_000, || {}), [None]);
-        assert_eq!(
-            read(&cache, 2_000, || cache.begin(&put(account))),
-            [Some(2_000), None],
-            "or is under way"
-        );
-        cache.forget();
-        assert_eq!(read(&cache, 2_000, || {}), [None]);
+        points.record(last, &queries[0], ContactId::generate().0, 0);
+        assert!(points.nearest(last, &queries[0], 0).is_some());
+        points.clear();
+        assert_eq!(points.nearest(last, &queries[0], 0), None);
     }
 }

@@ -1,66 +1,65 @@
-//! Which writes there were, and what of the database a reader may put into memory although others write.
+//! Write versions: decide whether a reader may insert into the cache what it has read while writes go on.
 
 use std::collections::HashMap;
 
 use crate::domain::AccountId;
 
-/// What a write changes, and a reader reads.
+/// What a write changes and a reader reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
-    /// Which contacts there are, and their order.
+pub(crate) enum Scope {
+    /// Which contacts exist, and their order.
     List(AccountId),
-    /// What one looks like that there is. (Creates leave it as it is.)
+    /// The contents of existing contacts; unaffected by creates.
     Contacts(AccountId),
-    /// Who has opted out.
+    /// The account's opt-outs.
     OptOuts(AccountId),
 }
 
-/// The writes of a process, numbered in the order in which they begin. They come one by one; memory hears of one
-/// when it is committed, which may be when the next one has begun.
+/// The writes of a process, numbered in the order in which they begin. They are serialised, but pipelined: a
+/// write may be published to the cache after the next one has begun.
 #[derive(Debug, Default)]
-pub(crate) struct Writes {
-    begun: u64,
-    /// The last one that memory has heard of: there is nothing to hear of those before it.
-    told: u64,
-    /// The last one of each subject.
-    last: HashMap<Subject, u64>,
+pub(crate) struct WriteVersions {
+    started: u64,
+    /// The last published write; those before it are published, too.
+    published: u64,
+    /// The last write of each scope.
+    last: HashMap<Scope, u64>,
 }
 
-/// When a reader looked into the database: the last write that memory had heard of.
+/// Taken by a reader before it reads the database: the last write that was published then.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment(u64);
+pub(crate) struct ReadVersion(u64);
 
-impl Writes {
-    /// One begins.
-    pub(crate) fn begin(&mut self, subjects: impl IntoIterator<Item = Subject>) {
-        self.begun += 1;
-        self.last.extend(subjects.into_iter().map(|subject| (subject, self.begun)));
+impl WriteVersions {
+    /// A write begins.
+    pub(crate) fn begin(&mut self, scopes: impl IntoIterator<Item = Scope>) {
+        self.started += 1;
+        self.last.extend(scopes.into_iter().map(|scope| (scope, self.started)));
     }
 
-    /// Memory knows the first of those that it did not.
-    pub(crate) fn tell(&mut self) {
-        self.told = self.begun.min(self.told + 1);
+    /// The oldest unpublished write is published.
+    pub(crate) fn publish(&mut self) {
+        self.published = self.started.min(self.published + 1);
     }
 
-    /// None is under way any more, however it ended.
-    pub(crate) fn rest(&mut self) {
-        self.told = self.begun;
+    /// No write is in progress: failed ones count as published.
+    pub(crate) fn release(&mut self) {
+        self.published = self.started;
     }
 
-    /// To be taken before the database is asked.
-    pub(crate) fn moment(&self) -> Moment {
-        Moment(self.told)
+    pub(crate) fn read_version(&self) -> ReadVersion {
+        ReadVersion(self.published)
     }
 
-    /// Whether what the database said of a subject is so now: no write of it was under way, and none has begun
-    /// since.
-    pub(crate) fn is_so(&self, subject: Subject, Moment(told): Moment) -> bool {
-        self.last(subject) <= told
+    /// Whether no write of the scope was in progress when `ReadVersion` was taken, and none has begun since:
+    /// what was read is then current.
+    pub(crate) fn is_current(&self, scope: Scope, ReadVersion(published): ReadVersion) -> bool {
+        self.last_write(scope) <= published
     }
 
-    /// The number of the last one of a subject.
-    pub(crate) fn last(&self, subject: Subject) -> u64 {
-        self.last.get(&subject).copied().unwrap_or_default()
+    /// The number of the last write of a scope.
+    pub(crate) fn last_write(&self, scope: Scope) -> u64 {
+        self.last.get(&scope).copied().unwrap_or_default()
     }
 }
 
@@ -69,35 +68,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_is_overtaken_by_writes_of_what_it_reads() {
-        let (mine, other) = (Subject::List(AccountId::new(1)), Subject::List(AccountId::new(2)));
-        let mut writes = Writes::default();
-        let before = writes.moment();
+    fn a_write_makes_reads_of_its_scope_stale() {
+        let (mine, other) = (Scope::List(AccountId::new(1)), Scope::List(AccountId::new(2)));
+        let mut writes = WriteVersions::default();
+        let before = writes.read_version();
         writes.begin([mine]);
-        let during = writes.moment();
-        writes.rest();
-        let after = writes.moment();
-        let kept = |writes: &Writes, subject| [before, during, after].map(|at| writes.is_so(subject, at));
-        assert_eq!(kept(&writes, mine), [false, false, true]);
-        assert_eq!(kept(&writes, other), [true; 3]);
-        assert_eq!(kept(&writes, Subject::Contacts(AccountId::new(1))), [true; 3]);
+        let during = writes.read_version();
+        writes.release();
+        let after = writes.read_version();
+        let current =
+            |writes: &WriteVersions, scope| [before, during, after].map(|at| writes.is_current(scope, at));
+        assert_eq!(current(&writes, mine), [false, false, true]);
+        assert_eq!(current(&writes, other), [true; 3]);
+        assert_eq!(current(&writes, Scope::Contacts(AccountId::new(1))), [true; 3]);
     }
 
     #[test]
-    fn memory_may_hear_of_a_write_when_the_next_one_has_begun() {
-        let [one, two] = [1, 2].map(|account| Subject::List(AccountId::new(account)));
-        let mut writes = Writes::default();
-        let may = |writes: &Writes| [one, two].map(|subject| writes.is_so(subject, writes.moment()));
+    fn a_write_may_be_published_after_the_next_one_has_begun() {
+        let [one, two] = [1, 2].map(|account| Scope::List(AccountId::new(account)));
+        let mut writes = WriteVersions::default();
+        let current =
+            |writes: &WriteVersions| [one, two].map(|scope| writes.is_current(scope, writes.read_version()));
         writes.begin([one]);
-        assert_eq!(may(&writes), [false, true]);
+        assert_eq!(current(&writes), [false, true]);
         writes.begin([two]);
-        assert_eq!(may(&writes), [false, false]);
-        writes.tell();
-        assert_eq!(may(&writes), [true, false], "of the first");
-        writes.tell();
-        assert_eq!(may(&writes), [true, true]);
-        writes.rest();
+        assert_eq!(current(&writes), [false, false]);
+        writes.publish();
+        assert_eq!(current(&writes), [true, false], "the first write is published");
+        writes.publish();
+        assert_eq!(current(&writes), [true, true]);
+        writes.release();
         writes.begin([one]);
-        assert_eq!(may(&writes), [false, true]);
+        assert_eq!(current(&writes), [false, true]);
     }
 }

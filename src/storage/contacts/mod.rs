@@ -1,6 +1,5 @@
-//! The contacts of one account: repository, queries, commands, and the batching of reads by id or handle.
+//! The contacts of one account: repository, queries and commands.
 
 pub(super) mod commands;
 pub(super) mod queries;
-pub(super) mod read_batching;
 pub(super) mod repository;

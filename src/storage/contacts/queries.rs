@@ -1,56 +1,23 @@
-//! Reads of contacts. Each is a scan of one index that begins with the account: no sort, and no row
-//! of another account, at any size.
-
-use std::collections::{BTreeSet, HashMap};
+//! Queries for contacts. Each scans one index that begins with the account: no sort, and no row of another
+//! account, at any size.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 use uuid::Uuid;
 
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery, ContactSort};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
-use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
-use crate::storage::cache::seek_points::Anchor;
-use crate::storage::db::contact_rows::{self, Key};
-use crate::storage::db::json_sql::{self, Words};
-use crate::storage::db::keyset;
-use crate::storage::entity::contact::{Column, Entity, Model};
-use crate::storage::entity::contact_count;
-use crate::storage::error::to_domain;
+use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::storage::cache::seek_points::SeekPoint;
+use crate::storage::db::contact_lookup::{by_ids, in_account};
+use crate::storage::db::{contact_rows, counters, keyset};
+use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::groups;
 
-fn of(account: AccountId) -> Select<Entity> {
-    Entity::find().filter(Column::AccountId.eq(account.get()))
-}
-
-/// One contact. `lock` keeps others from changing it until the transaction ends (on PostgreSQL; on
-/// SQLite there is one writer anyway).
-pub(crate) async fn find(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    key: &ContactKey,
-    lock: bool,
-) -> Result<Contact> {
-    let select = match key {
-        ContactKey::Id(id) => of(account).filter(Column::Id.eq(id.as_uuid())),
-        // The second one would make the first ambiguous.
-        ContactKey::Phone(phone) => of(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
-        ContactKey::Handle(handle) => of(account).filter(Column::Handle.eq(handle.as_str())),
-    };
-    let select = if lock { select.lock_exclusive() } else { select };
-    let mut found = contact_rows::contacts(connection, select).await?;
-    match (found.pop(), found.is_empty()) {
-        (Some(contact), true) => Ok(contact),
-        (Some(_), false) => Err(ErrorCode::PhoneAmbiguous.into()),
-        (None, _) => Err(ErrorCode::NotFound.into()),
-    }
-}
-
-/// A page of the list that is ordered from the newest on.
+/// A page of the list ordered by id, newest first, or by last change.
 pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -66,15 +33,15 @@ pub(crate) async fn cursor_page(
     }
     let by_change = updated_since.is_some() && handle.is_none() && phone.is_none();
     if let (Some(group), Some(since), true) = (group, updated_since, by_change)
-        && groups::is_sortable(connection, account, group).await?
+        && groups::is_small(connection, account, group).await?
     {
-        let place = changes_between(connection, account, &cursor).await?;
-        return groups::changed_page(connection, account, group, since, place, cursor, limit).await;
+        let seek = changes_between(connection, account, &cursor).await?;
+        return groups::updated_page(connection, account, group, since, seek, cursor, limit).await;
     }
     let order = keyset::order(&cursor);
 
-    let mut select = of(account);
-    // At most one contact has the handle, and the planner need not be told of an order.
+    let mut select = in_account(account);
+    // The handle is unique: without an order the planner chooses its index.
     let at_most_one = handle.is_some();
     if let Some(handle) = handle {
         select = select.filter(Column::Handle.eq(handle.as_str()));
@@ -86,7 +53,7 @@ pub(crate) async fn cursor_page(
         select = select.filter(Column::UpdatedAt.gte(since.millis()));
     }
     if let Some(group) = group {
-        select = select.filter(groups::includes(account, group));
+        select = select.filter(groups::contains(account, group));
     }
     if by_change {
         select = select.filter(changes_between(connection, account, &cursor).await?);
@@ -98,23 +65,24 @@ pub(crate) async fn cursor_page(
         select = select.order_by(Column::Id, order);
     }
 
-    // One more than asked for tells whether there is more.
-    let contacts = contact_rows::contacts(connection, select.limit(limit + 1)).await?;
+    // One more than requested, to learn whether there are more.
+    let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::of(contacts, &cursor, limit))
 }
 
-/// The ids of the contacts between cursors, as [`cursor_page`] finds them.
+/// The ids between cursors, in the order of [`cursor_page`].
 pub(crate) async fn ids(
     connection: &impl ConnectionTrait,
     account: AccountId,
     cursor: Cursor<ContactId>,
     limit: u64,
 ) -> Result<Vec<Uuid>> {
-    let select = keyset::between(of(account), Column::Id, &cursor).select_only().column(Column::Id);
-    contact_rows::ids(connection, select.order_by(Column::Id, keyset::order(&cursor)).limit(limit)).await
+    let select = keyset::between(in_account(account), Column::Id, &cursor).select_only().column(Column::Id);
+    contact_rows::fetch_ids(connection, select.order_by(Column::Id, keyset::order(&cursor)).limit(limit))
+        .await
 }
 
-/// What lies where a cursor says, in the order of changes.
+/// The range between cursors, in the order of changes.
 async fn changes_between(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -131,23 +99,20 @@ async fn changes_between(
     Ok(between)
 }
 
-/// Where a contact stands in the order of changes.
+/// A cursor's position in the order of changes.
 async fn changed_at(connection: &impl ConnectionTrait, account: AccountId, id: ContactId) -> Result<i64> {
-    let found = of(account)
-        .filter(Column::Id.eq(id.as_uuid()))
-        .one(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    let gone = "The contact of the cursor has been deleted, and with it its position in the order of changes";
-    Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, gone))?.updated_at)
+    let found = in_account(account).filter(Column::Id.eq(id.as_uuid())).one(connection).await?;
+    let message =
+        "The contact of the cursor has been deleted, and with it its position in the order of changes";
+    Ok(found.ok_or_else(|| Error::with_message(ErrorCode::NotFound, message))?.updated_at)
 }
 
-/// A page of the list that is ordered as asked for. From an anchor on, where there is one before it.
+/// A page of the list sorted as requested, read from a seek point if there is one.
 pub(crate) async fn offset_page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     query: ContactOffsetQuery,
-    anchor: Option<Anchor>,
+    seek_point: Option<SeekPoint>,
 ) -> Result<OffsetPage<Contact>> {
     let ContactOffsetQuery { field, direction, offset, limit } = query;
     let order = match direction {
@@ -155,27 +120,32 @@ pub(crate) async fn offset_page(
         SortDirection::Descending => Order::Desc,
     };
     let select = match field {
-        // Ids are in the order of creation.
-        ContactSort::CreatedOn => of(account).order_by(Column::Id, order),
-        ContactSort::Handle => of(account).order_by(Column::Handle, order),
-        ContactSort::Phone => of(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order),
+        // Ids are ordered by creation.
+        ContactSort::CreatedOn => in_account(account).order_by(Column::Id, order),
+        ContactSort::Handle => in_account(account).order_by(Column::Handle, order),
+        ContactSort::Phone => {
+            in_account(account).order_by(Column::Phone, order.clone()).order_by(Column::Id, order)
+        }
     };
-    let (select, skipped) = match anchor {
-        Some(anchor) => (select.filter(from(account, query, anchor.id)), offset - anchor.position),
+    let (select, skipped) = match seek_point {
+        Some(seek_point) => {
+            (select.filter(at_or_after(account, query, seek_point.id)), offset - seek_point.position)
+        }
         None => (select, offset),
     };
-    // First the ids: what is left out at the beginning is left out in an index, without a look at the
-    // contacts themselves.
+    // Ids first: skipping the offset then reads the index alone, not the rows.
     let ids = select.select_only().column(Column::Id).offset(skipped).limit(limit);
-    let ids = contact_rows::ids(connection, ids).await?;
+    let ids = contact_rows::fetch_ids(connection, ids).await?;
     let items = by_ids(connection, account, &ids).await?;
-    Ok(OffsetPage { items, total: total(connection, account).await? })
+    Ok(OffsetPage { items, total: counters::read_contacts(connection, account).await? })
 }
 
-/// Where in the order that is asked for a contact and those behind it stand.
-fn from(account: AccountId, query: ContactOffsetQuery, id: ContactId) -> Expr {
+/// The contact's position and all behind it, in the requested order.
+fn at_or_after(account: AccountId, query: ContactOffsetQuery, id: ContactId) -> Expr {
     let its = |column| {
-        Expr::from(of(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query())
+        Expr::from(
+            in_account(account).filter(Column::Id.eq(id.as_uuid())).select_only().column(column).into_query(),
+        )
     };
     let (here, there) = match query.field {
         ContactSort::CreatedOn => (Expr::col(Column::Id), Expr::value(id.as_uuid())),
@@ -189,77 +159,4 @@ fn from(account: AccountId, query: ContactOffsetQuery, id: ContactId) -> Expr {
         SortDirection::Ascending => here.gte(there),
         SortDirection::Descending => here.lte(there),
     }
-}
-
-/// These contacts, in this order; without those that have gone in the meantime.
-pub(crate) async fn by_ids(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    ids: &[Uuid],
-) -> Result<Vec<Contact>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys: Vec<Key> = ids.iter().map(|id| (account, ContactId::from_uuid(*id))).collect();
-    let found = contact_rows::these(connection, &keys).await?;
-    let mut by_id: HashMap<Uuid, Model> = found.into_iter().map(|row| (row.id, row)).collect();
-    ids.iter().filter_map(|id| by_id.remove(id)).map(Contact::try_from).collect()
-}
-
-/// Whose a number or a handle is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Whose {
-    None,
-    One(ContactId),
-    Several,
-}
-
-/// Whose values in an indexed column are. Of a number that many share, two contacts are looked at.
-pub(crate) async fn whose(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    column: &str,
-    texts: BTreeSet<&str>,
-) -> Result<HashMap<String, Whose>> {
-    if texts.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let words = Words::of(connection);
-    // Numbers lie in the order of ids; a handle is one contact's, and the planner need not be told of an
-    // order.
-    let order = if column == "phone" { "ORDER BY id" } else { "" };
-    let nth = |n: u8| {
-        format!(
-            "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
-             {order} LIMIT 1 OFFSET {n})"
-        )
-    };
-    let item = format!("{}(value, {}, {})", words.array, words.shown("first"), words.shown("second"));
-    let from = format!(
-        "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
-        nth(0),
-        nth(1),
-        words.each("$2")
-    );
-    let texts: Vec<&str> = texts.into_iter().collect();
-    let values = [account.get().into(), json_sql::list(&texts)?];
-    let found: Vec<(String, Option<String>, Option<String>)> =
-        words.rows(connection, &item, &from, values).await?;
-    let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
-    let outcome = |first, second| match (read(first), read(second)) {
-        (None, _) => Whose::None,
-        (Some(id), None) => Whose::One(id),
-        (Some(_), Some(_)) => Whose::Several,
-    };
-    Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())
-}
-
-pub(crate) async fn total(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
-    let counters = contact_count::Entity::find()
-        .filter(contact_count::Column::AccountId.eq(account.get()))
-        .all(connection)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    let total: i64 = counters.iter().map(|counter| counter.contacts).sum();
-    Ok(u64::try_from(total).unwrap_or(0))
 }

@@ -1,4 +1,4 @@
-//! The contacts of one account: where each question goes.
+//! Contact repository: maps the domain's trait to the cache, queries and commands.
 
 use std::sync::Arc;
 
@@ -12,10 +12,9 @@ use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
-use crate::storage::cache::{cached_list, seek_points};
-use crate::storage::store::Database;
+use crate::storage::cache::{cached_list, seek_points, seek_read};
+use crate::storage::database::handle::Database;
 
-/// The contacts of one account.
 pub(crate) struct SqlContacts {
     database: Database,
     account: AccountId,
@@ -29,12 +28,12 @@ impl SqlContacts {
 
 #[async_trait]
 impl ContactRepository for SqlContacts {
-    async fn insert(&self, contact: Contact, attempt: Option<IdempotentRequest>) -> Result<Created<Contact>> {
-        self.database.insert(self.account, contact, attempt).await
+    async fn insert(&self, contact: Contact, request: Option<IdempotentRequest>) -> Result<Created<Contact>> {
+        self.database.insert_contact(self.account, contact, request).await
     }
 
     async fn get(&self, key: ContactKey) -> Result<Contact> {
-        self.database.get(self.account, key).await
+        self.database.get_contact(self.account, key).await
     }
 
     async fn update(
@@ -49,11 +48,15 @@ impl ContactRepository for SqlContacts {
             .database
             .write(move |transaction| {
                 Box::pin(async move {
-                    let (was, contact) =
+                    let (old_handle, contact) =
                         commands::update(transaction, account, key, patch, &precondition, now).await?;
                     let contact = Arc::new(contact);
-                    let put = |was| Change::Put { account, contact: Arc::clone(&contact), was: Some(was) };
-                    let changes = was.map(put).into_iter().collect();
+                    let put = |old_handle| Change::Put {
+                        account,
+                        contact: Arc::clone(&contact),
+                        old_handle: Some(old_handle),
+                    };
+                    let changes = old_handle.map(put).into_iter().collect();
                     Ok((contact, changes))
                 })
             })
@@ -64,19 +67,19 @@ impl ContactRepository for SqlContacts {
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write_freeing(move |transaction| {
+            .write_deletion(move |transaction| {
                 Box::pin(async move {
-                    let was = commands::delete(transaction, account, shard, key, &precondition).await?;
-                    Ok(((), vec![Change::Remove { account, was }]))
+                    let handle = commands::delete(transaction, account, shard, key, &precondition).await?;
+                    Ok(((), vec![Change::Remove { account, handle }]))
                 })
             })
             .await
     }
 
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
-        let (account, asked) = (self.account, query.clone());
-        let job = async move |reader| queries::cursor_page(&reader, account, asked).await;
-        // A cached page knows of changes of contacts, and not of who joins a group or leaves it.
+        let (account, query_for_read) = (self.account, query.clone());
+        let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
+        // Cached pages are invalidated by changes of contacts, not of group members.
         let beginning = query.cursor == Cursor::default() && query.group.is_none();
         if let Some(cache) = self.database.cache() {
             let ids = |cursor, limit| {
@@ -86,7 +89,7 @@ impl ContactRepository for SqlContacts {
                 return Ok(page);
             }
         }
-        self.database.page(|cache| &cache.cursor_pages, beginning, account, query, job).await
+        self.database.cached_page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 
     async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>> {
@@ -94,11 +97,11 @@ impl ContactRepository for SqlContacts {
         let from = |anchor| async move |reader| queries::offset_page(&reader, account, query, anchor).await;
         match database.cache() {
             Some(cache) if query.offset >= seek_points::STEP => {
-                seek_points::page(cache, account, query, |anchor| database.read(from(anchor))).await
+                seek_read::read_page(cache, account, query, |anchor| database.read(from(anchor))).await
             }
             _ => {
                 let beginning = query.offset == 0;
-                database.page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
+                database.cached_page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Answers on their way to those who wait for them on the threads of the web server.
+//! Batched replies: results of a batch on their way to the callers, which wait on the web server's threads.
 //!
-//! To wake somebody on another thread is a system call, each time: a thread's runtime does not remember that
-//! it has been called already. So of all who wait on a thread one is called, and wakes the others there, which
-//! needs none. (Each waits in a task of its own, or together with others that are polled when it is called:
-//! who is called and not polled would keep the others waiting.)
+//! Waking a task on another thread costs a system call each time. So only one caller per thread is woken; it
+//! gets the replies of the others on its thread and wakes them, which costs none. Each caller must wait in a
+//! task of its own, or in one that is polled when it is woken: a caller that is woken but not polled would
+//! hold back the others.
 
 use std::collections::HashMap;
 use std::thread::{self, ThreadId};
@@ -12,66 +12,64 @@ use tokio::sync::oneshot;
 
 use crate::domain::{Error, ErrorCode, Result};
 
-/// Where an answer goes.
-pub(crate) struct Answer<T> {
-    /// Where it is waited for, as far as one can know: whoever has moved on costs one more call.
+pub(crate) struct ReplySender<T> {
+    /// The thread on which the reply is awaited, probably: a task that has migrated costs one more wake-up.
     thread: ThreadId,
-    sender: oneshot::Sender<(T, Others<T>)>,
+    sender: oneshot::Sender<(T, OtherReplies<T>)>,
 }
 
-/// Where it comes from.
-pub(crate) struct Answered<T>(oneshot::Receiver<(T, Others<T>)>);
+pub(crate) struct ReplyReceiver<T>(oneshot::Receiver<(T, OtherReplies<T>)>);
 
-/// Answers of others on the same thread, which come with one's own. They are handed over when this is dropped:
-/// by who gets it, or where nobody waits for it any more, on the spot.
-struct Others<T>(Vec<(Answer<T>, T)>);
+/// Replies for callers on the same thread, which travel with one reply. Forwarded on drop: by the caller that
+/// receives them, or at once if that has gone.
+struct OtherReplies<T>(Vec<(ReplySender<T>, T)>);
 
-/// For whoever is on this thread.
-pub(crate) fn answer<T>() -> (Answer<T>, Answered<T>) {
+/// A channel to a caller on the current thread.
+pub(crate) fn channel<T>() -> (ReplySender<T>, ReplyReceiver<T>) {
     let (sender, receiver) = oneshot::channel();
-    (Answer { thread: thread::current().id(), sender }, Answered(receiver))
+    (ReplySender { thread: thread::current().id(), sender }, ReplyReceiver(receiver))
 }
 
-impl<T> Answer<T> {
-    /// Whether nobody waits for it any more.
+impl<T> ReplySender<T> {
+    /// Whether the caller has gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
-    fn send(self, own: T, others: Vec<(Self, T)>) {
-        // Whoever has gone away does not hear of it.
-        drop(self.sender.send((own, Others(others))));
+    fn send(self, reply: T, others: Vec<(Self, T)>) {
+        // The caller may have gone.
+        drop(self.sender.send((reply, OtherReplies(others))));
     }
 }
 
-impl<T> Answered<T> {
-    /// Waits for it.
+impl<T> ReplyReceiver<T> {
+    /// Waits for the reply.
     ///
     /// # Errors
-    /// Where whoever was to answer has ended without.
-    pub(crate) async fn get(self) -> Result<T> {
-        let (own, _others) = self.0.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
-        Ok(own)
+    /// If the sender was dropped.
+    pub(crate) async fn receive(self) -> Result<T> {
+        let (reply, _others) = self.0.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        Ok(reply)
     }
 }
 
-impl<T> Drop for Others<T> {
+impl<T> Drop for OtherReplies<T> {
     fn drop(&mut self) {
-        for (answer, own) in self.0.drain(..) {
-            answer.send(own, Vec::new());
+        for (sender, reply) in self.0.drain(..) {
+            sender.send(reply, Vec::new());
         }
     }
 }
 
-/// Answers all of them.
-pub(crate) fn send<T>(answers: impl IntoIterator<Item = (Answer<T>, T)>) {
-    let mut threads: HashMap<ThreadId, Vec<(Answer<T>, T)>> = HashMap::new();
-    for (answer, own) in answers {
-        threads.entry(answer.thread).or_default().push((answer, own));
+/// Sends one reply per thread directly, the others with it.
+pub(crate) fn send_all<T>(replies: impl IntoIterator<Item = (ReplySender<T>, T)>) {
+    let mut threads: HashMap<ThreadId, Vec<(ReplySender<T>, T)>> = HashMap::new();
+    for (sender, reply) in replies {
+        threads.entry(sender.thread).or_default().push((sender, reply));
     }
     for mut others in threads.into_values() {
-        let Some((first, own)) = others.pop() else { continue };
-        first.send(own, others);
+        let Some((first, reply)) = others.pop() else { continue };
+        first.send(reply, others);
     }
 }
 
@@ -87,54 +85,54 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_gets_its_own_whoever_goes_away() {
-        for (gone, early) in (0..4).flat_map(|gone| [(gone, true), (gone, false)]) {
-            let (answers, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| answer()).unzip();
-            let mut leaves = Some(waiting.remove(gone)).filter(|_| !early);
-            send(answers.into_iter().zip(0..));
-            // It has had its answer, and did not look at it.
+    async fn each_caller_gets_its_reply_whichever_has_gone() {
+        for (cancelled, early) in (0..4).flat_map(|cancelled| [(cancelled, true), (cancelled, false)]) {
+            let (replies, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| channel()).unzip();
+            let mut leaves = Some(waiting.remove(cancelled)).filter(|_| !early);
+            send_all(replies.into_iter().zip(0..));
+            // Received, but never read.
             drop(leaves.take());
-            let answered = join_all(waiting.into_iter().map(Answered::get)).await;
-            let answered: Vec<usize> = answered.into_iter().map(Result::unwrap).collect();
-            let expected: Vec<usize> = (0..4).filter(|own| *own != gone).collect();
-            assert_eq!(answered, expected);
+            let received = join_all(waiting.into_iter().map(ReplyReceiver::receive)).await;
+            let received: Vec<usize> = received.into_iter().map(Result::unwrap).collect();
+            let expected: Vec<usize> = (0..4).filter(|reply| *reply != cancelled).collect();
+            assert_eq!(received, expected);
         }
     }
 
-    /// Counts how often it was called.
+    /// Counts wake-ups.
     #[derive(Default)]
-    struct Calls(AtomicUsize);
+    struct Wakes(AtomicUsize);
 
-    impl ArcWake for Calls {
-        fn wake_by_ref(calls: &Arc<Self>) {
-            calls.0.fetch_add(1, Ordering::Relaxed);
+    impl ArcWake for Wakes {
+        fn wake_by_ref(wakes: &Arc<Self>) {
+            wakes.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     #[test]
-    fn one_is_called_and_calls_the_others() {
-        let calls = Arc::new(Calls::default());
-        let waker = waker(Arc::clone(&calls));
+    fn one_caller_is_woken_and_wakes_the_others() {
+        let wakes = Arc::new(Wakes::default());
+        let waker = waker(Arc::clone(&wakes));
         let mut context = Context::from_waker(&waker);
-        let (answers, waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| answer()).unzip();
-        let mut waiting: Vec<_> = waiting.into_iter().map(|answered| Box::pin(answered.get())).collect();
-        let mut answered = || {
+        let (replies, waiting): (Vec<_>, Vec<_>) = (0..4).map(|_| channel()).unzip();
+        let mut waiting: Vec<_> = waiting.into_iter().map(|received| Box::pin(received.receive())).collect();
+        let mut received = || {
             waiting
                 .iter_mut()
                 .map(|wait| usize::from(wait.as_mut().poll(&mut context).is_ready()))
                 .sum::<usize>()
         };
-        assert_eq!(answered(), 0);
-        send(answers.into_iter().zip(0..));
-        assert_eq!(calls.0.load(Ordering::Relaxed), 1);
-        assert_eq!(answered(), 1);
-        assert_eq!(calls.0.load(Ordering::Relaxed), 4);
+        assert_eq!(received(), 0);
+        send_all(replies.into_iter().zip(0..));
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(received(), 1);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 4);
     }
 
     #[tokio::test]
-    async fn who_is_never_answered_is_told() {
-        let (gone, answered) = answer::<()>();
-        drop(gone);
-        assert_eq!(answered.get().await.unwrap_err().code(), ErrorCode::Internal);
+    async fn a_dropped_sender_is_an_error() {
+        let (cancelled, received) = channel::<()>();
+        drop(cancelled);
+        assert_eq!(received.receive().await.unwrap_err().code(), ErrorCode::Internal);
     }
 }

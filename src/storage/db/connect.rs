@@ -1,4 +1,4 @@
-//! Opens the connection pools, each with the settings that durability and isolation rest on.
+//! Opens the connection pools with the settings on which durability and isolation depend.
 
 use std::fmt;
 use std::path::Path;
@@ -12,138 +12,137 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Fr
 use url::Url;
 
 use super::connection::Connection;
-use crate::storage::error::{OpenError, is_file_fault};
-use crate::storage::postgres::failover::Trust;
+use crate::storage::error::{OpenError, is_file_error};
+use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::postgres::{PostgresPool, Probe, Timeouts};
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
-use crate::storage::sqlite::pool::Kept;
+use crate::storage::sqlite::pool::SqlitePool;
 
-/// Which database, and how many connections to it.
+/// Which database, and its limits.
 #[derive(Clone)]
 pub struct Options {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
-    /// Most connections: to PostgreSQL in all, to SQLite for reading (beside the one that writes).
+    /// Maximum number of connections: in total on PostgreSQL, for reads on SQLite (in addition to the
+    /// writer).
     pub connections: u32,
-    /// How long a request waits for one of them.
+    /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long a statement may take on PostgreSQL before its connection is given up.
+    /// Timeout of a statement on PostgreSQL; its connection is then discarded.
     pub statement_timeout: Duration,
-    /// Most creates that wait for a commit.
+    /// Maximum number of creates waiting for group commit.
     pub write_queue: usize,
-    /// Most memory for contacts and pages of them, in bytes; only of a server on SQLite.
+    /// Maximum size of the contact cache in bytes; in a server on SQLite only.
     pub contact_cache: usize,
-    /// For how long an idempotency key is remembered.
+    /// Lifetime of idempotency keys.
     pub idempotency_ttl: Duration,
-    /// For how long an audience is kept.
+    /// Lifetime of audience snapshots.
     pub audience_ttl: Duration,
 }
 
 impl fmt::Debug for Options {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options").field("url", &safe_url(&self.url)).finish_non_exhaustive()
     }
 }
 
-/// What a process may do to a database when it opens it.
+/// What a process may do to the database when it opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Make it, and be its only server where it is an SQLite file.
+    /// Create it; on SQLite, serve it exclusively.
     Serve,
-    /// Be its only server where it is an SQLite file, and do not make it.
+    /// On SQLite, serve it exclusively; never create it.
     ServeExisting,
-    /// Make it.
+    /// Create it.
     Create,
-    /// Neither make nor convert it.
+    /// Neither create nor convert it.
     Existing,
 }
 
-/// The pools of one database. PostgreSQL has one, in all places.
+/// The pools of one database. On PostgreSQL `writer` and `reader` are the same.
 pub(crate) struct Pools {
-    /// Where migrations run. On PostgreSQL it is a pool of its own, to be closed when they have.
+    /// For migrations. On PostgreSQL a separate pool, closed afterwards.
     pub(crate) pool: DatabaseConnection,
     pub(crate) writer: Connection,
     pub(crate) reader: Connection,
-    /// The database file; SQLite only.
+    /// SQLite only.
     pub(crate) file: Option<DatabaseFile>,
-    /// Held by a server on SQLite. Declared after the pools: SQLite lets go of the file first.
+    /// Held by a server on SQLite. Declared after the pools, so that SQLite closes the file first.
     pub(crate) lock: Option<FileLock>,
-    /// Whether the connections may be used; PostgreSQL's ask.
-    pub(crate) trust: Trust,
-    /// Tells whether the database is ready; PostgreSQL only.
+    /// Which connections are current; checked on PostgreSQL only.
+    pub(crate) generation: PoolGeneration,
+    /// Readiness probe; PostgreSQL only.
     pub(crate) probe: Option<Probe>,
 }
 
 impl Pools {
-    /// To be called when the schema is as it is to be.
+    /// To be called when the schema is up to date.
     pub(crate) async fn close_migrations(&self) {
         if self.file.is_none() {
-            // It is of no use any more, whatever it says.
+            // No longer needed, whatever the outcome.
             drop(self.pool.close_by_ref().await);
         }
     }
 }
 
-/// The oldest SQLite without the fault that loses writes when the WAL is reset.
-const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+/// Older versions have a bug that can lose writes when the WAL is reset.
+const MIN_SQLITE_VERSION: [u32; 3] = [3, 51, 3];
 
-/// A connection that lay idle for longer is tried before it is used.
+/// A connection that was idle for longer is tested before use.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
-/// How long a write on SQLite waits for another process that writes (a `keys` command).
+/// How long an SQLite write waits for another process's write (a `keys` command).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far the WAL grows before its pages are written to the database file: 16 MiB. The larger it is,
-/// the fewer pages are written twice.
+/// WAL size that triggers a checkpoint: 16 MiB. The larger, the fewer pages are written twice.
 const CHECKPOINT_PAGES: &str = "4000";
 
-/// Page caches, in KiB (SQLite counts in pages where the number is not negative). A create touches a
-/// page of each index, anywhere in it.
+/// Page caches, in KiB (negative numbers; positive ones count pages). A create touches a random page of each
+/// index.
 const WRITER_CACHE: &str = "-8192";
 const READER_CACHE: &str = "-2048";
 
-/// Most connections that read, for each processor: further ones are no faster, and each has a cache.
-const READERS: u32 = 2;
+/// Maximum reader connections per processor: more are no faster, and each has a page cache.
+const READERS_PER_CPU: u32 = 2;
 
-/// PostgreSQL finds out within so many seconds that we have gone without a word, and gives up the locks that we held.
+/// PostgreSQL detects a vanished client within these seconds, and releases its locks.
 const SERVER_KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 
-/// Connections for migrations: one migrates, one holds the lock.
+/// One migrates, one holds the lock.
 const MIGRATION_CONNECTIONS: u32 = 2;
 
-/// A migration takes as long as it takes, and so does the wait for the one of another instance. Whatever an
-/// operator has set for the role or the database is not meant for it.
+/// Migrations run without timeouts, and so does the wait for another instance's migration. What is configured
+/// for the role or the database is meant for queries.
 const MIGRATION_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
 
-/// What stands in for a URL, or a part of it, that may be a secret.
-const HIDDEN: &str = "***";
+/// Replaces a URL, or a part of it, that may contain a secret.
+const REDACTED: &str = "***";
 
-/// A database URL for people to read: the file, or host and database. No user information, no query, and nothing
-/// of a URL that may have been split in the wrong place: an unescaped `/`, `?` or `#` in a password moves
+/// A database URL for logs and messages: the file, or host and database. No user information, no query, and
+/// nothing of a URL that may be split in the wrong place: an unescaped `/`, `?` or `#` in a password moves
 /// the rest of the password into path, query or fragment.
 #[must_use]
 pub fn safe_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once(':') else { return HIDDEN.to_owned() };
+    let Some((scheme, rest)) = url.split_once(':') else { return REDACTED.to_owned() };
     match scheme {
         "sqlite" => url.split('?').next().unwrap_or_default().to_owned(),
         "postgres" | "postgresql" => {
-            // Without slashes there is no authority, and all of it would be the path.
-            let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{HIDDEN}") };
+            // Without slashes there is no authority: all of it would be the path.
+            let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{REDACTED}") };
             let after_authority = rest.split_once(['/', '?', '#']);
             let is_split_wrongly = after_authority.is_some_and(|(_, after)| after.contains('@'));
             let parsed = Url::parse(url).ok().filter(|url| !is_split_wrongly && url.fragment().is_none());
-            let Some(parsed) = parsed else { return format!("{scheme}://{HIDDEN}") };
+            let Some(parsed) = parsed else { return format!("{scheme}://{REDACTED}") };
             let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
             format!("{scheme}://{}{port}{}", parsed.host_str().unwrap_or_default(), parsed.path())
         }
-        _ => HIDDEN.to_owned(),
+        _ => REDACTED.to_owned(),
     }
 }
 
-/// Makes what is missing.
 #[cfg(test)]
 pub(crate) async fn open(options: &Options) -> Result<Pools, OpenError> {
     open_with(options, Access::Create).await
@@ -170,44 +169,44 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
         Access::Serve | Access::Create => DatabaseFile::find_or_create(&path)?,
         Access::ServeExisting | Access::Existing => DatabaseFile::find(&path)?,
     };
-    // Before SQLite opens the file: a second server must not touch what the first one is at work on.
+    // Before SQLite opens the file: a second server must not touch the files of the first.
     let lock = matches!(access, Access::Serve | Access::ServeExisting).then(|| file.lock()).transpose()?;
     if lock.is_some() {
         file.restrict_access();
     }
-    // The writer comes first: it turns on the WAL.
+    // The writer first: it enables the WAL.
     let writer = connect(sqlite_pool(options, file.path(), 1, access, false)).await?;
     check_sqlite_version(&writer).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let most = READERS.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
-    let readers = options.connections.min(most);
+    let max_readers = READERS_PER_CPU.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
+    let readers = options.connections.min(max_readers);
     let reader = connect(sqlite_pool(options, file.path(), readers, access, true)).await?;
-    // SQLite opened it by its path.
+    // SQLite opens by path.
     if !file.is_in_place() {
         return Err(OpenError::Unreachable { reason: "its file was replaced in the meantime".to_owned() });
     }
-    let kept = |pool: &DatabaseConnection| {
+    let connection_to = |pool: &DatabaseConnection| {
         let pool = pool.get_sqlite_connection_pool().clone();
-        Connection::sqlite(Kept::new(pool, options.acquire_timeout, Some(file.clone())))
+        Connection::sqlite(SqlitePool::new(pool, options.acquire_timeout, Some(file.clone())))
     };
-    let (writes, reads) = (kept(&writer), kept(&reader));
+    let (writer_connection, reader_connection) = (connection_to(&writer), connection_to(&reader));
     if lock.is_some() {
-        // SQLite opens a file that cannot be written to for reading alone, and says so when it is too late.
-        // (Another process that writes at this moment shows that one can.)
-        match writes.begin().await {
+        // SQLite opens a read-only file without an error, and fails at the first write. (A concurrent write
+        // by another process proves that the file is writable.)
+        match writer_connection.begin().await {
             Ok(transaction) => transaction.rollback().await.map_err(OpenError::unreachable)?,
-            Err(error) if is_file_fault(&error) => return Err(OpenError::unreachable(error)),
+            Err(error) if is_file_error(&error) => return Err(OpenError::unreachable(error)),
             Err(_) => {}
         }
-        file.reserve_room();
+        file.reserve_space();
     }
     Ok(Pools {
         pool: writer,
-        writer: writes,
-        reader: reads,
+        writer: writer_connection,
+        reader: reader_connection,
         file: Some(file),
         lock,
-        trust: Trust::default(),
+        generation: PoolGeneration::default(),
         probe: None,
     })
 }
@@ -219,28 +218,28 @@ fn sqlite_pool(
     access: Access,
     read_only: bool,
 ) -> ConnectOptions {
-    let mut pool = common(options, connections, &options.url);
+    let mut pool = base_options(options, connections, &options.url);
     let path = path.to_owned();
-    // Opening a file again costs more than keeping it open, and it does not go stale.
+    // Reopening a file costs more than keeping it open, and connections do not go stale.
     pool.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     pool.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
-            // The canonical one: the WAL stands beside it, whatever link led here.
+            // The canonical path: the WAL is created beside it, whatever symbolic link was given.
             .filename(&path)
-            // It is there by now; one that is made after a deletion would take the writes of a server and keep none.
+            // It exists by now; one created after a deletion would accept a server's writes and lose them.
             .create_if_missing(false)
-            // Acknowledged means on the disk: the WAL is synced before COMMIT returns.
+            // Acknowledged means durable: the WAL is synced before COMMIT returns.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
-            // What a statement would undo if it failed half-way is kept in memory, not in a file that
-            // is made and deleted for each group of creates.
+            // Statement journals in memory, instead of a file that is created and deleted for each group
+            // commit.
             .pragma("temp_store", "memory")
-            // What was deleted is personal data: it is overwritten in the file, free pages included.
+            // Deleted data is personal data: it is overwritten in the file, free pages included.
             .pragma("secure_delete", "on")
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("cache_size", if read_only { READER_CACHE } else { WRITER_CACHE });
-        // A database that is already in WAL mode is not written to by this.
+        // Writes nothing if the database is already in WAL mode.
         let sqlite =
             if access == Access::Existing { sqlite } else { sqlite.journal_mode(SqliteJournalMode::Wal) };
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
@@ -250,7 +249,7 @@ fn sqlite_pool(
 
 async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
     let url = Url::parse(&options.url).map_err(|_| OpenError::BadUrl)?;
-    // sqlx ignores the others, and writes them to the log with their values.
+    // sqlx ignores unknown parameters, and logs them with their values.
     if let Some((name, _)) = url.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
         return Err(OpenError::UnknownParameter { name: name.into_owned() });
     }
@@ -259,33 +258,41 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         .application_name("addressbook")
         .disable_statement_logging();
     let migrates = postgres.clone().options(MIGRATION_TIMEOUTS);
-    // sea-orm writes the URL that it gets into its traces.
-    let mut pool = common(options, MIGRATION_CONNECTIONS, "postgres://localhost");
+    // sea-orm traces the URL that it gets.
+    let mut pool = base_options(options, MIGRATION_CONNECTIONS, "postgres://localhost");
     pool.map_sqlx_postgres_opts(move |_| migrates.clone());
     let pool = connect(pool).await?;
 
     let timeout = format!("{}ms", server_timeout(options.statement_timeout).as_millis());
-    // A transaction whose connection hangs between two statements has locks (the account's counter, for one) that
-    // other writes wait for: the server ends it as soon as we would have given up a statement.
+    // A transaction whose connection hangs between two statements holds locks (the account's counter, for
+    // one) that other writes wait for: the server ends it when our statement timeout would.
     let serves = postgres
         .options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)])
         .options(SERVER_KEEPALIVE);
     let timeouts = Timeouts { acquire: options.acquire_timeout, statement: options.statement_timeout };
-    let trust = Trust::default();
+    let generation = PoolGeneration::default();
     let probe = Some(Probe::new(serves.clone()));
     let connection =
-        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, trust.clone()));
-    Ok(Pools { pool, writer: connection.clone(), reader: connection, file: None, lock: None, trust, probe })
+        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, generation.clone()));
+    Ok(Pools {
+        pool,
+        writer: connection.clone(),
+        reader: connection,
+        file: None,
+        lock: None,
+        generation,
+        probe,
+    })
 }
 
-/// The server's deadline for a statement: earlier than ours, so that a connection on which a statement was merely
-/// slow need not be given up.
+/// The server's statement timeout, shorter than ours: a merely slow statement is then cancelled without
+/// losing its connection.
 fn server_timeout(statement_timeout: Duration) -> Duration {
-    // Zero would be none at all.
+    // Zero would mean no timeout.
     (statement_timeout * 9 / 10).max(Duration::from_millis(1))
 }
 
-/// The parameters of a URL that sqlx knows.
+/// The URL parameters that sqlx knows.
 fn is_postgres_parameter(name: &str) -> bool {
     const NAMES: [&str; 18] = [
         "sslmode",
@@ -310,13 +317,13 @@ fn is_postgres_parameter(name: &str) -> bool {
     NAMES.contains(&name) || (name.starts_with("options[") && name.ends_with(']'))
 }
 
-fn common(options: &Options, connections: u32, url: &str) -> ConnectOptions {
+fn base_options(options: &Options, connections: u32, url: &str) -> ConnectOptions {
     let mut pool = ConnectOptions::new(url);
     pool.max_connections(connections)
         .acquire_timeout(options.acquire_timeout)
         .connect_timeout(options.acquire_timeout)
         .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
-        // Statements carry personal data.
+        // Statements contain personal data.
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     pool
@@ -339,7 +346,7 @@ async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), Ope
         .map(|row| row.version)
         .unwrap_or_default();
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
-    if parts.as_slice() < OLDEST_SQLITE.as_slice() {
+    if parts.as_slice() < MIN_SQLITE_VERSION.as_slice() {
         return Err(OpenError::OldSqlite { version });
     }
     Ok(())

@@ -1,95 +1,82 @@
-//! What statements run on: the connections to a database.
-
-use std::sync::{Arc, Mutex};
+//! The connection pools behind sea-orm's `ConnectionTrait`.
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use super::session::Session;
+use super::statement_log::{Statements, log};
 use super::transaction::Transaction;
-use crate::storage::error::{not_answered, not_executed, unavailable};
+use crate::storage::error::{acquire_error, exec_error, query_error};
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::PostgresPool;
 use crate::storage::sqlite::database_file::DatabaseFile;
-use crate::storage::sqlite::pool::Kept;
+use crate::storage::sqlite::pool::SqlitePool;
 
-/// Every statement that a database has run, with its values: for tests that look at query plans.
-pub type Statements = Arc<Mutex<Vec<Statement>>>;
-
-/// Runs each statement on one of the connections to a database.
+/// Runs each statement on a connection of the pool.
 #[derive(Clone, Debug)]
 pub struct Connection {
     connections: Connections,
-    record: Option<Statements>,
-    /// Whose turn it takes to get one.
+    statement_log: Option<Statements>,
+    /// On whose behalf connections are acquired.
     owner: Owner,
 }
 
 #[derive(Clone, Debug)]
 enum Connections {
     Postgres(PostgresPool),
-    Sqlite(Kept),
+    Sqlite(SqlitePool),
 }
 
 impl Connection {
     pub(crate) fn postgres(pool: PostgresPool) -> Self {
-        Self { connections: Connections::Postgres(pool), record: None, owner: None }
+        Self { connections: Connections::Postgres(pool), statement_log: None, owner: None }
     }
 
-    pub(crate) fn sqlite(kept: Kept) -> Self {
-        Self { connections: Connections::Sqlite(kept), record: None, owner: None }
+    pub(crate) fn sqlite(pool: SqlitePool) -> Self {
+        Self { connections: Connections::Sqlite(pool), statement_log: None, owner: None }
     }
 
-    /// The same, of which an account has its turn.
+    /// The same pool, on behalf of an account.
     pub(crate) fn for_owner(&self, owner: Owner) -> Self {
         Self { owner, ..self.clone() }
     }
 
-    /// The file of an SQLite database.
+    /// SQLite only.
     pub(crate) fn file(&self) -> Option<&DatabaseFile> {
         match &self.connections {
             Connections::Postgres(_) => None,
-            Connections::Sqlite(kept) => kept.file(),
+            Connections::Sqlite(pool) => pool.file(),
         }
     }
 
-    /// Keeps each statement from now on.
-    pub(crate) fn record(&mut self, statements: Statements) {
-        self.record = Some(statements);
+    pub(crate) fn log_statements(&mut self, statements: Statements) {
+        self.statement_log = Some(statements);
     }
 
-    /// A transaction that writes.
+    /// A write transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
-        Transaction::begin(self.session().await?, self.record.clone()).await
+        Transaction::begin(self.session().await?, self.statement_log.clone()).await
     }
 
-    /// One of them, for as long as it is needed.
     async fn session(&self) -> Result<Session, DbErr> {
         match &self.connections {
             Connections::Postgres(pool) => pool.acquire(self.owner).await.map(Session::Postgres),
-            Connections::Sqlite(kept) => kept.lease(self.owner).await.map(Session::Sqlite),
+            Connections::Sqlite(pool) => pool.acquire(self.owner).await.map(Session::Sqlite),
         }
-        .map_err(unavailable)
+        .map_err(acquire_error)
     }
 
-    /// The same for a statement.
     async fn session_for(&self, statement: &Statement) -> Result<Session, DbErr> {
-        note(self.record.as_ref(), statement);
+        log(self.statement_log.as_ref(), statement);
         self.session().await
     }
 
-    /// Waits for those that are in use, and closes all.
+    /// Waits for connections in use, and closes all.
     pub(crate) async fn close(&self) {
         match &self.connections {
             Connections::Postgres(pool) => pool.close().await,
-            Connections::Sqlite(kept) => kept.close().await,
+            Connections::Sqlite(pool) => pool.close().await,
         }
-    }
-}
-
-pub(crate) fn note(statements: Option<&Statements>, statement: &Statement) {
-    if let Some(Ok(mut statements)) = statements.map(|statements| statements.lock()) {
-        statements.push(statement.clone());
     }
 }
 
@@ -104,24 +91,24 @@ impl ConnectionTrait for Connection {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut session = self.session_for(&statement).await?;
-        let (done, _) = session.run(statement).await.map_err(not_executed)?;
+        let (done, _) = session.run(statement).await.map_err(exec_error)?;
         Ok(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let statement = Statement::from_string(self.get_database_backend(), sql);
         let mut session = self.session_for(&statement).await?;
-        session.run_unprepared(sql).await.map_err(not_executed)
+        session.run_unprepared(sql).await.map_err(exec_error)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut session = self.session_for(&statement).await?;
-        session.first_row(statement).await.map_err(not_answered)
+        session.first_row(statement).await.map_err(query_error)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut session = self.session_for(&statement).await?;
-        let (_, rows) = session.run(statement).await.map_err(not_answered)?;
+        let (_, rows) = session.run(statement).await.map_err(query_error)?;
         Ok(rows)
     }
 }

@@ -1,8 +1,8 @@
-//! How rows of contacts cross between us and the database: many of them as one JSON text.
+//! Encoding of contact rows between the service and the database: many rows as one JSON text.
 //!
-//! A connection to SQLite is a thread of its own, and each row and each parameter would be carried to
-//! or from it by itself. SQLite reads and writes JSON faster than that. A statement for any number of
-//! rows is then one statement, and a connection has it prepared.
+//! An SQLite connection is a thread of its own, and each row and each parameter would cross to it separately;
+//! SQLite reads and writes JSON faster than that. A statement for any number of rows is then a single
+//! prepared statement.
 
 use std::sync::LazyLock;
 
@@ -16,97 +16,97 @@ use uuid::Uuid;
 use super::json_sql;
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::entity::contact::{Column, Model, Row};
-use crate::storage::error::to_domain;
 
-/// An id as JSON has it.
-const ID: &str = "hex(id)";
+/// An id as JSON text.
+const ID_AS_JSON: &str = "hex(id)";
 
 /// A row as a JSON array.
-pub(crate) static ROW: LazyLock<String> =
-    LazyLock::new(|| format!("json_array({})", listed(|name| if name == "id" { ID } else { name })));
+pub(crate) static ROW_AS_JSON: LazyLock<String> = LazyLock::new(|| {
+    format!("json_array({})", column_list(|name| if name == "id" { ID_AS_JSON } else { name }))
+});
 
-/// Rows out of JSON objects, on SQLite. (Without a condition it would take a following ON for a part of
-/// a join.)
-static SQLITE_ROWS: LazyLock<String> = LazyLock::new(|| {
-    let values = listed(|name| match name {
+/// Rows from JSON objects, on SQLite. (Without WHERE it would parse a following ON as a join constraint.)
+static SQLITE_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
+    let values = column_list(|name| match name {
         "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
         name => format!("value ->> '{name}' AS {name}"),
     });
     format!("SELECT {values} FROM jsonb_each($1) WHERE true")
 });
 
-/// The same on PostgreSQL.
-static POSTGRES_ROWS: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", listed(|name| name))
+/// As [`SQLITE_ROWS_FROM_JSON`], on PostgreSQL.
+static POSTGRES_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", column_list(|name| name))
 });
 
-/// Contacts by account and id, each sought by itself in the primary key, on SQLite.
-static SQLITE_THESE: LazyLock<String> = LazyLock::new(|| {
+/// Contacts by account and id, each looked up in the primary key, on SQLite.
+static SQLITE_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT json_group_array({}) AS \"rows\" FROM (SELECT contacts.* FROM jsonb_each($1) AS asked \
          CROSS JOIN \"contacts\" ON account_id = value ->> 0 AND contacts.id = unhex(value ->> 1, '-'))",
-        *ROW
+        *ROW_AS_JSON
     )
 });
 
-/// The same on PostgreSQL. With a limit it is never a scan of the whole table.
-static POSTGRES_THESE: LazyLock<String> = LazyLock::new(|| {
+/// As [`SQLITE_BY_KEYS`], on PostgreSQL. LIMIT rules out a scan of the whole table.
+static POSTGRES_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM json_array_elements($1::json) AS asked, LATERAL (SELECT * FROM \"contacts\" \
          WHERE account_id = (asked ->> 0)::bigint AND id = (asked ->> 1)::uuid LIMIT 1) AS contacts",
-        listed(|name| name)
+        column_list(|name| name)
     )
 });
 
-/// Something for each column, in their order.
-pub(crate) fn listed<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
+/// An expression for each column, in column order, separated by commas.
+pub(crate) fn column_list<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
     let items: Vec<T> = Column::iter().map(|column| item(column.as_str())).collect();
     items.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ")
 }
 
-/// The contacts that a query selects, in its order.
-pub(crate) async fn contacts<E: EntityTrait>(
+/// The contacts selected by a query, in its order.
+pub(crate) async fn fetch_contacts<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
 ) -> Result<Vec<Contact>> {
     let rows: Vec<Model> = if connection.get_database_backend() == DbBackend::Sqlite {
-        array(connection, &ROW, select).await?
+        fetch_json(connection, &ROW_AS_JSON, select).await?
     } else {
-        select.into_model().all(connection).await.map_err(|error| to_domain(&error))?
+        select.into_model().all(connection).await?
     };
     rows.into_iter().map(Contact::try_from).collect()
 }
 
-/// The ids that a query selects (and nothing else), in its order.
-pub(crate) async fn ids<E: EntityTrait>(
+/// The ids selected by a query of that one column, in its order.
+pub(crate) async fn fetch_ids<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
 ) -> Result<Vec<Uuid>> {
     if connection.get_database_backend() == DbBackend::Sqlite {
-        return array(connection, ID, select).await;
+        return fetch_json(connection, ID_AS_JSON, select).await;
     }
-    select.into_tuple().all(connection).await.map_err(|error| to_domain(&error))
+    Ok(select.into_tuple().all(connection).await?)
 }
 
-/// Where a contact is.
-pub(crate) type Key = (AccountId, ContactId);
+pub(crate) type ContactKeyPair = (AccountId, ContactId);
 
-/// Of these contacts, of any accounts, those that there are; in no particular order, and as often as they
-/// are asked for.
-pub(crate) async fn these(connection: &impl ConnectionTrait, keys: &[Key]) -> Result<Vec<Model>> {
+/// The contacts with these keys that exist, of any accounts, in any order; duplicates are kept.
+pub(crate) async fn find_by_keys(
+    connection: &impl ConnectionTrait,
+    keys: &[ContactKeyPair],
+) -> Result<Vec<Model>> {
     let keys: Vec<(i64, Uuid)> = keys.iter().map(|(account, id)| (account.get(), id.as_uuid())).collect();
     let backend = connection.get_database_backend();
     let sqlite = backend == DbBackend::Sqlite;
-    let sql = if sqlite { &SQLITE_THESE } else { &POSTGRES_THESE };
-    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [json_sql::list(&keys)?]);
+    let sql = if sqlite { &SQLITE_BY_KEYS } else { &POSTGRES_BY_KEYS };
+    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [json_sql::to_parameter(&keys)?]);
     if sqlite {
         return json_sql::rows(connection, statement).await;
     }
-    Model::find_by_statement(statement).all(connection).await.map_err(|error| to_domain(&error))
+    Ok(Model::find_by_statement(statement).all(connection).await?)
 }
 
-/// What SQLite makes of each row of a query, as one JSON array.
-async fn array<T: DeserializeOwned, E: EntityTrait>(
+/// Applies an SQLite expression to each row, and fetches all as one JSON array.
+async fn fetch_json<T: DeserializeOwned, E: EntityTrait>(
     connection: &impl ConnectionTrait,
     item: &str,
     select: Select<E>,
@@ -116,24 +116,24 @@ async fn array<T: DeserializeOwned, E: EntityTrait>(
     json_sql::rows(connection, Statement { sql, values, db_backend }).await
 }
 
-/// Contacts of any accounts, on their way into the database.
-pub(crate) struct Given {
+/// Contacts of any accounts, encoded for one INSERT.
+pub(crate) struct ContactBatch {
     json: String,
     rows: usize,
 }
 
-impl Given {
+impl ContactBatch {
     pub(crate) fn new<'c>(contacts: impl Iterator<Item = (AccountId, &'c Contact)>) -> Result<Self> {
         let rows: Vec<Row<'_>> = contacts.map(|(account, contact)| Row::new(account, contact)).collect();
-        Ok(Self { json: json_sql::text(&rows)?, rows: rows.len() })
+        Ok(Self { json: json_sql::to_json(&rows)?, rows: rows.len() })
     }
 
-    /// Stores those whose handle is free, in their order. Answers whether all were.
-    pub(crate) async fn store(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        let columns = listed(|name| name);
-        let statement = self.statement(connection, |given| {
+    /// Inserts the contacts whose handle is free, in order. Returns whether all were.
+    pub(crate) async fn insert(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        let columns = column_list(|name| name);
+        let statement = self.statement(connection, |rows| {
             format!(
-                "INSERT INTO contacts ({columns}) {given} \
+                "INSERT INTO contacts ({columns}) {rows} \
                  ON CONFLICT (account_id, handle) DO NOTHING"
             )
         });
@@ -141,22 +141,23 @@ impl Given {
         Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
     }
 
-    /// The ids of those that are stored.
-    pub(crate) async fn stored(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
-        let statement = self.statement(connection, |given| {
+    /// The ids of the contacts that exist.
+    pub(crate) async fn inserted_ids(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
+        let statement = self.statement(connection, |rows| {
             format!(
                 "SELECT id FROM contacts WHERE (account_id, id) IN \
-                 (SELECT account_id, id FROM ({given}) AS given)"
+                 (SELECT account_id, id FROM ({rows}) AS given)"
             )
         });
-        let rows = connection.query_all_raw(statement).await.map_err(|error| to_domain(&error))?;
-        rows.iter().map(|row| row.try_get("", "id").map_err(|error| to_domain(&error))).collect()
+        let rows = connection.query_all_raw(statement).await?;
+        rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
-    /// A statement around the query that makes rows of the JSON.
+    /// A statement around the query that decodes the rows.
     fn statement(&self, connection: &impl ConnectionTrait, around: impl FnOnce(&str) -> String) -> Statement {
         let backend = connection.get_database_backend();
-        let rows = if backend == DbBackend::Sqlite { &SQLITE_ROWS } else { &POSTGRES_ROWS };
+        let rows =
+            if backend == DbBackend::Sqlite { &SQLITE_ROWS_FROM_JSON } else { &POSTGRES_ROWS_FROM_JSON };
         Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
     }
 }

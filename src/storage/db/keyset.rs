@@ -1,4 +1,4 @@
-//! Pages of lists that are ordered by id, whatever they are lists of.
+//! Keyset and offset pagination of lists ordered by id, of any entity.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect,
@@ -9,10 +9,9 @@ use uuid::Uuid;
 use crate::domain::Result;
 use crate::domain::id::Id;
 use crate::domain::pagination::{Cursor, CursorPage, CursorParams, OffsetParams, SortDirection};
-use crate::storage::error::to_domain;
 
-/// A page of what a query selects, from the newest on. `unique` says that a filter leaves one row at
-/// most: the planner then need not be told of an order.
+/// A page of a query's rows, newest first. With `unique`, a filter leaves one row at most: without an order
+/// the planner chooses that filter's index.
 pub(crate) async fn by_cursor<E, I>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
@@ -29,18 +28,17 @@ where
     if !unique {
         select = select.order_by(id, order(cursor));
     }
-    // One more than asked for tells whether there is more.
+    // One more than requested, to learn whether there are more.
     let found = select.limit(limit + 1).all(connection).await;
-    Ok(CursorPage::of(found.map_err(|error| to_domain(&error))?, cursor, *limit))
+    Ok(CursorPage::of(found?, cursor, *limit))
 }
 
-/// From the newest on where a cursor goes forward, else from the oldest.
+/// Newest first if the cursor goes forward, else oldest first.
 pub(crate) fn order<I>(cursor: &Cursor<I>) -> Order {
     if cursor.forward() { Order::Desc } else { Order::Asc }
 }
 
-/// What a query selects, as far as it lies where a cursor says. (An id says where it stands whether or not what
-/// it named still exists.)
+/// The query's rows between cursors. (An id has a position even if its row was deleted.)
 pub(crate) fn between<E: EntityTrait, I: Id>(
     mut select: Select<E>,
     id: impl ColumnTrait,
@@ -56,7 +54,7 @@ pub(crate) fn between<E: EntityTrait, I: Id>(
     select
 }
 
-/// A page of what a query selects, with some left out at the beginning.
+/// A page of a query's rows at an offset.
 pub(crate) async fn by_offset<E>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
@@ -72,14 +70,13 @@ where
         SortDirection::Ascending => Order::Asc,
         SortDirection::Descending => Order::Desc,
     };
-    // First the ids: what is left out at the beginning is left out in an index, without a look at the
-    // rows themselves.
+    // Ids first: skipping the offset then reads the index alone, not the rows.
     let ids = select.clone().select_only().column(id).order_by(id, order).offset(offset).limit(limit);
-    let mut ids: Vec<Uuid> = ids.into_tuple().all(connection).await.map_err(|error| to_domain(&error))?;
+    let mut ids: Vec<Uuid> = ids.into_tuple().all(connection).await?;
     let Some(last) = ids.last().copied() else { return Ok(Vec::new()) };
-    // Lists of a few lengths only: a connection keeps its prepared statements.
+    // Padded to a power of two: each connection caches its prepared statements.
     ids.resize(ids.len().next_power_of_two(), last);
-    let mut found = select.filter(id.is_in(ids)).all(connection).await.map_err(|error| to_domain(&error))?;
+    let mut found = select.filter(id.is_in(ids)).all(connection).await?;
     found.sort_by_key(id_of);
     if direction == SortDirection::Descending {
         found.reverse();

@@ -1,4 +1,4 @@
-//! Brings the schema up to date, once, however many instances start at the same time.
+//! Schema migration: once, however many instances start at the same time.
 
 use addressbook_migrations::Migrator;
 use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
@@ -7,30 +7,30 @@ use sea_orm_migration::{MigratorTrait, SchemaManager};
 use super::connect::Pools;
 use crate::storage::error::OpenError;
 
-/// The number of our advisory lock on PostgreSQL: "addrbook" in ASCII.
+/// Key of the advisory lock on PostgreSQL: "addrbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x6164_6472_626f_6f6b;
 
-/// Where sea-orm notes which migrations were applied.
+/// sea-orm's table of applied migrations.
 const MIGRATIONS_TABLE: &str = "seaql_migrations";
 
-/// Where the schema says which programs may use it.
+/// The schema's record of the programs that may use it.
 const COMPATIBILITY_TABLE: &str = "schema_compatibility";
 
-/// How a schema compares with the one that this program needs. (A newer one that it may not use is an error.)
+/// The schema compared with what this program needs. (A newer one that it may not use is an error.)
 enum Schema {
-    /// It has all that this program knows, and may have more.
+    /// All migrations that this program knows, perhaps more.
     Current,
     Older {
-        /// The first migration that it lacks.
+        /// The first missing migration.
         lacks: String,
-        /// Whether it has none at all.
+        /// Whether no migration was applied.
         absent: bool,
     },
 }
 
-/// Migrates what is older. On SQLite the caller holds the file's lock, or `migrate` takes it.
+/// Applies missing migrations. On SQLite it takes the file lock unless the caller has `locked` the file.
 pub(crate) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError> {
-    // A database that is up to date is only read: no lock is taken, nothing is written.
+    // An up-to-date database is only read: no lock, no write.
     if matches!(compare(pools).await?, Schema::Current) {
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(crate) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError
             up(pools).await
         }
         None => {
-            // The lock lives as long as this transaction; the migrations run beside it.
+            // The lock lasts as long as this transaction; the migrations run on another connection.
             let holder = pools.pool.begin().await.map_err(OpenError::migration)?;
             holder
                 .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
@@ -52,7 +52,7 @@ pub(crate) async fn migrate(pools: &Pools, locked: bool) -> Result<(), OpenError
     }
 }
 
-/// Refuses a database whose schema this program cannot use as it is; writes nothing.
+/// Rejects a schema that this program cannot use as it is; writes nothing.
 pub(crate) async fn require_current(pools: &Pools) -> Result<(), OpenError> {
     match compare(pools).await? {
         Schema::Current => Ok(()),
@@ -82,7 +82,7 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
     Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))
 }
 
-/// Whether a newer schema says that a program with these migrations may use it.
+/// Whether a newer schema allows a program with these migrations.
 async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenError> {
     let table = SchemaManager::new(&pools.pool).has_table(COMPATIBILITY_TABLE).await;
     if !table.map_err(OpenError::unreachable)? {
@@ -96,7 +96,7 @@ async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenErro
 }
 
 async fn up(pools: &Pools) -> Result<(), OpenError> {
-    // Again, now that nobody else migrates.
+    // Checked again under the lock: another instance may have migrated.
     if matches!(compare(pools).await?, Schema::Current) {
         return Ok(());
     }

@@ -1,13 +1,15 @@
-//! What every repository runs on, on either database: connections, transactions, the schema's migration, and
-//! the SQL helpers that statements share.
+//! Foundation of the repositories, for both databases: connections, transactions, migration, counters, lookup
+//! of contacts by key, and SQL helpers.
 
 pub(super) mod batched_replies;
 pub(super) mod connect;
 pub(super) mod connection;
+pub(super) mod contact_lookup;
 pub(super) mod contact_rows;
 pub(super) mod counters;
 pub(super) mod json_sql;
 pub(super) mod keyset;
 pub(super) mod migrate;
 pub(super) mod session;
+pub(super) mod statement_log;
 pub(super) mod transaction;

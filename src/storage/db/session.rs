@@ -3,14 +3,14 @@
 use sea_orm::sqlx::Error;
 use sea_orm::{DbBackend, ExecResult, QueryResult, Statement};
 
-use crate::storage::postgres::PooledConnection;
-use crate::storage::sqlite::pool::{Lease, plain};
+use crate::storage::postgres;
+use crate::storage::sqlite::pool::{self as sqlite, without_parameters};
 
-/// It goes back to where it came from when this is dropped.
+/// Returned to its pool when dropped.
 #[derive(Debug)]
 pub(crate) enum Session {
-    Postgres(PooledConnection),
-    Sqlite(Lease),
+    Postgres(postgres::PooledConnection),
+    Sqlite(sqlite::PooledConnection),
 }
 
 impl Session {
@@ -21,7 +21,7 @@ impl Session {
         }
     }
 
-    /// Runs a statement (on SQLite it may be several: what is done is what the last one has done).
+    /// Runs a statement (several on SQLite: the result is that of the last).
     pub(crate) async fn run(
         &mut self,
         statement: Statement,
@@ -31,8 +31,8 @@ impl Session {
                 let (done, rows) = connection.run(statement).await?;
                 Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
             }
-            Self::Sqlite(lease) => {
-                let (done, rows) = lease.run(statement).await?;
+            Self::Sqlite(connection) => {
+                let (done, rows) = connection.run(statement).await?;
                 Ok((done.into(), rows.into_iter().map(QueryResult::from).collect()))
             }
         }
@@ -45,31 +45,30 @@ impl Session {
                 let (_, rows) = connection.run(statement).await?;
                 Ok(rows.into_iter().next().map(QueryResult::from))
             }
-            Self::Sqlite(lease) => Ok(lease.first_row(statement).await?.map(QueryResult::from)),
+            Self::Sqlite(connection) => Ok(connection.first_row(statement).await?.map(QueryResult::from)),
         }
     }
 
-    /// Runs one statement or several that have no parameters.
+    /// Runs one or several statements without parameters.
     pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<ExecResult, Error> {
         match self {
             Self::Postgres(connection) => Ok(connection.run_unprepared(sql).await?.into()),
-            Self::Sqlite(lease) => Ok(lease.run(plain(sql)).await?.0.into()),
+            Self::Sqlite(connection) => Ok(connection.run(without_parameters(sql)).await?.0.into()),
         }
     }
 
-    /// Ends a transaction.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         match self {
             Self::Postgres(connection) => connection.commit().await,
-            Self::Sqlite(lease) => lease.run(plain("COMMIT")).await.map(drop),
+            Self::Sqlite(connection) => connection.run(without_parameters("COMMIT")).await.map(drop),
         }
     }
 
-    /// Closes the connection, and with it the transaction that it may be in.
+    /// Closes the connection, and with it its open transaction.
     pub(crate) fn discard(&mut self) {
         match self {
             Self::Postgres(connection) => connection.discard(),
-            Self::Sqlite(lease) => lease.discard(),
+            Self::Sqlite(connection) => connection.discard(),
         }
     }
 }

@@ -1,19 +1,19 @@
-//! A transaction that writes.
+//! Write transactions.
 //!
-//! On SQLite each way to a connection's thread is paid for, while the next write waits: so what comes last goes
-//! there with the commit. (The beginning does not go with the first statement: where a
-//! statement that was prepared before cannot be prepared again, sqlx panics if there is one before it.)
+//! On SQLite each statement costs a thread hop to the connection while the next write waits; so the last
+//! statement is sent together with COMMIT. (BEGIN is not sent with the first statement: if a prepared
+//! statement cannot be prepared again, sqlx panics unless it is the first of its batch.)
 
 use async_trait::async_trait;
 use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
-use super::connection::{Statements, note};
 use super::session::Session;
-use crate::storage::error::{not_answered, not_executed};
+use super::statement_log::{Statements, log};
+use crate::storage::error::{exec_error, query_error};
 
-/// It ends with [`Self::commit`] or [`Self::rollback`]; dropped before, it leaves nothing behind.
+/// Ended by [`Self::commit`] or [`Self::rollback`]; dropped before, it is rolled back with its connection.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     backend: DbBackend,
@@ -23,77 +23,76 @@ pub(crate) struct Transaction {
 #[derive(Debug)]
 struct Inner {
     session: Session,
-    /// Whether it was begun, and not ended.
+    /// Begun, and neither committed nor rolled back.
     open: bool,
-    /// What comes last; SQLite only.
-    last: Option<Statement>,
-    record: Option<Statements>,
+    /// Executed with the commit; SQLite only.
+    deferred: Option<Statement>,
+    statement_log: Option<Statements>,
 }
 
-/// On SQLite it writes from its beginning: a deferred one that reads before it writes fails at once when another
+/// On SQLite the write lock is taken at once: a deferred transaction that reads first fails if another
 /// process has written in between.
 fn begin(backend: DbBackend) -> &'static str {
     if backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
 }
 
 impl Transaction {
-    pub(crate) async fn begin(session: Session, record: Option<Statements>) -> Result<Self, DbErr> {
+    pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
         let backend = session.backend();
-        // Open even before the database says so: whoever goes away now may have begun it.
-        let mut inner = Inner { session, open: true, last: None, record };
+        // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
+        let mut inner = Inner { session, open: true, deferred: None, statement_log };
         if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
             inner.open = false;
-            return Err(not_executed(error));
+            return Err(exec_error(error));
         }
         Ok(Self { backend, inner: Mutex::new(inner) })
     }
 
-    /// A statement that is the last one, as far as its caller knows, and whose outcome nobody waits for.
-    pub(crate) async fn execute_last(&self, statement: Statement) -> Result<(), DbErr> {
+    /// Executes a statement whose result the caller does not need, on SQLite together with COMMIT. If another
+    /// statement follows after all, it runs before that.
+    pub(crate) async fn execute_at_commit(&self, statement: Statement) -> Result<(), DbErr> {
         let mut inner = self.inner.lock().await;
         if self.backend != DbBackend::Sqlite {
-            return inner.run(statement).await.map(drop).map_err(not_executed);
+            return inner.run(statement).await.map(drop).map_err(exec_error);
         }
-        inner.catch_up().await.map_err(not_executed)?;
-        note(inner.record.as_ref(), &statement);
-        inner.last = Some(statement);
+        inner.flush_deferred().await.map_err(exec_error)?;
+        log(inner.statement_log.as_ref(), &statement);
+        inner.deferred = Some(statement);
         Ok(())
     }
 
-    /// Makes everything durable.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        self.inner.into_inner().commit().await.map_err(not_executed)
+        self.inner.into_inner().commit().await.map_err(exec_error)
     }
 
-    /// Undoes everything.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        self.inner.into_inner().rollback().await.map_err(not_executed)
+        self.inner.into_inner().rollback().await.map_err(exec_error)
     }
 }
 
 impl Inner {
     async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
-        self.catch_up().await?;
-        note(self.record.as_ref(), &statement);
+        self.flush_deferred().await?;
+        log(self.statement_log.as_ref(), &statement);
         self.session.run(statement).await
     }
 
-    /// Runs what was taken for the last.
-    async fn catch_up(&mut self) -> Result<(), SqlxError> {
-        let Some(last) = self.last.take() else { return Ok(()) };
-        self.session.run(last).await.map(drop)
+    /// Executes the deferred statement before another one.
+    async fn flush_deferred(&mut self) -> Result<(), SqlxError> {
+        let Some(deferred) = self.deferred.take() else { return Ok(()) };
+        self.session.run(deferred).await.map(drop)
     }
 
     async fn commit(mut self) -> Result<(), SqlxError> {
-        let committed = match self.last.take() {
-            Some(last) => {
-                let commit = Statement { sql: format!("{}; COMMIT", last.sql), ..last };
+        let committed = match self.deferred.take() {
+            Some(deferred) => {
+                let commit = Statement { sql: format!("{}; COMMIT", deferred.sql), ..deferred };
                 self.session.run(commit).await.map(drop)
             }
             None => self.session.commit().await,
         };
         if let Err(error) = committed {
-            // Some faults leave it open, others end it.
+            // Some errors leave the transaction open, others end it.
             drop(self.rollback().await);
             return Err(error);
         }
@@ -103,7 +102,7 @@ impl Inner {
 
     async fn rollback(mut self) -> Result<(), SqlxError> {
         match self.session.run_unprepared("ROLLBACK").await {
-            // A full disk, for one, has ended it already.
+            // Some errors, a full disk for one, have ended it already.
             Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
             Err(error) => return Err(error),
         }
@@ -126,7 +125,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let (done, _) = self.inner.lock().await.run(statement).await.map_err(not_executed)?;
+        let (done, _) = self.inner.lock().await.run(statement).await.map_err(exec_error)?;
         Ok(done)
     }
 
@@ -139,7 +138,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(not_answered)?;
+        let (_, rows) = self.inner.lock().await.run(statement).await.map_err(query_error)?;
         Ok(rows)
     }
 }
@@ -152,12 +151,11 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::ErrorCode;
+    use crate::domain::{Error, ErrorCode};
     use crate::storage::Options;
     use crate::storage::db::connect::{self, Pools};
     use crate::storage::db::connection::Connection;
-    use crate::storage::error::to_domain;
-    use crate::storage::sqlite::pool::plain;
+    use crate::storage::sqlite::pool::without_parameters;
 
     async fn table() -> (TempDir, Pools) {
         let folder = TempDir::new().unwrap();
@@ -192,47 +190,47 @@ mod tests {
     }
 
     async fn sum(connection: &impl ConnectionTrait) -> i64 {
-        let sum = plain("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
+        let sum = without_parameters("SELECT coalesce(sum(n), 0) AS sum FROM numbers");
         Sum::find_by_statement(sum).one(connection).await.unwrap().unwrap().sum
     }
 
     #[tokio::test]
-    async fn what_is_committed_is_there_and_nothing_else() {
+    async fn only_committed_writes_are_visible() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         assert_eq!(transaction.execute_raw(put(&[1, 2])).await.unwrap().rows_affected(), 2);
-        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.execute_at_commit(put(&[4])).await.unwrap();
         assert_eq!(sum(&reader).await, 0);
         transaction.commit().await.unwrap();
         assert_eq!(sum(&reader).await, 7);
 
-        // The count is the statement's, and not of one before it.
+        // The count is that of this statement, not of one before it.
         let transaction = writer.begin().await.unwrap();
-        let nothing = plain("DELETE FROM numbers WHERE n = 3");
+        let nothing = without_parameters("DELETE FROM numbers WHERE n = 3");
         assert_eq!(transaction.execute_raw(nothing).await.unwrap().rows_affected(), 0);
         transaction.execute_raw(put(&[8])).await.unwrap();
         transaction.rollback().await.unwrap();
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[8])).await.unwrap();
-        transaction.execute_last(put(&[16])).await.unwrap();
+        transaction.execute_at_commit(put(&[16])).await.unwrap();
         drop(transaction);
         assert_eq!((sum(&reader).await, sum(&writer).await), (7, 7));
     }
 
     #[tokio::test]
-    async fn what_was_taken_for_the_last_is_seen_by_what_follows() {
+    async fn a_deferred_statement_is_visible_to_later_ones() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
-        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.execute_at_commit(put(&[1])).await.unwrap();
         assert_eq!(sum(&transaction).await, 1);
-        transaction.execute_last(put(&[2])).await.unwrap();
-        transaction.execute_last(put(&[4])).await.unwrap();
+        transaction.execute_at_commit(put(&[2])).await.unwrap();
+        transaction.execute_at_commit(put(&[4])).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(sum(&reader).await, 7);
     }
 
     #[tokio::test]
-    async fn a_transaction_that_fails_leaves_a_connection_that_works() {
+    async fn a_failed_transaction_leaves_the_connection_usable() {
         let (_folder, Pools { writer, reader, .. }) = table().await;
         writer.execute_raw(put(&[1])).await.unwrap();
         let transaction = writer.begin().await.unwrap();
@@ -241,11 +239,11 @@ mod tests {
         transaction.rollback().await.unwrap();
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[4])).await.unwrap();
-        transaction.execute_last(put(&[1])).await.unwrap();
+        transaction.execute_at_commit(put(&[1])).await.unwrap();
         transaction.commit().await.unwrap_err();
         assert_eq!(sum(&reader).await, 1);
 
-        // SQLite has ended this one by itself.
+        // SQLite has rolled this one back itself.
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[8])).await.unwrap();
         transaction.execute_unprepared("INSERT OR ROLLBACK INTO numbers VALUES (1)").await.unwrap_err();
@@ -257,10 +255,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_table_that_is_gone_does_no_harm_to_the_connection() {
+    async fn a_dropped_table_leaves_the_connection_usable() {
         let (folder, Pools { writer, .. }) = table().await;
         let Pools { writer: other, .. } = open(&folder).await;
-        for last in [false, true] {
+        for deferred in [false, true] {
             for there in [true, false, false, true] {
                 let sql = if there {
                     "CREATE TABLE IF NOT EXISTS numbers (n INTEGER UNIQUE)"
@@ -269,8 +267,8 @@ mod tests {
                 };
                 other.execute_unprepared(sql).await.unwrap();
                 let transaction = writer.begin().await.unwrap();
-                let ended = if last {
-                    transaction.execute_last(put(&[1])).await.unwrap();
+                let ended = if deferred {
+                    transaction.execute_at_commit(put(&[1])).await.unwrap();
                     transaction.commit().await
                 } else {
                     let done = transaction.execute_raw(put(&[1])).await.map(drop);
@@ -283,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_somebody_else_writes_is_tried_again_later() {
+    async fn a_locked_file_is_unavailable() {
         let (folder, Pools { writer, .. }) = table().await;
         let Pools { writer: other, .. } = open(&folder).await;
         other.execute_unprepared("PRAGMA busy_timeout = 0").await.unwrap();
@@ -291,7 +289,7 @@ mod tests {
         transaction.execute_raw(put(&[1])).await.unwrap();
         for _ in 0..3 {
             let error = other.begin().await.unwrap_err();
-            assert_eq!(to_domain(&error).code(), ErrorCode::Unavailable, "{error}");
+            assert_eq!(Error::from(error).code(), ErrorCode::Unavailable);
         }
         transaction.commit().await.unwrap();
         let late = other.begin().await.unwrap();
@@ -301,12 +299,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_in_vain_is_told_and_who_closes_waits() {
+    async fn acquire_times_out_and_close_waits() {
         let (_folder, Pools { writer, .. }) = table().await;
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[1])).await.unwrap();
-        let in_vain = writer.begin().await.unwrap_err();
-        assert!(matches!(in_vain, DbErr::ConnectionAcquire(_)), "{in_vain:?}");
+        let timed_out = writer.begin().await.unwrap_err();
+        assert!(matches!(timed_out, DbErr::ConnectionAcquire(_)), "{timed_out:?}");
         let (closer, closed): (Connection, Connection) = (writer.clone(), writer.clone());
         let closing = tokio::spawn(async move { closer.close().await });
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,7 +10,7 @@ pub struct Model {
     pub account_id: i64,
     /// SHA-256 of the secret.
     pub hash: Vec<u8>,
-    /// `*`, or names with blanks between.
+    /// `*`, or names separated by blanks.
     pub permissions: String,
     pub label: Option<String>,
     /// Milliseconds since 1970, as the other two.

@@ -13,15 +13,15 @@ pub struct Model {
     /// Milliseconds since 1970, as the other one.
     pub created_at: i64,
     pub expires_at: i64,
-    /// The account of it, as JSON; none until all entries are there.
+    /// The report as JSON; `None` until the snapshot is finished.
     pub report: Option<String>,
-    /// As how many entries it counts against the account's quota.
+    /// Entries counted against the account's quota.
     pub entries: i64,
-    /// The process that adds entries; none once it is finished.
+    /// The process that creates it; `None` once it is finished.
     pub owner: Option<Uuid>,
-    /// Until when other processes leave an unfinished one alone.
+    /// The end of the owner's lease; `None` once it is finished.
     pub leased_until: Option<i64>,
-    /// The attempt that makes it, which is forgotten if it is not finished.
+    /// The request that creates it, whose idempotency key is freed if it is abandoned.
     pub attempt_operation: Option<String>,
     pub attempt_key: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Table `audience_entries`, and the form in which it keeps an entry.
+//! Table `audience_entries`, and the JSON of an entry. Its member names are stored: renaming one needs a
+//! migration.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,9 @@ pub struct Model {
     pub kind: i16,
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
-    /// A [`Snapshot`] as JSON.
+    /// A [`StoredEntry`] as JSON.
     pub entry: String,
-    /// The contact that it is about; [`DELETED`] where it was deleted before the audience was finished.
+    /// The entry's contact; [`DELETED`] if that was deleted before the snapshot was finished.
     pub contact_id: Option<Uuid>,
 }
 
@@ -32,12 +33,12 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// No contact's id: of entries that the audience's report does not know to be about a deleted contact yet.
+/// No contact's id: marks entries whose contact was deleted, which the report does not count yet.
 pub(crate) const DELETED: Uuid = Uuid::nil();
 
-/// An entry as it was when it was found.
+/// An entry as of the time of the snapshot.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
+pub(crate) struct StoredEntry {
     index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<(Uuid, String)>,
@@ -48,21 +49,21 @@ pub(crate) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     named: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Why>,
+    reason: Option<StoredReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    was: Option<Was>,
+    was: Option<BeforeDeletion>,
 }
 
-/// What an entry was before its contact was deleted, as far as an audience's report counts it.
+/// The entry before its contact was deleted, as far as the report counts it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Was {
+struct BeforeDeletion {
     parts: u64,
-    reason: Option<Why>,
+    reason: Option<StoredReason>,
 }
 
-/// [`Reason`] with all that it says.
+/// [`Reason`] with its details.
 #[derive(Debug, Serialize, Deserialize)]
-enum Why {
+enum StoredReason {
     UnknownAlias,
     UnknownId,
     UnknownGroup,
@@ -76,13 +77,13 @@ enum Why {
     Deleted,
 }
 
-/// What a report has to be told of an entry whose contact was deleted.
+/// The effect of a contact's deletion on the report.
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) index: usize,
-    /// The parts of its message.
+    /// Message parts.
     pub(crate) parts: u64,
-    /// Why there was no message before.
+    /// The former reason for its exclusion, if it was excluded.
     pub(crate) reason: Option<Reason>,
 }
 
@@ -100,22 +101,22 @@ impl From<&Entry> for Deletion {
     }
 }
 
-impl Snapshot {
-    /// What stays of an entry whose contact was deleted.
+impl StoredEntry {
+    /// The remainder of an entry whose contact was deleted.
     pub(crate) fn deleted(entry: &Entry) -> Self {
         let Deletion { index: _, parts, reason } = entry.into();
-        let was = Was { parts, reason: reason.as_ref().map(Why::from) };
+        let was = BeforeDeletion { parts, reason: reason.as_ref().map(StoredReason::from) };
         Self { was: Some(was), ..Self::from(&Entry::Excluded(entry.deleted())) }
     }
 
-    /// The deletion that made it what it is.
+    /// The deletion that led to this entry.
     pub(crate) fn into_deletion(self) -> Option<Deletion> {
-        let Was { parts, reason } = self.was?;
+        let BeforeDeletion { parts, reason } = self.was?;
         Some(Deletion { index: self.index, parts, reason: reason.map(Reason::from) })
     }
 }
 
-impl From<&Entry> for Snapshot {
+impl From<&Entry> for StoredEntry {
     fn from(entry: &Entry) -> Self {
         let known = |contact: &Option<ContactRef>| {
             contact.as_ref().map(|ContactRef { id, handle }| (id.as_uuid(), handle.as_str().to_owned()))
@@ -143,11 +144,11 @@ impl From<&Entry> for Snapshot {
     }
 }
 
-impl TryFrom<Snapshot> for Entry {
+impl TryFrom<StoredEntry> for Entry {
     type Error = Error;
 
-    fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
-        let Snapshot { index, contact, phone, text, named, reason, was: _ } = snapshot;
+    fn try_from(snapshot: StoredEntry) -> Result<Self, Error> {
+        let StoredEntry { index, contact, phone, text, named, reason, was: _ } = snapshot;
         let contact = contact.map(|(id, handle)| ContactRef {
             id: ContactId::from_uuid(id),
             handle: Handle::from_stored(handle),
@@ -163,7 +164,7 @@ impl TryFrom<Snapshot> for Entry {
     }
 }
 
-impl From<&Reason> for Why {
+impl From<&Reason> for StoredReason {
     fn from(reason: &Reason) -> Self {
         match reason {
             Reason::UnknownAlias => Self::UnknownAlias,
@@ -183,20 +184,22 @@ impl From<&Reason> for Why {
     }
 }
 
-impl From<Why> for Reason {
-    fn from(why: Why) -> Self {
-        match why {
-            Why::UnknownAlias => Self::UnknownAlias,
-            Why::UnknownId => Self::UnknownId,
-            Why::UnknownGroup => Self::UnknownGroup,
-            Why::AmbiguousNumber => Self::AmbiguousNumber,
-            Why::OptedOut => Self::OptedOut,
-            Why::DuplicateNumber => Self::DuplicateNumber,
-            Why::Missing(variable, similar) => Self::RenderError(RenderError::Missing { variable, similar }),
-            Why::TooLong => Self::RenderError(RenderError::TooLong),
-            Why::Empty => Self::RenderError(RenderError::Empty),
-            Why::Failed(reason) => Self::RenderError(RenderError::Failed { reason }),
-            Why::Deleted => Self::Deleted,
+impl From<StoredReason> for Reason {
+    fn from(reason: StoredReason) -> Self {
+        match reason {
+            StoredReason::UnknownAlias => Self::UnknownAlias,
+            StoredReason::UnknownId => Self::UnknownId,
+            StoredReason::UnknownGroup => Self::UnknownGroup,
+            StoredReason::AmbiguousNumber => Self::AmbiguousNumber,
+            StoredReason::OptedOut => Self::OptedOut,
+            StoredReason::DuplicateNumber => Self::DuplicateNumber,
+            StoredReason::Missing(variable, similar) => {
+                Self::RenderError(RenderError::Missing { variable, similar })
+            }
+            StoredReason::TooLong => Self::RenderError(RenderError::TooLong),
+            StoredReason::Empty => Self::RenderError(RenderError::Empty),
+            StoredReason::Failed(reason) => Self::RenderError(RenderError::Failed { reason }),
+            StoredReason::Deleted => Self::Deleted,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Table `contacts`, and how a row becomes a contact and back.
+//! Table `contacts`, and the conversion between row and [`Contact`].
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
@@ -63,8 +63,8 @@ impl TryFrom<Model> for Contact {
     }
 }
 
-/// A row on its way into the database or into memory. (Its texts are the contact's: of thousands of creates a
-/// second, none is copied for this.)
+/// A row to be written or cached. It borrows the contact's strings: at thousands of creates per second, none
+/// is copied.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row<'c> {
     account_id: i64,
@@ -80,7 +80,6 @@ pub(crate) struct Row<'c> {
 }
 
 impl<'c> Row<'c> {
-    /// The row of a contact of an account.
     pub(crate) fn new(account: AccountId, contact: &'c Contact) -> Self {
         let Contact { id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, version } =
             contact;
@@ -98,7 +97,8 @@ impl<'c> Row<'c> {
         }
     }
 
-    /// What a change sets: all but the key. (SQLite would else look for members that refer to the old one.)
+    /// The columns that an update sets: all but the key. (SQLite would otherwise check the foreign keys of
+    /// members.)
     pub(crate) fn into_change(self) -> ActiveModel {
         let Self {
             account_id: _,

@@ -1,4 +1,4 @@
-//! Table `contact_counts`: how many contacts an account has, as a sum over a few counters.
+//! Table `contact_counts`: the number of contacts per account, as a sum over shards.
 //!
 //! Counting a million rows for the `total` of each page would take longer than the page.
 
@@ -11,7 +11,7 @@ pub struct Model {
     pub account_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// May be negative: what one instance added, another may have deleted.
+    /// May be negative: a contact can be created through one instance and deleted through another.
     pub contacts: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Table `tallies`: how many there are of something in an account, as a sum over a few counters.
+//! Table `tallies`: counters per account, each a sum over shards.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,12 +7,12 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
-    /// The group whose members are counted; of what an account has once, the nil UUID.
+    /// A group, for its members; or one of the constants in [`crate::storage::db::counters`].
     #[sea_orm(primary_key, auto_increment = false)]
     pub of_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// May be negative: what one instance added, another may have deleted.
+    /// May be negative: a row can be created through one instance and deleted through another.
     pub amount: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Table `groups`, and how a row becomes a group and back.
+//! Table `groups`, and the conversion between row and [`Group`].
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub struct Model {
     pub account_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// None: the group was deleted, and is nobody's any more; its members are being cleared away.
+    /// `None` if the group was deleted; its members are still being deleted.
     pub name: Option<String>,
     pub description: Option<String>,
     /// Milliseconds since 1970, as the other one.
@@ -28,7 +28,6 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The row of a group of an account.
     pub(crate) fn new(account: AccountId, group: &Group) -> Self {
         let Group {
             id,
@@ -50,7 +49,6 @@ impl Model {
         }
     }
 
-    /// The group with so many members.
     pub(crate) fn into_group(self, member_count: u64) -> Result<Group, Error> {
         let Self { account_id: _, id, name, description, created_at, updated_at, version } = self;
         let name = name.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a deleted group was read"))?;

@@ -1,4 +1,4 @@
-//! Table `idempotency_keys`. (Contacts were all that there was to make when a column got its name.)
+//! Table `idempotency_keys`.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,10 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// A [`Reference`] as JSON; none within the transaction that makes something, and never after it.
+    /// A [`Reference`] as JSON; `None` only within the transaction that creates the resource. (The column is
+    /// older than resources other than contacts.)
     #[sea_orm(column_name = "contact")]
-    pub made: Option<String>,
+    pub resource: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -26,11 +27,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What an attempt made, by its id alone: a copy would outlive what it is a copy of.
+/// The resource that a request created, by its id: a copy would outlive the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reference {
     pub(crate) id: Uuid,
-    /// Whether there was none before (of an opt-out).
+    /// Whether this request created it; an opt-out may have existed before.
     #[serde(default = "by_default")]
     pub(crate) is_new: bool,
 }
@@ -40,8 +41,8 @@ fn by_default() -> bool {
 }
 
 impl Reference {
-    /// Of something that the attempt made.
-    pub(crate) fn to_new(id: Uuid) -> Self {
+    /// A reference to a resource that the request created.
+    pub(crate) fn created(id: Uuid) -> Self {
         Self { id, is_new: true }
     }
 }

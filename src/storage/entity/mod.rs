@@ -1,4 +1,4 @@
-//! The tables as sea-orm sees them. Nothing outside storage does.
+//! The tables as sea-orm entities; visible to storage alone.
 
 pub(super) mod account;
 pub(super) mod api_key;

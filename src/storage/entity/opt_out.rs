@@ -1,4 +1,4 @@
-//! Table `opt_outs`, and how a row becomes an opt-out and back.
+//! Table `opt_outs`, and the conversion between row and [`OptOut`].
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,6 @@ impl From<Model> for OptOut {
 }
 
 impl Model {
-    /// The row of an opt-out of an account.
     pub(crate) fn new(account: AccountId, opt_out: OptOut) -> Self {
         let OptOut { id, phone, source, note, created_at } = opt_out;
         Self {

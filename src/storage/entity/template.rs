@@ -1,4 +1,4 @@
-//! Table `templates`, and how a row becomes a template and back.
+//! Table `templates`, and the conversion between row and [`SavedTemplate`].
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,6 @@ impl From<Model> for SavedTemplate {
 }
 
 impl Model {
-    /// The row of a template of an account.
     pub(crate) fn new(account: AccountId, template: SavedTemplate) -> Self {
         let SavedTemplate { id, name, text, created_at, updated_at, version } = template;
         Self {

@@ -1,24 +1,21 @@
-//! Writes of groups, each within the transaction of its caller.
+//! Writes of groups, each within its caller's transaction.
 
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::queries::row;
+use super::queries::find_row;
 use crate::domain::group::{Group, GroupKey, GroupPatch};
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::group::{Column, Entity, Model};
-use crate::storage::error::{to_domain, to_domain_of_name};
+use crate::storage::error::name_conflict;
 
-/// Stores a group; answers whether its name was free.
+/// Inserts a group; returns whether its name was free.
 pub(super) async fn insert(transaction: &Transaction, row: Model) -> Result<bool> {
     let name = OnConflict::columns([Column::AccountId, Column::Name]).do_nothing().to_owned();
-    let stored = Entity::insert(row.into_active_model())
-        .on_conflict(name)
-        .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+    let stored =
+        Entity::insert(row.into_active_model()).on_conflict(name).exec_without_returning(transaction).await?;
     Ok(stored > 0)
 }
 
@@ -29,7 +26,7 @@ pub(super) async fn update(
     patch: GroupPatch,
     now: Timestamp,
 ) -> Result<Group> {
-    let row = row(transaction, account, key, Some(LockType::Update)).await?;
+    let row = find_row(transaction, account, key, Some(LockType::Update)).await?;
     let member_count = counters::read(transaction, account, row.id).await?;
     let before = row.into_group(member_count)?;
     let after = before.patched(patch, now);
@@ -45,21 +42,20 @@ pub(super) async fn update(
             .filter(Column::Id.eq(id))
             .exec(transaction)
             .await
-            .map_err(|error| to_domain_of_name(&error))?;
+            .map_err(name_conflict)?;
     }
     Ok(after)
 }
 
-/// Takes the name of a group away: it is then gone for everybody, and the name is free. What it leaves
-/// is cleared away by [`super::sweep`].
+/// Sets the name to NULL: the group is deleted for all readers, and its name is free. [`super::sweep`]
+/// deletes its members and its row.
 pub(super) async fn delete(transaction: &Transaction, account: AccountId, key: &GroupKey) -> Result<()> {
-    let id = row(transaction, account, key, Some(LockType::Update)).await?.id;
+    let id = find_row(transaction, account, key, Some(LockType::Update)).await?.id;
     Entity::update_many()
         .col_expr(Column::Name, Expr::value(Option::<String>::None))
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::Id.eq(id))
         .exec(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+        .await?;
     Ok(())
 }

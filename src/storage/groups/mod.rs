@@ -1,4 +1,4 @@
-//! The groups of one account: where each question goes.
+//! The groups of one account: repository, queries, commands, members, and the sweep after deletions.
 
 mod commands;
 mod members;
@@ -8,17 +8,17 @@ mod sweep;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-pub(super) use members::{changed_page, cursor_page, includes, is_sortable, leave_all};
+pub(super) use members::{contains, cursor_page, is_small, remove_from_all, updated_page};
 pub(super) use queries::id_of;
 pub(super) use sweep::start_sweeper;
 
+use super::database::handle::Database;
 use super::db::counters;
 use super::db::transaction::Transaction;
 use super::entity::group::Model;
 use super::entity::idempotency_key::Reference;
-use super::store::Database;
-use super::write::idempotency::Made;
-use super::write::writer::Done;
+use super::write::idempotency::Creation;
+use super::write::writer::WriteOutput;
 use crate::domain::group::{
     Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupRepository,
     MemberChange, MemberOp, MembersChanged,
@@ -27,7 +27,6 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId, Result, Timestamp};
 
-/// The groups of one account.
 pub(super) struct SqlGroups {
     database: Database,
     account: AccountId,
@@ -41,22 +40,22 @@ impl SqlGroups {
 
 #[async_trait]
 impl GroupRepository for SqlGroups {
-    async fn insert(&self, group: Group, attempt: Option<IdempotentRequest>) -> Result<Created<Group>> {
+    async fn insert(&self, group: Group, request: Option<IdempotentRequest>) -> Result<Created<Group>> {
         let (account, shard) = (self.account, self.database.shard());
         let row = Model::new(account, &group);
-        let made = self.database.make(account, attempt, Vec::new(), move |transaction| {
+        let made = self.database.create(account, request, Vec::new(), move |transaction| {
             Box::pin(async move {
                 let is_new = commands::insert(transaction, row.clone()).await?;
                 if is_new {
                     counters::add(transaction, account, counters::GROUPS, shard, 1).await?;
                 }
-                Ok(is_new.then_some((Reference::to_new(row.id), row)))
+                Ok(is_new.then_some((Reference::created(row.id), row)))
             })
         });
         match made.await? {
-            // With nobody in it yet.
-            Made::Now(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
-            Made::Earlier(Reference { id, is_new: _ }) => {
+            // A new group has no members.
+            Creation::New(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
+            Creation::Replayed(Reference { id, is_new: _ }) => {
                 Created::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
             }
         }
@@ -81,7 +80,7 @@ impl GroupRepository for SqlGroups {
     async fn delete(&self, key: GroupKey) -> Result<()> {
         let (account, shard) = (self.account, self.database.shard());
         self.database
-            .write_freeing(move |transaction| {
+            .write_deletion(move |transaction| {
                 Box::pin(async move {
                     commands::delete(transaction, account, &key).await?;
                     counters::add(transaction, account, counters::GROUPS, shard, -1).await?;
@@ -89,7 +88,7 @@ impl GroupRepository for SqlGroups {
                 })
             })
             .await?;
-        self.database.sweep();
+        self.database.wake_sweeper();
         Ok(())
     }
 
@@ -110,12 +109,12 @@ impl GroupRepository for SqlGroups {
             .await
     }
 
-    async fn change_members(&self, key: GroupKey, items: Vec<MemberChange>) -> Result<MembersChanged> {
+    async fn change_members(&self, key: GroupKey, changes: Vec<MemberChange>) -> Result<MembersChanged> {
         let (account, shard) = (self.account, self.database.shard());
-        let only_removes = items.iter().all(|item| item.verb == MemberOp::Remove);
-        let change = change_members(account, shard, key, items);
+        let only_removes = changes.iter().all(|item| item.verb == MemberOp::Remove);
+        let change = change_members(account, shard, key, changes);
         if only_removes {
-            self.database.write_freeing(change).await
+            self.database.write_deletion(change).await
         } else {
             self.database.write(change).await
         }
@@ -127,17 +126,18 @@ impl GroupRepository for SqlGroups {
     }
 }
 
-/// The write that changes the members of a group.
 fn change_members(
     account: AccountId,
     shard: i16,
     key: GroupKey,
-    items: Vec<MemberChange>,
-) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Done<MembersChanged>>> + Clone + Send + 'static
-{
+    changes: Vec<MemberChange>,
+) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<MembersChanged>>>
++ Clone
++ Send
++ 'static {
     move |transaction| {
-        Box::pin(
-            async move { Ok((members::change(transaction, account, shard, &key, items).await?, Vec::new())) },
-        )
+        Box::pin(async move {
+            Ok((members::change(transaction, account, shard, &key, changes).await?, Vec::new()))
+        })
     }
 }

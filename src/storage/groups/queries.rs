@@ -1,4 +1,4 @@
-//! Reads of groups: of those that have a name. One without was deleted; see [`super::sweep`].
+//! Queries for groups. A row without a name is a deleted group; see [`super::sweep`].
 
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
@@ -10,84 +10,80 @@ use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams, SortDirect
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::db::{counters, keyset};
 use crate::storage::entity::group::{Column, Entity, Model};
-use crate::storage::error::to_domain;
 
-fn of(account: AccountId) -> Select<Entity> {
+fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::Name.is_not_null())
 }
 
-pub(super) fn gone() -> Error {
+pub(super) fn not_found() -> Error {
     Error::no_such("group")
 }
 
-/// The row of one group. A lock is held until the transaction ends (on PostgreSQL; on SQLite there is
-/// one writer anyway).
-pub(super) async fn row(
+/// The row of a group. A lock lasts until the transaction ends (on PostgreSQL; SQLite has one writer).
+pub(super) async fn find_row(
     connection: &impl ConnectionTrait,
     account: AccountId,
     key: &GroupKey,
     lock: Option<LockType>,
 ) -> Result<Model> {
     let one = async |condition: Expr| {
-        let select = of(account).filter(condition);
+        let select = in_account(account).filter(condition);
         let select = match lock {
             Some(lock) => select.lock(lock),
             None => select,
         };
-        select.one(connection).await.map_err(|error| to_domain(&error))
+        select.one(connection).await.map_err(Error::from)
     };
     let with_id = |id: &GroupId| Column::Id.eq(id.as_uuid());
     let with_name = |name: &GroupName| Column::Name.eq(name.as_str());
     let found = match key {
         GroupKey::Id(id) => one(with_id(id)).await?,
         GroupKey::Name(name) => one(with_name(name)).await?,
-        // Two statements, each of which an index answers.
+        // Two statements, each of which uses one index.
         GroupKey::IdOrName(id, name) => match one(with_id(id)).await? {
             Some(found) => Some(found),
             None => one(with_name(name)).await?,
         },
     };
-    found.ok_or_else(gone)
+    found.ok_or_else(not_found)
 }
 
-/// The id of one group.
 pub(crate) async fn id_of(
     connection: &impl ConnectionTrait,
     account: AccountId,
     key: &GroupKey,
 ) -> Result<GroupId> {
-    Ok(GroupId::from_uuid(row(connection, account, key, None).await?.id))
+    Ok(GroupId::from_uuid(find_row(connection, account, key, None).await?.id))
 }
 
-/// One group.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
     account: AccountId,
     key: &GroupKey,
 ) -> Result<Group> {
-    let row = row(connection, account, key, None).await?;
+    let row = find_row(connection, account, key, None).await?;
     let member_count = counters::read(connection, account, row.id).await?;
     row.into_group(member_count)
 }
 
-/// A page of the list that is ordered from the newest on.
+/// A page of the list ordered by id, newest first.
 pub(super) async fn by_cursor(
     connection: &impl ConnectionTrait,
     account: AccountId,
     query: GroupQuery,
 ) -> Result<CursorPage<Group>> {
     let GroupQuery { page, name } = query;
-    let mut select = of(account);
+    let mut select = in_account(account);
     let at_most_one = name.is_some();
     if let Some(name) = name {
         select = select.filter(Column::Name.eq(name.as_str()));
     }
     let CursorPage { items, has_more } =
         keyset::by_cursor(connection, select, Column::Id, at_most_one, &page).await?;
-    Ok(CursorPage { items: counted(connection, account, items).await?, has_more })
+    Ok(CursorPage { items: with_member_counts(connection, account, items).await?, has_more })
 }
 
-/// A page of the list that is ordered as asked for.
+/// A page of the list sorted as requested.
 pub(super) async fn by_offset(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -96,7 +92,7 @@ pub(super) async fn by_offset(
     let GroupOffsetQuery { field, page } = query;
     let rows = match field {
         GroupSort::CreatedOn => {
-            keyset::by_offset(connection, of(account), Column::Id, |row| row.id, &page).await?
+            keyset::by_offset(connection, in_account(account), Column::Id, |row| row.id, &page).await?
         }
         GroupSort::Name => {
             let OffsetParams { direction, offset, limit } = page;
@@ -104,16 +100,16 @@ pub(super) async fn by_offset(
                 SortDirection::Ascending => Order::Asc,
                 SortDirection::Descending => Order::Desc,
             };
-            let select = of(account).order_by(Column::Name, order).offset(offset).limit(limit);
-            select.all(connection).await.map_err(|error| to_domain(&error))?
+            let select = in_account(account).order_by(Column::Name, order).offset(offset).limit(limit);
+            select.all(connection).await?
         }
     };
-    let items = counted(connection, account, rows).await?;
+    let items = with_member_counts(connection, account, rows).await?;
     Ok(OffsetPage { items, total: counters::read(connection, account, counters::GROUPS).await? })
 }
 
-/// Groups with their members counted, in one query for all.
-async fn counted(
+/// Adds the member counts, with one query for all groups.
+async fn with_member_counts(
     connection: &impl ConnectionTrait,
     account: AccountId,
     rows: Vec<Model>,

@@ -1,31 +1,31 @@
-//! Connections that lead to the wrong place: after a failover a pool still has those to the old primary,
-//! which answers every read and refuses every write.
+//! Stale connections after a failover: a pool may still hold connections to the old primary, which answers
+//! reads and rejects writes.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// Trust is lost at most once in this time: a database that refuses all writes must not be flooded
-/// with new connections.
-const SELDOM: Duration = Duration::from_secs(1);
+/// Minimum time between invalidations: a database that rejects all writes must not be flooded with new
+/// connections.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Since when connections must have been opened to be used. Costs no round trip to a database that
-/// works.
+/// Generation of the pool's connections: those opened before the last invalidation are stale. The check costs
+/// no round trip.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trust(Arc<RwLock<Option<Instant>>>);
+pub(crate) struct PoolGeneration(Arc<RwLock<Option<Instant>>>);
 
-impl Trust {
-    /// To be called when the database, and not the statement, was at fault that a write failed: none
-    /// of the connections that are open now is used again.
-    pub(crate) fn lose(&self) {
-        let mut since = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if since.is_none_or(|since| since.elapsed() >= SELDOM) {
-            *since = Some(Instant::now());
+impl PoolGeneration {
+    /// To be called when a write failed because of the database, not the statement: no connection that is
+    /// open now is used again.
+    pub(crate) fn invalidate(&self) {
+        let mut opened_after = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if opened_after.is_none_or(|opened_after| opened_after.elapsed() >= MIN_INTERVAL) {
+            *opened_after = Some(Instant::now());
         }
     }
 
-    /// Whether a connection of this age may be used.
-    pub(crate) fn holds(&self, age: Duration) -> bool {
-        let since = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        since.is_none_or(|since| age <= since.elapsed())
+    /// Whether a connection of this age was opened after the last invalidation.
+    pub(crate) fn is_current(&self, age: Duration) -> bool {
+        let opened_after = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        opened_after.is_none_or(|opened_after| age <= opened_after.elapsed())
     }
 }

@@ -1,4 +1,4 @@
-//! What is PostgreSQL's alone: its connections.
+//! PostgreSQL alone: its connection pool, failover, and the readiness probe.
 
 pub(super) mod failover;
 mod pool;

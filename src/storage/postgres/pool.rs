@@ -1,14 +1,13 @@
-//! Connections to PostgreSQL.
+//! Connection pool for PostgreSQL.
 //!
-//! **Every wait for the server has a deadline.** Where whatever lies between goes away without closing its
-//! connections (a proxy that hangs, a firewall that forgot them), nothing ever arrives on them, and no error
-//! either. A connection that missed a deadline is closed here and never used again; nor are those that were opened
-//! before it was given up: they lead the same way. (sqlx's own pool asks each connection that comes back for a sign
-//! of life, without a deadline, and counts it as in use meanwhile: lost connections stay lost until their peer
-//! closes them.)
+//! **Every wait for the server has a timeout.** If something in between drops connections without closing
+//! them (a hanging proxy, a firewall that lost its state), nothing ever arrives on them, not even an error. A
+//! connection that times out is discarded, and so are all that were opened before: they take the same path.
+//! (sqlx's own pool pings each returned connection without a timeout and counts it as in use meanwhile: dead
+//! connections stay in use until their peer closes them.)
 //!
-//! The server has a deadline of its own, a little shorter (`statement_timeout`): a statement that is merely slow is
-//! cancelled there, and its connection stays good.
+//! The server has a slightly shorter timeout of its own (`statement_timeout`): a merely slow statement is
+//! cancelled there, and its connection stays usable.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,35 +22,31 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgQueryResult, 
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _, PgConnection};
 use sea_query_sqlx::SqlxValues;
 
-use super::failover::Trust;
+use super::failover::PoolGeneration;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
 
-/// A connection that lay idle for longer is tried before it is used, for so long at most.
+/// A connection that was idle for longer is pinged before use, with this timeout.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection that lay idle for longer is closed.
+/// A connection that was idle for longer is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// A connection that is older is closed: a load balancer gets to spread them anew.
+/// An older connection is closed, so that a load balancer can redistribute connections.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// How long a commit may take, whatever is set for statements; see `writer::MAX_AGE`.
+/// Timeout of a commit, whatever the statement timeout is; see `writer::MAX_TIMESTAMP_AGE`.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeouts {
-    /// The wait for a connection, and the opening of one.
+    /// To wait for a connection, and to open one.
     pub(crate) acquire: Duration,
-    /// A statement.
     pub(crate) statement: Duration,
 }
 
-/// Connections to one database.
 #[derive(Clone)]
 pub(crate) struct PostgresPool(Arc<Shared>);
 
@@ -59,10 +54,10 @@ struct Shared {
     options: PgConnectOptions,
     permits: FairSemaphore,
     max_connections: u32,
-    /// The last one is used next; the first one may have been idle for too long.
+    /// Used last in, first out; the front may have exceeded its idle timeout.
     idle: Mutex<VecDeque<Idle>>,
     timeouts: Timeouts,
-    trust: Trust,
+    generation: PoolGeneration,
 }
 
 struct Idle {
@@ -71,11 +66,11 @@ struct Idle {
     since: Instant,
 }
 
-/// What a statement has done, and what it answers.
+/// The result of a statement, and its rows.
 pub(crate) type StatementResult = (PgQueryResult, Vec<PgRow>);
 
 impl fmt::Debug for PostgresPool {
-    /// Without the options, which have the password.
+    /// Omits the options, which contain the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared { max_connections, timeouts, .. } = &*self.0;
         f.debug_struct("PostgresPool")
@@ -90,7 +85,7 @@ impl PostgresPool {
         options: PgConnectOptions,
         max_connections: u32,
         timeouts: Timeouts,
-        trust: Trust,
+        generation: PoolGeneration,
     ) -> Self {
         let permits = usize::try_from(max_connections).unwrap_or(usize::MAX);
         Self(Arc::new(Shared {
@@ -99,11 +94,11 @@ impl PostgresPool {
             max_connections,
             idle: Mutex::default(),
             timeouts,
-            trust,
+            generation,
         }))
     }
 
-    /// One of them, for as long as it is needed; in turns by owner.
+    /// Acquires a connection, fairly between owners.
     pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
         let permit = shared.permits.acquire_within(owner, shared.timeouts.acquire).await?;
@@ -114,53 +109,53 @@ impl PostgresPool {
         Ok(PooledConnection {
             connection: Some(connection),
             opened,
-            at_work: false,
+            busy: false,
             shared: Arc::clone(shared),
             _permit: permit,
         })
     }
 
-    /// Waits for those that are in use, and closes all.
+    /// Waits for connections in use, and closes all.
     pub(crate) async fn close(&self) {
         self.0.permits.close().await;
         let idle = std::mem::take(&mut *self.0.idle());
         for Idle { connection, .. } in idle {
-            // It is of no use any more, whatever it says.
+            // No longer needed, whatever the outcome.
             drop(tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await);
         }
     }
 }
 
 impl Shared {
-    /// A connection that is open already, and when it was opened.
+    /// An open connection, and when it was opened.
     async fn reuse(&self) -> Option<(PgConnection, Instant)> {
         loop {
             let idle = self.idle().pop_back()?;
             let Idle { mut connection, opened, since } = idle;
-            if !self.is_fit(opened) || since.elapsed() > IDLE_TIMEOUT {
+            if !self.is_usable(opened) || since.elapsed() > IDLE_TIMEOUT {
                 continue;
             }
             if since.elapsed() <= PING_AFTER_IDLE {
                 return Some((connection, opened));
             }
-            match within(PING_TIMEOUT, connection.ping()).await {
+            match with_timeout(PING_TIMEOUT, connection.ping()).await {
                 Ok(()) => return Some((connection, opened)),
-                Err(_) => self.trust.lose(),
+                Err(_) => self.generation.invalidate(),
             }
         }
     }
 
     async fn open(&self) -> Result<PgConnection, Error> {
-        within(self.timeouts.acquire, PgConnection::connect_with(&self.options)).await
+        with_timeout(self.timeouts.acquire, PgConnection::connect_with(&self.options)).await
     }
 
-    fn is_fit(&self, opened: Instant) -> bool {
+    fn is_usable(&self, opened: Instant) -> bool {
         let age = opened.elapsed();
-        age <= MAX_LIFETIME && self.trust.holds(age)
+        age <= MAX_LIFETIME && self.generation.is_current(age)
     }
 
-    fn give_back(&self, connection: PgConnection, opened: Instant) {
-        if self.permits.is_closed() || !self.is_fit(opened) {
+    fn release(&self, connection: PgConnection, opened: Instant) {
+        if self.permits.is_closed() || !self.is_usable(opened) {
             return;
         }
         let mut idle = self.idle();
@@ -175,75 +170,74 @@ impl Shared {
     }
 }
 
-/// A connection in use. It goes back when this is dropped; if it was in the middle of something, it is closed.
+/// A connection in use. Returned to the pool when dropped; closed if a statement is in progress.
 pub(crate) struct PooledConnection {
     connection: Option<PgConnection>,
     opened: Instant,
-    at_work: bool,
+    busy: bool,
     shared: Arc<Shared>,
-    /// Given back after the connection.
+    /// Released after the connection.
     _permit: Permit,
 }
 
 impl fmt::Debug for PooledConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledConnection").field("at_work", &self.at_work).finish_non_exhaustive()
+        f.debug_struct("PooledConnection").field("at_work", &self.busy).finish_non_exhaustive()
     }
 }
 
 impl PooledConnection {
-    /// Runs a statement.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let deadline = self.shared.timeouts.statement;
-        let work = fetch_all(self.begin_work()?, statement);
-        let outcome = within(deadline, work).await;
-        self.end_work(outcome)
+        let work = fetch_all(self.begin_statement()?, statement);
+        let outcome = with_timeout(deadline, work).await;
+        self.end_statement(outcome)
     }
 
-    /// Runs one statement or several that have no parameters, without preparing them.
+    /// Runs one or several statements without parameters, unprepared.
     pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<PgQueryResult, Error> {
         self.run_simple(sql, self.shared.timeouts.statement).await
     }
 
-    /// Ends a transaction. Where it misses the deadline, nobody knows how.
+    /// Commits. After a timeout the outcome is unknown.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         let deadline = self.shared.timeouts.statement.min(COMMIT_TIMEOUT);
         self.run_simple("COMMIT", deadline).await.map(drop)
     }
 
     async fn run_simple(&mut self, sql: &str, deadline: Duration) -> Result<PgQueryResult, Error> {
-        let work = self.begin_work()?.execute(AssertSqlSafe(sql.to_owned()));
-        let outcome = within(deadline, work).await;
-        self.end_work(outcome)
+        let work = self.begin_statement()?.execute(AssertSqlSafe(sql.to_owned()));
+        let outcome = with_timeout(deadline, work).await;
+        self.end_statement(outcome)
     }
 
-    /// Closes the connection, and with it the transaction that it may be in.
+    /// Closes the connection, and with it its open transaction.
     pub(crate) fn discard(&mut self) {
         self.connection = None;
     }
 
-    fn begin_work(&mut self) -> Result<&mut PgConnection, Error> {
-        // Whoever drops this before the end leaves answers on the wire.
-        self.at_work = true;
+    fn begin_statement(&mut self) -> Result<&mut PgConnection, Error> {
+        // If this future is dropped, unread responses remain on the wire.
+        self.busy = true;
         self.connection.as_mut().ok_or(Error::WorkerCrashed)
     }
 
-    /// What the database says of a statement does no harm to its connection; anything else does.
-    fn end_work<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        self.at_work = false;
+    /// A database error leaves the connection usable, unless it is fatal; any other error does not.
+    fn end_statement<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.busy = false;
         match &outcome {
             Ok(_) => {}
             Err(Error::Database(said)) => {
                 let severity = said.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
                 if matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic)) {
                     self.discard();
-                    self.shared.trust.lose();
+                    self.shared.generation.invalidate();
                 }
             }
             Err(error) => {
                 self.discard();
                 if matches!(error, Error::Io(_) | Error::Tls(_) | Error::Protocol(_)) {
-                    self.shared.trust.lose();
+                    self.shared.generation.invalidate();
                 }
             }
         }
@@ -253,14 +247,16 @@ impl PooledConnection {
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(|_| !self.at_work) {
-            self.shared.give_back(connection, self.opened);
+        if let Some(connection) = self.connection.take().filter(|_| !self.busy) {
+            self.shared.release(connection, self.opened);
         }
     }
 }
 
-/// The outcome of a wait for the server; of one that takes too long, that it did.
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn with_timeout<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     match tokio::time::timeout(deadline, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Error::Io(ErrorKind::TimedOut.into())),

@@ -26,13 +26,13 @@ use std::time::{Duration, Instant};
 use super::disk_reserve::DiskReserve;
 use crate::storage::error::OpenError;
 
-/// What the file, its WAL and its shared memory may be: for their owner alone.
+/// Mode of the file, its WAL and its shared memory: for the owner alone.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
 /// How long a migration waits for another one.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
-const LOCK_POLL: Duration = Duration::from_millis(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A database file that exists.
 #[derive(Clone, Debug)]
@@ -40,17 +40,17 @@ pub(crate) struct DatabaseFile(Arc<Identity>);
 
 #[derive(Debug)]
 struct Identity {
-    /// Canonical.
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// Whether the last write failed for a reason that lies with the file, and none has succeeded since.
+    /// Whether the last write failed because of the file.
     failing: AtomicBool,
-    /// The server's alone.
+    /// In a server only.
     reserve: OnceLock<Option<DiskReserve>>,
 }
 
-/// The exclusive lock of a database file. The operating system ends it with the process, however that ends.
+/// The exclusive lock of a database file. The operating system releases it with the process, however that
+/// ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _descriptor: Descriptor,
@@ -62,13 +62,12 @@ struct Descriptor(ManuallyDrop<File>);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // Without it nothing is lost: the lock then ends with the process.
+        // If it fails, the lock is released with the process.
         drop(self.0.unlock());
     }
 }
 
 impl DatabaseFile {
-    /// The file at a path.
     pub(crate) fn find(path: &Path) -> Result<Self, OpenError> {
         let path = path.canonicalize().map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => OpenError::NoDatabase,
@@ -91,8 +90,8 @@ impl DatabaseFile {
         })))
     }
 
-    /// The same, after making an empty file and its folder where there is none. An empty file is an empty
-    /// database to SQLite; its WAL and shared memory get the mode of the file.
+    /// As [`Self::find`], but creates a missing folder and file. To SQLite an empty file is an empty
+    /// database; its WAL and shared memory get the mode of the file.
     pub(crate) fn find_or_create(path: &Path) -> Result<Self, OpenError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             DirBuilder::new()
@@ -104,7 +103,7 @@ impl DatabaseFile {
         match File::options().write(true).create_new(true).mode(PRIVATE_FILE).open(path) {
             Ok(file) => {
                 let file = Descriptor(ManuallyDrop::new(file));
-                // The umask may have taken away even the owner's bits.
+                // The umask may have removed even the owner's bits.
                 file.0
                     .set_permissions(Permissions::from_mode(PRIVATE_FILE))
                     .map_err(|error| OpenError::unreachable_file(&error))?;
@@ -120,7 +119,7 @@ impl DatabaseFile {
         }
     }
 
-    /// Its canonical path.
+    /// The canonical path.
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }
@@ -140,13 +139,13 @@ impl DatabaseFile {
         }
     }
 
-    /// Takes the lock as soon as it is free; fails where that takes too long.
+    /// Takes the lock as soon as it is free, or fails after [`LOCK_TIMEOUT`].
     pub(crate) async fn lock_when_free(&self) -> Result<FileLock, OpenError> {
         let began = Instant::now();
         loop {
             match self.lock() {
-                Err(OpenError::ServedElsewhere) if began.elapsed() < LOCK_WAIT => {
-                    tokio::time::sleep(LOCK_POLL).await;
+                Err(OpenError::ServedElsewhere) if began.elapsed() < LOCK_TIMEOUT => {
+                    tokio::time::sleep(LOCK_POLL_INTERVAL).await;
                 }
                 outcome => return outcome,
             }
@@ -157,8 +156,12 @@ impl DatabaseFile {
     fn open_to_lock(&self) -> io::Result<Descriptor> {
         let file = File::options().read(true).write(true).open(&self.0.path)?;
         let file = Descriptor(ManuallyDrop::new(file));
-        // The path was canonical a moment ago; what was opened must still be the file of that moment.
-        if self.is(&file.0.metadata()?) { Ok(file) } else { Err(io::Error::other("it was replaced")) }
+        // The file may have been replaced since its path was resolved.
+        if self.is_same_file(&file.0.metadata()?) {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it was replaced"))
+        }
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -178,7 +181,7 @@ impl DatabaseFile {
         Ok(Descriptor(ManuallyDrop::new(file)))
     }
 
-    /// Takes from group and others what they may do with the file, its WAL and its shared memory.
+    /// Removes all permissions of group and others on the file, its WAL and its shared memory.
     pub(crate) fn restrict_access(&self) {
         for path in [self.0.path.clone(), self.beside("-wal"), self.beside("-shm")] {
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
@@ -197,36 +200,36 @@ impl DatabaseFile {
         }
     }
 
-    /// Reserves room for deletions on a full disk.
-    pub(crate) fn reserve_room(&self) {
+    /// Reserves disk space for deletions on a full disk.
+    pub(crate) fn reserve_space(&self) {
         self.0.reserve.get_or_init(|| DiskReserve::take(self.beside("-reserve")));
     }
 
-    /// The room that is reserved for deletions; for the server's process alone.
+    /// The disk space reserved for deletions; in a server only.
     pub(crate) fn reserve(&self) -> Option<&DiskReserve> {
         self.0.reserve.get()?.as_ref()
     }
 
-    /// Whether its path still leads to the file that was opened: neither deleted, nor moved, nor replaced. What is
-    /// written to a file without a name is lost when it is closed.
+    /// Whether its path still leads to the opened file: neither deleted, nor moved, nor replaced. Writes to a
+    /// file without a name are lost when it is closed.
     pub(crate) fn is_in_place(&self) -> bool {
-        fs::symlink_metadata(&self.0.path).is_ok_and(|metadata| self.is(&metadata))
+        fs::symlink_metadata(&self.0.path).is_ok_and(|metadata| self.is_same_file(&metadata))
     }
 
-    /// Notes what became of a write; `failed` where the file was at fault.
-    pub(crate) fn note_write(&self, failed: bool) {
-        // Read first: the line in the processor's cache is shared as long as all goes well.
+    /// Records the outcome of a write; `failed` if the file was the cause.
+    pub(crate) fn record_write(&self, failed: bool) {
+        // Read first: the cache line stays shared while all writes succeed.
         if self.is_failing() != failed {
             self.0.failing.store(failed, Ordering::Relaxed);
         }
     }
 
-    /// Whether the last write failed through the file's fault.
+    /// Whether the last write failed because of the file.
     pub(crate) fn is_failing(&self) -> bool {
         self.0.failing.load(Ordering::Relaxed)
     }
 
-    fn is(&self, metadata: &Metadata) -> bool {
+    fn is_same_file(&self, metadata: &Metadata) -> bool {
         (metadata.dev(), metadata.ino()) == (self.0.device, self.0.inode)
     }
 

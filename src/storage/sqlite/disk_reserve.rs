@@ -1,9 +1,10 @@
-//! Room on an SQLite database's disk that is reserved for making room.
+//! Disk space that is reserved for deletions.
 //!
-//! A deletion is a write, too: on a full disk SQLite can neither append it to the WAL nor checkpoint, which would let
-//! it use the WAL again from its beginning. So a file beside the database holds some room. A deletion that finds
-//! the disk full releases it, and checkpoints. From then on, a write that stores something is refused unless the
-//! database has free pages enough for it, until the reserve can be had again: nothing else uses that room up.
+//! A deletion is a write, too: on a full disk SQLite can neither append it to the WAL nor checkpoint, which
+//! would let it reuse the WAL from the beginning. So a file beside the database reserves some space. A
+//! deletion that finds the disk full releases it, and checkpoints. From then on, writes that store something
+//! are rejected unless the database has enough free pages, until the space can be reserved again: nothing
+//! else uses it up.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -13,16 +14,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-/// As much as the WAL usually has: a checkpoint may have to append all of it to the database.
+/// The usual size of the WAL: a checkpoint may have to append all of it to the database.
 const MAX_SIZE: u64 = 16 << 20;
 
-/// Which part of the room that there is.
+/// One part in so many of the available space.
 const SHARE: u64 = 8;
 
-/// Less than this is of no use.
+/// Less is useless.
 const MIN_SIZE: u64 = 64 << 10;
 
-/// The reserve of one database.
 #[derive(Debug)]
 pub(crate) struct DiskReserve {
     path: PathBuf,
@@ -31,17 +31,17 @@ pub(crate) struct DiskReserve {
 }
 
 impl DiskReserve {
-    /// Takes the reserve, or the one that an earlier process has left; `None` where it cannot be had.
+    /// Takes the reserve, or one left by an earlier process; `None` if that is impossible.
     pub(crate) fn take(path: PathBuf) -> Option<Self> {
         let size = match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_file() && metadata.len() >= MIN_SIZE => {
                 return Some(Self { path, size: metadata.len(), held: AtomicBool::new(true) });
             }
-            Ok(metadata) if metadata.is_file() => remove(&path).and_then(|()| room(&path)),
+            Ok(metadata) if metadata.is_file() => remove(&path).and_then(|()| available_space(&path)),
             Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-            Err(_) => room(&path),
+            Err(_) => available_space(&path),
         };
-        let size = size.map(|room| (room / SHARE).min(MAX_SIZE));
+        let size = size.map(|available_space| (available_space / SHARE).min(MAX_SIZE));
         match size.and_then(|size| {
             if size < MIN_SIZE {
                 Err(ErrorKind::StorageFull.into())
@@ -57,12 +57,12 @@ impl DiskReserve {
         }
     }
 
-    /// Whether it is held. Else it was released, and could not be had again.
+    /// Whether it is held, and not released.
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Gives its room to whoever needs it now.
+    /// Releases the space to a deletion.
     pub(crate) fn release(&self) {
         if self.held.swap(false, Ordering::Relaxed) {
             match remove(&self.path) {
@@ -76,13 +76,14 @@ impl DiskReserve {
         }
     }
 
-    /// Takes it again, if there is room for it; answers whether it is held.
+    /// Takes it again if there is enough space; returns whether it is held.
     pub(crate) fn retake(&self) -> bool {
         if self.is_held() {
             return true;
         }
-        // Something is to be left for the write that asks.
-        let enough = room(&self.path).is_ok_and(|room| room / 2 >= self.size);
+        // Leaves space for the write that asks.
+        let enough =
+            available_space(&self.path).is_ok_and(|available_space| available_space / 2 >= self.size);
         if enough && allocate(&self.path, self.size).is_ok() {
             self.held.store(true, Ordering::Relaxed);
         }
@@ -90,8 +91,8 @@ impl DiskReserve {
     }
 }
 
-/// How much may be stored on the disk of a file, in bytes.
-fn room(path: &Path) -> io::Result<u64> {
+/// Space available on a file's disk, in bytes.
+fn available_space(path: &Path) -> io::Result<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let disk = statvfs(folder.unwrap_or(Path::new(".")))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))

@@ -1,8 +1,8 @@
-//! Connections to SQLite that stay with us.
+//! Connection pool for SQLite.
 //!
-//! A connection to SQLite is a thread of its own, and whatever it is asked is a way there and back. A pool
-//! tries each connection that comes back to it, which is the same way a second time: so connections leave
-//! the pool that opened them, once, and wait here for the next statement.
+//! An SQLite connection is a thread of its own, and each statement costs a thread hop there and back. sqlx's
+//! pool tests each returned connection, which costs a second one: so connections are detached from that pool
+//! once they are opened, and idle ones are kept here.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sea_orm::sea_query::Values;
-use sea_orm::sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteQueryResult, SqliteRow};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteQueryResult, SqliteRow};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _};
 use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
@@ -18,67 +18,64 @@ use sea_query_sqlx::SqlxValues;
 use super::database_file::DatabaseFile;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
 
-/// Connections to one file, with the settings of the pool that they come from.
+/// Connections to one file, opened with the settings of sqlx's pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept(Arc<Shared>);
+pub(crate) struct SqlitePool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    pool: SqlitePool,
-    /// A permit for each connection that there may be.
+    pool: sqlx::SqlitePool,
+    /// One for each connection that may be open.
     permits: FairSemaphore,
-    /// Those that nobody uses; the last one is used next, since its pages are the ones in memory.
+    /// Used last in, first out: that connection's page cache is the warmest.
     idle: Mutex<Vec<SqliteConnection>>,
-    /// How long one is waited for.
-    patience: Duration,
-    /// What they are connections to.
+    acquire_timeout: Duration,
     file: Option<DatabaseFile>,
 }
 
-/// A statement for SQLite that needs no values.
-pub(crate) fn plain(sql: &str) -> Statement {
+/// A statement without parameters.
+pub(crate) fn without_parameters(sql: &str) -> Statement {
     Statement::from_string(DbBackend::Sqlite, sql)
 }
 
-/// What a statement has done, and what it answers.
+/// The result of a statement, and its rows.
 pub(crate) type StatementResult = (SqliteQueryResult, Vec<SqliteRow>);
 
-impl Kept {
-    /// At most so many as the pool would have opened.
-    pub(crate) fn new(pool: SqlitePool, patience: Duration, file: Option<DatabaseFile>) -> Self {
-        let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
-        let permits = FairSemaphore::new(most);
-        Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), patience, file }))
+impl SqlitePool {
+    /// The limit on connections is that of sqlx's pool.
+    pub(crate) fn new(pool: sqlx::SqlitePool, acquire_timeout: Duration, file: Option<DatabaseFile>) -> Self {
+        let max_connections = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+        let permits = FairSemaphore::new(max_connections);
+        Self(Arc::new(Shared { pool, permits, idle: Mutex::default(), acquire_timeout, file }))
     }
 
-    /// The file that they are connections to.
     pub(crate) fn file(&self) -> Option<&DatabaseFile> {
         self.0.file.as_ref()
     }
 
-    /// One of them, for as long as it is needed; in turns by owner.
-    pub(crate) async fn lease(&self, owner: Owner) -> Result<Lease, Error> {
+    /// Acquires a connection, fairly between owners.
+    pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
         let shared = &self.0;
-        let permit = shared.permits.acquire_within(owner, shared.patience).await?;
+        let permit = shared.permits.acquire_within(owner, shared.acquire_timeout).await?;
         let idle = shared.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => shared.open().await?,
         };
-        Ok(Lease {
+        Ok(PooledConnection {
             connection: Some(connection),
-            at_work: false,
+            busy: false,
             shared: Arc::clone(shared),
             _permit: permit,
         })
     }
 
-    /// Waits for those that are in use, and closes all.
+    /// Waits for connections in use, and closes all.
     pub(crate) async fn close(&self) {
         self.0.permits.close().await;
         let idle = std::mem::take(&mut *self.0.idle());
         for connection in idle {
-            // It is of no use any more, whatever it says.
+            // No longer needed, whatever the outcome.
             drop(connection.close().await);
         }
         self.0.pool.close().await;
@@ -86,7 +83,7 @@ impl Kept {
 }
 
 impl Shared {
-    /// A further connection; none to a file that has taken the place of the one that the others are connected to.
+    /// Opens a further connection; fails if the file was replaced since the others were opened.
     async fn open(&self) -> Result<SqliteConnection, Error> {
         let connection = self.pool.acquire().await?.detach();
         if self.file.as_ref().is_some_and(|file| !file.is_in_place()) {
@@ -101,64 +98,64 @@ impl Shared {
     }
 }
 
-/// A connection in use. Whoever goes away in the middle of a read leaves one that is still at work: it is
-/// used again when there is no other, and a statement then waits until SQLite is through with the last.
+/// A connection in use. If the caller is dropped in mid-statement, the connection returns while it is busy:
+/// it is used again when no other is idle, and the next statement then waits for the last.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct PooledConnection {
     connection: Option<SqliteConnection>,
-    at_work: bool,
+    busy: bool,
     shared: Arc<Shared>,
-    /// Given back after the connection.
+    /// Released after the connection.
     _permit: Permit,
 }
 
-impl Lease {
-    /// Runs one statement or several. What is done is what the last one has done.
+impl PooledConnection {
+    /// Runs one or several statements; the result is that of the last.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<StatementResult, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
-        self.at_work = true;
-        let mut answers = connection.fetch_many(query(statement));
+        self.busy = true;
+        let mut results = connection.fetch_many(query(statement));
         let (mut done, mut rows) = StatementResult::default();
-        let ended = loop {
-            match answers.try_next().await {
+        let outcome = loop {
+            match results.try_next().await {
                 Ok(Some(Either::Left(one))) => done = one,
                 Ok(Some(Either::Right(row))) => rows.push(row),
                 Ok(None) => break Ok((done, rows)),
                 Err(error) => break Err(error),
             }
         };
-        drop(answers);
-        self.ended(ended)
+        drop(results);
+        self.end_statement(outcome)
     }
 
-    /// Runs one statement up to its first row.
+    /// Runs a statement up to its first row.
     pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<SqliteRow>, Error> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
-        self.at_work = true;
-        let ended = connection.fetch_optional(query(statement)).await;
-        self.ended(ended)
+        self.busy = true;
+        let outcome = connection.fetch_optional(query(statement)).await;
+        self.end_statement(outcome)
     }
 
-    /// What the database says does no harm to a connection; anything else does.
-    fn ended<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        self.at_work = false;
+    /// A database error leaves the connection usable; any other error does not.
+    fn end_statement<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.busy = false;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Database(_))) {
             self.discard();
         }
         outcome
     }
 
-    /// Closes the connection, and with it the transaction that it may be in.
+    /// Closes the connection, and with it its open transaction.
     pub(crate) fn discard(&mut self) {
         self.connection = None;
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let mut idle = self.shared.idle();
-            let place = if self.at_work { 0 } else { idle.len() };
+            let place = if self.busy { 0 } else { idle.len() };
             idle.insert(place, connection);
         }
     }
@@ -177,31 +174,35 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_goes_away_in_the_middle_does_not_keep_the_next_one_waiting() {
+    async fn a_busy_connection_is_reused_last() {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
-        let kept = Kept::new(pool, Duration::from_millis(100), None);
-        let (mut one, mut two) = (kept.lease(None).await.unwrap(), kept.lease(None).await.unwrap());
-        assert!(matches!(kept.lease(None).await, Err(Error::PoolTimedOut)));
-        one.run(plain("PRAGMA cache_size = 111")).await.unwrap();
-        two.run(plain("PRAGMA cache_size = 222")).await.unwrap();
+        let pool = SqlitePool::new(pool, Duration::from_millis(100), None);
+        let (mut one, mut two) = (pool.acquire(None).await.unwrap(), pool.acquire(None).await.unwrap());
+        assert!(matches!(pool.acquire(None).await, Err(Error::PoolTimedOut)));
+        one.run(without_parameters("PRAGMA cache_size = 111")).await.unwrap();
+        two.run(without_parameters("PRAGMA cache_size = 222")).await.unwrap();
         drop(two);
         drop(one);
-        let which = async |lease: &mut Lease| -> i64 {
-            lease.first_row(plain("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
+        let which = async |acquire: &mut PooledConnection| -> i64 {
+            acquire.first_row(without_parameters("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
         };
 
-        let mut one = kept.lease(None).await.unwrap();
-        assert_eq!(which(&mut one).await, 111, "the last one is used again");
+        let mut one = pool.acquire(None).await.unwrap();
+        assert_eq!(which(&mut one).await, 111, "the last one returned is reused first");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
-        let left = tokio::time::timeout(Duration::from_millis(1), one.run(plain(slow))).await;
+        let left = tokio::time::timeout(Duration::from_millis(1), one.run(without_parameters(slow))).await;
         assert!(left.is_err());
         drop(one);
-        let mut two = kept.lease(None).await.unwrap();
+        let mut two = pool.acquire(None).await.unwrap();
         assert_eq!(which(&mut two).await, 222);
-        let mut one = kept.lease(None).await.unwrap();
-        assert_eq!(which(&mut one).await, 111, "it is through, and answers what it was asked last");
+        let mut one = pool.acquire(None).await.unwrap();
+        assert_eq!(
+            which(&mut one).await,
+            111,
+            "the abandoned statement has ended, and the new one is answered"
+        );
     }
 }

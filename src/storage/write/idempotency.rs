@@ -1,4 +1,7 @@
-//! Attempts to create under an idempotency key, within the transaction that creates.
+//! Idempotency keys: reserved and recorded within the transaction that creates the resource.
+//!
+//! A key is recorded if and only if its resource is committed; concurrent requests with the same key wait for
+//! its row, or fail while it is in flight in this process.
 
 use std::time::Duration;
 
@@ -7,165 +10,164 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Set};
 
 use crate::domain::idempotency::IdempotentRequest;
-use crate::domain::in_flight::{self, InFlightGuard};
+use crate::domain::in_flight;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
-use crate::storage::db::json_sql::Words;
+use crate::storage::db::json_sql::JsonSql;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
-use crate::storage::error::to_domain;
 
-/// What an attempt finds.
-pub(crate) enum Found {
-    /// It is the first of its key, and noted down.
-    First,
-    /// An earlier one made this.
-    Made(Reference),
+pub(crate) enum Reservation {
+    /// The first request with its key.
+    Reserved,
+    /// An earlier request created this.
+    Replay(Reference),
 }
 
-/// What came of a create.
-pub(crate) enum Made<M> {
-    /// It was made just now.
-    Now(M),
-    /// An earlier attempt made this.
-    Earlier(Reference),
+/// The outcome of a create.
+pub(crate) enum Creation<M> {
+    New(M),
+    /// An earlier request created this.
+    Replayed(Reference),
 }
 
-/// Carries out an attempt, unless an earlier one with its key did. One that fails is not remembered: it is rolled
-/// back with all that it did.
-pub(crate) async fn once<M, F>(
+/// Runs `store`, unless an earlier request with the key did. If it fails, the reservation is rolled back with
+/// it.
+pub(crate) async fn run_once<M, F>(
     transaction: &Transaction,
     account: AccountId,
-    attempt: Option<IdempotentRequest>,
+    request: Option<IdempotentRequest>,
     ttl: Duration,
     store: F,
-) -> Result<Made<M>>
+) -> Result<Creation<M>>
 where
     F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>,
 {
-    if let Some(attempt) = &attempt
-        && let Found::Made(reference) = note(transaction, account, attempt, None, ttl).await?
+    if let Some(request) = &request
+        && let Reservation::Replay(reference) = reserve(transaction, account, request, None, ttl).await?
     {
-        return Ok(Made::Earlier(reference));
+        return Ok(Creation::Replayed(reference));
     }
-    let (reference, made) = store(transaction).await?.ok_or_else(Error::name_taken)?;
-    if let Some(attempt) = &attempt {
-        note_outcome(transaction, account, attempt, reference).await?;
+    let (reference, resource) = store(transaction).await?.ok_or_else(Error::name_taken)?;
+    if let Some(request) = &request {
+        record_resource(transaction, account, request, reference).await?;
     }
-    Ok(Made::Now(made))
+    Ok(Creation::New(resource))
 }
 
-/// Notes an attempt down, with what it makes, unless there is one under its key already. One that is
-/// older than `ttl` gives its place away.
-pub(crate) async fn note(
+/// Reserves a request's key, with what it creates if that is known. A key older than `ttl` is reused.
+pub(crate) async fn reserve(
     transaction: &Transaction,
     account: AccountId,
-    attempt: &IdempotentRequest,
-    made: Option<Reference>,
+    request: &IdempotentRequest,
+    resource: Option<Reference>,
     ttl: Duration,
-) -> Result<Found> {
-    let IdempotentRequest { operation, key, fingerprint } = attempt;
+) -> Result<Reservation> {
+    let IdempotentRequest { operation, key, fingerprint } = request;
     let now = Timestamp::now();
     let row = ActiveModel {
         account_id: Set(account.get()),
         operation: Set((*operation).to_owned()),
         key: Set(key.as_str().to_owned()),
         fingerprint: Set(fingerprint.to_vec()),
-        made: Set(made.as_ref().map(json).transpose()?),
+        resource: Set(resource.as_ref().map(to_json).transpose()?),
         created_at: Set(now.millis()),
     };
-    let noted = Entity::insert(row)
+    let inserted = Entity::insert(row)
         .on_conflict(
             OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
-                .update_columns([Column::Fingerprint, Column::Made, Column::CreatedAt])
+                .update_columns([Column::Fingerprint, Column::Resource, Column::CreatedAt])
                 .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
                 .to_owned(),
         )
         .exec_without_returning(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
-    if noted > 0 {
-        return Ok(Found::First);
+        .await?;
+    if inserted > 0 {
+        return Ok(Reservation::Reserved);
     }
-    let earlier = find(transaction, account, attempt).await?;
+    let earlier = find(transaction, account, request).await?;
     if earlier.fingerprint != fingerprint {
         return Err(ErrorCode::IdempotencyKeyReused.into());
     }
-    // One without is of an earlier version of this program, which remembered conflicts.
-    let made = earlier.made.ok_or(ErrorCode::IdempotencyKeyInUse)?;
-    let made = serde_json::from_str(&made)
+    // Keys without a resource are those of an earlier version of this program, which recorded conflicts.
+    let resource = earlier.resource.ok_or(ErrorCode::IdempotencyKeyInUse)?;
+    let resource = serde_json::from_str(&resource)
         .map_err(|_| Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read"))?;
-    Ok(Found::Made(made))
+    Ok(Reservation::Replay(resource))
 }
 
-fn json(made: &Reference) -> Result<String> {
-    serde_json::to_string(made).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
+fn to_json(resource: &Reference) -> Result<String> {
+    serde_json::to_string(resource).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
-async fn find(transaction: &Transaction, account: AccountId, attempt: &IdempotentRequest) -> Result<Model> {
-    let id = (account.get(), attempt.operation.to_owned(), attempt.key.as_str().to_owned());
-    Entity::find_by_id(id).one(transaction).await.map_err(|error| to_domain(&error))?.ok_or_else(|| {
+async fn find(transaction: &Transaction, account: AccountId, request: &IdempotentRequest) -> Result<Model> {
+    let id = (account.get(), request.operation.to_owned(), request.key.as_str().to_owned());
+    Entity::find_by_id(id).one(transaction).await?.ok_or_else(|| {
         Error::caused_by(ErrorCode::Unavailable, "an idempotency record was deleted while in use")
     })
 }
 
-/// Notes down what a noted attempt made.
-async fn note_outcome(
+/// Records the resource of a reserved key.
+async fn record_resource(
     transaction: &Transaction,
     account: AccountId,
-    attempt: &IdempotentRequest,
-    made: Reference,
+    request: &IdempotentRequest,
+    resource: Reference,
 ) -> Result<()> {
     Entity::update_many()
-        .col_expr(Column::Made, Expr::value(json(&made)?))
+        .col_expr(Column::Resource, Expr::value(to_json(&resource)?))
         .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Operation.eq(attempt.operation))
-        .filter(Column::Key.eq(attempt.key.as_str()))
+        .filter(Column::Operation.eq(request.operation))
+        .filter(Column::Key.eq(request.key.as_str()))
         .exec(transaction)
-        .await
-        .map_err(|error| to_domain(&error))?;
+        .await?;
     Ok(())
 }
 
-/// Forgets an attempt: it can be made again.
-pub(crate) async fn forget(
+/// Frees a request's key.
+pub(crate) async fn delete(
     transaction: &Transaction,
     account: AccountId,
-    attempt: &IdempotentRequest,
+    request: &IdempotentRequest,
 ) -> Result<()> {
-    forget_by(transaction, account.get(), attempt.operation, attempt.key.as_str()).await
+    delete_by_key(transaction, account.get(), request.operation, request.key.as_str()).await
 }
 
-/// The same of an attempt that another process has made.
-pub(crate) async fn forget_by(
+/// Frees the key of another process's request.
+pub(crate) async fn delete_by_key(
     transaction: &Transaction,
     account: i64,
     operation: &str,
     key: &str,
 ) -> Result<()> {
     let id = (account, operation.to_owned(), key.to_owned());
-    Entity::delete_by_id(id).exec(transaction).await.map_err(|error| to_domain(&error))?;
+    Entity::delete_by_id(id).exec(transaction).await?;
     Ok(())
 }
 
-/// Whether there is anything that [`clear_some`] would delete.
-pub(crate) async fn any_expired(reader: &impl ConnectionTrait, ttl: Duration) -> Result<bool> {
+/// Whether [`delete_expired`] has anything to do.
+pub(crate) async fn has_expired(reader: &impl ConnectionTrait, ttl: Duration) -> Result<bool> {
     let select = Entity::find().select_only().column(Column::CreatedAt).filter(is_expired(ttl)).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
-    Ok(found.map_err(|error| to_domain(&error))?.is_some())
+    Ok(found?.is_some())
 }
 
-/// Deletes attempts that are not remembered any more, the oldest first and no more than `limit`; answers how
-/// many. Those that another instance is deleting are left to it.
-pub(crate) async fn clear_some(connection: &impl ConnectionTrait, ttl: Duration, limit: u64) -> Result<u64> {
-    let words = Words::of(connection);
-    // By the row's address: the primary key has a text of 255 characters, and is another index to search.
+/// Deletes up to `limit` expired keys, oldest first; returns their number. Rows that another instance has
+/// locked are skipped.
+pub(crate) async fn delete_expired(
+    connection: &impl ConnectionTrait,
+    ttl: Duration,
+    limit: u64,
+) -> Result<u64> {
+    let json = JsonSql::of(connection);
+    // By row address: the primary key contains a text of up to 255 characters, and is a further index to
+    // search.
     let row = if connection.get_database_backend() == DbBackend::Sqlite { "rowid" } else { "ctid" };
     let oldest = format!(
         "SELECT {row} FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 {}",
-        words.lock("FOR UPDATE SKIP LOCKED")
+        json.lock_clause("FOR UPDATE SKIP LOCKED")
     );
-    let delete = format!("DELETE FROM idempotency_keys WHERE {row} {}", words.one_of(&oldest));
-    words.execute(connection, delete, [expired_before(ttl).into(), limit.into()]).await
+    let delete = format!("DELETE FROM idempotency_keys WHERE {row} {}", json.in_query(&oldest));
+    json.execute(connection, delete, [expired_before(ttl).into(), limit.into()]).await
 }
 
 fn is_expired(ttl: Duration) -> Expr {
@@ -176,16 +178,19 @@ fn expired_before(ttl: Duration) -> i64 {
     Timestamp::now().before(ttl).millis()
 }
 
-type Name = (AccountId, &'static str, String);
+type InFlightKey = (AccountId, &'static str, String);
 
-/// The attempts that this process is at work on.
-pub(crate) type InFlight = in_flight::InFlight<Name>;
+/// The requests in progress in this process.
+pub(crate) type InFlight = in_flight::InFlight<InFlightKey>;
 
-/// One of them.
-pub(crate) type Flight = InFlightGuard<Name>;
+pub(crate) type InFlightGuard = in_flight::InFlightGuard<InFlightKey>;
 
-/// Begins work on an attempt.
-pub(crate) fn begin(in_flight: &InFlight, account: AccountId, attempt: &IdempotentRequest) -> Result<Flight> {
-    let name = (account, attempt.operation, attempt.key.as_str().to_owned());
-    in_flight.begin(name).ok_or_else(|| ErrorCode::IdempotencyKeyInUse.into())
+/// Fails while a request with the same key is in progress.
+pub(crate) fn begin(
+    in_flight: &InFlight,
+    account: AccountId,
+    request: &IdempotentRequest,
+) -> Result<InFlightGuard> {
+    let key = (account, request.operation, request.key.as_str().to_owned());
+    in_flight.begin(key).ok_or_else(|| ErrorCode::IdempotencyKeyInUse.into())
 }

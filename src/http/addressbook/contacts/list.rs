@@ -30,7 +30,7 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    pagination::choice("ContactSort", "The field to sort by.", FIELDS, "created_on")
+    pagination::choice("SortField", "The field to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {

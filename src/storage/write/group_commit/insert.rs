@@ -1,4 +1,4 @@
-//! How a group is stored: at once where it can be, else in a transaction.
+//! Stores a group: with one autocommit statement where possible, else in a transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -7,46 +7,46 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
-use super::{Create, Outcome, Place, Waiting};
+use super::queue::{CommitSettings, Create, CreateOutcome, PendingCreate};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, Result, Timestamp};
 use crate::storage::cache::contacts::Change;
-use crate::storage::contacts;
-use crate::storage::contacts::commands::count;
 use crate::storage::db::connection::Connection;
-use crate::storage::db::contact_rows::Given;
+use crate::storage::db::contact_lookup;
+use crate::storage::db::contact_rows::ContactBatch;
+use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::Reference;
-use crate::storage::write::idempotency::{self, Found};
-use crate::storage::write::writer::{Done, Failure, Writer};
+use crate::storage::write::idempotency::{self, Reservation};
+use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
 
-/// Whether one statement stores a group, and is a transaction by itself (triggers count what it stores): one way
-/// to the connection's thread, and not three.
-pub(super) fn is_one_statement(writer: &Writer, group: &[Waiting]) -> bool {
-    writer.connection().get_database_backend() == DbBackend::Sqlite && is_plain(group)
+/// Whether one statement stores the group as a transaction of its own (triggers update the counters): one
+/// thread hop to the connection instead of three.
+pub(super) fn can_autocommit(writer: &Writer, group: &[PendingCreate]) -> bool {
+    writer.connection().get_database_backend() == DbBackend::Sqlite && has_no_idempotency_key(group)
 }
 
-/// Whether all of a group may be tried again by anybody.
-pub(super) fn is_plain(group: &[Waiting]) -> bool {
-    group.iter().all(|waiting| waiting.create.is_plain())
+/// Whether no create of the group has to be recorded under an idempotency key.
+pub(super) fn has_no_idempotency_key(group: &[PendingCreate]) -> bool {
+    group.iter().all(|pending| pending.create.has_no_idempotency_key())
 }
 
-/// What is to be created.
-pub(super) fn creates_of(group: &[Waiting]) -> Vec<Arc<Create>> {
-    group.iter().map(|waiting| Arc::clone(&waiting.create)).collect()
+pub(super) fn creates_of(group: &[PendingCreate]) -> Vec<Arc<Create>> {
+    group.iter().map(|pending| Arc::clone(&pending.create)).collect()
 }
 
-/// Stores a group in a turn of its own; answers what became of each, in order, once that is durable.
-pub(super) async fn store(
+/// Stores a group in a transaction of its own. Returns the outcome of each create, in order, once it is
+/// durable.
+pub(super) async fn commit(
     writer: &Writer,
-    place: Place,
+    settings: CommitSettings,
     group: Vec<Arc<Create>>,
-) -> Result<Vec<Outcome>, Failure> {
+) -> Result<Vec<CreateOutcome>, WriteError> {
     writer
         .transact(move |transaction| {
             Box::pin(async move {
-                let group = freshen(group);
-                let outcomes = in_turn(transaction, place, &group).await?;
+                let group = refresh_timestamps(group);
+                let outcomes = insert_in_transaction(transaction, settings, &group).await?;
                 let changes = changes(&group, &outcomes);
                 Ok((outcomes, changes))
             })
@@ -54,146 +54,158 @@ pub(super) async fn store(
         .await
 }
 
-/// Stores a group with one statement; see [`is_one_statement`]. Answers the ids of those whose handle was free.
-pub(super) async fn at_once(
+/// Stores a group with one statement; see [`can_autocommit`]. Returns the ids of the creates whose handle was
+/// free.
+pub(super) async fn insert_autocommit(
     connection: &Connection,
     group: &[Arc<Create>],
-) -> Result<HashSet<Uuid>, Failure> {
+) -> Result<HashSet<Uuid>, WriteError> {
     let creates: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
     insert_all(connection, &creates).await
 }
 
-/// What became of each of a group that [`at_once`] has stored, and what memory has to know of it.
-pub(super) fn done(group: &[Arc<Create>], stored: &HashSet<Uuid>) -> Done<Vec<Outcome>> {
+/// The outcomes of a group that [`insert_autocommit`] has stored, and the changes to publish.
+pub(super) fn autocommit_output(
+    group: &[Arc<Create>],
+    stored: &HashSet<Uuid>,
+) -> WriteOutput<Vec<CreateOutcome>> {
     let outcomes = outcomes(group, stored, HashMap::new());
     let changes = changes(group, &outcomes);
     (outcomes, changes)
 }
 
-/// The age from which on the time of a change is taken anew; well below what a transaction may have.
-const FRESH: Duration = Duration::from_millis(500);
+/// Age at which a timestamp is renewed; well below the writer's `MAX_TIMESTAMP_AGE`.
+const REFRESH_TIMESTAMP_AFTER: Duration = Duration::from_millis(500);
 
-/// Creates that have not waited for long. Those that have count as changed now: their time must not be long past
-/// when they become visible. (That of their creation stays: it is in their id.)
-pub(super) fn freshen(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>> {
+/// Renews `updated_at` of creates that have waited long: it must not be long past when they become visible.
+/// (`created_at` stays: it is part of the id.)
+pub(super) fn refresh_timestamps(mut group: Vec<Arc<Create>>) -> Vec<Arc<Create>> {
     let now = Timestamp::now();
     for create in &mut group {
-        if now.since(create.contact.updated_at) > FRESH {
+        if now.since(create.contact.updated_at) > REFRESH_TIMESTAMP_AFTER {
             let contact = Contact { updated_at: now, ..create.contact.as_ref().clone() };
-            let Create { account, contact: _, attempt } = create.as_ref();
-            let attempt = attempt.clone();
-            *create = Arc::new(Create { account: *account, contact: Arc::new(contact), attempt });
+            let Create { account, contact: _, request } = create.as_ref();
+            let request = request.clone();
+            *create = Arc::new(Create { account: *account, contact: Arc::new(contact), request });
         }
     }
     group
 }
 
-fn changes(group: &[Arc<Create>], outcomes: &[Outcome]) -> Vec<Change> {
-    let is_new = |outcome: &Outcome| matches!(outcome, Ok(None | Some(Created { replayed: false, .. })));
-    let made = group.iter().zip(outcomes).filter(|(_, outcome)| is_new(outcome));
-    puts(made.map(|(create, _)| create))
+fn changes(group: &[Arc<Create>], outcomes: &[CreateOutcome]) -> Vec<Change> {
+    let is_new =
+        |outcome: &CreateOutcome| matches!(outcome, Ok(None | Some(Created { replayed: false, .. })));
+    let created = group.iter().zip(outcomes).filter(|(_, outcome)| is_new(outcome));
+    put_changes(created.map(|(create, _)| create))
 }
 
-/// What memory has to know of contacts that are new.
-pub(super) fn puts<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
+/// The changes of new contacts.
+pub(super) fn put_changes<'c>(creates: impl Iterator<Item = &'c Arc<Create>>) -> Vec<Change> {
     let put = |create: &Arc<Create>| Change::Put {
         account: create.account,
         contact: Arc::clone(&create.contact),
-        was: None,
+        old_handle: None,
     };
     creates.map(put).collect()
 }
 
-/// What became of each: it was stored, or had another outcome, or its handle was taken.
+/// Each create was stored, or resolved before, or its handle is taken.
 fn outcomes(
     group: &[Arc<Create>],
     stored: &HashSet<Uuid>,
-    mut others: HashMap<Uuid, Outcome>,
-) -> Vec<Outcome> {
+    mut resolved: HashMap<Uuid, CreateOutcome>,
+) -> Vec<CreateOutcome> {
     let mut outcome = |create: &Arc<Create>| {
         let id = create.contact.id.as_uuid();
         if stored.contains(&id) {
-            // Who asked for it has the time that it came with.
+            // The request has its own copy of an unchanged contact.
             let contact = &create.contact;
-            let is_fresh = contact.updated_at == contact.created_at;
-            return Ok((!is_fresh).then(|| Created { made: contact.as_ref().clone(), replayed: false }));
+            let is_unchanged = contact.updated_at == contact.created_at;
+            return Ok((!is_unchanged).then(|| Created { made: contact.as_ref().clone(), replayed: false }));
         }
-        others.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
+        resolved.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };
     group.iter().map(&mut outcome).collect()
 }
 
 /// Stores a group within a transaction.
 ///
-/// Whatever is in a group, its locks are taken in one order, or two groups would wait for each other's rows:
-/// idempotency keys, then contacts by their handles, then counters by account.
-async fn in_turn(transaction: &Transaction, place: Place, group: &[Arc<Create>]) -> Result<Vec<Outcome>> {
-    let mut earlier: HashMap<Uuid, Outcome> = HashMap::new();
-    for (create, attempt) in by_key(group) {
+/// **Lock order**, so that groups do not deadlock: idempotency keys, contacts by handle, counters by account.
+async fn insert_in_transaction(
+    transaction: &Transaction,
+    settings: CommitSettings,
+    group: &[Arc<Create>],
+) -> Result<Vec<CreateOutcome>> {
+    let mut resolved: HashMap<Uuid, CreateOutcome> = HashMap::new();
+    for (create, request) in in_key_order(group) {
         let id = create.contact.id.as_uuid();
-        match reserve(transaction, create, attempt, place.ttl).await {
+        match reserve(transaction, create, request, settings.idempotency_ttl).await {
             Ok(None) => {}
-            Ok(made) => drop(earlier.insert(id, Ok(made))),
-            // One's own fault; a fault of the database is everybody's.
-            Err(error) if error.code().row().status < 500 => drop(earlier.insert(id, Err(error))),
+            Ok(created) => drop(resolved.insert(id, Ok(created))),
+            // A client error fails one create, any other error the whole group.
+            Err(error) if error.code().row().status < 500 => drop(resolved.insert(id, Err(error))),
             Err(error) => return Err(error),
         }
     }
     let mut new: Vec<&Create> = group.iter().map(AsRef::as_ref).collect();
-    new.retain(|create| !earlier.contains_key(&create.contact.id.as_uuid()));
+    new.retain(|create| !resolved.contains_key(&create.contact.id.as_uuid()));
     new.sort_by_key(|create| (create.account.get(), create.contact.handle.as_str()));
     let stored = insert_all(transaction, &new).await?;
     let mut counts: BTreeMap<i64, (AccountId, i64)> = BTreeMap::new();
     for create in new {
         if stored.contains(&create.contact.id.as_uuid()) {
             counts.entry(create.account.get()).or_insert((create.account, 0)).1 += 1;
-        } else if let Some(attempt) = &create.attempt {
-            // What failed is not remembered.
-            idempotency::forget(transaction, create.account, attempt).await?;
+        } else if let Some(request) = &create.request {
+            // A failed create does not use up its idempotency key.
+            idempotency::delete(transaction, create.account, request).await?;
         }
     }
-    for (account, by) in counts.into_values() {
-        count(transaction, account, place.shard, by).await?;
+    for (account, delta) in counts.into_values() {
+        counters::add_contacts(transaction, account, settings.shard, delta).await?;
     }
-    Ok(outcomes(group, &stored, earlier))
+    Ok(outcomes(group, &stored, resolved))
 }
 
-/// Creates under an idempotency key, in the order of their keys.
-fn by_key(group: &[Arc<Create>]) -> Vec<(&Create, &IdempotentRequest)> {
-    let keyed = group.iter().filter_map(|create| Some((create.as_ref(), create.attempt.as_ref()?)));
+/// The creates with an idempotency key, in the order of their keys.
+fn in_key_order(group: &[Arc<Create>]) -> Vec<(&Create, &IdempotentRequest)> {
+    let keyed = group.iter().filter_map(|create| Some((create.as_ref(), create.request.as_ref()?)));
     let mut keyed: Vec<_> = keyed.collect();
-    keyed.sort_by_key(|(create, attempt)| (create.account.get(), attempt.operation, attempt.key.as_str()));
+    keyed.sort_by_key(|(create, request)| (create.account.get(), request.operation, request.key.as_str()));
     keyed
 }
 
-/// Notes the attempt of a create. `None` where it is the first of its key, or the earlier outcome.
+/// Reserves a create's idempotency key. `None` if it is the first request with the key, else what the first
+/// one created.
 async fn reserve(
     transaction: &Transaction,
     create: &Create,
-    attempt: &IdempotentRequest,
+    request: &IdempotentRequest,
     ttl: Duration,
-) -> Outcome {
-    let reference = Reference::to_new(create.contact.id.as_uuid());
-    match idempotency::note(transaction, create.account, attempt, Some(reference), ttl).await? {
-        Found::First => Ok(None),
-        Found::Made(Reference { id, is_new: _ }) => {
+) -> CreateOutcome {
+    let reference = Reference::created(create.contact.id.as_uuid());
+    match idempotency::reserve(transaction, create.account, request, Some(reference), ttl).await? {
+        Reservation::Reserved => Ok(None),
+        Reservation::Replay(Reference { id, is_new: _ }) => {
             let key = ContactKey::Id(ContactId::from_uuid(id));
-            let found = contacts::queries::find(transaction, create.account, &key, false).await;
+            let found = contact_lookup::find(transaction, create.account, &key, false).await;
             Created::replay(found, "contact").map(Some)
         }
     }
 }
 
-/// Stores contacts; answers the ids of those whose handle was free. (Nobody else writes contacts of these ids:
-/// those that are there were stored by this, within a transaction or not.)
-async fn insert_all(connection: &impl ConnectionTrait, group: &[&Create]) -> Result<HashSet<Uuid>, Failure> {
+/// Inserts contacts; returns the ids of those whose handle was free. (The ids are new: rows with them were
+/// inserted by this call, whether or not in a transaction.)
+async fn insert_all(
+    connection: &impl ConnectionTrait,
+    group: &[&Create],
+) -> Result<HashSet<Uuid>, WriteError> {
     if group.is_empty() {
         return Ok(HashSet::new());
     }
-    let given = Given::new(group.iter().map(|create| (create.account, create.contact.as_ref())));
-    let given = given.map_err(Failure::BeforeCommit)?;
-    if given.store(connection).await.map_err(|error| Failure::of_statement(&error))? {
+    let batch = ContactBatch::new(group.iter().map(|create| (create.account, create.contact.as_ref())));
+    let batch = batch.map_err(WriteError::NotCommitted)?;
+    if batch.insert(connection).await.map_err(WriteError::from_statement)? {
         return Ok(group.iter().map(|create| create.contact.id.as_uuid()).collect());
     }
-    Ok(given.stored(connection).await.map_err(Failure::AtCommit)?.into_iter().collect())
+    Ok(batch.inserted_ids(connection).await.map_err(WriteError::CommitUnknown)?.into_iter().collect())
 }

@@ -1,159 +1,120 @@
-//! Group commit: creates that wait at the same time share one transaction and one statement, and
-//! each is answered after the commit that made it durable. (On SQLite the statement is the transaction.)
+//! Group commit: concurrent creates share one transaction and one INSERT, and each is answered after the
+//! commit that made it durable. (On SQLite the INSERT is the transaction.)
 //!
-//! While one group is being committed the next one gathers; nobody waits for a group to fill up. A
-//! create that fails (its handle is taken) does not disturb the others: the statement passes over it.
+//! While one group is committed the next one queues up; no group waits to fill up. A create that fails
+//! because its handle is taken does not affect the others: the INSERT skips it.
 
 mod insert;
 mod pipeline;
+mod queue;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::idempotency::Flight;
-use super::writer::{Failure, Writer};
-use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::{AccountId, Contact, Error, ErrorCode, Result};
-use crate::storage::db::batched_replies::{self, Answer};
+pub(crate) use queue::Create;
+use queue::{CommitSettings, CreateOutcome, MAX_GROUP_SIZE, PendingCreate, reply};
+
+use super::idempotency::InFlightGuard;
+use super::writer::{WriteError, Writer};
+use crate::domain::idempotency::Created;
+use crate::domain::{Contact, Error, ErrorCode, Result};
+use crate::storage::db::batched_replies;
 use crate::storage::db::connect::Options;
 
-/// Most creates in a group.
-const MOST: usize = 128;
-
-/// What every group of a process has in common.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Which of an account's counters it adds to.
-    shard: i16,
-    /// For how long attempts are remembered.
-    ttl: Duration,
-}
-
-/// A contact that is to be created.
-#[derive(Debug)]
-pub(crate) struct Create {
-    pub(crate) account: AccountId,
-    pub(crate) contact: Arc<Contact>,
-    pub(crate) attempt: Option<IdempotentRequest>,
-}
-
-impl Create {
-    /// Whether nobody may try it again.
-    fn is_plain(&self) -> bool {
-        self.attempt.is_none()
-    }
-}
-
-/// A create that waits for its group.
-struct Waiting {
-    create: Arc<Create>,
-    answer: Answer<Result<Created<Contact>>>,
-    /// Ends when the answer is there, and not when the client goes away.
-    flight: Option<Flight>,
-}
-
-/// What became of a create: `None` where it was stored, or what an earlier attempt made.
-type Outcome = Result<Option<Created<Contact>>>;
-
-/// Where creates wait.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupCommit {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<PendingCreate>,
 }
 
 impl GroupCommit {
-    /// Starts so many committers, each with a connection of its own while it commits. They end when
-    /// the last handle is dropped.
+    /// Starts the committers, each of which uses a connection during a commit. They end when the last handle
+    /// is dropped.
     pub(crate) fn start(writer: &Writer, shard: i16, options: &Options, committers: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(options.write_queue);
-        let place = Place { shard, ttl: options.idempotency_ttl };
-        let waiting = Arc::new(Mutex::new(waiting));
+        let (queue, pending) = mpsc::channel(options.write_queue);
+        let settings = CommitSettings { shard, idempotency_ttl: options.idempotency_ttl };
+        let pending = Arc::new(Mutex::new(pending));
         for _ in 0..committers {
-            tokio::spawn(commit_groups(writer.clone(), place, Arc::clone(&waiting)));
+            tokio::spawn(commit_groups(writer.clone(), settings, Arc::clone(&pending)));
         }
         Self { queue }
     }
 
-    /// Waits for a place in a group, and for its commit.
-    pub(crate) async fn insert(&self, create: Create, flight: Option<Flight>) -> Result<Created<Contact>> {
-        let (answer, answered) = batched_replies::answer();
-        let waiting = Waiting { create: Arc::new(create), answer, flight };
-        self.queue.try_send(waiting).map_err(|_| {
+    /// Queues a create, and waits for its commit.
+    pub(crate) async fn insert(
+        &self,
+        create: Create,
+        in_flight_guard: Option<InFlightGuard>,
+    ) -> Result<Created<Contact>> {
+        let (sender, receiver) = batched_replies::channel();
+        let pending = PendingCreate { create: Arc::new(create), reply: sender, in_flight_guard };
+        self.queue.try_send(pending).map_err(|_| {
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
-        answered.get().await?
+        receiver.receive().await?
     }
 }
 
-async fn commit_groups(writer: Writer, place: Place, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-    let mut left = Vec::new();
+async fn commit_groups(
+    writer: Writer,
+    settings: CommitSettings,
+    queue: Arc<Mutex<mpsc::Receiver<PendingCreate>>>,
+) {
+    let mut next_group = Vec::new();
     loop {
-        let mut group = std::mem::take(&mut left);
+        let mut group = std::mem::take(&mut next_group);
         let mut queue = queue.lock().await;
-        if group.is_empty() && queue.recv_many(&mut group, MOST).await == 0 {
+        if group.is_empty() && queue.recv_many(&mut group, MAX_GROUP_SIZE).await == 0 {
             return;
         }
-        if insert::is_one_statement(&writer, &group) {
+        if insert::can_autocommit(&writer, &group) {
             match pipeline::commit(&writer, group, &mut queue).await {
-                Ok(waiting) => left = waiting,
-                Err((group, failure)) => after(&writer, place, group, failure).await,
+                Ok(pending) => next_group = pending,
+                Err((group, failure)) => handle_failure(&writer, settings, group, failure).await,
             }
             continue;
         }
-        // So that another committer gathers the next group meanwhile.
+        // Lets another committer collect the next group.
         drop(queue);
-        match store(&writer, place, &group).await {
-            // By somebody else, so that the next group need not wait.
-            Ok(outcomes) => drop(tokio::spawn(async move { answer(group, outcomes) })),
-            Err(failure) => after(&writer, place, group, failure).await,
+        match commit(&writer, settings, &group).await {
+            // In another task: the next group need not wait.
+            Ok(outcomes) => drop(tokio::spawn(async move { reply(group, outcomes) })),
+            Err(failure) => handle_failure(&writer, settings, group, failure).await,
         }
     }
 }
 
-/// What one of them has done to the statement must not be told to the others: each is tried alone.
-async fn after(writer: &Writer, place: Place, group: Vec<Waiting>, failure: Failure) {
+/// An internal error may be due to one create of the group: each is retried alone.
+async fn handle_failure(
+    writer: &Writer,
+    settings: CommitSettings,
+    group: Vec<PendingCreate>,
+    failure: WriteError,
+) {
     match failure {
-        Failure::BeforeCommit(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
-            for waiting in group {
-                let alone = vec![waiting];
-                match store(writer, place, &alone).await {
-                    Ok(outcomes) => answer(alone, outcomes),
-                    Err(failure) => refuse(alone, failure),
+        WriteError::NotCommitted(error) if error.code() == ErrorCode::Internal && group.len() > 1 => {
+            for pending in group {
+                let alone = vec![pending];
+                match commit(writer, settings, &alone).await {
+                    Ok(outcomes) => reply(alone, outcomes),
+                    Err(failure) => reply_error(alone, failure),
                 }
             }
         }
-        failure => refuse(group, failure),
+        failure => reply_error(group, failure),
     }
 }
 
-/// Whoever has gone away does not hear of it; the contact is stored all the same.
-fn answer(group: Vec<Waiting>, outcomes: Vec<Outcome>) {
-    let answers = group.into_iter().zip(outcomes).map(|(Waiting { create, answer, flight }, outcome)| {
-        // First: who has the answer may use the key again.
-        drop(flight);
-        let made = |earlier: Option<_>| {
-            earlier.unwrap_or_else(|| Created { made: contact_of(create), replayed: false })
-        };
-        (answer, outcome.map(made))
-    });
-    batched_replies::send(answers);
-}
-
-/// Nobody else has it after the commit: it need not be copied.
-fn contact_of(create: Arc<Create>) -> Contact {
-    let contact =
-        Arc::try_unwrap(create).map_or_else(|create| Arc::clone(&create.contact), |create| create.contact);
-    Arc::unwrap_or_clone(contact)
-}
-
-fn refuse(group: Vec<Waiting>, failure: Failure) {
+fn reply_error(group: Vec<PendingCreate>, failure: WriteError) {
     let error = Error::from(failure);
     let outcomes = group.iter().map(|_| Err(Error::caused_by(error.code(), error.cause()))).collect();
-    answer(group, outcomes);
+    reply(group, outcomes);
 }
 
-async fn store(writer: &Writer, place: Place, group: &[Waiting]) -> Result<Vec<Outcome>, Failure> {
-    insert::store(writer, place, insert::creates_of(group)).await
+async fn commit(
+    writer: &Writer,
+    settings: CommitSettings,
+    group: &[PendingCreate],
+) -> Result<Vec<CreateOutcome>, WriteError> {
+    insert::commit(writer, settings, insert::creates_of(group)).await
 }

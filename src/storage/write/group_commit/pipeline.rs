@@ -1,6 +1,5 @@
-//! Groups of plain creates on SQLite, one after the other in one turn. SQLite's thread has the next one before
-//! anybody hears of the last one: while it is at work, memory is told of the last one, and its creates are
-//! answered.
+//! Pipelined groups on SQLite, under one write guard: group N+1 is submitted before the changes of group N
+//! are published to the cache and its callers are notified, so that SQLite's thread never idles in between.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,56 +9,57 @@ use tokio::sync::mpsc::Receiver;
 use uuid::Uuid;
 
 use super::insert::{self, creates_of};
-use super::{Create, MOST, Waiting, answer};
-use crate::storage::write::writer::{Failure, Turn, Writer};
+use super::queue::{Create, MAX_GROUP_SIZE, PendingCreate, reply};
+use crate::storage::write::writer::{WriteError, WriteGuard, Writer};
 
-/// A group that is durable, and nobody knows it.
-struct Stored {
-    group: Vec<Waiting>,
+/// Durable, but neither published nor acknowledged.
+struct CommittedGroup {
+    group: Vec<PendingCreate>,
     creates: Vec<Arc<Create>>,
-    /// Those of it whose handle was free.
+    /// The contacts whose handle was free.
     ids: HashSet<Uuid>,
 }
 
-impl Stored {
-    fn tell(self, turn: &Turn<'_>) {
+impl CommittedGroup {
+    fn publish(self, guard: &WriteGuard<'_>) {
         let Self { group, creates, ids } = self;
-        let (outcomes, changes) = insert::done(&creates, &ids);
-        // Who answers need not copy what nobody else has.
+        let (outcomes, changes) = insert::autocommit_output(&creates, &ids);
+        // The last reference allows the contacts to be moved into the replies.
         drop(creates);
-        turn.tell(changes);
-        answer(group, outcomes);
+        guard.publish(changes);
+        reply(group, outcomes);
     }
 }
 
-/// Stores a group, and those that wait when it is stored, until none does, or one that is not plain, or somebody
-/// else wants to write. Answers who waits then.
+/// Commits a group, and those that have queued up meanwhile, until the queue is empty, or a group has an
+/// idempotency key, or another write waits for the lock. Returns the group that is still to be stored.
 ///
 /// # Errors
-/// The group that could not be stored. Those before it are, and know it.
+/// The group that could not be stored; those before it are stored and acknowledged.
 pub(super) async fn commit(
     writer: &Writer,
-    mut group: Vec<Waiting>,
-    queue: &mut Receiver<Waiting>,
-) -> Result<Vec<Waiting>, (Vec<Waiting>, Failure)> {
-    let turn = match writer.turn().await {
-        Ok(turn) => turn,
+    mut group: Vec<PendingCreate>,
+    queue: &mut Receiver<PendingCreate>,
+) -> Result<Vec<PendingCreate>, (Vec<PendingCreate>, WriteError)> {
+    let guard = match writer.lock().await {
+        Ok(guard) => guard,
         Err(failure) => return Err((group, failure)),
     };
-    let mut last: Option<Stored> = None;
+    let mut previous: Option<CommittedGroup> = None;
     loop {
-        let creates = insert::freshen(creates_of(&group));
-        let announced = insert::puts(creates.iter());
-        let write = turn.write(&announced, insert::at_once(writer.connection(), &creates));
-        // In this order: the first is under way when the second begins.
-        let told = async { last.take().into_iter().for_each(|stored| stored.tell(&turn)) };
-        match join(write, told).await.0 {
-            Ok(ids) => last = Some(Stored { group, creates, ids }),
+        let creates = insert::refresh_timestamps(creates_of(&group));
+        let changes = insert::put_changes(creates.iter());
+        let write = guard.commit(&changes, insert::insert_autocommit(writer.connection(), &creates));
+        // In this order: the write is submitted before its predecessor is published.
+        let publish_previous =
+            async { previous.take().into_iter().for_each(|committed| committed.publish(&guard)) };
+        match join(write, publish_previous).await.0 {
+            Ok(ids) => previous = Some(CommittedGroup { group, creates, ids }),
             Err(failure) => return Err((group, failure)),
         }
-        group = std::iter::from_fn(|| queue.try_recv().ok()).take(MOST).collect();
-        if group.is_empty() || !insert::is_plain(&group) || turn.is_wanted() {
-            last.into_iter().for_each(|stored| stored.tell(&turn));
+        group = std::iter::from_fn(|| queue.try_recv().ok()).take(MAX_GROUP_SIZE).collect();
+        if group.is_empty() || !insert::has_no_idempotency_key(&group) || guard.is_contended() {
+            previous.into_iter().for_each(|committed| committed.publish(&guard));
             return Ok(group);
         }
     }

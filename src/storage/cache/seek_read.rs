@@ -1,0 +1,143 @@
+//! Offset pages, read from the nearest seek point before them.
+
+use super::contacts::ContactCache;
+use super::seek_points::SeekPoint;
+use crate::domain::contact::ContactOffsetQuery;
+use crate::domain::pagination::OffsetPage;
+use crate::domain::{AccountId, Contact, Result};
+
+/// Reads a page from the nearest seek point, and records its beginning as a further one.
+pub(crate) async fn read_page<F, Fut>(
+    cache: &ContactCache,
+    account: AccountId,
+    query: ContactOffsetQuery,
+    read: F,
+) -> Result<OffsetPage<Contact>>
+where
+    F: Fn(Option<SeekPoint>) -> Fut,
+    Fut: Future<Output = Result<OffsetPage<Contact>>>,
+{
+    let read_version = cache.read_version();
+    let last_write = cache.last_write(account);
+    let point = cache.seek_points.nearest(account, &query, last_write);
+    let mut page = read(point).await?;
+    // Writes are announced before they are visible. If none has begun since the seek point was looked up, the
+    // reader saw the list for which its position is valid; otherwise the contact may have moved or been
+    // deleted.
+    if point.is_some() && cache.last_write(account) != last_write {
+        page = read(None).await?;
+    }
+    cache.insert_seek_point_if_current(read_version, account, &query, &page);
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::domain::NewContact;
+    use crate::domain::contact::ContactSort;
+    use crate::domain::contact::fields::{Handle, Meta, Phone};
+    use crate::domain::pagination::SortDirection;
+    use crate::storage::cache::contacts::Change;
+
+    /// Two accounts; pages are read of the first.
+    fn accounts() -> [AccountId; 2] {
+        [1, 2].map(AccountId::new)
+    }
+
+    fn at(offset: u64) -> ContactOffsetQuery {
+        ContactOffsetQuery {
+            field: ContactSort::Handle,
+            direction: SortDirection::Ascending,
+            offset,
+            limit: 10,
+        }
+    }
+
+    fn contact() -> Contact {
+        Contact::new(NewContact {
+            handle: Handle::parse("one").unwrap(),
+            phone: Phone::parse("+4479000000001").unwrap(),
+            display_name: None,
+            avatar_url: None,
+            meta: Meta::default(),
+        })
+    }
+
+    /// Reads a page and runs `meanwhile` during the first attempt; returns the position of the seek point
+    /// that each attempt used.
+    fn read(cache: &ContactCache, offset: u64, meanwhile: impl Fn()) -> Vec<Option<u64>> {
+        let tries = RefCell::new(Vec::new());
+        let page = read_page(cache, accounts()[0], at(offset), |point| {
+            let mut tries = tries.borrow_mut();
+            if tries.is_empty() {
+                meanwhile();
+            }
+            tries.push(point.map(|point| point.position));
+            let total = u64::try_from(tries.len()).unwrap();
+            std::future::ready(Ok(OffsetPage { items: vec![contact()], total }))
+        });
+        let page = page.now_or_never().unwrap().unwrap();
+        let tries = tries.into_inner();
+        assert_eq!(page.total, u64::try_from(tries.len()).unwrap(), "the last one is answered");
+        tries
+    }
+
+    #[test]
+    fn seek_points_are_valid_until_their_account_is_written_to() {
+        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
+        assert_eq!(read(&cache, 1_000, || {}), [None]);
+        assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
+        assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
+        assert_eq!(read(&cache, 900, || {}), [None]);
+        cache.begin(&put(other));
+        assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was recorded all the same");
+        cache.end(put(other));
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
+        cache.begin(&[Change::OptOuts(account)]);
+        cache.end([]);
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
+
+        cache.begin(&put(account));
+        assert_eq!(read(&cache, 2_500, || {}), [None], "the write may be visible already");
+        cache.end(put(account));
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+        assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
+        assert_eq!(read(&cache, 1_600, || {}), [None], "seek points from before the write are stale");
+        cache.begin(&[Change::Remove { account, handle: contact().handle }]);
+        cache.end([]);
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+        cache.begin(&[]);
+        cache.clear();
+        assert_eq!(read(&cache, 2_500, || {}), [None]);
+    }
+
+    #[test]
+    fn a_page_with_a_stale_seek_point_is_read_again_without_one() {
+        let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
+        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
+        let write = |account| {
+            cache.begin(&put(account));
+            cache.end(put(account));
+        };
+        assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not read from a seek point");
+        assert_eq!(read(&cache, 1_000, || {}), [None], "nor was one recorded");
+        assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it was to another account");
+        assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
+        assert_eq!(read(&cache, 2_000, || {}), [None]);
+        assert_eq!(
+            read(&cache, 2_000, || cache.begin(&put(account))),
+            [Some(2_000), None],
+            "or is under way"
+        );
+        cache.clear();
+        assert_eq!(read(&cache, 2_000, || {}), [None]);
+    }
+}

@@ -1,0 +1,266 @@
+//! The handle to an open database: the only way in which repositories read and write.
+//!
+//! Reads run on the reader pool, single contacts through the cache and read batching; creates of contacts go
+//! through group commit, all other writes through the [`Writer`].
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DbBackend};
+use tokio::runtime::Handle;
+
+use super::background_task::BackgroundTask;
+use super::read_batching::ReadBatcher;
+use super::snapshot_owner::SnapshotOwner;
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
+use crate::storage::cache::contacts::{Change, ContactCache};
+use crate::storage::cache::pages::{CacheablePage, PageCache};
+use crate::storage::db::connection::Connection;
+use crate::storage::db::contact_lookup;
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::idempotency_key::Reference;
+use crate::storage::fair_semaphore::Owner;
+use crate::storage::postgres::Probe;
+use crate::storage::sqlite::database_file::FileLock;
+use crate::storage::write::group_commit::{Create, GroupCommit};
+use crate::storage::write::idempotency::{self, Creation, InFlight};
+use crate::storage::write::writer::{WriteOutput, Writer};
+
+/// An open, migrated database. Cloned for each request: one reference count, so that threads do not contend
+/// for several. `account` is the account on whose behalf connections are acquired, fairly
+/// between accounts.
+#[derive(Clone)]
+pub struct Database {
+    pub(in crate::storage) parts: Arc<Parts>,
+    pub(in crate::storage) account: Owner,
+}
+
+#[derive(Clone)]
+pub(in crate::storage) struct Parts {
+    pub(in crate::storage) writer: Writer,
+    pub(in crate::storage) write_pool: Connection,
+    pub(in crate::storage) reader: Connection,
+    /// The runtime of the connections. A web server's worker threads have runtimes of their own; a connection
+    /// opened on one of them would end with it.
+    pub(in crate::storage) runtime: Handle,
+    /// Which of an account's counters this process adds to.
+    pub(in crate::storage) shard: i16,
+    pub(in crate::storage) group_commit: GroupCommit,
+    pub(in crate::storage) read_batcher: ReadBatcher,
+    pub(in crate::storage) in_flight: InFlight,
+    pub(in crate::storage) idempotency_ttl: Duration,
+    /// Deletes the members of deleted groups; in a server, and in any process on PostgreSQL.
+    pub(in crate::storage) sweeper: Option<Arc<BackgroundTask>>,
+    /// Lifetime of audience snapshots.
+    pub(in crate::storage) audience_ttl: Duration,
+    pub(in crate::storage) snapshot_owner: SnapshotOwner,
+    pub(in crate::storage) cache: Option<ContactCache>,
+    /// Readiness probe; PostgreSQL only.
+    pub(in crate::storage) probe: Option<Arc<Probe>>,
+    /// Deletes what has expired; in a server, and in any process on PostgreSQL.
+    pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
+    pub(in crate::storage) _lock: Option<Arc<FileLock>>,
+}
+
+impl Database {
+    /// The handle of an account.
+    pub(in crate::storage) fn for_account(&self, account: AccountId) -> Self {
+        Self { parts: Arc::clone(&self.parts), account: Some(account) }
+    }
+
+    /// Which of an account's counters this process adds to.
+    pub(in crate::storage) fn shard(&self) -> i16 {
+        self.parts.shard
+    }
+
+    pub(in crate::storage) fn audience_ttl(&self) -> Duration {
+        self.parts.audience_ttl
+    }
+
+    pub(in crate::storage) fn snapshot_owner(&self) -> SnapshotOwner {
+        self.parts.snapshot_owner
+    }
+
+    /// The contact cache, if this process is the only one that writes contacts.
+    pub(in crate::storage) fn cache(&self) -> Option<&ContactCache> {
+        self.parts.cache.as_ref()
+    }
+
+    /// A contact, from the cache if possible.
+    pub(in crate::storage) async fn get_contact(
+        &self,
+        account: AccountId,
+        key: ContactKey,
+    ) -> Result<Contact> {
+        let ContactKey::Id(id) = key else {
+            return self
+                .read(async move |reader| contact_lookup::find(&reader, account, &key, false).await)
+                .await;
+        };
+        match self.parts.cache.as_ref().and_then(|cache| cache.get(account, id)) {
+            Some(contact) => Ok(contact),
+            None => self.parts.read_batcher.get((account, id)).await,
+        }
+    }
+
+    /// A page of a list, from the cache if possible. Only first pages are cached; others are seldom read
+    /// twice.
+    pub(in crate::storage) async fn cached_page<Q, P, F, Fut>(
+        &self,
+        pages: fn(&ContactCache) -> &PageCache<Q, P>,
+        beginning: bool,
+        account: AccountId,
+        query: Q,
+        job: F,
+    ) -> Result<P>
+    where
+        Q: Clone + Eq + Hash,
+        P: CacheablePage + Send + 'static,
+        F: FnOnce(Connection) -> Fut,
+        Fut: Future<Output = Result<P>> + Send + 'static,
+    {
+        let Some(cache) = self.parts.cache.as_ref().filter(|_| beginning) else {
+            return self.read(job).await;
+        };
+        let pages = pages(cache);
+        if let Some(page) = cache.page(pages, account, &query) {
+            return Ok(page);
+        }
+        let read_version = cache.read_version();
+        let page = self.read(job).await?;
+        cache.insert_page_if_current(pages, read_version, account, query, &page);
+        Ok(page)
+    }
+
+    /// Creates a contact through group commit.
+    pub(in crate::storage) async fn insert_contact(
+        &self,
+        account: AccountId,
+        contact: Contact,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Created<Contact>> {
+        let in_flight_guard = request
+            .as_ref()
+            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
+            .transpose()?;
+        self.parts
+            .group_commit
+            .insert(Create { account, contact: Arc::new(contact), request }, in_flight_guard)
+            .await
+    }
+
+    /// Creates any other resource in one transaction, once per idempotency key. `create` returns it, or
+    /// `None` if its name is taken; `changes` are published to the cache.
+    pub(in crate::storage) async fn create<M, F>(
+        &self,
+        account: AccountId,
+        request: Option<IdempotentRequest>,
+        changes: Vec<Change>,
+        create: F,
+    ) -> Result<Creation<M>>
+    where
+        M: Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let in_flight_guard = request
+            .as_ref()
+            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
+            .transpose()?;
+        let ttl = self.parts.idempotency_ttl;
+        let writer = self.parts.writer.for_owner(self.account);
+        let outcome = self.run(async move {
+            let job = writer.transact(move |transaction| {
+                Box::pin(async move {
+                    Ok((idempotency::run_once(transaction, account, request, ttl, create).await?, changes))
+                })
+            });
+            let outcome = job.await;
+            // Released after the commit, also when the client has disconnected.
+            drop(in_flight_guard);
+            Ok(outcome?)
+        });
+        outcome.await
+    }
+
+    /// Deletes the members of deleted groups in the background.
+    pub(in crate::storage) fn wake_sweeper(&self) {
+        if let Some(sweeper) = &self.parts.sweeper {
+            sweeper.wake();
+        }
+    }
+
+    /// Deletes expired rows now, not only at the cleaner's next interval.
+    pub(in crate::storage) fn wake_cleaner(&self) {
+        if let Some(cleaner) = &self.parts.cleaner {
+            cleaner.wake();
+        }
+    }
+
+    /// The reader pool.
+    #[must_use]
+    pub fn reader(&self) -> &Connection {
+        &self.parts.reader
+    }
+
+    /// Runs a read. On PostgreSQL in a task of its own, to its end even if the request is dropped: a
+    /// connection with an unread response would be lost. An SQLite connection is a thread that completes what
+    /// it has begun; a task would cost more than the read.
+    pub(in crate::storage) async fn read<T, F, Fut>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Connection) -> Fut,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        let work = job(self.parts.reader.for_owner(self.account));
+        if self.parts.reader.get_database_backend() == DbBackend::Sqlite {
+            work.await
+        } else {
+            self.run(work).await
+        }
+    }
+
+    /// Runs a write in one transaction, in a task of its own; repeated on conflicts, hence `Clone`.
+    pub(in crate::storage) async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
+    {
+        let writer = self.parts.writer.for_owner(self.account);
+        self.run(async move { Ok(writer.transact(job).await?) }).await
+    }
+
+    /// As [`Self::write`], for a deletion, which succeeds on a full disk by means of the disk reserve. If
+    /// even that fails, the error is not `StorageFull`: nothing was to be stored.
+    pub(in crate::storage) async fn write_deletion<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
+    {
+        let writer = self.parts.writer.for_owner(self.account);
+        let done = self.run(async move { Ok(writer.transact_deletion(job).await?) }).await;
+        done.map_err(|error| match error.code() {
+            ErrorCode::StorageFull => {
+                Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
+            }
+            _ => error,
+        })
+    }
+
+    /// Runs work to its end, independently of the request.
+    pub(in crate::storage) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.parts.runtime.spawn(work));
+    }
+
+    pub(in crate::storage) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.parts.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
+    }
+}

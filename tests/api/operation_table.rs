@@ -1,0 +1,171 @@
+//! What each operation is: its address, the permissions that it needs, and the status with which it succeeds. Written
+//! by hand, from the contracts, and independent of the document: the document is compared with it, and the other
+//! tests take permissions and statuses from here.
+
+use serde_json::Value;
+
+/// An operation.
+#[derive(Debug)]
+pub struct Operation {
+    pub id: &'static str,
+    /// Method and path.
+    pub address: &'static str,
+    /// The status of a request that is carried out.
+    pub success: u16,
+    /// Other statuses that are no errors.
+    pub also: &'static [u16],
+    /// The permissions that every request needs.
+    pub always: &'static [&'static str],
+    /// The permissions that some requests need.
+    pub conditions: &'static [&'static str],
+    /// The permission with which the response contains more than the request sent.
+    pub shows: &'static [&'static str],
+}
+
+const fn row(
+    id: &'static str,
+    address: &'static str,
+    success: u16,
+    always: &'static [&'static str],
+) -> Operation {
+    Operation { id, address, success, also: &[], always, conditions: &[], shows: &[] }
+}
+
+impl Operation {
+    const fn also(self, also: &'static [u16]) -> Self {
+        Self { also, ..self }
+    }
+
+    const fn needs_at_times(self, conditions: &'static [&'static str]) -> Self {
+        Self { conditions, ..self }
+    }
+
+    const fn shows_more_with(self, shows: &'static [&'static str]) -> Self {
+        Self { shows, ..self }
+    }
+
+    /// The row of an operation.
+    #[track_caller]
+    pub fn named(id: &str) -> &'static Self {
+        OPERATIONS
+            .iter()
+            .find(|operation| operation.id == id)
+            .unwrap_or_else(|| panic!("{id} is not in the table"))
+    }
+}
+
+pub const OPERATIONS: &[Operation] = &[
+    row("getHealth", "GET /healthz", 200, &[]),
+    row("getReadiness", "GET /readyz", 200, &[]),
+    // /v1: a create is answered with 201, a deletion with 204.
+    row("listContacts", "GET /v1/contacts", 200, &["read:Contacts"]).needs_at_times(&["read:Groups"]),
+    row("createContact", "POST /v1/contacts", 201, &["create:Contacts"]),
+    row("getContact", "GET /v1/contacts/{id}", 200, &["read:Contacts"])
+        .also(&[304])
+        .needs_at_times(&["read:Groups"]),
+    row("updateContact", "PATCH /v1/contacts/{id}", 200, &["update:Contacts"])
+        .shows_more_with(&["read:Contacts"]),
+    row("deleteContact", "DELETE /v1/contacts/{id}", 204, &["delete:Contacts"]),
+    row("listGroups", "GET /v1/groups", 200, &["read:Groups"]),
+    row("createGroup", "POST /v1/groups", 201, &["create:Groups"]),
+    row("getGroup", "GET /v1/groups/{id}", 200, &["read:Groups"]),
+    row("updateGroup", "PATCH /v1/groups/{id}", 200, &["update:Groups"]).shows_more_with(&["read:Groups"]),
+    row("deleteGroup", "DELETE /v1/groups/{id}", 204, &["delete:Groups"]),
+    row("listGroupMembers", "GET /v1/groups/{id}/members", 200, &["read:Groups", "read:Contacts"]),
+    row("changeGroupMembers", "POST /v1/groups/{id}/members", 200, &["update:Groups"])
+        .shows_more_with(&["read:Groups"]),
+    row("listOptOuts", "GET /v1/opt_outs", 200, &["read:OptOuts"]),
+    row("createOptOut", "POST /v1/opt_outs", 201, &["create:OptOuts"])
+        .also(&[200])
+        .shows_more_with(&["read:OptOuts"]),
+    row("getOptOut", "GET /v1/opt_outs/{opt_out}", 200, &["read:OptOuts"]),
+    row("deleteOptOut", "DELETE /v1/opt_outs/{opt_out}", 204, &["delete:OptOuts"]),
+    row("listTemplates", "GET /v1/templates", 200, &["read:Templates"]),
+    row("createTemplate", "POST /v1/templates", 201, &["create:Templates"]),
+    row("getTemplate", "GET /v1/templates/{id}", 200, &["read:Templates"]).also(&[304]),
+    row("updateTemplate", "PATCH /v1/templates/{id}", 200, &["update:Templates"])
+        .shows_more_with(&["read:Templates"]),
+    row("deleteTemplate", "DELETE /v1/templates/{id}", 204, &["delete:Templates"]),
+    row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),
+    // Resolves, with 200; one that is kept is created, with 201.
+    row("createAudience", "POST /v1/audiences", 200, &["read:Contacts"]).also(&[201]).needs_at_times(&[
+        "read:Groups",
+        "read:Templates",
+        "read:OptOuts",
+        "create:Audiences",
+    ]),
+    row("getAudience", "GET /v1/audiences/{id}", 200, &["read:Audiences"]),
+    row("deleteAudience", "DELETE /v1/audiences/{id}", 204, &["delete:Audiences"]),
+    row("listAudienceRecipients", "GET /v1/audiences/{id}/recipients", 200, &["read:Audiences"]),
+    row("listAudienceExclusions", "GET /v1/audiences/{id}/exclusions", 200, &["read:Audiences"]),
+    // /addressbook: everything that succeeds is answered with 200.
+    row("listAddressBookContacts", "GET /addressbook/contacts", 200, &["read:Contacts"]),
+    row("createAddressBookContact", "POST /addressbook/contacts", 200, &["create:Contacts"]),
+    row("getAddressBookContact", "GET /addressbook/contacts/{contact}", 200, &["read:Contacts"]),
+    row("updateAddressBookContact", "POST /addressbook/contacts/{contact}", 200, &["update:Contacts"])
+        .shows_more_with(&["read:Contacts"]),
+    row("deleteAddressBookContact", "DELETE /addressbook/contacts/{contact}", 200, &["delete:Contacts"]),
+    row("listAddressBookGroups", "GET /addressbook/groups", 200, &["read:Groups"]),
+    row("createAddressBookGroup", "POST /addressbook/groups", 200, &["create:Groups"]),
+    row("getAddressBookGroup", "GET /addressbook/groups/{group}", 200, &["read:Groups"]),
+    row("deleteAddressBookGroup", "DELETE /addressbook/groups/{group}", 200, &["delete:Groups"]),
+    row(
+        "listAddressBookGroupContacts",
+        "GET /addressbook/groups/{group}/contacts",
+        200,
+        &["read:Groups", "read:Contacts"],
+    ),
+    row("addAddressBookGroupContacts", "POST /addressbook/groups/{group}/contacts", 200, &["update:Groups"])
+        .shows_more_with(&["read:Groups"]),
+    row(
+        "removeAddressBookGroupContact",
+        "DELETE /addressbook/groups/{group}/contacts/{contact}",
+        200,
+        &["update:Groups"],
+    ),
+    row("listAddressBookOptOuts", "GET /addressbook/optouts", 200, &["read:OptOuts"]),
+    row("createAddressBookOptOut", "POST /addressbook/optouts", 200, &["create:OptOuts"])
+        .shows_more_with(&["read:OptOuts"]),
+    row("getAddressBookOptOut", "GET /addressbook/optouts/{optout}", 200, &["read:OptOuts"]),
+    row("deleteAddressBookOptOut", "DELETE /addressbook/optouts/{optout}", 200, &["delete:OptOuts"]),
+    row("resolveAddressBookAliases", "POST /addressbook/resolve", 200, &["read:Contacts"])
+        .needs_at_times(&["read:Templates", "read:OptOuts"]),
+];
+
+/// The permissions of some requests, by what happens without them.
+fn conditional(operation: &Value, otherwise: &str) -> Vec<String> {
+    let conditions = operation["responses"]["403"]["x-conditional-permissions"].as_array();
+    let conditions = conditions.into_iter().flatten().filter(|condition| condition["otherwise"] == otherwise);
+    conditions.map(|condition| condition["permission"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_document_agrees_with_the_table() {
+    let document = addressbook::app::openapi(&addressbook::config::Settings::default().limits).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut documented = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            documented += 1;
+            let row = Operation::named(operation["operationId"].as_str().unwrap());
+            assert_eq!(row.address, format!("{} {path}", method.to_uppercase()));
+            let security = operation["security"][0]["ApiKey"].as_array().into_iter().flatten();
+            assert_eq!(
+                security.map(|name| name.as_str().unwrap()).collect::<Vec<_>>(),
+                row.always,
+                "{}",
+                row.id
+            );
+            assert_eq!(conditional(operation, "forbidden"), row.conditions, "{}", row.id);
+            assert_eq!(conditional(operation, "hidden"), row.shows, "{}", row.id);
+            let statuses =
+                operation["responses"].as_object().unwrap().keys().map(|status| status.parse().unwrap());
+            let mut statuses: Vec<u16> = statuses.filter(|status| *status < 400).collect();
+            let mut expected: Vec<u16> = row.also.iter().copied().chain([row.success]).collect();
+            statuses.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(statuses, expected, "{}", row.id);
+        }
+    }
+    assert_eq!(documented, OPERATIONS.len());
+}
