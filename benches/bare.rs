@@ -1,5 +1,5 @@
-//! The ceiling: the same web framework with nothing behind it. `POST /contacts` parses a contact and
-//! writes it back, `GET /contact` answers bytes of a contact's size.
+//! Baseline: the same web framework without any application logic. `POST /contacts` parses a contact and returns it,
+//! `GET /contact` returns a constant body of the size of a contact.
 //!
 //! Usage: bare PORT
 

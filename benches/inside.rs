@@ -1,5 +1,5 @@
-//! The paths inside, without network and database: what a request costs before it reaches the store
-//! and after it comes back.
+//! Microbenchmarks without network and database: the cost of a request before it reaches the repository, and of its
+//! response afterwards.
 //!
 //! `cargo bench`, or `cargo bench -- parse` for one group.
 
@@ -13,14 +13,14 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use serde_json::{Map, Value, json};
 use validator::Validate;
 
-/// What the benchmarks over the network send.
+/// The body of the benchmarks over the network.
 const SMALL: &str =
     r#"{"username":"john","phone_number":"+4479000000001","meta":{"NAME":"John","CITY":"London"}}"#;
 
-/// Every member, and a number as people write it.
+/// Every member, and a number with separators.
 const FULL: &str = r#"{"username":"josé.núñez","phone_number":"+44 (0)20 7946-0000","display_name":"José Núñez","avatar_url":"https://images.example.com/a/b.png?size=64","meta":{"NAME":"José","CITY":"London","LANGUAGES":["es","en"],"ADDRESS":{"STREET":"Long Lane","NUMBER":7}}}"#;
 
-/// Contacts on the page of a list.
+/// Contacts per page.
 const PAGE: usize = 50;
 
 fn new_contact(body: &str) -> NewContact {
@@ -28,12 +28,12 @@ fn new_contact(body: &str) -> NewContact {
     payload.into_command(&mut Violations::default()).expect("the body has no fault")
 }
 
-/// As many members as a meta may have.
+/// The maximum number of members of a meta.
 fn large_meta() -> Map<String, Value> {
     (0..Meta::MAX_KEYS).map(|n| (format!("VARIABLE_{n}"), json!("what stands in its place"))).collect()
 }
 
-/// Text to values of the domain.
+/// Text to domain values.
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
     group.bench_function("handle, ascii", |b| b.iter(|| Handle::parse(black_box("john"))));
@@ -51,7 +51,7 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The steps from the bytes of a body to the command that they stand for.
+/// From the bytes of a body to the domain command.
 fn create(criterion: &mut Criterion) {
     use v1::contacts::dto::CreateContact;
 
@@ -79,7 +79,7 @@ fn create(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// From contacts to the bytes of an answer, in both dialects.
+/// From contacts to the bytes of a response, in both dialects.
 fn answer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("answer");
     for (size, body) in [("small", SMALL), ("full", FULL)] {

@@ -1,7 +1,7 @@
--- What wrk sends. Arguments: the token, and a file of addresses to get, each time one of them at random (an
--- address with a tab and a body behind it is posted to); or the token, an address to post to, a body with
--- %s for the name and %07d for the end of the number, and whether names are in `order` or at `random`.
--- Requests are put together beforehand: the load shares the machine with what it measures.
+-- The requests of wrk. Arguments: the token, and a file of URLs, of which each request picks one at random (GET, or
+-- POST for a URL that is followed by a tab and a body); or the token, a URL to post to, a body with %s for the name and
+-- %07d for the end of the number, and whether names are in `order` or at `random`.
+-- Requests are built in advance: the load generator shares the machine with the measured system.
 local requests, head, body, in_order
 local prefix, number = "", 0
 
@@ -17,7 +17,7 @@ function init(args)
     math.randomseed(os.time() * 100 + thread_number)
     for _ = 1, 10 do math.random() end
     if template then
-        -- Bodies are all of one length, and so the head is always the same.
+        -- All bodies have the same length, and therefore the same head.
         body, in_order = template, order == "order"
         prefix = string.format("%08x", math.random(0, 2 ^ 31 - 1))
         local example = string.format(body, string.rep("x", 16), 0)

@@ -1,9 +1,9 @@
-//! What audiences are measured beside: one thread reads the same rows from the same SQLite file and fills
-//! in the same template, and does nothing else. It checks no number, leaves nobody out and answers nobody.
+//! The baseline of audiences: one thread reads the same rows from the same SQLite file and renders the same template. It
+//! checks no opt-outs, excludes no recipient and sends no response.
 //!
 //!     plain_loop FILE GROUP TEMPLATE
 //!
-//! prints how many texts it made, their bytes, and the seconds it took.
+//! prints the number of texts, their bytes, and the elapsed seconds.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     let template = environment.template_from_str(template)?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut statement = connection.prepare(
         "SELECT contacts.id, handle, phone, meta FROM members \
@@ -36,6 +36,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         bytes += template.render(Value::from_pairs(data))?.len();
         texts += 1;
     }
-    println!("{texts} {bytes} {}", begun.elapsed().as_secs_f64());
+    println!("{texts} {bytes} {}", started.elapsed().as_secs_f64());
     Ok(())
 }

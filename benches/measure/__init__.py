@@ -1,2 +1,1 @@
-"""What `benches/run` is made of: `systems` are measured by the `works`, and `report` holds them to the
-`goals`."""
+"""The implementation of `benches/run`: `works` measure `systems`, `report` compares the results with `goals`."""

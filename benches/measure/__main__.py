@@ -1,4 +1,4 @@
-"""Measures in a folder, with what is installed: `python -m measure FOLDER [what benches/run can be told]`."""
+"""Runs the benchmarks in a folder with the installed programs: `python -m measure FOLDER [options of benches/run]`."""
 
 import signal
 import sys
@@ -27,7 +27,7 @@ def main():
             if names & run.only:
                 work(run)
     except Failure as failure:
-        # What was measured before is not lost for that.
+        # Keep the measurements taken before the failure.
         problem = f"ended early: {failure}"
         run.facts.append(problem.splitlines()[0])
     print("\n" + report.write(run, Path(__file__).resolve().parent.parent))

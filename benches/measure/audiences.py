@@ -1,4 +1,4 @@
-"""Audiences: everybody in a large group gets a text, and 1,000 are named one by one."""
+"""Audiences: a large group with a template, and 1,000 individually named recipients."""
 
 import http.client
 import json
@@ -22,26 +22,26 @@ TEMPLATE = "Hi {{ NAME }}, your parcel {{ PARCEL | default('from us') }} is on i
 
 
 def measure(run):
-    """Lines of a group beside a plain loop over the same file, what they take in memory, and aliases."""
+    """A streamed group against a plain loop over the same file; its memory; and aliases."""
     folder = run.place("audience")
     with Addressbook(folder) as system:
         people = prepare(system)
         for _ in range(run.rounds):
-            # One after the other: each has the machine to itself.
+            # Sequentially: each has the machine to itself.
             texts, bytes_made, seconds = plain_loop(system.database)
             run.note("plain loop", AUDIENCE, texts / seconds)
             system.forget_peak()
             before = system.resident()
-            seconds, made = lines(system)
-            run.note(OURS, AUDIENCE, made / seconds)
+            seconds, messages = lines(system)
+            run.note(OURS, AUDIENCE, messages / seconds)
             run.note(OURS, AUDIENCE_MEMORY, system.memory() - before)
-            if made != texts:
-                raise Failure(f"the plain loop made {texts} texts ({bytes_made} bytes), the service {made}")
+            if messages != texts:
+                raise Failure(f"the plain loop made {texts} texts ({bytes_made} bytes), the service {messages}")
             run.note(OURS, ALIASES, aliases(run, system, people, folder))
 
 
 def prepare(system):
-    """Contacts, all in one group; answers their names."""
+    """Creates contacts that are all in one group; returns their names."""
     names = [f"person{number:06d}" for number in range(MEMBERS)]
     bodies = [
         {
@@ -60,13 +60,13 @@ def prepare(system):
 
 
 def plain_loop(database):
-    """How many texts, their bytes, and the seconds."""
+    """Number of texts, their bytes, and elapsed seconds."""
     texts, bytes_made, seconds = subprocess.check_output([LOOP, database, GROUP, TEMPLATE], text=True).split()
     return int(texts), int(bytes_made), float(seconds)
 
 
 def lines(system):
-    """The seconds that the lines take, and how many have a text."""
+    """Duration of the streamed response in seconds, and number of messages in it."""
     connection = http.client.HTTPConnection(urlsplit(system.base).netloc, timeout=60)
     body = json.dumps({"recipients": [{"group": GROUP}], "template": {"text": TEMPLATE}})
     headers = {
@@ -86,7 +86,7 @@ def lines(system):
 
 
 def aliases(run, system, people, folder):
-    """Milliseconds within which 99 of 100 calls with 1,000 names are answered."""
+    """The p99 latency of requests with 1,000 names, in milliseconds."""
     bodies = (
         json.dumps({"aliases": random.sample(people, NAMED), "template": TEMPLATE}) for _ in range(100)
     )

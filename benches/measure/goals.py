@@ -1,29 +1,29 @@
-"""What is to be reached: the rows of the table, in their order."""
+"""The goals: the rows of the result table, in order."""
 
 import statistics
 from dataclasses import dataclass
 from typing import Literal
 
-# How many contacts are in them, a run says.
+# The number of contacts in them depends on the run.
 LARGE = "large account"
 SMALL = "small account"
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What one figure is to be, beside another one of the same run or by itself."""
+    """A bound on a figure, absolute or relative to another figure of the same run."""
 
     work: str
     subject: str
     reference: str | None
-    """`None` where the figure itself has a limit."""
+    """`None` if the bound is absolute."""
     sense: Literal["≥", "≤"]
     limit: float
     unit: str = "/s"
 
     @property
     def label(self):
-        """The work and what it is compared with."""
+        """The work and its baseline."""
         at = f", {self.subject}" if self.subject in (LARGE, SMALL) else ""
         beside = f" · {self.reference}" if self.reference else ""
         return f"{self.work}{at}{beside}"
@@ -61,7 +61,7 @@ GOALS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal, and the figures of a run."""
+    """A goal with the figures of a run."""
 
     goal: Goal
     figure: float
@@ -69,7 +69,7 @@ class Verdict:
 
     @property
     def value(self):
-        """What is held to the limit: the ratio, or the figure itself."""
+        """The value that is compared with the bound: the ratio, or the figure itself."""
         return self.figure if self.reference is None else self.figure / self.reference
 
     @property
@@ -78,7 +78,7 @@ class Verdict:
 
 
 def judge(figures):
-    """A verdict on each goal that this run has figures for: medians of `figures[system, work]`."""
+    """A verdict on each goal for which the run has figures, from medians of `figures[system, work]`."""
     verdicts = []
     for goal in GOALS:
         ours = figures.get((goal.subject, goal.work))

@@ -1,4 +1,4 @@
-"""Plain requests, for everything around the load itself."""
+"""A minimal HTTP client for set-up and checks around the load."""
 
 import http.client
 import json
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 
 class Failure(Exception):
-    """A system that does not answer, or not with a success."""
+    """A system does not respond, or responds with an error."""
 
 
 class Connection:
-    """Requests one after the other over one connection."""
+    """Sequential requests over one connection."""
 
     def __init__(self, base, token=None):
         self.http = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
@@ -22,7 +22,7 @@ class Connection:
             self.headers["Authorization"] = token
 
     def ask(self, method, address, body=None):
-        """The JSON of an answer that is a success."""
+        """The JSON of a successful response."""
         self.http.request(method, address, None if body is None else json.dumps(body), self.headers)
         response = self.http.getresponse()
         answer = response.read()
@@ -32,14 +32,14 @@ class Connection:
 
 
 def free_port():
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
 def wait_for(base, process):
-    """Until something listens there; until `process` ends, at most."""
+    """Waits until the port accepts connections or `process` ends."""
     netloc = urlsplit(base)
     for _ in range(600):
         if process.poll() is not None:
@@ -53,7 +53,7 @@ def wait_for(base, process):
 
 
 def fill(system, bodies, at_once=16):
-    """Creates contacts through the API and answers their ids, in no particular order."""
+    """Creates contacts through the API; returns their ids in no particular order."""
     address, _ = system.create
 
     def create(some):
@@ -61,4 +61,5 @@ def fill(system, bodies, at_once=16):
         return [system.id_of(connection.ask("POST", address, body)) for body in some]
 
     with ThreadPoolExecutor(at_once) as pool:
-        return [made for some in pool.map(create, (bodies[n::at_once] for n in range(at_once))) for made in some]
+        batches = pool.map(create, (bodies[n::at_once] for n in range(at_once)))
+        return [created for batch in batches for created in batch]

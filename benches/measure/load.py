@@ -1,4 +1,4 @@
-"""The load: wrk, on the machine that it measures."""
+"""The load generator: wrk, on the same machine as the system."""
 
 import json
 import os
@@ -8,35 +8,35 @@ from pathlib import Path
 
 from .http import Failure
 
-# As many as there are processors: with one of two the load, and not the server, would be what is measured.
+# One thread per processor: with fewer, the load generator would be the bottleneck.
 THREADS = min(os.cpu_count(), 8)
 SCRIPT = Path(__file__).resolve().parent.parent / "load.lua"
 
 
 @dataclass
 class Outcome:
-    """What wrk saw."""
+    """The measurements of wrk."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     p99: float
-    """Milliseconds within which 99 of 100 were answered."""
+    """The p99 latency in milliseconds."""
 
 
 def get(system, connections, seconds, addresses, folder):
-    """Gets these addresses at random. One with a tab and a body behind it is posted to."""
+    """Requests random URLs from a list: GET, or POST for one that is followed by a tab and a body."""
     listed = folder / "addresses"
     listed.write_text("\n".join(addresses) + "\n")
     return finish(system, _wrk(system, connections, seconds, listed))
 
 
 def create(system, connections, seconds, order):
-    """Creates contacts whose names and numbers are in `order` or at `random`."""
+    """Creates contacts with names and numbers in `order` or at `random`."""
     return finish(system, start_create(system, connections, seconds, order))
 
 
 def start_create(system, connections, seconds, order):
-    """The same, for who has something to watch meanwhile: hand it to `finish`."""
+    """The same in the background, to be passed to `finish`."""
     address, body = system.create
     return _wrk(system, connections, seconds, address, json.dumps(body), order)
 
@@ -47,11 +47,11 @@ def _wrk(system, connections, seconds, *what):
 
 
 def finish(system, process):
-    """What a load that was started has seen."""
+    """Waits for a load from `start`; returns its measurements."""
     output, _ = process.communicate()
     result = next((line for line in output.splitlines() if line.startswith("RESULT")), "RESULT 0 0 0 0")
     requests, micros, errors, p99 = map(float, result.split()[1:])
-    # A system that refuses requests does so faster than it answers them.
+    # A run with errors is invalid: rejecting a request is faster than serving it.
     if errors or not requests:
         raise Failure(f"{system.name}: {errors:.0f} errors in {requests:.0f} requests\n{output}")
     return Outcome(requests / (micros / 1e6), p99)

@@ -1,4 +1,4 @@
-"""What the machine can do, and what others do with it meanwhile."""
+"""The state of the machine: sync rate, and processor time used by other processes."""
 
 import os
 import resource
@@ -7,31 +7,31 @@ from pathlib import Path
 
 
 class Others:
-    """How much of the processors went to processes that are none of the run, since it was made."""
+    """The share of processor time used by processes outside the run since construction."""
 
     def __init__(self):
         self.began, self.busy, self.own = time.monotonic(), busy(), own()
 
     def share(self):
-        """From 0 to 1. Counts what the kernel does for the network, too, which is nobody's."""
+        """From 0 to 1. Includes kernel time for the network, which is not attributed to any process."""
         taken = (busy() - self.busy) - (own() - self.own)
         return max(taken, 0) / ((time.monotonic() - self.began) * os.cpu_count())
 
 
 def busy():
-    """Seconds that the processors have worked, all together; what a host took from them included."""
+    """Busy seconds of all processors, including time stolen by the host."""
     user, nice, system, _idle, _waiting, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
     return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
 
 
 def own():
-    """Seconds that this process has worked, and those that it started and that have ended."""
+    """Processor seconds of this process and of its terminated children."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def syncs(folder):
-    """Syncs a second of one small write each."""
+    """Syncs per second, with one small write each."""
     count, started = 0, time.monotonic()
     with open(folder / "sync", "wb") as file:
         while (seconds := time.monotonic() - started) < 2:

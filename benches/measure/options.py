@@ -39,7 +39,7 @@ def read(arguments=None):
 
 
 def works(text):
-    """A list of works; memory is what is left after create, get and list."""
+    """Parses a list of works; `memory` requires create, get and list."""
     chosen = set(text.split(","))
     if unknown := chosen - set(WORKS):
         raise argparse.ArgumentTypeError(f"no such work: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""The plot: each figure beside its goal."""
+"""The plot of all figures and goals."""
 
 import matplotlib
 
@@ -12,14 +12,14 @@ FAINT = "#d1d5db"
 
 
 def draw(verdicts, file):
-    """Ratios above, figures with a limit of their own below."""
+    """Ratios at the top, figures with an absolute bound below."""
     ratios = [verdict for verdict in verdicts if verdict.reference is not None]
     limits = [verdict for verdict in verdicts if verdict.reference is None]
     panels = [panel for panel in ((ratios, _ratios), (limits, _limits)) if panel[0]]
     if not panels:
         return
     heights = [len(rows) + 2 for rows, _ in panels]
-    # Text stays text, and the same figures give the same file.
+    # Text as text elements, and reproducible output.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "addressbook", "font.size": 9.5})
     size = (11, 0.3 * sum(heights) + 0.6)
     figure, axes = pyplot.subplots(
@@ -49,7 +49,7 @@ def _limits(axis, verdicts):
 
 
 def _bars(axis, verdicts, values, marks, labels):
-    """Bars from 1, which is where a log axis has its middle."""
+    """Bars start at 1, the middle of the logarithmic axis."""
     rows = range(len(verdicts))
     colours = [COLOURS[verdict.reached] for verdict in verdicts]
     axis.barh(rows, [value - 1 for value in values], left=1, height=0.5, color=colours)

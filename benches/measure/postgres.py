@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster that is thrown away: on loopback, as it comes, with fsync."""
+"""A disposable PostgreSQL cluster on loopback with default settings, fsync included."""
 
 import atexit
 import os
@@ -14,7 +14,7 @@ from .http import Failure, free_port
 
 
 class Cluster:
-    """Runs as long as its `with` block."""
+    """Runs for the duration of its `with` block."""
 
     def __init__(self, folder):
         self.programs = programs()
@@ -45,18 +45,18 @@ class Cluster:
         shutil.rmtree(self.home)
 
     def new_database(self, name):
-        """Its URL."""
+        """Creates a database; returns its URL."""
         self._run("createdb", name).check_returncode()
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
     def checkpoint(self):
-        """Writes out what the load before has left, so that the next one does not pay for it."""
+        """Flushes dirty pages of the previous load, so that the next one does not pay for them."""
         self._run("psql", "-c", "CHECKPOINT", "postgres").check_returncode()
 
     def version(self):
-        """As people write it: 15.18."""
-        said = subprocess.run([self.programs / "postgres", "--version"], check=True, capture_output=True, text=True)
-        return said.stdout.split()[2]
+        """For example `15.18`."""
+        result = subprocess.run([self.programs / "postgres", "--version"], check=True, capture_output=True, text=True)
+        return result.stdout.split()[2]
 
     def _run(self, program, *arguments):
         server = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
@@ -65,7 +65,7 @@ class Cluster:
 
 
 def programs():
-    """The folder of PostgreSQL's programs; Debian keeps those of the server off the PATH."""
+    """The directory of PostgreSQL's programs; on Debian, server programs are not on the PATH."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in [*debian, *map(Path, os.environ.get("PATH", "").split(":"))]:
         if all((folder / name).exists() for name in ("initdb", "postgres", "pgbench")):
@@ -74,7 +74,7 @@ def programs():
 
 
 def unprivileged_user():
-    """Who to run as in root's stead, as `subprocess` wants it."""
+    """The unprivileged user to run as instead of root, as arguments of `subprocess`."""
     for name in ("postgres", "nobody"):
         try:
             user = pwd.getpwnam(name)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def write(run, folder):
-    """Writes `results.md` and `results.svg` into a folder; answers the text of the first."""
+    """Writes `results.md` and `results.svg` to a folder; returns the text of the former."""
     verdicts = judge(run.figures)
     text = markdown(verdicts, [*setting(run), *run.facts])
     (folder / "results.md").write_text(text)
@@ -24,7 +24,7 @@ def write(run, folder):
 
 
 def markdown(verdicts, facts):
-    """Rows that were not reached stand where they stand."""
+    """Missed goals keep their place in the order."""
     head = ["| row | addressbook | compared with | its figure | ratio | goal | |", "|---|---|---|---|---|---|---|"]
     lines = []
     for verdict in verdicts:
@@ -47,14 +47,15 @@ def amount(figure, unit):
 
 
 def setting(run):
-    """What the figures depend on."""
+    """The environment of the run: versions and hardware."""
     facts = [
         f"{time.strftime('%Y-%m-%d')}, {processor()}, {os.cpu_count()} processors, {platform.platform()}",
         f"medians of {run.rounds} rounds, {run.seconds} s a work, each round on a new database; authentication is on; "
-        f"the load comes from the same machine, from {said('wrk', '-v').split(' Copyright')[0]}",
+        f"the load comes from the same machine, from {first_line('wrk', '-v').split(' Copyright')[0]}",
         f"processes that are none of the run took {run.others.share():.0%} of the processors",
         f"the disk synced {run.syncs:,} small writes a second before the run, and {syncs(run.folder):,} after it",
-        f"addressbook: {said('rustc', '--version')}, actix-web {locked('actix-web')}, sea-orm {locked('sea-orm')}; "
+        f"addressbook: {first_line('rustc', '--version')}, actix-web {locked('actix-web')}, "
+        f"sea-orm {locked('sea-orm')}; "
         f"SQLite as in libsqlite3-sys {locked('libsqlite3-sys')}, WAL, synchronous=FULL",
     ]
     if run.only & {"create", "get", "list"}:
@@ -67,20 +68,20 @@ def setting(run):
     return facts
 
 
-def said(*command):
-    """The first line that a program says."""
+def first_line(*command):
+    """The first line of a program's output."""
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     return (answer.stdout + answer.stderr).splitlines()[0].strip()
 
 
 def locked(crate):
-    """The version of a crate that is built."""
+    """The version of a crate in the lock file."""
     lock = (ROOT / "Cargo.lock").read_text()
     return re.search(rf'name = "{crate}"\nversion = "([^"]+)"', lock)[1]
 
 
 def pinned(package):
-    """The version of a Python package that is installed."""
+    """The version of an installed Python package."""
     return re.search(rf"^{package}(?:\[.+\])?==(\S+)", (ROOT / "benches/requirements.txt").read_text(), re.MULTILINE)[1]
 
 

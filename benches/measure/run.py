@@ -1,4 +1,4 @@
-"""One run: what it was asked to do, where it does it, and what it saw."""
+"""One run: its options, its folder, and its figures."""
 
 import shutil
 from collections import defaultdict
@@ -7,13 +7,13 @@ from . import load
 from .goals import CREATES
 from .machine import Others, syncs
 
-# Connections of the load.
+# Numbers of connections.
 CREATORS, READERS, BROWSERS = 128, 64, 8
 ORDERS = ("order", "random")
 
 
 class Run:
-    """Figures by system and work, and facts that they depend on."""
+    """Figures by system and work, and facts for the report."""
 
     def __init__(self, options, folder):
         self.only, self.contacts, self.minutes = options.only, options.contacts, options.minutes
@@ -26,23 +26,23 @@ class Run:
         self.others = Others()
 
     def note(self, system, work, figure):
-        """Adds a figure, and says so: a run takes a while."""
+        """Adds and prints a figure."""
         self.figures[system, work].append(figure)
         print(f"{system:>20}  {work:<36} {figure:>12,.2f}", flush=True)
 
     def place(self, name):
-        """A new folder; one of that name from before goes."""
+        """A new folder; deletes an existing one with that name."""
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return folder
 
     def create(self, system, name, works=CREATES):
-        """Creates under load, in each of the orders."""
+        """Measures creates, in each order of names."""
         for work, order in zip(works, ORDERS, strict=True):
             self.note(name, work, load.create(system, CREATORS, self.seconds, order).rate)
 
     def get(self, system, name, works, addresses, folder):
-        """Gets under load: for each of the works some addresses, of which one at random each time."""
+        """Measures gets: each work has a list of URLs, of which each request picks one at random."""
         for work, some in zip(works, addresses, strict=True):
             self.note(name, work, load.get(system, READERS, self.seconds, some, folder).rate)

@@ -1,4 +1,4 @@
-"""What the systems are made to do: one function a kind of work, each adding to the figures of a run."""
+"""The workloads: one function per workload, each of which adds figures to a run."""
 
 import random
 import shutil
@@ -14,13 +14,13 @@ from .systems.addressbook import migrate
 from .systems.system import contact
 
 FEW = 10_000
-# More than the service keeps in memory.
+# More than the service caches.
 SAMPLE = 300_000
 
 
 def beside_peers(run):
-    """Create, get and list, beside PocketBase and the bare web framework. All in each round: a machine
-    that is slower for a while is so for all of them."""
+    """Create, get and list, against PocketBase and the bare web framework. Interleaved in each round, so that a
+    temporary slowdown of the machine affects all systems."""
     program = next(run.venv.rglob("bin/pocketbase*"))
     systems = (Bare, lambda folder: PocketBase(folder, program), Addressbook)
     for _ in range(run.rounds):
@@ -49,7 +49,7 @@ def warm_up(system, ids, folder):
 
 
 def large_account(run):
-    """Ourselves with many contacts in one account, beside ourselves with few; and pages with a total."""
+    """The service with many contacts in one account, against itself with few; and pages with a total."""
     small = prepare(run, SMALL, lambda system: fill(system, [contact(number) for number in range(FEW)]))
     large = prepare(run, LARGE, lambda system: fill_to(system, run.contacts))
     for _ in range(run.rounds):
@@ -69,7 +69,7 @@ def large_account(run):
 
 
 def pages(run, system, folder):
-    """The address book's list at any of its first 1,000 pages."""
+    """Random pages among the first 1,000 of the address book's list."""
     newest_first = ["created_on&sortDir=DESC"]
     any_order = [f"{by}&sortDir={way}" for by in ("created_on", "alias", "msisdn") for way in ("ASC", "DESC")]
     for work, size, orders in zip(PAGES, (10, 100, 100), (newest_first, newest_first, any_order), strict=True):
@@ -82,9 +82,9 @@ def pages(run, system, folder):
 
 
 def prepare(run, name, fill_it):
-    """A database with contacts in it, made once a run: its file, its key, and all ids."""
+    """A database with contacts, created once per run: its file, key and ids."""
     folder = run.place(name.replace(" ", "-"))
-    # Long pages, to read the ids; the service that is measured has no such setting.
+    # Long pages to read the ids; the measured service runs without this setting.
     with Addressbook(folder, flags=["--page-max", "10000"]) as system:
         fill_it(system)
         ids = all_ids(Connection(system.base, system.token))
@@ -94,7 +94,7 @@ def prepare(run, name, fill_it):
 
 
 def fill_to(system, count):
-    """Creates so many contacts and a few more, fast. Names are at random, as they are in real life."""
+    """Creates at least this many contacts under load, with random names as in production."""
     connection = Connection(system.base, system.token)
     while (there := connection.ask("GET", "/addressbook/contacts?limit=1")["total"]) < count:
         seconds = 1 if count - there < 100_000 else 4
@@ -111,7 +111,7 @@ def all_ids(connection):
 
 
 def on_postgres(run):
-    """Creates on PostgreSQL: all systems on one server, each round with a new database."""
+    """Creates on PostgreSQL: all systems on one server, with a new database per round."""
     python = run.venv / "bin/python"
     with Cluster(run.folder) as cluster:
         run.facts.append(f"PostgreSQL {cluster.version()} as it comes: fsync, synchronous_commit on")
@@ -143,7 +143,7 @@ def _addressbook(run, _cluster, _python, database):
 
 
 def write_ahead_log(run):
-    """How large the file gets that SQLite writes ahead, while contacts are created and nothing else."""
+    """Maximum size of SQLite's WAL while contacts are created, without other load."""
     folder = run.place("wal")
     with Addressbook(folder) as system:
         creating = load.start_create(system, CREATORS, round(run.minutes * 60), "random")
@@ -152,6 +152,6 @@ def write_ahead_log(run):
             largest = max(largest, system.write_ahead_log())
             time.sleep(0.05)
         load.finish(system, creating)
-        made = Connection(system.base, system.token).ask("GET", "/addressbook/contacts?limit=1")["total"]
+        created = Connection(system.base, system.token).ask("GET", "/addressbook/contacts?limit=1")["total"]
     run.note(OURS, WAL, largest)
-    run.facts.append(f"the WAL was watched for {run.minutes:g} minutes, while {made:,} contacts were created")
+    run.facts.append(f"the WAL was watched for {run.minutes:g} minutes, while {created:,} contacts were created")

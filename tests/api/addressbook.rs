@@ -1,10 +1,10 @@
-//! `/addressbook/contacts`, and the same under `/contacts`.
+//! `/addressbook/contacts` and its alias `/contacts`.
 
 use serde_json::{Value, json};
 
 use crate::harness::Client;
 
-/// Contract 003's own request.
+/// The request of the contract.
 const EXAMPLE: &str = r#"{
     "alias": "john",
     "msisdn": "4479000000001",
@@ -21,7 +21,7 @@ fn create(client: &Client, alias: &str, msisdn: &str) -> Value {
 }
 
 on_both_databases! {
-    fn the_contracts_example_runs_on_both_paths(service: &Service) {
+    fn the_contracts_example_works_on_both_paths(service: &Service) {
         for path in ["/addressbook/contacts", "/contacts"] {
             let client = service.client();
             let answer = client.send_json("POST", path, EXAMPLE).expect(200);
@@ -39,18 +39,18 @@ on_both_databases! {
             );
             let id = record["id"].as_str().unwrap();
             assert_eq!(id.len(), 36);
-            let made = record["created_on"].as_str().unwrap();
-            assert!(made.ends_with('Z') && made.len() == 24, "{made}");
+            let created = record["created_on"].as_str().unwrap();
+            assert!(created.ends_with('Z') && created.len() == 24, "{created}");
             for name in [id, "4479000000001", "+4479000000001", "00%2044%2079-000000001", &id.to_uppercase()] {
                 assert_eq!(client.get(&format!("{path}/{name}")).expect(200), answer, "{name}");
             }
-            // What is at one path is at the other.
+            // Both paths serve the same contacts.
             assert_eq!(client.get(&format!("/addressbook/contacts/{id}")).expect(200), answer);
             assert_eq!(client.get(&format!("/contacts/{id}")).expect(200), answer);
         }
     }
 
-    fn the_contracts_error_is_word_for_word(service: &Service) {
+    fn the_contracts_error_is_reproduced_literally(service: &Service) {
         let answer = service.client().post("/addressbook/contacts", &json!({"msisdn": "4479000000001"})).expect(400);
         assert_eq!(answer["success"], false);
         assert_eq!(answer["error"]["name"], "ValidationError");
@@ -62,7 +62,7 @@ on_both_databases! {
         let client = service.client();
         let empty = client.get("/addressbook/contacts").expect(200);
         assert_eq!(empty, json!({"success": true, "records": [], "offset": 0, "limit": 10, "total": 0}));
-        let made: Vec<Value> =
+        let created: Vec<Value> =
             [("b", "4479000000003"), ("a", "14155550100"), ("C", "4479000000002"), ("é", "14155550100")]
                 .into_iter()
                 .map(|(alias, msisdn)| create(&client, alias, msisdn))
@@ -81,10 +81,10 @@ on_both_databases! {
         assert_eq!(aliases("offset=1&limit=2"), ["C", "a"]);
         assert_eq!(aliases("offset=4"), [""; 0]);
         let page = client.get("/addressbook/contacts?sortField=created_on&sortDir=DESC&offset=3&limit=10").expect(200);
-        assert_eq!(page, json!({"success": true, "records": [made[0]], "offset": 3, "limit": 10, "total": 4}));
+        assert_eq!(page, json!({"success": true, "records": [created[0]], "offset": 3, "limit": 10, "total": 4}));
     }
 
-    fn bad_parameters_are_named(service: &Service) {
+    fn invalid_parameters_are_named_in_the_error(service: &Service) {
         let client = service.client();
         for (query, field, code) in [
             ("sortField=meta", "sortField", "not_one_of"),
@@ -118,8 +118,8 @@ on_both_databases! {
         let moved = client.post(&format!("/contacts/{id}"), &json!({"msisdn": "+1 415 555 0100"})).expect(200);
         assert_eq!(moved["record"]["msisdn"], "14155550100");
         assert_eq!(client.get("/addressbook/contacts/14155550100").expect(200), moved);
-        let gone = client.get("/addressbook/contacts/4479000000001").expect(404);
-        assert_eq!(gone["error"]["name"], "NotFoundError");
+        let former = client.get("/addressbook/contacts/4479000000001").expect(404);
+        assert_eq!(former["error"]["name"], "NotFoundError");
     }
 
     fn deletes_by_id_and_by_msisdn(service: &Service) {
@@ -137,7 +137,7 @@ on_both_databases! {
         }
     }
 
-    fn a_shared_msisdn_names_no_contact(service: &Service) {
+    fn a_shared_msisdn_is_ambiguous(service: &Service) {
         let client = service.client();
         let john = create(&client, "john", "4479000000001");
         create(&client, "mary", "4479000000001");

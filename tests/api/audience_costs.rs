@@ -1,5 +1,5 @@
-//! What an audience may cost: in data for one recipient, in processor time for all of them, and no more than
-//! somebody waits for.
+//! Cost limits of audiences: data per recipient, processor time per request, and cancellation when the client
+//! disconnects.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cli::{Serving, addressbook};
-use crate::harness::{Backend, Client, PATIENCE, folder, new_database, raw};
+use crate::cli::{ServerProcess, addressbook};
+use crate::harness::{Backend, Client, TIMEOUT, folder, new_database, raw};
 use crate::v1::create;
 
-/// Within the budget of one recipient, and as slow as that allows.
+/// Just within one recipient's data budget, and therefore as slow as rendering can be.
 const SLOW: &str = "{{ A | title | title | title | title | first }}";
 
-/// As many as a request may name.
+/// The maximum number of recipients that a request can name individually.
 const RECIPIENTS: usize = 1_000;
 
-/// A text for the budget, in `meta` or `fields`.
+/// A long text for `meta` or `fields`.
 fn data() -> Value {
     json!({"A": "a".repeat(15_000)})
 }
 
-/// A request that takes a few seconds, for a contact that [`slow_contact`] makes.
+/// A request of a few seconds, for the contact of [`slow_contact`].
 fn slow(options: &Value) -> Value {
     let recipients = vec![json!({"username": "john"}); RECIPIENTS];
     let mut body = json!({"recipients": recipients, "template": {"text": SLOW}, "repeat_numbers": true});
@@ -35,30 +35,30 @@ fn slow_contact(client: &Client) {
     client.post("/v1/contacts", &body).expect(201);
 }
 
-/// Processor time that a process has used.
-fn used(process: u32) -> Duration {
+/// Processor time used by a process.
+fn cpu_time(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    // Ticks of 10 ms, in user mode and in the kernel.
+    // Clock ticks of 10 ms, user and system.
     let ticks = |field: usize| fields[field].parse::<u64>().unwrap();
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
-/// Waits until a process has used so much more than at a moment before.
-fn works(process: u32, since: Duration, more: Duration) {
-    let deadline = Instant::now() + PATIENCE;
-    while used(process) < since + more {
+/// Waits until a process has used `more` processor time since `since`.
+fn wait_for_cpu_time(process: u32, since: Duration, more: Duration) {
+    let deadline = Instant::now() + TIMEOUT;
+    while cpu_time(process) < since + more {
         assert!(Instant::now() < deadline, "it does not work");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Waits until a process rests; answers how much it used.
-fn rests(process: u32) -> Duration {
-    let mut last = used(process);
+/// Waits until a process is idle; returns the processor time used.
+fn wait_until_idle(process: u32) -> Duration {
+    let mut last = cpu_time(process);
     loop {
         std::thread::sleep(Duration::from_millis(500));
-        let now = used(process);
+        let now = cpu_time(process);
         if now.saturating_sub(last) <= Duration::from_millis(20) {
             return now;
         }
@@ -66,10 +66,10 @@ fn rests(process: u32) -> Duration {
     }
 }
 
-/// A server of its own, whose processor time can be told from that of the tests.
-fn serve(backend: Backend, settings: &[&str]) -> Option<(Serving, Client, String)> {
+/// A separate process, so that its processor time is not mixed with that of the tests.
+fn serve(backend: Backend, settings: &[&str]) -> Option<(ServerProcess, Client, String)> {
     let url = new_database(backend)?;
-    let mut serving = Serving::start(
+    let mut serving = ServerProcess::start(
         addressbook(&folder(), &["--bind=127.0.0.1:0", "--log=off"])
             .args(["--database-url", &url])
             .args(settings),
@@ -85,7 +85,7 @@ fn code(answer: &Value) -> &str {
 }
 
 on_both_databases! {
-    fn a_template_that_costs_too_much_for_one_recipient_is_refused(service: &Service) {
+    fn a_template_beyond_one_recipients_budget_is_rejected(service: &Service) {
         let client = service.client();
         create(&client, "john", "+4479000000001");
         let costly = format!("{{{{ A{} | first }}}}", " | title".repeat(20));
@@ -102,7 +102,7 @@ on_both_databases! {
             assert!(!reply.headers.contains_key("Retry-After"));
             assert_eq!(code(&reply.expect(422)), "template_too_costly");
         }
-        // Nothing of it stays: neither an audience, nor the key under which it was asked for.
+        // Nothing is stored: neither a snapshot nor the idempotency key.
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "key")];
         let keep = |body: Value| client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes());
         assert_eq!(code(&keep(body(json!({"keep": true}))).expect(422)), "template_too_costly");
@@ -121,54 +121,54 @@ on_both_databases! {
     }
 }
 
-fn processor_time_is_limited_by_request(backend: Backend) {
+fn processor_time_is_limited_per_request(backend: Backend) {
     let Some((serving, client, _)) = serve(backend, &["--audience-cpu-limit=100ms"]) else { return };
     for options in [json!({}), json!({"dry_run": true}), json!({"keep": true})] {
-        let before = used(serving.id());
+        let before = cpu_time(serving.id());
         let answer = client.post("/v1/audiences", &slow(&options)).expect(422);
         assert_eq!(code(&answer), "template_too_costly");
         assert!(answer["error"]["message"].as_str().unwrap().contains("100ms"), "{answer}");
-        let more = used(serving.id()) - before;
+        let more = cpu_time(serving.id()) - before;
         assert!(more < Duration::from_secs(1), "{options}: {more:?}");
     }
 }
 
-fn work_ends_with_its_client(backend: Backend) {
+fn work_stops_when_the_client_disconnects(backend: Backend) {
     let Some((serving, client, key)) = serve(backend, &[]) else { return };
     let keep = json!({"keep": true});
     for (reset, options) in
         [(true, &keep), (false, &keep), (true, &json!({"dry_run": true})), (false, &json!({}))]
     {
-        let before = rests(serving.id());
+        let before = wait_until_idle(serving.id());
         let headers = [("Idempotency-Key", "key")];
         let request = raw::request(&key, "POST", "/v1/audiences", &headers, &slow(options).to_string());
         let mut stream: TcpStream = raw::connect(serving.address());
         stream.write_all(&request).unwrap();
-        works(serving.id(), before, Duration::from_millis(300));
+        wait_for_cpu_time(serving.id(), before, Duration::from_millis(300));
         if options["keep"] == true {
-            // One at a time for an account.
+            // One snapshot in flight per account.
             let another = json!({"recipients": [{"username": "john"}], "keep": true});
             assert_eq!(code(&client.post("/v1/audiences", &another).expect(409)), "audience_in_progress");
         }
         if reset {
             socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         }
-        let gone = used(serving.id());
+        let cpu_at_disconnect = cpu_time(serving.id());
         drop(stream);
-        let more = rests(serving.id()) - gone;
+        let more = wait_until_idle(serving.id()) - cpu_at_disconnect;
         assert!(
             more < Duration::from_millis(500),
             "{options}, reset {reset}: {more:?} after the client has gone"
         );
         assert_eq!(client.get("/v1/audiences").expect(200)["data"], json!([]), "half an audience");
     }
-    // The key is free again.
+    // The idempotency key is available again.
     let body = json!({"recipients": [{"username": "john"}], "keep": true}).to_string();
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "key")];
     client.send("POST", "/v1/audiences", &headers, body.as_bytes()).expect(201);
 }
 
-fn a_dry_run_that_runs_out_of_time_does_not_invite_the_next(backend: Backend) {
+fn a_dry_run_that_exhausts_its_budget_does_not_suggest_a_retry(backend: Backend) {
     let settings = ["--request-timeout=2s", "--audience-cpu-limit=1h"];
     let Some((_serving, client, _)) = serve(backend, &settings) else { return };
     let reply = client.post("/v1/audiences", &slow(&json!({"dry_run": true})));
@@ -197,7 +197,7 @@ macro_rules! on_each {
 }
 
 on_each! {
-    processor_time_is_limited_by_request
-    work_ends_with_its_client
-    a_dry_run_that_runs_out_of_time_does_not_invite_the_next
+    processor_time_is_limited_per_request
+    work_stops_when_the_client_disconnects
+    a_dry_run_that_exhausts_its_budget_does_not_suggest_a_retry
 }

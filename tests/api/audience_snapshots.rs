@@ -1,12 +1,13 @@
-//! Audiences that are kept: what they may take, and what becomes of one whose server is killed over it.
+//! Audience snapshots: limits and quota, erasure of deleted contacts, and recovery after the server is killed while
+//! one is written.
 
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use crate::audiences::eventually;
-use crate::cli::{Serving, addressbook};
+use crate::audiences::wait_until;
+use crate::cli::{ServerProcess, addressbook};
 use crate::harness::{Backend, Client, Reply, Service, folder, new_database};
 use crate::v1::create;
 
@@ -18,13 +19,13 @@ fn keep(client: &Client, key: &str, recipients: &Value) -> Reply {
     client.send("POST", "/v1/audiences", &headers, body.as_bytes())
 }
 
-/// Somebody beside the servers who looks into their database.
-struct Insider {
+/// Direct access to the database of the servers.
+struct DatabaseProbe {
     runtime: tokio::runtime::Runtime,
     database: sea_orm::DatabaseConnection,
 }
 
-impl Insider {
+impl DatabaseProbe {
     fn connect(url: &str) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let database = runtime.block_on(sea_orm::Database::connect(url)).unwrap();
@@ -42,20 +43,20 @@ impl Insider {
         self.runtime.block_on(self.database.execute_unprepared(sql)).unwrap();
     }
 
-    /// Audiences, their entries, and keys that are remembered.
+    /// The number of snapshots, entries and idempotency keys.
     fn rows(&self) -> (i64, i64, i64) {
         (self.count("audiences"), self.count("audience_entries"), self.count("idempotency_keys"))
     }
 }
 
-impl Drop for Insider {
+impl Drop for DatabaseProbe {
     fn drop(&mut self) {
         drop(self.runtime.block_on(self.database.close_by_ref()));
     }
 }
 
-/// Contacts, and groups with all of them.
-fn crowd(client: &Client, contacts: usize, groups: usize) -> Value {
+/// Contacts, and groups that each contain all of them.
+fn contacts_in_groups(client: &Client, contacts: usize, groups: usize) -> Value {
     let ids: Vec<Value> = std::thread::scope(|scope| {
         let make = |thread: usize| {
             (thread..contacts)
@@ -76,7 +77,7 @@ fn crowd(client: &Client, contacts: usize, groups: usize) -> Value {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_anything_is_stored() {
+fn a_snapshot_beyond_its_limit_is_rejected_before_anything_is_stored() {
     for backend in BACKENDS {
         let change = |settings: &mut addressbook::config::Settings| {
             settings.limits.audience_answer_limit = 6;
@@ -84,9 +85,10 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
             settings.limits.audience_quota = 250;
         };
         let Some(service) = Service::start(backend, change) else { continue };
-        let (client, insider) = (service.client(), Insider::connect(&service.settings.database.database_url));
-        let groups = crowd(&client, 3, 2);
-        // Two groups of three, all three, and two who are nobody.
+        let (client, insider) =
+            (service.client(), DatabaseProbe::connect(&service.settings.database.database_url));
+        let groups = contacts_in_groups(&client, 3, 2);
+        // Two groups of three, all three contacts, and two unknown recipients.
         let mut recipients = groups.as_array().unwrap().clone();
         recipients.extend([
             json!({"all": true}),
@@ -100,12 +102,12 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
             assert_eq!(reply.violation(422).0, message);
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
-        let told = client.post("/v1/audiences", &json!({"recipients": recipients}));
+        let reply = client.post("/v1/audiences", &json!({"recipients": recipients}));
         let message = "The audience has 11 recipients, but a JSON response can have at most 6; stream it as \
                        application/x-ndjson, or request a dry run";
-        assert_eq!(told.violation(422).0, message);
+        assert_eq!(reply.violation(422).0, message);
 
-        // The quota is the account's; one that is deleted does not count.
+        // The quota is per account; a deleted snapshot does not count.
         let two = json!([groups[0], groups[1]]);
         let kept: Vec<Value> =
             ["a", "b"].map(|key| keep(&client, key, &two).expect(201)).into_iter().collect();
@@ -123,14 +125,14 @@ fn what_is_too_large_is_refused_before_anything_is_stored() {
 }
 
 #[test]
-fn of_many_that_begin_at_once_no_more_are_kept_than_may_be() {
+fn concurrent_snapshots_do_not_exceed_the_quota() {
     for backend in BACKENDS {
         let quota = |settings: &mut addressbook::config::Settings| settings.limits.audience_quota = 300;
         let Some(service) = Service::start(backend, quota) else { continue };
         let client = service.client();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let client = &client;
-            // An account keeps one at a time; each racer tries again until it is its turn.
+            // One snapshot in flight per account: each racer retries until the previous one is finished.
             let turn = move |number: usize| {
                 let mut statuses =
                     std::iter::repeat_with(|| keep(client, &format!("{number}"), &json!([])).status);
@@ -139,14 +141,17 @@ fn of_many_that_begin_at_once_no_more_are_kept_than_may_be() {
             let racers: Vec<_> = (0..12).map(|number| scope.spawn(move || turn(number))).collect();
             racers.into_iter().map(|racer| racer.join().unwrap()).collect()
         });
-        let (made, refused): (Vec<u16>, Vec<u16>) = statuses.iter().partition(|status| **status == 201);
-        assert!((1..=3).contains(&made.len()) && refused.iter().all(|status| *status == 422), "{statuses:?}");
+        let (created, refused): (Vec<u16>, Vec<u16>) = statuses.iter().partition(|status| **status == 201);
+        assert!(
+            (1..=3).contains(&created.len()) && refused.iter().all(|status| *status == 422),
+            "{statuses:?}"
+        );
         let kept = client.get("/v1/audiences").expect(200);
         assert!((1..=3).contains(&kept["data"].as_array().unwrap().len()), "{kept}");
     }
 }
 
-/// All entries of one of an audience's lists.
+/// All entries of one list of a snapshot.
 fn entries(client: &Client, audience: &str, list: &str) -> Vec<Value> {
     let mut entries: Vec<Value> = Vec::new();
     loop {
@@ -160,7 +165,7 @@ fn entries(client: &Client, audience: &str, list: &str) -> Vec<Value> {
     }
 }
 
-/// That an audience accounts for each of its entries.
+/// Asserts that the report matches the entries.
 fn adds_up(client: &Client, audience: &str) -> (Value, Vec<Value>, Vec<Value>) {
     let kept = client.get(&format!("/v1/audiences/{audience}")).expect(200);
     let (recipients, exclusions) =
@@ -183,10 +188,11 @@ fn adds_up(client: &Client, audience: &str) -> (Value, Vec<Value>, Vec<Value>) {
 }
 
 #[test]
-fn nothing_of_a_contact_outlives_it() {
+fn deleting_a_contact_erases_its_data_from_snapshots() {
     for backend in BACKENDS {
         let Some(service) = Service::start(backend, |_| {}) else { continue };
-        let (client, insider) = (service.client(), Insider::connect(&service.settings.database.database_url));
+        let (client, insider) =
+            (service.client(), DatabaseProbe::connect(&service.settings.database.database_url));
         let contact = |username: &str, number: &str, meta: Value| {
             let body = json!({"username": username, "phone_number": number, "meta": meta});
             let headers = [("Content-Type", "application/json"), ("Idempotency-Key", username)];
@@ -198,7 +204,7 @@ fn nothing_of_a_contact_outlives_it() {
         contact("other", "+4479000000079", json!({"SECRET": "nothing"}));
         client.post("/v1/opt_outs", &json!({"phone_number": "+4479000000078"})).expect(201);
         let body = json!({
-            // Twice: the second time the number has its message already.
+            // Included twice: the second entry is a duplicate number.
             "recipients": [{"username": "confidant"}, {"username": "nobody"}, {"all": true}],
             "template": {"text": "{{ SECRET }} {{ contact.msisdn }}"},
             "keep": true,
@@ -206,27 +212,28 @@ fn nothing_of_a_contact_outlives_it() {
         let id = client.post("/v1/audiences", &body).expect(201)["id"].as_str().unwrap().to_owned();
         let (before, recipients, exclusions) = adds_up(&client, &id);
         assert_eq!(before["counts"], json!({"asked": 6, "recipients": 2, "excluded": 4, "parts": 2}));
-        // It has another name by now than in the audience.
+        // The contact has been renamed since the snapshot.
         confidant = client.patch(&crate::v1::path(&confidant), &json!({"username": "changed"})).expect(200);
 
         for contact in [&confidant, &optant, &lacker] {
             client.delete(&crate::v1::path(contact)).expect(204);
             adds_up(&client, &id);
         }
-        let (after, left, gone) = adds_up(&client, &id);
+        let (after, left, exclusions_after) = adds_up(&client, &id);
         assert_eq!(after["counts"], json!({"asked": 6, "recipients": 1, "excluded": 5, "parts": 1}));
         assert_eq!(left, [recipients.iter().find(|entry| entry["username"] == "other").unwrap().clone()]);
-        let deleted: Vec<&Value> = gone.iter().filter(|entry| entry["reason"] == "deleted").collect();
+        let deleted: Vec<&Value> =
+            exclusions_after.iter().filter(|entry| entry["reason"] == "deleted").collect();
         assert_eq!(deleted.len(), 4);
         for entry in &deleted {
             let message = "the contact was deleted after the audience was kept";
             let bare = json!({"index": entry["index"], "position": entry["position"], "reason": "deleted", "message": message});
             assert_eq!(**entry, bare);
         }
-        // Those that were exclusions are where they were; the others come behind them.
+        // Former exclusions keep their positions; the new ones follow.
         let places =
             |entries: &[Value]| entries.iter().map(|entry| entry["position"].clone()).collect::<Vec<_>>();
-        assert_eq!(places(&gone)[..4], places(&exclusions));
+        assert_eq!(places(&exclusions_after)[..4], places(&exclusions));
         for secret in [
             "confidant",
             "optant",
@@ -247,7 +254,7 @@ fn nothing_of_a_contact_outlives_it() {
                 );
             }
         }
-        // The key of its create says that it is gone, and no more.
+        // Replaying the create reports that the snapshot is gone, without its data.
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "optant")];
         let again =
             json!({"username": "optant", "phone_number": "+4479000000078", "meta": {"SECRET": "withheld"}});
@@ -257,12 +264,13 @@ fn nothing_of_a_contact_outlives_it() {
 }
 
 #[test]
-fn nor_one_that_is_deleted_while_an_audience_is_kept() {
+fn a_contact_deleted_while_a_snapshot_is_written_is_erased_too() {
     const CONTACTS: usize = 400;
     for backend in BACKENDS {
         let Some(service) = Service::start(backend, |_| {}) else { continue };
-        let (client, insider) = (service.client(), Insider::connect(&service.settings.database.database_url));
-        let mut recipients = crowd(&client, CONTACTS, 10).as_array().unwrap().clone();
+        let (client, insider) =
+            (service.client(), DatabaseProbe::connect(&service.settings.database.database_url));
+        let mut recipients = contacts_in_groups(&client, CONTACTS, 10).as_array().unwrap().clone();
         recipients.push(json!({"username": "u0"}));
         let contacts = crate::durability::all(&client);
         let audience = std::thread::scope(|scope| {
@@ -273,12 +281,14 @@ fn nor_one_that_is_deleted_while_an_audience_is_kept() {
             keeper.join().unwrap()
         });
         let id = audience["id"].as_str().unwrap();
-        let (_, left, gone) = adds_up(&client, id);
+        let (_, left, exclusions_after) = adds_up(&client, id);
         for contact in contacts.iter().step_by(2) {
             let shows =
                 |entry: &&Value| entry["id"] == contact["id"] || entry["username"] == contact["username"];
-            let shown =
-                left.iter().chain(&gone).find(|entry| shows(entry) && entry["reason"] != "unknown_alias");
+            let shown = left
+                .iter()
+                .chain(&exclusions_after)
+                .find(|entry| shows(entry) && entry["reason"] != "unknown_alias");
             assert_eq!(shown, None, "{backend:?}: {contact}");
         }
         assert_eq!(insider.count("audience_entries WHERE contact_id IS NULL AND entry LIKE '%phone%'"), 0);
@@ -289,7 +299,7 @@ fn nor_one_that_is_deleted_while_an_audience_is_kept() {
 }
 
 #[test]
-fn a_server_that_is_killed_over_one_leaves_a_key_that_works() {
+fn a_server_killed_while_writing_a_snapshot_leaves_its_key_usable() {
     const CONTACTS: usize = 1_000;
     const GROUPS: usize = 15;
     for backend in BACKENDS {
@@ -297,17 +307,17 @@ fn a_server_that_is_killed_over_one_leaves_a_key_that_works() {
         let folder = folder();
         let start = || {
             let args = ["--bind", "127.0.0.1:0", "--log", "off", "--database-url", &url];
-            Serving::start(&mut addressbook(&folder, &args))
+            ServerProcess::start(&mut addressbook(&folder, &args))
         };
         let mut serving = start();
         let key = serving.first_key();
-        let connect = |serving: &Serving| Client::new(serving.address(), Some(key.clone()));
-        let recipients = crowd(&connect(&serving), CONTACTS, GROUPS);
-        let insider = Insider::connect(&url);
+        let connect = |serving: &ServerProcess| Client::new(serving.address(), Some(key.clone()));
+        let recipients = contacts_in_groups(&connect(&serving), CONTACTS, GROUPS);
+        let insider = DatabaseProbe::connect(&url);
         let entries = i64::try_from(CONTACTS * GROUPS).unwrap();
 
-        // Kills it with some of the entries stored, and not all.
-        let kill_over = |serving: Serving, key: &str| {
+        // Kills the server when some but not all entries are stored.
+        let kill_over = |serving: ServerProcess, key: &str| {
             let before = insider.rows();
             let client = connect(&serving);
             std::thread::scope(|scope| {
@@ -328,7 +338,7 @@ fn a_server_that_is_killed_over_one_leaves_a_key_that_works() {
             assert_eq!((after.0, after.2), (before.0 + 1, before.2 + 1), "{backend:?}: it was under way");
             assert!(after.1 - before.1 < entries, "{backend:?}: not all of it is there");
         };
-        // As if the time had passed after which other servers take it for abandoned: one of them may be alive.
+        // As if the lease had expired: until then another server must assume that the owner is alive.
         let let_lease_run_out =
             || insider.execute("UPDATE audiences SET leased_until = 1 WHERE report IS NULL");
 
@@ -345,15 +355,15 @@ fn a_server_that_is_killed_over_one_leaves_a_key_that_works() {
         assert_eq!(reply.header("Idempotent-Replayed"), "");
         let again = keep(&client, "first", &recipients);
         assert_eq!((again.expect(201), again.header("Idempotent-Replayed")), (reply.json(), "true"));
-        eventually("the half of an audience is gone", || insider.rows() == (1, entries, 1));
+        wait_until("the half of an audience is gone", || insider.rows() == (1, entries, 1));
 
-        // Whether it is tried again or not.
+        // With and without a retry.
         kill_over(serving, "second");
         if backend == Backend::Postgres {
             let_lease_run_out();
         }
         let serving = start();
-        eventually("what was left is ended after a start", || insider.rows() == (1, entries, 1));
+        wait_until("what was left is ended after a start", || insider.rows() == (1, entries, 1));
         drop(serving);
     }
 }

@@ -1,4 +1,4 @@
-//! Audiences: who exactly gets what text, who does not, and why.
+//! Audiences: the message of each recipient, and the reason for each exclusion.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Backend, Client, PATIENCE, Service, new_account};
+use crate::harness::{Backend, Client, Service, TIMEOUT, new_account};
 use crate::v1::{create, path};
 
 fn contact(client: &Client, username: &str, phone_number: &str, meta: Value) -> Value {
@@ -19,7 +19,7 @@ fn resolve(client: &Client, body: &Value) -> Value {
     client.post("/v1/audiences", body).expect(200)
 }
 
-/// What became of each, in order: the text or the reason, and what it was about.
+/// The outcome of each item in order: its index, and the text or the reason.
 fn outcomes(audience: &Value) -> Vec<(u64, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let index = |entry: &Value| entry["index"].as_u64().unwrap();
@@ -45,16 +45,16 @@ fn adds_up(audience: &Value) {
     assert_eq!(problems.map(|problem| problem["count"].as_u64().unwrap()).sum::<u64>(), count("excluded"));
 }
 
-/// A kept audience as it is read again: its recipients are in pages of their own.
-fn without_lists(made: &Value) -> Value {
-    let mut kept = made.clone();
+/// A snapshot as `GET` returns it, without its lists, which have pages of their own.
+fn without_lists(created: &Value) -> Value {
+    let mut kept = created.clone();
     for list in ["recipients", "exclusions"] {
         assert_eq!(kept.as_object_mut().unwrap().remove(list), Some(json!([])));
     }
     kept
 }
 
-/// How many rows an audience has: of its own, and of its entries.
+/// The number of rows of a snapshot: in `audiences` and in `audience_entries`.
 fn rows_of(service: &Service, audience: &str) -> (i64, i64) {
     let id = Uuid::parse_str(audience).unwrap();
     let count = |table: &str, column: &str| {
@@ -63,7 +63,7 @@ fn rows_of(service: &Service, audience: &str) -> (i64, i64) {
     (count("audiences", "id"), count("audience_entries", "audience_id"))
 }
 
-/// The only column of the only row that the service's database answers.
+/// The only column of the only row of a query on the service's database.
 fn query(service: &Service, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> i64 {
     let (_, runtime) = service.keys();
     runtime.block_on(async {
@@ -76,12 +76,12 @@ fn query(service: &Service, sql: &str, values: impl IntoIterator<Item = sea_orm:
     })
 }
 
-/// Waits for what happens by itself.
+/// Polls until an asynchronous effect is visible.
 #[track_caller]
-pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {what}");
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in {TIMEOUT:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -96,7 +96,7 @@ fn lines(client: &Client, body: &Value) -> Vec<Value> {
 }
 
 on_both_databases! {
-    fn everybody_is_accounted_for(service: &Service) {
+    fn every_recipient_is_included_or_excluded_with_a_reason(service: &Service) {
         let client = service.client();
         let john = contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
         contact(&client, "mary", "+442079460000", json!({"Name": "Mary"}));
@@ -140,7 +140,7 @@ on_both_databases! {
         assert_eq!(audience["exclusions"][2]["username"], "anna");
     }
 
-    fn the_defaults_can_be_turned_off(service: &Service) {
+    fn the_defaults_can_be_overridden(service: &Service) {
         let client = service.client();
         for (name, number) in [("john", "+4479000000001"), ("paul", "+4479000000001"), ("anna", "+4479000000002")] {
             create(&client, name, number);
@@ -164,7 +164,7 @@ on_both_databases! {
         assert!(bare["recipients"][0]["text"].is_null(), "no template, no text");
     }
 
-    fn a_dry_run_counts_and_gives_examples(service: &Service) {
+    fn a_dry_run_returns_counts_and_examples(service: &Service) {
         let client = service.client();
         for index in 0..30 {
             let meta = if index % 3 == 0 { json!({"NAME": "x"}) } else { json!({"NAME": "x", "CITY": "y"}) };
@@ -182,7 +182,7 @@ on_both_databases! {
         assert_eq!(resolve(&client, &body), audience, "the same answer when asked again");
     }
 
-    fn lines_are_the_same_audience(service: &Service) {
+    fn json_lines_contain_the_same_audience(service: &Service) {
         let client = service.client();
         for index in 0..1_203 {
             let number = format!("+44790{:07}", index % 1_000);
@@ -202,7 +202,7 @@ on_both_databases! {
         assert!(lines[0]["exclusion"].is_object(), "lines are in the order of the request");
     }
 
-    fn a_kept_audience_stays_as_it_was(service: &Service) {
+    fn a_snapshot_is_independent_of_later_changes(service: &Service) {
         let client = service.client();
         let contacts: Vec<Value> =
             (0..7).map(|index| contact(&client, &format!("u{index}"), &format!("+447900000{index:03}"), json!({"N": index}))).collect();
@@ -241,17 +241,17 @@ on_both_databases! {
         }
     }
 
-    fn a_kept_audience_is_deleted_with_all_that_is_in_it(service: &Service) {
+    fn deleting_a_snapshot_deletes_its_entries(service: &Service) {
         let client = service.client();
         (0..3).for_each(|index| drop(create(&client, &format!("u{index}"), &format!("+447900000{index:03}"))));
         let keep = || {
             let body = json!({"recipients": [{"username": "nobody"}, {"all": true}], "keep": true});
             client.post("/v1/audiences", &body).expect(201)["id"].as_str().unwrap().to_owned()
         };
-        let (gone, stays) = (keep(), keep());
-        let at = format!("/v1/audiences/{gone}");
+        let (deleted, remaining) = (keep(), keep());
+        let at = format!("/v1/audiences/{deleted}");
         assert_eq!(service.client().delete(&at).violation(404).0, "There is no such audience");
-        assert_eq!(rows_of(service, &gone), (1, 4));
+        assert_eq!(rows_of(service, &deleted), (1, 4));
         assert!(client.delete(&at).expect(204).is_null());
         for path in [at.clone(), format!("{at}/recipients"), format!("{at}/exclusions")] {
             assert_eq!(client.get(&path).violation(404).0, "There is no such audience", "{path}");
@@ -259,12 +259,12 @@ on_both_databases! {
         client.delete(&at).expect(404);
         let listed = client.get("/v1/audiences").expect(200);
         let listed: Vec<_> = listed["data"].as_array().unwrap().iter().map(|audience| &audience["id"]).collect();
-        assert_eq!(listed, [&json!(stays)]);
-        eventually("the rows of a deleted audience are gone", || rows_of(service, &gone) == (0, 0));
-        assert_eq!(rows_of(service, &stays), (1, 4));
+        assert_eq!(listed, [&json!(remaining)]);
+        wait_until("the rows of a deleted audience are gone", || rows_of(service, &deleted) == (0, 0));
+        assert_eq!(rows_of(service, &remaining), (1, 4));
     }
 
-    fn lines_come_where_the_client_prefers_them(service: &Service) {
+    fn json_lines_are_sent_where_the_client_prefers_them(service: &Service) {
         let client = service.client();
         let media = |accept: &str| {
             let headers = [("Content-Type", "application/json"), ("Accept", accept)];
@@ -274,13 +274,13 @@ on_both_databases! {
         for accept in ["Application/X-NDJSON", "application/x-ndjson, */*", "application/json;q=0.1, application/x-ndjson"] {
             assert_eq!(media(accept), "application/x-ndjson", "{accept}");
         }
-        // A generated client names all that the document has, and reads what stands there first.
+        // A generated client lists all media types of the document, and parses the first.
         for accept in ["*/*", "application/json, application/x-ndjson", "application/x-ndjson;q=0, */*", "no media type"] {
             assert_eq!(media(accept), "application/json", "{accept}");
         }
     }
 
-    fn a_kept_audience_is_made_once_for_each_key(service: &Service) {
+    fn a_repeated_request_creates_one_snapshot(service: &Service) {
         let client = service.client();
         create(&client, "john", "+4479000000001");
         let post = |body: &Value| {
@@ -297,7 +297,7 @@ on_both_databases! {
         post(&other).expect(422);
     }
 
-    fn a_text_with_nul_is_none(service: &Service) {
+    fn a_message_with_nul_is_excluded(service: &Service) {
         let client = service.client();
         contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
         for text in ["Hi {{ '\\u0000' }}{{ NAME }}", "{{ ('a\\u0000' ~ NAME)() }}", "{{ contact['\\u0000'] }}"] {
@@ -305,7 +305,7 @@ on_both_databases! {
                 let mut body = json!({"recipients": [{"all": true}, {"username": "jon"}], "template": {"text": text}});
                 body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
                 let reply = client.post("/v1/audiences", &body);
-                // Some cannot even be read.
+                // Some texts cannot even be parsed.
                 if reply.status == 400 {
                     continue;
                 }
@@ -325,7 +325,7 @@ on_both_databases! {
         assert!(audience["exclusions"][0]["message"].as_str().unwrap().ends_with("the text contains the character U+0000"));
     }
 
-    fn groups_and_saved_templates_are_named(service: &Service) {
+    fn groups_and_saved_templates_can_be_referenced(service: &Service) {
         let client = service.client();
         let contacts: Vec<Value> = ["anna", "ben", "cleo"]
             .iter()
@@ -384,7 +384,7 @@ on_both_databases! {
         assert!(message.contains("line 1, column 7"), "{message}");
     }
 
-    fn who_is_named_is_who_it_is_now(service: &Service) {
+    fn recipients_are_looked_up_in_their_current_state(service: &Service) {
         let client = service.client();
         let other = service.client_of(&new_account(), Permission::ALL);
         let john = contact(&client, "john", "+4479000000001", json!({"NAME": "John"}));
@@ -394,7 +394,7 @@ on_both_databases! {
             "template": {"text": "{{ NAME }} {{ contact.msisdn }}"},
             "repeat_numbers": true,
         });
-        // Twice each time: what the second finds is in memory by then, on SQLite.
+        // Twice each: on SQLite the second lookup is served from the cache.
         let is_now = |expected: [&str; 3]| {
             for _ in 0..2 {
                 let texts = outcomes(&resolve(&client, &names)).into_iter().map(|(_, text)| text);
@@ -418,7 +418,7 @@ on_both_databases! {
         is_now(["Heir 4479000000003", "New 4479000000004", "unknown_id"]);
     }
 
-    fn bad_requests_say_where(service: &Service) {
+    fn invalid_requests_report_the_path_of_each_violation(service: &Service) {
         let client = service.client();
         let violation = |body: Value| {
             let (_, field, code) = client.post("/v1/audiences", &body).violation(400);
@@ -450,9 +450,9 @@ on_both_databases! {
     }
 }
 
-/// Limits that an operator can turn.
+/// An operator's settings limit the response.
 #[test]
-fn an_audience_past_its_limit_is_refused_whole() {
+fn an_audience_beyond_its_limit_is_rejected_completely() {
     let service = Service::start(Backend::Sqlite, |settings| {
         settings.limits.audience_answer_limit = 3;
         settings.limits.audience_kept_limit = 4;

@@ -1,20 +1,20 @@
-//! Bodies that are wrong in many places, or deep inside: each fault is told at its path, in JSON's words, and
-//! however many there are, they cost no more than reading the body does.
+//! Invalid bodies: each violation is reported at its JSON path, and the cost of reporting is linear in the size of
+//! the body.
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Serving, addressbook};
-use crate::fixtures::{Things, account_for};
+use crate::cli::{ServerProcess, addressbook};
+use crate::fixtures::{Fixtures, account_for};
 use crate::harness::{Backend, Client, Service, folder};
-use crate::openapi::{document, named};
+use crate::openapi::{document, resolve_ref};
 use crate::operations::Call;
 
-/// Most violations that an answer tells.
-const MOST: usize = 100;
+/// Maximum number of violations in one response.
+const MAX_REPORTED: usize = 100;
 
-/// A member of a body, or an item of one of its lists, as the document describes it.
+/// A member of a body, or the first item of one of its lists, as the schema describes it.
 struct Site {
-    /// From the body to it; lists by their first item, objects with keys of the caller's by one of them.
+    /// The path from the body; a list is represented by its first item, a free-form object by one of its keys.
     path: Vec<String>,
     schema: Value,
     required: bool,
@@ -31,18 +31,21 @@ impl Site {
     }
 }
 
-/// Everything that a schema of a body has room for.
+/// Every member that a schema allows.
 fn sites(document: &Value, schema: &Value, path: &[String], found: &mut Vec<Site>) {
     let schema = match schema["oneOf"].as_array() {
-        Some(choices) => named(document, choices.iter().find(|choice| choice["type"] != "null").unwrap()),
-        None => named(document, schema),
+        Some(choices) => {
+            resolve_ref(document, choices.iter().find(|choice| choice["type"] != "null").unwrap())
+        }
+        None => resolve_ref(document, schema),
     };
     let mut add = |step: &str, schema: &Value, required, is_member| {
         let path = [path, &[step.to_owned()]].concat();
         let index = found.len();
         sites(document, schema, &path, found);
         let schema = schema["oneOf"].as_array().map_or(schema, |choices| &choices[0]);
-        found.insert(index, Site { path, schema: named(document, schema).clone(), required, is_member });
+        found
+            .insert(index, Site { path, schema: resolve_ref(document, schema).clone(), required, is_member });
     };
     for (name, member) in schema["properties"].as_object().into_iter().flatten() {
         let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
@@ -56,7 +59,7 @@ fn sites(document: &Value, schema: &Value, path: &[String], found: &mut Vec<Site
     }
 }
 
-/// Every operation with a body, what it can have, and the name of its example.
+/// Every operation with a body, its sites, and the name of its example.
 fn bodies() -> Vec<(Call, Vec<Site>)> {
     let document = document();
     let calls = Call::all(&document).into_iter().filter(|call| call.body.is_some());
@@ -72,7 +75,7 @@ fn bodies() -> Vec<(Call, Vec<Site>)> {
         .collect()
 }
 
-/// A body with a value at a path; what is on the way has nothing else.
+/// The body with a value at a path; members on the way are created.
 fn with(mut body: Value, path: &[String], value: Value) -> Value {
     let value = path[1..].iter().rev().fold(value, |value, step| match step.as_str() {
         "0" => json!([value]),
@@ -94,13 +97,13 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 on_both_databases! {
-    fn a_wrong_type_is_told_at_its_path(service: &Service) {
+    fn a_wrong_type_is_reported_at_its_path(service: &Service) {
         let client = service.client();
         let calls = Call::all(&document());
-        let things = Things::make(&calls, &client);
+        let fixtures = Fixtures::create(&calls, &client);
         let mut tried = 0;
         for (call, sites) in bodies() {
-            let call = call.on(&things);
+            let call = call.on(&fixtures);
             for site in sites {
                 let Some(kind) = site.kind() else { continue };
                 let values = [json!(null), json!(true), json!(7), json!("text"), json!([7]), json!({"a": 7})];
@@ -125,8 +128,8 @@ on_both_databases! {
         assert!(tried > 200, "{tried}");
     }
 
-    /// As clients send it that write null for whatever is not set.
-    fn null_is_as_good_as_absent_where_a_member_is_optional(service: &Service) {
+    /// Clients often send null for every member that is not set.
+    fn null_equals_absent_for_optional_members(service: &Service) {
         let calls = Call::all(&document());
         for (call, sites) in bodies() {
             let success = call.success;
@@ -140,7 +143,7 @@ on_both_databases! {
                     assert_eq!((at, code.as_str()), (site.path(), "required"), "{} {body}", call.id);
                     assert!(message.ends_with(" is required"), "{message}");
                 } else if reply.status == 400 {
-                    // Then something else has to be there, and would be missed if null were absent, too.
+                    // Omitting the member here would leave nothing else: its alternative must be present.
                     let code = reply.violation(400).2;
                     assert!(["not_exactly_one", "no_items"].contains(&code.as_str()), "{} {body}: {code}", call.id);
                 } else {
@@ -150,7 +153,7 @@ on_both_databases! {
         }
     }
 
-    fn what_is_unknown_names_what_was_meant(service: &Service) {
+    fn an_unknown_member_is_reported_with_a_suggestion(service: &Service) {
         let client = service.client();
         for (path, body, field, words) in [
             ("/v1/contacts", json!({"user_name": "j"}), "user_name", "is not a known member; did you mean username?"),
@@ -188,11 +191,11 @@ on_both_databases! {
         }
     }
 
-    fn lists_are_counted_before_they_are_read(service: &Service) {
+    fn the_length_of_a_list_is_checked_before_its_items(service: &Service) {
         let client = service.client();
-        let things = Things::make(&Call::all(&document()), &client);
-        let id = things.id("contacts");
-        let members = format!("/v1/groups/{}/members", things.id("groups"));
+        let fixtures = Fixtures::create(&Call::all(&document()), &client);
+        let id = fixtures.id("contacts");
+        let members = format!("/v1/groups/{}/members", fixtures.id("groups"));
         let wrong = json!(vec![json!([7]); 1_001]);
         for (path, body, message) in [
             (members.as_str(), json!({"add": vec![id; 700], "remove": vec![id; 400]}), "add and remove together must have at most 1000 items"),
@@ -211,10 +214,10 @@ on_both_databases! {
         assert_eq!(client.post("/v1/audiences", &not_all).violation(400).0, "recipients.0.all must be true");
     }
 
-    fn at_most_a_hundred_violations_are_told(service: &Service) {
+    fn at_most_a_hundred_violations_are_reported(service: &Service) {
         let client = service.client();
-        let things = Things::make(&Call::all(&document()), &client);
-        let members = format!("/v1/groups/{}/members", things.id("groups"));
+        let fixtures = Fixtures::create(&Call::all(&document()), &client);
+        let members = format!("/v1/groups/{}/members", fixtures.id("groups"));
         let unknown = |count: usize| Value::Object((0..count).map(|i| (format!("m{i}"), json!(1))).collect());
         for (path, body) in [
             ("/v1/audiences", json!({"recipients": vec![json!({}); 1_000]})),
@@ -227,36 +230,36 @@ on_both_databases! {
         ] {
             let reply = client.post(path, &body);
             let error = reply.expect(400)["error"].clone();
-            assert_eq!(error["details"].as_array().unwrap().len(), MOST, "{path}");
+            assert_eq!(error["details"].as_array().unwrap().len(), MAX_REPORTED, "{path}");
             let more = if path.starts_with("/v1") { "more_details" } else { "moreDetails" };
             assert_eq!(error[more], true, "{path}");
             assert!(reply.body.len() < 32 * 1024, "{path}: {}", reply.body.len());
         }
-        for count in [MOST, MOST + 1] {
+        for count in [MAX_REPORTED, MAX_REPORTED + 1] {
             let error = client.post("/v1/templates", &unknown(count - 2)).expect(400)["error"].clone();
-            assert_eq!(error["details"].as_array().unwrap().len(), MOST);
-            assert_eq!(error["more_details"].as_bool(), (count > MOST).then_some(true));
+            assert_eq!(error["details"].as_array().unwrap().len(), MAX_REPORTED);
+            assert_eq!(error["more_details"].as_bool(), (count > MAX_REPORTED).then_some(true));
         }
         let query: String = (0..400).map(|i| format!("&m{i}=1")).collect();
         let error = client.get(&format!("/v1/contacts?{}", &query[1..])).expect(400)["error"].clone();
-        assert_eq!((error["details"].as_array().unwrap().len(), &error["more_details"]), (MOST, &json!(true)));
+        assert_eq!((error["details"].as_array().unwrap().len(), &error["more_details"]), (MAX_REPORTED, &json!(true)));
     }
 }
 
-/// The body of a create with names of its own.
+/// The body of a create with unique names.
 fn other(body: &Value) -> String {
     let number = usize::try_from(fastrand::u32(..100_000_000)).unwrap();
     crate::fixtures::other(body.clone(), number).to_string()
 }
 
-/// Processor time that a process has taken, in hundredths of a second.
+/// Processor time of a process, in hundredths of a second.
 fn ticks(process: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let times: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).collect();
     times.iter().map(|time| time.parse::<u64>().unwrap()).sum()
 }
 
-/// Bodies that are wrong all over, of about so many bytes.
+/// Invalid bodies of about `size` bytes.
 fn hostile(sites: &[Site], size: usize) -> Vec<(String, String)> {
     let repeated = |item: &str| vec![item; size / (item.len() + 1)].join(",");
     let keyed = |value: &str| {
@@ -304,14 +307,15 @@ fn bodies_of(
     }
 }
 
-/// Four times the body takes four times the processor time, and not sixteen times.
+/// Four times the body takes four times the processor time, not sixteen times.
 #[test]
-fn they_cost_what_reading_them_costs() {
+fn the_cost_of_violations_is_linear_in_the_body() {
     let folder = folder();
-    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log=off"]));
+    let mut serving =
+        ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log=off"]));
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
-    let things = Things::make(&Call::all(&document()), &client);
+    let fixtures = Fixtures::create(&Call::all(&document()), &client);
     let cost = |call: &Call, what: &str, body: &str, times: usize| {
         let before = ticks(serving.id());
         for _ in 0..times {
@@ -319,14 +323,14 @@ fn they_cost_what_reading_them_costs() {
             assert_eq!(reply.status, 400, "{}", call.id);
             assert!(reply.body.len() < 64 * 1024, "{}: {}", call.id, reply.body.len());
             let error = &reply.json()["error"];
-            assert!(error["details"].as_array().is_none_or(|details| details.len() <= MOST));
+            assert!(error["details"].as_array().is_none_or(|details| details.len() <= MAX_REPORTED));
         }
         let taken = ticks(serving.id()) - before;
         println!("{} with {what}: {times} x {} bytes: {taken} ticks", call.id, body.len());
         taken
     };
     for (call, sites) in bodies() {
-        let call = call.on(&things);
+        let call = call.on(&fixtures);
         let is_large = sites.iter().any(|site| site.kind() == Some("array"));
         let size = if is_large { 400_000 } else { 60_000 };
         for ((what, small), (_, large)) in hostile(&sites, size / 4).into_iter().zip(hostile(&sites, size)) {
@@ -342,7 +346,7 @@ fn they_cost_what_reading_them_costs() {
     serving.end();
 }
 
-/// What an earlier server answered 18 CPU-seconds later, with 18 MB.
+/// Regression: such a body once took 18 CPU-seconds and returned 18 MB.
 #[test]
 fn a_hundred_thousand_empty_recipients_are_one_violation() {
     let client = Service::shared(Backend::Sqlite).unwrap().client();

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request: a clear answer in the envelope of the dialect, and no change.
+//! Every kind of invalid request gets an error in the envelope of its dialect, and changes nothing.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::harness::{Client, Reply};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// Where each dialect creates, its names for the required members, and its way to say a code.
+/// Where a dialect creates contacts, its names for the required members, and its error codes.
 struct Dialect {
     path: &'static str,
     handle: &'static str,
@@ -20,7 +20,7 @@ const DIALECTS: [Dialect; 3] = [
     Dialect { path: "/contacts", handle: "alias", phone: "msisdn", error: book_error },
 ];
 
-/// Checks the envelope of contract 000; answers the status, for comparison.
+/// Checks v1's error envelope; returns the status for comparison.
 fn v1_error(reply: &Reply) -> String {
     let json = reply.json();
     assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
@@ -29,7 +29,7 @@ fn v1_error(reply: &Reply) -> String {
     json["error"]["code"].as_str().unwrap().to_owned()
 }
 
-/// Checks the envelope of contract 003; answers the name.
+/// Checks the address book's error envelope; returns the name.
 fn book_error(reply: &Reply) -> String {
     let json = reply.json();
     assert_eq!(json.as_object().unwrap().len(), 2, "{json}");
@@ -55,7 +55,7 @@ fn total(client: &Client) -> Value {
 }
 
 on_both_databases! {
-    fn in_the_body(service: &Service) {
+    fn invalid_bodies_are_rejected_without_a_change(service: &Service) {
         let client = service.client();
         for Dialect { path, handle, phone, error } in DIALECTS {
             let good_phone = r#""+4479000000001""#;
@@ -93,7 +93,7 @@ on_both_databases! {
             for body in ["", "{", "[]", "null", "42", "\"x\"", "{}{}", "{\"a\":1,}", r#"["john","+4479000000001"]"#, &deep, r#"{"x":"\ud800"}"#] {
                 let reply = client.send("POST", path, &[JSON], body.as_bytes());
                 if body.is_empty() {
-                    // A client without a body sends no Content-Type on its own; here it does.
+                    // The client sends no Content-Type without a body; here it must.
                     assert_eq!(reply.status, 400);
                 }
                 assert_eq!(reply.status, 400, "{body}");
@@ -107,14 +107,14 @@ on_both_databases! {
         assert_eq!(total(&client), 0);
     }
 
-    fn both_required_members_missing_are_both_told(service: &Service) {
+    fn two_missing_required_members_are_both_reported(service: &Service) {
         for Dialect { path, handle, phone, .. } in DIALECTS {
             let reply = service.client().post(path, &json!({}));
             let details = reply.expect(400)["error"]["details"].clone();
             let fields: Vec<_> = details.as_array().unwrap().iter().map(|detail| detail["field"].as_str().unwrap()).collect();
             assert_eq!(fields, [handle, phone]);
             assert_eq!(reply.json()["error"]["message"], details[0]["message"]);
-            // With other faults, too.
+            // Together with other violations.
             let reply = service.client().post(path, &json!({phone: 5, "x": 1}));
             let codes: Vec<_> = reply.expect(400)["error"]["details"].as_array().unwrap().iter()
                 .map(|detail| detail["code"].as_str().unwrap().to_owned()).collect();
@@ -122,7 +122,7 @@ on_both_databases! {
         }
     }
 
-    fn values_are_not_repeated(service: &Service) {
+    fn rejected_values_are_not_echoed(service: &Service) {
         for Dialect { path, handle, phone, .. } in DIALECTS {
             for body in [
                 json!({handle: 987_654_321, phone: "secret-number"}),
@@ -136,7 +136,7 @@ on_both_databases! {
         }
     }
 
-    fn in_the_head(service: &Service) {
+    fn invalid_heads_are_rejected_without_a_change(service: &Service) {
         let client = service.client();
         for Dialect { path, handle, phone, error } in DIALECTS {
             let body = json!({handle: "john", phone: "+4479000000001"}).to_string();

@@ -1,4 +1,4 @@
-//! The program as an operator meets it.
+//! The command line, as a process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Client, IN_FORCE, PATIENCE, folder, new_database};
+use crate::harness::{Backend, Client, KEY_CHANGE_DELAY, TIMEOUT, folder, new_database};
 
-/// The program with such arguments, in a folder.
+/// The program with arguments, in a working directory.
 pub fn addressbook(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_addressbook"));
     command.args(args).current_dir(folder).stdin(Stdio::null());
@@ -25,13 +25,13 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A command that fails says why in one line.
+/// Asserts that a command fails with one line on standard error that contains `words`.
 #[track_caller]
 pub fn fails(command: &mut Command, words: &[&str]) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A server that starts all the same would not end by itself.
+    // A server that starts in spite of the error would never exit by itself.
     let began = Instant::now();
-    while child.try_wait().unwrap().is_none() && began.elapsed() < 2 * PATIENCE {
+    while child.try_wait().unwrap().is_none() && began.elapsed() < 2 * TIMEOUT {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(child.kill());
@@ -43,16 +43,16 @@ pub fn fails(command: &mut Command, words: &[&str]) {
     assert!(output.stdout.is_empty());
 }
 
-/// The program, serving.
-pub struct Serving {
+/// A `serve` process.
+pub struct ServerProcess {
     child: Child,
     lines: BufReader<std::process::ChildStderr>,
     pub banner: String,
 }
 
-impl Serving {
+impl ServerProcess {
     pub fn start(command: &mut Command) -> Self {
-        command.env("ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT", format!("{}s", PATIENCE.as_secs()));
+        command.env("ADDRESSBOOK_DATABASE_ACQUIRE_TIMEOUT", format!("{}s", TIMEOUT.as_secs()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut banner = String::new();
@@ -67,7 +67,7 @@ impl Serving {
         &self.banner[start..start + self.banner[start..].find('/').unwrap()]
     }
 
-    /// The key in the rest of the banner; the next line, whatever it is, where there is none.
+    /// The key in the rest of the banner, or the next line if it has no key.
     pub fn first_key(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
@@ -82,7 +82,7 @@ impl Serving {
         Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
     }
 
-    /// Waits for its end; answers what it wrote after the banner.
+    /// Waits for the process to exit; returns the output after the banner.
     pub fn end(mut self) -> String {
         assert!(self.child.wait().unwrap().success());
         let mut rest = String::new();
@@ -91,8 +91,8 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    /// A test that fails leaves no server behind.
+impl Drop for ServerProcess {
+    /// A failing test leaves no server running.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
@@ -100,9 +100,9 @@ impl Drop for Serving {
 }
 
 #[test]
-fn the_first_start_makes_a_key_and_shows_it_once() {
+fn the_first_start_creates_a_key_and_prints_it_once() {
     let folder = folder();
-    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let mut serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     assert!(serving.banner.contains("sqlite://data/addressbook.db"), "{}", serving.banner);
     assert!(serving.banner.contains(&format!("http://{}/swagger-ui/", serving.address())));
     let key = serving.first_key();
@@ -113,7 +113,8 @@ fn the_first_start_makes_a_key_and_shows_it_once() {
     assert!(folder.join("data/addressbook.db").exists());
     assert!(!folder.join("data/addressbook.db-wal").exists(), "the database was closed");
 
-    let again = Serving::start(&mut addressbook(&folder, &["serve", "--bind=127.0.0.1:0", "--log=off"]));
+    let again =
+        ServerProcess::start(&mut addressbook(&folder, &["serve", "--bind=127.0.0.1:0", "--log=off"]));
     assert_eq!(
         Client::new(again.address(), client.key.clone()).get("/v1/contacts").expect(200)["data"][0]["username"],
         "john"
@@ -124,7 +125,7 @@ fn the_first_start_makes_a_key_and_shows_it_once() {
 }
 
 #[test]
-fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
+fn keys_are_created_listed_revoked_and_rotated_while_the_server_runs() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(url) = new_database(backend) else { continue };
         let folder = folder();
@@ -136,7 +137,7 @@ fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
                 .unwrap();
             (output.status.success(), stdout(&output), String::from_utf8(output.stderr).unwrap())
         };
-        let serving = Serving::start(
+        let serving = ServerProcess::start(
             addressbook(&folder, &["--bind", "127.0.0.1:0", "--database-url", &url])
                 .env("ADDRESSBOOK_LOG", "off"),
         );
@@ -176,7 +177,7 @@ fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
         assert!(ok && list_status(successor.trim()) == 200 && list_status(key) == 200);
         let (ok, _, stderr) = keys(&["revoke", id]);
         assert!(ok, "{stderr}");
-        std::thread::sleep(IN_FORCE);
+        std::thread::sleep(KEY_CHANGE_DELAY);
         assert_eq!((list_status(key), list_status(successor.trim())), (401, 200));
         assert!(keys(&["list"]).1.lines().any(|line| line.contains(id) && line.contains("revoked")));
 
@@ -197,13 +198,13 @@ fn keys_are_made_listed_revoked_and_rotated_while_it_serves() {
 }
 
 #[test]
-fn a_switch_lies_in_layers_too() {
+fn a_boolean_setting_has_the_same_precedence() {
     let folder = folder();
     std::fs::write(folder.join("settings.toml"), "trust_proxy = true\n").unwrap();
     let trusts = |arguments: &[&str], variable: Option<&str>| {
         let mut command = addressbook(&folder, &["--bind", "127.0.0.1:0"]);
         command.args(arguments).envs(variable.map(|value| ("ADDRESSBOOK_TRUST_PROXY", value)));
-        let mut serving = Serving::start(&mut command);
+        let mut serving = ServerProcess::start(&mut command);
         let client = Client::new(serving.address(), None);
         let page =
             client.send("GET", "/", &[("X-Forwarded-Prefix", "/a")], b"").header("Location").to_owned();
@@ -220,7 +221,7 @@ fn a_switch_lies_in_layers_too() {
 }
 
 #[test]
-fn settings_lie_in_layers() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let folder = folder();
     let file = folder.join("settings.toml");
     std::fs::write(
@@ -230,7 +231,7 @@ fn settings_lie_in_layers() {
     .unwrap();
     let config = file.to_str().unwrap();
     let limit = |command: &mut Command| {
-        let mut serving = Serving::start(command.args(["--bind", "127.0.0.1:0"]));
+        let mut serving = ServerProcess::start(command.args(["--bind", "127.0.0.1:0"]));
         let document = Client::new(serving.address(), None).get("/openapi.json").expect(200);
         drop(serving.first_key());
         serving.signal("-TERM");
@@ -245,14 +246,14 @@ fn settings_lie_in_layers() {
         .env("ADDRESSBOOK_CONFIG", config)
         .env("ADDRESSBOOK_PAGE_DEFAULT", "6")
         .env("ADDRESSBOOK_PAGE_MAX", "60")
-        // What clients read from the same shell.
+        // Variables that clients read in the same shell.
         .env("ADDRESSBOOK_URL", "http://127.0.0.1:8080")
         .env("ADDRESSBOOK_KEY", "ab_live_");
     assert_eq!(limit(&mut environment), (json!(7), json!(60)));
 }
 
 #[test]
-fn what_an_operator_got_wrong_is_told_in_one_line() {
+fn operator_errors_are_one_line() {
     let folder = folder();
     fails(&mut addressbook(&folder, &["--colour", "red"]), &["--colour"]);
     fails(&mut addressbook(&folder, &["sreve"]), &["sreve"]);
@@ -286,18 +287,18 @@ fn what_an_operator_got_wrong_is_told_in_one_line() {
 #[test]
 fn a_second_server_on_one_sqlite_file_refuses_to_start() {
     let folder = folder();
-    let first = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let first = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     fails(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]), &["another server", "data/addressbook.db"]);
     first.signal("-KILL");
     drop(first);
-    // Nothing is left behind that would keep the next one from starting.
-    let next = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    // The failed start leaves nothing that prevents the next one.
+    let next = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     next.signal("-TERM");
     next.end();
 }
 
 #[test]
-fn a_schema_newer_than_the_program_is_left_alone() {
+fn an_incompatible_newer_schema_is_refused_and_unchanged() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(url) = new_database(backend) else { continue };
         let folder = folder();
@@ -340,7 +341,7 @@ fn the_document_is_printed_and_checked() {
 }
 
 #[test]
-fn help_names_every_command_and_setting() {
+fn help_lists_every_command_and_setting() {
     let folder = folder();
     for args in [
         vec!["--help"],
@@ -369,11 +370,11 @@ fn help_names_every_command_and_setting() {
 }
 
 #[test]
-fn a_stop_finishes_what_was_accepted() {
+fn shutdown_completes_accepted_requests() {
     let folder = folder();
-    let mut serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let mut serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     let key = serving.first_key();
-    // A request whose body is still on its way when the signal comes.
+    // A request whose body is still arriving when the signal comes.
     let body = r#"{"username":"late","phone_number":"+4479000000001"}"#;
     let mut stream = TcpStream::connect(serving.address()).unwrap();
     let (first, rest) = body.split_at(10);
@@ -393,7 +394,7 @@ fn a_stop_finishes_what_was_accepted() {
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     serving.end();
 
-    let again = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let again = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     let list = Client::new(again.address(), Some(key)).get("/v1/contacts").expect(200);
     assert_eq!(list["data"][0]["username"], "late");
     again.signal("-TERM");
@@ -401,10 +402,11 @@ fn a_stop_finishes_what_was_accepted() {
 }
 
 #[test]
-fn the_log_has_the_request_and_nothing_personal() {
+fn the_log_contains_requests_and_no_personal_data() {
     let folder = folder();
-    let mut serving =
-        Serving::start(addressbook(&folder, &["--bind", "127.0.0.1:0"]).env("ADDRESSBOOK_LOG", "trace"));
+    let mut serving = ServerProcess::start(
+        addressbook(&folder, &["--bind", "127.0.0.1:0"]).env("ADDRESSBOOK_LOG", "trace"),
+    );
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key.clone()));
     let body = json!({

@@ -1,4 +1,4 @@
-//! Entity tags: no update is lost, and nothing is sent twice.
+//! Entity tags: no lost updates, and no retransmission of unchanged representations.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::v1::{create, path};
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 on_both_databases! {
-    fn a_tag_grows_with_every_change(service: &Service) {
+    fn every_change_has_a_new_entity_tag(service: &Service) {
         let client = service.client();
         let contact = create(&client, "john", "+4479000000001");
         let path = path(&contact);
@@ -18,7 +18,7 @@ on_both_databases! {
         assert_eq!(client.get(&path).header("ETag"), "\"3\"", "whoever changed it");
     }
 
-    fn if_match_refuses_what_was_changed_meanwhile(service: &Service) {
+    fn if_match_rejects_a_stale_version(service: &Service) {
         let client = service.client();
         let contact = create(&client, "john", "+4479000000001");
         let path = path(&contact);
@@ -41,7 +41,7 @@ on_both_databases! {
         assert_eq!(patch("\"4\"", "E").status, 404);
     }
 
-    fn of_many_who_change_the_same_version_one_succeeds(service: &Service) {
+    fn concurrent_changes_of_one_version_succeed_once(service: &Service) {
         let client = service.client();
         let path = path(&create(&client, "john", "+4479000000001"));
         for round in 1..=5 {
@@ -63,7 +63,7 @@ on_both_databases! {
         }
     }
 
-    fn if_none_match_sends_nothing_twice(service: &Service) {
+    fn if_none_match_does_not_resend_a_representation(service: &Service) {
         let client = service.client();
         let path = path(&create(&client, "john", "+4479000000001"));
         let get = |tag: &str| client.send("GET", &path, &[("If-None-Match", tag)], b"");

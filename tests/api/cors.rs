@@ -1,4 +1,4 @@
-//! Pages of other origins, of those that the settings name.
+//! CORS: allowed origins are those in the settings.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ fn open_to_origin() -> Service {
     Service::start(Backend::Sqlite, |settings| settings.cors_origins = vec![ORIGIN.1.to_owned()]).unwrap()
 }
 
-/// The items of a header, in lower case.
+/// The items of a comma-separated header, in lower case.
 fn list(text: &str) -> BTreeSet<String> {
     text.split(',').map(|item| item.trim().to_lowercase()).filter(|item| !item.is_empty()).collect()
 }
@@ -21,7 +21,7 @@ fn a_page_may_send_and_read_every_header_of_the_document() {
     let service = open_to_origin();
     let client = service.client();
     let document = client.get("/openapi.json").expect(200);
-    // The key, the media type and the id of a request are no parameters in the document.
+    // Authorization, Content-Type and X-Request-Id are not parameters in the document.
     let mut sent = list("Authorization, Content-Type, X-Request-Id");
     let mut received = BTreeSet::new();
     for (_, operation) in operations(&document) {
@@ -34,10 +34,13 @@ fn a_page_may_send_and_read_every_header_of_the_document() {
     }
     assert!(sent.contains("if-match") && received.contains("etag"), "{sent:?} {received:?}");
 
-    let asked = sent.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let header_names = sent.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
-        let preflight =
-            [ORIGIN, ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", &asked)];
+        let preflight = [
+            ORIGIN,
+            ("Access-Control-Request-Method", method),
+            ("Access-Control-Request-Headers", &header_names),
+        ];
         let reply = client.send("OPTIONS", "/v1/contacts", &preflight, b"");
         assert_eq!((reply.status, reply.header("Access-Control-Allow-Origin")), (200, ORIGIN.1), "{method}");
         assert_eq!(list(reply.header("Access-Control-Allow-Headers")), sent, "{method}");
@@ -50,7 +53,7 @@ fn a_page_may_send_and_read_every_header_of_the_document() {
 }
 
 #[test]
-fn other_origins_are_let_in_by_name_only() {
+fn only_configured_origins_are_allowed() {
     let preflight = [
         ("Origin", "https://app.example"),
         ("Access-Control-Request-Method", "POST"),

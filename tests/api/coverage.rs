@@ -1,5 +1,5 @@
-//! Every answer that the document promises is seen on the wire: each operation is brought to give each
-//! of its statuses, and what comes is as the document says.
+//! Every documented response is seen on the wire: each operation is made to return each of its statuses, and the
+//! response matches the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -11,33 +11,33 @@ use addressbook::domain::Permission;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::edge::raw;
-use crate::fixtures::{Things, account_for, naming, other, unique_member};
+use crate::fixtures::{Fixtures, account_for, other, unique_member, with_contact};
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
+use crate::middleware::raw;
 use crate::operations::Call;
 use crate::resource_exhaustion::SmallDisk;
 
-/// Headers that stand in some answers of a status only.
-const NOT_ALWAYS: [&str; 2] = ["Link", "Idempotent-Replayed"];
+/// Headers that only some responses with a status have.
+const OPTIONAL_HEADERS: [&str; 2] = ["Link", "Idempotent-Replayed"];
 
 const NUMBER: &str = "+4479000000001";
-const MOMENT: &str = "2025-11-10T20:15:12.000Z";
+const TIMESTAMP: &str = "2025-11-10T20:15:12.000Z";
 
-/// More things to try with, where one call is not enough.
-const TRIES: usize = 60;
+/// The number of spare fixture sets, for responses that need several attempts.
+const SPARE_FIXTURES: usize = 60;
 
-/// Servers in the states that documented answers need; those that cannot be had here are `None`.
+/// Servers in the states that documented responses require; `None` if this machine cannot provide one.
 struct Servers {
     calls: Vec<Call>,
     sound: &'static Service,
-    /// It does not wait for bodies.
+    /// Has a very short body timeout.
     hasty: Service,
-    /// Its tables are gone, save for those of accounts and keys.
+    /// All tables except those of accounts and keys are dropped.
     broken: Service,
-    /// Its database is gone.
+    /// Its database is stopped.
     cut_off: Option<(Service, Client)>,
-    /// Its disk is full, save for what these things need.
-    full: Option<(Service, Client, Vec<Things>, SmallDisk)>,
+    /// Its disk is full, except for the space of these fixtures.
+    full: Option<(Service, Client, Vec<Fixtures>, SmallDisk)>,
 }
 
 impl Servers {
@@ -70,15 +70,15 @@ impl Servers {
         Self { calls, sound, hasty: hasty.unwrap(), broken, cut_off, full }
     }
 
-    /// Brings an operation to give an answer; `None` where that cannot be done here.
+    /// Makes an operation return a status; `None` if this machine cannot provide the required state.
     fn provoke(&self, call: &Call, status: u16) -> Option<Reply> {
         let (client, usual) = account_for(self.sound, &self.calls, call, status);
-        let nowhere = || call.clone().on(&Things::nowhere());
+        let nonexistent = || call.clone().on(&Fixtures::nonexistent());
         let is_about_one = call.path.contains('{');
         Some(match status {
             200 | 201 | 204 => usual.send(&client),
             304 => usual.with("If-None-Match", "*").send(&client),
-            400 if is_about_one => call.clone().on(&Things::all("%00")).send(&client),
+            400 if is_about_one => call.clone().on(&Fixtures::all("%00")).send(&client),
             400 if call.body.is_some() => usual.with_body("{}").send(&client),
             400 => usual.with("limit", 0).send(&client),
             401 => usual.send(&self.sound.anonymous()),
@@ -87,28 +87,31 @@ impl Servers {
                 let others = Permission::ALL.iter().copied().filter(|other| *other != needed);
                 usual.send(&self.sound.client_of(&new_account(), &others.collect::<Vec<_>>()))
             }
-            404 if is_about_one => nowhere().send(&client),
+            404 if is_about_one => nonexistent().send(&client),
             404 if call.json()["template"].is_object() => {
                 let mut body = call.json();
-                body["template"] = json!({"id": Things::nowhere().id("templates")});
+                body["template"] = json!({"id": Fixtures::nonexistent().id("templates")});
                 usual.with_body(body.to_string()).send(&client)
             }
             404 if call.json()["template"].is_string() => {
                 let body = json!({"aliases": ["john"], "template_name": "nobody's"});
                 usual.with_body(body.to_string()).send(&client)
             }
-            // Only a list in the order of changes needs the contact of its cursor.
+            // Only a list ordered by change requires the contact of its cursor.
             404 => {
-                let gone = Things::nowhere();
-                usual.with("starting_after", gone.id("contacts")).with("updated_since", MOMENT).send(&client)
+                let missing = Fixtures::nonexistent();
+                usual
+                    .with("starting_after", missing.id("contacts"))
+                    .with("updated_since", TIMESTAMP)
+                    .send(&client)
             }
             408 => self.never_finish(&usual),
             409 => conflict(&self.calls, &usual, &client),
-            // What the first request made is deleted before the second.
+            // The resource that the first request created is deleted before the second.
             410 => {
-                let call = usual.to_make().with("Idempotency-Key", "key");
-                let made = call.send(&client);
-                let json = made.json();
+                let call = usual.with_keep().with("Idempotency-Key", "key");
+                let created = call.send(&client);
+                let json = created.json();
                 let id = json.pointer("/record/id").or(json.get("id")).unwrap().clone();
                 let delete = self.calls.iter().find(|delete| {
                     let item = delete.path.strip_prefix(&call.path).and_then(|rest| rest.strip_prefix("/{"));
@@ -120,7 +123,7 @@ impl Servers {
                 call.send(&client)
             }
             412 => usual.with("If-Match", "\"0\"").send(&client),
-            // The limit of most bodies, and the one of bodies that are about many things.
+            // The default body limit, and the limit of batch bodies.
             413 => [70_000, 1_100_000]
                 .iter()
                 .map(|length| usual.with_body(json!({"x": "x".repeat(*length)}).to_string()).send(&client))
@@ -143,26 +146,26 @@ impl Servers {
             422 => {
                 let call = usual.with("Idempotency-Key", "key");
                 assert!(call.send(&client).status < 300);
-                // The same to whoever reads it, and another body nevertheless.
+                // Semantically the same body, with another fingerprint.
                 call.with_body(format!("{} ", call.body.as_deref().unwrap())).send(&client)
             }
-            500 => nowhere().send(&self.broken.client()),
-            503 => nowhere().send(&self.cut_off.as_ref()?.1),
+            500 => nonexistent().send(&self.broken.client()),
+            503 => nonexistent().send(&self.cut_off.as_ref()?.1),
             507 => {
-                let (_, client, things, _) = self.full.as_ref()?;
-                // Until the room that the database has taken already is used up.
-                // A contact that the things of the others are not about, yet.
-                let others = things.iter().cycle().skip(1);
-                let tries = things.iter().zip(others).enumerate().map(|(index, (things, others))| {
-                    let call = call.to_make();
+                let (_, client, fixtures, _) = self.full.as_ref()?;
+                // Until the free pages of the database file are used up; with a contact that no other fixture refers
+                // to.
+                let others = fixtures.iter().cycle().skip(1);
+                let tries = fixtures.iter().zip(others).enumerate().map(|(index, (fixtures, others))| {
+                    let call = call.with_keep();
                     let call = match call.json() {
                         Value::Null => call.clone(),
                         body => {
-                            let body = naming(other(body, 1_000 + index), others.id("contacts"));
+                            let body = with_contact(other(body, 1_000 + index), others.id("contacts"));
                             call.with_body(body.to_string())
                         }
                     };
-                    call.on(things).send(client)
+                    call.on(fixtures).send(client)
                 });
                 tries.into_iter().find(|reply| reply.status == 507)?
             }
@@ -170,7 +173,7 @@ impl Servers {
         })
     }
 
-    /// A body that does not arrive.
+    /// A body that never arrives.
     fn never_finish(&self, call: &Call) -> Reply {
         let answer = raw(
             &self.hasty,
@@ -194,13 +197,13 @@ impl Servers {
     }
 }
 
-/// A name that another thing has, a number that two contacts have, or an attempt that is under way.
+/// A name that is taken, a number that two contacts share, or an idempotency key in use.
 fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
     if call.creates() {
         let reply = call.send(client);
         return if reply.status == 409 { reply } else { in_flight(call, client) };
     }
-    Things::make_other(calls, client, 2);
+    Fixtures::create_renamed(calls, client, 2);
     if call.body.is_none() {
         crate::v1::create(client, "mary", NUMBER);
         let contact = call.last_path_parameter().unwrap();
@@ -215,7 +218,7 @@ fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
     call.with_body(json!({member: taken[member]}).to_string()).send(client)
 }
 
-/// Several at once under one key: all but one may be told that it is in use.
+/// Concurrent requests under one key: all but one may find it in use.
 fn in_flight(call: &Call, client: &Client) -> Reply {
     let mut rounds = (0..50).map(|round| {
         let call = call.clone().with("Idempotency-Key", format!("round-{round}"));
@@ -228,29 +231,30 @@ fn in_flight(call: &Call, client: &Client) -> Reply {
     rounds.find(|reply| reply.status == 409).expect("nobody was told that the key is in use")
 }
 
-/// A service on a disk that is full, a client, and things to try with.
-fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Things>, SmallDisk)> {
+/// A service on a full disk, a client, and fixtures.
+fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Fixtures>, SmallDisk)> {
     let disk = SmallDisk::mount("16m");
     assert!(disk.is_some() || std::env::var_os("TEST_MOUNT").is_none(), "a file system cannot be mounted");
     let disk = disk?;
     let service =
         Service::start_on(&format!("sqlite://{}", disk.path().join("addressbook.db").display()), |_| {});
     let client = service.client();
-    let things = (0..TRIES).map(|number| Things::make_other(calls, &client, number)).collect();
+    let fixtures =
+        (0..SPARE_FIXTURES).map(|number| Fixtures::create_renamed(calls, &client, number)).collect();
     let mut filler = File::create(disk.path().join("filler")).unwrap();
     while filler.write_all(&[b'x'; 4_096]).is_ok() {}
-    Some((service, client, things, disk))
+    Some((service, client, fixtures, disk))
 }
 
-/// That an answer is the one which the document describes.
+/// Asserts that a response is the documented one.
 fn is_as_documented(document: &Value, call: &Call, reply: &Reply) {
     let status = reply.status.to_string();
     let at = format!("{} {status}", call.id);
     let response = &document["paths"][&call.path][call.method.to_lowercase()]["responses"][&status];
     assert!(response.is_object(), "{at} is not documented");
     for name in response["headers"].as_object().unwrap().keys() {
-        let there = reply.headers.contains_key(name) || NOT_ALWAYS.contains(&name.as_str());
-        assert!(there, "{at} comes without {name}");
+        let is_present = reply.headers.contains_key(name) || OPTIONAL_HEADERS.contains(&name.as_str());
+        assert!(is_present, "{at} comes without {name}");
     }
     let expected = if call.permission.is_some() { "no-store" } else { "" };
     assert_eq!(reply.header("Cache-Control"), expected, "{at}");
@@ -267,7 +271,7 @@ fn is_as_documented(document: &Value, call: &Call, reply: &Reply) {
     assert!(errors.is_empty(), "{at}: {errors:?}");
 }
 
-/// Operations down, statuses across: seen, not to be had here, never seen.
+/// Operations as rows, statuses as columns: seen, not possible here, never seen.
 fn table(outcomes: &BTreeMap<String, BTreeMap<u16, Option<bool>>>) -> String {
     let statuses: BTreeSet<u16> = outcomes.values().flat_map(|row| row.keys().copied()).collect();
     let width = outcomes.keys().map(String::len).max().unwrap_or_default();
@@ -284,7 +288,7 @@ fn table(outcomes: &BTreeMap<String, BTreeMap<u16, Option<bool>>>) -> String {
     format!("\n{:width$}{head}\n{}", "", rows.collect::<String>())
 }
 
-/// What becomes of an operation's answers with some of its statuses.
+/// The outcome for some statuses of one operation.
 fn row(
     servers: &Servers,
     document: &Value,
@@ -309,11 +313,11 @@ fn row(
 }
 
 #[test]
-fn every_documented_answer_is_seen() {
+fn every_documented_response_is_seen() {
     let servers = Servers::start();
     let document = servers.sound.anonymous().get("/openapi.json").expect(200);
     let calls = &servers.calls;
-    // At once, since much of it is waiting.
+    // In parallel, since most of the time is waiting.
     let mut outcomes: BTreeMap<String, BTreeMap<u16, Option<bool>>> = std::thread::scope(|scope| {
         let rows: Vec<_> = calls
             .iter()
@@ -321,11 +325,11 @@ fn every_documented_answer_is_seen() {
             .collect();
         rows.into_iter().map(|(call, row)| (call.id.clone(), row.join().unwrap())).collect()
     });
-    // One after the other: they share the things on the full disk.
+    // Sequentially: they share the fixtures on the full disk.
     for call in calls {
         outcomes.get_mut(&call.id).unwrap().extend(row(&servers, &document, call, |status| status == 507));
     }
-    // Past the capture of output: the table is what a reader of the log looks for.
+    // Written to the terminal past output capture: the table is meant for readers of the log.
     let table = table(&outcomes);
     std::io::stdout().write_all(table.as_bytes()).unwrap();
     let all =

@@ -1,5 +1,5 @@
-//! Writes that want the same rows at the same time, on PostgreSQL: creates never wait for each other in a circle,
-//! and where other writes do, the one that the database ends is run again.
+//! Lock conflicts on PostgreSQL: concurrent creates never deadlock, and other writes that the database aborts are
+//! retried.
 
 use std::sync::Barrier;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Cluster, Reply, Service};
 
-/// A cluster that looks for deadlocks at once.
+/// A cluster with a short `deadlock_timeout`.
 fn cluster() -> Option<Cluster> {
     Cluster::start(&["-c", "fsync=off", "-c", "deadlock_timeout=50ms"])
 }
 
-/// How many deadlocks a database has seen. To be asked when its sessions have ended, which report then.
+/// The number of deadlocks of a database. Sessions report it when they end.
 fn deadlocks(cluster: &Cluster) -> i64 {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let admin = sea_orm::Database::connect(cluster.url("template1")).await.unwrap();
@@ -33,20 +33,19 @@ fn create(client: &Client, username: &str, key: Option<&str>) -> Reply {
     client.send("POST", "/v1/contacts", &headers, body.as_bytes())
 }
 
-/// Two instances are asked to create the same contacts at the same time, each of them once with and once without
-/// an idempotency key.
+/// Two instances create the same contacts concurrently, each contact once with and once without an idempotency key.
 #[test]
-fn creates_with_and_without_a_key_take_their_locks_in_one_order() {
+fn creates_with_and_without_a_key_never_deadlock() {
     const ROUNDS: usize = 60;
     const CONTACTS: usize = 12;
     let Some(cluster) = cluster() else { return };
     let services = [(); 2].map(|()| Service::start_on(&cluster.url("postgres"), |_| {}));
-    // Keys of one account are good on both.
+    // Both instances accept the account's keys.
     let client = services[0].client();
     let clients =
         services.each_ref().map(|service| service.anonymous().with_key(client.key.as_ref().unwrap()));
     let barrier = Barrier::new(2 * CONTACTS);
-    // Asserted when all have ended: one that panics would leave the others at the barrier.
+    // Asserted after all threads have ended: a panic would leave the others waiting at the barrier.
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2 * CONTACTS)
             .map(|thread| {
@@ -56,7 +55,7 @@ fn creates_with_and_without_a_key_take_their_locks_in_one_order() {
                     let round = |round: usize| {
                         let username = format!("{round}-{contact:02}");
                         let has_key = (contact + instance + round).is_multiple_of(2);
-                        // Keys are in another order than names.
+                        // The order of keys differs from that of names.
                         let key = has_key.then(|| format!("{}-{round}-{instance}", CONTACTS - contact));
                         barrier.wait();
                         create(client, &username, key.as_deref()).status
@@ -73,14 +72,14 @@ fn creates_with_and_without_a_key_take_their_locks_in_one_order() {
     assert_eq!(deadlocks(&cluster), 0);
 }
 
-/// Each has changed its own contact, and waits for the name that the other one is about to give up.
+/// Each transaction has updated its own contact, and waits for the name that the other one is about to release.
 #[test]
-fn contacts_that_swap_their_usernames_are_told_of_a_conflict_and_not_of_a_fault() {
+fn swapping_two_usernames_is_a_conflict_and_not_an_error() {
     const ROUNDS: usize = 5;
     let Some(cluster) = cluster() else { return };
     let service = Service::start_on(&cluster.url("postgres"), |_| {});
-    // Between the change of a row and the check that its name is free, time passes: indexes are written in
-    // the order in which they were made.
+    // Widens the window between the update of a row and its uniqueness check: indexes are updated in order of
+    // creation.
     for sql in [
         "CREATE FUNCTION slow(text) RETURNS text IMMUTABLE LANGUAGE plpgsql \
          AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END'",

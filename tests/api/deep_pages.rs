@@ -1,4 +1,4 @@
-//! Pages far behind in a list are what the list says, whatever is remembered of where pages began.
+//! Pages at large offsets are correct whatever seek points are cached.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use crate::harness::Client;
 
-/// In the account whose pages are read.
+/// In the account under test.
 const CONTACTS: usize = 2_400;
 const LIMIT: usize = 20;
 
-/// How many create contacts, and how many read, at the same time.
+/// Numbers of concurrent creators and readers.
 const CREATORS: usize = 8;
 const READERS: usize = 4;
 
-/// How often contacts come and go while others read.
+/// How many contacts are created and deleted while others read.
 const ROUNDS: usize = 60;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +47,7 @@ impl Record {
     }
 }
 
-/// What a list is sorted by, and which way.
+/// Sort field and direction.
 type Order = (&'static str, &'static str);
 
 const ORDERS: [Order; 6] = [
@@ -59,7 +59,7 @@ const ORDERS: [Order; 6] = [
     ("msisdn", "DESC"),
 ];
 
-/// The whole list.
+/// The expected list.
 fn sorted(records: &[Record], (field, direction): Order) -> Vec<Record> {
     let mut records = records.to_vec();
     match field {
@@ -73,20 +73,20 @@ fn sorted(records: &[Record], (field, direction): Order) -> Vec<Record> {
     records
 }
 
-/// A page of it.
+/// A page of the expected list.
 fn slice(list: &[Record], offset: usize) -> &[Record] {
     let rest = &list[offset.min(list.len())..];
     &rest[..LIMIT.min(rest.len())]
 }
 
-/// A page, as it is.
+/// A page as the service returns it.
 fn page(client: &Client, (field, direction): Order, offset: usize) -> Vec<Record> {
     let query = format!("limit={LIMIT}&offset={offset}&sortField={field}&sortDir={direction}");
     let list = client.get(&format!("/addressbook/contacts?{query}")).expect(200);
     list["records"].as_array().unwrap().iter().map(Record::of).collect()
 }
 
-/// Reads pages of all orders, one as soon as another.
+/// Reads pages in all orders, alternating between them.
 fn check(client: &Client, records: &[Record], offsets: &[usize], why: &str) {
     let lists = ORDERS.map(|order| (order, sorted(records, order)));
     let mut pages: Vec<_> =
@@ -97,7 +97,7 @@ fn check(client: &Client, records: &[Record], offsets: &[usize], why: &str) {
     }
 }
 
-/// Names in no order; two contacts for each number.
+/// Names in random order; two contacts per number.
 fn fill(client: &Client) -> Vec<Record> {
     let create = |i: usize| {
         Record::create(
@@ -118,7 +118,7 @@ fn fill(client: &Client) -> Vec<Record> {
 }
 
 on_both_databases! {
-    fn deep_pages_are_slices_of_the_list(service: &Service) {
+    fn deep_pages_equal_slices_of_the_list(service: &Service) {
         let (client, other) = (service.client(), service.client());
         let mut records = fill(&client);
         let offsets: Vec<usize> = (500..CONTACTS + 100).step_by(190).collect();
@@ -133,10 +133,10 @@ on_both_databases! {
         records.push(Record::create(&client, "~", "4915112345678"));
         check(&client, &records, &few, "one more at the end");
         for (order, at) in ORDERS.into_iter().zip([1_200, 600].into_iter().cycle()) {
-            // A page began at one of them, too.
-            let gone = sorted(&records, order).swap_remove(at);
-            records.retain(|record| *record != gone);
-            gone.delete(&client);
+            // Seek points refer to some of these contacts, too.
+            let removed = sorted(&records, order).swap_remove(at);
+            records.retain(|record| *record != removed);
+            removed.delete(&client);
             check(&client, &records, &few, "one less");
         }
         let last = sorted(&records, ("alias", "DESC")).swap_remove(0);
@@ -149,12 +149,12 @@ on_both_databases! {
         check(&client, &records, &few, "the last number is among the first");
     }
 
-    /// Contacts come and go: one that all deep pages lie behind, and one that pages begin with. Each page is
-    /// one of a list that there was.
-    fn deep_pages_are_of_one_list_while_it_changes(service: &Service) {
+    /// Creates and deletes contacts before all deep pages and at the beginning of some: each page must belong to one
+    /// version of the list.
+    fn deep_pages_are_consistent_while_the_list_changes(service: &Service) {
         let client = service.client();
         let records = fill(&client);
-        // The newest of all, and so the last of those with its number.
+        // The newest contact, hence the last one with its number.
         let guest = |alias: &str, msisdn: &str| {
             Record { id: "guest".to_owned(), alias: alias.to_owned(), msisdn: msisdn.to_owned() }
         };
@@ -169,7 +169,7 @@ on_both_databases! {
             assert!(order.0 == "created_on" || thousandth[1_000] == guests[1]);
             for offset in [1_000, 1_490, 2_000, 2_350] {
                 let mut lists = [&sorted(&records, order), &first, &thousandth].map(|list| slice(list, offset).to_vec()).to_vec();
-                // Who is on a page is found out first: who has gone since then is missing.
+                // The ids of a page are read first: contacts deleted in between are missing.
                 lists.push(lists[2].iter().filter(|record| record.id != "guest").cloned().collect());
                 pages.push((order, offset, lists));
             }
@@ -193,10 +193,10 @@ on_both_databases! {
             }
             for round in 0..ROUNDS {
                 let Record { id: _, alias, msisdn } = &guests[usize::from(round % 4 > 0)];
-                let made = Record::create(&client, alias, msisdn);
-                // Until some pages have been read of this list.
+                let created = Record::create(&client, alias, msisdn);
+                // Until some pages of this version have been read.
                 std::thread::sleep(Duration::from_millis(fastrand::u64(10..40)));
-                made.delete(&client);
+                created.delete(&client);
                 std::thread::sleep(Duration::from_millis(fastrand::u64(..20)));
             }
             done.store(true, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Clients that go away at any moment leave a write whole or absent, and nothing else: no connection,
-//! no transaction, no thread, no file.
+//! Clients that disconnect at any moment leave each write complete or absent, and leak nothing: no connection,
+//! transaction, thread or file descriptor.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -9,21 +9,21 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Transac
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Serving, addressbook};
+use crate::cli::{ServerProcess, addressbook};
 use crate::durability::all;
 use crate::harness::{Backend, Client, folder, new_database, raw};
 
-/// Clients at once, and what each of them does.
+/// Concurrent clients, and the number of requests of each.
 const CLIENTS: usize = 16;
 const REQUESTS: usize = 60;
 
-/// Connections to the database.
+/// Size of the connection pool.
 const CONNECTIONS: usize = 4;
 
-/// A long body arrives in more than one piece.
+/// Long enough for a body to arrive in several segments.
 const PADDING: usize = 4_000;
 
-/// Every write sets both names, so that half a write shows.
+/// Every write sets both names, so that a partial write is visible.
 fn fields(name: &str) -> Value {
     json!({"display_name": name, "meta": {"name": name, "padding": "x".repeat(PADDING)}})
 }
@@ -35,7 +35,7 @@ fn new(name: &str) -> String {
     body.to_string()
 }
 
-/// A contact of each thread's own to delete for each request, and some that all change.
+/// For each thread, contacts to delete; and shared contacts that all threads change.
 fn prepare(client: &Client) -> (Vec<Vec<String>>, Vec<String>) {
     let make = |name: String| {
         let contact = client.send_json("POST", "/v1/contacts", &new(&name)).expect(201);
@@ -56,9 +56,9 @@ fn prepare(client: &Client) -> (Vec<Vec<String>>, Vec<String>) {
     (own, (0..CONNECTIONS * 2).map(|i| make(format!("shared-{i}"))).collect())
 }
 
-/// Sends requests and goes away; answers the names under which it may have created a contact, each with
-/// the key that it used.
-fn misbehave(
+/// Sends requests and disconnects; returns the names of contacts that may have been created, with their idempotency
+/// keys.
+fn send_and_disconnect(
     address: &str,
     key: &str,
     thread: usize,
@@ -89,7 +89,7 @@ fn misbehave(
         };
         let mut stream = raw::connect(address);
         let pause = || std::thread::sleep(Duration::from_micros(fastrand::u64(..8_000)));
-        // The server may be the first to close.
+        // The server may close first.
         match fastrand::u8(..4) {
             0 => drop(stream.write_all(&bytes[..fastrand::usize(..bytes.len())])),
             1 => {
@@ -108,21 +108,21 @@ fn misbehave(
             }
         }
         if fastrand::bool() {
-            // A reset, where it would otherwise say that it has finished.
+            // Sends RST instead of FIN.
             socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         }
     }
     created
 }
 
-/// How many files and threads a process has open.
+/// Numbers of open files and threads of a process.
 fn open_files_and_threads(process: u32) -> (usize, usize) {
     let count = |what| std::fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
     (count("fd"), count("task"))
 }
 
-/// Waits until something holds; answers whether it came to that.
-fn comes_to_hold(condition: impl Fn() -> bool) -> bool {
+/// Polls a condition; returns whether it became true in time.
+fn becomes_true(condition: impl Fn() -> bool) -> bool {
     let started = Instant::now();
     while !condition() {
         if started.elapsed() > Duration::from_secs(8) {
@@ -133,9 +133,9 @@ fn comes_to_hold(condition: impl Fn() -> bool) -> bool {
     true
 }
 
-fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
+fn disconnects_leak_nothing(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
-    let mut serving = Serving::start(
+    let mut serving = ServerProcess::start(
         addressbook(&folder(), &["--bind=127.0.0.1:0", "--log=off", "--keep-alive=1s"]).args([
             "--database-url",
             &url,
@@ -146,7 +146,7 @@ fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
     let (address, key) = (serving.address().to_owned(), serving.first_key());
     let client = || Client::new(&address, Some(key.clone()));
     let (own, shared) = prepare(&client());
-    // The level comes with as many clients at once, and when they have gone.
+    // The baseline is measured with as many well-behaved clients.
     std::thread::sleep(Duration::from_secs(2));
     let level = open_files_and_threads(serving.id());
 
@@ -156,7 +156,7 @@ fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
             .zip(own)
             .map(|(thread, own)| {
                 let (address, key, shared) = (&address, &key, &shared);
-                scope.spawn(move || misbehave(address, key, thread, own, shared))
+                scope.spawn(move || send_and_disconnect(address, key, thread, own, shared))
             })
             .collect();
         let others = client();
@@ -169,7 +169,7 @@ fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
     });
 
     assert!(
-        comes_to_hold(|| {
+        becomes_true(|| {
             let (files, threads) = open_files_and_threads(serving.id());
             files <= level.0 && threads <= level.1
         }),
@@ -179,21 +179,21 @@ fn clients_that_go_away_leave_nothing_behind(backend: Backend) {
     let postgres = (backend == Backend::Postgres).then(|| {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(sea_orm::Database::connect(&url)).unwrap();
-        // First of all: the next write would end a transaction that was left open.
+        // Checked first: the next write would end a transaction that was left open.
         let open = || runtime.block_on(sessions(&database, "state LIKE 'idle in transaction%'"));
-        assert!(comes_to_hold(|| open() == 0), "{} open transactions", open());
+        assert!(becomes_true(|| open() == 0), "{} open transactions", open());
         (runtime, database)
     });
-    every_write_is_whole_or_absent(&client(), &created);
+    assert_writes_are_atomic(&client(), &created);
     if let Some((runtime, database)) = postgres {
-        every_connection_works(&client(), &shared, &runtime, &database);
+        assert_every_connection_works(&client(), &shared, &runtime, &database);
         runtime.block_on(database.close()).unwrap();
     }
     serving.signal("-TERM");
     serving.end();
 }
 
-fn every_write_is_whole_or_absent(client: &Client, created: &HashMap<String, Option<String>>) {
+fn assert_writes_are_atomic(client: &Client, created: &HashMap<String, Option<String>>) {
     let stored = all(client);
     let names: HashMap<&str, &Value> =
         stored.iter().map(|contact| (contact["username"].as_str().unwrap(), contact)).collect();
@@ -204,10 +204,10 @@ fn every_write_is_whole_or_absent(client: &Client, created: &HashMap<String, Opt
         assert_eq!(contact["display_name"], contact["meta"]["name"], "{name} is half changed");
         assert_eq!(contact["meta"]["padding"].as_str().map(str::len), Some(PADDING), "{name}");
     }
-    let made = created.keys().filter(|name| names.contains_key(name.as_str())).count();
-    assert!((1..created.len()).contains(&made), "{made} of {} were stored", created.len());
-    println!("{made} of {} creates were stored", created.len());
-    // A client that comes back gets its contact, by the same key.
+    let stored = created.keys().filter(|name| names.contains_key(name.as_str())).count();
+    assert!((1..created.len()).contains(&stored), "{stored} of {} were stored", created.len());
+    println!("{stored} of {} creates were stored", created.len());
+    // A client that reconnects gets its contact under the same key.
     for (name, key) in created {
         let Some(key) = key else { continue };
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
@@ -220,7 +220,7 @@ fn every_write_is_whole_or_absent(client: &Client, created: &HashMap<String, Opt
     }
 }
 
-/// How many of the service's sessions are so.
+/// The number of the service's sessions that satisfy a condition.
 async fn sessions(database: &DatabaseConnection, condition: &str) -> usize {
     let sql = format!(
         "SELECT count(*) FROM pg_stat_activity \
@@ -230,8 +230,8 @@ async fn sessions(database: &DatabaseConnection, condition: &str) -> usize {
     usize::try_from(row.unwrap().try_get_by_index::<i64>(0).unwrap()).unwrap()
 }
 
-/// As many changes as there are connections wait for a lock: each has a connection of its own.
-fn every_connection_works(
+/// As many blocked updates as pool connections: each must get a connection.
+fn assert_every_connection_works(
     client: &Client,
     shared: &[String],
     runtime: &Runtime,
@@ -248,7 +248,7 @@ fn every_connection_works(
             .map(|path| scope.spawn(|| client.patch(path, &fields("last")).status))
             .collect();
         let wait = || runtime.block_on(sessions(database, "wait_event_type = 'Lock'"));
-        let all_wait = comes_to_hold(|| wait() == CONNECTIONS);
+        let all_wait = becomes_true(|| wait() == CONNECTIONS);
         runtime.block_on(lock.rollback()).unwrap();
         assert!(all_wait, "connections are missing");
         for change in changes {
@@ -259,10 +259,10 @@ fn every_connection_works(
 
 #[test]
 fn on_sqlite() {
-    clients_that_go_away_leave_nothing_behind(Backend::Sqlite);
+    disconnects_leak_nothing(Backend::Sqlite);
 }
 
 #[test]
 fn on_postgres() {
-    clients_that_go_away_leave_nothing_behind(Backend::Postgres);
+    disconnects_leak_nothing(Backend::Postgres);
 }

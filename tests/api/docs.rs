@@ -1,4 +1,4 @@
-//! The documentation that the service serves: complete, linked, and at home behind any path.
+//! The served documentation: complete, linked, and independent of the path prefix.
 
 use serde_json::Value;
 use url::Url;
@@ -18,12 +18,12 @@ fn text(client: &Client, path: &str) -> String {
     String::from_utf8(reply.body).unwrap()
 }
 
-/// The targets of the links of a page in HTML (`href="…"`) or Markdown (`](…)`).
+/// The targets of links in HTML (`href="…"`) or Markdown (`](…)`).
 fn links<'a>(page: &'a str, before: &str, after: char) -> Vec<&'a str> {
     page.split(before).skip(1).map(|rest| rest.split(after).next().unwrap()).collect()
 }
 
-/// A page as it is read: without the marks that HTML puts in place of some characters.
+/// The text of a page with character references resolved.
 fn unescaped(html: &str) -> String {
     [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
         .iter()
@@ -31,7 +31,7 @@ fn unescaped(html: &str) -> String {
 }
 
 #[test]
-fn every_operation_has_a_page_that_says_everything() {
+fn every_operation_has_a_complete_page() {
     let client = client();
     let document = client.get("/openapi.json").expect(200);
     let released = RELEASED.split_whitespace().nth(1).unwrap();
@@ -93,12 +93,12 @@ fn every_operation_has_a_page_that_says_everything() {
 }
 
 #[test]
-fn the_index_leads_to_every_page() {
+fn the_index_links_to_every_page() {
     let client = client();
     let document = client.get("/openapi.json").expect(200);
     let (index, full, html) =
         (text(&client, "/llms.txt"), text(&client, "/llms-full.txt"), text(&client, "/docs/"));
-    // The convention: one heading with the name, a quotation that sums up, lists of links.
+    // The llms.txt convention: one heading with the name, a quotation as summary, lists of links.
     assert!(index.starts_with("# addressbook\n\n> Contacts for messaging platforms"), "{index}");
     assert!(index.contains("\n## Optional\n"));
     for call in Call::all(&document) {
@@ -115,9 +115,9 @@ fn the_index_leads_to_every_page() {
     }
 }
 
-/// Every link of every page, where the service is behind a path that it does not know of.
+/// Every link of every page, behind a prefix that the service does not know.
 #[test]
-fn links_hold_behind_a_prefix() {
+fn links_work_behind_a_prefix() {
     let client = client();
     let prefix = "http://example.com/some/prefix";
     let mut pages = vec!["/docs/".to_owned(), "/llms.txt".to_owned(), "/llms-full.txt".to_owned()];
@@ -145,10 +145,10 @@ fn links_hold_behind_a_prefix() {
     assert_eq!((reply.status, reply.header("Location")), (302, "docs/"));
 }
 
-/// What follows the first paragraph of a description belongs to its attribute: choices are no attributes of
-/// the answer.
+/// Whatever follows the first paragraph of a description belongs to the same attribute: alternatives of a union are
+/// not attributes of the response.
 #[test]
-fn attributes_of_the_answer_are_those_of_its_schema() {
+fn listed_response_attributes_are_those_of_the_schema() {
     let client = client();
     let document = client.get("/openapi.json").expect(200);
     let mut listed = 0;
@@ -156,7 +156,7 @@ fn attributes_of_the_answer_are_those_of_its_schema() {
         let page = text(&client, &format!("/docs/{}.md", call.id));
         let html = text(&client, &format!("/docs/{}", call.id));
         for line in page.lines().filter(|line| line.starts_with("- `")) {
-            // A name, and its type or place in brackets; or an error; or a header of the answer.
+            // A name with its type or location in brackets, an error, or a header of the response.
             let rest = line[3..].split_once('`').unwrap().1;
             let is_error = rest.starts_with(" `") && line[3..6].bytes().all(|byte| byte.is_ascii_digit());
             let is_header = rest.starts_with(": ") && line.as_bytes()[3].is_ascii_uppercase();
@@ -177,7 +177,7 @@ fn attributes_of_the_answer_are_those_of_its_schema() {
 }
 
 #[test]
-fn limits_and_details_of_errors_are_told() {
+fn limits_and_error_details_are_documented() {
     let client = client();
     let page = text(&client, "/docs/changeGroupMembers.md");
     assert!(page.contains("- `add` (body, array, at most 1000 items): "), "{page}");
@@ -202,16 +202,16 @@ fn limits_and_details_of_errors_are_told() {
     let page = text(&client, "/docs/createContact.md");
     let conflicts: Vec<_> = page.lines().filter(|line| line.starts_with("- `409`")).collect();
     assert!(conflicts.len() == 2 && conflicts[0].contains("username_taken"), "{conflicts:?}");
-    // Where a setting says otherwise.
+    // With another setting.
     let service =
         Service::start(Backend::Sqlite, |settings| settings.limits.audience_kept_limit = 1_234_567).unwrap();
     let page = text(&service.anonymous(), "/docs/createAudience.md");
     assert!(page.contains("1,234,567 in a kept audience"), "{page}");
 }
 
-/// A page that is not there is one for people where they ask for it, and an error in the envelope otherwise.
+/// A missing page is an HTML page for browsers, and an error in the envelope for other clients.
 #[test]
-fn what_is_not_there_is_told_to_people_and_programs() {
+fn a_missing_page_is_html_for_browsers_and_json_for_programs() {
     let client = client();
     for accept in
         ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json, TEXT/HTML;q=0.5"]
@@ -236,7 +236,7 @@ fn what_is_not_there_is_told_to_people_and_programs() {
 }
 
 #[test]
-fn headings_can_be_linked_to_and_the_menu_knows_where_it_is() {
+fn headings_have_anchors_and_the_menu_marks_the_current_page() {
     let client = client();
     for call in Call::all(&client.get("/openapi.json").expect(200)) {
         let html = text(&client, &format!("/docs/{}", call.id));
@@ -258,7 +258,7 @@ fn headings_can_be_linked_to_and_the_menu_knows_where_it_is() {
 }
 
 #[test]
-fn pages_load_nothing_from_elsewhere_and_run_one_script() {
+fn pages_load_nothing_from_other_hosts_and_run_one_script() {
     let client = client();
     for path in ["/docs/", "/docs/createContact"] {
         let reply = client.get(path);
@@ -271,7 +271,7 @@ fn pages_load_nothing_from_elsewhere_and_run_one_script() {
         for word in [" style=", " onclick=", "<iframe", "@import"] {
             assert!(!html.contains(word), "{path}: {word}");
         }
-        // Addresses of other hosts stand in samples, as text, and nowhere else.
+        // URLs of other hosts appear in samples as text, and nonexistent else.
         assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "{path}");
         assert!(html.contains("name=\"viewport\""), "{path}");
     }
@@ -309,7 +309,7 @@ fn files_are_cached_by_their_entity_tag() {
 }
 
 #[test]
-fn it_says_what_the_settings_say() {
+fn the_documentation_shows_the_effective_settings() {
     let service = Service::start(Backend::Sqlite, |settings| {
         settings.limits.page_max = 7;
         settings.limits.page_default = 3;
@@ -324,7 +324,7 @@ fn it_says_what_the_settings_say() {
 }
 
 #[test]
-fn the_last_release_is_kept() {
+fn the_document_of_the_last_release_is_committed() {
     let (version, date) = RELEASED.trim().split_once(' ').unwrap();
     assert!(chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok(), "{date}");
     let released = std::fs::read_to_string(format!("openapi/released/{version}.json")).unwrap();

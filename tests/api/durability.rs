@@ -1,5 +1,4 @@
-//! Acknowledged means durable: what a client was told is there after the process was killed, and was
-//! on the disk before the client was told.
+//! Durability: an acknowledged write survives a kill of the process, and is on disk before it is acknowledged.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,32 +9,32 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::cli::{Serving, addressbook};
+use crate::cli::{ServerProcess, addressbook};
 use crate::harness::{Client, folder};
 
-/// Fewest creates that are acknowledged before the process is killed.
+/// Minimum number of acknowledged creates before the kill.
 const ACKNOWLEDGED: usize = 200;
 
-/// How often the process is killed; `CRASH_ROUNDS` for a longer run.
+/// Number of kills; `CRASH_ROUNDS` for a longer run.
 fn rounds() -> usize {
     std::env::var("CRASH_ROUNDS").map_or(25, |rounds| rounds.parse().unwrap())
 }
 
-/// A contact that a client was told of: its id, its name, and whether a change of it was acknowledged.
+/// An acknowledged contact: id, name, and whether an update of it was acknowledged.
 struct ContactRef {
     id: String,
     name: String,
     changed: bool,
 }
 
-/// Creates and changes contacts until the server goes away; notes what was acknowledged.
+/// Creates and updates contacts until the server is killed; records what was acknowledged.
 fn load(client: &Client, prefix: &str, known: &Mutex<Vec<ContactRef>>, count: &AtomicUsize) {
     for i in 0.. {
         let name = format!("{prefix}-{i}");
         let body = json!({"username": name, "phone_number": "+4479000000001"}).to_string();
         let key = ("Idempotency-Key", name.as_str());
         let headers = [("Content-Type", "application/json"), key];
-        // Every other one with an idempotency key: both ways of storing.
+        // Every other one with an idempotency key, to cover both write paths.
         let Ok(reply) = client.try_send("POST", "/v1/contacts", &headers[..1 + i % 2], body.as_bytes())
         else {
             return;
@@ -57,7 +56,7 @@ fn load(client: &Client, prefix: &str, known: &Mutex<Vec<ContactRef>>, count: &A
     }
 }
 
-/// Every contact of the account, page by page.
+/// All contacts of the account, page by page.
 pub fn all(client: &Client) -> Vec<Value> {
     let mut contacts = Vec::new();
     let mut page = "/v1/contacts?limit=100".to_owned();
@@ -85,13 +84,13 @@ fn integrity(folder: &Path) -> String {
 }
 
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn acknowledged_writes_survive_kill_9() {
     let folder = folder();
     let known = Mutex::new(Vec::new());
     let mut key = None;
     for round in 0..rounds() {
         let mut serving =
-            Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
+            ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
         let key = key.get_or_insert_with(|| serving.first_key()).clone();
         let count = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -108,7 +107,7 @@ fn what_was_acknowledged_survives_kill_9() {
     }
     let folder_is = integrity(&folder);
     assert_eq!(folder_is, "ok");
-    let serving = Serving::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
+    let serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
     let client = Client::new(serving.address(), key);
     let stored = all(&client);
     let known = known.into_inner().unwrap();
@@ -130,10 +129,10 @@ fn what_was_acknowledged_survives_kill_9() {
     println!("{} acknowledged, {} stored", known.len(), stored.len());
 }
 
-/// `kill -9` cannot show a missing sync, since the pages outlive the process; the order of system
-/// calls can: the log is synced after a request has come in, and before its answer goes out.
+/// `kill -9` cannot reveal a missing sync, since the page cache outlives the process; the order of system calls can:
+/// the log is synced after a request arrives and before its response is sent.
 #[test]
-fn the_log_is_synced_before_the_answer_goes_out() {
+fn the_log_is_synced_before_the_response_is_sent() {
     if Command::new("strace").arg("--version").output().is_err() {
         assert!(std::env::var_os("TEST_STRACE").is_none(), "strace is not found");
         eprintln!("strace is not found: its test does nothing");
@@ -158,7 +157,7 @@ fn the_log_is_synced_before_the_answer_goes_out() {
         .arg(env!("CARGO_BIN_EXE_addressbook"))
         .args(["--bind", "127.0.0.1:0", "--log", "off"])
         .current_dir(&folder);
-    let mut serving = Serving::start(&mut command);
+    let mut serving = ServerProcess::start(&mut command);
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     for i in 0..REQUESTS {
@@ -174,9 +173,9 @@ fn the_log_is_synced_before_the_answer_goes_out() {
     for line in trace.lines() {
         let (thread, call) = line.split_once(' ').unwrap();
         let done = call.contains("= 0") && !call.contains("unfinished");
-        // fsync or fdatasync, as SQLite was built.
+        // fsync or fdatasync, depending on how SQLite was built.
         let of_the_log = call.contains("sync(") && call.contains("addressbook.db-wal");
-        // A call that another thread interrupts in the trace ends in a line of its own.
+        // In the trace, an interrupted call ends on a line of its own.
         let resumed = call.contains("sync resumed") && {
             trace[..line.as_ptr() as usize - trace.as_ptr() as usize]
                 .lines()

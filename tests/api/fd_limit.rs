@@ -1,5 +1,5 @@
-//! A server that may open no more files: who is connected is answered as ever, new clients wait, it does
-//! not turn in circles, and it takes new clients as soon as others have gone.
+//! A server at its limit of file descriptors: connected clients are served, new clients wait, the accept loop does
+//! not spin, and waiting clients are accepted as soon as others disconnect.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cli::Serving;
+use crate::cli::ServerProcess;
 use crate::durability::all;
 use crate::harness::{Backend, Client, folder, new_database, raw};
 
-/// How many files the server may open, and how many clients there are.
+/// The server's limit of file descriptors, and the number of clients.
 const FILES: usize = 110;
 const CLIENTS: usize = 500;
 
-/// Those who are connected before the others come, and how often each of them asks.
+/// Clients connected before the others, and the number of requests of each.
 const EARLY: usize = 12;
 const ROUNDS: usize = 10;
 
 /// A client with one connection.
-struct Connected<'a> {
+struct ConnectedClient<'a> {
     stream: TcpStream,
     key: &'a str,
 }
 
-impl Connected<'_> {
-    fn ask(&mut self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+impl ConnectedClient<'_> {
+    fn request(&mut self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.stream.write_all(&raw::request(self.key, method, path, &[], &body)).unwrap();
         let (answered, body) = raw::answer(&mut self.stream).expect("turned out");
@@ -35,36 +35,36 @@ impl Connected<'_> {
         serde_json::from_slice(&body).unwrap_or_default()
     }
 
-    /// Requests of all kinds; one contact a round stays.
+    /// One request of each kind; one contact per round remains.
     fn work(&mut self, number: usize) {
         for round in 0..ROUNDS {
             let new = |name| json!({"username": format!("{name}-{number}-{round}"), "phone_number": "+4479000000001"});
-            let gone = crate::v1::path(&self.ask("POST", "/v1/contacts", &new("gone"), 201));
-            let kept = crate::v1::path(&self.ask("POST", "/v1/contacts", &new("kept"), 201));
-            self.ask("GET", "/v1/contacts?limit=100", &Value::Null, 200);
-            self.ask("PATCH", &kept, &json!({"display_name": "changed"}), 200);
-            self.ask("DELETE", &gone, &Value::Null, 204);
-            self.ask("GET", &gone, &Value::Null, 404);
+            let deleted = crate::v1::path(&self.request("POST", "/v1/contacts", &new("gone"), 201));
+            let kept = crate::v1::path(&self.request("POST", "/v1/contacts", &new("kept"), 201));
+            self.request("GET", "/v1/contacts?limit=100", &Value::Null, 200);
+            self.request("PATCH", &kept, &json!({"display_name": "changed"}), 200);
+            self.request("DELETE", &deleted, &Value::Null, 204);
+            self.request("GET", &deleted, &Value::Null, 404);
         }
     }
 }
 
-/// How long a process has been at work.
-fn worked(process: u32) -> Duration {
+/// Processor time used by a process.
+fn cpu_time(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    // In hundredths of a second: `USER_HZ` is 100 wherever Linux runs.
+    // In hundredths of a second: `USER_HZ` is 100 on Linux.
     let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
 }
 
-fn a_server_without_files_to_open_works_on(backend: Backend) {
+fn a_server_without_free_file_descriptors_keeps_serving(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
-    let mut serving = Serving::start(
+    let mut serving = ServerProcess::start(
         Command::new("sh")
             .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" \"$@\"")])
             .arg(env!("CARGO_BIN_EXE_addressbook"))
-            // Nobody is turned out for being idle.
+            // Idle connections must not be closed during the test.
             .args(["--bind=127.0.0.1:0", "--log=off", "--keep-alive=5m", "--header-timeout=5m"])
             .args(["--database-url", &url])
             .current_dir(folder()),
@@ -72,8 +72,8 @@ fn a_server_without_files_to_open_works_on(backend: Backend) {
     let (address, key) = (serving.address().to_owned(), serving.first_key());
     let mut early: Vec<_> = (0..EARLY)
         .map(|_| {
-            let mut connected = Connected { stream: raw::connect(&address), key: &key };
-            connected.ask("GET", "/healthz", &Value::Null, 200);
+            let mut connected = ConnectedClient { stream: raw::connect(&address), key: &key };
+            connected.request("GET", "/healthz", &Value::Null, 200);
             connected
         })
         .collect();
@@ -90,12 +90,12 @@ fn a_server_without_files_to_open_works_on(backend: Backend) {
             scope.spawn(move || connected.work(number));
         }
     });
-    let (before, started) = (worked(serving.id()), Instant::now());
+    let (before, started) = (cpu_time(serving.id()), Instant::now());
     std::thread::sleep(Duration::from_secs(1));
-    let (work, time) = (worked(serving.id()) - before, started.elapsed());
+    let (work, time) = (cpu_time(serving.id()) - before, started.elapsed());
     assert!(work < time / 4, "at work for {work:?} of {time:?} with nothing to do");
 
-    // Those who waited are answered when others go.
+    // Waiting clients are served when others disconnect.
     let mut crowd = crowd.into_iter();
     drop(crowd.by_ref().take(CLIENTS - 10).collect::<Vec<_>>());
     for mut stream in crowd {
@@ -114,10 +114,10 @@ fn a_server_without_files_to_open_works_on(backend: Backend) {
 
 #[test]
 fn on_sqlite() {
-    a_server_without_files_to_open_works_on(Backend::Sqlite);
+    a_server_without_free_file_descriptors_keeps_serving(Backend::Sqlite);
 }
 
 #[test]
 fn on_postgres() {
-    a_server_without_files_to_open_works_on(Backend::Postgres);
+    a_server_without_free_file_descriptors_keeps_serving(Backend::Postgres);
 }

@@ -1,5 +1,4 @@
-//! One thing of each kind, to call operations on: made in a new account by the operations of the document,
-//! from their own examples.
+//! One resource of each kind to call operations on, created in a new account from the examples in the document.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +8,25 @@ use uuid::Uuid;
 use crate::harness::{Client, Service};
 use crate::operations::Call;
 
-/// A kind of thing.
 struct Kind {
-    /// What its collection is called in paths, before a parameter that names one of it; under `/v1` first.
+    /// The name of its collection in paths, before the parameter; under `/v1` first.
     collections: &'static [&'static str],
-    /// The operation that makes one.
+    /// The operation that creates one.
     create: &'static str,
-    /// What belongs to it besides, once it and those above it are there.
-    then: fn(&Client, &Things),
+    /// Further set-up, once it and those above it exist.
+    then: fn(&Client, &Fixtures),
 }
 
-/// Every kind. Whoever adds one to the service adds a line here, after those that it needs; with it the
-/// operations on it are in every test that goes through the document.
+/// Every kind of resource, after those that it depends on. A new resource needs a line here; with it, every test that
+/// iterates over the document covers its operations.
 const KINDS: &[Kind] = &[
     Kind { collections: &["contacts"], create: "createContact", then: |_, _| () },
     Kind {
         collections: &["groups"],
         create: "createGroup",
-        then: |client, things| {
-            let join = json!({"add": [things.id("contacts")]});
-            client.post(&format!("/v1/groups/{}/members", things.id("groups")), &join).expect(200);
+        then: |client, fixtures| {
+            let join = json!({"add": [fixtures.id("contacts")]});
+            client.post(&format!("/v1/groups/{}/members", fixtures.id("groups")), &join).expect(200);
         },
     },
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
@@ -36,54 +34,54 @@ const KINDS: &[Kind] = &[
     Kind { collections: &["audiences"], create: "createAudience", then: |_, _| () },
 ];
 
-/// The members of bodies that are unique in an account; no two requests may have the same.
+/// Members whose values are unique within an account.
 const NAMES: [&str; 3] = ["username", "alias", "name"];
 const NUMBERS: [&str; 2] = ["phone_number", "msisdn"];
 
-/// The ids of one thing of each kind, by the names of its collection.
+/// The id of one resource of each kind, by collection.
 #[derive(Clone, Debug, Default)]
-pub struct Things(BTreeMap<&'static str, String>);
+pub struct Fixtures(BTreeMap<&'static str, String>);
 
-impl Things {
-    /// Makes them for a client: the examples as they stand.
-    pub fn make(calls: &[Call], client: &Client) -> Self {
-        Self::make_of(calls, client, |body| body)
+impl Fixtures {
+    /// Creates them from the examples as they stand.
+    pub fn create(calls: &[Call], client: &Client) -> Self {
+        Self::create_with(calls, client, |body| body)
     }
 
-    /// Makes them for a client: the examples with names and numbers of their own.
-    pub fn make_other(calls: &[Call], client: &Client, number: usize) -> Self {
-        Self::make_of(calls, client, |body| other(body, number))
+    /// Creates them from the examples with other names and numbers.
+    pub fn create_renamed(calls: &[Call], client: &Client, number: usize) -> Self {
+        Self::create_with(calls, client, |body| other(body, number))
     }
 
-    fn make_of(calls: &[Call], client: &Client, change: impl Fn(Value) -> Value) -> Self {
-        let mut things = Self::default();
+    fn create_with(calls: &[Call], client: &Client, change: impl Fn(Value) -> Value) -> Self {
+        let mut fixtures = Self::default();
         for Kind { collections, create, then } in KINDS {
             let call = calls.iter().find(|call| call.id == *create).unwrap_or_else(|| panic!("{create}"));
-            let body = change(call.to_make().json());
-            let made = call.clone().on(&things).with_body(body.to_string()).send(client).expect(201);
-            let id = made["id"].as_str().unwrap();
-            things.0.extend(collections.iter().map(|collection| (*collection, id.to_owned())));
-            then(client, &things);
+            let body = change(call.with_keep().json());
+            let created = call.clone().on(&fixtures).with_body(body.to_string()).send(client).expect(201);
+            let id = created["id"].as_str().unwrap();
+            fixtures.0.extend(collections.iter().map(|collection| (*collection, id.to_owned())));
+            then(client, &fixtures);
         }
-        things
+        fixtures
     }
 
-    /// The same text for every kind: what names nothing.
+    /// The same text as id of every kind: refers to nothing.
     pub fn all(text: &str) -> Self {
         let collections = KINDS.iter().flat_map(|kind| kind.collections);
         Self(collections.map(|collection| (*collection, text.to_owned())).collect())
     }
 
-    /// Ids that nothing has.
-    pub fn nowhere() -> Self {
+    /// Ids that no resource has.
+    pub fn nonexistent() -> Self {
         Self::all(&Uuid::now_v7().to_string())
     }
 
-    /// The id of the thing of a collection.
+    /// The id of the resource in a collection.
     #[track_caller]
     pub fn id(&self, collection: &str) -> &str {
         let id = self.0.get(collection);
-        id.unwrap_or_else(|| panic!("what is one of {collection}? `KINDS` in things.rs has to say"))
+        id.unwrap_or_else(|| panic!("what is one of {collection}? `KINDS` in fixtures.rs has to say"))
     }
 
     /// Every id.
@@ -91,14 +89,14 @@ impl Things {
         self.0.values().map(String::as_str)
     }
 
-    /// All that an account has, as `/v1` lists it.
-    pub fn listed(client: &Client) -> Vec<Value> {
+    /// Every resource of an account, as `/v1` lists it.
+    pub fn list_all(client: &Client) -> Vec<Value> {
         let collections = KINDS.iter().map(|kind| kind.collections[0]);
         collections.map(|collection| client.get(&format!("/v1/{collection}")).expect(200)).collect()
     }
 }
 
-/// A body with other names and numbers.
+/// The body with other names and numbers.
 pub fn other(mut body: Value, number: usize) -> Value {
     for (member, value) in body.as_object_mut().into_iter().flatten() {
         if NAMES.contains(&member.as_str()) {
@@ -110,8 +108,8 @@ pub fn other(mut body: Value, number: usize) -> Value {
     body
 }
 
-/// A body that names this contact, where it names some by their ids or numbers.
-pub fn naming(mut body: Value, contact: &str) -> Value {
+/// The body with references to contacts replaced by this one.
+pub fn with_contact(mut body: Value, contact: &str) -> Value {
     for (member, value) in body.as_object_mut().into_iter().flatten() {
         if ["add", "contacts"].contains(&member.as_str()) {
             *value = json!([contact]);
@@ -120,17 +118,17 @@ pub fn naming(mut body: Value, contact: &str) -> Value {
     body
 }
 
-/// The member of a body that is unique in an account.
+/// The member of a body that must be unique within the account.
 pub fn unique_member(body: &Value) -> Option<&'static str> {
     NAMES.into_iter().find(|name| body[*name].is_string())
 }
 
-/// A new account in which an operation gives an answer: a client of it, and the call. What is called is
-/// one of the things of the account; a create is called where nothing has its name, unless it is the other
-/// case that is asked for.
+/// A new account in which an operation returns this status: a client of it, and the call. The call refers to the
+/// account's fixtures; a create is sent to an account without them, so that its names are free, unless the status is
+/// that of a conflict.
 pub fn account_for(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Client, Call) {
     let client = service.client();
-    let call = &if [201, 409, 410, 422, 507].contains(&status) { call.to_make() } else { call.clone() };
+    let call = &if [201, 409, 410, 422, 507].contains(&status) { call.with_keep() } else { call.clone() };
     let first = match status {
         200 => !call.statuses.contains(&201),
         201 | 410 | 422 => true,
@@ -139,6 +137,6 @@ pub fn account_for(service: &Service, calls: &[Call], call: &Call, status: u16) 
     if call.creates() && first {
         return (client, call.clone());
     }
-    let things = Things::make(calls, &client);
-    (client, call.clone().on(&things))
+    let fixtures = Fixtures::create(calls, &client);
+    (client, call.clone().on(&fixtures))
 }

@@ -1,4 +1,4 @@
-//! Behind a proxy that serves the service under a path.
+//! The service behind a proxy that adds a path prefix.
 
 use addressbook::http::forwarded_prefix::MAX_BYTES;
 use serde_json::json;
@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::harness::{Backend, Client, Reply, Service, serve_under};
 use crate::v1::create;
 
-fn trusting() -> Service {
+fn service_that_trusts_its_proxy() -> Service {
     Service::start(Backend::Sqlite, |settings| settings.trust_proxy = true).unwrap()
 }
 
-/// What an answer to `GET path` with such a header says of the prefix.
+/// The prefix in the redirect that `GET path` returns with this header.
 fn redirected(client: &Client, prefix: &str) -> String {
     let reply = client.send("GET", "/", &[("X-Forwarded-Prefix", prefix)], b"");
     assert_eq!(reply.status, 302);
@@ -18,18 +18,18 @@ fn redirected(client: &Client, prefix: &str) -> String {
 }
 
 #[test]
-fn every_address_in_an_answer_carries_the_prefix() {
-    let service = trusting();
+fn every_url_in_a_response_has_the_prefix() {
+    let service = service_that_trusts_its_proxy();
     let client = serve_under(&service, "/team/contacts-api");
     let under = |path: &str| client.get(&format!("/team/contacts-api{path}"));
     assert_eq!(client.get("/v1/contacts").status, 404, "the proxy serves the path alone");
 
-    // Whatever is answered leads on by its own headers.
+    // The response's own headers lead to the resource.
     let body = json!({"username": "john", "phone_number": "+4479000000001"});
-    let made = client.post("/team/contacts-api/v1/contacts", &body);
-    let location = made.header("Location").to_owned();
+    let created = client.post("/team/contacts-api/v1/contacts", &body);
+    let location = created.header("Location").to_owned();
     assert!(location.starts_with("/team/contacts-api/v1/contacts/"), "{location}");
-    assert_eq!(client.get(&location).expect(200), made.expect(201));
+    assert_eq!(client.get(&location).expect(200), created.expect(201));
 
     for i in 0..2 {
         create(&Client::new(&service.address, client.key.clone()), &format!("u{i}"), "+4479000000001");
@@ -54,7 +54,7 @@ fn every_address_in_an_answer_carries_the_prefix() {
 
 #[test]
 fn the_document_names_the_server_with_the_prefix() {
-    let service = trusting();
+    let service = service_that_trusts_its_proxy();
     let (plain, proxied) = (service.anonymous(), serve_under(&service, "/contacts"));
     let mut document = proxied.get("/contacts/openapi.json").expect(200);
     let address = document["servers"][0]["url"].take();
@@ -74,8 +74,8 @@ fn the_document_names_the_server_with_the_prefix() {
 }
 
 #[test]
-fn a_prefix_that_is_not_sound_is_ignored() {
-    let service = trusting();
+fn an_invalid_prefix_is_ignored() {
+    let service = service_that_trusts_its_proxy();
     let client = service.anonymous();
     let longest = format!("/{}", "x".repeat(MAX_BYTES - 1));
     for (prefix, root) in
@@ -116,14 +116,14 @@ fn a_prefix_that_is_not_sound_is_ignored() {
     }
     let twice = [("X-Forwarded-Prefix", "/a"), ("X-Forwarded-Prefix", "/b")];
     assert_eq!(client.send("GET", "/", &twice, b"").header("Location"), "/swagger-ui/");
-    // A line break ends a header; what follows is another one, and never comes back in an answer.
+    // A line break ends the header; the rest is another header, which is never echoed.
     let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Prefix: /a\r\n Set-Cookie: b=c\r\nConnection: close\r\n\r\n";
-    let answer = crate::edge::raw(&service, bytes);
+    let answer = crate::middleware::raw(&service, bytes);
     assert!(!answer.to_lowercase().contains("set-cookie"), "{answer}");
 }
 
 #[test]
-fn without_the_setting_nobody_is_believed() {
+fn the_header_is_ignored_without_the_setting() {
     let service = Service::shared(Backend::Sqlite).unwrap();
     let client = service.client();
     assert_eq!(redirected(&client, "/a"), "/swagger-ui/");
@@ -131,8 +131,8 @@ fn without_the_setting_nobody_is_believed() {
     let document = client.send("GET", "/openapi.json", &claim[..1], b"").expect(200);
     assert_eq!(document["servers"][0]["url"], format!("http://{}", service.address));
     let body = br#"{"username": "john", "phone_number": "+4479000000001"}"#;
-    let made = client.send("POST", "/v1/contacts", &claim, body);
-    assert!(made.header("Location").starts_with("/v1/contacts/"), "{}", made.header("Location"));
+    let created = client.send("POST", "/v1/contacts", &claim, body);
+    assert!(created.header("Location").starts_with("/v1/contacts/"), "{}", created.header("Location"));
     create(&client, "mary", "+4479000000001");
     let page = client.send("GET", "/v1/contacts?limit=1", &claim[..1], b"");
     assert!(page.header("Link").starts_with("</v1/contacts?"), "{}", page.header("Link"));

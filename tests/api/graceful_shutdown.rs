@@ -1,5 +1,4 @@
-//! SIGTERM under load: what was accepted is answered, what was acknowledged is stored, and nobody gets
-//! half an answer.
+//! SIGTERM under load: accepted requests are answered, acknowledged writes are stored, and no response is truncated.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -12,20 +11,20 @@ use sea_orm::{
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::cli::{Serving, addressbook};
+use crate::cli::{ServerProcess, addressbook};
 use crate::durability::all;
 use crate::harness::{Backend, Client, folder, new_database, raw};
 
-/// Connections that ask all the time.
+/// Connections that send requests continuously.
 const CLIENTS: usize = 16;
 
-/// Fewest creates that are acknowledged before the signal comes.
+/// Minimum number of acknowledged creates before the signal.
 const ACKNOWLEDGED: usize = 200;
 
-/// How often it is stopped under load.
+/// How often the server is stopped under load.
 const ROUNDS: usize = 2;
 
-/// How long a stop may take, with a load that goes on: `--shutdown-timeout` is not used up.
+/// Maximum duration of a shutdown under continuing load, well below `--shutdown-timeout`.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn create(key: &str, name: &str) -> Vec<u8> {
@@ -33,7 +32,7 @@ fn create(key: &str, name: &str) -> Vec<u8> {
     raw::request(key, "POST", "/v1/contacts", &[], &body.to_string())
 }
 
-/// Creates contacts over one connection until the server ends it.
+/// Creates contacts over one connection until the server closes it.
 fn load(address: &str, key: &str, prefix: &str, acknowledged: &Mutex<HashSet<String>>) {
     let mut stream = raw::connect(address);
     for i in 0.. {
@@ -47,7 +46,7 @@ fn load(address: &str, key: &str, prefix: &str, acknowledged: &Mutex<HashSet<Str
     }
 }
 
-/// Another process that keeps everybody from writing.
+/// A lock held by another session, which blocks all writes.
 async fn lock(url: &str, backend: Backend) -> DatabaseTransaction {
     let database = sea_orm::Database::connect(url).await.unwrap();
     let immediate = TransactionOptions {
@@ -61,19 +60,19 @@ async fn lock(url: &str, backend: Backend) -> DatabaseTransaction {
     lock
 }
 
-fn stop(serving: Serving) {
+fn stop(serving: ServerProcess) {
     let started = Instant::now();
     serving.signal("-TERM");
-    // With status 0.
+    // Exit status 0.
     serving.end();
     assert!(started.elapsed() < LIMIT, "a stop took {:?}", started.elapsed());
 }
 
-fn a_stop_loses_nothing(backend: Backend) {
+fn shutdown_loses_nothing(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     let folder = folder();
     let start = || {
-        Serving::start(
+        ServerProcess::start(
             addressbook(&folder, &["--bind=127.0.0.1:0", "--log=off"]).args(["--database-url", &url]),
         )
     };
@@ -96,7 +95,7 @@ fn a_stop_loses_nothing(backend: Backend) {
         serving = start();
     }
 
-    // While nobody can write, requests are accepted for certain and not answered yet.
+    // While writes are blocked, requests are accepted but cannot be answered.
     let runtime = Runtime::new().unwrap();
     let lock = runtime.block_on(lock(&url, backend));
     let mut waiting: Vec<_> = (0..CLIENTS)
@@ -137,10 +136,10 @@ fn a_stop_loses_nothing(backend: Backend) {
 
 #[test]
 fn on_sqlite() {
-    a_stop_loses_nothing(Backend::Sqlite);
+    shutdown_loses_nothing(Backend::Sqlite);
 }
 
 #[test]
 fn on_postgres() {
-    a_stop_loses_nothing(Backend::Postgres);
+    shutdown_loses_nothing(Backend::Postgres);
 }

@@ -1,4 +1,4 @@
-//! Creates that wait at the same time are stored together, and each is answered for itself.
+//! Group commit: concurrent creates share a transaction, and each gets its own result.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,28 +17,28 @@ use sea_orm::ConnectionTrait;
 
 use crate::harness::{Backend, new_database};
 
-/// Creates that go together, in each account.
-const TOGETHER: usize = 40;
+/// Concurrent creates per account.
+const CONCURRENT_CREATES: usize = 40;
 
-/// So many creates at once that there is always a next group.
-const CROWD: usize = 300;
+/// Enough concurrent creates that a next group is always waiting.
+const MANY_CREATES: usize = 300;
 
-/// How long a write waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a write waits for the lock.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What makes storing a contact take longer than wanting to.
-const SLOWLY: &str = "PRAGMA query_only = off; CREATE TRIGGER slowly BEFORE INSERT ON contacts BEGIN \
+/// Makes storing a contact slower than submitting one.
+const SLOW_INSERT_TRIGGER: &str = "PRAGMA query_only = off; CREATE TRIGGER slowly BEFORE INSERT ON contacts BEGIN \
      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT sum(i) FROM n; END";
 
-/// A handle that the database refuses.
+/// A handle that the database rejects.
 const REFUSED: &str = "refused";
 
 async fn open(url: &str) -> Database {
     let options = Options {
         url: url.to_owned(),
         connections: 4,
-        acquire_timeout: PATIENCE,
-        statement_timeout: PATIENCE,
+        acquire_timeout: TIMEOUT,
+        statement_timeout: TIMEOUT,
         write_queue: 1_000,
         contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(60),
@@ -57,7 +57,7 @@ fn contact(handle: &str) -> Contact {
     })
 }
 
-/// Creates all of them at the same time, in both accounts; answers what became of each.
+/// Creates all of them concurrently in both accounts; returns the result of each.
 async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Contact, Option<ErrorCode>)> {
     let creates = [1, 2].into_iter().flat_map(|account| handles.iter().map(move |handle| (account, handle)));
     let created = creates.map(async |(account, handle)| {
@@ -68,7 +68,7 @@ async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Cont
     join_all(created).await
 }
 
-/// The first contacts of an account, and how many it has.
+/// The newest contacts of an account, and the total.
 async fn page(database: &Database, account: AccountId) -> OffsetPage<Contact> {
     let all = ContactOffsetQuery {
         field: ContactSort::Handle,
@@ -79,7 +79,7 @@ async fn page(database: &Database, account: AccountId) -> OffsetPage<Contact> {
     database.contacts(account).offset_page(all).await.unwrap()
 }
 
-/// Whoever was told that a contact is stored finds it, others do not; the count says the same.
+/// Acknowledged contacts are found, others are not, and the counter agrees.
 async fn check(database: &Database, created: &[(AccountId, Contact, Option<ErrorCode>)]) {
     for (account, contact, failed) in created {
         let found = database.contacts(*account).get(ContactKey::Id(contact.id)).await;
@@ -94,31 +94,31 @@ async fn check(database: &Database, created: &[(AccountId, Contact, Option<Error
     }
 }
 
-fn numbered() -> Vec<String> {
-    (0..TOGETHER).map(|i| format!("contact {i}")).collect()
+fn handles() -> Vec<String> {
+    (0..CONCURRENT_CREATES).map(|i| format!("contact {i}")).collect()
 }
 
-fn one_handle_is_given_once(backend: Backend) {
+fn concurrent_creates_with_one_handle_succeed_once(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let database = open(&url).await;
-        let twice = [numbered(), numbered()].concat();
+        let twice = [handles(), handles()].concat();
         let mut created = create(&database, &twice).await;
         let taken = created.iter().filter(|(_, _, failed)| *failed == Some(ErrorCode::HandleTaken)).count();
-        assert_eq!((taken, created.len()), (2 * TOGETHER, 4 * TOGETHER));
+        assert_eq!((taken, created.len()), (2 * CONCURRENT_CREATES, 4 * CONCURRENT_CREATES));
         check(&database, &created).await;
 
-        // What is deleted is counted no more.
-        let (account, gone, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
+        // A deleted contact no longer counts.
+        let (account, deleted, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
         let contacts = database.contacts(*account);
-        contacts.delete(ContactKey::Id(gone.id), Precondition::None).await.unwrap();
+        contacts.delete(ContactKey::Id(deleted.id), Precondition::None).await.unwrap();
         *failed = Some(ErrorCode::NotFound);
         check(&database, &created).await;
         database.close().await;
     });
 }
 
-fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
+fn a_rejected_create_does_not_fail_its_group(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let database = open(&url).await;
@@ -132,8 +132,8 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
             }
         };
         database.reader().execute_unprepared(&refuse).await.unwrap();
-        let mut handles = numbered();
-        handles.insert(TOGETHER / 2, REFUSED.to_owned());
+        let mut handles = handles();
+        handles.insert(CONCURRENT_CREATES / 2, REFUSED.to_owned());
         let created = create(&database, &handles).await;
         for (_, contact, failed) in &created {
             let expected = (contact.handle.as_str() == REFUSED).then_some(ErrorCode::Internal);
@@ -141,13 +141,13 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
         }
         check(&database, &created).await;
 
-        // Whatever became of a write, it is over: what is read now is in memory, where there is one.
+        // Every write has completed: reads now fill the cache, if there is one.
         let (database, statements) = database.recording();
         let lists = async || {
             for account in [1, 2].map(AccountId::new) {
                 page(&database, account).await;
             }
-            // The sweeper of groups reads, too, whenever it likes.
+            // The background deletion of groups reads at any time, too.
             statements.lock().unwrap().iter().filter(|statement| statement.sql.contains("contacts")).count()
         };
         let read = lists().await;
@@ -156,8 +156,8 @@ fn one_that_is_refused_is_nobody_elses_fault(backend: Backend) {
     });
 }
 
-/// One contact from its creation to its end, each step as it has to be.
-async fn live(database: &Database, round: usize) {
+/// The life cycle of one contact, each step with its expected result.
+async fn check_life_cycle(database: &Database, round: usize) {
     let contacts = database.contacts(AccountId::new(1));
     let new = contact(&format!("kept {round}"));
     let key = ContactKey::Id(new.id);
@@ -166,8 +166,8 @@ async fn live(database: &Database, round: usize) {
         key: IdempotencyKey::parse(&round.to_string()).unwrap(),
         fingerprint: [0; 32],
     };
-    let made = contacts.insert(new.clone(), Some(attempt())).await.unwrap();
-    assert_eq!((&made.made, made.replayed), (&new, false));
+    let first = contacts.insert(new.clone(), Some(attempt())).await.unwrap();
+    assert_eq!((&first.made, first.replayed), (&new, false));
     let again = contacts.insert(contact(new.handle.as_str()), Some(attempt())).await.unwrap();
     assert_eq!((again.made, again.replayed), (new, true));
 
@@ -189,35 +189,35 @@ async fn live(database: &Database, round: usize) {
     assert_eq!(contacts.get(key).await.unwrap_err().code(), ErrorCode::NotFound);
 }
 
-fn a_stream_of_creates_leaves_others_their_turn(backend: Backend) {
+fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let database = open(&url).await;
         if backend == Backend::Sqlite {
-            database.reader().execute_unprepared(SLOWLY).await.unwrap();
+            database.reader().execute_unprepared(SLOW_INSERT_TRIGGER).await.unwrap();
         }
         let stop = AtomicBool::new(false);
-        let creates = (0..CROWD).map(async |i| {
+        let creates = (0..MANY_CREATES).map(async |i| {
             let mut created = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let (account, contact) =
                     (AccountId::new(1 + i64::from(i % 2 == 0)), contact(&format!("{i} {}", created.len())));
-                let made = database.contacts(account).insert(contact, None).await.unwrap().made;
-                let found = database.contacts(account).get(ContactKey::Id(made.id)).await.unwrap();
-                assert_eq!(found, made);
+                let inserted = database.contacts(account).insert(contact, None).await.unwrap().made;
+                let found = database.contacts(account).get(ContactKey::Id(inserted.id)).await.unwrap();
+                assert_eq!(found, inserted);
                 created.push(account);
             }
             created
         });
         let others = async {
             for round in 0..8 {
-                live(&database, round).await;
+                check_life_cycle(&database, round).await;
             }
             stop.store(true, Ordering::Relaxed);
         };
         let (created, ()) = tokio::join!(join_all(creates), others);
         let created = created.concat();
-        assert!(created.len() > CROWD, "there was a stream: {}", created.len());
+        assert!(created.len() > MANY_CREATES, "there was a stream: {}", created.len());
         for account in [1, 2].map(AccountId::new) {
             let stored = created.iter().filter(|owner| **owner == account).count();
             assert_eq!(page(&database, account).await.total, u64::try_from(stored).unwrap());
@@ -227,31 +227,31 @@ fn a_stream_of_creates_leaves_others_their_turn(backend: Backend) {
 }
 
 #[test]
-fn a_stream_of_creates_leaves_others_their_turn_on_sqlite() {
-    a_stream_of_creates_leaves_others_their_turn(Backend::Sqlite);
+fn continuous_creates_do_not_starve_other_writes_on_sqlite() {
+    continuous_creates_do_not_starve_other_writes(Backend::Sqlite);
 }
 
 #[test]
-fn a_stream_of_creates_leaves_others_their_turn_on_postgres() {
-    a_stream_of_creates_leaves_others_their_turn(Backend::Postgres);
+fn continuous_creates_do_not_starve_other_writes_on_postgres() {
+    continuous_creates_do_not_starve_other_writes(Backend::Postgres);
 }
 
 #[test]
-fn one_handle_is_given_once_on_sqlite() {
-    one_handle_is_given_once(Backend::Sqlite);
+fn concurrent_creates_with_one_handle_succeed_once_on_sqlite() {
+    concurrent_creates_with_one_handle_succeed_once(Backend::Sqlite);
 }
 
 #[test]
-fn one_handle_is_given_once_on_postgres() {
-    one_handle_is_given_once(Backend::Postgres);
+fn concurrent_creates_with_one_handle_succeed_once_on_postgres() {
+    concurrent_creates_with_one_handle_succeed_once(Backend::Postgres);
 }
 
 #[test]
-fn one_that_is_refused_is_nobody_elses_fault_on_sqlite() {
-    one_that_is_refused_is_nobody_elses_fault(Backend::Sqlite);
+fn a_rejected_create_does_not_fail_its_group_on_sqlite() {
+    a_rejected_create_does_not_fail_its_group(Backend::Sqlite);
 }
 
 #[test]
-fn one_that_is_refused_is_nobody_elses_fault_on_postgres() {
-    one_that_is_refused_is_nobody_elses_fault(Backend::Postgres);
+fn a_rejected_create_does_not_fail_its_group_on_postgres() {
+    a_rejected_create_does_not_fail_its_group(Backend::Postgres);
 }

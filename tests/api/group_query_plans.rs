@@ -1,4 +1,4 @@
-//! What the database is asked about groups and who is in them: every query is a scan of an index.
+//! Query plans of groups and memberships: every query is an index scan.
 
 use addressbook::domain::contact::ContactQuery;
 use addressbook::domain::contact::ContactRepository;
@@ -27,7 +27,7 @@ async fn number(database: &Database, sql: &str) -> i64 {
     row.unwrap().try_get_by_index(0).unwrap()
 }
 
-/// Two accounts with contacts, groups and tallies; in each one group that all contacts are in.
+/// Two accounts with contacts, groups and counters; in each, one group that contains all contacts.
 async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
     let plain = open(url).await;
     let mut large = None;
@@ -39,7 +39,7 @@ async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
         large = Some(group.unwrap().made);
     }
     multiply(&plain, backend).await;
-    // Few contacts share a number, as few do.
+    // Few contacts share a number, as in practice.
     let any = if backend == DbBackend::Sqlite { "abs(random()) % 10000" } else { "floor(random() * 10000)" };
     run(&plain, backend, &format!("UPDATE contacts SET phone = '+44790000' || (10000 + {any})")).await;
     let members = "INSERT INTO members SELECT groups.account_id, groups.id, contacts.id FROM groups JOIN contacts \
@@ -56,7 +56,7 @@ async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
     (plain, large.unwrap())
 }
 
-/// The newest members of a group, behind one of them.
+/// The members of a group after a cursor, newest first.
 async fn members(
     contacts: &dyn ContactRepository,
     large: &Group,
@@ -68,7 +68,7 @@ async fn members(
     contacts.cursor_page(query).await.unwrap().items
 }
 
-async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[Contact]) {
+async fn query_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[Contact]) {
     let by_id = GroupKey::Id(large.id);
     for key in [by_id.clone(), GroupKey::Name(large.name.clone())] {
         assert_eq!(groups.find(key.clone()).await.unwrap().id, large.id);
@@ -104,7 +104,7 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
     groups.update(by_id, patch, Timestamp::now()).await.unwrap();
 }
 
-/// Some of these contacts, in a group of their own.
+/// A group of its own with some of these contacts.
 async fn small(groups: &dyn GroupRepository, contacts: &[Contact]) -> Group {
     let small = groups.insert(Group::new(named("small")), None).await.unwrap().made;
     let add = |contact: &Contact| MemberChange { verb: MemberOp::Add, contact: ContactKey::Id(contact.id) };
@@ -112,12 +112,7 @@ async fn small(groups: &dyn GroupRepository, contacts: &[Contact]) -> Group {
     small
 }
 
-async fn ask_about_contacts(
-    contacts: &dyn ContactRepository,
-    large: &Group,
-    small: &Group,
-    page: &[Contact],
-) {
+async fn query_contacts(contacts: &dyn ContactRepository, large: &Group, small: &Group, page: &[Contact]) {
     assert_eq!(members(contacts, large, None, 1_000).await.len(), 1_000);
     let next = members(contacts, large, Some(page[50].id), 10).await;
     assert_eq!((next.len(), &next[0]), (10, &page[51]));
@@ -142,7 +137,7 @@ async fn ask_about_contacts(
     contacts.delete(ContactKey::Id(some.id), Precondition::None).await.unwrap();
 }
 
-fn of_groups(backend: DbBackend) {
+fn group_queries_are_index_scans(backend: DbBackend) {
     let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
     let Some(url) = new_database(kind) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -153,14 +148,14 @@ fn of_groups(backend: DbBackend) {
 
         let (database, statements) = plain.clone().recording();
         let groups = database.groups(account);
-        ask_about_groups(groups.as_ref(), &large, &contacts).await;
+        query_groups(groups.as_ref(), &large, &contacts).await;
         let small = small(plain.groups(account).as_ref(), &contacts).await;
-        ask_about_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
+        query_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
             groups.delete(GroupKey::Id(group)).await.unwrap();
         }
-        // The sweeper, too, is asked for its plans.
+        // The background deletion's queries are checked, too.
         while number(&plain, "SELECT count(*) FROM groups WHERE name IS NULL").await > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
@@ -175,18 +170,18 @@ fn of_groups(backend: DbBackend) {
 }
 
 #[test]
-fn of_groups_on_sqlite() {
-    of_groups(DbBackend::Sqlite);
+fn group_queries_are_index_scans_on_sqlite() {
+    group_queries_are_index_scans(DbBackend::Sqlite);
 }
 
 #[test]
-fn of_groups_on_postgres() {
-    of_groups(DbBackend::Postgres);
+fn group_queries_are_index_scans_on_postgres() {
+    group_queries_are_index_scans(DbBackend::Postgres);
 }
 
-/// The call that deletes a group does not touch its members: on SQLite, they are left to a server.
+/// Deleting a group does not touch its memberships: on SQLite, a running server deletes them later.
 #[test]
-fn a_deletion_is_of_one_row() {
+fn deleting_a_group_deletes_one_row() {
     let Some(url) = new_database(Backend::Sqlite) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (plain, large) = full(&url, DbBackend::Sqlite).await;

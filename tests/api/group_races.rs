@@ -1,4 +1,4 @@
-//! Groups under many hands at once, and what becomes of large ones that are deleted.
+//! Concurrent changes of groups, and the background deletion of large ones.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::harness::{Backend, Client, Service, new_account, new_database};
 
 const MANY: usize = 21_000;
 
-/// A connection of one's own to the database of a service.
+/// A separate connection to the database of a service.
 struct Admin<'s> {
     service: &'s Service,
     connection: DatabaseConnection,
@@ -27,14 +27,14 @@ impl<'s> Admin<'s> {
         self.service.keys().1.block_on(self.connection.execute_unprepared(sql)).unwrap();
     }
 
-    /// The one number that a query answers.
+    /// The single number that a query returns.
     fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(self.connection.get_database_backend(), sql);
         let row = self.service.keys().1.block_on(self.connection.query_one_raw(statement)).unwrap();
         row.unwrap().try_get_by_index(0).unwrap()
     }
 
-    /// An id as SQL has it.
+    /// An id as an SQL literal.
     fn id(&self, id: &str) -> String {
         match self.connection.get_database_backend() {
             DbBackend::Sqlite => format!("X'{}'", id.replace('-', "")),
@@ -46,7 +46,7 @@ impl<'s> Admin<'s> {
         self.number(&format!("SELECT count(*) FROM members WHERE group_id = {}", self.id(group)))
     }
 
-    /// Waits until nothing is left of a group.
+    /// Waits until no membership of a deleted group remains.
     fn wait_for_the_sweeper(&self, group: &str) {
         let id = self.id(group);
         let until = Instant::now() + Duration::from_secs(60);
@@ -63,7 +63,7 @@ impl<'s> Admin<'s> {
     }
 }
 
-/// Fills an account with contacts that are all in one group: by the database, which is quicker.
+/// Fills an account with contacts that are all in one group, by SQL for speed.
 fn fill(service: &Service, client: &Client, group: &str) {
     let admin = Admin::of(service);
     let first = contact(client, "first", "+4479000000001");
@@ -87,7 +87,7 @@ fn fill(service: &Service, client: &Client, group: &str) {
 }
 
 on_both_databases! {
-    fn a_large_group_is_deleted_in_one_call(service: &Service) {
+    fn a_large_group_is_deleted_in_one_request(service: &Service) {
         let client = service.client();
         let (id, other) = (group(&client, "large"), group(&client, "other"));
         fill(service, &client, &id);
@@ -112,7 +112,7 @@ on_both_databases! {
         assert_eq!(client.get("/v1/contacts?limit=1").expect(200)["has_more"], true, "the contacts stay");
     }
 
-    fn one_of_many_gets_the_name(service: &Service) {
+    fn concurrent_creates_with_one_name_succeed_once(service: &Service) {
         let account = new_account();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let tries: Vec<_> = (0..8)
@@ -128,7 +128,7 @@ on_both_databases! {
         assert!(statuses.iter().all(|status| [200, 201, 409].contains(status)), "{statuses:?}");
         let client = service.client_of(&account, &[]);
         assert_eq!(client.get("/addressbook/groups").expect(200)["total"], 1);
-        // The same by renaming.
+        // The same when renaming.
         let ids: Vec<_> = (0..4).map(|index| group(&client, &format!("{index}"))).collect();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let tries: Vec<_> = ids
@@ -146,9 +146,9 @@ on_both_databases! {
         assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
     }
 
-    /// Eight at once add, remove, delete contacts, and delete and make groups; nobody is told that the
-    /// service is at fault, and in the end every count is what is there.
-    fn counts_are_exact_whoever_changes_what(service: &Service) {
+    /// Eight threads add, remove and delete contacts and create and delete groups: no request fails with a server
+    /// error, and all counters are exact afterwards.
+    fn counters_are_exact_under_concurrent_changes(service: &Service) {
         let account = new_account();
         let client = service.client_of(&account, &[]);
         let contacts: Vec<_> = (0..60).map(|i| contact(&client, &format!("c{i}"), "+4479000000001")).collect();
@@ -165,7 +165,7 @@ on_both_databases! {
                         };
                         let id = &groups[random.usize(..groups.len())];
                         let reply = match (thread, step) {
-                            // The last group goes half-way, while the others are at it.
+                            // The last group is deleted halfway, while the others use it.
                             (0, 20) => client.delete(&format!("/v1/groups/{}", groups[3])),
                             (0..3, _) if step % 3 == 0 => {
                                 client.delete(&format!("/v1/contacts/{}", contacts[thread * 14 + step / 3]))
@@ -180,8 +180,8 @@ on_both_databases! {
                             }
                         };
                         let text = String::from_utf8_lossy(&reply.body);
-                        let gone = reply.status == 404 && (id == &groups[3] || text.contains("contact"));
-                        assert!([200, 204].contains(&reply.status) || gone, "{} {text}", reply.status);
+                        let was_deleted = reply.status == 404 && (id == &groups[3] || text.contains("contact"));
+                        assert!([200, 204].contains(&reply.status) || was_deleted, "{} {text}", reply.status);
                     }
                 });
             }
@@ -201,9 +201,8 @@ on_both_databases! {
     }
 }
 
-/// What a service leaves behind when it ends over the deletion of a group is cleared away at the next
-/// start.
-fn a_start_goes_on_where_another_ended(backend: Backend) {
+/// An interrupted deletion of a group is completed by the next start.
+fn a_start_resumes_an_interrupted_deletion(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     let id = {
         let service = Service::start_on(&url, |_| {});
@@ -212,8 +211,8 @@ fn a_start_goes_on_where_another_ended(backend: Backend) {
         fill(&service, &client, &id);
         id
     };
-    let nobody = tokio::runtime::Runtime::new().unwrap();
-    nobody.block_on(async {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
         let connection = sea_orm::Database::connect(&url).await.unwrap();
         connection.execute_unprepared("UPDATE groups SET name = NULL").await.unwrap();
         connection.close().await.unwrap();
@@ -223,11 +222,11 @@ fn a_start_goes_on_where_another_ended(backend: Backend) {
 }
 
 #[test]
-fn a_start_goes_on_where_another_ended_on_sqlite() {
-    a_start_goes_on_where_another_ended(Backend::Sqlite);
+fn a_start_resumes_an_interrupted_deletion_on_sqlite() {
+    a_start_resumes_an_interrupted_deletion(Backend::Sqlite);
 }
 
 #[test]
-fn a_start_goes_on_where_another_ended_on_postgres() {
-    a_start_goes_on_where_another_ended(Backend::Postgres);
+fn a_start_resumes_an_interrupted_deletion_on_postgres() {
+    a_start_resumes_an_interrupted_deletion(Backend::Postgres);
 }

@@ -1,5 +1,5 @@
-//! Gets that wait at the same time are read together, and each is answered with its own, and not with
-//! what was read before it was asked for.
+//! Read batching: concurrent gets share a query, each gets its own contact, and none is answered with data read
+//! before it was sent.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,9 +14,9 @@ use futures_util::future::{FutureExt, join_all};
 use sea_orm::Statement;
 use uuid::Uuid;
 
-use crate::harness::{Backend, Hold, hold_back, new_database};
+use crate::harness::{Backend, Hold, delay_replies, new_database};
 
-/// In each account; more gets of them than go into one group.
+/// Per account; more gets of them than fit into one batch.
 const CONTACTS: usize = 100;
 
 fn contact(i: usize) -> Contact {
@@ -43,21 +43,21 @@ async fn open(url: &str, connections: u32) -> Database {
     Database::open(&options).await.unwrap()
 }
 
-/// A get: who asks for what, and what is to be answered.
+/// A get: account, id, and expected contact.
 type Get = (AccountId, ContactId, Option<Contact>);
 
-/// Contacts of two accounts, each asked for by both; and ids of nobody.
+/// Contacts of two accounts, each requested by both; and unknown ids.
 async fn gets(database: &Database) -> Vec<Get> {
     let [one, other] = [1, 2].map(AccountId::new);
     let mut gets = Vec::new();
     for (owner, stranger) in [(one, other), (other, one)] {
         for i in 0..CONTACTS {
-            let made = database.contacts(owner).insert(contact(i), None).await.unwrap().made;
-            gets.push((stranger, made.id, None));
+            let created = database.contacts(owner).insert(contact(i), None).await.unwrap().made;
+            gets.push((stranger, created.id, None));
             gets.push((stranger, ContactId::from_uuid(Uuid::now_v7()), None));
-            gets.push((owner, made.id, Some(made.clone())));
-            // Twice in one group.
-            gets.push((owner, made.id, Some(made)));
+            gets.push((owner, created.id, Some(created.clone())));
+            // Twice in one batch.
+            gets.push((owner, created.id, Some(created)));
         }
     }
     fastrand::shuffle(&mut gets);
@@ -72,7 +72,7 @@ async fn check(database: &Database, (account, id, expected): &Get) {
     }
 }
 
-fn each_is_answered_with_its_own(backend: Backend) {
+fn each_get_returns_its_own_contact(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (database, statements) = open(&url, 4).await.recording();
@@ -87,7 +87,7 @@ fn each_is_answered_with_its_own(backend: Backend) {
         };
         assert!(read.iter().any(of_both), "both accounts in one statement");
 
-        // Clients that go away, at any moment, take nobody with them and keep nobody waiting.
+        // Cancelled gets fail no other get and block none.
         let (database, gets) = (Arc::new(database), Arc::new(gets));
         let clients: Vec<_> = (0..gets.len())
             .map(|i| {
@@ -105,7 +105,7 @@ fn each_is_answered_with_its_own(backend: Backend) {
                 tokio::time::sleep(Duration::from_micros(fastrand::u64(..500))).await;
             }
         }
-        // Those too who have just begun to read.
+        // Including gets whose batch is being read.
         for get in gets.iter().take(10) {
             let _gone = check(&database, get).now_or_never();
         }
@@ -116,29 +116,29 @@ fn each_is_answered_with_its_own(backend: Backend) {
 }
 
 #[test]
-fn each_is_answered_with_its_own_on_sqlite() {
-    each_is_answered_with_its_own(Backend::Sqlite);
+fn each_get_returns_its_own_contact_on_sqlite() {
+    each_get_returns_its_own_contact(Backend::Sqlite);
 }
 
 #[test]
-fn each_is_answered_with_its_own_on_postgres() {
-    each_is_answered_with_its_own(Backend::Postgres);
+fn each_get_returns_its_own_contact_on_postgres() {
+    each_get_returns_its_own_contact(Backend::Postgres);
 }
 
-/// What has been read already may be out of date when somebody asks: then it is not for them.
+/// Data that was already read may be stale for a get that arrives later: it must not be answered with it.
 #[test]
-fn a_get_sees_what_was_acknowledged_while_others_were_read() {
+fn a_get_sees_writes_acknowledged_before_it_was_sent() {
     let Some(url) = new_database(Backend::Postgres) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (account, hold) = (AccountId::new(1), Arc::new(Hold::default()));
         let writer = open(&url, 4).await.contacts(account);
-        let reader = open(&hold_back(&url, &hold), 2).await;
+        let reader = open(&delay_replies(&url, &hold), 2).await;
         let id = writer.insert(contact(0), None).await.unwrap().made.id;
         let get = || {
             let contacts = reader.contacts(account);
             tokio::spawn(async move { contacts.get(ContactKey::Id(id)).await.is_ok() })
         };
-        // Both connections know the statement then, and the next answer is that to a get.
+        // Both connections have prepared the statement by then, so that the next reply is that to a get.
         for _ in 0..4 {
             assert!(get().await.unwrap());
         }
@@ -149,7 +149,7 @@ fn a_get_sees_what_was_acknowledged_while_others_were_read() {
         }
         writer.delete(ContactKey::Id(id), Precondition::None).await.unwrap();
         let late = get();
-        // Long enough for it to join the others.
+        // Long enough to join the batch.
         tokio::time::sleep(Duration::from_millis(200)).await;
         hold.on.store(false, Ordering::SeqCst);
         assert!(!late.await.unwrap(), "it was gone before anybody asked");

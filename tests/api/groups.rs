@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::harness::Client;
 
-/// Makes a contact; its id.
+/// Creates a contact; returns its id.
 pub fn contact(client: &Client, name: &str, number: &str) -> String {
     crate::v1::create(client, name, number)["id"].as_str().unwrap().to_owned()
 }
 
-/// Makes a group; its id.
+/// Creates a group; returns its id.
 pub fn group(client: &Client, name: &str) -> String {
     client.post("/v1/groups", &json!({"name": name})).expect(201)["id"].as_str().unwrap().to_owned()
 }
 
-/// Lets contacts join and leave; the results.
+/// Adds and removes members; returns the member count and the outcomes.
 pub fn change(client: &Client, group: &str, body: &Value) -> (u64, Vec<String>) {
     let answer = client.post(&format!("/v1/groups/{group}/members"), body).expect(200);
     let results = answer["data"].as_array().unwrap().iter();
@@ -34,28 +34,28 @@ fn some_contacts(client: &Client, count: usize) -> Vec<String> {
 }
 
 on_both_databases! {
-    fn are_made_read_changed_and_deleted(service: &Service) {
+    fn are_created_read_updated_and_deleted(service: &Service) {
         let client = service.client();
         let new = json!({"name": "  Cafe\u{301} ", "description": "Those who come for coffee"});
         let reply = client.post("/v1/groups", &new);
-        let made = reply.expect(201);
-        let id = made["id"].as_str().unwrap();
+        let created = reply.expect(201);
+        let id = created["id"].as_str().unwrap();
         assert_eq!(reply.header("Location"), format!("/v1/groups/{id}"));
-        assert_eq!(made["name"], "Caf\u{e9}");
-        assert_eq!((&made["member_count"], &made["created_at"]), (&json!(0), &made["updated_at"]));
-        assert_eq!(client.get(&format!("/v1/groups/{id}")).expect(200), made);
+        assert_eq!(created["name"], "Caf\u{e9}");
+        assert_eq!((&created["member_count"], &created["created_at"]), (&json!(0), &created["updated_at"]));
+        assert_eq!(client.get(&format!("/v1/groups/{id}")).expect(200), created);
 
         let record = client.get("/addressbook/groups/Caf%C3%A9").expect(200)["record"].clone();
         assert_eq!(client.get(&format!("/addressbook/groups/{id}")).expect(200)["record"], record);
         for (v1, addressbook) in [("id", "id"), ("name", "name"), ("description", "description"),
             ("member_count", "member_count"), ("created_at", "created_on"), ("updated_at", "updated_on")]
         {
-            assert_eq!(made[v1], record[addressbook], "{v1}");
+            assert_eq!(created[v1], record[addressbook], "{v1}");
         }
 
         let path = format!("/v1/groups/{id}");
         let same = client.patch(&path, &json!({"name": "Caf\u{e9}"})).expect(200);
-        assert_eq!(same, made, "nothing has changed");
+        assert_eq!(same, created, "nothing has changed");
         let renamed = client.patch(&path, &json!({"name": "Tea", "description": null})).expect(200);
         assert_eq!((&renamed["name"], &renamed["description"]), (&json!("Tea"), &Value::Null));
         assert_eq!(client.get("/addressbook/groups/Caf%C3%A9").status, 404);
@@ -80,7 +80,7 @@ on_both_databases! {
         assert_eq!(client.get(by_name).status, 404);
     }
 
-    fn are_made_once_for_each_attempt(service: &Service) {
+    fn are_created_once_per_idempotency_key(service: &Service) {
         for (path, status) in [("/v1/groups", 201), ("/addressbook/groups", 200)] {
             let client = service.client();
             let send = |body: &str| {
@@ -92,7 +92,7 @@ on_both_databases! {
             assert_eq!(first.expect(status), again.expect(status));
             assert_eq!((first.header("Idempotent-Replayed"), again.header("Idempotent-Replayed")), ("", "true"));
             assert_eq!(send(r#"{"name": "b"}"#).status, 422);
-            // As it is now.
+            // In its current state.
             let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
             let john = crate::v1::create(&client, "john", "+4479000000001");
             client.post(&format!("/v1/groups/{id}/members"), &json!({"add": [john["id"]]})).expect(200);
@@ -106,7 +106,7 @@ on_both_databases! {
         }
     }
 
-    fn are_found_by_a_name_that_looks_like_an_id(service: &Service) {
+    fn can_be_found_by_a_name_that_looks_like_an_id(service: &Service) {
         let client = service.client();
         let name = uuid::Uuid::now_v7().to_string();
         let id = group(&client, &name);
@@ -118,7 +118,7 @@ on_both_databases! {
         assert_eq!(listed["data"][0]["id"], json!(john));
         let audience = client.post("/v1/audiences", &json!({"recipients": [{"group": name}]})).expect(200);
         assert_eq!(audience["counts"]["recipients"], 1);
-        // An id comes first: the other group's name does not hide the group.
+        // The id takes precedence: the other group's name does not hide the group.
         let other = group(&client, &id);
         assert_eq!(client.get(&format!("/addressbook/groups/{id}")).expect(200)["record"]["id"], json!(id));
         client.delete(&format!("/addressbook/groups/{id}")).expect(200);
@@ -127,7 +127,7 @@ on_both_databases! {
         client.delete(&format!("/addressbook/groups/{name}")).expect(404);
     }
 
-    fn are_refused_with_every_fault_at_its_place(service: &Service) {
+    fn are_rejected_with_the_path_of_every_violation(service: &Service) {
         let client = service.client();
         let long = "x".repeat(65);
         for (body, field, code) in [
@@ -176,20 +176,20 @@ on_both_databases! {
         assert_eq!(client.get(&format!("/addressbook/groups/{long}")).violation(400).2, "too_long");
         assert_eq!(client.get("/v1/groups/a").violation(400).2, "not_a_uuid");
         assert_eq!(client.delete("/addressbook/groups/a/contacts/x").violation(400).1, "contact");
-        // A bad item keeps the good ones out, too.
+        // One invalid item rejects the whole batch.
         assert_eq!(client.get(&format!("/v1/groups/{id}")).expect(200)["member_count"], 0);
-        // At the limit, in the largest spelling, the body is not too large.
+        // The largest batch, with the longest spelling of each item, fits into the body limit.
         assert_eq!(change(&client, &id, &json!({"add": many[1..]})).1.len(), 1_000);
     }
 
-    fn take_contacts_in_and_let_them_go(service: &Service) {
+    fn add_and_remove_members(service: &Service) {
         let client = service.client();
         let (id, ids) = (group(&client, "all"), some_contacts(&client, 5));
         let stranger = contact(&service.client(), "stranger", "+4479000000009");
         let add = json!({"add": [ids[2], ids[0], ids[2], stranger]});
         let results = ["added", "added", "already_member", "no_such_contact"];
         assert_eq!(change(&client, &id, &add), (2, results.map(str::to_owned).to_vec()));
-        // An empty list is as good as none.
+        // An empty list is accepted.
         assert_eq!(change(&client, &id, &json!({"add": [ids[0]], "remove": []})), (2, vec!["already_member".to_owned()]));
         let both = json!({"add": [ids[1], ids[0]], "remove": [ids[0], ids[0], ids[4], stranger, ids[1]]});
         let results = ["added", "already_member", "removed", "not_member", "not_member", "no_such_contact", "removed"];
@@ -215,7 +215,7 @@ on_both_databases! {
         assert_eq!((values(&page["records"], "id"), &page["total"]), (vec![ids[3].clone()], &json!(3)));
     }
 
-    fn are_filled_by_number_and_by_alias(service: &Service) {
+    fn accept_members_by_number_and_by_alias(service: &Service) {
         let client = service.client();
         group(&client, "a b/c");
         let path = "/addressbook/groups/a%20b%2Fc";
@@ -301,7 +301,7 @@ on_both_databases! {
         client.patch(&format!("/v1/contacts/{}", ids[0]), &json!({"meta": {"a": 1}})).expect(200);
         assert_eq!(list(&format!("group={id}&updated_since=2020-01-01T00:00:00Z")).0, "c0 c4 c2");
         assert_eq!(list("group=nobody").0, "");
-        // At once, whatever was looked at just before.
+        // Immediately, even if the page was cached before.
         assert_eq!(list(&format!("group={id}")).0, "c4 c2 c0");
         change(&client, &id, &json!({"add": [ids[5]], "remove": [ids[4]]}));
         assert_eq!(list(&format!("group={id}")).0, "c5 c2 c0");
@@ -330,7 +330,7 @@ on_both_databases! {
             let page = client.get(&format!("/v1/contacts?{query}")).expect(200);
             page["data"].as_array().unwrap().iter().map(|contact| contact["groups"].clone()).collect::<Vec<_>>()
         };
-        // Twice, so that the page comes from memory, where there is one.
+        // Twice: the second page is served from the cache, if there is one.
         for _ in 0..2 {
             assert_eq!(list("expand=groups"), [shown.clone(), json!([]), shown.clone()]);
             assert_eq!(list(""), [Value::Null, Value::Null, Value::Null]);
@@ -355,7 +355,7 @@ on_both_databases! {
         assert_eq!(shown["groups"].as_array().unwrap().len(), 100);
     }
 
-    fn lose_contacts_that_are_deleted_and_contacts_stay(service: &Service) {
+    fn lose_deleted_contacts_and_deleting_a_group_keeps_its_contacts(service: &Service) {
         let client = service.client();
         let ids = some_contacts(&client, 3);
         let groups = [group(&client, "a"), group(&client, "b")];
@@ -376,7 +376,7 @@ on_both_databases! {
         assert_eq!(client.get(&format!("/v1/groups/{}", groups[1])).expect(200)["member_count"], 1);
     }
 
-    fn are_of_one_account(service: &Service) {
+    fn are_scoped_to_one_account(service: &Service) {
         let (owner, stranger) = (service.client(), service.client());
         let (id, contact) = (group(&owner, "mine"), contact(&owner, "me", "+4479000000001"));
         change(&owner, &id, &json!({"add": [contact]}));
@@ -399,7 +399,7 @@ on_both_databases! {
         }
         assert_eq!(stranger.get("/v1/groups").expect(200)["data"], json!([]));
         assert_eq!(stranger.get("/addressbook/groups").expect(200)["total"], 0);
-        // The same name, and a group that only its own account's contacts can join.
+        // The same name, and a group that only contacts of its own account can join.
         let theirs = group(&stranger, "mine");
         assert_eq!(change(&stranger, &theirs, &json!({"add": [contact]})).1, ["no_such_contact"]);
         assert_eq!(owner.get(&format!("/v1/groups/{id}")).expect(200), mine);

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a create that is sent again does its work once.
+//! `Idempotency-Key`: a repeated create has one effect.
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ fn create(client: &Client, path: &str, key: &str, body: &str) -> Reply {
     client.send("POST", path, &headers, body.as_bytes())
 }
 
-/// What is stored of an attempt, if it is remembered. (No two tests use the same key for this.)
-fn remembered(service: &Service, key: &str) -> Option<String> {
+/// The stored row of a key, if any. (No two tests use the same key for this.)
+fn stored_row(service: &Service, key: &str) -> Option<String> {
     let (_, runtime) = service.keys();
     runtime.block_on(async {
         let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
@@ -43,7 +43,7 @@ const BODIES: [(&str, &str, &str); 3] = [
 ];
 
 on_both_databases! {
-    fn the_same_request_gets_the_first_answer_again(service: &Service) {
+    fn a_repeated_request_replays_the_first_result(service: &Service) {
         for (path, body, other) in BODIES {
             let account = new_account();
             let client = service.client_of(&account, &[]);
@@ -51,7 +51,7 @@ on_both_databases! {
             assert!((200..300).contains(&first.status), "{}", first.status);
             assert_eq!(first.header("Idempotent-Replayed"), "");
 
-            // With another key of the same account, too.
+            // With another API key of the same account, too.
             let again = || create(&service.client_of(&account, &[]), path, "key-1", body);
             let same = again();
             assert_eq!((same.status, &same.body), (first.status, &first.body));
@@ -59,7 +59,7 @@ on_both_databases! {
             assert_eq!(same.header("Location"), first.header("Location"));
             assert_eq!(same.header("ETag"), first.header("ETag"));
 
-            // What has changed is answered as it is now; what is gone is not answered any more.
+            // A replay shows the current state, and 410 once the resource is deleted.
             let contact = |reply: &Reply| {
                 let json = reply.json();
                 json.get("record").cloned().unwrap_or(json)
@@ -75,12 +75,12 @@ on_both_databases! {
             assert_ne!(changed.body, first.body);
             client.delete(&at).expect(204);
             for _ in 0..2 {
-                let gone = again();
-                let error = &gone.expect(410)["error"];
+                let replay_after_delete = again();
+                let error = &replay_after_delete.expect(410)["error"];
                 let message = "The contact that the first request with this Idempotency-Key created has been deleted";
                 assert_eq!(error["message"], message);
                 assert!(error["code"] == "gone" || error["name"] == "GoneError", "{error}");
-                assert_eq!(gone.header("Idempotent-Replayed"), "");
+                assert_eq!(replay_after_delete.header("Idempotent-Replayed"), "");
             }
             assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 0);
 
@@ -88,7 +88,7 @@ on_both_databases! {
             assert_eq!(mismatch.status, 422);
             let error = &mismatch.json()["error"];
             assert!(error["code"] == "idempotency_key_reused" || error["name"] == "UnprocessableEntityError", "{error}");
-            // Another key, another account: another attempt.
+            // Another idempotency key or another account is another request.
             assert!((200..300).contains(&create(&client, path, "key-2", body).status));
             assert!((200..300).contains(&create(&service.client(), path, "key-1", body).status));
             assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 1);
@@ -123,23 +123,23 @@ on_both_databases! {
         }
     }
 
-    fn each_operation_has_keys_of_its_own(service: &Service) {
+    fn keys_are_scoped_to_the_operation(service: &Service) {
         let client = service.client();
         create(&client, BODIES[0].0, "key", BODIES[0].1).expect(201);
         create(&client, BODIES[1].0, "key", BODIES[1].2).expect(200);
         assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 2);
     }
 
-    fn what_failed_is_not_remembered(service: &Service) {
+    fn failed_requests_are_not_stored(service: &Service) {
         for (path, body, _) in BODIES {
             let client = service.client();
             let john = crate::v1::create(&client, "john", "+4479000000001");
             let key = format!("failed {path}").replace(' ', "-");
             assert_eq!(create(&client, path, &key, body).status, 409);
-            assert_eq!(remembered(service, &key), None);
+            assert_eq!(stored_row(service, &key), None);
             client.delete(&crate::v1::path(&john)).expect(204);
             assert!((200..300).contains(&create(&client, path, &key, body).status));
-            assert!(remembered(service, &key).is_some());
+            assert!(stored_row(service, &key).is_some());
         }
         for path in ["/v1/groups", "/addressbook/groups", "/v1/templates"] {
             let client = service.client();
@@ -147,7 +147,7 @@ on_both_databases! {
             let key = format!("failed {path}").replace(' ', "-");
             let first = create(&client, path, "another", body);
             assert_eq!(create(&client, path, &key, body).status, 409);
-            assert_eq!(remembered(service, &key), None);
+            assert_eq!(stored_row(service, &key), None);
             let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
             assert!((200..300).contains(&client.delete(&format!("{path}/{id}")).status));
             assert!((200..300).contains(&create(&client, path, &key, body).status), "{path}");
@@ -170,14 +170,14 @@ on_both_databases! {
             let key = format!("stored-{path}");
             let first = create(&client, path, &key, &body);
             let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().clone();
-            let stored: Value = serde_json::from_str(&remembered(service, &key).unwrap()).unwrap();
+            let stored: Value = serde_json::from_str(&stored_row(service, &key).unwrap()).unwrap();
             assert_eq!(stored, json!({"id": id, "is_new": true}), "{path}");
             let again = create(&client, path, &key, &body);
             assert_eq!((again.status, again.body), (first.status, first.body), "{path}");
         }
     }
 
-    fn what_was_refused_at_the_edge_is_not_an_attempt(service: &Service) {
+    fn requests_rejected_before_the_handler_reserve_no_key(service: &Service) {
         let client = service.client();
         create(&client, "/v1/contacts", "key", "{}").expect(400);
         create(&client, "/v1/contacts", "key", BODIES[0].1).expect(201);
@@ -188,7 +188,7 @@ on_both_databases! {
         create(&client, "/v1/contacts", &"x".repeat(255), BODIES[0].2).expect(201);
     }
 
-    fn of_many_at_once_one_makes_the_contact(service: &Service) {
+    fn concurrent_requests_with_one_key_create_one_contact(service: &Service) {
         let client = service.client();
         for round in 0..5 {
             let key = format!("round-{round}");
@@ -198,14 +198,14 @@ on_both_databases! {
                     (0..8).map(|_| scope.spawn(|| create(&client.clone(), "/v1/contacts", &key, &body))).collect();
                 racers.into_iter().map(|racer| racer.join().unwrap()).collect()
             });
-            let made: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
-            assert!(made.iter().all(|reply| reply.body == made[0].body), "one contact");
-            assert_eq!(made.iter().filter(|reply| reply.header("Idempotent-Replayed").is_empty()).count(), 1);
+            let created: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
+            assert!(created.iter().all(|reply| reply.body == created[0].body), "one contact");
+            assert_eq!(created.iter().filter(|reply| reply.header("Idempotent-Replayed").is_empty()).count(), 1);
             for reply in replies.iter().filter(|reply| reply.status != 201) {
                 assert_eq!(reply.expect(409)["error"]["code"], "idempotency_key_in_use");
             }
             let again = create(&client, "/v1/contacts", &key, &body);
-            assert_eq!(again.body, made[0].body);
+            assert_eq!(again.body, created[0].body);
         }
         assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 5);
     }

@@ -1,8 +1,8 @@
-//! The import rule of `src/lib.rs`: `http -> domain <- storage`, and what is whose business.
+//! The import rule of `src/lib.rs`, by text: identifiers that must not appear in a layer's code.
 
 use std::path::{Path, PathBuf};
 
-/// Words that must not stand in the code below a folder.
+/// Identifiers that must not appear in the code of a folder.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/domain",
@@ -48,7 +48,7 @@ fn violations(code: &str, words: &[&'static str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn run_one_way() {
+fn layers_contain_no_forbidden_identifiers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut read = 0;
     for (folder, words) in FORBIDDEN {
@@ -62,7 +62,7 @@ fn run_one_way() {
 }
 
 #[test]
-fn a_violation_is_seen() {
+fn a_violation_is_detected() {
     assert_eq!(violations(&code("use crate::http::v1; // fine"), &["crate::http"]), ["crate::http"]);
     assert_eq!(violations(&code("//! crate::http"), &["crate::http"]), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! Keys as requests show them.
+//! Authentication of requests by API key.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use addressbook::domain::api_key::service::KeyRequest;
 use addressbook::domain::api_key::{KeyId, Token};
 use addressbook::domain::{Permission, Permissions};
 
-use crate::harness::{Backend, Client, IN_FORCE, Service, new_account, new_database};
+use crate::harness::{Backend, Client, KEY_CHANGE_DELAY, Service, new_account, new_database};
 
 fn id(client: &Client) -> KeyId {
     Token::parse(client.key.as_ref().unwrap()).unwrap().id().clone()
@@ -26,7 +26,7 @@ fn refused(client: &Client, headers: &[(&str, &str)]) -> String {
 const OVERLAP: Duration = Duration::from_secs(2);
 
 on_both_databases! {
-    fn that_are_missing_or_wrong_are_refused(service: &Service) {
+    fn missing_or_invalid_keys_are_rejected(service: &Service) {
         const MISSING: &str = r#"Bearer realm="addressbook""#;
         const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
         let anonymous = service.anonymous();
@@ -40,14 +40,14 @@ on_both_databases! {
         assert_eq!(refused(&anonymous.with_key("x"), &[]), INVALID);
         assert_eq!(refused(&anonymous.with_key(&good[..good.len() - 1]), &[]), INVALID);
         assert_eq!(refused(&anonymous.with_key(&format!("{good}x")), &[]), INVALID);
-        // Well-formed, but never made.
+        // Well-formed, but never issued.
         assert_eq!(refused(&anonymous.with_key(&Token::generate().unwrap().reveal()), &[]), INVALID);
-        // The scheme's name has no case.
+        // The scheme is case-insensitive.
         let bearer = format!("bearer {good}");
         assert_eq!(anonymous.send("GET", "/v1/contacts", &[("Authorization", &bearer)], b"").status, 200);
     }
 
-    fn that_expired_or_were_revoked_are_refused(service: &Service) {
+    fn expired_and_revoked_keys_are_rejected(service: &Service) {
         let (keys, runtime) = service.keys();
         let account = new_account();
         let short = KeyRequest {
@@ -64,11 +64,11 @@ on_both_databases! {
         let revoked = service.client_of(&account, &[]);
         assert_eq!(revoked.get("/v1/contacts").status, 200);
         runtime.block_on(keys.revoke(&id(&revoked))).unwrap();
-        std::thread::sleep(IN_FORCE);
+        std::thread::sleep(KEY_CHANGE_DELAY);
         refused(&revoked, &[]);
     }
 
-    fn that_are_rotated_overlap(service: &Service) {
+    fn rotated_keys_overlap(service: &Service) {
         let (keys, runtime) = service.keys();
         let old = service.client_of(&new_account(), &[Permission::ReadContacts]);
         let token = runtime.block_on(keys.rotate(&id(&old), OVERLAP)).unwrap();
@@ -77,14 +77,14 @@ on_both_databases! {
             assert_eq!(client.get("/v1/contacts").status, 200);
             assert_eq!(client.post("/v1/contacts", &serde_json::json!({})).status, 403, "no more than before");
         }
-        std::thread::sleep(OVERLAP + IN_FORCE);
+        std::thread::sleep(OVERLAP + KEY_CHANGE_DELAY);
         refused(&old, &[]);
         assert_eq!(new.get("/v1/contacts").status, 200);
     }
 }
 
 #[test]
-fn that_are_revoked_on_one_instance_are_refused_on_all() {
+fn a_key_revoked_on_one_instance_is_rejected_on_all() {
     let Some(url) = new_database(Backend::Postgres) else { return };
     let (one, other) = (Service::start_on(&url, |_| {}), Service::start_on(&url, |_| {}));
     let client = one.client();
@@ -93,9 +93,9 @@ fn that_are_revoked_on_one_instance_are_refused_on_all() {
     assert_eq!(elsewhere.get("/v1/contacts?username=john").expect(200)["data"][0]["username"], "john");
     let (keys, runtime) = one.keys();
     runtime.block_on(keys.revoke(&id(&client))).unwrap();
-    // Asked all the time, so that no instance has a reason to forget the key by itself.
+    // In continuous use, so that its cache entry does not expire for lack of requests.
     let revoked = std::time::Instant::now();
-    while revoked.elapsed() < IN_FORCE {
+    while revoked.elapsed() < KEY_CHANGE_DELAY {
         drop((client.get("/v1/contacts"), elsewhere.get("/v1/contacts")));
     }
     refused(&client, &[]);

@@ -1,5 +1,5 @@
-//! One contact that many clients work on at once looks as if they came one after the other: whatever a
-//! client is told was true at a moment between its question and the answer.
+//! Linearizability: the results of concurrent requests for one contact are those of some sequential order in which
+//! each request takes effect between its call and its response.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +13,23 @@ use uuid::Uuid;
 
 use crate::harness::{Backend, Client, Reply, Service};
 
-/// How many work on a contact at once.
+/// Concurrent clients per contact.
 const CLIENTS: usize = 8;
 
-/// What each of them does in a history. Short ones, one contact each: checking stays quick.
+/// Operations per client and history. Histories are short, one contact each, to keep checking fast.
 const OPERATIONS: usize = 25;
 
-/// Contacts that are read besides, so that the one in question falls out of the memory of the server.
-const CROWD: usize = 16;
+/// Other contacts that are read to evict the one under test from the server's cache.
+const OTHER_CONTACTS: usize = 16;
 
-/// How long histories are made; `LINEARIZABILITY_SECONDS` for a longer run.
+/// How long histories are recorded; `LINEARIZABILITY_SECONDS` for a longer run.
 fn duration() -> Duration {
     Duration::from_secs(
         std::env::var("LINEARIZABILITY_SECONDS").map_or(10, |seconds| seconds.parse().unwrap()),
     )
 }
 
-/// A contact: which of those that had the name one after the other, and what it looks like.
+/// A contact: the id among successive holders of the name, and its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
     id: Uuid,
@@ -37,25 +37,25 @@ struct Held {
     value: usize,
 }
 
-/// A request, and what was answered.
+/// A request and its result.
 #[derive(Clone, Debug)]
 enum Operation {
     /// 201 with an id, or 409.
-    Create { value: usize, made: Option<Uuid> },
+    Create { value: usize, created: Option<Uuid> },
     /// 200 or 404.
     Get { id: Uuid, seen: Option<Held> },
-    /// By name, in the list: what it holds, without a version.
+    /// By name, in the list: the current holder, without its version.
     Find { seen: Option<(Uuid, usize)> },
-    /// With `If-Match` or without.
+    /// With or without `If-Match`.
     Patch { id: Uuid, if_match: Option<i64>, value: usize, outcome: Outcome },
-    /// The same.
+    /// With or without `If-Match`.
     Delete { id: Uuid, if_match: Option<i64>, outcome: Outcome },
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// 200 with the version that it made, or 204.
+    /// 200 with the new version, or 204.
     Done(i64),
     /// 412.
     Changed,
@@ -63,7 +63,7 @@ enum Outcome {
     Missing,
 }
 
-/// One name in an account, asked by one client at a time.
+/// One name in an account, as a sequential specification.
 struct OneContact;
 
 impl Specification for OneContact {
@@ -76,17 +76,17 @@ impl Specification for OneContact {
 
     fn apply(operation: &Operation, state: &Self::State) -> (bool, Self::State) {
         let state = *state;
-        // What becomes of a change of a version to the next one.
+        // The effect of a conditional change on the current version.
         let change = |id: Uuid, if_match: Option<i64>| match state.filter(|held| held.id == id) {
             None => Outcome::Missing,
             Some(held) if if_match.is_some_and(|version| version != held.version) => Outcome::Changed,
             Some(held) => Outcome::Done(held.version + 1),
         };
         match *operation {
-            Operation::Create { value, made: Some(id) } => {
+            Operation::Create { value, created: Some(id) } => {
                 (state.is_none(), Some(Held { id, version: 1, value }))
             }
-            Operation::Create { made: None, .. } => (state.is_some(), state),
+            Operation::Create { created: None, .. } => (state.is_some(), state),
             Operation::Get { id, seen } => (seen == state.filter(|held| held.id == id), state),
             Operation::Find { seen } => (seen == state.map(|held| (held.id, held.value)), state),
             Operation::Patch { id, if_match, value, outcome } => match outcome {
@@ -103,23 +103,23 @@ impl Specification for OneContact {
     }
 }
 
-/// What those who work on a contact have in common.
-struct Work<'a> {
+/// State shared by the clients of one contact.
+struct Workload<'a> {
     name: &'a str,
-    crowd: &'a [String],
-    /// Counts questions and answers: an answer that came before a question has the lower number.
+    others: &'a [String],
+    /// Orders calls and responses: a response before a call has the lower number.
     clock: AtomicUsize,
     values: AtomicUsize,
-    /// The ids and versions that were seen last.
+    /// The most recently seen ids and versions.
     seen: Mutex<Vec<(Uuid, i64)>>,
     history: Mutex<Vec<(usize, usize, Action<Operation>)>>,
 }
 
-impl Work<'_> {
+impl Workload<'_> {
     fn run(&self, client: &Client, number: usize) {
         for _ in 0..OPERATIONS {
             if fastrand::u8(..10) == 0 {
-                client.get(&self.crowd[fastrand::usize(..CROWD)]).expect(200);
+                client.get(&self.others[fastrand::usize(..OTHER_CONTACTS)]).expect(200);
             }
             let called = self.clock.fetch_add(1, Ordering::SeqCst);
             let operation = self.operate(client);
@@ -133,7 +133,7 @@ impl Work<'_> {
     fn operate(&self, client: &Client) -> Operation {
         let known = {
             let seen = self.seen.lock().unwrap();
-            // Mostly the last one; sometimes one that is out of date.
+            // Usually the latest, sometimes a stale one.
             let back = 1 + usize::from(fastrand::u8(..4) == 0) * fastrand::usize(..3);
             seen.len().checked_sub(back).map(|place| seen[place])
         };
@@ -159,19 +159,19 @@ impl Work<'_> {
         let value = self.value();
         let body = json!({"username": self.name, "phone_number": "+4479000000001", "meta": {"value": value}});
         let reply = client.post("/v1/contacts", &body);
-        let made = (reply.status != 409).then(|| {
+        let created = (reply.status != 409).then(|| {
             let id = id(&reply.expect(201));
-            assert_eq!(self.see(id, &reply), 1);
+            assert_eq!(self.record_version(id, &reply), 1);
             id
         });
-        Operation::Create { value, made }
+        Operation::Create { value, created }
     }
 
     fn get(&self, client: &Client, id: Uuid) -> Operation {
         let reply = client.get(&format!("/v1/contacts/{id}"));
         let seen = (reply.status != 404).then(|| {
             let value = value(&reply.expect(200));
-            Held { id, version: self.see(id, &reply), value }
+            Held { id, version: self.record_version(id, &reply), value }
         });
         Operation::Get { id, seen }
     }
@@ -183,7 +183,7 @@ impl Work<'_> {
 
     fn outcome(&self, reply: &Reply, id: Uuid) -> Outcome {
         match reply.status {
-            200 => Outcome::Done(self.see(id, reply)),
+            200 => Outcome::Done(self.record_version(id, reply)),
             204 => Outcome::Done(0),
             412 => Outcome::Changed,
             _ => {
@@ -193,13 +193,13 @@ impl Work<'_> {
         }
     }
 
-    /// Every write has a value of its own.
+    /// Values are unique per write.
     fn value(&self) -> usize {
         self.values.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The version in a reply.
-    fn see(&self, id: Uuid, reply: &Reply) -> i64 {
+    /// Records and returns the version in a reply.
+    fn record_version(&self, id: Uuid, reply: &Reply) -> i64 {
         let version = reply.header("ETag").trim_matches('"').parse().unwrap();
         self.seen.lock().unwrap().push((id, version));
         version
@@ -223,20 +223,20 @@ fn value(contact: &Value) -> usize {
 }
 
 fn every_history_is_linearizable(backend: Backend) {
-    // Room for a few contacts only: they come and go.
+    // A small cache, so that contacts are evicted and reloaded.
     let Some(service) = Service::start(backend, |settings| settings.storage.contact_cache = 4096) else {
         return;
     };
     let client = service.client();
-    let crowd: Vec<String> = (0..CROWD)
-        .map(|i| crate::v1::path(&crate::v1::create(&client, &format!("crowd-{i}"), "+4479000000001")))
+    let others: Vec<String> = (0..OTHER_CONTACTS)
+        .map(|i| crate::v1::path(&crate::v1::create(&client, &format!("others-{i}"), "+4479000000001")))
         .collect();
     let (started, mut histories) = (Instant::now(), 0);
     while started.elapsed() < duration() {
         histories += 1;
-        let work = Work {
+        let work = Workload {
             name: &format!("name-{histories}"),
-            crowd: &crowd,
+            others: &others,
             clock: AtomicUsize::new(0),
             values: AtomicUsize::new(0),
             seen: Mutex::default(),

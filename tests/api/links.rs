@@ -1,10 +1,10 @@
-//! The links of the document: each is followed, and leads where it says.
+//! The links of the document: each is followed and leads to the documented response.
 
 use crate::fixtures::account_for;
 use crate::harness::{Client, Reply, Service};
 use crate::operations::Call;
 
-/// Calls an operation so that it gives this answer.
+/// Makes an operation return this status.
 fn provoke(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Client, Call, Reply) {
     let (client, call) = account_for(service, calls, call, status);
     let call = if status == 412 { call.with("If-Match", "\"0\"") } else { call };
@@ -14,7 +14,7 @@ fn provoke(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Clie
 }
 
 on_both_databases! {
-    fn lead_where_they_say(service: &Service) {
+    fn every_link_can_be_followed(service: &Service) {
         let document = service.anonymous().get("/openapi.json").expect(200);
         let calls = Call::all(&document);
         let mut followed = 0;
@@ -31,7 +31,7 @@ on_both_databases! {
                     });
                     assert!(!link["description"].as_str().unwrap().is_empty());
                     let answer = target.send(&client);
-                    // What has just been read is still the same; what was changed is not.
+                    // A resource just read is unchanged; one just updated is not.
                     let expected = if target.parameters.contains_key("If-None-Match") { 304..305 } else { 200..300 };
                     assert!(expected.contains(&answer.status), "{} {status} {name}: {}", source.id, answer.status);
                     let shown = String::from_utf8(answer.body).unwrap();

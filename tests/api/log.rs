@@ -1,4 +1,4 @@
-//! What the log says of requests that fail: whose they were, where they went wrong, and why.
+//! Log events of failed requests: account and key, route, and cause.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,26 +7,26 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::cli::{Serving, addressbook};
+use crate::cli::{ServerProcess, addressbook};
 use crate::harness::{Client, folder, raw};
 
-/// A service on a file, with a log of warnings and errors alone if `level` says so.
-fn serve(folder: &Path, args: &[&str]) -> (Serving, Client) {
+/// A service on a SQLite file; `args` may restrict the log level.
+fn serve(folder: &Path, args: &[&str]) -> (ServerProcess, Client) {
     let args: Vec<&str> = ["--bind=127.0.0.1:0", "--log-format=json"].iter().chain(args).copied().collect();
-    let mut serving = Serving::start(&mut addressbook(folder, &args));
+    let mut serving = ServerProcess::start(&mut addressbook(folder, &args));
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     (serving, client)
 }
 
-/// The events that the service wrote before it ended.
-fn events(serving: Serving) -> Vec<Value> {
+/// The events logged until the service ended.
+fn events(serving: ServerProcess) -> Vec<Value> {
     serving.signal("-TERM");
     let log = serving.end();
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// The one event of a request.
+/// The only event of a request.
 #[track_caller]
 fn of<'a>(events: &'a [Value], request_id: &str) -> &'a Value {
     let found: Vec<_> = events.iter().filter(|event| event["request_id"] == request_id).collect();
@@ -34,9 +34,9 @@ fn of<'a>(events: &'a [Value], request_id: &str) -> &'a Value {
     found[0]
 }
 
-/// Whose request it was.
+/// Asserts that an event identifies the caller.
 #[track_caller]
-fn names_the_caller(event: &Value, client: &Client, route: &str) {
+fn assert_caller(event: &Value, client: &Client, route: &str) {
     assert!(event["account"].is_i64(), "{event}");
     let key = event["key"].as_str().unwrap();
     assert!(client.key.as_ref().unwrap().contains(key) && key.len() == 16, "{event}");
@@ -46,7 +46,7 @@ fn names_the_caller(event: &Value, client: &Client, route: &str) {
 }
 
 #[test]
-fn a_stream_that_breaks_off_names_the_caller_and_the_cause() {
+fn an_aborted_stream_is_logged_with_caller_and_cause() {
     let folder = folder();
     let (serving, client) = serve(&folder, &[]);
     let body = json!({
@@ -70,7 +70,7 @@ fn a_stream_that_breaks_off_names_the_caller_and_the_cause() {
 }
 
 #[test]
-fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
+fn errors_and_timeouts_are_logged_with_caller_and_cause() {
     let folder = folder();
     let (serving, client) =
         serve(&folder, &["--log=warn", "--request-timeout=500ms", "--database-acquire-timeout=20s"]);
@@ -99,7 +99,7 @@ fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
         (&json!("WARN"), &json!(503), &json!("unavailable"))
     );
     assert_eq!((&slow["method"], &slow["cause"]), (&json!("POST"), &json!("the request ran out of time")));
-    names_the_caller(slow, &client, "/v1/contacts");
+    assert_caller(slow, &client, "/v1/contacts");
     let broken = of(&events, "broken");
     assert_eq!((&broken["level"], &broken["status"]), (&json!("ERROR"), &json!(500)));
     assert_eq!((&broken["method"], &broken["code"]), (&json!("GET"), &json!("internal_error")));
@@ -107,14 +107,14 @@ fn a_fault_and_a_time_out_name_the_caller_and_the_cause() {
     let unready = of(&events, "unready");
     assert_eq!((&unready["level"], &unready["status"]), (&json!("WARN"), &json!(503)));
     assert!(!unready["cause"].as_str().unwrap().is_empty(), "{unready}");
-    names_the_caller(broken, &client, "/v1/templates");
+    assert_caller(broken, &client, "/v1/templates");
     for id in ["fine", "absent"] {
         assert!(!events.iter().any(|event| event["request_id"] == id), "no fault of the service");
     }
 }
 
 #[test]
-fn requests_that_cannot_be_parsed_have_a_line() {
+fn unparsable_requests_are_logged() {
     let folder = folder();
     let (serving, _) = serve(&folder, &["--header-timeout=2s"]);
     let mut ids = Vec::new();
@@ -127,7 +127,7 @@ fn requests_that_cannot_be_parsed_have_a_line() {
         stream.write_all(bytes.as_bytes()).unwrap();
         let local = stream.local_addr().unwrap().to_string();
         let mut answer = Vec::new();
-        // The end of the connection may come as a reset, where more was sent than was read.
+        // The connection may end with RST where unread data remained.
         drop(std::io::Read::read_to_end(&mut stream, &mut answer));
         let answer = String::from_utf8(answer).unwrap();
         let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
@@ -136,7 +136,7 @@ fn requests_that_cannot_be_parsed_have_a_line() {
     let events = events(serving);
     for (id, status, code, peer) in ids {
         let event = of(&events, &id);
-        let told = (event["status"].as_u64(), event["code"].as_str(), event["peer"].as_str());
-        assert_eq!(told, (Some(status), Some(code), Some(&*peer)), "{event}");
+        let logged = (event["status"].as_u64(), event["code"].as_str(), event["peer"].as_str());
+        assert_eq!(logged, (Some(status), Some(code), Some(&*peer)), "{event}");
     }
 }

@@ -1,4 +1,4 @@
-//! The service as its users see it: over HTTP, on SQLite and on PostgreSQL, and at the command line.
+//! End-to-end tests over HTTP, on SQLite and on PostgreSQL, and of the command line.
 
 #[macro_use]
 mod harness;
@@ -7,6 +7,7 @@ mod addressbook;
 mod audience_costs;
 mod audience_snapshots;
 mod audiences;
+mod authorization;
 mod bad_bodies;
 mod bad_requests;
 mod cli;
@@ -18,8 +19,7 @@ mod deep_pages;
 mod disconnects;
 mod docs;
 mod durability;
-mod edge;
-mod fair_turns;
+mod fairness;
 mod fd_limit;
 mod fixtures;
 mod forwarded_prefix;
@@ -35,7 +35,7 @@ mod keys;
 mod linearizability;
 mod links;
 mod log;
-mod matrix;
+mod middleware;
 mod openapi;
 mod openapi_limits;
 mod operation_table;

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what it says is true, and it says everything.
+//! The OpenAPI document is correct and complete.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub fn document() -> Value {
     serde_json::from_str(&app::openapi(&Settings::default().limits).unwrap()).unwrap()
 }
 
-/// Every operation of the document with its name.
+/// Every operation of the document, with its id.
 pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     document["paths"]
         .as_object()
@@ -23,10 +23,10 @@ pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
 }
 
 #[test]
-fn is_the_committed_one() {
+fn equals_the_committed_document() {
     let committed = std::fs::read_to_string("openapi/openapi.json").unwrap();
-    let made = app::openapi(&Settings::default().limits).unwrap();
-    assert!(made == committed, "`addressbook openapi > openapi/openapi.json` brings it up to date");
+    let created = app::openapi(&Settings::default().limits).unwrap();
+    assert!(created == committed, "`addressbook openapi > openapi/openapi.json` brings it up to date");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn is_served_in_both_forms() {
 }
 
 #[test]
-fn says_what_it_is() {
+fn has_title_version_licence_and_stable_operation_ids() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     for text in
@@ -84,7 +84,7 @@ fn says_what_it_is() {
             assert!(operation["description"].as_str().unwrap().contains(permission), "{id}");
         }
     }
-    // These are method names in other people's programs.
+    // Operation ids are method names in clients' programs.
     let expected = [
         "addAddressBookGroupContacts",
         "changeGroupMembers",
@@ -137,7 +137,7 @@ fn says_what_it_is() {
     assert!(!document["paths"].as_object().unwrap().keys().any(|path| path.starts_with("/contacts")));
 }
 
-/// A validator of the schema at a place in the document.
+/// A validator of the schema at a JSON pointer.
 pub fn validator(document: &Value, pointer: &str) -> jsonschema::Validator {
     let mut whole = document.clone();
     whole["$ref"] = json!(format!("#{}", pointer.replace('{', "%7B").replace('}', "%7D")));
@@ -169,7 +169,7 @@ fn its_examples_validate() {
                 seen += 1;
             }
         }
-        // Schemas have a list of them; some have the one of old.
+        // Schemas have `examples`; some still have the deprecated `example`.
         let listed = value.get("examples").and_then(Value::as_array).into_iter().flatten();
         let mut examples = listed.chain(value.get("example")).peekable();
         if value.get("type").is_some() && examples.peek().is_some() {
@@ -184,7 +184,7 @@ fn its_examples_validate() {
     assert!(seen > 250, "{seen} examples");
 }
 
-/// What the samples in curl send: the others are made of the same request.
+/// The requests in the curl samples; the samples in other languages derive from the same request.
 #[test]
 fn its_samples_validate() {
     let document = document();
@@ -208,10 +208,10 @@ fn its_samples_validate() {
         let mut collection = "";
         for (expected, segment) in call.path.split('/').zip(path.split('/')) {
             match expected.strip_prefix('{') {
-                // `$GROUP_ID` is one of the groups.
+                // `$GROUP_ID` is the id of a group.
                 Some(_) if segment.starts_with('$') => {
-                    let named = segment[1..].strip_suffix("_ID").map(|name| name.to_lowercase() + "s");
-                    assert_eq!(named.as_deref(), Some(collection), "{}", call.id);
+                    let resolve_ref = segment[1..].strip_suffix("_ID").map(|name| name.to_lowercase() + "s");
+                    assert_eq!(resolve_ref.as_deref(), Some(collection), "{}", call.id);
                 }
                 Some(name) => sent.push((name.trim_end_matches('}'), segment)),
                 None => assert_eq!(expected, segment, "{}", call.id),
@@ -252,7 +252,7 @@ fn every_body_has_an_example() {
 }
 
 #[test]
-fn every_operation_names_every_status() {
+fn every_operation_documents_every_status() {
     let document = document();
     for call in crate::operations::Call::all(&document) {
         let id = &call.id;
@@ -272,20 +272,20 @@ fn every_operation_names_every_status() {
         if call.body.is_some() {
             expected.extend([408, 413, 415]);
         }
-        // What makes something can be sent again without making it twice.
+        // Every create accepts an idempotency key.
         assert_eq!(call.takes("Idempotency-Key"), call.creates(), "{id}");
         if call.creates() {
             expected.extend([410, 422]);
         }
-        // A template that costs too much.
+        // A template that is too costly.
         if id.starts_with("resolve") {
             expected.insert(422);
         }
-        // What deletes makes room.
+        // Deletes work on a full disk.
         if !permission.starts_with("read:") && call.method != "DELETE" || call.creates() {
             expected.insert(507);
         }
-        // What has an entity tag is changed with `If-Match`, and read with `If-None-Match`.
+        // A resource with an entity tag is changed with `If-Match` and read with `If-None-Match`.
         let shown = &document["paths"][&call.path]["get"]["responses"]["200"]["headers"]["ETag"];
         let changes = ["PATCH", "DELETE"].contains(&call.method.as_str());
         assert_eq!(call.takes("If-Match"), changes && shown.is_object(), "{id}");
@@ -293,12 +293,12 @@ fn every_operation_names_every_status() {
         if call.takes("If-Match") {
             expected.insert(412);
         }
-        // A cursor, too, can name a contact that is gone; and a body a template.
+        // A cursor can name a deleted contact; a body can name a missing template.
         let names_template = !call.json()["template"].is_null() && !call.path.contains("templates");
         if call.path.contains('{') || id == "listContacts" || names_template {
             expected.insert(404);
         }
-        // A name that is taken, an attempt that is under way, a number that two contacts have.
+        // A name that is taken, an idempotency key in use, a number that several contacts share.
         let by_number = call.path.starts_with("/addressbook/") && call.path.ends_with("/contacts/{contact}");
         if call.creates() || id.starts_with("update") || by_number {
             expected.insert(409);
@@ -307,15 +307,15 @@ fn every_operation_names_every_status() {
     }
 }
 
-/// What a schema refers to, or itself.
-pub fn named<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+/// The schema itself, or the target of its `$ref`.
+pub fn resolve_ref<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(name) => document.pointer(&name[1..]).unwrap(),
         None => schema,
     }
 }
 
-/// `OptOut` is `opt_out`.
+/// `OptOut` → `opt_out`.
 fn snake_case(name: &str) -> String {
     let words = name.split_inclusive(|_: char| true).map(|letter| {
         let is_first = letter.chars().all(char::is_uppercase);
@@ -324,35 +324,35 @@ fn snake_case(name: &str) -> String {
     words.collect::<String>().trim_start_matches('_').to_owned()
 }
 
-/// What generators make of the document depends on these.
+/// Properties that code generators depend on.
 #[test]
 fn is_fit_for_generators() {
     let document = document();
-    // OpenAPI Generator refuses a licence with neither address nor identifier.
+    // OpenAPI Generator rejects a licence with neither URL nor identifier.
     assert!(document["info"]["license"]["url"].is_string());
-    // The free-form object has a name; generators make up names for what has none.
-    // A choice has a title, after which generators name its type.
+    // The free-form object has a name: generators invent names for anonymous schemas. Each alternative of a union has a
+    // title, after which generators name its type.
     let inline = |schema: &Value| {
         (schema["enum"].is_array() && schema["title"].is_null()) || schema["additionalProperties"] == true
     };
     for schema in document["components"]["schemas"].as_object().unwrap().values() {
         for (member, rules) in schema["properties"].as_object().into_iter().flatten() {
             assert!(!inline(rules), "{member}: {rules}");
-            // Not every generator knows lists of types.
+            // Not every generator supports lists of types.
             assert!(!rules["type"].is_array(), "{member}: {rules}");
         }
     }
     for (id, operation) in operations(&document) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            // No reference, which C and C++ stumble over, but a title.
+            // A title instead of a `$ref` next to other keywords, which the C and C++ generators do not support.
             let schema = &parameter["schema"];
             assert!(schema["$ref"].is_null(), "{id}: {parameter}");
             assert_eq!(schema["enum"].is_array(), schema["title"].is_string(), "{id}: {parameter}");
         }
-        // The name of an argument, where it would be the method's name again.
-        let made = if id.starts_with("resolve") { Some("Audience") } else { id.strip_prefix("create") };
-        let expected = match (operation["requestBody"].is_object(), made) {
-            (true, Some(made)) => json!(snake_case(made.trim_start_matches("AddressBook"))),
+        // A parameter name must not equal the method name.
+        let created = if id.starts_with("resolve") { Some("Audience") } else { id.strip_prefix("create") };
+        let expected = match (operation["requestBody"].is_object(), created) {
+            (true, Some(created)) => json!(snake_case(created.trim_start_matches("AddressBook"))),
             (true, None) => json!("changes"),
             (false, _) => Value::Null,
         };
@@ -360,7 +360,8 @@ fn is_fit_for_generators() {
     }
 }
 
-/// Calls a function with each object inside a value, and where it stands. What examples say is no schema.
+/// Calls a function with each object inside a value and its JSON pointer. Skips examples: their content is not
+/// schema.
 fn each_object<'a>(value: &'a Value, pointer: &str, seen: &mut impl FnMut(&str, &'a Value)) {
     match value {
         Value::Object(members) => {
@@ -382,13 +383,13 @@ fn each_object<'a>(value: &'a Value, pointer: &str, seen: &mut impl FnMut(&str, 
     }
 }
 
-/// What other people's generators and converters stumbled over: each line is a tool that did.
+/// Regressions of third-party generators and converters: each line names the tool that failed.
 #[test]
-fn other_peoples_generators_read_it() {
+fn works_with_third_party_generators() {
     let document = document();
     let (mut integers, mut lists, mut refusals) = (0, 0, 0);
     each_object(&document, "", &mut |pointer, schema| {
-        // swagger-typescript-api makes `any` of it, openapi-mcp-generator a schema that refuses everything.
+        // swagger-typescript-api turned it into `any`, openapi-mcp-generator into a schema that rejects everything.
         assert!(!schema["not"].is_object(), "{pointer}");
         refusals += usize::from(schema["if"]["pattern"].is_string() && schema["then"]["maxLength"] == 0);
         if schema["type"] == "integer" {
@@ -404,14 +405,14 @@ fn other_peoples_generators_read_it() {
             assert!(schema["maxItems"].is_u64(), "{pointer}");
             lists += 1;
         }
-        // Unions of answers: orval, typed-openapi, ng-openapi-gen.
+        // Unions of responses: orval, typed-openapi, ng-openapi-gen.
         if let Some(content) = schema["content"].as_object() {
             assert_eq!(content.keys().collect::<Vec<_>>(), ["application/json"], "{pointer}");
         }
     });
     assert!(integers > 30 && lists > 30 && refusals > 30, "{integers} {lists} {refusals}");
 
-    // A closed choice of a request is a list of values, not a pattern.
+    // A closed set of values in a request is an `enum`, not a pattern.
     for member in ["CreateAudience", "ResolveAddressBookAliases"] {
         let choice = &document["components"]["schemas"][member]["properties"]["missing_variables"];
         assert_eq!(choice["enum"], json!(["exclude", "blank"]));
@@ -430,7 +431,7 @@ fn other_peoples_generators_read_it() {
     // One sentence: code generators put it into the header of every file.
     let about = document["info"]["description"].as_str().unwrap();
     assert!(!about.contains('\n') && !about.contains('|') && about.ends_with('.'), "{about}");
-    // Where tags are not shown, the dialects are told apart by the summary.
+    // Where tags are not shown, the summary distinguishes the dialects.
     for (path, item) in document["paths"].as_object().unwrap() {
         for operation in item.as_object().unwrap().values() {
             let summary = operation["summary"].as_str().unwrap();
@@ -441,7 +442,7 @@ fn other_peoples_generators_read_it() {
             );
         }
     }
-    // The address book has sub-tags as v1 has them.
+    // The address book has the same sub-tags as v1.
     let tags: BTreeSet<&str> = operations(&document)
         .filter(|(id, _)| id.contains("AddressBook"))
         .map(|(_, operation)| operation["tags"][0].as_str().unwrap())

@@ -1,12 +1,12 @@
-//! The limits and texts of the OpenAPI document are those of the service.
+//! The limits and patterns in the OpenAPI document are the ones that the service enforces.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Backend, Client, Service};
-use crate::openapi::{document, named, operations};
+use crate::openapi::{document, operations, resolve_ref};
 
-/// A text that has so many characters and obeys the rules of a member.
-fn text_of(member: &str, length: usize) -> String {
+/// A valid text of `length` characters for a member.
+fn valid_text(member: &str, length: usize) -> String {
     match member {
         "phone_number" | "msisdn" => format!("{:>length$}", "+4479000000001"),
         "avatar_url" => format!("{:a<length$}", "https://example.com/"),
@@ -27,8 +27,8 @@ fn attempt(client: &Client, path: &str, required: &[&str], member: &str, value: 
     client.post(path, &body).status
 }
 
-/// The path of each operation that creates, and what its body may be.
-fn created(document: &Value) -> Vec<(&str, &Value)> {
+/// The path and the request schema of each create operation.
+fn create_operations(document: &Value) -> Vec<(&str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let posts =
         paths.iter().filter(|(path, _)| !path.contains('{')).map(|(path, item)| (path, &item["post"]));
@@ -36,22 +36,22 @@ fn created(document: &Value) -> Vec<(&str, &Value)> {
         .filter(|(_, post)| post["operationId"].as_str().is_some_and(|id| id.starts_with("create")))
         .map(|(path, post)| {
             let schema = &post["requestBody"]["content"]["application/json"]["schema"];
-            (path.as_str(), named(document, schema))
+            (path.as_str(), resolve_ref(document, schema))
         })
         .collect()
 }
 
-/// Every limit of a request's schema, at its edge: the schema's number is accepted, the next is not.
+/// Boundary values of every limit in a request schema: the limit is accepted, one more is rejected.
 #[test]
 fn its_limits_are_enforced() {
     let document = document();
     let mut held = Vec::new();
-    for (path, schema) in created(&document) {
+    for (path, schema) in create_operations(&document) {
         let client = Service::shared(Backend::Sqlite).unwrap().client();
         let required: Vec<_> =
             schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         for (member, rules) in schema["properties"].as_object().unwrap() {
-            let rules = named(&document, rules);
+            let rules = resolve_ref(&document, rules);
             let mut edge = |rule: &str, inside: Value, outside: Value| {
                 let status = attempt(&client, path, &required, member, inside);
                 assert!((200..300).contains(&status), "{path} {member} at {rule}: {status}");
@@ -68,11 +68,11 @@ fn its_limits_are_enforced() {
                 };
                 match rule.as_str() {
                     "maxLength" => {
-                        edge(rule, json!(text_of(member, limit)), json!(text_of(member, limit + 1)));
+                        edge(rule, json!(valid_text(member, limit)), json!(valid_text(member, limit + 1)));
                     }
                     "minLength" if member == "avatar_url" => edge(rule, json!("http://a"), json!("http://")),
                     "minLength" if limit == 7 => edge(rule, json!("4420794"), json!("442079")),
-                    "minLength" => edge(rule, json!(text_of(member, limit)), json!("")),
+                    "minLength" => edge(rule, json!(valid_text(member, limit)), json!("")),
                     "maxItems" => {
                         let items = |count: usize| json!(vec![json!({"username": "x"}); count]);
                         edge(rule, items(limit), items(limit + 1));
@@ -96,9 +96,9 @@ fn its_limits_are_enforced() {
     assert_eq!(held.len(), 2 * (2 + 2 + 3) + 2 + 2 + 2 * (2 + 2 + 2) + 2 * (2 + 2) + 2 + 2 + 1, "{held:?}");
 }
 
-/// What the document says of the characters of names is what the service does.
+/// The patterns in the document accept the same texts as the service.
 #[test]
-fn its_texts_are_the_accepted_ones() {
+fn its_patterns_match_the_accepted_texts() {
     let document = document();
     let client = Service::shared(Backend::Sqlite).unwrap().client();
     let texts = [
@@ -121,13 +121,13 @@ fn its_texts_are_the_accepted_ones() {
         "\u{2009}a",
     ];
     let mut refused = 0;
-    for (path, schema) in created(&document) {
+    for (path, schema) in create_operations(&document) {
         let required: Vec<_> =
             schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         let members = schema["properties"].as_object().unwrap();
-        // Those that have rules for characters which no plain pattern can say.
+        // Members with rules that a portable pattern cannot express.
         for (member, rules) in members.iter().filter(|(_, rules)| rules["if"].is_object()) {
-            // Every language's regular expressions know its words.
+            // Portable to every regular expression dialect.
             assert!(!rules["pattern"].as_str().unwrap().contains("\\u"), "{path} {member}");
             let validator = jsonschema::draft202012::new(rules).unwrap();
             for text in texts {
@@ -138,9 +138,8 @@ fn its_texts_are_the_accepted_ones() {
             }
         }
     }
-    // Handles and names of groups twice, and the name of a template; a display name, and in both dialects two
-    // texts of opt-outs and one of groups, where joiners are allowed; the text of a template, where all but
-    // U+0000 is.
+    // Handles and group names twice, and template names; a display name, and in both dialects two opt-out texts and
+    // one group text, where joiners are allowed; the text of a template, where everything except U+0000 is.
     assert_eq!(refused, (2 + 2 + 1) * 12 + (1 + 2 * 2 + 2) * 8 + 3);
 }
 

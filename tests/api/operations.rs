@@ -1,31 +1,31 @@
-//! Calls of documented operations: parameters and bodies come from the document, permissions and statuses of success
+//! Calls of documented operations: parameters and bodies come from the document, permissions and the statuses of success
 //! from [`crate::operation_table`].
 
 use serde_json::{Map, Value};
 
-use crate::fixtures::Things;
+use crate::fixtures::Fixtures;
 use crate::harness::{Client, Reply};
 use crate::operation_table::Operation;
 
-/// An operation of the document, and what it is called with.
+/// An operation of the document, with the arguments of a call.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub id: String,
     pub method: String,
     pub path: String,
-    /// The parameters that it has: name and place.
+    /// Name and location of each parameter.
     pub known: Vec<(String, String)>,
-    /// The first of the permissions that each request needs.
+    /// The first of the permissions that every request requires.
     pub permission: Option<String>,
-    /// All of them.
+    /// The permissions that every request requires.
     pub always: Vec<String>,
-    /// The permissions that some requests need.
+    /// The permissions that only some requests require.
     pub conditions: Vec<String>,
-    /// The permissions with which the answer shows more.
+    /// The permissions with which the response contains more.
     pub shows: Vec<String>,
-    /// The status with which it succeeds.
+    /// The status of success.
     pub success: u16,
-    /// The answers that it has.
+    /// The documented statuses.
     pub statuses: Vec<u16>,
     pub parameters: Map<String, Value>,
     pub headers: Vec<(String, String)>,
@@ -70,31 +70,31 @@ impl Call {
         calls
     }
 
-    /// With a value for a parameter that it must have.
+    /// Sets a parameter, which the operation must have.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         assert!(self.takes(name), "{} has no parameter {name}", self.id);
         self.parameters.insert(name.to_owned(), value.into());
         self
     }
 
-    /// On these things, where it is about such.
-    pub fn on(mut self, things: &Things) -> Self {
+    /// Refers to these fixtures in path and body.
+    pub fn on(mut self, fixtures: &Fixtures) -> Self {
         let path = self.path.clone();
         for (collection, segment) in path.split('/').zip(path.split('/').skip(1)) {
             if let Some(name) = segment.strip_prefix('{') {
-                self = self.with(name.trim_end_matches('}'), things.id(collection));
+                self = self.with(name.trim_end_matches('}'), fixtures.id(collection));
             }
         }
         self
     }
 
-    /// Whether it makes something of its own, and not something of another thing.
+    /// Whether it creates a top-level resource, not one of a parent.
     pub fn creates(&self) -> bool {
         self.id.starts_with("create") && !self.path.contains('{')
     }
 
-    /// So that something is made: an audience is told only, unless it is to be kept.
-    pub fn to_make(&self) -> Self {
+    /// With `keep` where it is optional: without it, an audience is only computed.
+    pub fn with_keep(&self) -> Self {
         let mut body = self.json();
         if body["recipients"].is_array() {
             body["keep"] = true.into();
@@ -102,12 +102,11 @@ impl Call {
         if self.body.is_some() { self.with_body(body.to_string()) } else { self.clone() }
     }
 
-    /// Whether it has such a parameter.
+    /// Whether it has a parameter with this name.
     pub fn takes(&self, name: &str) -> bool {
         self.known.iter().any(|(known, _)| known == name)
     }
 
-    /// Its body as JSON.
     pub fn json(&self) -> Value {
         self.body.as_deref().map_or(Value::Null, |body| serde_json::from_str(body).unwrap())
     }
@@ -116,12 +115,12 @@ impl Call {
         Self { body: Some(body.into()), ..self.clone() }
     }
 
-    /// The parameter that its path ends with.
+    /// The last parameter in the path.
     pub fn last_path_parameter(&self) -> Option<&str> {
         self.path.rsplit('/').next()?.strip_prefix('{')?.strip_suffix('}')
     }
 
-    /// The address, with its path and query parameters.
+    /// The request target: path and query.
     pub fn target(&self) -> String {
         let (mut path, mut query) = (self.path.clone(), String::new());
         for (name, value) in &self.parameters {
@@ -159,7 +158,7 @@ impl Call {
         &self.known.iter().find(|(known, _)| known == name).unwrap().1
     }
 
-    /// A runtime expression of OpenAPI, after this call was answered.
+    /// Evaluates a runtime expression of OpenAPI against this call and its response.
     pub fn evaluate(&self, expression: &str, reply: &Reply) -> Value {
         let value = if let Some(pointer) = expression.strip_prefix("$response.body#") {
             reply.json().pointer(pointer).cloned()

@@ -8,7 +8,7 @@ use addressbook::domain::Permission;
 
 const NUMBER: &str = "+442079460000";
 
-/// Percent-encoded spellings of the number, as they stand in a path.
+/// Percent-encoded spellings of the number in a path.
 const SPELLINGS: [&str; 5] =
     ["442079460000", "%2B442079460000", "00442079460000", "+44%20(20)%207946-0000", "44.20.7946.0000"];
 
@@ -16,7 +16,7 @@ fn opt_out(client: &Client, number: &str) -> Value {
     client.post("/v1/opt_outs", &json!({"phone_number": number})).expect(201)
 }
 
-fn is_out(client: &Client, number: &str) -> bool {
+fn is_opted_out(client: &Client, number: &str) -> bool {
     let reply = client.get(&format!("/v1/opt_outs/{number}"));
     assert_eq!(client.get(&format!("/addressbook/optouts/{number}")).status, reply.status);
     reply.status == 200
@@ -45,19 +45,19 @@ on_both_databases! {
         let client = service.client();
         let body = json!({"phone_number": "0044 (0)20 7946-0000", "source": " STOP by SMS ", "note": "Jos\u{65}\u{301}"});
         let reply = client.post("/v1/opt_outs", &body);
-        let made = reply.expect(201);
+        let created = reply.expect(201);
         let expected = json!({
-            "id": made["id"], "phone_number": NUMBER, "source": "STOP by SMS", "note": "Jos\u{e9}",
-            "created_at": made["created_at"],
+            "id": created["id"], "phone_number": NUMBER, "source": "STOP by SMS", "note": "Jos\u{e9}",
+            "created_at": created["created_at"],
         });
-        assert_eq!(made, expected);
-        let path = format!("/v1/opt_outs/{}", made["id"].as_str().unwrap());
+        assert_eq!(created, expected);
+        let path = format!("/v1/opt_outs/{}", created["id"].as_str().unwrap());
         assert_eq!(reply.header("Location"), path);
-        assert_eq!(client.get(&path).expect(200), made);
+        assert_eq!(client.get(&path).expect(200), created);
         for spelling in SPELLINGS {
-            assert_eq!(client.get(&format!("/v1/opt_outs/{spelling}")).expect(200), made, "{spelling}");
+            assert_eq!(client.get(&format!("/v1/opt_outs/{spelling}")).expect(200), created, "{spelling}");
             let record = client.get(&format!("/addressbook/optouts/{spelling}")).expect(200);
-            assert_eq!(record, json!({"success": true, "record": as_record(&made)}), "{spelling}");
+            assert_eq!(record, json!({"success": true, "record": as_record(&created)}), "{spelling}");
         }
 
         let bare = client.post("/addressbook/optouts", &json!({"msisdn": "14155550100"})).expect(200);
@@ -65,22 +65,22 @@ on_both_databases! {
         assert_eq!((&bare["source"], &bare["note"]), (&Value::Null, &Value::Null));
         let shown = client.get(&format!("/v1/opt_outs/{}", bare["id"].as_str().unwrap())).expect(200);
         assert_eq!((as_record(&shown), &shown["phone_number"]), (bare, &json!("+14155550100")));
-        assert_eq!(client.get("/v1/opt_outs").expect(200), json!({"has_more": false, "data": [shown, made]}));
+        assert_eq!(client.get("/v1/opt_outs").expect(200), json!({"has_more": false, "data": [shown, created]}));
     }
 
-    fn it_is_the_numbers_and_not_a_contacts(service: &Service) {
+    fn an_opt_out_belongs_to_the_number_and_not_to_a_contact(service: &Service) {
         let client = service.client();
         let john = create(&client, "john", NUMBER);
         opt_out(&client, "44 20 7946 0000");
         client.delete(&path(&john)).expect(204);
-        assert!(is_out(&client, "442079460000"), "its contact is gone");
+        assert!(is_opted_out(&client, "442079460000"), "its contact is gone");
         let john = create(&client, "john", "0044.20.79460000");
-        assert!(is_out(&client, "442079460000"), "a new contact has the number");
+        assert!(is_opted_out(&client, "442079460000"), "a new contact has the number");
         client.patch(&path(&john), &json!({"phone_number": "+14155550100"})).expect(200);
-        assert!(is_out(&client, "442079460000") && !is_out(&client, "14155550100"), "a contact changed its number");
+        assert!(is_opted_out(&client, "442079460000") && !is_opted_out(&client, "14155550100"), "a contact changed its number");
     }
 
-    fn the_first_time_counts(service: &Service) {
+    fn the_first_opt_out_is_kept(service: &Service) {
         let client = service.client();
         let first = client
             .post("/v1/opt_outs", &json!({"phone_number": NUMBER, "source": "SMS", "note": "first"}))
@@ -95,7 +95,7 @@ on_both_databases! {
         assert_eq!(total(&client), 1);
     }
 
-    fn of_several_at_once_one_is_new(service: &Service) {
+    fn concurrent_opt_outs_of_one_number_create_one(service: &Service) {
         let client = service.client();
         for round in 0..5_u32 {
             let body = json!({"phone_number": format!("+1415555{round:04}")});
@@ -112,7 +112,7 @@ on_both_databases! {
         }
     }
 
-    fn of_several_who_take_one_back_one_does(service: &Service) {
+    fn concurrent_deletes_succeed_once(service: &Service) {
         let client = service.client();
         opt_out(&client, "+14155550100");
         for _ in 0..5 {
@@ -128,7 +128,7 @@ on_both_databases! {
         }
     }
 
-    fn what_others_remarked_is_shown_to_who_may_read_it(service: &Service) {
+    fn source_and_note_of_others_require_the_read_permission(service: &Service) {
         let account = new_account();
         let owner = service.client_of(&account, &[]);
         let said = json!({"phone_number": NUMBER, "source": "sms", "note": "wrote STOP"});
@@ -144,14 +144,14 @@ on_both_databases! {
             let answer = client.post("/addressbook/optouts", &json!({"msisdn": NUMBER})).expect(200);
             assert_eq!(remarks(&answer["record"]), expected);
         }
-        // Its own remarks come back to who made them.
+        // The caller's own source and note are returned.
         let client = service.client_of(&account, &[Permission::CreateOptOuts]);
         let said = json!({"phone_number": "+4479000000777", "source": "web", "note": "asked for it"});
         let answer = client.post("/v1/opt_outs", &said).expect(201);
         assert_eq!(remarks(&answer)[1..], [json!("web"), json!("asked for it")]);
     }
 
-    fn taking_one_back_needs_its_own_permission(service: &Service) {
+    fn deleting_requires_its_own_permission(service: &Service) {
         let account = new_account();
         let owner = service.client_of(&account, &[]);
         let by_id = format!("/v1/opt_outs/{}", opt_out(&owner, NUMBER)["id"].as_str().unwrap());
@@ -161,26 +161,26 @@ on_both_databases! {
         for target in [by_id.as_str(), "/addressbook/optouts/442079460000"] {
             assert!(client.delete(target).violation(403).0.contains("delete:OptOuts"));
         }
-        assert!(is_out(&owner, "442079460000"));
+        assert!(is_opted_out(&owner, "442079460000"));
         let client = service.client_of(&account, &[Permission::DeleteOptOuts]);
         client.delete(&by_id).expect(204);
-        assert!(!is_out(&owner, "442079460000"));
+        assert!(!is_opted_out(&owner, "442079460000"));
         assert_eq!(client.delete(&by_id).violation(404).0, "There is no such opt-out");
 
         let first = opt_out(&owner, NUMBER);
         let answer = owner.delete("/addressbook/optouts/00%2044%2020%207946%200000").expect(200);
         assert_eq!((answer, total(&owner)), (json!({"success": true}), json!(0)));
-        // Out again: another opt-out, since now.
+        // Opted out again: a new opt-out with a new time.
         assert_ne!(opt_out(&owner, NUMBER)["id"], first["id"]);
     }
 
-    fn lists_go_by_time(service: &Service) {
+    fn lists_are_ordered_by_time(service: &Service) {
         let client = service.client();
-        let mut made: Vec<String> = (0..15)
-            // Not in the order of the numbers.
+        let mut created: Vec<String> = (0..15)
+            // Not in numeric order.
             .map(|i| opt_out(&client, &format!("+1415555{:04}", (i * 7) % 15))["id"].as_str().unwrap().to_owned())
             .collect();
-        made.reverse();
+        created.reverse();
 
         let (mut seen, mut page) = (Vec::new(), "/v1/opt_outs?limit=4".to_owned());
         let last = loop {
@@ -192,37 +192,37 @@ on_both_databases! {
                 None => break reply,
             }
         };
-        assert_eq!(seen, made);
-        assert_eq!(last.header("Link"), format!("</v1/opt_outs?limit=4&ending_before={}>; rel=\"prev\"", made[12]));
+        assert_eq!(seen, created);
+        assert_eq!(last.header("Link"), format!("</v1/opt_outs?limit=4&ending_before={}>; rel=\"prev\"", created[12]));
         let data = |query: &str| client.get(&format!("/v1/opt_outs?{query}")).expect(200);
-        let before = data(&format!("limit=3&ending_before={}", made[10]));
-        assert_eq!((ids(&before["data"]), &before["has_more"]), (made[7..10].to_vec(), &json!(true)));
-        let between = data(&format!("starting_after={}&ending_before={}", made[2], made[5]));
-        assert_eq!((ids(&between["data"]), &between["has_more"]), (made[3..5].to_vec(), &json!(false)));
-        // A cursor outlives its opt-out.
-        client.delete(&format!("/v1/opt_outs/{}", made[14])).expect(204);
-        assert_eq!(ids(&data(&format!("limit=1&ending_before={}", made[14]))["data"]), made[13..14]);
+        let before = data(&format!("limit=3&ending_before={}", created[10]));
+        assert_eq!((ids(&before["data"]), &before["has_more"]), (created[7..10].to_vec(), &json!(true)));
+        let between = data(&format!("starting_after={}&ending_before={}", created[2], created[5]));
+        assert_eq!((ids(&between["data"]), &between["has_more"]), (created[3..5].to_vec(), &json!(false)));
+        // A cursor remains valid after its opt-out is deleted.
+        client.delete(&format!("/v1/opt_outs/{}", created[14])).expect(204);
+        assert_eq!(ids(&data(&format!("limit=1&ending_before={}", created[14]))["data"]), created[13..14]);
 
-        let newest = client.get(&format!("/v1/opt_outs/{}", made[0])).expect(200);
+        let newest = client.get(&format!("/v1/opt_outs/{}", created[0])).expect(200);
         let number = newest["phone_number"].as_str().unwrap().strip_prefix('+').unwrap();
         for query in [format!("phone_number={number}"), format!("phone_number=%2B{number}&limit=1")] {
             assert_eq!(data(&query), json!({"has_more": false, "data": [newest]}), "{query}");
         }
-        assert_eq!(data(&format!("phone_number={number}&starting_after={}", made[0]))["data"], json!([]));
+        assert_eq!(data(&format!("phone_number={number}&starting_after={}", created[0]))["data"], json!([]));
         assert_eq!(data("phone_number=442079460000")["data"], json!([]));
 
         let records = |query: &str| client.get(&format!("/addressbook/optouts{query}")).expect(200);
         let first = records("");
-        assert_eq!((ids(&first["records"]), &first["total"]), (made[..10].to_vec(), &json!(14)));
+        assert_eq!((ids(&first["records"]), &first["total"]), (created[..10].to_vec(), &json!(14)));
         assert_eq!((&first["offset"], &first["limit"], &first["success"]), (&json!(0), &json!(10), &json!(true)));
         let rest = records("?offset=10&limit=100");
-        assert_eq!((ids(&rest["records"]), &rest["offset"]), (made[10..14].to_vec(), &json!(10)));
-        let oldest: Vec<_> = made[11..14].iter().rev().cloned().collect();
+        assert_eq!((ids(&rest["records"]), &rest["offset"]), (created[10..14].to_vec(), &json!(10)));
+        let oldest: Vec<_> = created[11..14].iter().rev().cloned().collect();
         assert_eq!(ids(&records("?sortDir=ASC&limit=3")["records"]), oldest);
         assert_eq!(records("?offset=14")["records"], json!([]));
     }
 
-    fn an_attempt_is_made_once(service: &Service) {
+    fn a_repeated_request_creates_one_opt_out(service: &Service) {
         let client = service.client();
         for (path, member, status) in
             [("/v1/opt_outs", "phone_number", 201), ("/addressbook/optouts", "msisdn", 200)]
@@ -237,13 +237,13 @@ on_both_databases! {
             let again = send("key", &body);
             assert_eq!((again.status, &again.body), (status, &first.body));
             assert_eq!(again.header("Idempotent-Replayed"), "true");
-            // A number that was taken back is not out again by a retry.
+            // A retry does not opt the number out again after the opt-out was deleted.
             client.delete("/v1/opt_outs/442079460000").expect(204);
             let message = "The opt-out that the first request with this Idempotency-Key created has been deleted";
             assert_eq!(send("key", &body).violation(410).0, message);
-            assert!(!is_out(&client, "442079460000"));
+            assert!(!is_opted_out(&client, "442079460000"));
             assert_eq!(send("key", &json!({member: "+14155550100"}).to_string()).status, 422);
-            // "It was out already" is such an answer, too.
+            // A response with `is_new: false` is replayed, too.
             assert_eq!(send("other", &body).status, status);
             assert_eq!((send("third", &body).status, send("third", &body).header("Idempotent-Replayed")), (200, "true"));
             client.delete("/v1/opt_outs/442079460000").expect(204);
@@ -252,11 +252,11 @@ on_both_databases! {
         }
     }
 
-    fn another_account_sees_nothing(service: &Service) {
+    fn opt_outs_are_scoped_to_the_account(service: &Service) {
         let (owner, stranger) = (service.client(), service.client());
         let id = opt_out(&owner, NUMBER)["id"].as_str().unwrap().to_owned();
         for key in [id.as_str(), "442079460000"] {
-            assert!(!is_out(&stranger, key));
+            assert!(!is_opted_out(&stranger, key));
             assert_eq!(stranger.delete(&format!("/v1/opt_outs/{key}")).status, 404);
         }
         assert_eq!(stranger.get("/v1/opt_outs").expect(200)["data"], json!([]));
@@ -264,11 +264,11 @@ on_both_databases! {
         let own = opt_out(&stranger, NUMBER);
         assert_ne!(own["id"], json!(id));
         stranger.delete("/v1/opt_outs/442079460000").expect(204);
-        assert!(is_out(&owner, "442079460000"));
+        assert!(is_opted_out(&owner, "442079460000"));
         assert_eq!(total(&owner), 1);
     }
 
-    fn what_is_wrong_is_named(service: &Service) {
+    fn violations_are_named(service: &Service) {
         let client = service.client();
         for (body, field, code) in [
             (json!({}), "phone_number", "required"),

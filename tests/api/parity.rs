@@ -1,4 +1,4 @@
-//! What one dialect writes the other reads, at once and in full.
+//! A contact written through one dialect is read completely through the other.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn as_record(contact: &Value) -> Value {
     })
 }
 
-fn agree(client: &Client, contact: &Value) {
+fn assert_dialects_agree(client: &Client, contact: &Value) {
     let id = contact["id"].as_str().unwrap();
     assert_eq!(client.get(&path(contact)).expect(200), *contact);
     for prefix in ["/addressbook/contacts", "/contacts"] {
@@ -27,18 +27,18 @@ fn agree(client: &Client, contact: &Value) {
 }
 
 on_both_databases! {
-    fn of_what_v1_writes(service: &Service) {
+    fn both_dialects_show_what_v1_writes(service: &Service) {
         let client = service.client();
         let body = json!({"username": "john", "phone_number": "+4479000000001", "meta": {"b": 1.50, "a": ["ü", "\u{1f600}"]}});
         let contact = client.post("/v1/contacts", &body).expect(201);
-        agree(&client, &contact);
+        assert_dialects_agree(&client, &contact);
         let contact = client.patch(&path(&contact), &json!({"username": "jo", "meta": {"b": null}})).expect(200);
-        agree(&client, &contact);
+        assert_dialects_agree(&client, &contact);
         client.delete(&path(&contact)).expect(204);
         client.get(&format!("/addressbook/contacts/{}", contact["id"].as_str().unwrap())).expect(404);
     }
 
-    fn of_what_the_address_book_writes(service: &Service) {
+    fn both_dialects_show_what_the_address_book_writes(service: &Service) {
         let client = service.client();
         let record = client
             .post("/addressbook/contacts", &json!({"alias": "john", "msisdn": "4479000000001", "meta": {"X": {}}}))
@@ -47,18 +47,18 @@ on_both_databases! {
         let contact = client.get(&format!("/v1/contacts/{}", record["id"].as_str().unwrap())).expect(200);
         assert_eq!(as_record(&contact), record);
         assert_eq!((&contact["display_name"], &contact["avatar_url"]), (&json!("john"), &Value::Null));
-        agree(&client, &contact);
+        assert_dialects_agree(&client, &contact);
         client.patch(&path(&contact), &json!({"display_name": "J", "avatar_url": "https://example.com/a"})).expect(200);
-        // The address book does not know these two, and leaves them alone.
+        // Fields unknown to the address book are left unchanged.
         client.post("/contacts/4479000000001", &json!({"alias": "jo"})).expect(200);
         let contact = client.get(&path(&contact)).expect(200);
         assert_eq!((&contact["display_name"], &contact["avatar_url"]), (&json!("J"), &json!("https://example.com/a")));
-        agree(&client, &contact);
+        assert_dialects_agree(&client, &contact);
         client.delete("/contacts/4479000000001").expect(200);
         client.get(&path(&contact)).expect(404);
     }
 
-    fn of_what_they_refuse(service: &Service) {
+    fn both_dialects_reject_the_same_values(service: &Service) {
         let client = service.client();
         for (member, value) in [
             ("username", json!("")), ("username", json!("   ")), ("username", json!("a\u{200b}")),

@@ -1,9 +1,9 @@
-//! One number has one spelling: a zero that is dialled at home alone makes no second number of it.
+//! Normalisation of phone numbers: a trunk prefix does not yield a second number.
 
 use serde_json::json;
 
 on_both_databases! {
-    fn a_trunk_zero_makes_no_second_number(service: &Service) {
+    fn a_trunk_zero_does_not_yield_a_second_number(service: &Service) {
         let client = service.client();
         for (index, (spelling, number)) in [
             ("+33 06 12 34 56 78", "+33612345678"),
@@ -28,7 +28,7 @@ on_both_databases! {
         assert_eq!(client.post("/v1/audiences", &audience).expect(200)["counts"]["excluded"], 1);
     }
 
-    fn a_national_number_is_told_so(service: &Service) {
+    fn a_national_number_is_rejected_with_a_hint(service: &Service) {
         let client = service.client();
         for number in ["07900 000001", "(020) 7946-0000"] {
             let about = "looks like a national number; write it with + and the country code, such as +447900000001 \

@@ -1,5 +1,5 @@
-//! A PostgreSQL that goes away under load and comes back: nothing that was acknowledged is lost, clients
-//! are told to try again meanwhile, and no restart is needed.
+//! PostgreSQL failures under load: no acknowledged write is lost, clients get a retryable error, and the service
+//! recovers without a restart.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -10,15 +10,15 @@ use addressbook::config::Settings;
 use serde_json::{Value, json};
 
 use crate::durability::all;
-use crate::harness::{Client, Cluster, Freezer, PATIENCE, Service};
+use crate::harness::{Client, Cluster, Freezer, Service, TIMEOUT};
 
-/// After this time at the latest the service works again.
-const BACK: Duration = Duration::from_secs(5);
+/// Maximum time until the service has recovered.
+const RECOVERY_TIME: Duration = Duration::from_secs(5);
 
-/// How many create contacts at the same time.
+/// Concurrent creators.
 const THREADS: usize = 6;
 
-/// Creates contacts until told to stop; notes those that were acknowledged.
+/// Creates contacts until stopped; records the acknowledged ones.
 fn load(client: &Client, prefix: &str, stop: &AtomicBool, acknowledged: &Mutex<HashSet<String>>) {
     for i in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -41,7 +41,7 @@ fn load(client: &Client, prefix: &str, stop: &AtomicBool, acknowledged: &Mutex<H
     }
 }
 
-/// Ends the load however its test ends.
+/// Ends the load even if the test panics.
 struct Stop<'s>(&'s AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -50,18 +50,18 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Runs a load while something happens to the database; then everything acknowledged must be there.
-fn nothing_is_lost(happens: impl FnOnce(&Cluster, &Client, &dyn Fn(usize))) {
+/// Runs a load during a failure of the database; afterwards every acknowledged contact must exist.
+fn assert_nothing_is_lost(failure: impl FnOnce(&Cluster, &Client, &dyn Fn(usize))) {
     let Some(cluster) = Cluster::start(&[]) else { return };
     let url = cluster.url("postgres");
-    nothing_is_lost_by_way_of(&url, |_| {}, |client, more| happens(&cluster, client, more));
+    assert_nothing_is_lost_through(&url, |_| {}, |client, more| failure(&cluster, client, more));
 }
 
-/// The same for a service that reaches the database by another way.
-fn nothing_is_lost_by_way_of(
+/// The same with the service connected through a proxy.
+fn assert_nothing_is_lost_through(
     url: &str,
     change: impl FnOnce(&mut Settings),
-    happens: impl FnOnce(&Client, &dyn Fn(usize)),
+    failure: impl FnOnce(&Client, &dyn Fn(usize)),
 ) {
     let service = Service::start_on(url, change);
     let client = service.client();
@@ -76,13 +76,13 @@ fn nothing_is_lost_by_way_of(
             let (goal, started) = (acknowledged.lock().unwrap().len() + count, Instant::now());
             while acknowledged.lock().unwrap().len() < goal {
                 assert!(
-                    started.elapsed() < BACK + Duration::from_secs(10),
+                    started.elapsed() < RECOVERY_TIME + Duration::from_secs(10),
                     "nothing is acknowledged any more"
                 );
                 std::thread::sleep(Duration::from_millis(5));
             }
         };
-        happens(&client, &more);
+        failure(&client, &more);
         drop(stop_at_end);
     });
     let stored = all(&client);
@@ -102,7 +102,7 @@ fn nothing_is_lost_by_way_of(
 
 #[test]
 fn a_crash_of_the_database_loses_nothing() {
-    nothing_is_lost(|cluster, client, more| {
+    assert_nothing_is_lost(|cluster, client, more| {
         for _ in 0..3 {
             more(200);
             cluster.crash();
@@ -113,7 +113,7 @@ fn a_crash_of_the_database_loses_nothing() {
             cluster.resume();
             let back = Instant::now();
             while client.get("/readyz").status != 200 {
-                assert!(back.elapsed() < BACK, "it is not back after {BACK:?}");
+                assert!(back.elapsed() < RECOVERY_TIME, "it is not back after {RECOVERY_TIME:?}");
                 std::thread::sleep(Duration::from_millis(50));
             }
             assert_eq!(client.get("/v1/contacts").status, 200);
@@ -124,7 +124,7 @@ fn a_crash_of_the_database_loses_nothing() {
 
 #[test]
 fn connections_that_are_terminated_lose_nothing() {
-    nothing_is_lost(|cluster, _, more| {
+    assert_nothing_is_lost(|cluster, _, more| {
         for _ in 0..10 {
             more(50);
             cluster.run(
@@ -135,7 +135,7 @@ fn connections_that_are_terminated_lose_nothing() {
     });
 }
 
-/// Creates, changes and lists, at once: as many connections as there may be.
+/// One create, update or list per pool connection, concurrently.
 fn work(client: &Client, prefix: &str) {
     std::thread::scope(|scope| {
         for thread in 0..16 {
@@ -151,34 +151,34 @@ fn work(client: &Client, prefix: &str) {
     });
 }
 
-/// What lies between service and database stops, and closes no connection; new ones work.
+/// The network between service and database goes silent without closing connections; new connections work.
 #[test]
-fn connections_on_which_nothing_arrives_any_more_are_given_up() {
+fn silent_connections_are_discarded() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
     let way = Freezer::new(&cluster.url("postgres"));
-    let patient = |settings: &mut Settings| settings.database.database_acquire_timeout = PATIENCE;
-    nothing_is_lost_by_way_of(&way.url, patient, |client, more| {
+    let patient = |settings: &mut Settings| settings.database.database_acquire_timeout = TIMEOUT;
+    assert_nothing_is_lost_through(&way.url, patient, |client, more| {
         for round in 0..2 {
             work(client, &format!("before-{round}"));
             more(50);
             way.freeze();
             let frozen = Instant::now();
-            // What was acknowledged just before may be told now: of each thread one.
+            // A reply from before the failure may still arrive: at most one per thread.
             more(THREADS + 1);
-            assert!(frozen.elapsed() < BACK, "no write for {:?}", frozen.elapsed());
-            // Not only those that were in use are gone.
+            assert!(frozen.elapsed() < RECOVERY_TIME, "no write for {:?}", frozen.elapsed());
+            // Idle connections were discarded, too, not only those in use.
             work(client, &format!("after-{round}"));
         }
     });
 }
 
-/// After a failover the connections to the old primary still work, and take no write any more. Here the
-/// sessions that are open become read-only, and new ones are not.
+/// After a failover, connections to the old primary still work but reject writes. Simulated by sessions that become
+/// read-only while new sessions are not.
 #[test]
-fn connections_that_have_become_read_only_are_not_used_again() {
+fn read_only_connections_are_discarded() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     let service = Service::start_on(&cluster.url("postgres"), |settings| {
-        settings.database.database_acquire_timeout = PATIENCE;
+        settings.database.database_acquire_timeout = TIMEOUT;
     });
     let client = service.client();
     let create = |name: String| {
@@ -186,7 +186,7 @@ fn connections_that_have_become_read_only_are_not_used_again() {
         (reply.status, reply.header("Retry-After").to_owned())
     };
     work(&client, "before");
-    // What is set for the database comes before what is set for the server, but only in new sessions.
+    // Database settings take precedence over server settings, but only in new sessions.
     cluster.run("ALTER DATABASE postgres SET default_transaction_read_only = off");
     cluster.run("ALTER SYSTEM SET default_transaction_read_only = on");
     cluster.run("SELECT pg_reload_conf()");
@@ -198,13 +198,13 @@ fn connections_that_have_become_read_only_are_not_used_again() {
             if answered == status {
                 return;
             }
-            assert!(started.elapsed() < BACK, "no {status} within {BACK:?}");
+            assert!(started.elapsed() < RECOVERY_TIME, "no {status} within {RECOVERY_TIME:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
     };
     until(503);
     until(201);
-    // Not only the one that had failed is gone.
+    // Idle connections were discarded, too, not only the one that failed.
     work(&client, "afterwards");
 }
 
@@ -213,34 +213,34 @@ fn read_only(cluster: &Cluster, setting: &str) {
     cluster.run("SELECT pg_reload_conf()");
 }
 
-/// Waits until the service says that it is ready, or that it is not; answers what it says.
-fn ready_says(client: &Client, status: u16) -> Value {
+/// Waits until readiness has this status; returns its body.
+fn wait_for_readiness(client: &Client, status: u16) -> Value {
     let started = Instant::now();
     loop {
         let reply = client.get("/readyz");
         if reply.status == status {
             return reply.json();
         }
-        assert!(started.elapsed() < BACK, "not {status} within {BACK:?}");
+        assert!(started.elapsed() < RECOVERY_TIME, "not {status} within {RECOVERY_TIME:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 #[test]
-fn a_database_that_takes_no_writes_is_not_ready() {
+fn a_read_only_database_is_not_ready() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
     let service = Service::start_on(&cluster.url("postgres"), |_| {});
     let client = service.client();
     assert_eq!(client.get("/readyz").expect(200), json!({"status": "ok"}));
     read_only(&cluster, "on");
     let unavailable = |reason| json!({"status": "unavailable", "reason": reason});
-    assert_eq!(ready_says(&client, 503), unavailable("the database is read-only"));
-    // `ALTER SYSTEM` itself is no write to the database.
+    assert_eq!(wait_for_readiness(&client, 503), unavailable("the database is read-only"));
+    // `ALTER SYSTEM` is not a write to the database.
     read_only(&cluster, "off");
-    assert_eq!(ready_says(&client, 200), json!({"status": "ok"}));
+    assert_eq!(wait_for_readiness(&client, 200), json!({"status": "ok"}));
     crate::v1::create(&client, "john", "+4479000000001");
     cluster.crash();
-    assert_eq!(ready_says(&client, 503), unavailable("the database does not respond"));
+    assert_eq!(wait_for_readiness(&client, 503), unavailable("the database does not respond"));
     cluster.resume();
-    ready_says(&client, 200);
+    wait_for_readiness(&client, 200);
 }

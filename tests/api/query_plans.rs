@@ -1,4 +1,4 @@
-//! What the database is asked beside the contacts: every query is a scan of an index, at any size.
+//! Query plans of opt-outs and templates: every query is an index scan, whatever the size of the table.
 
 use std::collections::BTreeMap;
 
@@ -18,20 +18,20 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use crate::harness::{Backend, new_database};
 use crate::storage::{open, plan};
 
-/// Enough rows for a planner to prefer an index, in each of two accounts.
+/// Enough rows per account for the planner to prefer an index; there are two accounts.
 pub const ROWS: usize = 4_000;
 
-/// The numbers from 1 to [`ROWS`], as a table `n(i)`; an id in SQL; and who makes it.
+/// Builds a statement from the numbers 1 to [`ROWS`] as a table `n(i)`, an id expression, and an account expression.
 pub fn fill(backend: DbBackend, sql: impl Fn(&str, &str) -> String) -> String {
     let id = if backend == DbBackend::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
     let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})");
     sql(&numbers, id)
 }
 
-/// Runs statements by the database itself: quicker than one request each.
+/// Fills tables by SQL: faster than one request per row.
 pub async fn run(database: &Database, backend: DbBackend, sql: &str) {
     if backend == DbBackend::Sqlite {
-        // Without statistics, as in production: nobody runs ANALYZE there.
+        // Without statistics, as in production: no operator runs ANALYZE on SQLite.
         database.reader().execute_unprepared(&format!("PRAGMA query_only = off; {sql}")).await.unwrap();
     } else {
         for sql in [sql, "ANALYZE"] {
@@ -40,7 +40,7 @@ pub async fn run(database: &Database, backend: DbBackend, sql: &str) {
     }
 }
 
-/// The plan of each query of a table among the statements. None is a sort or a scan of the table.
+/// Checks the plan of each recorded query of a table: none sorts or scans the table. Returns the number of queries.
 pub async fn check(database: &Database, backend: DbBackend, statements: &Statements, table: &str) -> usize {
     let mut plans = BTreeMap::new();
     let recorded = statements.lock().unwrap().clone();
@@ -52,7 +52,7 @@ pub async fn check(database: &Database, backend: DbBackend, statements: &Stateme
     }
     for (sql, plan) in &plans {
         println!("{sql}\n{plan}\n");
-        // What changed in a group is found from its members, and sorted.
+        // Changes within a group are read from its members, and sorted.
         let plan = if sql.contains("\"updated_at\" + ") {
             let begins_at_members = match backend {
                 DbBackend::Sqlite => plan.find("SEARCH members") < plan.find("SEARCH contacts"),
@@ -65,7 +65,7 @@ pub async fn check(database: &Database, backend: DbBackend, statements: &Stateme
         };
         assert!(is_a_scan_of_an_index(backend, table, &plan), "{sql}\n{plan}");
     }
-    // A query that no index serves is seen.
+    // Self-check: a query without an index is detected.
     let bad = format!("SELECT * FROM {table} ORDER BY account_id + 1");
     let bad = plan(database, backend, &Statement::from_string(backend, bad)).await;
     assert!(!is_a_scan_of_an_index(backend, table, &bad), "{bad}");
@@ -77,15 +77,15 @@ fn is_a_scan_of_an_index(backend: DbBackend, table: &str, plan: &str) -> bool {
         DbBackend::Sqlite => [format!("SCAN {table}"), "TEMP B-TREE".to_owned()],
         _ => [format!("Seq Scan on {table}"), "Sort".to_owned()],
     };
-    // All that is in this index is what is looked for.
+    // A partial index that contains only the rows in question.
     let plan = plan.replace("SCAN groups USING INDEX groups_without_name", "");
-    // The thousand contacts of a request, into the order in which they are locked.
+    // Sorting the thousand contacts of a request into lock order.
     let locks = plan.contains("LockRows") && plan.contains("= ANY ($2)");
     let plan = if locks { plan.replace("Sort", "") } else { plan };
     !words.iter().any(|word| plan.contains(word))
 }
 
-fn of_opt_outs(backend: DbBackend) {
+fn opt_out_queries_are_index_scans(backend: DbBackend) {
     let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
     let Some(url) = new_database(kind) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -122,10 +122,10 @@ fn of_opt_outs(backend: DbBackend) {
             let page = opt_outs.offset_page(OffsetParams { direction, offset: 20, limit: 10 }).await.unwrap();
             assert_eq!(page.items.len(), 10, "there is something to plan for");
         }
-        // A thousand numbers, of which half are out.
-        let asked: Vec<Phone> =
+        // A thousand numbers, half of them opted out.
+        let numbers: Vec<Phone> =
             (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
-        let named = LookupRequest { phones: asked.iter().collect(), ..LookupRequest::default() };
+        let named = LookupRequest { phones: numbers.iter().collect(), ..LookupRequest::default() };
         let found = database.audiences(AccountId::new(1)).find(named).await.unwrap();
         let out = |number: &PhoneMatch| matches!(number, PhoneMatch::None { opted_out: true });
         assert_eq!(found.numbers.len(), 1_000);
@@ -142,16 +142,16 @@ fn of_opt_outs(backend: DbBackend) {
 }
 
 #[test]
-fn of_opt_outs_on_sqlite() {
-    of_opt_outs(DbBackend::Sqlite);
+fn opt_out_queries_are_index_scans_on_sqlite() {
+    opt_out_queries_are_index_scans(DbBackend::Sqlite);
 }
 
 #[test]
-fn of_opt_outs_on_postgres() {
-    of_opt_outs(DbBackend::Postgres);
+fn opt_out_queries_are_index_scans_on_postgres() {
+    opt_out_queries_are_index_scans(DbBackend::Postgres);
 }
 
-fn of_templates(backend: DbBackend) {
+fn template_queries_are_index_scans(backend: DbBackend) {
     let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
     let Some(url) = new_database(kind) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -190,11 +190,11 @@ fn of_templates(backend: DbBackend) {
 }
 
 #[test]
-fn of_templates_on_sqlite() {
-    of_templates(DbBackend::Sqlite);
+fn template_queries_are_index_scans_on_sqlite() {
+    template_queries_are_index_scans(DbBackend::Sqlite);
 }
 
 #[test]
-fn of_templates_on_postgres() {
-    of_templates(DbBackend::Postgres);
+fn template_queries_are_index_scans_on_postgres() {
+    template_queries_are_index_scans(DbBackend::Postgres);
 }

@@ -1,4 +1,4 @@
-//! The README's lines, as they stand.
+//! The commands in the README work as written.
 
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,7 @@ const README: &str = include_str!("../../README.md");
 #[test]
 fn curl_lines_run() {
     let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
-    // The first block exports address and key; the others are run as they stand.
+    // The first block exports URL and key; the others run unchanged.
     let blocks: Vec<&str> =
         README.split("```bash\n").skip(2).map(|rest| rest.split("```").next().unwrap()).collect();
     let lines = blocks.concat();
@@ -48,7 +48,7 @@ fn curl_lines_run() {
 }
 
 #[test]
-fn every_setting_and_permission_is_named() {
+fn every_setting_and_permission_is_documented() {
     let settings = Settings::augment_args(clap::Command::new("addressbook"));
     for setting in settings.get_arguments() {
         let flag = format!("`--{}`", setting.get_long().unwrap());

@@ -1,15 +1,15 @@
-//! Requests that no handler sees, because they cannot be parsed or do not arrive: what is wrong is told as
-//! with every other error.
+//! Requests that fail before a handler runs, because they cannot be parsed or do not arrive, get the same error
+//! envelope.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::edge::raw as send;
 use crate::harness::{Backend, Service, raw};
+use crate::middleware::raw as send;
 
-/// The last response of a connection: status, head in lower case, and error.
+/// The last response on a connection: status, head in lower case, and error.
 fn last(answer: &str) -> (u16, String, Value) {
     let start = answer.rfind("HTTP/1.").unwrap_or_else(|| panic!("no response: {answer}"));
     let (head, body) = answer[start..].split_once("\r\n\r\n").unwrap();
@@ -63,7 +63,7 @@ fn a_request_that_cannot_be_parsed_has_the_envelope_of_its_path() {
             is_address_book(&send(service, &request(path)), 400, "ValidationError");
         }
     }
-    // No dialect can be made out.
+    // The dialect cannot be determined.
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"hello\r\n\r\n",
@@ -77,7 +77,7 @@ fn a_request_that_cannot_be_parsed_has_the_envelope_of_its_path() {
 }
 
 #[test]
-fn responses_before_it_stay_as_they_are() {
+fn earlier_responses_on_the_connection_are_unaffected() {
     let service = Service::shared(Backend::Sqlite).unwrap();
     let good = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let bad = "GET /contacts HTTP/1.1\r\nHost\r\n\r\n";
@@ -93,7 +93,7 @@ fn responses_before_it_stay_as_they_are() {
     stream.read_to_string(&mut rest).unwrap();
     assert_eq!(rest.matches("HTTP/1.1 ").count(), 1, "{rest}");
     is_address_book(&rest, 400, "ValidationError");
-    // All at once.
+    // Pipelined.
     let answer = send(service, format!("{good}{good}{bad}{good}").as_bytes());
     assert_eq!(
         (answer.matches("HTTP/1.1 200 OK").count(), answer.matches("HTTP/1.1 ").count()),
@@ -101,7 +101,7 @@ fn responses_before_it_stay_as_they_are() {
         "{answer}"
     );
     assert_eq!(last(&answer).0, 400);
-    // Responses that have no body either are none of these.
+    // Other responses without a body are unaffected.
     let answer = send(service, b"HEAD /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\n"), "{answer}");
 }

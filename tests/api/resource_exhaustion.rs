@@ -1,5 +1,4 @@
-//! When writes cannot be made: a clear answer at once, reads go on, and so does everything once the
-//! cause is gone, without a restart.
+//! When writes are impossible, the response is immediate, reads continue, and the service recovers without a restart.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,11 +17,11 @@ fn create(client: &Client, name: &str, padding: usize) -> u16 {
 }
 
 #[test]
-fn past_the_queue_writes_are_turned_away_at_once() {
+fn writes_beyond_the_queue_are_rejected_immediately() {
     let service = Service::start(Backend::Sqlite, |settings| settings.storage.write_queue = 4).unwrap();
     let client = service.client();
     let (_, runtime) = service.keys();
-    // Another process that writes.
+    // Another process holds the write lock.
     let lock = runtime.block_on(async {
         let other = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
         let immediate = TransactionOptions {
@@ -48,21 +47,25 @@ fn past_the_queue_writes_are_turned_away_at_once() {
         runtime.block_on(lock.rollback()).unwrap();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
-    let made = replies.iter().filter(|(status, ..)| *status == 201).count();
+    let created = replies.iter().filter(|(status, ..)| *status == 201).count();
     let turned_away: Vec<_> = replies.iter().filter(|(status, ..)| *status == 503).collect();
-    assert_eq!(made + turned_away.len(), 30, "{replies:?}");
-    // Those of the group that was waiting for the database, and those in the queue.
-    assert!((4..30).contains(&made), "{made} made");
+    assert_eq!(created + turned_away.len(), 30, "{replies:?}");
+    // Those of the group waiting for the lock, and those in the queue.
+    assert!((4..30).contains(&created), "{created} made");
     for (_, retry_after, took) in turned_away {
         assert_eq!(retry_after, "1");
         assert!(*took < Duration::from_secs(2), "not at once, but after {took:?}");
     }
-    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made, "what was accepted is there");
+    assert_eq!(
+        client.get("/addressbook/contacts").expect(200)["total"],
+        created,
+        "what was accepted is there"
+    );
     assert_eq!(create(&client, "afterwards", 0), 201);
 }
 
 #[test]
-fn an_idempotency_key_is_forgotten_after_its_time() {
+fn an_idempotency_key_expires() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(service) = Service::start(backend, |settings| {
             settings.storage.idempotency_ttl = Duration::from_secs(1);
@@ -84,7 +87,7 @@ fn an_idempotency_key_is_forgotten_after_its_time() {
     }
 }
 
-/// A small file system of its own, gone with this.
+/// A small tmpfs, unmounted on drop.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -112,9 +115,9 @@ fn fill(path: &Path, bytes: usize) {
     std::fs::write(path, vec![b'x'; bytes]).unwrap();
 }
 
-/// Deletions, and what clears away after them.
+/// Deletions, and the background deletions that follow them.
 #[test]
-fn what_frees_room_works_on_a_full_disk() {
+fn deletions_work_on_a_full_disk() {
     let Some(disk) = SmallDisk::mount("48m") else {
         eprintln!("a file system cannot be mounted here: this test does nothing");
         return;
@@ -122,8 +125,8 @@ fn what_frees_room_works_on_a_full_disk() {
     let service = Service::start_on(&format!("sqlite://{}", disk.0.join("addressbook.db").display()), |_| {});
     let client = service.client();
     let at = |collection: &str, body: serde_json::Value| {
-        let made = client.post(&format!("/v1/{collection}"), &body).expect(201);
-        format!("/v1/{collection}/{}", made["id"].as_str().unwrap())
+        let created = client.post(&format!("/v1/{collection}"), &body).expect(201);
+        format!("/v1/{collection}/{}", created["id"].as_str().unwrap())
     };
     let contacts: Vec<String> = (0..60)
         .map(|i| {
@@ -153,7 +156,7 @@ fn what_frees_room_works_on_a_full_disk() {
     for path in contacts.iter().take(40).chain(&others) {
         assert!(client.delete(path).expect(204).is_null(), "{path}");
         assert_eq!(client.get(path).status, 404, "{path}");
-        // The room is for deletions alone.
+        // The reserved space is for deletions only.
         assert_eq!(create(&client, "greedy", 15_000), 507);
     }
     let removed = client.post(&members, &json!({"remove": ids[40..50]})).expect(200);
@@ -170,7 +173,7 @@ fn what_frees_room_works_on_a_full_disk() {
             row.try_get_by_index::<i64>(0).unwrap()
         })
     };
-    crate::audiences::eventually("the entries of the deleted audience are gone", || left() == 0);
+    crate::audiences::wait_until("the entries of the deleted audience are gone", || left() == 0);
 
     std::fs::remove_file(&filler).unwrap();
     assert_eq!(create(&client, "afterwards", 15_000), 201);
@@ -181,7 +184,7 @@ fn what_frees_room_works_on_a_full_disk() {
 }
 
 #[test]
-fn a_full_disk_is_507_and_no_reason_to_restart() {
+fn a_full_disk_is_507_and_needs_no_restart() {
     let Some(disk) = SmallDisk::mount("6m") else {
         eprintln!("a file system cannot be mounted here: this test does nothing");
         return;
@@ -190,11 +193,11 @@ fn a_full_disk_is_507_and_no_reason_to_restart() {
     fill(&filler, 3 << 20);
     let service = Service::start_on(&format!("sqlite://{}", disk.0.join("addressbook.db").display()), |_| {});
     let client = service.client();
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     let refused = (0..1_000).find(|i| {
         let status = create(&client, &format!("u{i}"), 15_000);
         if status == 201 {
-            made.push(format!("u{i}"));
+            created.push(format!("u{i}"));
         } else {
             assert_eq!(status, 507);
         }
@@ -213,15 +216,15 @@ fn a_full_disk_is_507_and_no_reason_to_restart() {
         assert_eq!(client.get("/v1/contacts").status, 200, "reads go on");
         assert_eq!(client.get(&format!("/v1/contacts/{id}")).status, 200);
     }
-    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made.len());
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], created.len());
 
     std::fs::remove_file(&filler).unwrap();
     for i in 0..20 {
         let name = format!("room{i}");
         assert_eq!(create(&client, &name, 15_000), 201, "{name}");
-        made.push(name);
+        created.push(name);
     }
-    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], made.len());
+    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], created.len());
     let (_, runtime) = service.keys();
     runtime.block_on(async {
         let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();

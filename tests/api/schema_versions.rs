@@ -1,4 +1,5 @@
-//! How a server comes by its schema: it migrates, waits for another that does, goes without, or refuses.
+//! The schema at start: a server migrates, waits for another instance that migrates, uses a compatible schema, or
+//! refuses.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn never(settings: &mut Settings) {
     settings.migrate = MigrateOnStart::Never;
 }
 
-/// Why a server does not start.
+/// The error with which a server refuses to start.
 fn refusal(url: &str, change: impl FnOnce(&mut Settings)) -> String {
     let mut settings = Settings { bind: "127.0.0.1:0".to_owned(), ..Settings::default() };
     settings.database.database_url = url.to_owned();
@@ -34,9 +35,9 @@ fn refusal(url: &str, change: impl FnOnce(&mut Settings)) -> String {
     runtime.block_on(async { App::start(&settings).await.map(drop) }).unwrap_err().to_string()
 }
 
-/// A migration takes longer than any statement or idle session may; two instances wait for it.
+/// A migration takes longer than any statement or idle session timeout; two instances wait for it.
 #[test]
-fn a_slow_migration_is_waited_for() {
+fn servers_wait_for_a_slow_migration() {
     let Some(url) = new_database(Backend::Postgres) else { return };
     drop(Service::start_on(&url, |_| {}));
     let database = url.rsplit('/').next().unwrap();
@@ -51,7 +52,7 @@ fn a_slow_migration_is_waited_for() {
         ],
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    // A connection that is dropped when a test fails wants a runtime.
+    // Dropping a connection in a failing test requires a runtime.
     let _context = runtime.enter();
     let lock = runtime.block_on(async {
         let database = sea_orm::Database::connect(&url).await.unwrap();
@@ -63,7 +64,7 @@ fn a_slow_migration_is_waited_for() {
     });
     std::thread::scope(|scope| {
         let starts = [(); 2].map(|()| scope.spawn(|| Service::start_on(&url, |_| {})));
-        // Several times as long as the server's timeouts.
+        // Several times the server's timeouts.
         std::thread::sleep(Duration::from_millis(1_500));
         for start in &starts {
             assert!(!start.is_finished(), "it did not wait for the migration");
@@ -93,18 +94,18 @@ fn a_newer_schema(backend: Backend) {
 }
 
 #[test]
-fn a_newer_schema_is_used_if_it_says_that_it_may_be_on_sqlite() {
+fn a_newer_schema_is_used_if_compatible_on_sqlite() {
     a_newer_schema(Backend::Sqlite);
 }
 
 #[test]
-fn a_newer_schema_is_used_if_it_says_that_it_may_be_on_postgres() {
+fn a_newer_schema_is_used_if_compatible_on_postgres() {
     a_newer_schema(Backend::Postgres);
 }
 
-/// A server that may read and write rows, and nothing else.
+/// A role with permission to read and write rows only.
 #[test]
-fn a_role_that_may_not_change_the_schema_is_enough() {
+fn a_role_without_ddl_permission_is_sufficient() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
     let owner = cluster.url("postgres");
     cluster.run("CREATE ROLE app LOGIN");
@@ -132,7 +133,7 @@ fn a_role_that_may_not_change_the_schema_is_enough() {
     client.delete(&path).expect(204);
     assert_eq!(client.get("/readyz").status, 200);
     drop(service);
-    // Older than the program, and nobody may change that.
+    // Older than the program, and the role cannot migrate.
     run(&owner, &[&format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'")]);
     let refused = refusal(&url, never);
     assert!(refused.contains("older") && refused.contains(LATEST), "{refused}");

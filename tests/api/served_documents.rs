@@ -1,4 +1,4 @@
-//! The documents as a running service serves them: compressed, with entity tags, and with its address.
+//! The documents as served: compression, entity tags, and server URLs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -7,13 +7,13 @@ use addressbook::http::openapi::{ADDRESS_BOOK_PATH, JSON_PATH, V1_PATH, VERSION_
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use crate::edge::raw;
 use crate::harness::{Backend, Client, Reply, Service};
+use crate::middleware::raw;
 use crate::openapi::{document, operations};
 
 const PATHS: [&str; 5] = [JSON_PATH, YAML_PATH, V1_PATH, ADDRESS_BOOK_PATH, VERSION_3_0_PATH];
 
-/// A document without the address that it names as that of the server.
+/// A document without its server URL.
 fn without_address(client: &Client, path: &str) -> Value {
     let mut document = client.get(path).expect(200);
     assert_eq!(document["servers"].as_array().unwrap().len(), 1);
@@ -24,7 +24,7 @@ fn without_address(client: &Client, path: &str) -> Value {
 fn unzipped(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut decoder = GzDecoder::new(bytes);
-    // It checks the length and the sum at the end.
+    // Verifies the trailer (length and CRC), too.
     decoder.read_to_end(&mut text).unwrap();
     assert!(decoder.into_inner().is_empty(), "one stream and nothing behind it");
     text
@@ -66,8 +66,8 @@ fn are_compressed_and_have_entity_tags() {
     }
 }
 
-/// The address that the document names to such a request.
-fn named(service: &Service, headers: &str) -> String {
+/// The server URL in the document for a request with these headers.
+fn server_url(service: &Service, headers: &str) -> String {
     let request = format!("GET /openapi.json HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     let answer = raw(service, request.as_bytes());
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -76,7 +76,7 @@ fn named(service: &Service, headers: &str) -> String {
 }
 
 #[test]
-fn name_the_address_that_the_request_came_to() {
+fn have_the_url_of_the_request() {
     let service = Service::shared(Backend::Sqlite).unwrap();
     let client = service.anonymous();
     for path in [JSON_PATH, V1_PATH, ADDRESS_BOOK_PATH, VERSION_3_0_PATH] {
@@ -87,19 +87,19 @@ fn name_the_address_that_the_request_came_to() {
     assert!(yaml.contains(&format!("\n- url: http://{}\n", service.address)));
 
     for host in ["example.com", "example.com:8443", "a-b_c.example", "127.0.0.1:1", "[::1]", "[::1]:8080"] {
-        assert_eq!(named(service, &format!("Host: {host}\r\n")), format!("http://{host}"));
+        assert_eq!(server_url(service, &format!("Host: {host}\r\n")), format!("http://{host}"));
     }
     let long = "x".repeat(254);
     for host in
         ["", "a b", "a\"b", "a/b", "a?b", "user@host", "a:99999", "a:b", "[::g]", "[", "<a>", "{a}", &long]
     {
-        assert_eq!(named(service, &format!("Host: {host}\r\n")), "/", "{host}");
+        assert_eq!(server_url(service, &format!("Host: {host}\r\n")), "/", "{host}");
     }
     let forwarded =
         "Host: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Forwarded-Prefix: /c\r\n";
-    assert_eq!(named(service, forwarded), "http://a", "nobody is believed without the setting");
+    assert_eq!(server_url(service, forwarded), "http://a", "nobody is believed without the setting");
 
-    // Another address is another representation.
+    // Another server URL is another representation.
     let [one, other] = ["example.com", "other.example"].map(|host| {
         let reply = client.send("GET", JSON_PATH, &[("Host", host), ("Accept-Encoding", "gzip")], b"");
         let document: Value = serde_json::from_slice(&unzipped(&reply.body)).unwrap();
@@ -110,15 +110,18 @@ fn name_the_address_that_the_request_came_to() {
 }
 
 #[test]
-fn name_the_address_that_a_trusted_proxy_was_asked_for() {
+fn have_the_url_that_a_trusted_proxy_forwards() {
     let service = Service::start(Backend::Sqlite, |settings| settings.trust_proxy = true).unwrap();
-    let named = |headers: &str| named(&service, &format!("Host: inner:1\r\n{headers}"));
-    assert_eq!(named(""), "http://inner:1");
-    assert_eq!(named("X-Forwarded-Proto: https\r\n"), "https://inner:1");
-    assert_eq!(named("X-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n"), "https://example.com");
+    let server_url = |headers: &str| server_url(&service, &format!("Host: inner:1\r\n{headers}"));
+    assert_eq!(server_url(""), "http://inner:1");
+    assert_eq!(server_url("X-Forwarded-Proto: https\r\n"), "https://inner:1");
+    assert_eq!(
+        server_url("X-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n"),
+        "https://example.com"
+    );
     let prefixed =
         "X-Forwarded-Proto: HTTPS\r\nX-Forwarded-Host: example.com\r\nX-Forwarded-Prefix: /book/\r\n";
-    assert_eq!(named(prefixed), "https://example.com/book");
+    assert_eq!(server_url(prefixed), "https://example.com/book");
     for unsound in [
         "X-Forwarded-Proto: javascript\r\n",
         "X-Forwarded-Host: a/b\r\n",
@@ -126,11 +129,11 @@ fn name_the_address_that_a_trusted_proxy_was_asked_for() {
         "X-Forwarded-Host: a\r\nX-Forwarded-Host: b\r\n",
         "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n",
     ] {
-        assert_eq!(named(unsound), "http://inner:1", "{unsound}");
+        assert_eq!(server_url(unsound), "http://inner:1", "{unsound}");
     }
 }
 
-/// Names of components by kind, as references have them: what is defined, and what is referred to.
+/// Component names by kind: defined, and referenced.
 fn components(document: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     let kinds = document["components"].as_object().unwrap();
     let defined = kinds.iter().filter(|(kind, _)| *kind != "securitySchemes").flat_map(|(kind, all)| {
@@ -152,7 +155,7 @@ fn components(document: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
 }
 
 #[test]
-fn a_dialect_alone_is_what_the_whole_says_of_it() {
+fn a_dialects_document_equals_its_part_of_the_whole() {
     let client = Service::shared(Backend::Sqlite).unwrap().anonymous();
     let whole = document();
     let whole_operations: BTreeMap<&str, &Value> = operations(&whole).collect();
@@ -184,7 +187,7 @@ fn a_dialect_alone_is_what_the_whole_says_of_it() {
             assert!(
                 operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag.as_str().unwrap()))
             );
-            // A link may lead into the other dialect, and then goes.
+            // A link to an operation of the other dialect is dropped.
             for (status, response) in expected["responses"].as_object_mut().unwrap() {
                 let links = operation["responses"][status]["links"].as_object().into_iter().flatten();
                 for (_, link) in links {
@@ -205,7 +208,7 @@ fn a_dialect_alone_is_what_the_whole_says_of_it() {
     assert_eq!(all.cloned().collect::<BTreeSet<_>>(), paths, "each operation is in one of them");
 }
 
-/// Keywords that a schema of OpenAPI 3.0 can have.
+/// The schema keywords of OpenAPI 3.0.
 const KEYWORDS_3_0: [&str; 35] = [
     "$ref",
     "title",
@@ -244,7 +247,7 @@ const KEYWORDS_3_0: [&str; 35] = [
     "deprecated",
 ];
 
-/// Checks a schema of 3.0, and writes it as one of JSON Schema. Answers how many there are in it.
+/// Checks a schema of 3.0 and rewrites it as JSON Schema. Returns the number of schemas in it.
 fn to_json_schema(schema: &mut Value, at: &str) -> usize {
     let map = schema.as_object_mut().unwrap_or_else(|| panic!("{at} is no object"));
     for (name, value) in map.iter() {
@@ -283,7 +286,7 @@ fn to_json_schema(schema: &mut Value, at: &str) -> usize {
 }
 
 #[test]
-fn version_3_0_says_the_same_in_its_words() {
+fn version_3_0_is_equivalent() {
     let client = Service::shared(Backend::Sqlite).unwrap().anonymous();
     let whole = document();
     let mut derived = without_address(&client, VERSION_3_0_PATH);
@@ -295,18 +298,18 @@ fn version_3_0_says_the_same_in_its_words() {
 
     for (id, operation) in operations(&derived) {
         for requirement in operation["security"].as_array().unwrap() {
-            // Scopes are for OAuth there.
+            // In 3.0, scopes are for OAuth only.
             assert_eq!(requirement["ApiKey"], json!([]), "{id}");
         }
     }
-    // What can be null says so.
+    // Nullable values are marked.
     let nullable = |name: &str, member: &str| {
         derived["components"]["schemas"][name]["properties"][member]["nullable"].clone()
     };
     assert_eq!(nullable("Contact", "avatar_url"), true);
     assert_eq!(nullable("Contact", "username"), Value::Null);
 
-    // All schemas, found where they stand; then the examples are checked by them.
+    // All schemas in place; then the examples are validated against them.
     let mut count = 0;
     for (name, schema) in derived["components"]["schemas"].as_object_mut().unwrap() {
         count += to_json_schema(schema, name);
@@ -351,7 +354,7 @@ fn version_3_0_says_the_same_in_its_words() {
 }
 
 #[test]
-fn are_what_the_program_prints() {
+fn equal_the_output_of_the_program() {
     let client = Service::shared(Backend::Sqlite).unwrap().anonymous();
     let folder = crate::harness::folder();
     for (name, path) in [("v1", V1_PATH), ("addressbook", ADDRESS_BOOK_PATH), ("3.0", VERSION_3_0_PATH)] {

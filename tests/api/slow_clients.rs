@@ -1,4 +1,4 @@
-//! Crowds of clients that do nothing, or little and slowly, do not keep others from being answered.
+//! Thousands of idle or slow connections do not prevent other clients from being served.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::cli::Serving;
+use crate::cli::ServerProcess;
 use crate::harness::{Client, Reply, folder, raw};
 
-/// How many connections lie idle, and how many send a byte now and then.
+/// Numbers of idle connections and of slow senders.
 const IDLE: usize = 10_000;
 const SLOW: usize = 2_000;
 
-/// Threads that connect at the same time.
+/// Threads that connect concurrently.
 const THREADS: usize = 4;
 
-/// Open files that this process, or the server, has besides.
+/// Other open files of the test process or of the server.
 const OTHER_FILES: usize = 2_000;
 
-/// As many as asked for, or as this machine allows, in proportion.
+/// `count`, or proportionally fewer if the machine allows fewer.
 fn scaled(count: usize) -> usize {
     let files = usize::try_from(rlimit::increase_nofile_limit(u64::MAX).unwrap()).unwrap_or(usize::MAX);
     let room = files.saturating_sub(OTHER_FILES).min(IDLE + SLOW);
     count * room / (IDLE + SLOW)
 }
 
-/// So many of something, each made of its number.
+/// Creates `count` values concurrently from their numbers.
 fn many<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let make = &make;
@@ -39,7 +39,7 @@ fn many<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
     })
 }
 
-/// Every tenth has made a request and might make another; the rest say nothing at all.
+/// Every tenth client has sent a request on its keep-alive connection; the others send nothing.
 fn idle(address: &str, number: usize) -> TcpStream {
     let mut stream = raw::connect(address);
     if number.is_multiple_of(10) {
@@ -49,14 +49,14 @@ fn idle(address: &str, number: usize) -> TcpStream {
     stream
 }
 
-/// A client that takes its time over a request.
+/// A slow sender.
 struct Slow {
     stream: TcpStream,
     rest: std::vec::IntoIter<u8>,
 }
 
 impl Slow {
-    /// Of every other one only a part of the head comes at first; of the others a part of the body too.
+    /// Every other one first sends part of the head; the others the head and part of the body.
     fn start(address: &str, key: &str, number: usize) -> Self {
         let padding = "x".repeat(1_000);
         let body = json!({
@@ -74,8 +74,8 @@ impl Slow {
     }
 }
 
-/// Requests of all kinds, each time over a new connection; answers how long the slowest of them took.
-fn honest(address: &str, key: &str, thread: usize) -> Duration {
+/// Requests of all kinds, each on a new connection; returns the longest duration.
+fn well_behaved(address: &str, key: &str, thread: usize) -> Duration {
     let mut slowest = Duration::ZERO;
     for i in 0..25 {
         let client = Client::new(address, Some(key.to_owned()));
@@ -97,11 +97,11 @@ fn honest(address: &str, key: &str, thread: usize) -> Duration {
 }
 
 #[test]
-fn idle_connections_and_slow_senders_keep_nobody_from_being_answered() {
+fn idle_connections_and_slow_senders_do_not_block_others() {
     let (idle_count, slow_count) = (scaled(IDLE), scaled(SLOW));
-    // They are given more time than they would have: nobody is turned out while this goes on. And the
-    // server starts with the limit of open files that most systems have.
-    let mut serving = Serving::start(
+    // Longer timeouts than by default, so that no connection is closed during the test. The server starts with the
+    // usual soft limit of file descriptors.
+    let mut serving = ServerProcess::start(
         Command::new("sh")
             .args(["-c", "ulimit -S -n 1024; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_addressbook")])
             .args(["--bind=127.0.0.1:0", "--log=off", "--header-timeout=5m", "--body-timeout=5m"])
@@ -120,7 +120,7 @@ fn idle_connections_and_slow_senders_keep_nobody_from_being_answered() {
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
-        let slowest = many(8, |thread| honest(&address, &key, thread)).into_iter().max();
+        let slowest = many(8, |thread| well_behaved(&address, &key, thread)).into_iter().max();
         done.store(true, Ordering::Relaxed);
         slowest.unwrap()
     });
@@ -130,7 +130,7 @@ fn idle_connections_and_slow_senders_keep_nobody_from_being_answered() {
     println!(
         "{idle_count} idle connections and {slow_count} slow senders: the slowest of the others took {slowest:?}"
     );
-    // The slow are answered too. (Not all at once: there is a limit to the creates that wait.)
+    // Slow requests are answered, too. (In batches: the write queue is bounded.)
     slow.truncate(200);
     slow.iter_mut().for_each(|slow| slow.send(usize::MAX));
     for Slow { stream, .. } in &mut slow {

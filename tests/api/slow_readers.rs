@@ -1,5 +1,5 @@
-//! Clients that ask and do not read what they are answered: their connections are closed, what is kept for
-//! them is little, and others are answered meanwhile.
+//! Clients that do not read their responses: their connections are closed, memory per connection is bounded, and
+//! other clients are served.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,42 +8,42 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use crate::cli::{Serving, addressbook};
-use crate::harness::{Client, PATIENCE, folder, raw};
+use crate::cli::{ServerProcess, addressbook};
+use crate::harness::{Client, TIMEOUT, folder, raw};
 
-/// Most memory that the service may hold for a connection whose peer does not read, beside the kernel's.
-const MOST_PER_CONNECTION: u64 = 1024 * 1024;
+/// Maximum memory per connection whose peer does not read, apart from the kernel's buffers.
+const MAX_MEMORY_PER_CONNECTION: u64 = 1024 * 1024;
 
-fn serve(write_timeout: &str) -> (Serving, Client) {
+fn serve(write_timeout: &str) -> (ServerProcess, Client) {
     let timeout = format!("--write-timeout={write_timeout}");
     let args = ["--bind=127.0.0.1:0", "--log=warn", "--workers=2", &timeout, "--keep-alive=60s"];
-    let mut serving = Serving::start(&mut addressbook(&folder(), &args));
+    let mut serving = ServerProcess::start(&mut addressbook(&folder(), &args));
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     (serving, client)
 }
 
-/// A number from a file of the kernel about the service.
-fn kernel(serving: &Serving, file: &str) -> String {
+/// A file in the server's /proc directory.
+fn proc_file(serving: &ServerProcess, file: &str) -> String {
     std::fs::read_to_string(format!("/proc/{}/{file}", serving.id())).unwrap()
 }
 
-/// The memory of the service, in bytes.
-fn memory(serving: &Serving) -> u64 {
-    let status = kernel(serving, "status");
+/// Resident memory of the server, in bytes.
+fn memory(serving: &ServerProcess) -> u64 {
+    let status = proc_file(serving, "status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// The processor time that the service has used, in ticks of a hundredth of a second.
-fn ticks(serving: &Serving) -> u64 {
-    let stat = kernel(serving, "stat");
+/// Processor time of the server, in hundredths of a second.
+fn ticks(serving: &ServerProcess) -> u64 {
+    let stat = proc_file(serving, "stat");
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-/// How many sockets the service has open.
-fn sockets(serving: &Serving) -> usize {
+/// Number of open sockets of the server.
+fn sockets(serving: &ServerProcess) -> usize {
     let files = std::fs::read_dir(format!("/proc/{}/fd", serving.id())).unwrap();
     let is_socket = |path: std::path::PathBuf| {
         std::fs::read_link(path).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
@@ -51,7 +51,7 @@ fn sockets(serving: &Serving) -> usize {
     files.filter(|file| is_socket(file.as_ref().unwrap().path())).count()
 }
 
-/// A connection that takes so many bytes before its peer has to wait.
+/// A connection with a receive buffer of `bytes`.
 fn connect(address: &str, bytes: usize) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(bytes).unwrap();
@@ -59,11 +59,11 @@ fn connect(address: &str, bytes: usize) -> TcpStream {
     socket.into()
 }
 
-fn narrow(address: &str) -> TcpStream {
+fn connect_with_small_buffer(address: &str) -> TcpStream {
     connect(address, 4096)
 }
 
-/// Sends as much as goes without waiting for long.
+/// Sends as much as the peer accepts without a long wait.
 fn push(stream: &mut TcpStream, mut bytes: &[u8]) {
     stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
     while !bytes.is_empty() {
@@ -75,20 +75,20 @@ fn push(stream: &mut TcpStream, mut bytes: &[u8]) {
     }
 }
 
-/// Waits until the service has closed all connections but those that it had before.
+/// Waits until the server has closed all connections except those that it had before.
 #[track_caller]
-fn all_closed(serving: &Serving, before: usize) {
+fn wait_until_closed(serving: &ServerProcess, before: usize) {
     let began = Instant::now();
     while sockets(serving) > before {
         let open = sockets(serving);
-        assert!(began.elapsed() < 3 * PATIENCE, "{open} sockets are still open, {before} before");
+        assert!(began.elapsed() < 3 * TIMEOUT, "{open} sockets are still open, {before} before");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Waits until the service has nothing to do. As long as it has, it can use 100 ticks in half a second.
+/// Waits until the server is idle: a busy one can use 100 ticks in half a second.
 #[track_caller]
-fn settles(serving: &Serving) {
+fn wait_until_idle(serving: &ServerProcess) {
     let began = Instant::now();
     loop {
         let before = ticks(serving);
@@ -97,11 +97,11 @@ fn settles(serving: &Serving) {
         if used <= 4 {
             return;
         }
-        assert!(began.elapsed() < 3 * PATIENCE, "{used} ticks of work for clients that do not read");
+        assert!(began.elapsed() < 3 * TIMEOUT, "{used} ticks of work for clients that do not read");
     }
 }
 
-fn stop(serving: Serving) {
+fn stop(serving: ServerProcess) {
     serving.signal("-TERM");
     serving.end();
 }
@@ -109,14 +109,15 @@ fn stop(serving: Serving) {
 const GET: &str = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[test]
-fn whoever_pipelines_and_never_reads_stops_nobody() {
+fn a_client_that_pipelines_and_never_reads_does_not_block_others() {
     const CLIENTS: usize = 60;
     let (serving, client) = serve("10m");
     client.get("/openapi.json").expect(200);
     let (before, memory_before) = (sockets(&serving), memory(&serving));
     // More than the server reads ahead, for the largest response that needs no key.
     let requests = GET.repeat(6_000);
-    let mut streams: Vec<TcpStream> = (0..CLIENTS).map(|_| narrow(serving.address())).collect();
+    let mut streams: Vec<TcpStream> =
+        (0..CLIENTS).map(|_| connect_with_small_buffer(serving.address())).collect();
     std::thread::scope(|scope| {
         for some in streams.chunks_mut(CLIENTS / 4) {
             scope.spawn(|| some.iter_mut().for_each(|stream| push(stream, requests.as_bytes())));
@@ -125,31 +126,31 @@ fn whoever_pipelines_and_never_reads_stops_nobody() {
     for _ in 0..20 {
         Client::new(serving.address(), None).get("/healthz").expect(200);
     }
-    settles(&serving);
+    wait_until_idle(&serving);
     let grown = memory(&serving).saturating_sub(memory_before);
     println!("{CLIENTS} clients that do not read: {} KiB each", grown / 1024 / CLIENTS as u64);
-    assert!(grown < CLIENTS as u64 * MOST_PER_CONNECTION, "{grown} bytes for {CLIENTS} clients");
+    assert!(grown < CLIENTS as u64 * MAX_MEMORY_PER_CONNECTION, "{grown} bytes for {CLIENTS} clients");
     assert!(sockets(&serving) >= before + CLIENTS, "they are still connected");
     drop(streams);
-    all_closed(&serving, before);
+    wait_until_closed(&serving, before);
     stop(serving);
 }
 
 #[test]
-fn whoever_takes_nothing_for_too_long_is_closed() {
+fn a_stalled_reader_is_disconnected() {
     let (serving, client) = serve("1s");
     client.get("/openapi.json").expect(200);
     let before = sockets(&serving);
-    // They stay connected: it is the service that closes.
-    let mut streams: Vec<TcpStream> = (0..20).map(|_| narrow(serving.address())).collect();
+    // The clients stay connected: it is the server that closes.
+    let mut streams: Vec<TcpStream> = (0..20).map(|_| connect_with_small_buffer(serving.address())).collect();
     streams.iter_mut().for_each(|stream| push(stream, GET.repeat(100).as_bytes()));
-    all_closed(&serving, before);
+    wait_until_closed(&serving, before);
     drop(streams);
     stop(serving);
 }
 
 #[test]
-fn an_audience_that_is_not_read_holds_little_memory() {
+fn an_unread_audience_uses_little_memory() {
     const CLIENTS: usize = 16;
     const CONTACTS: usize = 400;
     let (serving, client) = serve("15s");
@@ -160,7 +161,7 @@ fn an_audience_that_is_not_read_holds_little_memory() {
         let body = json!({"username": username, "phone_number": "+4479000000001", "meta": meta});
         client.post("/v1/contacts", &body).expect(201);
     }
-    // The same contacts in many groups, so that the answer is long.
+    // The same contacts in many groups, for a long response.
     let groups: Vec<_> = (0..30)
         .map(|number| {
             let name = format!("g{number}");
@@ -173,7 +174,7 @@ fn an_audience_that_is_not_read_holds_little_memory() {
     let body = |groups: &[Value]| {
         json!({"recipients": groups, "repeat_numbers": true, "template": {"text": "{{TEXT}}"}}).to_string()
     };
-    // Read to its end, it is all there.
+    // Read to its end, the response is complete.
     let headers = [("Accept", "application/x-ndjson"), ("Content-Type", "application/json")];
     let whole = client.send("POST", "/v1/audiences", &headers, body(&groups[..4]).as_bytes());
     assert_eq!(whole.status, 200);
@@ -186,28 +187,29 @@ fn an_audience_that_is_not_read_holds_little_memory() {
     let (before, memory_before) = (sockets(&serving), memory(&serving));
     let key = client.key.as_ref().unwrap();
     let request = raw::request(key, "POST", "/v1/audiences", &headers[..1], &body(&groups));
-    let mut streams: Vec<TcpStream> = (0..CLIENTS).map(|_| narrow(serving.address())).collect();
+    let mut streams: Vec<TcpStream> =
+        (0..CLIENTS).map(|_| connect_with_small_buffer(serving.address())).collect();
     streams.iter_mut().for_each(|stream| push(stream, &request));
-    settles(&serving);
+    wait_until_idle(&serving);
     client.get("/v1/contacts").expect(200);
     let grown = memory(&serving).saturating_sub(memory_before);
     println!("{CLIENTS} audiences that are not read: {} KiB each", grown / 1024 / CLIENTS as u64);
-    assert!(grown < CLIENTS as u64 * MOST_PER_CONNECTION, "{grown} bytes for {CLIENTS} audiences");
-    all_closed(&serving, before);
+    assert!(grown < CLIENTS as u64 * MAX_MEMORY_PER_CONNECTION, "{grown} bytes for {CLIENTS} audiences");
+    wait_until_closed(&serving, before);
     drop(streams);
     stop(serving);
 }
 
 #[test]
-fn whoever_reads_slowly_gets_everything() {
+fn a_slow_reader_gets_the_whole_response() {
     const REQUESTS: usize = 16;
     let (serving, client) = serve("3s");
     let size = client.get("/openapi.json").body.len();
     let mut stream = connect(serving.address(), 128 * 1024);
-    // More than the sockets hold.
+    // More than the socket buffers hold.
     let last = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
     stream.write_all((GET.repeat(REQUESTS - 1) + &last).as_bytes()).unwrap();
-    // Behind for longer than the deadline in all, and never for as long at once.
+    // Slower in total than the write timeout, but no single stall is that long.
     let (mut read, mut some) = (0, vec![0; 256 * 1024]);
     for _ in 0..10 {
         std::thread::sleep(Duration::from_millis(500));
@@ -215,7 +217,7 @@ fn whoever_reads_slowly_gets_everything() {
     }
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
-    // The address in it is shorter than that of the first request.
+    // Its server URL is shorter than that of the first request.
     assert!(read + rest.len() > REQUESTS * (size - 100), "{read} and {} bytes", rest.len());
     stop(serving);
 }

@@ -1,5 +1,5 @@
-//! The file of an SQLite database: who may read it, who serves it, and what happens when it cannot be written to,
-//! or is deleted or replaced under the server.
+//! The SQLite database file: permissions, exclusive use by one server, and behaviour when it is not writable or is
+//! deleted or replaced while in use.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use crate::cli::{Serving, addressbook, fails};
+use crate::cli::{ServerProcess, addressbook, fails};
 use crate::harness::{Backend, Client, Service, folder};
 use crate::resource_exhaustion::SmallDisk;
 
-/// Longer than any wait here on a machine that is busy with tests.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Longer than any wait in these tests on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 fn serve(folder: &Path, database: &Path) -> Command {
     let mut command = addressbook(folder, &["--bind", "127.0.0.1:0", "--database-url"]);
@@ -36,7 +36,7 @@ fn ready(client: &Client) -> u16 {
     client.get("/readyz").status
 }
 
-fn stop(serving: Serving) -> String {
+fn stop(serving: ServerProcess) -> String {
     serving.signal("-TERM");
     serving.end()
 }
@@ -45,26 +45,26 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }
 
-/// From another process's point of view.
-fn ask(database: &Path, sql: &str) -> i64 {
+/// As seen by another process.
+fn query(database: &Path, sql: &str) -> i64 {
     rusqlite::Connection::open(database).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 #[test]
-fn no_name_of_the_file_leads_to_a_second_server() {
+fn aliases_of_the_file_do_not_allow_a_second_server() {
     let folder = folder();
     let database = folder.join("data/addressbook.db");
-    let first = Serving::start(&mut serve(&folder, &database));
+    let first = ServerProcess::start(&mut serve(&folder, &database));
     let alias = folder.join("alias.db");
     symlink(&database, &alias).unwrap();
     symlink(folder.join("data"), folder.join("elsewhere")).unwrap();
-    drop(std::fs::remove_file(beside(&database, ".lock")));
+    drop(std::fs::remove_file(with_suffix(&database, ".lock")));
     for name in [&database, &alias, &folder.join("elsewhere/addressbook.db")] {
         fails(&mut serve(&folder, name), &["another server", "several servers need PostgreSQL"]);
         assert!(keys(&folder, name, &["list"]).status().unwrap().success());
@@ -73,19 +73,22 @@ fn no_name_of_the_file_leads_to_a_second_server() {
     std::fs::hard_link(&database, &link).unwrap();
     fails(&mut serve(&folder, &link), &["2 hard links"]);
     fails(&mut keys(&folder, &link, &["list"]), &["2 hard links"]);
-    assert!(!beside(&link, "-wal").exists());
+    assert!(!with_suffix(&link, "-wal").exists());
     std::fs::remove_file(&link).unwrap();
     assert_eq!(ready(&Client::new(first.address(), None)), 200);
 
     first.signal("-KILL");
     drop(first);
-    let next = Serving::start(&mut serve(&folder, &alias));
-    assert!(!beside(&alias, "-wal").exists() && beside(&database, "-wal").exists(), "one log for all names");
+    let next = ServerProcess::start(&mut serve(&folder, &alias));
+    assert!(
+        !with_suffix(&alias, "-wal").exists() && with_suffix(&database, "-wal").exists(),
+        "one log for all names"
+    );
     stop(next);
 }
 
 #[test]
-fn files_are_for_their_owner_alone() {
+fn files_are_accessible_to_their_owner_only() {
     for umask in ["000", "277"] {
         let folder = folder();
         let database = folder.join("new/data/addressbook.db");
@@ -94,11 +97,11 @@ fn files_are_for_their_owner_alone() {
             .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_addressbook")])
             .args(["--bind", "127.0.0.1:0", "--database-url", &format!("sqlite://{}", database.display())]);
         if umask == "277" {
-            // Folders that their owner cannot write to would be no fault of ours.
+            // A directory that its owner cannot write to is a mistake of the operator.
             std::fs::create_dir_all(database.parent().unwrap()).unwrap();
         }
-        let serving = Serving::start(&mut command);
-        let files = [database.clone(), beside(&database, "-wal"), beside(&database, "-shm")];
+        let serving = ServerProcess::start(&mut command);
+        let files = [database.clone(), with_suffix(&database, "-wal"), with_suffix(&database, "-shm")];
         assert_eq!(files.each_ref().map(|file| mode(file)), [0o600; 3], "{umask}");
         if umask == "000" {
             assert_eq!((mode(&folder.join("new")), mode(&folder.join("new/data"))), (0o700, 0o700));
@@ -106,18 +109,18 @@ fn files_are_for_their_owner_alone() {
         serving.signal("-KILL");
         drop(serving);
 
-        // What an earlier version left behind.
+        // Left by an earlier version.
         for file in &files {
             std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
         }
-        let serving = Serving::start(&mut serve(&folder, &database));
+        let serving = ServerProcess::start(&mut serve(&folder, &database));
         assert_eq!(files.each_ref().map(|file| mode(file)), [0o600; 3], "tightened");
         stop(serving);
     }
 }
 
 #[test]
-fn keys_commands_neither_make_nor_change_a_database() {
+fn keys_commands_neither_create_nor_migrate_a_database() {
     let folder = folder();
     let database = folder.join("data/addressbook.db");
     fails(&mut keys(&folder, &database, &["create", "--account", "a"]), &["no database here", "migrate"]);
@@ -138,13 +141,13 @@ fn keys_commands_neither_make_nor_change_a_database() {
     let newest = "(SELECT max(version) FROM seaql_migrations)";
     let forget = format!("DELETE FROM seaql_migrations WHERE version = {newest}");
     connection.execute(&forget, []).unwrap();
-    let applied = ask(&database, "SELECT count(*) FROM seaql_migrations");
+    let applied = query(&database, "SELECT count(*) FROM seaql_migrations");
     fails(&mut keys(&folder, &database, &["list"]), &["older than this program", "addressbook migrate"]);
-    assert_eq!(ask(&database, "SELECT count(*) FROM seaql_migrations"), applied, "not migrated");
+    assert_eq!(query(&database, "SELECT count(*) FROM seaql_migrations"), applied, "not migrated");
 }
 
 #[test]
-fn spans_of_time_have_bounds_and_far_dates_are_listed() {
+fn durations_are_bounded_and_far_dates_are_listed() {
     let folder = folder();
     let database = folder.join("addressbook.db");
     let url = format!("sqlite://{}", database.display());
@@ -175,7 +178,7 @@ fn spans_of_time_have_bounds_and_far_dates_are_listed() {
 }
 
 #[test]
-fn the_first_key_goes_to_a_file_of_its_owner() {
+fn the_first_key_is_written_to_a_file_of_its_owner() {
     let folder = folder();
     let (database, file) = (folder.join("addressbook.db"), folder.join("key"));
     let start = |file: &Path| {
@@ -190,7 +193,7 @@ fn the_first_key_goes_to_a_file_of_its_owner() {
     fails(&mut start(&folder.join("link")), &["first API key", "exists"]);
     std::fs::remove_file(&file).unwrap();
 
-    let mut serving = Serving::start(&mut start(&file));
+    let mut serving = ServerProcess::start(&mut start(&file));
     let line = serving.first_key();
     assert_eq!(line, file.display().to_string(), "where it is, not what it is");
     let key = std::fs::read_to_string(&file).unwrap();
@@ -200,8 +203,8 @@ fn the_first_key_goes_to_a_file_of_its_owner() {
     assert_eq!(create(&client, "john"), 201);
     let log = serving.banner.clone() + &stop(serving);
     assert!(!log.contains("ab_live_"), "{log}");
-    // There is a key by now: nothing is written, and the file is no obstacle.
-    stop(Serving::start(&mut start(&file)));
+    // A key exists by now: nothing is written, and the existing file is not an error.
+    stop(ServerProcess::start(&mut start(&file)));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), key);
 }
 
@@ -237,7 +240,7 @@ fn no_password_is_printed() {
 }
 
 #[test]
-fn a_database_that_cannot_be_written_to_is_not_served() {
+fn a_read_only_database_is_not_served() {
     let Some(disk) = SmallDisk::mount("20m") else {
         eprintln!("a file system cannot be mounted here: this test does nothing");
         return;
@@ -252,14 +255,14 @@ fn a_database_that_cannot_be_written_to_is_not_served() {
     remount("remount,ro");
     fails(&mut serve(&folder, &database), &["cannot be written to", "addressbook.db"]);
     remount("remount,rw");
-    stop(Serving::start(&mut serve(&folder, &database)));
+    stop(ServerProcess::start(&mut serve(&folder, &database)));
 }
 
 #[test]
-fn a_file_that_is_deleted_or_replaced_is_not_written_to() {
+fn a_deleted_or_replaced_file_is_not_written_to() {
     let folder = folder();
     let database = folder.join("data/addressbook.db");
-    let mut serving = Serving::start(serve(&folder, &database).arg("--log=off"));
+    let mut serving = ServerProcess::start(serve(&folder, &database).arg("--log=off"));
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     assert_eq!((create(&client, "before"), ready(&client)), (201, 200));
@@ -298,16 +301,16 @@ fn a_file_that_is_deleted_or_replaced_is_not_written_to() {
 }
 
 #[test]
-fn a_file_that_can_no_longer_be_written_to_is_not_ready() {
+fn a_file_that_becomes_unwritable_is_not_ready() {
     let folder = folder();
     let database = folder.join("addressbook.db");
-    // Without room for a file to grow the system refuses each write, as a failing disk does.
+    // With a file size limit the system rejects each write, as a failing disk does.
     let mut command = Command::new("sh");
     command
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_addressbook")])
         .args(["--log=off", "--bind=127.0.0.1:0", "--database-url"])
         .arg(format!("sqlite://{}", database.display()));
-    let mut serving = Serving::start(&mut command);
+    let mut serving = ServerProcess::start(&mut command);
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     assert_eq!((create(&client, "before"), ready(&client)), (201, 200));
@@ -333,14 +336,14 @@ fn a_file_that_can_no_longer_be_written_to_is_not_ready() {
     stop(serving);
 }
 
-/// Expired attempts, as many as a day of a busy client leaves.
+/// Expired idempotency keys, as many as a busy client leaves in a day.
 const EXPIRED: i64 = 60_000;
 
 #[test]
-fn expired_attempts_are_deleted_beside_other_writes() {
+fn expired_keys_are_deleted_concurrently_with_other_writes() {
     let folder = folder();
     let database = folder.join("addressbook.db");
-    let mut serving = Serving::start(serve(&folder, &database).arg("--log=off"));
+    let mut serving = ServerProcess::start(serve(&folder, &database).arg("--log=off"));
     let key = serving.first_key();
     stop(serving);
     let connection = rusqlite::Connection::open(&database).unwrap();
@@ -350,46 +353,46 @@ fn expired_attempts_are_deleted_beside_other_writes() {
     connection.execute(fill, [EXPIRED]).unwrap();
     drop(connection);
 
-    let serving = Serving::start(serve(&folder, &database).arg("--log=off"));
-    let left = || ask(&database, "SELECT count(*) FROM idempotency_keys");
+    let serving = ServerProcess::start(serve(&folder, &database).arg("--log=off"));
+    let left = || query(&database, "SELECT count(*) FROM idempotency_keys");
     let client = Client::new(serving.address(), Some(key));
-    let (began, mut seen, mut largest, mut made) = (Instant::now(), Vec::new(), 0, 0);
+    let (began, mut seen, mut largest, mut created) = (Instant::now(), Vec::new(), 0, 0);
     while seen.last() != Some(&0) {
-        assert!(began.elapsed() < PATIENCE, "{seen:?}");
-        assert_eq!(create(&client, &format!("u{made}")), 201);
-        made += 1;
-        largest = largest.max(std::fs::metadata(beside(&database, "-wal")).unwrap().len());
-        if made % 10 == 0 {
+        assert!(began.elapsed() < TIMEOUT, "{seen:?}");
+        assert_eq!(create(&client, &format!("u{created}")), 201);
+        created += 1;
+        largest = largest.max(std::fs::metadata(with_suffix(&database, "-wal")).unwrap().len());
+        if created % 10 == 0 {
             seen.push(left());
         }
     }
     seen.dedup();
-    println!("{made} creates beside it, a WAL of {largest}: {seen:?}");
+    println!("{created} creates beside it, a WAL of {largest}: {seen:?}");
     assert_eq!(seen[0], EXPIRED, "not at the very start");
     assert!(seen.len() > 5, "in batches: {seen:?}");
     assert!(largest < 64 << 20, "{largest}");
-    assert_eq!(ask(&database, "SELECT count(*) FROM contacts"), made);
+    assert_eq!(query(&database, "SELECT count(*) FROM contacts"), created);
     stop(serving);
 }
 
 #[test]
-fn a_start_on_a_database_that_is_up_to_date_writes_nothing() {
+fn a_start_on_an_up_to_date_database_writes_nothing() {
     let folder = folder();
     let database = folder.join("addressbook.db");
-    stop(Serving::start(&mut serve(&folder, &database)));
+    stop(ServerProcess::start(&mut serve(&folder, &database)));
     let content = std::fs::read(&database).unwrap();
-    let serving = Serving::start(&mut serve(&folder, &database));
+    let serving = ServerProcess::start(&mut serve(&folder, &database));
     assert_eq!(ready(&Client::new(serving.address(), None)), 200);
-    assert_eq!(std::fs::metadata(beside(&database, "-wal")).unwrap().len(), 0, "nothing in the log");
+    assert_eq!(std::fs::metadata(with_suffix(&database, "-wal")).unwrap().len(), 0, "nothing in the log");
     stop(serving);
     assert!(std::fs::read(&database).unwrap() == content);
 }
 
 #[test]
-fn the_log_says_what_was_started() {
+fn the_log_has_the_effective_settings() {
     let folder = folder();
     let database = folder.join("addressbook.db");
-    let mut serving = Serving::start(serve(&folder, &database).arg("--log-format=json"));
+    let mut serving = ServerProcess::start(serve(&folder, &database).arg("--log-format=json"));
     let address = serving.address().to_owned();
     drop(serving.first_key());
     let log = stop(serving);
@@ -404,9 +407,9 @@ fn the_log_says_what_was_started() {
     assert_eq!(started[0]["database"], format!("sqlite://{}", database.display()));
 }
 
-/// What has expired goes, on either database, and nothing else.
+/// Expired rows are deleted on either database, and no others.
 #[test]
-fn what_has_expired_is_deleted_on_both_databases() {
+fn expired_rows_are_deleted_on_both_databases() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let service = Service::start(backend, |settings| {
             settings.storage.idempotency_ttl = Duration::from_secs(1);
@@ -445,7 +448,7 @@ fn what_has_expired_is_deleted_on_both_databases() {
         assert_eq!(rows(), [4, 1, 3, 3], "{backend:?}");
         let began = Instant::now();
         while rows() != [0, 0, 0, 3] {
-            assert!(began.elapsed() < PATIENCE, "{backend:?}: {:?}", rows());
+            assert!(began.elapsed() < TIMEOUT, "{backend:?}: {:?}", rows());
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -1,4 +1,4 @@
-//! What the database is asked: every list is a scan of an index, at any size; starts that race.
+//! Query plans of contacts: every list is an index scan, whatever the size of the table; and concurrent starts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::harness::{Backend, new_database};
 
-/// Enough contacts for a planner to prefer an index, in two accounts.
+/// Enough contacts for the planner to prefer an index; there are two accounts.
 const CONTACTS: usize = 4_000;
 
 fn options(url: &str) -> Options {
@@ -23,7 +23,7 @@ fn options(url: &str) -> Options {
         url: url.to_owned(),
         connections: 4,
         acquire_timeout: Duration::from_secs(10),
-        // Tables are filled by one statement.
+        // Tables are filled by one long statement.
         statement_timeout: Duration::from_secs(60),
         write_queue: 100,
         contact_cache: 1 << 20,
@@ -46,7 +46,7 @@ pub fn contact(i: usize) -> Contact {
     })
 }
 
-/// Copies of a contact under other ids, by the database itself: quicker than one request each.
+/// Copies a contact under other ids, by SQL: faster than one request per row.
 pub async fn multiply(database: &Database, backend: DbBackend) {
     let id = match backend {
         DbBackend::Sqlite => "randomblob(16)",
@@ -59,7 +59,7 @@ pub async fn multiply(database: &Database, backend: DbBackend) {
          avatar_url, meta, created_at + i, updated_at + i, version FROM contacts, n"
     );
     if backend == DbBackend::Sqlite {
-        // Without statistics, as in production: nobody runs ANALYZE there.
+        // Without statistics, as in production: no operator runs ANALYZE on SQLite.
         database.reader().execute_unprepared(&format!("PRAGMA query_only = off; {copy}")).await.unwrap();
     } else {
         for sql in [copy.as_str(), "ANALYZE"] {
@@ -68,7 +68,7 @@ pub async fn multiply(database: &Database, backend: DbBackend) {
     }
 }
 
-async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
+async fn run_every_query(contacts: &dyn ContactRepository, some: &Contact) {
     let keys = [ContactKey::Id(some.id), ContactKey::Phone(Phone::parse("+14155550199").unwrap())];
     for key in keys.clone() {
         drop(contacts.get(key).await);
@@ -99,7 +99,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
     }
     for field in [ContactSort::CreatedOn, ContactSort::Handle, ContactSort::Phone] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            // A server on SQLite reads the last one from where the one before it began.
+            // On SQLite, a server reads the last page from the seek point of the page before.
             for offset in [20, 1_000, 1_500] {
                 let page =
                     contacts.offset_page(ContactOffsetQuery { field, direction, offset, limit: 10 }).await;
@@ -110,7 +110,7 @@ async fn ask_everything(contacts: &dyn ContactRepository, some: &Contact) {
     contacts.delete(keys[0].clone(), Precondition::None).await.unwrap();
 }
 
-/// The plan of a statement, as one text.
+/// The plan of a statement as text.
 pub async fn plan(database: &Database, backend: DbBackend, statement: &Statement) -> String {
     let (explain, column) = match backend {
         DbBackend::Sqlite => ("EXPLAIN QUERY PLAN ", "detail"),
@@ -130,7 +130,7 @@ fn check(backend: DbBackend, sql: &str, plan: &str) {
     for word in words {
         assert!(!plan.contains(word), "{sql}\n{plan}");
     }
-    // The narrowest filter decides on the index: else a rare number would be looked for in all contacts.
+    // The most selective filter determines the index: otherwise a rare number would require a scan of all contacts.
     let filters = [
         ("\"handle\" = ", "contacts_by_handle"),
         ("\"phone\" = ", "contacts_by_phone"),
@@ -138,7 +138,7 @@ fn check(backend: DbBackend, sql: &str, plan: &str) {
     ];
     let condition = sql.split(" WHERE ").nth(1).unwrap_or_default();
     let narrowest = filters.iter().find(|(filter, _)| condition.contains(filter));
-    // PostgreSQL has real statistics, and may know of a still better way.
+    // PostgreSQL has real statistics, and may choose a better plan.
     if let (DbBackend::Sqlite, Some((_, index))) = (backend, narrowest) {
         assert!(plan.contains(index), "not by {index}: {sql}\n{plan}");
     }
@@ -172,8 +172,8 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         assert_eq!(page.items.len(), 100, "there is something to plan for");
 
         let (database, statements) = Database::open_to_serve(&options(&url)).await.unwrap().recording();
-        ask_everything(database.contacts(AccountId::new(1)).as_ref(), &some).await;
-        // Any plan that is possible is taken before one with a sort or a scan of the table.
+        run_every_query(database.contacts(AccountId::new(1)).as_ref(), &some).await;
+        // Every other possible plan is preferred to a sort or a scan of the table.
         let mut plans = BTreeMap::new();
         let recorded = statements.lock().unwrap().clone();
         for statement in recorded {
@@ -191,7 +191,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
             let begins_there = plan.contains('>') || plan.contains('<');
             assert!(plan.contains("COVERING INDEX") && begins_there, "{sql}\n{plan}");
         }
-        // What an offset skips is skipped in an index, without a look at the contacts.
+        // An offset skips index entries without reading contacts.
         let skipping =
             |sql: &str| sql.contains(" OFFSET ") && sql.contains("ORDER BY \"contacts\".\"handle\"");
         let skipping: Vec<_> = plans.iter().filter(|(sql, _)| skipping(sql)).collect();
@@ -200,7 +200,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         for (sql, plan) in skipping {
             assert!(plan.contains(covering), "{sql}\n{plan}");
         }
-        // Where the contact beside it is in memory, a server on SQLite asks for the ids of a page alone.
+        // If the adjacent contact is cached, a server on SQLite reads only the ids of a page.
         let ids = |sql: &str| sql.contains("(hex(id))") && !sql.contains(" OFFSET ");
         let ids: Vec<_> = plans.iter().filter(|(sql, _)| ids(sql)).collect();
         assert_eq!(ids.len(), if backend == DbBackend::Sqlite { 3 } else { 0 });
@@ -211,7 +211,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
             println!("{sql}\n{plan}\n");
             check(backend, sql, plan);
         }
-        // A query that no index serves is seen.
+        // Self-check: a query without an index is detected.
         let bad = Statement::from_string(backend, "SELECT * FROM contacts ORDER BY display_name");
         let bad_plan = plan(&plain, backend, &bad).await;
         assert!(std::panic::catch_unwind(|| check(backend, "", &bad_plan)).is_err(), "{bad_plan}");
@@ -228,8 +228,8 @@ fn every_query_is_an_index_scan_on_postgres() {
     every_query_is_an_index_scan(DbBackend::Postgres);
 }
 
-/// Several that open one empty database at once all succeed, and one first key is made.
-fn starts_that_race(kind: Backend) {
+/// Concurrent first starts on one empty database all succeed, and create one key.
+fn concurrent_first_starts_create_one_key(kind: Backend) {
     let Some(url) = new_database(kind) else { return };
     let tables: Vec<usize> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..4)
@@ -238,9 +238,9 @@ fn starts_that_race(kind: Backend) {
                     tokio::runtime::Runtime::new().unwrap().block_on(async {
                         let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(open(&url).await);
                         let keys = addressbook::domain::api_key::service::KeyService::new(store);
-                        let made = keys.create_first().await.unwrap();
+                        let created = keys.create_first().await.unwrap();
                         assert_eq!(keys.list(None).await.unwrap().len(), 1);
-                        usize::from(made.is_some())
+                        usize::from(created.is_some())
                     })
                 })
             })
@@ -251,11 +251,11 @@ fn starts_that_race(kind: Backend) {
 }
 
 #[test]
-fn starts_that_race_on_sqlite() {
-    starts_that_race(Backend::Sqlite);
+fn concurrent_first_starts_create_one_key_on_sqlite() {
+    concurrent_first_starts_create_one_key(Backend::Sqlite);
 }
 
 #[test]
-fn starts_that_race_on_postgres() {
-    starts_that_race(Backend::Postgres);
+fn concurrent_first_starts_create_one_key_on_postgres() {
+    concurrent_first_starts_create_one_key(Backend::Postgres);
 }

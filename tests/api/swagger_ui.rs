@@ -1,4 +1,4 @@
-//! The files of the explorer's page. How they work together is seen in a browser: `tests/browser`.
+//! The files of the Swagger UI page. `tests/browser` tests how they work together.
 
 use crate::harness::{Backend, Client, Service};
 
@@ -6,20 +6,20 @@ fn client() -> Client {
     Service::shared(Backend::Sqlite).unwrap().anonymous()
 }
 
-/// The addresses that the page names.
-fn addresses(page: &str) -> Vec<&str> {
+/// The URLs in the page.
+fn urls(page: &str) -> Vec<&str> {
     let named = |name| page.split(name).skip(1).map(|rest| rest.split('"').next().unwrap());
     named("href=\"").chain(named("src=\"")).collect()
 }
 
-/// Behind a prefix the page works only if none of its addresses begins at the root of the host.
+/// Behind a prefix the page works only if its URLs are relative.
 #[test]
-fn the_page_names_everything_relative_to_itself() {
+fn all_urls_in_the_page_are_relative() {
     let client = client();
     let page = String::from_utf8(client.get("/swagger-ui/").body).unwrap();
-    let addresses = addresses(&page);
-    assert!(addresses.contains(&"../docs/") && addresses.contains(&"index.js"), "{addresses:?}");
-    for address in addresses {
+    let urls = urls(&page);
+    assert!(urls.contains(&"../docs/") && urls.contains(&"index.js"), "{urls:?}");
+    for address in urls {
         assert!(!address.starts_with('/') && !address.contains(':'), "{address}");
         if address != "../docs/" {
             let path = address.strip_prefix("..").map_or(format!("/swagger-ui/{address}"), str::to_owned);
@@ -29,7 +29,7 @@ fn the_page_names_everything_relative_to_itself() {
 }
 
 #[test]
-fn a_file_is_fetched_once() {
+fn files_are_cacheable() {
     let client = client();
     for name in ["", "index.html", "index.css", "index.js", "swagger-ui.css", "swagger-ui-bundle.js"] {
         let path = format!("/swagger-ui/{name}");
@@ -44,9 +44,9 @@ fn a_file_is_fetched_once() {
     }
 }
 
-/// Swagger UI comes with more than the page needs: a demonstration that asks another host, among it.
+/// The Swagger UI distribution contains more than the page needs, for example a demo that contacts another host.
 #[test]
-fn nothing_else_is_served() {
+fn unused_files_are_not_served() {
     let client = client();
     for name in ["swagger-initializer.js", "oauth2-redirect.html", "nothing.js", "page", "..%2fopenapi.json"]
     {

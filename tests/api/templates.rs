@@ -19,32 +19,32 @@ fn change(client: &Client, path: &str, tag: &str, body: &Value) -> Reply {
 }
 
 on_both_databases! {
-    fn says_what_it_needs(service: &Service) {
+    fn lists_its_variables(service: &Service) {
         let client = service.client();
-        // Kept as it is, blanks and all.
+        // Stored verbatim, white space included.
         let text = "  Hi {{ NAME | default(\"friend\") }},\n{{ CITY }} {% if STREET %}{{ STREET }}{% endif %}{{ CITY }}\u{301} ";
         let reply = client.post("/v1/templates", &json!({"name": " welcome ", "text": text}));
-        let made = reply.expect(201);
+        let created = reply.expect(201);
         let variables = json!([
             {"name": "NAME", "required": false},
             {"name": "CITY", "required": true},
             {"name": "STREET", "required": false},
         ]);
         let expected = json!({
-            "id": made["id"], "name": "welcome", "text": text, "variables": variables,
-            "created_at": made["created_at"], "updated_at": made["created_at"],
+            "id": created["id"], "name": "welcome", "text": text, "variables": variables,
+            "created_at": created["created_at"], "updated_at": created["created_at"],
         });
-        assert_eq!(made, expected);
-        assert_eq!((reply.header("Location"), reply.header("ETag")), (path(&made).as_str(), "\"1\""));
-        let got = client.get(&path(&made));
-        assert_eq!((got.expect(200), got.header("ETag")), (made, "\"1\""));
+        assert_eq!(created, expected);
+        assert_eq!((reply.header("Location"), reply.header("ETag")), (path(&created).as_str(), "\"1\""));
+        let got = client.get(&path(&created));
+        assert_eq!((got.expect(200), got.header("ETag")), (created, "\"1\""));
         let plain = create(&client, "difference", "{{ A - B }}{{ A -1 }}");
         assert_eq!(plain["variables"].as_array().unwrap().len(), 2);
         let plain = create(&client, "plain", "Nothing to fill in");
         assert_eq!(plain["variables"], json!([]));
     }
 
-    fn a_text_that_cannot_be_read_is_refused_where_it_fails(service: &Service) {
+    fn a_syntax_error_is_reported_with_its_position(service: &Service) {
         let client = service.client();
         let template = create(&client, "welcome", "{{ NAME }}");
         for (text, at) in [
@@ -86,7 +86,7 @@ on_both_databases! {
         assert_eq!(client.patch(&path(&template), &json!({"name": null, "text": null})).expect(200), template);
     }
 
-    fn a_name_is_one_templates(service: &Service) {
+    fn names_are_unique_within_the_account(service: &Service) {
         let client = service.client();
         let welcome = create(&client, "welcome", "Hi");
         let other = create(&client, "Welcome", "Names compare exactly");
@@ -102,11 +102,11 @@ on_both_databases! {
         client.delete(&path(&welcome)).expect(204);
         assert_eq!(client.get(&path(&welcome)).violation(404).0, "There is no such template");
         client.patch(&path(&other), &json!({"name": "welcome"})).expect(200);
-        // Nobody else's.
+        // Unique within the account only.
         create(&service.client(), "welcome", "Hi");
     }
 
-    fn of_several_at_once_one_gets_the_name(service: &Service) {
+    fn concurrent_creates_with_one_name_succeed_once(service: &Service) {
         let client = service.client();
         for round in 0..5 {
             let body = json!({"name": format!("name {round}"), "text": "Hi"});
@@ -121,7 +121,7 @@ on_both_databases! {
         assert_eq!(client.get("/v1/templates").expect(200)["data"].as_array().unwrap().len(), 5);
     }
 
-    fn no_change_is_lost(service: &Service) {
+    fn no_update_is_lost(service: &Service) {
         let client = service.client();
         let template = create(&client, "welcome", "Hi {{ NAME }}");
         let path = path(&template);
@@ -158,26 +158,26 @@ on_both_databases! {
         assert_eq!(change(&client, &path, "*", &json!({})).status, 404);
     }
 
-    fn lists_go_from_the_newest_on(service: &Service) {
+    fn lists_are_ordered_newest_first(service: &Service) {
         let client = service.client();
-        let mut made: Vec<Value> =
+        let mut created: Vec<Value> =
             (0..5).map(|i| create(&client, &format!("name {i}"), "Hi {{ NAME }}")).collect();
-        made.reverse();
+        created.reverse();
         let page = |query: &str| client.get(&format!("/v1/templates?{query}"));
         let first = page("limit=2");
-        assert_eq!(first.expect(200), json!({"has_more": true, "data": made[..2]}));
-        let next = format!("/v1/templates?limit=2&starting_after={}", made[1]["id"].as_str().unwrap());
+        assert_eq!(first.expect(200), json!({"has_more": true, "data": created[..2]}));
+        let next = format!("/v1/templates?limit=2&starting_after={}", created[1]["id"].as_str().unwrap());
         assert_eq!(first.header("Link"), format!("<{next}>; rel=\"next\""));
-        assert_eq!(client.get(&next).expect(200)["data"], json!(made[2..4]));
-        let before = page(&format!("ending_before={}", made[3]["id"].as_str().unwrap()));
-        assert_eq!(before.expect(200), json!({"has_more": false, "data": made[..3]}));
-        assert_eq!(page("name=name+3").expect(200), json!({"has_more": false, "data": [made[1]]}));
+        assert_eq!(client.get(&next).expect(200)["data"], json!(created[2..4]));
+        let before = page(&format!("ending_before={}", created[3]["id"].as_str().unwrap()));
+        assert_eq!(before.expect(200), json!({"has_more": false, "data": created[..3]}));
+        assert_eq!(page("name=name+3").expect(200), json!({"has_more": false, "data": [created[1]]}));
         assert_eq!(page("name=nobody").expect(200)["data"], json!([]));
         assert_eq!(page("text=Hi").violation(400).2, "unknown");
         assert_eq!(page("starting_after=1").violation(400).2, "not_a_uuid");
     }
 
-    fn an_attempt_is_made_once(service: &Service) {
+    fn a_repeated_request_creates_one_template(service: &Service) {
         let client = service.client();
         let send = |key: &str, name: &str| {
             let body = json!({"name": name, "text": "Hi {{ NAME }}"}).to_string();
@@ -187,7 +187,7 @@ on_both_databases! {
         let template = first.expect(201);
         let again = send("key", "welcome");
         assert_eq!((again.status, &again.body, again.header("ETag")), (201, &first.body, "\"1\""));
-        // As it is now, and not once it is gone.
+        // In its current state; 410 once it is deleted.
         client.patch(&path(&template), &json!({"name": "changed"})).expect(200);
         let again = send("key", "welcome");
         assert_eq!((again.expect(201)["name"].clone(), again.header("ETag")), (json!("changed"), "\"2\""));
@@ -197,7 +197,7 @@ on_both_databases! {
         assert_eq!(send("key", "welcome").violation(410).0, message);
         assert_eq!(send("key", "other").status, 422);
         assert_eq!(client.get("/v1/templates").expect(200)["data"], json!([]));
-        // A conflict is not remembered.
+        // A conflict is not stored.
         let taken = create(&client, "taken", "Hi");
         assert_eq!(send("second", "taken").status, 409);
         client.delete(&path(&taken)).expect(204);

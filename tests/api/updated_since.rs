@@ -1,4 +1,4 @@
-//! `updated_since`: who asks again from five seconds before the last change seen misses none.
+//! `updated_since`: a reader that overlaps its intervals by five seconds misses no change.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,19 +14,19 @@ use crate::harness::{Backend, Client, Service, new_database};
 
 const WRITERS: usize = 10;
 
-/// As the document says.
+/// As documented.
 const OVERLAP: TimeDelta = TimeDelta::seconds(5);
 
 fn updated_at(contact: &Value) -> DateTime<Utc> {
     contact["updated_at"].as_str().unwrap().parse().unwrap()
 }
 
-/// What a reader knows: of each contact the last change.
+/// A replica: the last known change of each contact.
 #[derive(Default)]
-struct Mirror(HashMap<String, DateTime<Utc>>);
+struct Replica(HashMap<String, DateTime<Utc>>);
 
-impl Mirror {
-    /// Reads all changes from five seconds before the last one that it knows.
+impl Replica {
+    /// Reads all changes since five seconds before the last known one.
     fn follow(&mut self, client: &Client) {
         let newest = self.0.values().max().copied().unwrap_or_default();
         let since = (newest - OVERLAP).max(DateTime::default()).format("%Y-%m-%dT%H:%M:%S%.3fZ");
@@ -49,7 +49,7 @@ impl Mirror {
     }
 }
 
-/// Ten writers at two instances, for longer than the overlap.
+/// Ten writers on two instances, for longer than the overlap.
 #[test]
 fn a_reader_that_overlaps_misses_no_change() {
     const TIME: Duration = Duration::from_secs(9);
@@ -59,7 +59,7 @@ fn a_reader_that_overlaps_misses_no_change() {
     let clients =
         services.each_ref().map(|service| service.anonymous().with_key(client.key.as_ref().unwrap()));
     let (started, writing, mirror) =
-        (Instant::now(), AtomicUsize::new(WRITERS), Mutex::new(Mirror::default()));
+        (Instant::now(), AtomicUsize::new(WRITERS), Mutex::new(Replica::default()));
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (client, writing) = (&clients[writer % 2], &writing);
@@ -86,7 +86,7 @@ fn a_reader_that_overlaps_misses_no_change() {
             }
         }
     });
-    let Mirror(known) = mirror.into_inner().unwrap();
+    let Replica(known) = mirror.into_inner().unwrap();
     let stored = all(&client);
     assert!(stored.len() > WRITERS);
     for contact in &stored {
@@ -95,19 +95,19 @@ fn a_reader_that_overlaps_misses_no_change() {
     }
 }
 
-/// A write that had to wait says that it was made when the wait was over, and not when it began.
+/// A write that had to wait gets the time at which the wait ended, not the time at which it began.
 #[test]
-fn a_write_that_had_to_wait_takes_the_time_anew() {
+fn a_write_that_waited_has_the_time_after_the_wait() {
     const WAIT: Duration = Duration::from_secs(3);
     let Some(service) = Service::start(Backend::Postgres, |_| {}) else { return };
     let (client, (_, runtime)) = (service.client(), service.keys());
-    // A connection that is dropped when a test fails wants a runtime.
+    // Dropping a connection in a failing test requires a runtime.
     let _context = runtime.enter();
     let contact = crate::v1::create(&client, "john", "+4479000000001");
     let lock = runtime.block_on(async {
         let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
         let lock = database.begin().await.unwrap();
-        // Rows can be locked meanwhile, and not written.
+        // Rows can be locked meanwhile, but not written.
         lock.execute_unprepared("LOCK TABLE contacts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
         lock
     });
@@ -128,7 +128,7 @@ fn a_write_that_had_to_wait_takes_the_time_anew() {
         let created = created.map(|created| created.join().unwrap());
         for contact in [&patched.join().unwrap(), &created[0], &created[1]] {
             assert!(updated_at(contact) > released - TimeDelta::milliseconds(500), "{contact}");
-            // What is told is what is stored.
+            // The response equals the stored contact.
             assert_eq!(client.get(&crate::v1::path(contact)).expect(200), *contact);
         }
         assert_eq!(create("keyed", Some("key")).expect(201)["id"], created[1]["id"], "made once");

@@ -1,10 +1,10 @@
-//! `/v1/contacts`: one contact at a time.
+//! `/v1/contacts`: operations on one contact.
 
 use serde_json::{Value, json};
 
 use crate::harness::Client;
 
-/// A contact with only what is required.
+/// A contact with the required members only.
 pub fn create(client: &Client, username: &str, phone_number: &str) -> Value {
     client.post("/v1/contacts", &json!({"username": username, "phone_number": phone_number})).expect(201)
 }
@@ -14,7 +14,7 @@ pub fn path(contact: &Value) -> String {
 }
 
 on_both_databases! {
-    fn creates_with_the_required_attributes_alone(service: &Service) {
+    fn creates_with_required_members_only(service: &Service) {
         let client = service.client();
         let reply =
             client.post("/v1/contacts", &json!({"username": " john ", "phone_number": "00 44 (0)7900-000001"}));
@@ -34,13 +34,13 @@ on_both_databases! {
                 "updated_at": contact["created_at"],
             })
         );
-        let made = contact["created_at"].as_str().unwrap();
-        assert_eq!(made.len(), "2025-11-10T20:15:12.000Z".len(), "{made}");
-        assert!(made.ends_with('Z'), "{made}");
+        let created = contact["created_at"].as_str().unwrap();
+        assert_eq!(created.len(), "2025-11-10T20:15:12.000Z".len(), "{created}");
+        assert!(created.ends_with('Z'), "{created}");
         assert_eq!(client.get(&path(&contact)).expect(200), contact);
     }
 
-    fn creates_with_everything(service: &Service) {
+    fn creates_with_all_members(service: &Service) {
         let body = json!({
             "username": "josé",
             "phone_number": "+4479000000001",
@@ -52,7 +52,7 @@ on_both_databases! {
         for (name, value) in body.as_object().unwrap() {
             assert_eq!(&contact[name], value, "{name}");
         }
-        // In the order in which they were given.
+        // The order of members is preserved.
         assert_eq!(contact["meta"].to_string(), body["meta"].to_string());
     }
 
@@ -92,7 +92,7 @@ on_both_databases! {
         assert_eq!(moved["phone_number"], "+14155550100");
     }
 
-    fn null_changes_nothing_that_cannot_be_cleared(service: &Service) {
+    fn null_leaves_required_members_unchanged(service: &Service) {
         let client = service.client();
         let contact = create(&client, "john", "+4479000000001");
         for name in ["username", "phone_number"] {
@@ -103,7 +103,7 @@ on_both_databases! {
         assert_eq!(client.get(&path(&contact)).expect(200), contact);
     }
 
-    fn put_answers_as_patch_does(service: &Service) {
+    fn put_is_equivalent_to_patch(service: &Service) {
         let client = service.client();
         let contact = create(&client, "john", "+4479000000001");
         let path = path(&contact);
@@ -125,7 +125,7 @@ on_both_databases! {
         assert_eq!(client.send("PUT", "/v1/contacts", &[], b"{}").status, 405);
     }
 
-    fn a_merge_past_the_limits_of_meta_changes_nothing(service: &Service) {
+    fn a_merge_beyond_the_limits_of_meta_changes_nothing(service: &Service) {
         let client = service.client();
         let many: Value = (0..50).map(|i| (format!("k{i}"), json!(i))).collect::<serde_json::Map<_, _>>().into();
         let contact = client
@@ -146,7 +146,7 @@ on_both_databases! {
         assert_eq!(client.get(&path(&contact)).status, 404);
         assert_eq!(client.delete(&path(&contact)).status, 404);
         assert_eq!(client.patch(&path(&contact), &json!({"username": "x"})).status, 404);
-        // The handle is free again.
+        // The handle is available again.
         create(&client, "john", "+4479000000001");
     }
 
@@ -166,12 +166,12 @@ on_both_databases! {
         let reply = client.patch(&path(&mary), &json!({"username": "john", "display_name": "M"}));
         assert_eq!(reply.expect(409)["error"]["code"], "username_taken");
         assert_eq!(client.get("/v1/contacts").expect(200)["data"], json!([mary, john]));
-        // Compared exactly, and within the account alone.
+        // Compared by code points, within the account.
         create(&client, "John", "+4479000000001");
         create(&service.client(), "john", "+4479000000001");
     }
 
-    fn of_many_that_race_for_a_username_one_wins(service: &Service) {
+    fn concurrent_creates_with_one_username_succeed_once(service: &Service) {
         let client = service.client();
         for round in 0..5 {
             let body = json!({"username": format!("racer{round}"), "phone_number": "+4479000000001"});
@@ -186,7 +186,7 @@ on_both_databases! {
         assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 5);
     }
 
-    fn no_patch_is_lost_when_many_change_one_contact(service: &Service) {
+    fn no_concurrent_patch_is_lost(service: &Service) {
         let client = service.client();
         let contact = create(&client, "john", "+4479000000001");
         std::thread::scope(|scope| {

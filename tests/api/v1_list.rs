@@ -9,7 +9,7 @@ fn ids(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|contact| contact["id"].as_str().unwrap()).collect()
 }
 
-/// The address that a `Link` header gives for a relation.
+/// The URL of a relation in the `Link` header.
 fn link(client: &Client, page: &str, relation: &str) -> Option<String> {
     let reply = client.get(page);
     let links = reply.header("Link").to_owned();
@@ -26,18 +26,18 @@ on_both_databases! {
         assert_eq!(reply.header("Link"), "");
     }
 
-    fn pages_forward_and_backward_from_the_newest_on(service: &Service) {
+    fn pages_forward_and_backward_newest_first(service: &Service) {
         let client = service.client();
-        let mut made: Vec<String> = (0..25)
+        let mut created: Vec<String> = (0..25)
             .map(|i| create(&client, &format!("u{i}"), "+4479000000001")["id"].as_str().unwrap().to_owned())
             .collect();
-        made.reverse();
+        created.reverse();
 
         let first = client.get("/v1/contacts").expect(200);
-        assert_eq!(ids(&first), made[..10], "10 by default, newest first");
+        assert_eq!(ids(&first), created[..10], "10 by default, newest first");
         assert_eq!(first["has_more"], true);
 
-        // Along the links to the end, and back again.
+        // Follows the links to the end and back.
         let (mut seen, mut page) = (Vec::new(), "/v1/contacts?limit=7".to_owned());
         loop {
             let list = client.get(&page).expect(200);
@@ -47,7 +47,7 @@ on_both_databases! {
                 None => break,
             }
         }
-        assert_eq!(seen, made);
+        assert_eq!(seen, created);
         let mut back = ids(&client.get(&page).expect(200)).iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
         while let Some(previous) = link(&client, &page, "prev") {
             let list = client.get(&previous).expect(200);
@@ -56,21 +56,21 @@ on_both_databases! {
             back = earlier;
             page = previous;
         }
-        assert_eq!(back, made);
+        assert_eq!(back, created);
 
-        let between = client.get(&format!("/v1/contacts?limit=3&ending_before={}", made[10])).expect(200);
-        assert_eq!(ids(&between), made[7..10]);
+        let between = client.get(&format!("/v1/contacts?limit=3&ending_before={}", created[10])).expect(200);
+        assert_eq!(ids(&between), created[7..10]);
         assert_eq!(between["has_more"], true);
-        let both = format!("/v1/contacts?limit=3&starting_after={}&ending_before={}", made[3], made[8]);
+        let both = format!("/v1/contacts?limit=3&starting_after={}&ending_before={}", created[3], created[8]);
         let (list, next) = (client.get(&both).expect(200), link(&client, &both, "next").unwrap());
-        assert_eq!((ids(&list), &list["has_more"]), (made[4..7].iter().map(String::as_str).collect(), &json!(true)));
+        assert_eq!((ids(&list), &list["has_more"]), (created[4..7].iter().map(String::as_str).collect(), &json!(true)));
         let last = client.get(&next).expect(200);
-        assert_eq!((ids(&last), &last["has_more"]), (vec![made[7].as_str()], &json!(false)));
+        assert_eq!((ids(&last), &last["has_more"]), (vec![created[7].as_str()], &json!(false)));
         let all = client.get("/v1/contacts?limit=100").expect(200);
         assert_eq!((ids(&all).len(), &all["has_more"]), (25, &json!(false)));
     }
 
-    fn a_cursor_outlives_its_contact(service: &Service) {
+    fn a_cursor_remains_valid_after_its_contact_is_deleted(service: &Service) {
         let client = service.client();
         let contacts: Vec<Value> = (0..3).map(|i| create(&client, &format!("u{i}"), "+4479000000001")).collect();
         client.delete(&path(&contacts[1])).expect(204);
@@ -114,7 +114,7 @@ on_both_databases! {
         assert_eq!(data(&before), json!([john, paul]));
     }
 
-    fn bad_parameters_are_named(service: &Service) {
+    fn invalid_parameters_are_named_in_the_error(service: &Service) {
         let client = service.client();
         let id = "019a6f5b-0f80-7a79-9ef8-7dc174836688";
         for (query, field, code) in [
@@ -134,7 +134,7 @@ on_both_databases! {
             let (_, at, what) = client.get(&format!("/v1/contacts?{query}")).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{query}");
         }
-        // In the order of changes a contact that is gone has no place.
+        // In order of change, a deleted contact has no position.
         let reply = client.get(&format!("/v1/contacts?updated_since=2001-01-01T00:00:00Z&starting_after={id}"));
         assert_eq!(reply.expect(404)["error"]["code"], "not_found");
         assert_eq!(client.get("/v1/contacts?limit=1").status, 200);

@@ -1,4 +1,4 @@
-"""What is measured, one class each."""
+"""The measured systems, one class each."""
 
 from .addressbook import Addressbook
 from .bare import Bare

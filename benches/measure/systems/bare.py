@@ -1,4 +1,4 @@
-"""The ceiling: the same web framework with nothing behind it."""
+"""The upper bound: the same web framework without application logic."""
 
 from ..http import free_port, wait_for
 from .addressbook import PROGRAM

@@ -1,4 +1,4 @@
-"""The same create as a Python team would write it; see `peers/fastapi_contacts.py`."""
+"""The create operation in an idiomatic Python stack; see `peers/fastapi_contacts.py`."""
 
 import os
 from pathlib import Path

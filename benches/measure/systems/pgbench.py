@@ -1,4 +1,4 @@
-"""PostgreSQL itself: its own load generator inserts the same row, and nothing stands in between."""
+"""PostgreSQL alone: its own load generator inserts the same row."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import subprocess
 from ..http import Failure
 from .system import CONTACT
 
-# `load.lua` has names of 16 characters; ids that ascend fall into the index where version 7 UUIDs do.
+# Names of 16 characters as in `load.lua`; ascending ids have the index locality of version 7 UUIDs.
 INSERT = r"""
 \set n :n + 1
 \set number :n * 1000 + :client_id
@@ -18,7 +18,7 @@ VALUES (1, lpad(to_hex(:number::bigint), 32, '0')::uuid, lpad(to_hex({name}), 16
         1800000000000 + :number::bigint, 1800000000000 + :number::bigint, 1);
 """
 NAMES = {"order": ":number::bigint", "random": "hashint8extended(:number::bigint, 0)"}
-# Where a run's numbers begin: both runs fill one table.
+# Offsets of the numbers: both runs fill one table.
 FIRST = {"order": 0, "random": 1_000_000_000}
 
 
@@ -29,7 +29,7 @@ class Pgbench:
         self.cluster, self.database, self.script = cluster, database, folder / "insert.sql"
 
     def create(self, connections, seconds, order):
-        """Inserts a second, each a transaction of its own."""
+        """Inserts per second, each in its own transaction."""
         self.script.write_text(INSERT.format(name=NAMES[order], meta=json.dumps(CONTACT["meta"])))
         command = [self.cluster.programs / "pgbench", "--no-vacuum", "--protocol=prepared"]
         command += [f"--client={connections}", "--jobs=2", f"--time={seconds}"]

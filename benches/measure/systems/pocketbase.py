@@ -1,4 +1,4 @@
-"""What a team would run instead: one binary, SQLite, tokens. Same fields, same unique index."""
+"""A comparable product: one binary, SQLite, tokens. Same fields, same unique index."""
 
 import subprocess
 
@@ -26,7 +26,7 @@ class PocketBase(System):
         wait_for(self.base, self.process)
         admin = Connection(self.base, self._log_in("_superusers", email))
         admin.ask("POST", "/api/collections", collection())
-        # A user of its own: what is measured is the token of a user, not of the administrator.
+        # An ordinary user, whose token is checked as in production, unlike the administrator's.
         user = "user@example.com"
         account = {"email": user, "password": PASSWORD, "passwordConfirm": PASSWORD}
         admin.ask("POST", "/api/collections/users/records", account)
@@ -48,7 +48,7 @@ class PocketBase(System):
 
 
 def collection():
-    """The contacts, for whoever has logged in."""
+    """The contacts collection, accessible to every authenticated user."""
     texts = [{"name": name, "type": "text"} for name in ("username", "phone_number", "display_name", "avatar_url")]
     moments = [
         {"name": "created", "type": "autodate", "onCreate": True},

@@ -1,4 +1,4 @@
-"""What all systems have in common."""
+"""The base class of all measured servers."""
 
 import atexit
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..http import Failure
 
-# Both are for `load.lua` to fill in; so wide that all bodies are of one length.
+# Placeholders for `load.lua`, with a fixed width so that all bodies have one length.
 CONTACT = {
     "username": "%s",
     "phone_number": "+44790%07d",
@@ -16,53 +16,53 @@ CONTACT = {
 
 
 def contact(number):
-    """A contact that is not made under load."""
+    """A contact that is created before the load."""
     return {**CONTACT, "username": f"contact-{number:08}", "phone_number": f"+44790{number:07}"}
 
 
 class System:
-    """A server that is measured. Ends with its `with` block."""
+    """A measured server. Stops at the end of its `with` block."""
 
     name: str
     base: str
-    """Where it listens: scheme, host, port."""
+    """Scheme, host and port."""
     token: str
-    """What its `Authorization` has to be."""
+    """The value of the `Authorization` header."""
     create: tuple
-    """The address that contacts are posted to, and the body of one."""
+    """The URL of create, and a request body."""
     process: subprocess.Popen
 
     def start(self, command, **how):
-        """Starts its process, which ends at the latest when we do."""
+        """Starts the process, which is terminated with this one at the latest."""
         self.process = subprocess.Popen(command, **how)
         atexit.register(self.process.kill)
 
     def id_of(self, answer):
-        """The id in the answer to a create."""
+        """The id in the response to a create."""
         return answer["id"]
 
     def one(self, contact_id):
-        """The address of a contact."""
+        """The URL of a contact."""
         raise NotImplementedError
 
     def newest(self):
-        """The address of the 50 newest contacts."""
+        """The URL of the 50 newest contacts."""
         raise NotImplementedError
 
     def anywhere(self, ids):
-        """Addresses of lists of 50, of all places in a store of these contacts."""
+        """URLs of pages of 50, from positions throughout a store of these contacts."""
         raise NotImplementedError
 
     def memory(self):
-        """Most resident memory so far, in MiB."""
+        """Peak resident memory in MiB."""
         return self._memory("VmHWM:")
 
     def resident(self):
-        """Resident memory now, in MiB."""
+        """Current resident memory in MiB."""
         return self._memory("VmRSS:")
 
     def forget_peak(self):
-        """`memory` begins anew."""
+        """Resets the peak of `memory`."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def _memory(self, figure):

@@ -1,4 +1,4 @@
-//! A plain HTTP client that takes every status for an answer.
+//! A plain HTTP client that returns every status as a reply.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
 
-/// A client with the key of an account, or with none.
+/// A client with or without a key.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -14,7 +14,6 @@ pub struct Client {
     pub key: Option<String>,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -29,19 +28,19 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// A header as text; empty where there is none.
+    /// A header as text; empty if absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    /// The body as JSON, of an answer with this status.
+    /// Asserts the status, and returns the body as JSON.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         if self.body.is_empty() { Value::Null } else { self.json() }
     }
 
-    /// `error.message` and, of the first field at fault, name and code: in either envelope.
+    /// `error.message` and, of the first violation, name and code, in either envelope.
     #[track_caller]
     pub fn violation(&self, status: u16) -> (String, String, String) {
         let json = self.expect(status);
@@ -58,10 +57,10 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .allow_non_standard_methods(true)
-            // A request that is never answered fails its test.
+            // An unanswered request fails the test.
             .timeout_global(Some(Duration::from_secs(60)))
-            // Well before the server closes a connection that lies idle: a request that crosses the
-            // close on the wire is lost.
+            // Well below the server's keep-alive timeout: a request that crosses the server's close on the wire would
+            // be lost.
             .max_idle_age(Duration::from_secs(1))
             .build();
         Self { agent: config.into(), base: format!("http://{address}"), key }
@@ -71,12 +70,12 @@ impl Client {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
-    /// Sends a request as it is told, and the key.
+    /// Sends a request with exactly these headers, and the key.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// The same to a server that may go away.
+    /// The same, if the server may go away.
     pub fn try_send(
         &self,
         method: &str,
@@ -105,7 +104,6 @@ impl Client {
         })
     }
 
-    /// Sends JSON text.
     pub fn send_json(&self, method: &str, path: &str, json: &str) -> Reply {
         self.send(method, path, &[("Content-Type", "application/json")], json.as_bytes())
     }

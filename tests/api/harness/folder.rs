@@ -1,4 +1,4 @@
-//! One folder for all that a run of the tests writes, gone when the run ends, however it ends.
+//! One temporary directory per test run, removed when the run ends, even if it is killed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Waits until this process is gone, stops the PostgreSQL server if there is one, and clears up.
-const KEEPER: &str = r#"
+/// Waits until this process ends, stops the PostgreSQL server if there is one, and removes the directory.
+const CLEANUP_SCRIPT: &str = r#"
 trap '' INT TERM HUP
 cat >/dev/null
 for file in "$0"/*/data/postmaster.pid; do
@@ -29,11 +29,11 @@ fn root() -> &'static Path {
     &ROOT
         .get_or_init(|| {
             let path = tempfile::Builder::new().prefix("addressbook-tests-").tempdir().unwrap().keep();
-            // PostgreSQL runs as another user and has to pass through.
+            // PostgreSQL runs as another user and needs search permission.
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o711)).unwrap();
             let mut keeper = Command::new("sh")
                 .arg("-c")
-                .arg(KEEPER)
+                .arg(CLEANUP_SCRIPT)
                 .arg(&path)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::null())
@@ -46,7 +46,7 @@ fn root() -> &'static Path {
         .path
 }
 
-/// A new folder of one's own.
+/// A new directory.
 pub fn folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let path = root().join(COUNT.fetch_add(1, Ordering::Relaxed).to_string());

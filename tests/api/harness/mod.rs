@@ -1,4 +1,4 @@
-//! Real servers on real databases, started on port 0 and asked over HTTP.
+//! Test harness: real servers on real databases, on ephemeral ports, over HTTP.
 
 mod client;
 mod folder;
@@ -10,18 +10,18 @@ mod service;
 pub use client::{Client, Reply};
 pub use folder::folder;
 pub use postgres::Cluster;
-pub use proxy::{Freezer, Hold, hold_back, serve_under};
+pub use proxy::{Freezer, Hold, delay_replies, serve_under};
 pub use service::{Backend, Service, new_account, new_database};
 
-/// After this time at the latest, what was done to a key is in force everywhere.
-pub const IN_FORCE: std::time::Duration = std::time::Duration::from_secs(1);
+/// Upper bound on the time until a change of a key is effective on every instance: the cache's TTL and a margin.
+pub const KEY_CHANGE_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// How long a service waits for a database that works: longer than by default, since a machine that is
-/// busy with tests is no fault.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+/// The timeout of a service for a working database: longer than the default, since a busy test machine must not fail
+/// tests.
+pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// Runs a test once on SQLite and once on PostgreSQL, each time on the server that all tests share.
-/// Tests stay out of each other's way by having an account each.
+/// Runs a test on SQLite and on PostgreSQL, each on the server that all tests share. Every test uses accounts of its
+/// own.
 #[macro_export]
 macro_rules! on_both_databases {
     ($($(#[$doc:meta])* fn $name:ident($service:ident: &Service) $body:block)*) => {$(

@@ -1,4 +1,4 @@
-//! Throw-away PostgreSQL clusters on loopback.
+//! Disposable PostgreSQL clusters on loopback.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -12,30 +12,30 @@ use sea_orm::ConnectionTrait;
 
 use super::folder::folder;
 
-/// The URL of a new, empty database in the cluster that tests share; `None` where PostgreSQL's programs
-/// are not found (and `TEST_POSTGRES` does not say that they must be).
+/// The URL of a new, empty database in the shared cluster; `None` if PostgreSQL is not installed (and `TEST_POSTGRES`
+/// does not require it).
 pub(super) fn new_database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    // Most tests are about what the service says, not about power cuts.
+    // Without fsync: most tests do not test durability.
     let cluster = CLUSTER.get_or_init(|| Cluster::start(&["-c", "fsync=off"])).as_ref()?;
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     cluster.run(&format!("CREATE DATABASE {name}"));
     Some(cluster.url(&name))
 }
 
-/// A cluster that runs until the tests end. (The keeper of the folder ends it.)
+/// A cluster that runs until the end of the test run, when the clean-up script stops it.
 pub struct Cluster {
-    programs: PathBuf,
+    bin_directory: PathBuf,
     home: PathBuf,
     port: u16,
     options: Vec<String>,
 }
 
 impl Cluster {
-    /// A new one, with such options for the server.
+    /// A new cluster with these server options.
     pub fn start(options: &[&str]) -> Option<Self> {
-        let Some(programs) = programs() else {
+        let Some(bin_directory) = bin_directory() else {
             assert!(std::env::var_os("TEST_POSTGRES").is_none(), "PostgreSQL's programs are not found");
             eprintln!("PostgreSQL's programs are not found: its tests do nothing");
             return None;
@@ -46,21 +46,20 @@ impl Cluster {
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let cluster = Self { programs, home, port, options };
-        let made = cluster
+        let cluster = Self { bin_directory, home, port, options };
+        let created = cluster
             .command("initdb")
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata=data"])
             .status()
             .unwrap();
-        assert!(made.success(), "initdb failed");
+        assert!(created.success(), "initdb failed");
         cluster.resume();
         Some(cluster)
     }
 
-    /// Starts the server.
     pub fn resume(&self) {
         let log = std::fs::File::options().create(true).append(true).open(self.home.join("log")).unwrap();
-        // The keeper of the folder ends it.
+        // The clean-up script stops it.
         #[allow(clippy::zombie_processes)]
         let _server = self
             .command("postgres")
@@ -80,7 +79,7 @@ impl Cluster {
         panic!("PostgreSQL did not start: {}", std::fs::read_to_string(self.home.join("log")).unwrap());
     }
 
-    /// Stops the server as a crash would.
+    /// Stops the server as a crash does.
     pub fn crash(&self) {
         let stopped = self
             .command("pg_ctl")
@@ -99,13 +98,12 @@ impl Cluster {
         });
     }
 
-    /// The URL of one of its databases.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
+        let mut command = Command::new(self.bin_directory.join(program));
         if let Some((uid, gid)) = unprivileged_user() {
             command.uid(uid).gid(gid);
         }
@@ -133,14 +131,15 @@ fn unprivileged_user() -> Option<(u32, u32)> {
     Some((parts[2].parse().unwrap(), parts[3].parse().unwrap()))
 }
 
-fn programs() -> Option<PathBuf> {
+fn bin_directory() -> Option<PathBuf> {
     let has_both = |folder: &Path| folder.join("initdb").exists() && folder.join("postgres").exists();
-    let told = Command::new("pg_config").arg("--bindir").output().ok();
-    let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+    let configured = Command::new("pg_config").arg("--bindir").output().ok();
+    let configured =
+        configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
     let on_path = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
     debian.sort();
-    told.into_iter().chain(debian.into_iter().rev()).chain(on_path).find(|folder| has_both(folder))
+    configured.into_iter().chain(debian.into_iter().rev()).chain(on_path).find(|folder| has_both(folder))
 }

@@ -1,5 +1,4 @@
-//! Small proxies: one serves a service under a path, one holds back what a database answers, one lets
-//! connections to it hang.
+//! Small proxies: one adds a path prefix, one delays a database's replies, one freezes connections.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,8 +11,8 @@ use url::Url;
 use super::client::Client;
 use super::service::Service;
 
-/// Serves a service under a path, takes the path off each request and says so in
-/// `X-Forwarded-Prefix`. Answers with a client that knows the address before the path.
+/// Serves a service under a path: strips the prefix from each request and sends it in `X-Forwarded-Prefix`. Returns a
+/// client for the URL without the prefix.
 pub fn serve_under(service: &Service, prefix: &'static str) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -27,7 +26,7 @@ pub fn serve_under(service: &Service, prefix: &'static str) -> Client {
     Client::new(&address, service.client().key)
 }
 
-/// One request and its answer.
+/// One request and its response.
 fn forward(mut client: TcpStream, upstream: &str, prefix: &str) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -55,16 +54,16 @@ fn forward(mut client: TcpStream, upstream: &str, prefix: &str) {
     drop(client.shutdown(Shutdown::Both));
 }
 
-/// Whether answers are held back.
+/// Whether replies are held.
 #[derive(Default)]
 pub struct Hold {
     pub on: AtomicBool,
-    /// Whether there has been one.
+    /// Whether a reply has been held.
     pub has_held: AtomicBool,
 }
 
-/// A way to a PostgreSQL database that holds answers back while it is told to. Answers with its URL.
-pub fn hold_back(database: &str, hold: &Arc<Hold>) -> String {
+/// A proxy to a PostgreSQL database that holds replies while told to. Returns its URL.
+pub fn delay_replies(database: &str, hold: &Arc<Hold>) -> String {
     let mut url = Url::parse(database).unwrap();
     let upstream = url.socket_addrs(|| None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -73,8 +72,9 @@ pub fn hold_back(database: &str, hold: &Arc<Hold>) -> String {
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&*upstream).unwrap());
-            let (mut asks, mut asked) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut asks, &mut asked));
+            let (mut client_reader, mut server_writer) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut client_reader, &mut server_writer));
             let hold = Arc::clone(&hold);
             std::thread::spawn(move || {
                 let mut answer = [0; 4096];
@@ -93,8 +93,8 @@ pub fn hold_back(database: &str, hold: &Arc<Hold>) -> String {
     url.to_string()
 }
 
-/// A way to a PostgreSQL database. Its connections can be frozen: they stay open, and nothing passes any more in
-/// either direction. Those that are made afterwards work.
+/// A proxy to a PostgreSQL database. Frozen connections stay open but transfer nothing in either direction;
+/// connections accepted later work.
 pub struct Freezer {
     pub url: String,
     state: Arc<Frozen>,
@@ -102,9 +102,9 @@ pub struct Freezer {
 
 #[derive(Default)]
 struct Frozen {
-    /// How many connections there have been.
-    made: AtomicUsize,
-    /// How many of them are frozen: the first so many.
+    /// Number of accepted connections.
+    created: AtomicUsize,
+    /// Number of frozen connections: the first ones.
     frozen: AtomicUsize,
     over: AtomicBool,
 }
@@ -119,8 +119,8 @@ impl Freezer {
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let number = shared.made.fetch_add(1, Ordering::SeqCst);
-                // A database that is down closes its connections.
+                let number = shared.created.fetch_add(1, Ordering::SeqCst);
+                // If the database is down, the connection is closed.
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&*upstream)) else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
@@ -132,9 +132,9 @@ impl Freezer {
         Self { url: url.to_string(), state }
     }
 
-    /// Freezes all connections that there are.
+    /// Freezes all current connections.
     pub fn freeze(&self) {
-        self.state.frozen.store(self.state.made.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.state.frozen.store(self.state.created.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -158,7 +158,7 @@ impl Frozen {
                 break;
             }
         }
-        // The other side would else wait for more; but what is frozen does not say that it is over.
+        // Propagates the end of the stream, but not on a frozen connection.
         if number >= self.frozen.load(Ordering::SeqCst) {
             drop(to.shutdown(Shutdown::Both));
         }

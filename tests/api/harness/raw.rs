@@ -1,10 +1,10 @@
-//! Requests as bytes, for clients that do not behave.
+//! Requests as raw bytes, for misbehaving clients.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// A connection on which a server that never answers fails the test.
+/// A connection with a read timeout, so that a missing response fails the test.
 pub fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -22,10 +22,11 @@ pub fn request(key: &str, method: &str, path: &str, headers: &[(&str, &str)], bo
     .into_bytes()
 }
 
-/// The status and the body of the next answer; `None` where the connection ended before it began.
+/// Status and body of the next response; `None` if the connection ended before it began.
 ///
 /// # Panics
-/// It ended within the answer.
+///
+/// The connection ended within the response.
 pub fn answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
     let mut bytes = Vec::new();
     let head = loop {

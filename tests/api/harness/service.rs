@@ -1,4 +1,4 @@
-//! A service in this process, on a port and a database of its own.
+//! A service in the test process, on its own port and database.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -11,16 +11,15 @@ use addressbook::domain::{AccountName, Permission, Permissions};
 use tokio::runtime::Runtime;
 
 use super::client::Client;
-use super::{PATIENCE, folder, postgres};
+use super::{TIMEOUT, folder, postgres};
 
-/// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// A service that answers.
+/// A running service.
 pub struct Service {
     pub address: String,
     pub settings: Settings,
@@ -30,7 +29,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service that most tests share; `None` where its database is not to be had.
+    /// The service that most tests share; `None` if its database is unavailable.
     pub fn shared(backend: Backend) -> Option<&'static Self> {
         static SQLITE: OnceLock<Option<Service>> = OnceLock::new();
         static POSTGRES: OnceLock<Option<Service>> = OnceLock::new();
@@ -41,17 +40,17 @@ impl Service {
         cell.get_or_init(|| Self::start(backend, |_| {})).as_ref()
     }
 
-    /// A service on a new database, with other settings.
+    /// A service on a new database, with changed settings.
     pub fn start(backend: Backend, change: impl FnOnce(&mut Settings)) -> Option<Self> {
         let change = |settings: &mut Settings| {
-            settings.database.database_acquire_timeout = PATIENCE;
-            settings.database.database_statement_timeout = PATIENCE;
+            settings.database.database_acquire_timeout = TIMEOUT;
+            settings.database.database_statement_timeout = TIMEOUT;
             change(settings);
         };
         Some(Self::start_on(&new_database(backend)?, change))
     }
 
-    /// A service on a database that there is.
+    /// A service on an existing database.
     pub fn start_on(url: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings { bind: "127.0.0.1:0".to_owned(), workers: 2, ..Settings::default() };
         settings.database.database_url = url.to_owned();
@@ -75,7 +74,6 @@ impl Service {
         Self { address: address.to_string(), settings, keys, runtime, stop: Some((handle, thread)) }
     }
 
-    /// A client without a key.
     pub fn anonymous(&self) -> Client {
         Client::new(&self.address, None)
     }
@@ -85,7 +83,7 @@ impl Service {
         self.client_of(&new_account(), &[])
     }
 
-    /// A client of an account, with these permissions; with all if there are none.
+    /// A client of an account with these permissions; an empty list means all.
     pub fn client_of(&self, account: &str, permissions: &[Permission]) -> Client {
         let request = KeyRequest {
             permissions: Permissions::from_list(permissions.to_vec()),
@@ -95,14 +93,14 @@ impl Service {
         self.client_with(account, request)
     }
 
-    /// A client of an account, with such a key.
+    /// A client of an account with a key that is created from the request.
     pub fn client_with(&self, account: &str, request: KeyRequest) -> Client {
         let account = AccountName::parse(account).unwrap();
         let token = self.runtime.block_on(self.keys.create(&account, request)).unwrap();
         Client::new(&self.address, Some(token.reveal()))
     }
 
-    /// The keys, and a runtime to ask them on.
+    /// The key service, and a runtime for its calls.
     pub fn keys(&self) -> (&KeyService, &Runtime) {
         (&self.keys, &self.runtime)
     }
@@ -117,13 +115,12 @@ impl Drop for Service {
     }
 }
 
-/// The name of an account that no other test has.
+/// The name of an account that no other test uses.
 pub fn new_account() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("account-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The URL of a new database.
 pub fn new_database(backend: Backend) -> Option<String> {
     match backend {
         Backend::Sqlite => Some(format!("sqlite://{}", folder().join("addressbook.db").display())),

@@ -1,4 +1,4 @@
-//! What holds for every request: ids, deadlines, health.
+//! Properties of every request: request ids, timeouts, health checks, caching.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::harness::{Backend, Service};
 
-/// Sends bytes as they are; reads what comes back until the connection is closed.
+/// Sends raw bytes; reads until the connection is closed.
 pub fn raw(service: &Service, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(&service.address).unwrap();
     stream.write_all(bytes).unwrap();
@@ -36,7 +36,7 @@ on_both_databases! {
         assert_eq!(client.get(&long).header("X-Request-Id").len(), 36);
     }
 
-    fn signs_of_life_need_no_key(service: &Service) {
+    fn health_checks_need_no_key(service: &Service) {
         for path in ["/healthz", "/readyz"] {
             assert_eq!(service.anonymous().get(path).expect(200), json!({"status": "ok"}));
         }
@@ -48,7 +48,7 @@ on_both_databases! {
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
     }
 
-    fn what_needs_a_key_is_kept_by_no_cache(service: &Service) {
+    fn authenticated_responses_are_not_cacheable(service: &Service) {
         let (client, anonymous) = (service.client(), service.anonymous());
         let contact = crate::v1::create(&client, "john", "+4479000000001");
         let path = crate::v1::path(&contact);
@@ -120,8 +120,7 @@ fn a_database_that_does_not_answer_is_503_with_retry_after() {
         lock.execute_unprepared("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
         lock
     });
-    // The first two run out of time, and hold both connections while they wait; the next ones find
-    // no connection.
+    // The first two requests time out and hold both connections meanwhile; the next ones get none.
     for path in ["/v1/contacts", "/contacts", "/v1/contacts", "/contacts"] {
         let reply = client.get(path);
         assert_eq!((reply.status, reply.header("Retry-After")), (503, "1"), "{path}");
@@ -129,7 +128,7 @@ fn a_database_that_does_not_answer_is_503_with_retry_after() {
         let code = if path.starts_with("/v1") { &error["code"] } else { &error["name"] };
         assert!(["unavailable", "ServiceUnavailableError"].contains(&code.as_str().unwrap()));
     }
-    // A service that is merely busy stays ready.
+    // A busy service stays ready.
     assert_eq!(client.get("/readyz").expect(200), json!({"status": "ok"}));
     assert_eq!(client.get("/healthz").status, 200);
     runtime.block_on(lock.rollback()).unwrap();
@@ -142,7 +141,7 @@ fn a_database_that_does_not_answer_is_503_with_retry_after() {
 }
 
 #[test]
-fn a_fault_of_ours_is_500_and_tells_nothing() {
+fn an_internal_error_is_500_and_reveals_nothing() {
     let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
     let client = service.client();
     let (_, runtime) = service.keys();
@@ -160,10 +159,10 @@ fn a_fault_of_ours_is_500_and_tells_nothing() {
     );
 }
 
-/// The JDK's client offers to speak HTTP/2 with each request. The connection is closed after such a request,
-/// and a client that were not told would send the next one on it.
+/// The JDK's client offers HTTP/2 with each request. The service closes the connection after such a request, and must
+/// announce that, or the client would send the next request on it.
 #[test]
-fn an_offer_to_upgrade_is_declined_and_the_connection_said_to_close() {
+fn an_upgrade_offer_is_declined_with_connection_close() {
     let service = Service::shared(Backend::Sqlite).unwrap();
     for path in ["/healthz", "/v1/contacts"] {
         let head = format!(

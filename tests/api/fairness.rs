@@ -1,27 +1,27 @@
-//! Accounts take turns at the database: one that keeps it busy does not starve another.
+//! Fairness between accounts: one that saturates the connection pool does not starve another.
 
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 
-use crate::harness::{Backend, Client, PATIENCE, Service};
+use crate::harness::{Backend, Client, Service, TIMEOUT};
 
 const CONNECTIONS: u32 = 4;
 
 #[test]
 fn an_account_with_many_slow_requests_leaves_a_connection_to_others() {
-    leaves_a_connection_to_others(200, |client, _| client.get("/v1/templates").status);
+    assert_another_account_gets_a_connection(200, |client, _| client.get("/v1/templates").status);
 }
 
 #[test]
-fn one_with_many_slow_deletions_does_so_too() {
-    leaves_a_connection_to_others(204, |client, template| client.delete(template).status);
+fn an_account_with_many_slow_deletions_leaves_a_connection_to_others() {
+    assert_another_account_gets_a_connection(204, |client, template| client.delete(template).status);
 }
 
-/// Statements that take as long as it pleases: they wait for a lock that the test holds. `slow` asks for one of
-/// them, about one of as many templates as there are requests.
-fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u16 + Sync) {
+/// Blocks statements on a lock that the test holds. `slow` sends a request with such a statement, for one of as many
+/// templates as there are requests.
+fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, &str) -> u16 + Sync) {
     let change = |settings: &mut addressbook::config::Settings| {
         settings.database.database_connections = CONNECTIONS;
     };
@@ -36,7 +36,7 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
             format!("/v1/templates/{}", template["id"].as_str().unwrap())
         })
         .collect();
-    // A connection that is dropped when a test fails wants a runtime.
+    // Dropping a connection in a failing test requires a runtime.
     let _context = runtime.enter();
     let url = &service.settings.database.database_url;
     let (admin, lock) = runtime.block_on(async {
@@ -51,14 +51,14 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
         let row = admin.query_one_raw(Statement::from_string(DbBackend::Postgres, sql));
         runtime.block_on(row).unwrap().unwrap().try_get_by_index::<i64>(0).unwrap()
     };
-    let most = i64::from(CONNECTIONS) - 1;
+    let max_per_account = i64::from(CONNECTIONS) - 1;
     std::thread::scope(|scope| {
         let (busy, slow) = (&busy, &slow);
         let slow: Vec<_> =
             templates.iter().map(|template| scope.spawn(move || slow(busy, template))).collect();
         let started = Instant::now();
-        while waiting() < most {
-            assert!(started.elapsed() < PATIENCE, "the busy account has no connection");
+        while waiting() < max_per_account {
+            assert!(started.elapsed() < TIMEOUT, "the busy account has no connection");
             std::thread::sleep(Duration::from_millis(10));
         }
         for i in 0..20 {
@@ -67,7 +67,7 @@ fn leaves_a_connection_to_others(status: u16, slow: impl Fn(&Client, &str) -> u1
             let new = crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
             quiet.delete(&crate::v1::path(&new)).expect(204);
         }
-        assert_eq!(waiting(), most, "the busy account has the rest all the time");
+        assert_eq!(waiting(), max_per_account, "the busy account has the rest all the time");
         runtime.block_on(lock.rollback()).unwrap();
         for slow in slow {
             assert_eq!(slow.join().unwrap(), status);

@@ -1,25 +1,24 @@
-//! Account and permission of every operation, whichever they are: an operation that is added later needs a row in
-//! [`crate::operation_table`], and is tested here.
+//! Authorisation and account scoping of every operation: a new operation needs a row in [`crate::operation_table`], and is
+//! covered without further code.
 
 use std::str::FromStr;
 
 use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
-use crate::fixtures::Things;
+use crate::fixtures::Fixtures;
 use crate::harness::{Client, Service, new_account};
 use crate::operations::Call;
 
-/// The number that the things in the account have, and nothing else.
+/// The number of the fixtures in the account, which occurs nonexistent else.
 const NUMBER: usize = 87_654_321;
 
-/// A new account with one thing of each kind: a client that may do everything, the account's name, the
-/// things.
-fn account(service: &Service, calls: &[Call]) -> (Client, String, Things) {
+/// A new account with fixtures: a client with all permissions, the account's name, and the fixtures.
+fn account(service: &Service, calls: &[Call]) -> (Client, String, Fixtures) {
     let name = new_account();
     let owner = service.client_of(&name, &[]);
-    let things = Things::make_other(calls, &owner, NUMBER);
-    (owner, name, things)
+    let fixtures = Fixtures::create_renamed(calls, &owner, NUMBER);
+    (owner, name, fixtures)
 }
 
 fn permissions(names: &[String]) -> Vec<Permission> {
@@ -30,8 +29,8 @@ fn all_but(one: Permission) -> Vec<Permission> {
     Permission::ALL.iter().copied().filter(|other| *other != one).collect()
 }
 
-/// That a call is refused for one permission, which the answer names, and no other.
-fn lacks(call: &Call, client: &Client, needed: Permission) {
+/// Asserts that a call is rejected for lack of exactly this permission.
+fn assert_lacks(call: &Call, client: &Client, needed: Permission) {
     let reply = call.send(client);
     let message = reply.violation(403).0;
     let challenge = reply.header("WWW-Authenticate");
@@ -48,14 +47,14 @@ fn lacks(call: &Call, client: &Client, needed: Permission) {
     }
 }
 
-fn succeeds(call: &Call, client: &Client) {
+fn assert_succeeds(call: &Call, client: &Client) {
     let reply = call.send(client);
     let body = String::from_utf8_lossy(&reply.body);
     assert!((200..300).contains(&reply.status), "{}: {} {body}", call.id, reply.status);
 }
 
-/// The values of an answer that the call did not send, apart from what the change itself made.
-fn unsent(call: &Call, answer: &Value) -> Vec<String> {
+/// Values in the response that the call did not send, except for the effects of the change itself.
+fn values_not_sent(call: &Call, answer: &Value) -> Vec<String> {
     fn leaves(name: &str, value: &Value, into: &mut Vec<(String, Value)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| leaves(name, value, into)),
@@ -69,14 +68,14 @@ fn unsent(call: &Call, answer: &Value) -> Vec<String> {
     let in_path = |value: &Value| {
         value.as_str().is_some_and(|text| call.target().split('/').any(|segment| segment == text))
     };
-    let made = ["success", "updated_at", "outcome"];
+    let created = ["success", "updated_at", "outcome"];
     got.retain(|(name, value)| {
-        !made.contains(&name.as_str()) && !in_path(value) && !sent.iter().any(|(_, sent)| sent == value)
+        !created.contains(&name.as_str()) && !in_path(value) && !sent.iter().any(|(_, sent)| sent == value)
     });
     got.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
 }
 
-/// A call with other members in its body; null takes one away.
+/// The call with other members in its body; null removes one.
 fn with_members(call: &Call, members: &Value) -> Call {
     let mut body = call.json();
     for (name, value) in members.as_object().unwrap() {
@@ -89,8 +88,8 @@ fn with_members(call: &Call, members: &Value) -> Call {
     call.with_body(body.to_string())
 }
 
-/// A call that touches nothing for which a permission is needed that not every request of its kind needs.
-fn modest(call: &Call) -> Call {
+/// The call without anything that needs a conditional permission.
+fn without_conditional_permissions(call: &Call) -> Call {
     match call.id.as_str() {
         "createAudience" | "resolveAddressBookAliases" => {
             with_members(call, &json!({"include_opted_out": true}))
@@ -99,22 +98,22 @@ fn modest(call: &Call) -> Call {
     }
 }
 
-/// Calls that touch what a conditional permission is for, and nothing else beyond what the operation always
-/// does. Whoever declares a condition adds a line.
-fn touching(call: &Call, permission: Permission, things: &Things) -> Vec<Call> {
+/// Calls that require this conditional permission in addition to those that the operation always requires. A new
+/// conditional permission needs a line here.
+fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Call> {
     let name = format!("thing {NUMBER}");
     let bodies = match (call.id.as_str(), permission) {
         ("getContact", Permission::ReadGroups) => return vec![call.clone().with("expand", "groups")],
         ("listContacts", Permission::ReadGroups) => {
             let expand = call.clone().with("expand", "groups");
-            return vec![call.clone().with("group", things.id("groups")), expand];
+            return vec![call.clone().with("group", fixtures.id("groups")), expand];
         }
         ("createAudience", Permission::ReadGroups) => vec![
-            json!({"recipients": [{"group": things.id("groups")}]}),
+            json!({"recipients": [{"group": fixtures.id("groups")}]}),
             json!({"recipients": [{"username": "john"}, {"group": "no such group"}], "dry_run": true}),
         ],
         ("createAudience", Permission::ReadTemplates) => vec![
-            json!({"template": {"id": things.id("templates")}}),
+            json!({"template": {"id": fixtures.id("templates")}}),
             json!({"template": {"name": name}, "dry_run": true}),
         ],
         ("createAudience", Permission::CreateAudiences) => vec![json!({"keep": true})],
@@ -132,7 +131,7 @@ fn touching(call: &Call, permission: Permission, things: &Things) -> Vec<Call> {
 }
 
 on_both_databases! {
-    fn of_permissions(service: &Service) {
+    fn every_operation_requires_its_permissions(service: &Service) {
         let calls = Call::all(&service.anonymous().get("/openapi.json").expect(200));
         let mut used = Vec::new();
         for call in &calls {
@@ -144,38 +143,39 @@ on_both_databases! {
             let always = permissions(&call.always);
             let conditional = permissions(&call.conditions);
             used.extend(always.iter().chain(&conditional).copied());
-            let (_, name, things) = account(service, &calls);
-            let call = modest(&call.clone().on(&things));
+            let (_, name, fixtures) = account(service, &calls);
+            let call = without_conditional_permissions(&call.clone().on(&fixtures));
             assert_eq!(call.send(&service.anonymous()).status, 401, "{}", call.id);
             for needed in &always {
-                lacks(&call, &service.client_of(&name, &all_but(*needed)), *needed);
+                assert_lacks(&call, &service.client_of(&name, &all_but(*needed)), *needed);
                 if let Some(other) = always.iter().find(|other| *other != needed) {
-                    lacks(&call, &service.client_of(&name, &[*other]), *needed);
+                    assert_lacks(&call, &service.client_of(&name, &[*other]), *needed);
                 }
             }
             for needed in conditional {
                 let enough: Vec<_> = always.iter().copied().chain([needed]).collect();
-                for call in touching(&call, needed, &things) {
-                    lacks(&call, &service.client_of(&name, &all_but(needed)), needed);
-                    lacks(&call, &service.client_of(&name, &always), needed);
-                    succeeds(&call, &service.client_of(&name, &enough));
+                for call in requiring(&call, needed, &fixtures) {
+                    assert_lacks(&call, &service.client_of(&name, &all_but(needed)), needed);
+                    assert_lacks(&call, &service.client_of(&name, &always), needed);
+                    assert_succeeds(&call, &service.client_of(&name, &enough));
                 }
             }
             let reply = call.send(&service.client_of(&name, &always));
             assert_eq!(reply.status, call.success, "{}: {}", call.id, String::from_utf8_lossy(&reply.body));
             for needed in permissions(&call.shows) {
                 used.push(needed);
-                // What a create answers is what was sent, but for what the server makes: see `opt_outs`.
+                // A create returns what was sent, except for values that the server generates: see `opt_outs`.
                 if !call.creates() {
                     let reply = call.send(&service.client_of(&name, &all_but(needed)));
-                    let unsent = unsent(&call, &reply.expect(200));
-                    assert!(unsent.is_empty(), "{} without {needed}: {unsent:?}", call.id);
+                    let values_not_sent = values_not_sent(&call, &reply.expect(200));
+                    assert!(values_not_sent.is_empty(), "{} without {needed}: {values_not_sent:?}", call.id);
                     let enough: Vec<_> = always.iter().copied().chain([needed]).collect();
                     let reply = call.send(&service.client_of(&name, &enough));
-                    assert!(!self::unsent(&call, &reply.expect(200)).is_empty(), "{} with {needed}", call.id);
+                    assert!(!self::values_not_sent(&call, &reply.expect(200)).is_empty(), "{} with {needed}", call.id);
                 }
             }
-            // An operation that changes something, and answers more than that it did, says to whom.
+            // An operation that changes something and returns more than its success declares which permission shows
+            // it.
             if call.permission.as_ref().is_some_and(|permission| permission.starts_with("update:")) {
                 let silent = ["removeAddressBookGroupContact"].contains(&call.id.as_str());
                 assert_eq!(call.shows.is_empty(), silent, "{}", call.id);
@@ -186,17 +186,17 @@ on_both_databases! {
         }
     }
 
-    fn of_accounts(service: &Service) {
+    fn no_operation_reaches_another_account(service: &Service) {
         let calls = Call::all(&service.anonymous().get("/openapi.json").expect(200));
         let marks = [format!("thing {NUMBER}"), NUMBER.to_string()];
         for call in calls.iter().filter(|call| call.permission.is_some()) {
-            let (owner, _, things) = account(service, &calls);
-            let before = Things::listed(&owner);
+            let (owner, _, fixtures) = account(service, &calls);
+            let before = Fixtures::list_all(&owner);
             assert!(before.iter().all(|list| list["data"].as_array().unwrap().len() == 1), "{before:?}");
-            let call = call.clone().on(&things);
+            let call = call.clone().on(&fixtures);
             let reply = call.send(&service.client());
             let text = String::from_utf8_lossy(&reply.body).into_owned();
-            for mark in things.ids().chain(marks.iter().map(String::as_str)) {
+            for mark in fixtures.ids().chain(marks.iter().map(String::as_str)) {
                 assert!(!text.contains(mark), "{}: {text}", call.id);
             }
             if call.path.contains('{') {
@@ -204,7 +204,7 @@ on_both_databases! {
             } else {
                 assert!((200..300).contains(&reply.status), "{}", call.id);
             }
-            assert_eq!(Things::listed(&owner), before, "{}", call.id);
+            assert_eq!(Fixtures::list_all(&owner), before, "{}", call.id);
         }
     }
 }
