@@ -18,8 +18,8 @@ use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::SnapshotsInFlight;
 use crate::domain::repository::Store;
 use crate::http::app_state::AppState;
-pub use crate::http::openapi::Variant;
 use crate::http::server;
+pub use crate::http::server::Variant;
 use crate::storage::{Database, OpenError, Options, safe_url};
 
 /// Why the service does not start: one line for the operator.
@@ -260,7 +260,7 @@ pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
 /// # Errors
 /// It cannot be written as JSON.
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
-    let document = variant.of(&server::document(limits)?);
+    let document = variant.derive(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
 }
 

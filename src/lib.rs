@@ -7,7 +7,6 @@
 //! test holds this.
 
 #![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 pub mod app;
 pub mod cli;

@@ -7,19 +7,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::app_state::AppState;
-use super::error::api_error::{ApiError, Cause};
+use super::error::api_error::Cause;
 use super::openapi::OperationDoc;
 use super::routes::RouteTable;
+use crate::http::response::HandlerResult;
 
 /// How long the database may take for a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
-    api.public(__path_healthz, healthz, OperationDoc::answering(200, Health::of("ok"))).public(
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    table.public(__path_healthz, healthz, OperationDoc::responding(200, Health::of("ok"))).public(
         __path_readyz,
         readyz,
-        OperationDoc::answering(200, Health::of("ok"))
+        OperationDoc::responding(200, Health::of("ok"))
             .and(503, Health::unavailable("the database is read-only")),
     )
 }
@@ -56,7 +56,7 @@ impl Health {
     operation_id = "getHealth",
     responses((status = 200, description = "The process is running.", body = Health)),
 )]
-async fn healthz(_: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn healthz(_: HttpRequest) -> HandlerResult {
     Ok(HttpResponse::Ok().json(Health::of("ok")))
 }
 
@@ -73,7 +73,7 @@ async fn healthz(_: HttpRequest) -> Result<HttpResponse, ApiError> {
         (status = 503, description = "The database does not respond, or does not accept writes.", body = Health),
     ),
 )]
-async fn readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn readyz(request: HttpRequest) -> HandlerResult {
     let state = AppState::of(&request)?;
     let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
     Ok(match ready {

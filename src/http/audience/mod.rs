@@ -11,11 +11,14 @@ use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 
 use super::app_state::AppState;
-use super::auth::access::{Argument, Need};
+use super::auth::access::HandlerArgument;
 use super::auth::authorized::Authorized;
 use super::error::api_error::ApiError;
+use super::extract::ConditionalPermission;
 use super::forwarded_prefix::Prefix;
-use super::middleware::edge::RequestId;
+use super::media_type::{JSON, NDJSON};
+use super::openapi::examples::audience as examples;
+use super::request_id::RequestId;
 use crate::domain::audience::{
     AudienceRepository, Budget, Caller, ContactRef, Entry, Exclusion, Included, Options, RecipientSpec,
     Report, Request, Resolver, Selector, SnapshotLimits, SnapshotsInFlight,
@@ -26,7 +29,7 @@ use crate::domain::template::engine::{Message, Template};
 use crate::domain::template::saved::TemplateKey;
 use crate::domain::{ContactId, Error, FieldViolation, Permission, Result};
 
-pub use stream::{JSON, Lines, NDJSON, Origin, lines};
+pub use stream::{Lines, Origin, lines};
 
 /// What a request asks for.
 pub struct ResolveCommand {
@@ -52,29 +55,32 @@ pub enum TemplateChoice {
 
 impl ResolveCommand {
     /// An audience over a group shows who is in it.
-    pub const GROUPS: Need<Self> = Need {
+    pub const GROUPS: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "a recipient is a group",
-        touches: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Selector::Group(_))),
+        applies: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Selector::Group(_))),
     };
 
     /// A saved template can be read from the texts that are made of it.
-    pub const TEMPLATES: Need<Self> = Need {
+    pub const TEMPLATES: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadTemplates,
         when: "the template is a saved template",
-        touches: |plan| matches!(plan.template, Some(TemplateChoice::Saved(_))),
+        applies: |plan| matches!(plan.template, Some(TemplateChoice::Saved(_))),
     };
 
     /// An audience tells numbers that have opted out from the others, unless it takes both alike.
-    pub const OPT_OUTS: Need<Self> = Need {
+    pub const OPT_OUTS: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadOptOuts,
         when: "`include_opted_out` is not true",
-        touches: |plan| !plan.options.opted_out,
+        applies: |plan| !plan.options.opted_out,
     };
 
     /// A kept audience takes room, for as long as it is kept.
-    pub const KEPT: Need<Self> =
-        Need { permission: Permission::CreateAudiences, when: "`keep` is true", touches: |plan| plan.keep };
+    pub const KEPT: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::CreateAudiences,
+        when: "`keep` is true",
+        applies: |plan| plan.keep,
+    };
 
     /// The request, with its template at hand.
     ///
@@ -104,6 +110,18 @@ pub struct ResolvedAudience {
     pub recipients: Vec<Included>,
     /// Those who get none; none in a dry run.
     pub exclusions: Vec<Exclusion>,
+}
+
+impl ResolvedAudience {
+    /// For the OpenAPI document.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            report: examples::report(),
+            recipients: vec![examples::included()],
+            exclusions: vec![examples::exclusion()],
+        }
+    }
 }
 
 /// Finds an audience whole.
@@ -189,7 +207,7 @@ impl ResponseFormat {
     }
 }
 
-impl Argument for ResponseFormat {}
+impl HandlerArgument for ResponseFormat {}
 
 impl FromRequest for ResponseFormat {
     type Error = ApiError;

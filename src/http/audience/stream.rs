@@ -10,12 +10,8 @@ use serde::Serialize;
 use crate::domain::Error;
 use crate::domain::api_key::Principal;
 use crate::domain::audience::{Entry, Report, Resolver};
-use crate::http::middleware::edge::RequestId;
-
-/// The media type of an answer in one.
-pub const JSON: &str = "application/json";
-/// The media type of lines of JSON.
-pub const NDJSON: &str = "application/x-ndjson";
+use crate::http::error::table::wire_code;
+use crate::http::request_id::RequestId;
 
 /// How a dialect writes the lines.
 pub trait Lines: 'static {
@@ -60,13 +56,13 @@ impl Origin {
                     request_id = request.as_ref().map(tracing::field::display),
                     account = principal.account().get(),
                     key = principal.key().as_str(),
-                    code = error.code().row().v1,
+                    code = wire_code(error.code()).v1,
                     cause = Some(error.cause()).filter(|cause| !cause.is_empty()),
                     "an audience stream was aborted"
                 )
             };
         }
-        if error.code().row().status < 500 { line!(info) } else { line!(error) }
+        if !wire_code(error.code()).status.is_server_error() { line!(info) } else { line!(error) }
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::dialect::Dialects;
 use rejected::RequestStart;
 
 /// Most that is handed over in one poll, and most that is read ahead of a request that is being answered.
@@ -48,6 +49,8 @@ pub struct Connection {
     peer: Option<SocketAddr>,
     answering: Rc<Answering>,
     write_timeout: Duration,
+    /// For our own error responses.
+    dialects: Dialects,
     /// The deadline of a write for which the socket has no room.
     stalled: Option<Pin<Box<Sleep>>>,
     /// What was read ahead.
@@ -63,13 +66,14 @@ pub struct Connection {
 impl Connection {
     /// A connection that was accepted.
     #[must_use]
-    pub fn new(stream: TcpStream, write_timeout: Duration) -> Self {
+    pub fn new(stream: TcpStream, write_timeout: Duration, dialects: Dialects) -> Self {
         let peer = stream.peer_addr().ok();
         Self {
             stream,
             peer,
             answering: Rc::default(),
             write_timeout,
+            dialects,
             stalled: None,
             ahead: Vec::new(),
             handed_over: 0,
@@ -188,7 +192,7 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.rejection.is_none() {
-            this.rejection = rejected::replace(bytes, &this.request, this.peer);
+            this.rejection = rejected::replace(bytes, &this.request, this.peer, this.dialects);
         }
         if this.rejection.is_some() {
             // Nothing follows it.

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use actix_web::web::Bytes;
 
 use crate::domain::{Error, ErrorCode};
-use crate::http::dialect::Dialect;
-use crate::http::middleware::edge::new_request_id;
+use crate::http::dialect::{Dialect, Dialects};
+use crate::http::error::table::wire_code;
+use crate::http::request_id::RequestId;
 
 /// As much of a request as its path needs to tell which dialect it speaks.
 const MAX_START: usize = 128;
@@ -37,18 +38,23 @@ impl RequestStart {
     }
 
     /// The dialect of the path, where one can be made out.
-    fn dialect(&self) -> Option<&'static Dialect> {
+    fn dialect(&self, dialects: Dialects) -> Option<&'static Dialect> {
         let mut words = self.bytes.split(|byte| *byte == b' ');
         let target = str::from_utf8(words.nth(1)?).ok()?;
         let path = target
             .split_once("://")
             .map_or(target, |(_, rest)| &rest[rest.find('/').unwrap_or(rest.len())..]);
-        Dialect::at(path.split(['?', '\r']).next()?)
+        dialects.at(path.split(['?', '\r']).next()?)
     }
 }
 
 /// The bytes to send in place of these, if they end with such a response.
-pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -> Option<Bytes> {
+pub fn replace(
+    bytes: &[u8],
+    request: &RequestStart,
+    peer: Option<SocketAddr>,
+    dialects: Dialects,
+) -> Option<Bytes> {
     let (start, head) = rejection(bytes)?;
     let status = head.split(' ').nth(1)?;
     let code = match status {
@@ -58,11 +64,11 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
         "500" => ErrorCode::Internal,
         _ => return None,
     };
-    let dialect = request.dialect();
+    let dialect = request.dialect(dialects).unwrap_or(dialects.default);
     let error = Error::from(code);
-    let body = (dialect.unwrap_or(&crate::http::v1::DIALECT).envelope)(&error).to_string();
-    let id = new_request_id();
-    let id = id.to_str().unwrap_or_default();
+    let body = (dialect.envelope)(&error).to_string();
+    let id = RequestId::generate();
+    let id = id.as_str();
     let peer = peer.map(tracing::field::display);
     if code == ErrorCode::Internal {
         tracing::error!(
@@ -77,7 +83,7 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
             request_id = id,
             status = status.parse::<u16>().ok(),
             peer,
-            code = code.row().v1,
+            code = wire_code(code).v1,
             "request"
         );
     }

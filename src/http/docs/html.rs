@@ -30,8 +30,8 @@ pub(super) fn page(document: &Value, operations: &[Operation], operation: &Opera
     filled(&format!("{title} – addressbook API"), &format!("{id}.md"), &explorer, &body, &others)
 }
 
-/// What a browser is shown where there is no page.
-pub(super) fn missing(document: &Value, operations: &[Operation]) -> String {
+/// The 404 page.
+pub(super) fn not_found(document: &Value, operations: &[Operation]) -> String {
     let body = rendered("# Page not found\n\nThe [index](./) lists all pages of the documentation.\n");
     let others = rendered(&menu(document, operations));
     filled("Page not found – addressbook API", "../llms.txt", "../swagger-ui/", &body, &others)

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::last_verified;
 use super::operation::{Answer, Next, Operation};
 use super::schema::Attribute;
-use crate::http::openapi::samples;
+use crate::http::openapi::samples::variables;
+
+/// The last release and its date. The release tests run every sample.
+const LAST_RELEASE: &str = include_str!("../../../openapi/released/LAST");
 
 /// The page as it is served to language models.
 pub(super) fn markdown(operation: &Operation) -> String {
@@ -40,7 +42,7 @@ pub(super) fn front_matter(operation: &Operation) -> String {
         quoted(operation.first_sentence()),
         quoted(&operation.path),
         quoted(&operation.method),
-        last_verified(),
+        LAST_RELEASE.split_whitespace().nth(1).unwrap_or_default(),
     )
 }
 
@@ -70,19 +72,19 @@ pub(super) fn before_samples(operation: &Operation) -> String {
         }
     }
     page += "\n## Request example\n\n";
-    page += &variables(operation);
+    page += &environment_variables(operation);
     page
 }
 
 /// What the samples read from the environment.
-fn variables(operation: &Operation) -> String {
+fn environment_variables(operation: &Operation) -> String {
     let mut all = vec![
-        (samples::URL.to_owned(), "the URL of the service, such as `http://127.0.0.1:8080`".to_owned()),
-        (samples::KEY.to_owned(), "an API key".to_owned()),
+        (variables::URL.to_owned(), "the URL of the service, such as `http://127.0.0.1:8080`".to_owned()),
+        (variables::KEY.to_owned(), "an API key".to_owned()),
     ];
-    all.extend(samples::collections(&operation.path).map(|(_, collection)| {
-        let noun = samples::singular(collection).replace('_', "-");
-        (samples::id_variable(collection), format!("the id of the {noun}"))
+    all.extend(variables::collections(&operation.path).map(|(_, collection)| {
+        let noun = variables::singular(collection).replace('_', "-");
+        (variables::id_variable(collection), format!("the id of the {noun}"))
     }));
     let read = |name: &str| operation.samples.iter().any(|sample| sample.source.contains(name));
     let named: Vec<_> = all

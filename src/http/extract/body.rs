@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use validator::{Validate, ValidationErrors};
 
+use super::conditional_permission::ConditionalPermission;
 use super::diagnose;
 use super::member_names::member_names;
 use super::number;
@@ -19,10 +20,9 @@ use crate::config::Limits;
 use crate::domain::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::domain::{Error, ErrorCode, FieldViolation, Violation};
 use crate::http::app_state::AppState;
-use crate::http::auth::access::Need;
 use crate::http::connection::Answering;
 use crate::http::error::api_error::ApiError;
-use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
+use crate::http::headers::IDEMPOTENCY_KEY;
 
 /// A request body: what serde reads, what `validator` requires, and the command it stands for.
 ///
@@ -33,7 +33,7 @@ pub trait Payload: DeserializeOwned + Validate + 'static {
     type Command: 'static;
 
     /// The permissions that a request needs for what its command touches beside what the operation always does.
-    const NEEDS: &'static [Need<Self::Command>] = &[];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
 
     /// The largest body, in bytes.
     fn body_limit(limits: &Limits) -> usize {

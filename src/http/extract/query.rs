@@ -8,12 +8,12 @@ use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::conditional_permission::ConditionalPermission;
 use super::member_names::member_names;
 use super::violations::Violations;
 use crate::config::Limits;
 use crate::domain::{Error, Violation};
 use crate::http::app_state::AppState;
-use crate::http::auth::access::Need;
 use crate::http::error::api_error::ApiError;
 
 /// The parameters of an operation, each an `Option<String>`, and what they ask of the domain.
@@ -22,7 +22,7 @@ pub trait Parameters: DeserializeOwned + 'static {
     type Command: 'static;
 
     /// The permissions that a request needs for what its command touches beside what the operation always does.
-    const NEEDS: &'static [Need<Self::Command>] = &[];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
 
     /// Reads each parameter; notes what is wrong with it. `None` only where a fault was noted.
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command>;

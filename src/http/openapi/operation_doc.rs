@@ -5,10 +5,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, RefOr, Schema};
+use utoipa::openapi::{Content, RefOr};
 
 use crate::domain::{ErrorCode, FieldViolation};
-use crate::http::audience::JSON;
+use crate::http::dialect::{NamedSchema, schemas_of};
+use crate::http::media_type::JSON;
 
 /// Examples, and the errors that follow from what the operation does. Those that follow from its
 /// shape (a body, a parameter, a key) are added by themselves.
@@ -21,7 +22,7 @@ pub struct OperationDoc {
     /// What the operation is about; a contact where nothing is said.
     pub(super) resource: Option<&'static ResourceDoc>,
     /// Schemas that the operation's own refer to by their names alone.
-    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
+    pub(super) schemas: Vec<NamedSchema>,
 }
 
 /// A kind of thing that operations are about, as the document speaks of it.
@@ -38,13 +39,13 @@ pub struct ResourceDoc {
 impl OperationDoc {
     /// An operation that answers with a status and such a body.
     #[must_use]
-    pub fn answering(status: u16, body: impl Serialize) -> Self {
+    pub fn responding(status: u16, body: impl Serialize) -> Self {
         Self::default().and(status, body)
     }
 
     /// An operation whose answer has no body.
     #[must_use]
-    pub fn silent() -> Self {
+    pub fn no_content() -> Self {
         Self::default()
     }
 
@@ -79,8 +80,7 @@ impl OperationDoc {
     /// A schema to which one of the operation's own refers by its name alone.
     #[must_use]
     pub fn refers_to<T: ToSchema>(mut self) -> Self {
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
+        self.schemas.extend(schemas_of::<T>());
         self
     }
 

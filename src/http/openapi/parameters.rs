@@ -6,16 +6,6 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use super::examples;
 use crate::domain::idempotency::IdempotencyKey;
 
-/// The header that names an attempt to create.
-pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-/// The header that names the version that is to be changed.
-pub const IF_MATCH: &str = "If-Match";
-/// The header that names the versions that a client has.
-pub const IF_NONE_MATCH: &str = "If-None-Match";
-
-/// The response header that says that an earlier request got the answer.
-pub const REPLAYED: &str = "Idempotent-Replayed";
-
 /// `Idempotency-Key`, of operations that create.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::domain::permission::Single;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 
 const ID: &str = "id";
 const UPDATED_AT: &str = "updated_at";
@@ -32,8 +32,13 @@ pub enum Updated<T> {
 
 impl<T> Updated<T> {
     /// What the key may see of a resource.
-    pub fn new<G: Single>(sees: &Sees<G>, id: Uuid, updated_at: Timestamp, whole: impl Into<T>) -> Self {
-        if sees.all() { Self::Whole(whole.into()) } else { Self::Bare { id, updated_at } }
+    pub fn new<G: Single>(
+        visibility: &Visibility<G>,
+        id: Uuid,
+        updated_at: Timestamp,
+        whole: impl Into<T>,
+    ) -> Self {
+        if visibility.is_full() { Self::Whole(whole.into()) } else { Self::Bare { id, updated_at } }
     }
 }
 

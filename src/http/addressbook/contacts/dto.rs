@@ -125,7 +125,7 @@ impl From<Contact> for Record {
 /// A response with one contact.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecordAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -133,7 +133,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<Contact> for RecordAnswer {
+impl From<Contact> for RecordResponse {
     fn from(contact: Contact) -> Self {
         Self { success: true, record: contact.into() }
     }

@@ -83,7 +83,7 @@ impl From<Group> for Record {
 /// A response with one group.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroupAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -91,7 +91,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<Group> for RecordAnswer {
+impl From<Group> for RecordResponse {
     fn from(group: Group) -> Self {
         Self { success: true, record: group.into() }
     }

@@ -7,21 +7,20 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 use validator::Validate;
 
-use super::handlers::{Answer, InPath};
 use super::list::{ListMembers, Stretch};
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
-use crate::domain::group::{MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactKey, Error, ErrorCode};
-use crate::http::addressbook::contacts::Key;
 use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Items, Payload, Query, Segments, Violations};
+use crate::http::extract::{Body, Items, PathParam, Payload, Query, Violations};
 use crate::http::openapi::{examples, fields};
+use crate::http::response::HandlerResult;
 
 /// The contacts to add to a group: 1 to 1,000 in all. A list that is null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -122,20 +121,20 @@ pub struct ContactResult {
     post,
     path = "/addressbook/groups/{group}/contacts",
     operation_id = "addAddressBookGroupContacts",
-    params(InPath),
+    params(PathParam<GroupKey>),
     request_body = AddContacts,
     responses((status = 200, description = "The result for each contact.", body = ContactsAdded)),
 )]
 pub(super) async fn add_contacts(
-    allowed: Authorized<UpdateGroups>,
-    sees: Sees<ReadGroups>,
-    Segments(InPath { group }): Segments<InPath>,
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(group): PathParam<GroupKey>,
     body: Body<AddContacts>,
-) -> Answer {
+) -> HandlerResult {
     let items =
         body.command.iter().map(|named| MemberChange { verb: MemberOp::Add, contact: named.key.clone() });
     let MembersChanged { member_count, outcomes } =
-        allowed.groups().change_members(group, items.collect()).await?;
+        authorized.groups().change_members(group, items.collect()).await?;
     let result = |(named, outcome): (Named, MemberOutcome)| {
         let Named { by_alias, text, key: _ } = named;
         let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
@@ -144,7 +143,7 @@ pub(super) async fn add_contacts(
     let results = body.command.into_iter().zip(outcomes).map(result).collect();
     Ok(HttpResponse::Ok().json(ContactsAdded {
         success: true,
-        member_count: sees.show(member_count),
+        member_count: visibility.filter(member_count),
         results,
     }))
 }
@@ -156,15 +155,15 @@ pub(super) async fn add_contacts(
     get,
     path = "/addressbook/groups/{group}/contacts",
     operation_id = "listAddressBookGroupContacts",
-    params(InPath, ListMembers),
+    params(PathParam<GroupKey>, ListMembers),
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
 pub(super) async fn list_contacts(
-    allowed: Authorized<(ReadGroups, ReadContacts)>,
-    Segments(InPath { group }): Segments<InPath>,
+    authorized: Authorized<(ReadGroups, ReadContacts)>,
+    PathParam(group): PathParam<GroupKey>,
     Query(Stretch { offset, limit }): Query<ListMembers>,
-) -> Answer {
-    let page = allowed.groups().members_by_offset(group, offset, limit).await?;
+) -> HandlerResult {
+    let page = authorized.groups().members_by_offset(group, offset, limit).await?;
     let records = page.items.into_iter().map(Record::from).collect();
     Ok(HttpResponse::Ok().json(RecordList { success: true, records, offset, limit, total: page.total }))
 }
@@ -176,16 +175,16 @@ pub(super) async fn list_contacts(
     delete,
     path = "/addressbook/groups/{group}/contacts/{contact}",
     operation_id = "removeAddressBookGroupContact",
-    params(InPath, Key),
+    params(PathParam<GroupKey>, PathParam<ContactKey>),
     responses((status = 200, description = "The contact was removed from the group.", body = Deleted)),
 )]
 pub(super) async fn remove_contact(
-    allowed: Authorized<UpdateGroups>,
-    Segments(InPath { group }): Segments<InPath>,
-    Segments(Key { contact }): Segments<Key>,
-) -> Answer {
+    authorized: Authorized<UpdateGroups>,
+    PathParam(group): PathParam<GroupKey>,
+    PathParam(contact): PathParam<ContactKey>,
+) -> HandlerResult {
     let items = vec![MemberChange { verb: MemberOp::Remove, contact }];
-    let changed = allowed.groups().change_members(group, items).await?;
+    let changed = authorized.groups().change_members(group, items).await?;
     match changed.outcomes.first() {
         Some(MemberOutcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
         Some(MemberOutcome::Ambiguous) => Err(ErrorCode::PhoneAmbiguous.into()),

@@ -76,7 +76,7 @@ impl From<OptOut> for Record {
 /// A response with one opt-out.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookOptOutAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -84,7 +84,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<OptOut> for RecordAnswer {
+impl From<OptOut> for RecordResponse {
     fn from(opt_out: OptOut) -> Self {
         Self { success: true, record: opt_out.into() }
     }

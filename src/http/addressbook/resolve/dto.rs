@@ -15,10 +15,9 @@ use crate::domain::audience::{
 use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::{ContactId, Violation};
 use crate::http::audience::{ResolveCommand, ResolvedAudience, known, render, schema};
-use crate::http::auth::access::Need;
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::violations::shortened;
-use crate::http::extract::{Entries, Items, Payload, Violations};
+use crate::http::extract::{ConditionalPermission, Entries, Items, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -81,7 +80,8 @@ impl ResolveRequest {
 impl Payload for ResolveRequest {
     type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<ResolveCommand>] = &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
+        &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
@@ -233,7 +233,7 @@ pub struct ResolveProblem {
 /// The messages, the exclusions, and the reasons.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookResolveAnswer)]
-pub struct ResolveAnswer {
+pub struct ResolveResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -271,7 +271,7 @@ impl From<Exclusion> for ExcludedAlias {
     }
 }
 
-impl From<ResolvedAudience> for ResolveAnswer {
+impl From<ResolvedAudience> for ResolveResponse {
     fn from(ResolvedAudience { report, recipients, exclusions }: ResolvedAudience) -> Self {
         let Report { counts: Counts { asked, recipients: included, excluded, parts }, problems } = report;
         let problem = |problem: Problem| {

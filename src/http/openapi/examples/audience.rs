@@ -9,7 +9,6 @@ use crate::domain::audience::{
 use crate::domain::contact::fields::Phone;
 use crate::domain::template::engine::{MissingVariables, RenderInput, Template};
 use crate::domain::{Contact, Timestamp};
-use crate::http::audience::ResolvedAudience;
 
 /// The text, with places to fill in.
 pub const TEMPLATE: &str = "Hi {{NAME}}, greetings from {{ CITY | default(\"nowhere\") }}!";
@@ -52,7 +51,8 @@ pub fn exclusion() -> Exclusion {
     }
 }
 
-fn report() -> Report {
+#[must_use]
+pub fn report() -> Report {
     let parts = included().message.map_or(0, |message| message.size.parts);
     Report {
         counts: Counts {
@@ -63,12 +63,6 @@ fn report() -> Report {
         },
         problems: vec![Problem { count: 1, examples: vec![exclusion()] }],
     }
-}
-
-/// The audience.
-#[must_use]
-pub fn audience() -> ResolvedAudience {
-    ResolvedAudience { report: report(), recipients: vec![included()], exclusions: vec![exclusion()] }
 }
 
 /// The audience, kept.

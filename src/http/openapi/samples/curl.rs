@@ -1,10 +1,10 @@
 //! curl.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::Request;
+use super::request::SampleRequest;
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let mut lines = Vec::new();
     // GET without a body and POST with one are what curl does by itself.
     let by_itself = if request.body.is_some() { "POST" } else { "GET" };

@@ -1,10 +1,10 @@
 //! Go with its standard library.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::{Piece, Request};
+use super::request::{Piece, SampleRequest};
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let strings = if request.body.is_some() { "\n\t\"strings\"" } else { "" };
     let (declaration, body) = match &request.body {
         Some(body) => (format!("\tbody := {}\n", reader(&JSON.write(body, 0))), "body"),
@@ -61,7 +61,7 @@ fn reader(json: &str) -> String {
     format!("strings.NewReader(`{}`)", json.replace('`', "\\u0060"))
 }
 
-fn url(request: &Request) -> String {
+fn url(request: &SampleRequest) -> String {
     let pieces = request.pieces_and_query().into_iter().map(|piece| match piece {
         Piece::Text(text) => format!("\"{text}\""),
         Piece::Variable(name) => format!("os.Getenv(\"{name}\")"),

@@ -1,10 +1,10 @@
 //! JavaScript with `fetch`, as it is in Node.js 18 and later.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::Request;
+use super::request::SampleRequest;
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let url = request.url_and_query(|name| format!("${{{name}}}"));
     let mut options = Vec::new();
     if request.method != "GET" {

@@ -1,11 +1,11 @@
 //! Python with `requests`.
 
 use super::literal::Style;
-use super::request::Request;
+use super::request::SampleRequest;
 
 const PYTHON: Style = Style { indent: "    ", null: "None", yes: "True", no: "False", last: "," };
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let variables: String = request
         .variables()
         .iter()

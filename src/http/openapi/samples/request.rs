@@ -5,10 +5,10 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{KEY, URL, collections, id_variable};
+use super::variables::{KEY, URL, collections, id_variable};
 
 /// A request: the operation's own example, and what the document gives as defaults.
-pub(super) struct Request {
+pub(super) struct SampleRequest {
     pub(super) method: &'static str,
     pub(super) url: Vec<Piece>,
     pub(super) query: Vec<(String, String)>,
@@ -26,7 +26,7 @@ pub(super) enum Piece {
     Variable(String),
 }
 
-impl Request {
+impl SampleRequest {
     pub(super) fn of(template: &str, method: &'static str, operation: &Operation) -> Self {
         let parameters = || operation.parameters.iter().flatten().filter_map(parameter);
         let mut url = vec![Piece::Variable(URL.to_owned())];

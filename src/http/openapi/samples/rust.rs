@@ -2,14 +2,14 @@
 
 use super::literal::Style;
 use super::python::variable;
-use super::request::Request;
+use super::request::SampleRequest;
 
 /// The widest line that rustfmt leaves as it is.
 const WIDTH: usize = 100;
 
 const RUST: Style = Style { indent: "    ", null: "null", yes: "true", no: "false", last: "" };
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let variables: String = request
         .variables()
         .iter()

@@ -15,9 +15,8 @@ use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::group::GroupKey;
 use crate::domain::{ContactId, Violation};
 use crate::http::audience::{ResolveCommand, TemplateChoice, schema};
-use crate::http::auth::access::Need;
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Items, Object, Payload, Violations};
+use crate::http::extract::{ConditionalPermission, Items, Object, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -116,7 +115,7 @@ impl CreateAudience {
 impl Payload for CreateAudience {
     type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<ResolveCommand>] =
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
         &[ResolveCommand::GROUPS, ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS, ResolveCommand::KEPT];
 
     fn body_limit(limits: &Limits) -> usize {

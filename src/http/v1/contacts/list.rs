@@ -11,8 +11,7 @@ use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::group::{GroupKey, MAX_SHOWN};
 use crate::domain::pagination::{CursorPage, CursorQuery};
 use crate::domain::{Permission, Timestamp, Violation};
-use crate::http::auth::access::Need;
-use crate::http::extract::{Parameters, Violations, query};
+use crate::http::extract::{ConditionalPermission, Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
@@ -113,8 +112,11 @@ fn read_expand(expand: Option<String>, violations: &mut Violations) -> bool {
 impl Parameters for GetContact {
     type Command = bool;
 
-    const NEEDS: &'static [Need<bool>] =
-        &[Need { permission: Permission::ReadGroups, when: "`expand` is given", touches: |expand| *expand }];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<bool>] = &[ConditionalPermission {
+        permission: Permission::ReadGroups,
+        when: "`expand` is given",
+        applies: |expand| *expand,
+    }];
 
     fn into_command(self, _: &Limits, violations: &mut Violations) -> Option<bool> {
         let Self { expand } = self;
@@ -125,10 +127,10 @@ impl Parameters for GetContact {
 impl Parameters for ListContacts {
     type Command = Listed;
 
-    const NEEDS: &'static [Need<Listed>] = &[Need {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Listed>] = &[ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "`group` or `expand` is given",
-        touches: |Listed { query, expand }| *expand || query.group.is_some(),
+        applies: |Listed { query, expand }| *expand || query.group.is_some(),
     }];
 
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Listed> {

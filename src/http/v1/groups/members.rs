@@ -7,19 +7,19 @@ use utoipa::openapi::schema::{Array, Object};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::handlers::{Answer, Id, PATH};
+use super::handlers::PATH;
 use crate::config::Limits;
-use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::pagination::{CursorParams, CursorQuery};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Items, Parameters, Payload, Query, Segments, Violations, query};
+use crate::http::extract::{Body, Items, Parameters, PathParam, Payload, Query, Violations, query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
-use crate::http::response;
+use crate::http::response::{self, HandlerResult};
 use crate::http::v1::contacts::dto::{Contact, ContactList};
 use crate::http::v1::pagination;
 
@@ -129,7 +129,7 @@ pub struct GroupMemberResult {
     get,
     path = "/v1/groups/{id}/members",
     operation_id = "listGroupMembers",
-    params(Id, ListMembers),
+    params(PathParam<GroupId>, ListMembers),
     responses((
         status = 200,
         description = "A page of contacts.",
@@ -138,14 +138,14 @@ pub struct GroupMemberResult {
     )),
 )]
 pub(super) async fn list_group_members(
-    allowed: Authorized<(ReadGroups, ReadContacts)>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<(ReadGroups, ReadContacts)>,
+    PathParam(id): PathParam<GroupId>,
     prefix: Prefix,
     Query(CursorParams { cursor, limit }): Query<ListMembers>,
-) -> Answer {
+) -> HandlerResult {
     let group = Some(GroupKey::Id(id));
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
-    let page = allowed.contacts().cursor_page(query).await?;
+    let page = authorized.contacts().cursor_page(query).await?;
     let path = prefix.before(format_args!("{PATH}/{id}/members"));
     let mut response =
         response::page(pagination::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
@@ -162,21 +162,21 @@ pub(super) async fn list_group_members(
     post,
     path = "/v1/groups/{id}/members",
     operation_id = "changeGroupMembers",
-    params(Id),
+    params(PathParam<GroupId>),
     request_body = ChangeMembers,
     responses((status = 200, description = "The result for each contact.", body = GroupMembersChanged)),
 )]
 pub(super) async fn change_group_members(
-    allowed: Authorized<UpdateGroups>,
-    sees: Sees<ReadGroups>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(id): PathParam<GroupId>,
     body: Body<ChangeMembers>,
-) -> Answer {
+) -> HandlerResult {
     let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
     let items = body.command.into_iter().map(|(verb, id)| MemberChange { verb, contact: ContactKey::Id(id) });
     let MembersChanged { member_count, outcomes } =
-        allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
+        authorized.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);
     let data = results.map(|(id, outcome)| GroupMemberResult { id, outcome }).collect();
-    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: sees.show(member_count), data }))
+    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: visibility.filter(member_count), data }))
 }

@@ -1,4 +1,4 @@
-//! What `/v1/audiences` answers.
+//! Responses of `/v1/audiences`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -133,7 +133,7 @@ pub struct AudienceSummary {
 )]
 pub struct Audience {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::id, required = false)]
+    #[schema(schema_with = super::schema::id, required = false)]
     id: Option<AudienceId>,
     /// The counts.
     counts: AudienceCounts,
@@ -146,26 +146,26 @@ pub struct Audience {
     /// audience: `listAudienceExclusions` returns them.
     exclusions: Vec<AudienceExclusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::created, required = false)]
+    #[schema(schema_with = super::schema::created, required = false)]
     created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::expires, required = false)]
+    #[schema(schema_with = super::schema::expires, required = false)]
     expires_at: Option<Timestamp>,
 }
 
 /// A kept audience, as it was resolved.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptAudience {
-    #[schema(schema_with = super::id)]
+    #[schema(schema_with = super::schema::id)]
     #[allow(missing_docs)]
     pub id: AudienceId,
     /// The counts.
     counts: AudienceCounts,
     /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
-    #[schema(schema_with = super::created)]
+    #[schema(schema_with = super::schema::created)]
     created_at: Timestamp,
-    #[schema(schema_with = super::expires)]
+    #[schema(schema_with = super::schema::expires)]
     expires_at: Timestamp,
 }
 
