@@ -44,7 +44,7 @@ pub(super) fn offset(nouns: &str) -> Object {
 
 /// Reads `sortDir`.
 pub(super) fn read_direction(text: Option<String>, violations: &mut Violations) -> Option<SortDirection> {
-    violations.read("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
+    violations.parse("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
         "ASC" | "asc" => Ok(SortDirection::Ascending),
         "DESC" | "desc" => Ok(SortDirection::Descending),
         _ => Err(Violation::NotOneOf { allowed: DIRECTIONS }),

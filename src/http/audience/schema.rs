@@ -58,7 +58,7 @@ pub fn read_missing_variables(
     match value.as_deref() {
         None | Some(EXCLUDE) => Some(MissingVariables::Exclude),
         Some(BLANK) => Some(MissingVariables::Blank),
-        Some(_) => violations.keep("missing_variables", Err(Violation::NotOneOf { allowed: GAPS })),
+        Some(_) => violations.check("missing_variables", Err(Violation::NotOneOf { allowed: GAPS })),
     }
 }
 
@@ -112,7 +112,7 @@ pub fn template_name() -> Object {
 
 /// Reads the text of a template.
 pub fn read_text(place: &'static str, text: &str, violations: &mut Violations) -> Option<TemplateChoice> {
-    violations.keep(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
+    violations.check(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
 }
 
 /// Reads the id of a saved template.
@@ -122,7 +122,7 @@ pub fn read_template_id(
     violations: &mut Violations,
 ) -> Option<TemplateChoice> {
     violations
-        .keep(place, TemplateId::parse(id).ok_or(Violation::NotUuid))
+        .check(place, TemplateId::parse(id).ok_or(Violation::NotUuid))
         .map(|id| TemplateChoice::Saved(TemplateKey::Id(id)))
 }
 
@@ -133,7 +133,7 @@ pub fn read_template_name(
     violations: &mut Violations,
 ) -> Option<TemplateChoice> {
     violations
-        .keep(place, TemplateName::parse(name))
+        .check(place, TemplateName::parse(name))
         .map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
 }
 

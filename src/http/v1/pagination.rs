@@ -33,8 +33,8 @@ pub(super) fn cursor<I: Id>(
 ) -> Cursor<I> {
     let id = |text: &str| I::parse(text).ok_or(Violation::NotUuid);
     Cursor {
-        after: violations.read("starting_after", starting_after, id),
-        before: violations.read("ending_before", ending_before, id),
+        after: violations.parse("starting_after", starting_after, id),
+        before: violations.parse("ending_before", ending_before, id),
     }
 }
 

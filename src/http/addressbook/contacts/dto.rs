@@ -37,8 +37,8 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
         let Self { alias, msisdn, meta } = self;
-        let handle = violations.read("alias", alias, Handle::parse);
-        let phone = violations.read("msisdn", msisdn, Phone::parse);
+        let handle = violations.parse("alias", alias, Handle::parse);
+        let phone = violations.parse("msisdn", msisdn, Phone::parse);
         let meta = new_meta(meta, violations);
         Some(NewContact { handle: handle?, phone: phone?, display_name: None, avatar_url: None, meta: meta? })
     }
@@ -71,8 +71,8 @@ impl Payload for UpdateRecord {
     fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
         let Self { alias, msisdn, meta } = self;
         Some(ContactPatch {
-            handle: violations.read("alias", alias, Handle::parse),
-            phone: violations.read("msisdn", msisdn, Phone::parse),
+            handle: violations.parse("alias", alias, Handle::parse),
+            phone: violations.parse("msisdn", msisdn, Phone::parse),
             display_name: None,
             avatar_url: None,
             meta: changed_meta(meta, violations),

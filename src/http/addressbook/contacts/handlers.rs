@@ -52,9 +52,9 @@ pub(super) async fn create_record(
     authorized: Authorized<CreateContacts>,
     body: Body<CreateRecord>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = authorized.contacts().create(new, attempt, may_read).await?;
+    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(contact)))
 }
 

@@ -34,8 +34,8 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewGroup> {
         let Self { name, description } = self;
-        let name = violations.read("name", name, GroupName::parse);
-        let description = violations.read("description", description, GroupDescription::parse);
+        let name = violations.parse("name", name, GroupName::parse);
+        let description = violations.parse("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }

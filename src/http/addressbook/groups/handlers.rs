@@ -50,11 +50,11 @@ pub(super) async fn create_record(
     authorized: Authorized<CreateGroups>,
     body: Body<CreateRecord>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let insert = async |group, attempt| authorized.groups().insert(group, attempt).await;
+    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
     let Created { made: group, replayed } =
-        idempotency::create(Group::new(new), attempt, may_read, insert).await?;
+        idempotency::create(Group::new(new), idempotent, may_read, insert).await?;
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(group)))
 }
 

@@ -45,7 +45,7 @@ impl Parameters for ListRecords {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<GroupOffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
-            violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+            violations.parse("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
                 "created_on" => Ok(GroupSort::CreatedOn),
                 "name" => Ok(GroupSort::Name),
                 _ => Err(Violation::NotOneOf { allowed: FIELDS }),

@@ -17,7 +17,7 @@ use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::extract::batch::{self, List};
+use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
 use crate::http::extract::{Body, Items, PathParam, Payload, Query, Violations};
 use crate::http::openapi::{examples, fields};
 use crate::http::response::HandlerResult;
@@ -67,18 +67,18 @@ impl Payload for AddContacts {
     fn into_command(self, violations: &mut Violations) -> Option<Vec<Named>> {
         let Self { contacts, aliases } = self;
         let lists = [
-            List { name: "contacts", items: contacts, parse: ContactKey::parse },
-            List {
+            BatchList { name: "contacts", items: contacts, parse: ContactKey::parse },
+            BatchList {
                 name: "aliases",
                 items: aliases,
                 parse: |text| Handle::parse(text).map(ContactKey::Handle),
             },
         ];
-        let named = |item: batch::Item<ContactKey>| {
-            let batch::Item { list, text, value } = item;
+        let named = |item: BatchItem<ContactKey>| {
+            let BatchItem { list, text, value } = item;
             Named { by_alias: list == "aliases", text, key: value }
         };
-        Some(batch::read("contacts and aliases", lists, violations)?.into_iter().map(named).collect())
+        Some(parse_lists("contacts and aliases", lists, violations)?.into_iter().map(named).collect())
     }
 }
 

@@ -37,9 +37,9 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewOptOut> {
         let Self { msisdn, source, note } = self;
-        let phone = violations.read("msisdn", msisdn, Phone::parse);
-        let source = violations.read("source", source, Source::parse);
-        let note = violations.read("note", note, Note::parse);
+        let phone = violations.parse("msisdn", msisdn, Phone::parse);
+        let source = violations.parse("source", source, Source::parse);
+        let note = violations.parse("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }

@@ -57,9 +57,9 @@ pub(super) async fn create_record(
     visibility: Visibility<ReadOptOuts>,
     body: Body<CreateRecord>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        authorized.opt_outs().enter(OptOut::new(new), attempt).await?;
+        authorized.opt_outs().enter(OptOut::new(new), idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(opt_out)))
 }

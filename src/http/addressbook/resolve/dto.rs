@@ -16,7 +16,7 @@ use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::{ContactId, Violation};
 use crate::http::audience::{ResolveCommand, ResolvedAudience, known, render, schema};
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::violations::shortened;
+use crate::http::extract::violations::truncated;
 use crate::http::extract::{ConditionalPermission, Entries, Items, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
@@ -105,7 +105,7 @@ impl Payload for ResolveRequest {
                 return None;
             }
             if let Err(violation) = Meta::parse(&map) {
-                violations.add(format!("fields.{}", shortened(&alias)), violation);
+                violations.add(format!("fields.{}", truncated(&alias)), violation);
             }
             per_alias.insert(alias, map);
         }

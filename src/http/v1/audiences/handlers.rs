@@ -87,7 +87,7 @@ pub(super) async fn create_audience(
     format: ResponseFormat,
     body: Body<CreateAudience>,
 ) -> HandlerResult {
-    let (plan, attempt) = body.attempt(CREATE);
+    let (plan, idempotent) = body.into_idempotent(CREATE);
     let (dry_run, kept) = (plan.dry_run, plan.keep);
     let source = authorized.audiences();
     let caller = Caller::default();
@@ -98,7 +98,7 @@ pub(super) async fn create_audience(
         let presence = caller.presence();
         // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
         let work = actix_web::rt::spawn(async move {
-            let done = keep(source, wanted, attempt, format.keep_limits).await;
+            let done = keep(source, wanted, idempotent, format.keep_limits).await;
             drop(turn);
             done
         });

@@ -140,7 +140,7 @@ impl Payload for CreateAudience {
                 return None;
             }
         }
-        if violations.none() {
+        if violations.is_empty() {
             refuse_repeated(&asked, violations);
         }
         let gaps = schema::read_missing_variables(missing_variables, violations);

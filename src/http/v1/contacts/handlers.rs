@@ -59,9 +59,9 @@ pub(super) async fn create_contact(
     prefix: Prefix,
     body: Body<CreateContact>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = authorized.contacts().create(new, attempt, may_read).await?;
+    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))

@@ -106,7 +106,7 @@ fn expand() -> Object {
 fn read_expand(expand: Option<String>, violations: &mut Violations) -> bool {
     let known =
         |text: &str| if text == EXPAND { Ok(()) } else { Err(Violation::NotOneOf { allowed: EXPAND }) };
-    violations.read("expand", expand, known).is_some()
+    violations.parse("expand", expand, known).is_some()
 }
 
 impl Parameters for GetContact {
@@ -151,10 +151,10 @@ impl Parameters for ListContacts {
         let query = CursorQuery {
             cursor,
             limit: limit?,
-            handle: violations.read("username", username, Handle::parse),
-            phone: violations.read("phone_number", phone_number, Phone::parse),
-            updated_since: violations.read("updated_since", updated_since, moment),
-            group: violations.read("group", group, GroupKey::parse),
+            handle: violations.parse("username", username, Handle::parse),
+            phone: violations.parse("phone_number", phone_number, Phone::parse),
+            updated_since: violations.parse("updated_since", updated_since, moment),
+            group: violations.parse("group", group, GroupKey::parse),
         };
         Some(Listed { query, expand })
     }

@@ -57,11 +57,11 @@ pub(super) async fn create_group(
     prefix: Prefix,
     body: Body<CreateGroup>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let insert = async |group, attempt| authorized.groups().insert(group, attempt).await;
+    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
     let Created { made: group, replayed } =
-        idempotency::create(group::Group::new(new), attempt, may_read, insert).await?;
+        idempotency::create(group::Group::new(new), idempotent, may_read, insert).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))

@@ -46,7 +46,7 @@ impl Parameters for ListGroups {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, violations);
         let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let name = violations.read("name", name, GroupName::parse);
+        let name = violations.parse("name", name, GroupName::parse);
         Some(GroupQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }

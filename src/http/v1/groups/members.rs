@@ -15,7 +15,7 @@ use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups}
 use crate::domain::{ContactId, ContactKey, Violation};
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::extract::batch::{self, List};
+use crate::http::extract::batch::{BatchList, parse_lists};
 use crate::http::extract::{Body, Items, Parameters, PathParam, Payload, Query, Violations, query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
@@ -90,10 +90,13 @@ impl Payload for ChangeMembers {
     fn into_command(self, violations: &mut Violations) -> Option<Self::Command> {
         let Self { add, remove } = self;
         let parse = |text: &str| ContactId::parse(text).ok_or(Violation::NotUuid);
-        let lists = [List { name: "add", items: add, parse }, List { name: "remove", items: remove, parse }];
+        let lists = [
+            BatchList { name: "add", items: add, parse },
+            BatchList { name: "remove", items: remove, parse },
+        ];
         let verb = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
         Some(
-            batch::read("add and remove", lists, violations)?
+            parse_lists("add and remove", lists, violations)?
                 .into_iter()
                 .map(|item| (verb(item.list), item.value))
                 .collect(),

@@ -71,9 +71,9 @@ pub(super) async fn create_opt_out(
     prefix: Prefix,
     body: Body<CreateOptOut>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        authorized.opt_outs().enter(domain::OptOut::new(new), attempt).await?;
+        authorized.opt_outs().enter(domain::OptOut::new(new), idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     let mut response =
         response::created(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);

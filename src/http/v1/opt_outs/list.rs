@@ -48,7 +48,7 @@ impl Parameters for ListOptOuts {
         let Self { limit, starting_after, ending_before, phone_number } = self;
         let limit = query::limit("limit", limit, limits, violations);
         let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let phone = violations.read("phone_number", phone_number, Phone::parse);
+        let phone = violations.parse("phone_number", phone_number, Phone::parse);
         Some(OptOutQuery { page: CursorParams { cursor, limit: limit? }, phone })
     }
 }

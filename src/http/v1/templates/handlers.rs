@@ -58,11 +58,11 @@ pub(super) async fn create_template(
     prefix: Prefix,
     body: Body<CreateTemplate>,
 ) -> HandlerResult {
-    let (new, attempt) = body.attempt(CREATE);
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadTemplates);
-    let insert = async |template, attempt| authorized.templates().insert(template, attempt).await;
+    let insert = async |template, idempotent| authorized.templates().insert(template, idempotent).await;
     let Created { made: template, replayed } =
-        idempotency::create(SavedTemplate::new(new), attempt, may_read, insert).await?;
+        idempotency::create(SavedTemplate::new(new), idempotent, may_read, insert).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))

@@ -47,7 +47,7 @@ impl Parameters for ListTemplates {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, violations);
         let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let name = violations.read("name", name, TemplateName::parse);
+        let name = violations.parse("name", name, TemplateName::parse);
         Some(TemplateQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }
