@@ -83,7 +83,7 @@ impl App {
         let state = AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
-            keeping: SnapshotsInFlight::default(),
+            snapshots_in_flight: SnapshotsInFlight::default(),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };

@@ -1,4 +1,4 @@
-//! Signs of life, for whatever watches over the service.
+//! Liveness and readiness checks.
 
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use super::openapi::OperationDoc;
 use super::routes::RouteTable;
 use crate::http::response::HandlerResult;
 
-/// How long the database may take for a sign of life.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     table.public(__path_healthz, healthz, OperationDoc::responding(200, Health::of("ok"))).public(
@@ -75,7 +74,7 @@ async fn healthz(_: HttpRequest) -> HandlerResult {
 )]
 async fn readyz(request: HttpRequest) -> HandlerResult {
     let state = AppState::of(&request)?;
-    let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
+    let ready = tokio::time::timeout(READINESS_TIMEOUT, state.store.ping()).await;
     Ok(match ready {
         Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),
         Ok(Err(error)) => unready(error.message(), error.cause()),
@@ -83,7 +82,7 @@ async fn readyz(request: HttpRequest) -> HandlerResult {
     })
 }
 
-/// A 503 with the reason; the log also has the cause, where there is one.
+/// 503. The log has the underlying cause, if there is one.
 fn unready(reason: &str, cause: String) -> HttpResponse {
     let mut response = HttpResponse::ServiceUnavailable().json(Health::unavailable(reason));
     response.extensions_mut().insert(Cause(if cause.is_empty() { reason.to_owned() } else { cause }));

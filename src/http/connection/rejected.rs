@@ -1,6 +1,5 @@
-//! Requests that the HTTP implementation rejects before any of our code sees them: because they cannot be
-//! parsed, have too large a head, or do not arrive in time. It writes a status and no body; here they get
-//! what every error has: an envelope, an id and a line in the log.
+//! Requests that the HTTP implementation rejects itself: malformed ones, too large a head, or a timeout. It responds with a
+//! status and no body; its response is replaced by one with an error envelope and a request id, and logged.
 
 use std::net::SocketAddr;
 
@@ -11,33 +10,32 @@ use crate::http::dialect::{Dialect, Dialects};
 use crate::http::error::table::wire_code;
 use crate::http::request_id::RequestId;
 
-/// As much of a request as its path needs to tell which dialect it speaks.
-const MAX_START: usize = 128;
+/// Enough of a request to find the dialect of its path.
+const MAX_BYTES: usize = 128;
 
-/// How the first request began that was read since the last response.
+/// The start of the first request since the last response.
 #[derive(Debug, Default)]
 pub struct RequestStart {
     bytes: Vec<u8>,
-    /// The next bytes begin another request.
-    is_over: bool,
+    /// The next bytes belong to another request.
+    has_ended: bool,
 }
 
 impl RequestStart {
-    /// Bytes were read.
     pub fn read(&mut self, bytes: &[u8]) {
-        if std::mem::take(&mut self.is_over) {
+        if std::mem::take(&mut self.has_ended) {
             self.bytes.clear();
         }
-        let room = MAX_START.saturating_sub(self.bytes.len());
+        let room = MAX_BYTES.saturating_sub(self.bytes.len());
         self.bytes.extend(&bytes[..bytes.len().min(room)]);
     }
 
     /// A response was written.
-    pub fn answered(&mut self) {
-        self.is_over = true;
+    pub fn end(&mut self) {
+        self.has_ended = true;
     }
 
-    /// The dialect of the path, where one can be made out.
+    /// The dialect of the path, if both are recognisable.
     fn dialect(&self, dialects: Dialects) -> Option<&'static Dialect> {
         let mut words = self.bytes.split(|byte| *byte == b' ');
         let target = str::from_utf8(words.nth(1)?).ok()?;
@@ -48,8 +46,8 @@ impl RequestStart {
     }
 }
 
-/// The bytes to send in place of these, if they end with such a response.
-pub fn replace(
+/// The bytes to send instead, if the output ends with the response to a rejected request.
+pub fn replacement(
     bytes: &[u8],
     request: &RequestStart,
     peer: Option<SocketAddr>,
@@ -92,25 +90,24 @@ pub fn replace(
          x-content-type-options: nosniff\r\ncache-control: no-store\r\nx-request-id: {id}\r\n",
         body.len()
     );
-    let head = head.replace("connection: close\r\n", "").replacen(EMPTY, &headers, 1);
+    let head = head.replace("connection: close\r\n", "").replacen(NO_BODY, &headers, 1);
     Some([&bytes[..start], head.as_bytes(), body.as_bytes()].concat().into())
 }
 
-/// What such a response begins with, and what says that it has no body.
-const START: &[u8] = b"HTTP/1.";
-const EMPTY: &str = "content-length: 0\r\n";
+const RESPONSE_START: &[u8] = b"HTTP/1.";
+const NO_BODY: &str = "content-length: 0\r\n";
 
-/// A response without a body at the end of these bytes that none of our code made: where it begins, and
-/// itself. Whatever we make has an id.
+/// The response to a rejected request at the end of the output, with its position. It has no body and none of the headers
+/// that our middleware adds to every response.
 fn rejection(bytes: &[u8]) -> Option<(usize, &str)> {
-    const LONGEST: usize = 256;
+    const MAX_LENGTH: usize = 256;
     let end = bytes.strip_suffix(b"\r\n\r\n")?;
-    let tail = &end[end.len().saturating_sub(LONGEST)..];
-    let start = tail.windows(START.len()).rposition(|window| window == START)?;
+    let tail = &end[end.len().saturating_sub(MAX_LENGTH)..];
+    let start = tail.windows(RESPONSE_START.len()).rposition(|window| window == RESPONSE_START)?;
     let start = bytes.len() - b"\r\n\r\n".len() - (tail.len() - start);
     let head = str::from_utf8(&bytes[start..]).ok()?;
     let mut lines = head.trim_end().split("\r\n").skip(1);
     let is_bare = lines
         .all(|line| ["content-length: 0", "connection: close"].contains(&line) || line.starts_with("date: "));
-    (is_bare && head.contains(EMPTY)).then_some((start, head))
+    (is_bare && head.contains(NO_BODY)).then_some((start, head))
 }

@@ -24,7 +24,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 }
 
 async fn redirect_to_page(prefix: Prefix) -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, prefix.before(PATH))).finish()
+    HttpResponse::Found().insert_header((LOCATION, prefix.prepend_to(PATH))).finish()
 }
 
 async fn page(if_none_match: IfNoneMatch) -> Result<HttpResponse, ApiError> {

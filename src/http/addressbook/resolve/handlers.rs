@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use super::dto::{ResolveRequest, ResolveResponse};
 use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
-use crate::http::audience::{ResponseFormat, whole};
+use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::Body;
 use crate::http::response::HandlerResult;
@@ -24,13 +24,13 @@ use crate::http::response::HandlerResult;
 )]
 pub(super) async fn resolve(
     authorized: Authorized<ReadContacts>,
-    manner: ResponseFormat,
+    format: ResponseFormat,
     body: Body<ResolveRequest>,
 ) -> HandlerResult {
-    let plan = body.command;
-    let dry_run = plan.dry_run;
-    // Its work ends with this function, and so with its client.
-    let wanted = plan.request(&authorized, manner.budget(&Caller::default(), false)).await?;
-    let audience = whole(authorized.audiences(), wanted, dry_run, manner.answer_limit).await?;
+    let command = body.command;
+    let dry_run = command.dry_run;
+    // A default `Caller` never disconnects: the work ends with this future anyway.
+    let request = command.into_request(&authorized, format.budget(&Caller::default(), false)).await?;
+    let audience = resolve_all(authorized.audiences(), request, dry_run, format.json_limit).await?;
     Ok(HttpResponse::Ok().json(ResolveResponse::from(audience)))
 }

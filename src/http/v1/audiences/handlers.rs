@@ -15,7 +15,8 @@ use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolv
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Error, ErrorCode, Violation};
-use crate::http::audience::{ResponseFormat, lines, whole};
+use crate::http::audience::stream::stream;
+use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, PathParam, PathValue, Query};
@@ -87,34 +88,36 @@ pub(super) async fn create_audience(
     format: ResponseFormat,
     body: Body<CreateAudience>,
 ) -> HandlerResult {
-    let (plan, idempotent) = body.into_idempotent(CREATE);
-    let (dry_run, kept) = (plan.dry_run, plan.keep);
+    let (command, idempotent) = body.into_idempotent(CREATE);
+    let (dry_run, keeps) = (command.dry_run, command.keep && !command.dry_run);
     let source = authorized.audiences();
     let caller = Caller::default();
-    let streams = format.as_lines && !dry_run && !kept;
-    let wanted = plan.request(&authorized, format.budget(&caller, streams)).await?;
-    if kept && !dry_run {
-        let turn = format.keeping.begin(authorized.account()).ok_or(ErrorCode::AudienceInProgress)?;
+    let streams = format.ndjson && !dry_run && !command.keep;
+    let request = command.into_request(&authorized, format.budget(&caller, streams)).await?;
+    if keeps {
+        let guard =
+            format.snapshots_in_flight.begin(authorized.account()).ok_or(ErrorCode::AudienceInProgress)?;
         let presence = caller.presence();
-        // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
-        let work = actix_web::rt::spawn(async move {
-            let done = keep(source, wanted, idempotent, format.keep_limits).await;
-            drop(turn);
-            done
+        // In a separate task: this one is cancelled when the client disconnects, and an unfinished snapshot then has to
+        // be deleted.
+        let task = actix_web::rt::spawn(async move {
+            let result = keep(source, request, idempotent, format.snapshot_limits).await;
+            drop(guard);
+            result
         });
-        let done = work.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        let result = task.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         drop(presence);
-        let Created { made, replayed } = done?;
+        let Created { made, replayed } = result?;
         let mut response = response::created(HttpResponse::Created(), replayed);
-        response.insert_header((LOCATION, format.prefix.before(format_args!("{PATH}/{}", made.id))));
+        response.insert_header((LOCATION, format.prefix.prepend_to(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
     if streams {
-        let resolver = Resolver::begin(source, wanted).await?;
-        let lines = lines::<AudienceLine>(resolver, format.origin(&authorized));
+        let resolver = Resolver::begin(source, request).await?;
+        let lines = stream::<AudienceLine>(resolver, format.origin(&authorized));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = whole(source, wanted, dry_run, format.answer_limit).await?;
+    let audience = resolve_all(source, request, dry_run, format.json_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 
@@ -139,7 +142,7 @@ pub(super) async fn list_audiences(
     Query(query): Query<ListAudiences>,
 ) -> HandlerResult {
     let page = authorized.audiences().list(query).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(KeptAudience::from).collect();
     Ok(response.json(AudienceList { has_more: page.has_more, data }))
 }
@@ -203,7 +206,7 @@ pub(super) async fn list_recipients(
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Recipients, of).await?;
     let mut response =
-        response::page(link(&prefix.before(format_args!("{PATH}/{id}/recipients")), of, &page));
+        response::page(link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -235,7 +238,7 @@ pub(super) async fn list_exclusions(
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Exclusions, of).await?;
     let mut response =
-        response::page(link(&prefix.before(format_args!("{PATH}/{id}/exclusions")), of, &page));
+        response::page(link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), of, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),

@@ -63,7 +63,7 @@ pub(super) async fn create_contact(
     let may_read = authorized.may(Permission::ReadContacts);
     let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn list_contacts(
     Query(listed): Query<ListContacts>,
 ) -> HandlerResult {
     let page = authorized.contacts().cursor_page(listed.query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &listed, &page));
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &listed, &page));
     let has_more = page.has_more;
     let data = if listed.expand {
         with_groups(&authorized, page.items).await?

@@ -63,7 +63,7 @@ pub(super) async fn create_group(
     let Created { made: group, replayed } =
         idempotency::create(group::Group::new(new), idempotent, may_read, insert).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn list_groups(
     Query(query): Query<ListGroups>,
 ) -> HandlerResult {
     let page = authorized.groups().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(Group::from).collect();
     Ok(response.json(GroupList { has_more: page.has_more, data }))
 }

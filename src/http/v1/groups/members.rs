@@ -149,7 +149,7 @@ pub(super) async fn list_group_members(
     let group = Some(GroupKey::Id(id));
     let query = CursorQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = authorized.contacts().cursor_page(query).await?;
-    let path = prefix.before(format_args!("{PATH}/{id}/members"));
+    let path = prefix.prepend_to(format_args!("{PATH}/{id}/members"));
     let mut response =
         response::page(pagination::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
     let data = page.items.into_iter().map(Contact::from).collect();

@@ -77,7 +77,7 @@ pub(super) async fn create_opt_out(
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     let mut response =
         response::created(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", opt_out.id))));
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", opt_out.id))));
     Ok(response.json(OptOut::from(opt_out)))
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn list_opt_outs(
     Query(query): Query<ListOptOuts>,
 ) -> HandlerResult {
     let page = authorized.opt_outs().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(OptOut::from).collect();
     Ok(response.json(OptOutList { has_more: page.has_more, data }))
 }

@@ -64,7 +64,7 @@ pub(super) async fn create_template(
     let Created { made: template, replayed } =
         idempotency::create(SavedTemplate::new(new), idempotent, may_read, insert).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn list_templates(
     Query(query): Query<ListTemplates>,
 ) -> HandlerResult {
     let page = authorized.templates().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(MessageTemplate::from).collect();
     Ok(response.json(TemplateList { has_more: page.has_more, data }))
 }
