@@ -15,11 +15,11 @@ use crate::http::response::HandlerResult;
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    table.public(__path_healthz, healthz, OperationDoc::responding(200, Health::of("ok"))).public(
+    table.public(__path_healthz, healthz, OperationDoc::response(200, Health::of("ok"))).public(
         __path_readyz,
         readyz,
-        OperationDoc::responding(200, Health::of("ok"))
-            .and(503, Health::unavailable("the database is read-only")),
+        OperationDoc::response(200, Health::of("ok"))
+            .and_response(503, Health::unavailable("the database is read-only")),
     )
 }
 

@@ -94,7 +94,7 @@ pub fn template_text() -> Object {
 
 #[must_use]
 pub fn template_id() -> Object {
-    fields::described(fields::id(), "The id of a saved template.")
+    fields::with_description(fields::id(), "The id of a saved template.")
 }
 
 #[must_use]

@@ -11,7 +11,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Header, Ref, RefOr};
 
-use super::operation_doc::{OperationDoc, put};
+use super::operation_doc::{OperationDoc, add_example};
 use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
 use crate::http::dialect::Dialect;
@@ -50,7 +50,7 @@ pub(super) fn document(
             if let (ErrorCode::Forbidden, Some(access)) = (code, access) {
                 description = format!("{description} {}", access.sentences());
             }
-            put(&mut content, wire_code(code).v1, &description, (dialect.envelope)(&example));
+            add_example(&mut content, wire_code(code).v1, &description, (dialect.envelope)(&example));
             descriptions.push(description);
         }
         let mut response = ResponseBuilder::new()

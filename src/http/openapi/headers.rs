@@ -1,4 +1,4 @@
-//! Examples of the headers that responses carry, made as the headers themselves are.
+//! Examples of response headers, built by the code that sets the real ones where that is possible.
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{RefOr, Schema};
@@ -11,10 +11,10 @@ use crate::http::dialect::Dialect;
 use crate::http::error::api_error::ApiError;
 use crate::http::headers::IDEMPOTENT_REPLAYED;
 
-/// Puts an example to each header of each response.
+/// Adds an example to each response header.
 ///
 /// # Panics
-/// There is a header without an example here: seen by every test that makes the document.
+/// A header has no example: every test that builds the document fails.
 pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Access>, dialect: &Dialect) {
     let path = path.split('/').map(|segment| if segment.starts_with('{') { examples::ID } else { segment });
     let path = path.collect::<Vec<_>>().join("/");

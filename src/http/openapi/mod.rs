@@ -61,7 +61,7 @@ impl Document {
         let mut operation = P::operation();
         unwrap_paragraphs(&mut operation);
         describe_parameters(&mut operation);
-        doc.put_examples(&mut operation);
+        doc.add_examples(&mut operation);
         name_body(&mut operation, &doc);
         if let (Some(access), Some(summary)) = (access, &mut operation.summary) {
             *summary = access.dialect.summary(summary);

@@ -1,4 +1,4 @@
-//! Header parameters, as the document shows them. The extractors read them by themselves.
+//! Header parameters in the document. (The extractors read the headers, not these types.)
 
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -6,7 +6,6 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use super::examples;
 use crate::domain::idempotency::IdempotencyKey;
 
-/// `Idempotency-Key`, of operations that create.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
@@ -15,7 +14,6 @@ pub struct IdempotencyKeyHeader {
     key: String,
 }
 
-/// `If-Match`, of operations that change.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
@@ -24,7 +22,6 @@ pub struct IfMatchHeader {
     tag: String,
 }
 
-/// `If-None-Match`, of operations that read one thing.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa

@@ -13,7 +13,7 @@ use crate::http::openapi::fields;
 /// The schema of `starting_after`, in a list of such things.
 pub(super) fn starting_after(noun: &str) -> Object {
     let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
-    fields::described(fields::id(), &about)
+    fields::with_description(fields::id(), &about)
 }
 
 /// The schema of `ending_before`, in a list of such things.
@@ -22,7 +22,7 @@ pub(super) fn ending_before(noun: &str) -> Object {
         "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together with \
          `starting_after`, the page starts there and continues to older {noun}s."
     );
-    fields::described(fields::id(), &about)
+    fields::with_description(fields::id(), &about)
 }
 
 /// Reads both.

@@ -30,16 +30,16 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_record,
             create_record,
-            OperationDoc::responding(200, record())
-                .request("contact", "With data for templates", CreateRecord::example())
-                .fails(&[ErrorCode::HandleTaken])
-                .violation(FieldViolation::of(Field::Handle, Violation::Required)),
+            OperationDoc::response(200, record())
+                .request_example("contact", "With data for templates", CreateRecord::example())
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(Field::Handle, Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_records,
             list_records,
-            OperationDoc::responding(200, list).violation(FieldViolation::at(
+            OperationDoc::response(200, list).example_violation(FieldViolation::at(
                 "sortDir",
                 Violation::NotOneOf { allowed: pagination::DIRECTIONS },
             )),
@@ -48,29 +48,32 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_get_record,
             get_record,
-            OperationDoc::responding(200, record())
-                .fails(&[ErrorCode::PhoneAmbiguous])
-                .violation(not_a_key()),
+            OperationDoc::response(200, record())
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(not_a_key()),
         )
         .protected(
             &DIALECT,
             __path_update_record,
             update_record,
-            OperationDoc::responding(
+            OperationDoc::response(
                 200,
                 RecordUpdated { success: true, record: Some(examples::contact().into()) },
             )
-            .request("change", "A new alias, one key of meta changed", UpdateRecord::example())
-            .fails(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
-            .violation(FieldViolation::of(Field::Handle, Violation::TooLong { max: Handle::MAX_CHARS })),
+            .request_example("change", "A new alias, one key of meta changed", UpdateRecord::example())
+            .errors(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
+            .example_violation(FieldViolation::of(
+                Field::Handle,
+                Violation::TooLong { max: Handle::MAX_CHARS },
+            )),
         )
         .protected(
             &DIALECT,
             __path_delete_record,
             delete_record,
-            OperationDoc::responding(200, Deleted { success: true })
-                .fails(&[ErrorCode::PhoneAmbiguous])
-                .violation(not_a_key()),
+            OperationDoc::response(200, Deleted { success: true })
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(not_a_key()),
         )
         .alias("/addressbook/contacts", "/contacts")
 }

@@ -31,17 +31,17 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_record,
             create_record,
-            OperationDoc::responding(200, RecordResponse::from(example::new_group()))
-                .about(&RESOURCE)
-                .request("group", "All members", CreateRecord::example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(FieldViolation::at("name", Violation::Required)),
+            OperationDoc::response(200, RecordResponse::from(example::new_group()))
+                .resource(&RESOURCE)
+                .request_example("group", "All members", CreateRecord::example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(FieldViolation::at("name", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_records,
             list_records,
-            OperationDoc::responding(200, list).about(&RESOURCE).violation(FieldViolation::at(
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(FieldViolation::at(
                 "sortDir",
                 Violation::NotOneOf { allowed: pagination::DIRECTIONS },
             )),
@@ -50,15 +50,15 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_get_record,
             get_record,
-            OperationDoc::responding(200, record()).about(&RESOURCE).violation(name_too_long()),
+            OperationDoc::response(200, record()).resource(&RESOURCE).example_violation(name_too_long()),
         )
         .protected(
             &DIALECT,
             __path_delete_record,
             delete_record,
-            OperationDoc::responding(200, Deleted { success: true })
-                .about(&RESOURCE)
-                .violation(name_too_long()),
+            OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
+                .example_violation(name_too_long()),
         );
     member_routes(table)
 }
@@ -89,28 +89,28 @@ fn member_routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_add_contacts,
             add_contacts,
-            OperationDoc::responding(200, added)
-                .about(&MEMBERS)
-                .request(
+            OperationDoc::response(200, added)
+                .resource(&MEMBERS)
+                .request_example(
                     "contacts",
                     "The same contact twice: by its number and by its alias",
                     AddContacts::example(),
                 )
-                .violation(FieldViolation::at("contacts.0", Violation::NotContactKey)),
+                .example_violation(FieldViolation::at("contacts.0", Violation::NotContactKey)),
         )
         .protected(
             &DIALECT,
             __path_list_contacts,
             list_contacts,
-            OperationDoc::responding(200, list).about(&RESOURCE).violation(name_too_long()),
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(name_too_long()),
         )
         .protected(
             &DIALECT,
             __path_remove_contact,
             remove_contact,
-            OperationDoc::responding(200, Deleted { success: true })
-                .about(&RESOURCE)
-                .fails(&[ErrorCode::PhoneAmbiguous])
-                .violation(FieldViolation::at("contact", Violation::NotContactKey)),
+            OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(FieldViolation::at("contact", Violation::NotContactKey)),
         )
 }

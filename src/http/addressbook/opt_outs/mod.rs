@@ -29,16 +29,16 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_record,
             create_record,
-            OperationDoc::responding(200, record())
-                .about(&RESOURCE)
-                .request("opt_out", "All members", CreateRecord::example())
-                .violation(FieldViolation::of(Field::Phone, Violation::Required)),
+            OperationDoc::response(200, record())
+                .resource(&RESOURCE)
+                .request_example("opt_out", "All members", CreateRecord::example())
+                .example_violation(FieldViolation::of(Field::Phone, Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_records,
             list_records,
-            OperationDoc::responding(200, list).about(&RESOURCE).violation(FieldViolation::at(
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(FieldViolation::at(
                 "sortDir",
                 Violation::NotOneOf { allowed: pagination::DIRECTIONS },
             )),
@@ -47,12 +47,14 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_get_record,
             get_record,
-            OperationDoc::responding(200, record()).about(&RESOURCE).violation(not_a_key()),
+            OperationDoc::response(200, record()).resource(&RESOURCE).example_violation(not_a_key()),
         )
         .protected(
             &DIALECT,
             __path_delete_record,
             delete_record,
-            OperationDoc::responding(200, Deleted { success: true }).about(&RESOURCE).violation(not_a_key()),
+            OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
+                .example_violation(not_a_key()),
         )
 }

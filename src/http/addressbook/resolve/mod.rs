@@ -21,11 +21,11 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         &DIALECT,
         __path_resolve,
         resolve,
-        OperationDoc::responding(200, ResolveResponse::from(ResolvedAudience::example()))
-            .about(&RESOURCE)
-            .request("aliases", "Two aliases and a text", ResolveRequest::example())
-            .request("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
-            .fails(&[ErrorCode::NotFound, ErrorCode::TemplateTooCostly])
-            .violation(FieldViolation::at("aliases", Violation::Required)),
+        OperationDoc::response(200, ResolveResponse::from(ResolvedAudience::example()))
+            .resource(&RESOURCE)
+            .request_example("aliases", "Two aliases and a text", ResolveRequest::example())
+            .request_example("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
+            .errors(&[ErrorCode::NotFound, ErrorCode::TemplateTooCostly])
+            .example_violation(FieldViolation::at("aliases", Violation::Required)),
     )
 }

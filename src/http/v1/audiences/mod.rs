@@ -42,18 +42,22 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_audience,
             create_audience,
-            OperationDoc::responding(200, audience)
-                .and(201, Audience::from(examples::kept_audience()))
-                .about(&CREATE_RESOURCE)
+            OperationDoc::response(200, audience)
+                .and_response(201, Audience::from(examples::kept_audience()))
+                .resource(&CREATE_RESOURCE)
                 .refers_to::<AudienceItem>()
-                .request("aliases", "Two recipients and a text", CreateAudience::example())
-                .request(
+                .request_example("aliases", "Two recipients and a text", CreateAudience::example())
+                .request_example(
                     "dry_run",
                     "All contacts, counts and problems only",
                     CreateAudience::dry_run_example(),
                 )
-                .request("kept", "All contacts, kept to be read page by page", CreateAudience::kept_example())
-                .fails(&[
+                .request_example(
+                    "kept",
+                    "All contacts, kept to be read page by page",
+                    CreateAudience::kept_example(),
+                )
+                .errors(&[
                     ErrorCode::NotFound,
                     ErrorCode::AudienceTooLarge,
                     ErrorCode::AudienceQuota,
@@ -61,38 +65,38 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
                     ErrorCode::TemplateTooCostly,
                     ErrorCode::StorageFull,
                 ])
-                .violation(FieldViolation::at("recipients", Violation::Required)),
+                .example_violation(FieldViolation::at("recipients", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_audiences,
             list_audiences,
-            OperationDoc::responding(200, AudienceList { has_more: false, data: vec![kept()] })
-                .about(&RESOURCE)
-                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            OperationDoc::response(200, AudienceList { has_more: false, data: vec![kept()] })
+                .resource(&RESOURCE)
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_audience,
             get_audience,
-            OperationDoc::responding(200, kept()).about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::response(200, kept()).resource(&RESOURCE).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_delete_audience,
             delete_audience,
-            OperationDoc::no_content().about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::no_content().resource(&RESOURCE).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_list_recipients,
             list_recipients,
-            OperationDoc::responding(200, recipients).about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::response(200, recipients).resource(&RESOURCE).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_list_exclusions,
             list_exclusions,
-            OperationDoc::responding(200, exclusions).about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::response(200, exclusions).resource(&RESOURCE).example_violation(not_uuid()),
         )
 }

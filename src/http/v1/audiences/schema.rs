@@ -9,9 +9,9 @@ pub(super) fn id() -> Object {
 }
 
 pub(super) fn created() -> Object {
-    fields::moment("The time at which the audience was resolved, in UTC with millisecond precision.")
+    fields::timestamp("The time at which the audience was resolved, in UTC with millisecond precision.")
 }
 
 pub(super) fn expires() -> Object {
-    fields::moment("The time at which the audience expires, in UTC with millisecond precision.")
+    fields::timestamp("The time at which the audience expires, in UTC with millisecond precision.")
 }

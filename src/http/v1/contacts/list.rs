@@ -66,15 +66,18 @@ fn ending_before() -> Object {
 }
 
 fn username() -> Object {
-    fields::described(fields::handle(), "Only the contact with this username.")
+    fields::with_description(fields::handle(), "Only the contact with this username.")
 }
 
 fn phone_number() -> Object {
-    fields::described(fields::phone(), "Only contacts with this phone number, in any accepted spelling.")
+    fields::with_description(
+        fields::phone(),
+        "Only contacts with this phone number, in any accepted spelling.",
+    )
 }
 
 fn updated_since() -> Object {
-    fields::moment(&format!(
+    fields::timestamp(&format!(
         "Only contacts that changed at or after this time. The list then starts with the most recently \
          changed contact, unless it is also filtered by another parameter. To follow changes, repeat the \
          request with the time {OVERLAP} seconds before the latest `updated_at` that you have seen: a change \
@@ -85,7 +88,7 @@ fn updated_since() -> Object {
 }
 
 fn group() -> Object {
-    fields::described(
+    fields::with_description(
         fields::group::name(),
         "Only contacts in the group with this id or, if there is none, with this name.",
     )

@@ -24,45 +24,48 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_contact,
             create_contact,
-            OperationDoc::responding(201, contact())
-                .request("minimal", "Only the required members", CreateContact::minimal_example())
-                .request("full", "All members", CreateContact::full_example())
-                .fails(&[ErrorCode::HandleTaken])
-                .violation(FieldViolation::of(Field::Handle, Violation::Required))
-                .violation(FieldViolation::of(Field::Phone, Violation::Required)),
+            OperationDoc::response(201, contact())
+                .request_example("minimal", "Only the required members", CreateContact::minimal_example())
+                .request_example("full", "All members", CreateContact::full_example())
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(Field::Handle, Violation::Required))
+                .example_violation(FieldViolation::of(Field::Phone, Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_contacts,
             list_contacts,
-            OperationDoc::responding(200, list)
-                .fails(&[ErrorCode::NotFound])
-                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            OperationDoc::response(200, list)
+                .errors(&[ErrorCode::NotFound])
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_contact,
             get_contact,
-            OperationDoc::responding(200, contact()).violation(not_uuid()),
+            OperationDoc::response(200, contact()).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_update_contact,
             update_contact,
-            OperationDoc::responding(200, contact())
-                .request(
+            OperationDoc::response(200, contact())
+                .request_example(
                     "change",
                     "One member set, one cleared, one key of meta changed",
                     UpdateContact::example(),
                 )
-                .fails(&[ErrorCode::HandleTaken])
-                .violation(FieldViolation::of(Field::Handle, Violation::TooLong { max: Handle::MAX_CHARS })),
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(
+                    Field::Handle,
+                    Violation::TooLong { max: Handle::MAX_CHARS },
+                )),
         )
         .protected(
             &DIALECT,
             __path_delete_contact,
             delete_contact,
-            OperationDoc::no_content().violation(not_uuid()),
+            OperationDoc::no_content().example_violation(not_uuid()),
         )
         // Clients of other services with this dialect update with PUT, and send the members that change alone.
         .method_alias("/v1/contacts/{id}", &Method::PATCH, Method::PUT)

@@ -36,7 +36,7 @@ fn ending_before() -> Object {
 }
 
 fn name() -> Object {
-    fields::described(fields::group::name(), "Only the group with this name.")
+    fields::with_description(fields::group::name(), "Only the group with this name.")
 }
 
 impl Parameters for ListGroups {

@@ -29,42 +29,45 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_group,
             create_group,
-            OperationDoc::responding(201, Group::from(example::new_group()))
-                .about(&RESOURCE)
-                .request("full", "All members", CreateGroup::full_example())
-                .request("minimal", "Only the required members", CreateGroup::minimal_example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(FieldViolation::at("name", Violation::Required)),
+            OperationDoc::response(201, Group::from(example::new_group()))
+                .resource(&RESOURCE)
+                .request_example("full", "All members", CreateGroup::full_example())
+                .request_example("minimal", "Only the required members", CreateGroup::minimal_example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(FieldViolation::at("name", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_groups,
             list_groups,
-            OperationDoc::responding(200, list)
-                .about(&RESOURCE)
-                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            OperationDoc::response(200, list)
+                .resource(&RESOURCE)
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_group,
             get_group,
-            OperationDoc::responding(200, group()).about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::response(200, group()).resource(&RESOURCE).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_update_group,
             update_group,
-            OperationDoc::responding(200, group())
-                .about(&RESOURCE)
-                .request("change", "A new name, and the description removed", UpdateGroup::example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(FieldViolation::at("name", Violation::TooLong { max: GroupName::MAX_CHARS })),
+            OperationDoc::response(200, group())
+                .resource(&RESOURCE)
+                .request_example("change", "A new name, and the description removed", UpdateGroup::example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(FieldViolation::at(
+                    "name",
+                    Violation::TooLong { max: GroupName::MAX_CHARS },
+                )),
         )
         .protected(
             &DIALECT,
             __path_delete_group,
             delete_group,
-            OperationDoc::no_content().about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::no_content().resource(&RESOURCE).example_violation(not_uuid()),
         );
     member_routes(table)
 }
@@ -80,17 +83,17 @@ fn member_routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_list_group_members,
             list_group_members,
-            OperationDoc::responding(200, list)
-                .about(&RESOURCE)
-                .violation(FieldViolation::at("id", Violation::NotUuid)),
+            OperationDoc::response(200, list)
+                .resource(&RESOURCE)
+                .example_violation(FieldViolation::at("id", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_change_group_members,
             change_group_members,
-            OperationDoc::responding(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
-                .about(&MEMBERS)
-                .request("add", "One contact to add", ChangeMembers::example())
-                .violation(FieldViolation::at("add.0", Violation::NotUuid)),
+            OperationDoc::response(200, GroupMembersChanged { member_count: Some(1), data: vec![result] })
+                .resource(&MEMBERS)
+                .request_example("add", "One contact to add", ChangeMembers::example())
+                .example_violation(FieldViolation::at("add.0", Violation::NotUuid)),
         )
 }

@@ -38,7 +38,10 @@ fn ending_before() -> Object {
 }
 
 fn phone_number() -> Object {
-    fields::described(fields::phone(), "Only the opt-out of this phone number, in any accepted spelling.")
+    fields::with_description(
+        fields::phone(),
+        "Only the opt-out of this phone number, in any accepted spelling.",
+    )
 }
 
 impl Parameters for ListOptOuts {

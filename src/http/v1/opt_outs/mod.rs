@@ -26,31 +26,31 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_opt_out,
             create_opt_out,
-            OperationDoc::responding(201, opt_out())
-                .and(200, opt_out())
-                .about(&RESOURCE)
-                .request("full", "All members", CreateOptOut::full_example())
-                .request("minimal", "Only the required members", CreateOptOut::minimal_example())
-                .violation(FieldViolation::at("phone_number", Violation::Required)),
+            OperationDoc::response(201, opt_out())
+                .and_response(200, opt_out())
+                .resource(&RESOURCE)
+                .request_example("full", "All members", CreateOptOut::full_example())
+                .request_example("minimal", "Only the required members", CreateOptOut::minimal_example())
+                .example_violation(FieldViolation::at("phone_number", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_opt_outs,
             list_opt_outs,
-            OperationDoc::responding(200, list)
-                .about(&RESOURCE)
-                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            OperationDoc::response(200, list)
+                .resource(&RESOURCE)
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_opt_out,
             get_opt_out,
-            OperationDoc::responding(200, opt_out()).about(&RESOURCE).violation(not_a_key()),
+            OperationDoc::response(200, opt_out()).resource(&RESOURCE).example_violation(not_a_key()),
         )
         .protected(
             &DIALECT,
             __path_delete_opt_out,
             delete_opt_out,
-            OperationDoc::no_content().about(&RESOURCE).violation(not_a_key()),
+            OperationDoc::no_content().resource(&RESOURCE).example_violation(not_a_key()),
         )
 }

@@ -37,7 +37,7 @@ fn ending_before() -> Object {
 }
 
 fn name() -> Object {
-    fields::described(fields::template::name(), "Only the template with this name.")
+    fields::with_description(fields::template::name(), "Only the template with this name.")
 }
 
 impl Parameters for ListTemplates {

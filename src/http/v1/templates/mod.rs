@@ -31,40 +31,40 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_template,
             create_template,
-            OperationDoc::responding(201, template())
-                .about(&RESOURCE)
-                .request("template", "With a fallback for one variable", CreateTemplate::example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(unread()),
+            OperationDoc::response(201, template())
+                .resource(&RESOURCE)
+                .request_example("template", "With a fallback for one variable", CreateTemplate::example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(unread()),
         )
         .protected(
             &DIALECT,
             __path_list_templates,
             list_templates,
-            OperationDoc::responding(200, list)
-                .about(&RESOURCE)
-                .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            OperationDoc::response(200, list)
+                .resource(&RESOURCE)
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
         )
         .protected(
             &DIALECT,
             __path_get_template,
             get_template,
-            OperationDoc::responding(200, template()).about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::response(200, template()).resource(&RESOURCE).example_violation(not_uuid()),
         )
         .protected(
             &DIALECT,
             __path_update_template,
             update_template,
-            OperationDoc::responding(200, template())
-                .about(&RESOURCE)
-                .request("text", "A new text", UpdateTemplate::example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(unread()),
+            OperationDoc::response(200, template())
+                .resource(&RESOURCE)
+                .request_example("text", "A new text", UpdateTemplate::example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(unread()),
         )
         .protected(
             &DIALECT,
             __path_delete_template,
             delete_template,
-            OperationDoc::no_content().about(&RESOURCE).violation(not_uuid()),
+            OperationDoc::no_content().resource(&RESOURCE).example_violation(not_uuid()),
         )
 }
