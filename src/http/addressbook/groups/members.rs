@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 use validator::Validate;
 
-use super::list::{ListMembers, Stretch};
+use super::list::{ListMembers, MemberQuery};
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
 use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
@@ -50,21 +50,21 @@ impl AddContacts {
     }
 }
 
-/// A contact as the request named it, and what that means.
-pub struct Named {
+/// A contact, with the identifier as in the request.
+pub struct RequestedContact {
     by_alias: bool,
     text: String,
     key: ContactKey,
 }
 
 impl Payload for AddContacts {
-    type Command = Vec<Named>;
+    type Command = Vec<RequestedContact>;
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, violations: &mut Violations) -> Option<Vec<Named>> {
+    fn into_command(self, violations: &mut Violations) -> Option<Vec<RequestedContact>> {
         let Self { contacts, aliases } = self;
         let lists = [
             BatchList { name: "contacts", items: contacts, parse: ContactKey::parse },
@@ -74,11 +74,11 @@ impl Payload for AddContacts {
                 parse: |text| Handle::parse(text).map(ContactKey::Handle),
             },
         ];
-        let named = |item: BatchItem<ContactKey>| {
+        let requested = |item: BatchItem<ContactKey>| {
             let BatchItem { list, text, value } = item;
-            Named { by_alias: list == "aliases", text, key: value }
+            RequestedContact { by_alias: list == "aliases", text, key: value }
         };
-        Some(parse_lists("contacts and aliases", lists, violations)?.into_iter().map(named).collect())
+        Some(parse_lists("contacts and aliases", lists, violations)?.into_iter().map(requested).collect())
     }
 }
 
@@ -131,12 +131,14 @@ pub(super) async fn add_contacts(
     PathParam(group): PathParam<GroupKey>,
     body: Body<AddContacts>,
 ) -> HandlerResult {
-    let items =
-        body.command.iter().map(|named| MemberChange { verb: MemberOp::Add, contact: named.key.clone() });
+    let items = body
+        .command
+        .iter()
+        .map(|requested| MemberChange { verb: MemberOp::Add, contact: requested.key.clone() });
     let MembersChanged { member_count, outcomes } =
         authorized.groups().change_members(group, items.collect()).await?;
-    let result = |(named, outcome): (Named, MemberOutcome)| {
-        let Named { by_alias, text, key: _ } = named;
+    let result = |(contact, outcome): (RequestedContact, MemberOutcome)| {
+        let RequestedContact { by_alias, text, key: _ } = contact;
         let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
         ContactResult { contact, alias, outcome }
     };
@@ -161,7 +163,7 @@ pub(super) async fn add_contacts(
 pub(super) async fn list_contacts(
     authorized: Authorized<(ReadGroups, ReadContacts)>,
     PathParam(group): PathParam<GroupKey>,
-    Query(Stretch { offset, limit }): Query<ListMembers>,
+    Query(MemberQuery { offset, limit }): Query<ListMembers>,
 ) -> HandlerResult {
     let page = authorized.groups().members_by_offset(group, offset, limit).await?;
     let records = page.items.into_iter().map(Record::from).collect();

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use utoipa::openapi::schema::Object;
 
-use super::list::{ListAudiences, ListEntries, PageOf, link, links};
+use super::list::{EntryQuery, ListAudiences, ListEntries, links, next_link};
 use super::request::CreateAudience;
 use super::response::{
     Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
@@ -202,11 +202,11 @@ pub(super) async fn list_recipients(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(of): Query<ListEntries>,
+    Query(query): Query<ListEntries>,
 ) -> HandlerResult {
-    let page = page(&authorized, id, Kind::Recipients, of).await?;
+    let page = page(&authorized, id, Kind::Recipients, query).await?;
     let mut response =
-        response::page(link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), of, &page));
+        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), query, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -234,11 +234,11 @@ pub(super) async fn list_exclusions(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(of): Query<ListEntries>,
+    Query(query): Query<ListEntries>,
 ) -> HandlerResult {
-    let page = page(&authorized, id, Kind::Exclusions, of).await?;
+    let page = page(&authorized, id, Kind::Exclusions, query).await?;
     let mut response =
-        response::page(link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), of, &page));
+        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), query, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),
@@ -251,7 +251,7 @@ async fn page(
     authorized: &Authorized<ReadAudiences>,
     id: AudienceId,
     kind: Kind,
-    PageOf { after, limit }: PageOf,
+    EntryQuery { after, limit }: EntryQuery,
 ) -> Result<EntryPage, ApiError> {
     Ok(authorized.audiences().page(id, kind, after, limit).await?)
 }

@@ -91,12 +91,12 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
 pub(super) async fn list_contacts(
     authorized: Authorized<ReadContacts>,
     prefix: Prefix,
-    Query(listed): Query<ListContacts>,
+    Query(command): Query<ListContacts>,
 ) -> HandlerResult {
-    let page = authorized.contacts().cursor_page(listed.query.clone()).await?;
-    let mut response = response::page(links(&prefix.prepend_to(PATH), &listed, &page));
+    let page = authorized.contacts().cursor_page(command.query.clone()).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &command, &page));
     let has_more = page.has_more;
-    let data = if listed.expand {
+    let data = if command.expand {
         with_groups(&authorized, page.items).await?
     } else {
         page.items.into_iter().map(Contact::from).collect()
@@ -104,15 +104,15 @@ pub(super) async fn list_contacts(
     Ok(response.json(ContactList { has_more, data }))
 }
 
-/// Contacts with their groups, which are looked up for all of them at once.
+/// Looks up the groups of all contacts with one query.
 async fn with_groups<G: Grant>(
     authorized: &Authorized<G>,
     contacts: Vec<domain::Contact>,
 ) -> Result<Vec<Contact>, ApiError> {
     let ids = contacts.iter().map(|contact| contact.id).collect();
     let groups = authorized.groups().of_contacts(ids).await?;
-    let shown = contacts.into_iter().zip(groups);
-    Ok(shown.map(|(contact, groups)| Contact::with_groups(contact, groups)).collect())
+    let pairs = contacts.into_iter().zip(groups);
+    Ok(pairs.map(|(contact, groups)| Contact::with_groups(contact, groups)).collect())
 }
 
 /// Get a contact
@@ -146,8 +146,8 @@ pub(super) async fn get_contact(
 ) -> HandlerResult {
     let contact = authorized.contacts().get(ContactKey::Id(id)).await?;
     if expand {
-        let shown = with_groups(&authorized, vec![contact]).await?;
-        return Ok(HttpResponse::Ok().json(shown.first()));
+        let contacts = with_groups(&authorized, vec![contact]).await?;
+        return Ok(HttpResponse::Ok().json(contacts.first()));
     }
     let tag = entity_tag(contact.version);
     if if_none_match.has(&tag) {

@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/contacts` and of one contact, and the links from a page to its neighbours.
+//! The query parameters and the `Link` header of `/v1/contacts`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -15,7 +15,6 @@ use crate::http::extract::{ConditionalPermission, Parameters, Violations, query}
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +37,6 @@ pub(super) struct ListContacts {
     expand: Option<String>,
 }
 
-/// The parameters of `GET /v1/contacts/{id}`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -47,14 +45,13 @@ pub(super) struct GetContact {
     expand: Option<String>,
 }
 
-/// A page that is asked for, and how it is to be shown.
-pub(super) struct Listed {
+pub(super) struct ListCommand {
     pub(super) query: CursorQuery,
-    /// Whether each contact shows its groups.
+    /// Whether each contact includes its groups.
     pub(super) expand: bool,
 }
 
-/// What `expand` can be.
+/// The only value of `expand`.
 const EXPAND: &str = "groups";
 
 fn starting_after() -> Object {
@@ -106,10 +103,10 @@ fn expand() -> Object {
         .build()
 }
 
-fn read_expand(expand: Option<String>, violations: &mut Violations) -> bool {
-    let known =
+fn parse_expand(expand: Option<String>, violations: &mut Violations) -> bool {
+    let parse =
         |text: &str| if text == EXPAND { Ok(()) } else { Err(Violation::NotOneOf { allowed: EXPAND }) };
-    violations.parse("expand", expand, known).is_some()
+    violations.parse("expand", expand, parse).is_some()
 }
 
 impl Parameters for GetContact {
@@ -123,20 +120,20 @@ impl Parameters for GetContact {
 
     fn into_command(self, _: &Limits, violations: &mut Violations) -> Option<bool> {
         let Self { expand } = self;
-        Some(read_expand(expand, violations))
+        Some(parse_expand(expand, violations))
     }
 }
 
 impl Parameters for ListContacts {
-    type Command = Listed;
+    type Command = ListCommand;
 
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Listed>] = &[ConditionalPermission {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ListCommand>] = &[ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "`group` or `expand` is given",
-        applies: |Listed { query, expand }| *expand || query.group.is_some(),
+        applies: |ListCommand { query, expand }| *expand || query.group.is_some(),
     }];
 
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Listed> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<ListCommand> {
         let Self {
             limit,
             starting_after,
@@ -148,24 +145,23 @@ impl Parameters for ListContacts {
             expand,
         } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let moment = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
-        let expand = read_expand(expand, violations);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
+        let timestamp = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
+        let expand = parse_expand(expand, violations);
         let query = CursorQuery {
             cursor,
             limit: limit?,
             handle: violations.parse("username", username, Handle::parse),
             phone: violations.parse("phone_number", phone_number, Phone::parse),
-            updated_since: violations.parse("updated_since", updated_since, moment),
+            updated_since: violations.parse("updated_since", updated_since, timestamp),
             group: violations.parse("group", group, GroupKey::parse),
         };
-        Some(Listed { query, expand })
+        Some(ListCommand { query, expand })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
-pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage) -> Option<HeaderValue> {
-    let Listed { query, expand } = listed;
+pub(super) fn links(path: &str, command: &ListCommand, page: &CursorPage) -> Option<HeaderValue> {
+    let ListCommand { query, expand } = command;
     let CursorQuery { cursor, limit, handle, phone, updated_since, group } = query;
     let filters = [
         ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),

@@ -67,6 +67,6 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             delete_contact,
             OperationDoc::no_content().example_violation(not_uuid()),
         )
-        // Clients of other services with this dialect update with PUT, and send the members that change alone.
+        // Clients of other services with this dialect update with PUT, and send only the members that change.
         .method_alias("/v1/contacts/{id}", &Method::PATCH, Method::PUT)
 }

@@ -23,7 +23,6 @@ use crate::http::response::{self, HandlerResult};
 use crate::http::v1::contacts::dto::{Contact, ContactList};
 use crate::http::v1::pagination;
 
-/// The parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +49,7 @@ impl Parameters for ListMembers {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command> {
         let Self { limit, starting_after, ending_before } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
         Some(CursorParams { cursor, limit: limit? })
     }
 }
@@ -60,17 +59,17 @@ impl Parameters for ListMembers {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMembers {
-    #[schema(schema_with = joining, required = false)]
+    #[schema(schema_with = to_add, required = false)]
     add: Option<Items<String>>,
-    #[schema(schema_with = leaving, required = false)]
+    #[schema(schema_with = to_remove, required = false)]
     remove: Option<Items<String>>,
 }
 
-fn joining() -> Array {
+fn to_add() -> Array {
     fields::group::batch(fields::id(), "The contacts to add to the group.")
 }
 
-fn leaving() -> Array {
+fn to_remove() -> Array {
     fields::group::batch(fields::id(), "The contacts to remove from the group.")
 }
 
@@ -94,11 +93,11 @@ impl Payload for ChangeMembers {
             BatchList { name: "add", items: add, parse },
             BatchList { name: "remove", items: remove, parse },
         ];
-        let verb = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
+        let op = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
         Some(
             parse_lists("add and remove", lists, violations)?
                 .into_iter()
-                .map(|item| (verb(item.list), item.value))
+                .map(|item| (op(item.list), item.value))
                 .collect(),
         )
     }

@@ -21,8 +21,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let template = || MessageTemplate::from(examples::template());
     let list = TemplateList { has_more: false, data: vec![template()] };
     let not_uuid = || FieldViolation::at("id", Violation::NotUuid);
-    // What is wrong with a text whose `{{` is never closed.
-    let unread = || {
+    // An unclosed `{{`.
+    let syntax_error = || {
         let violation = crate::domain::template::engine::Template::parse("Hello {{ NAME").err();
         FieldViolation::at("text", violation.unwrap_or(Violation::Blank))
     };
@@ -35,7 +35,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
                 .resource(&RESOURCE)
                 .request_example("template", "With a fallback for one variable", CreateTemplate::example())
                 .errors(&[ErrorCode::NameTaken])
-                .example_violation(unread()),
+                .example_violation(syntax_error()),
         )
         .protected(
             &DIALECT,
@@ -59,7 +59,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
                 .resource(&RESOURCE)
                 .request_example("text", "A new text", UpdateTemplate::example())
                 .errors(&[ErrorCode::NameTaken])
-                .example_violation(unread()),
+                .example_violation(syntax_error()),
         )
         .protected(
             &DIALECT,
