@@ -39,7 +39,7 @@ fn fill_template(title: &str, markdown: &str, swagger_ui: &str, body: &str, menu
     TEMPLATE
         .replace("{title}", &escape(title))
         .replace("{markdown}", markdown)
-        .replace("{explorer}", swagger_ui)
+        .replace("{swagger_ui}", swagger_ui)
         .replace("{menu}", menu)
         .replace("{body}", body)
 }

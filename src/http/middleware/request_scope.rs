@@ -19,7 +19,7 @@ use crate::http::dialect::Dialects;
 use crate::http::error::api_error::ApiError;
 use crate::http::request_id::RequestId;
 
-/// Handles a request. Fails only with errors that render themselves: see [`RenderedError`].
+/// Handles a request. Fails only with errors that render themselves: see `RenderedError`.
 pub async fn request_scope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
