@@ -94,7 +94,7 @@ fn answer(criterion: &mut Criterion) {
         group.bench_function(format!("address book, one {size}"), |b| {
             b.iter_batched(
                 || contact.clone(),
-                |contact| serde_json::to_vec(&address_book::contacts::dto::RecordAnswer::from(contact)),
+                |contact| serde_json::to_vec(&address_book::contacts::dto::RecordResponse::from(contact)),
                 BatchSize::SmallInput,
             )
         });

@@ -18,8 +18,8 @@ use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::SnapshotsInFlight;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
-pub use crate::http::openapi::Variant;
 use crate::http::server;
+pub use crate::http::server::Variant;
 use crate::storage::{Database, OpenError, Options, safe_url};
 
 /// Why a command fails to start: one line for the operator.
@@ -65,7 +65,7 @@ impl App {
         let state = AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
-            keeping: SnapshotsInFlight::default(),
+            snapshots_in_flight: SnapshotsInFlight::default(),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };
@@ -227,7 +227,7 @@ pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
 
 /// A variant of that document, in the same format.
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
-    let document = variant.of(&server::document(limits)?);
+    let document = variant.derive(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
 }
 

@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state that extractors and handlers share.
 
 use std::sync::Arc;
 
@@ -12,25 +12,19 @@ use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::SnapshotsInFlight;
 use crate::domain::store::Store;
 
-/// The database, the keys, and what the settings say of requests.
 pub struct AppState {
-    /// The database.
     pub store: Arc<dyn Store>,
-    /// The keys in it.
     pub keys: KeyService,
-    /// The accounts that keep an audience just now.
-    pub keeping: SnapshotsInFlight,
-    /// What a request may take.
+    /// The accounts whose audience is being stored at the moment.
+    pub snapshots_in_flight: SnapshotsInFlight,
     pub limits: Limits,
-    /// Whether a proxy stands in front, whose headers are believed.
+    /// Whether the `X-Forwarded-*` headers of a proxy are trusted.
     pub trust_proxy: bool,
 }
 
 impl AppState {
-    /// The state of the server that a request came to.
-    ///
     /// # Errors
-    /// The server was put together without one.
+    /// The application was built without state.
     pub fn of(request: &HttpRequest) -> Result<&Self, ApiError> {
         request.app_data::<Data<Self>>().map(|data| data.get_ref()).ok_or_else(|| ErrorCode::Internal.into())
     }

@@ -1,5 +1,4 @@
-//! A file that is made once and served as it is, to browsers: with an entity tag, and told what it may
-//! load and who may frame it.
+//! A static file for browsers: rendered once, with an entity tag and a content security policy.
 
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETag, EntityTag, REFERRER_POLICY,
@@ -12,37 +11,35 @@ use sha2::{Digest, Sha256};
 
 use super::extract::IfNoneMatch;
 
-/// A text that changes with what was hashed, for entity tags.
-pub(super) fn version_of(hash: Sha256) -> String {
+/// The text of an entity tag.
+pub(super) fn digest_tag(hash: Sha256) -> String {
     HEXLOWER.encode(&hash.finalize()[..16])
 }
 
-/// A file with all that its answers need.
 pub struct Asset {
     content_type: String,
     gzipped: bool,
     bytes: Bytes,
-    /// Changes with the content, so that a reload fetches nothing that the browser has.
     tag: EntityTag,
-    policy: &'static str,
+    content_security_policy: &'static str,
 }
 
 impl Asset {
-    /// A file under a content security policy; `gzipped` says that its bytes are.
+    /// `gzipped` states that the bytes are compressed already.
     pub fn new(
         content_type: impl Into<String>,
         gzipped: bool,
         bytes: impl Into<Bytes>,
-        policy: &'static str,
+        content_security_policy: &'static str,
     ) -> Self {
         let bytes = bytes.into();
-        let tag = EntityTag::new_strong(version_of(Sha256::new_with_prefix(&bytes)));
-        Self { content_type: content_type.into(), gzipped, bytes, tag, policy }
+        let tag = EntityTag::new_strong(digest_tag(Sha256::new_with_prefix(&bytes)));
+        Self { content_type: content_type.into(), gzipped, bytes, tag, content_security_policy }
     }
 
-    /// The file, or 304 for a client that has it.
-    pub fn answer(&self, cached: &IfNoneMatch) -> HttpResponse {
-        if cached.has(&self.tag) {
+    /// The file, or 304 if the client has cached it.
+    pub fn respond(&self, if_none_match: &IfNoneMatch) -> HttpResponse {
+        if if_none_match.has(&self.tag) {
             return self.begin(HttpResponse::NotModified()).insert_header(ETag(self.tag.clone())).finish();
         }
         let mut response = self.begin(HttpResponse::Ok());
@@ -50,7 +47,7 @@ impl Asset {
         self.finish(response)
     }
 
-    /// The file as the body of 404, which has no version of its own.
+    /// The file as the body of a 404, without an entity tag.
     pub fn not_found(&self) -> HttpResponse {
         self.finish(self.begin(HttpResponse::NotFound()))
     }
@@ -58,7 +55,7 @@ impl Asset {
     fn begin(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
         response
             .insert_header((CACHE_CONTROL, "no-cache"))
-            .insert_header((CONTENT_SECURITY_POLICY, self.policy))
+            .insert_header((CONTENT_SECURITY_POLICY, self.content_security_policy))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
             .insert_header((REFERRER_POLICY, "no-referrer"));
         response

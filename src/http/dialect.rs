@@ -1,31 +1,51 @@
-//! What the rest of the server needs to know of a dialect.
+//! A wire dialect as plain data. `server.rs` hands the [`Dialects`] down; nothing below it names one of them.
 
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
-use super::{addressbook, v1};
 use crate::domain::{Error, Field};
 
-/// A dialect: its addresses and how it writes an error.
+/// The paths of a dialect, its error envelope, and its part of the OpenAPI document.
+#[derive(Debug)]
 pub struct Dialect {
-    /// The first segments of its paths.
+    /// The first path segments of its operations.
     pub prefixes: &'static [&'static str],
-    /// The tag of its operations in the OpenAPI document.
-    pub tag: &'static str,
-    /// What the summaries of its operations begin with, so that they can be told from the other dialect's
-    /// where tags are not shown; `None` for the dialect that is the default.
+    /// The path of the OpenAPI document with its operations only.
+    pub document_path: &'static str,
+    /// The tags of its operations. The first one is the default.
+    pub tags: &'static [Tag],
+    /// Begins the summaries of its operations, for tools that do not show tags; `None` for the default dialect.
     pub summary_prefix: Option<&'static str>,
-    /// What it calls a member of a contact.
-    pub field: fn(Field) -> &'static str,
-    /// How it begins a sentence about a member.
-    pub label: fn(&str) -> String,
-    /// An error in its envelope.
+    pub names: &'static FieldNames,
+    /// Renders an error in its envelope.
     pub envelope: fn(&Error) -> Value,
     /// The name of the schema of its envelope.
     pub error_schema: &'static str,
+    /// The schema of its envelope and those that it refers to.
+    pub error_schemas: fn() -> Vec<NamedSchema>,
+}
+
+/// A component of the OpenAPI document.
+pub type NamedSchema = (String, RefOr<Schema>);
+
+/// A tag of the OpenAPI document.
+#[derive(Debug)]
+pub struct Tag {
+    pub name: &'static str,
+    pub description: &'static str,
+}
+
+/// What a dialect calls the members of a contact.
+#[derive(Debug)]
+pub struct FieldNames {
+    pub name: fn(Field) -> &'static str,
+    /// The name as the subject of a sentence.
+    pub label: fn(&str) -> String,
 }
 
 impl Dialect {
-    /// The summary of an operation of this dialect.
+    /// The summary of an operation, with the dialect's prefix.
     #[must_use]
     pub fn summary(&self, summary: &str) -> String {
         let Some(prefix) = self.summary_prefix else { return summary.to_owned() };
@@ -34,16 +54,43 @@ impl Dialect {
         format!("{prefix}: {}{}", first.collect::<String>(), letters.as_str())
     }
 
-    /// The dialect that is spoken at a path; v1 where none is.
     #[must_use]
-    pub fn of(path: &str) -> &'static Self {
-        Self::at(path).unwrap_or(&v1::DIALECT)
+    pub fn default_tag(&self) -> &'static str {
+        self.tags.first().map_or("", |tag| tag.name)
     }
 
-    /// The dialect that is spoken at a path, if one is.
+    /// Whether a path belongs to the dialect.
     #[must_use]
-    pub fn at(path: &str) -> Option<&'static Self> {
+    pub fn serves(&self, path: &str) -> bool {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        [&v1::DIALECT, &addressbook::DIALECT].into_iter().find(|dialect| dialect.prefixes.contains(&first))
+        self.prefixes.contains(&first)
     }
+}
+
+/// Every dialect that the server speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialects {
+    /// Renders errors on paths of no dialect.
+    pub default: &'static Dialect,
+    pub others: &'static [&'static Dialect],
+}
+
+impl Dialects {
+    pub fn iter(self) -> impl Iterator<Item = &'static Dialect> {
+        std::iter::once(self.default).chain(self.others.iter().copied())
+    }
+
+    /// The dialect of a path, if it has one.
+    #[must_use]
+    pub fn at(self, path: &str) -> Option<&'static Dialect> {
+        self.iter().find(|dialect| dialect.serves(path))
+    }
+}
+
+/// The schema of a type, and those that it refers to.
+#[must_use]
+pub fn schemas_of<T: ToSchema>() -> Vec<NamedSchema> {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    schemas
 }

@@ -1,4 +1,4 @@
-//! Signs of life, for whatever watches over the service.
+//! Liveness and readiness checks.
 
 use std::time::Duration;
 
@@ -7,20 +7,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::app_state::AppState;
-use super::error::api_error::{ApiError, Cause};
+use super::error::api_error::Cause;
 use super::openapi::OperationDoc;
 use super::routes::RouteTable;
+use crate::http::response::HandlerResult;
 
-/// How long the database may take for a sign of life.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
-    api.public(__path_healthz, healthz, OperationDoc::answering(200, Health::of("ok"))).public(
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    table.public(__path_healthz, healthz, OperationDoc::response(200, Health::of("ok"))).public(
         __path_readyz,
         readyz,
-        OperationDoc::answering(200, Health::of("ok"))
-            .and(503, Health::unavailable("the database is read-only")),
+        OperationDoc::response(200, Health::of("ok"))
+            .and_response(503, Health::unavailable("the database is read-only")),
     )
 }
 
@@ -56,7 +55,7 @@ impl Health {
     operation_id = "getHealth",
     responses((status = 200, description = "The process is running.", body = Health)),
 )]
-async fn healthz(_: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn healthz(_: HttpRequest) -> HandlerResult {
     Ok(HttpResponse::Ok().json(Health::of("ok")))
 }
 
@@ -73,9 +72,9 @@ async fn healthz(_: HttpRequest) -> Result<HttpResponse, ApiError> {
         (status = 503, description = "The database does not respond, or does not accept writes.", body = Health),
     ),
 )]
-async fn readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn readyz(request: HttpRequest) -> HandlerResult {
     let state = AppState::of(&request)?;
-    let ready = tokio::time::timeout(PATIENCE, state.store.ping()).await;
+    let ready = tokio::time::timeout(READINESS_TIMEOUT, state.store.ping()).await;
     Ok(match ready {
         Ok(Ok(())) => HttpResponse::Ok().json(Health::of("ok")),
         Ok(Err(error)) => unready(error.message(), error.cause()),
@@ -83,7 +82,7 @@ async fn readyz(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     })
 }
 
-/// A 503 with the reason; the log also has the cause, where there is one.
+/// 503. The log has the underlying cause, if there is one.
 fn unready(reason: &str, cause: String) -> HttpResponse {
     let mut response = HttpResponse::ServiceUnavailable().json(Health::unavailable(reason));
     response.extensions_mut().insert(Cause(if cause.is_empty() { reason.to_owned() } else { cause }));

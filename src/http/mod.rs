@@ -1,5 +1,5 @@
-//! The two dialects over HTTP, the OpenAPI document that their handlers make, documentation made of it,
-//! and Swagger UI.
+//! Two dialects over HTTP, the OpenAPI document that is generated from their handlers, documentation generated from the
+//! document, and Swagger UI.
 
 pub mod addressbook;
 pub mod app_state;
@@ -13,9 +13,13 @@ pub mod docs;
 pub mod error;
 pub mod extract;
 pub mod forwarded_prefix;
+pub mod headers;
 pub mod health;
+pub mod media_type;
 pub mod middleware;
 pub mod openapi;
+pub mod request_id;
+pub mod resource;
 pub mod response;
 pub mod response_body;
 pub mod routes;

@@ -1,20 +1,25 @@
-//! What answers of the same kind have in common, whatever they are about.
+//! Responses that several resources have in common.
 
 use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use super::openapi::parameters::REPLAYED;
+use super::error::api_error::ApiError;
+use super::headers::IDEMPOTENT_REPLAYED;
 
-/// The answer to a create; `replayed` says that an earlier request with the same key made the thing.
+/// What every handler returns.
+pub type HandlerResult = Result<HttpResponse, ApiError>;
+
+/// The response to a create. `replayed` means that an earlier request with the same `Idempotency-Key` created the
+/// resource.
 #[must_use]
-pub fn made(mut response: HttpResponseBuilder, replayed: bool) -> HttpResponseBuilder {
+pub fn created(mut response: HttpResponseBuilder, replayed: bool) -> HttpResponseBuilder {
     if replayed {
-        response.insert_header((REPLAYED, "true"));
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
     response
 }
 
-/// A page of a list, with the addresses of its neighbours where it has such.
+/// A page of a list, with the links to its neighbours.
 #[must_use]
 pub fn page(links: Option<HeaderValue>) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();

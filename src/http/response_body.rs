@@ -1,43 +1,52 @@
-//! Response bodies that share their memory with whatever made them.
+//! Response bodies that are written to the connection in chunks and share memory with their source.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
-/// Most that is handed to the connection at once. It copies what it is given into its own buffer, and
-/// holds the copy until the peer has taken it: a body given whole would be there twice, once for each
-/// connection.
-pub const SLICE: usize = 16 * 1024;
+/// The connection copies each chunk into its own buffer and keeps the copy until the peer has received it: a body
+/// written at once would be in memory once more per connection.
+const CHUNK_SIZE: usize = 16 * 1024;
 
-/// A body of pieces that are sent one behind the other.
+/// A body of parts that are sent in order.
 #[derive(Debug)]
-pub struct Pieces {
-    left: VecDeque<Bytes>,
+pub struct ChunkedBody {
+    remaining: VecDeque<Bytes>,
 }
 
-impl Pieces {
-    /// A body of these pieces.
-    pub fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        Self { left: pieces.into_iter().filter(|piece| !piece.is_empty()).collect() }
+impl ChunkedBody {
+    pub fn new(parts: impl IntoIterator<Item = Bytes>) -> Self {
+        Self { remaining: parts.into_iter().filter(|part| !part.is_empty()).collect() }
     }
 }
 
-impl MessageBody for Pieces {
+impl MessageBody for ChunkedBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.left.iter().map(|piece| piece.len() as u64).sum())
+        BodySize::Sized(self.remaining.iter().map(|part| part.len() as u64).sum())
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let Some(mut piece) = self.left.pop_front() else { return Poll::Ready(None) };
-        if piece.len() > SLICE {
-            self.left.push_front(piece.split_off(SLICE));
+        let Some(mut part) = self.remaining.pop_front() else { return Poll::Ready(None) };
+        if part.len() > CHUNK_SIZE {
+            self.remaining.push_front(part.split_off(CHUNK_SIZE));
         }
-        Poll::Ready(Some(Ok(piece)))
+        Poll::Ready(Some(Ok(part)))
+    }
+}
+
+/// Splits a body that is longer than a chunk and in memory as a whole.
+pub fn chunked(body: BoxBody) -> BoxBody {
+    match body.size() {
+        BodySize::Sized(size) if size > CHUNK_SIZE as u64 => match body.try_into_bytes() {
+            Ok(bytes) => BoxBody::new(ChunkedBody::new([bytes])),
+            Err(body) => body,
+        },
+        _ => body,
     }
 }

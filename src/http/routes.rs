@@ -1,148 +1,150 @@
-//! The table of routes: each handler is named once, and from that one line come its route, its
-//! permission and its place in the OpenAPI document.
+//! The route table: one entry per handler, from which its route, its permissions and its operation in the OpenAPI
+//! document are derived.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::guard::fn_guard;
-use actix_web::http::{Method, header::HeaderValue};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, dev, web};
+use actix_web::http::Method;
+use actix_web::{HttpRequest, Route, dev, web};
 use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::HttpMethod;
 
 use super::app_state::AppState;
-use super::auth::access::{self, Access, Argument, Condition};
+use super::auth::access::{Access, ConditionDoc, HandlerArgument};
 use super::auth::authorized::Authorized;
-use super::dialect::Dialect;
-use super::error::api_error::ApiError;
+use super::dialect::{Dialect, Dialects};
 use super::openapi::{Document, OperationDoc};
+use super::resource::with_method_not_allowed;
+use super::response::HandlerResult;
 use crate::domain::permission::{Grant, Permission};
 use crate::domain::{Error, ErrorCode};
 
-/// What a protected handler answers, before it is known to be dropped or not.
-pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, ApiError>>>>;
+pub type HandlerFuture = Pin<Box<dyn Future<Output = HandlerResult>>>;
 
-/// A handler whose first argument is [`Authorized`]; no other compiles into a protected route.
+/// A handler whose first argument is [`Authorized`]: the only kind that a protected route accepts.
 ///
-/// The key is checked before anything else of the request is read, and once more when what it touches is known.
-pub trait Guarded<Args>: Clone + Send + Sync + 'static {
-    /// The permissions that the first argument asks for.
+/// The permissions of the key are checked twice: the unconditional ones before anything else of the request is read, the
+/// conditional ones once the arguments are parsed.
+pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
+    /// The permissions that every request requires.
     const PERMISSIONS: &'static [Permission];
 
-    /// The permissions that some requests need, as the other arguments declare them.
-    fn conditions() -> Vec<Condition>;
+    /// The permissions that some requests require, as the other arguments declare them.
+    fn conditions() -> Vec<ConditionDoc>;
 
-    /// Checks the key, reads the other arguments and calls the handler.
-    fn answer(self, request: HttpRequest, payload: dev::Payload) -> Answer;
+    fn handle(self, request: HttpRequest, payload: dev::Payload) -> HandlerFuture;
 }
 
-macro_rules! guarded {
+macro_rules! protected_handler {
     ($($arg:ident $value:ident),*) => {
-        impl<F, Fut, G, $($arg,)*> Guarded<(G, $($arg,)*)> for F
+        impl<F, Fut, G, $($arg,)*> ProtectedHandler<(G, $($arg,)*)> for F
         where
             F: Fn(Authorized<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = Result<HttpResponse, ApiError>> + 'static,
+            Fut: Future<Output = HandlerResult> + 'static,
             G: Grant,
-            $($arg: Argument,)*
+            $($arg: HandlerArgument,)*
         {
             const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
 
-            fn conditions() -> Vec<Condition> {
-                let conditions: [Vec<Condition>; _] = [$($arg::conditions()),*];
+            fn conditions() -> Vec<ConditionDoc> {
+                let conditions: [Vec<ConditionDoc>; _] = [$($arg::conditions()),*];
                 conditions.into_iter().flatten().collect()
             }
 
             #[allow(unused_mut, unused_variables)]
-            fn answer(self, request: HttpRequest, mut payload: dev::Payload) -> Answer {
+            fn handle(self, request: HttpRequest, mut payload: dev::Payload) -> HandlerFuture {
                 Box::pin(async move {
-                    let allowed = Authorized::<G>::check(&request).await?;
+                    let authorized = Authorized::<G>::check(&request).await?;
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
-                    let needed: [Vec<Permission>; _] = [$($value.needed()),*];
-                    access::require(&allowed, needed.into_iter().flatten())?;
-                    self(allowed, $($value),*).await
+                    let required: [Vec<Permission>; _] = [$($value.required_permissions()),*];
+                    authorized.require(required.into_iter().flatten())?;
+                    self(authorized, $($value),*).await
                 })
             }
         }
     };
 }
 
-guarded!();
-guarded!(A a);
-guarded!(A a, B b);
-guarded!(A a, B b, C c);
-guarded!(A a, B b, C c, D d);
+protected_handler!();
+protected_handler!(A a);
+protected_handler!(A a, B b);
+protected_handler!(A a, B b, C c);
+protected_handler!(A a, B b, C c, D d);
 
-type MakeRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
+type NewRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
 
-/// Routes and document, while they are put together.
-#[derive(Default)]
+/// Collects the handlers of an application; see [`RouteTable::into_parts`].
 pub struct RouteTable {
     document: Document,
     routes: Routes,
 }
 
-/// The routes of all that was added.
 #[derive(Default)]
 pub struct Routes {
-    /// By path template; a path's methods in the order in which they were added.
-    by_path: BTreeMap<String, Vec<(Method, MakeRoute)>>,
+    /// By path template; the methods of a path in the order in which they were added.
+    by_path: BTreeMap<String, Vec<(Method, NewRoute)>>,
 }
 
 impl RouteTable {
-    /// Adds a handler that needs a key. `path` is what `#[utoipa::path]` made of it.
+    #[must_use]
+    pub fn new(dialects: Dialects) -> Self {
+        Self { document: Document::new(dialects), routes: Routes::default() }
+    }
+
+    /// Adds an operation that requires a key. `path` is the type that `#[utoipa::path]` generates for the handler.
     #[must_use]
     pub fn protected<P, F, Args>(
         mut self,
         dialect: &'static Dialect,
         path: P,
         handler: F,
-        spec: OperationDoc,
+        doc: OperationDoc,
     ) -> Self
     where
         P: utoipa::Path + SchemaReferences,
-        F: Guarded<Args>,
+        F: ProtectedHandler<Args>,
     {
         let access = Access { dialect, always: F::PERMISSIONS, conditions: F::conditions() };
-        let template = self.document.add(&path, Some(&access), spec);
-        let make: MakeRoute = Arc::new(move |method| {
+        let template = self.document.add(&path, Some(&access), doc);
+        let new_route: NewRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
-                in_time(request.clone(), handler.clone().answer(request, payload.into_inner()))
+                with_timeout(request.clone(), handler.clone().handle(request, payload.into_inner()))
             })
         });
-        self.route::<P>(template, &make)
+        self.route::<P>(template, &new_route)
     }
 
-    /// Adds a handler that anyone may call.
+    /// Adds an operation that requires no key.
     #[must_use]
-    pub fn public<P, F, Fut>(mut self, path: P, handler: F, spec: OperationDoc) -> Self
+    pub fn public<P, F, Fut>(mut self, path: P, handler: F, doc: OperationDoc) -> Self
     where
         P: utoipa::Path + SchemaReferences,
         F: Fn(HttpRequest) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<HttpResponse, ApiError>> + 'static,
+        Fut: Future<Output = HandlerResult> + 'static,
     {
-        let template = self.document.add(&path, None, spec);
-        let make: MakeRoute = Arc::new(move |method| {
+        let template = self.document.add(&path, None, doc);
+        let new_route: NewRoute = Arc::new(move |method| {
             let handler = handler.clone();
-            route(method).to(move |request: HttpRequest| in_time(request.clone(), handler(request)))
+            route(method).to(move |request: HttpRequest| with_timeout(request.clone(), handler(request)))
         });
-        self.route::<P>(template, &make)
+        self.route::<P>(template, &new_route)
     }
 
-    fn route<P: utoipa::Path>(mut self, template: String, make: &MakeRoute) -> Self {
+    fn route<P: utoipa::Path>(mut self, template: String, new_route: &NewRoute) -> Self {
         let methods = self.routes.by_path.entry(template).or_default();
         for method in P::methods() {
             let method = actix_method(&method);
-            // Whatever can be got can be asked for without its body.
-            let head = (method == Method::GET).then(|| (Method::HEAD, Arc::clone(make)));
-            methods.push((method, Arc::clone(make)));
+            let head = (method == Method::GET).then(|| (Method::HEAD, Arc::clone(new_route)));
+            methods.push((method, Arc::clone(new_route)));
             methods.extend(head);
         }
         self
     }
 
-    /// Answers the routes under `from` under `to` too, without a word in the document.
+    /// Serves the routes under `from` also under `to`, undocumented.
     #[must_use]
     pub fn alias(mut self, from: &str, to: &str) -> Self {
         let aliases: Vec<_> = self
@@ -157,19 +159,18 @@ impl RouteTable {
         self
     }
 
-    /// Answers one more method at a path as another one there, without a word in the document.
+    /// Serves one more method of a path with the handler of another one, undocumented.
     #[must_use]
     pub fn method_alias(mut self, path: &str, from: &Method, to: Method) -> Self {
         if let Some(methods) = self.routes.by_path.get_mut(path)
-            && let Some((_, make)) = methods.iter().find(|(method, _)| method == from)
+            && let Some((_, new_route)) = methods.iter().find(|(method, _)| method == from)
         {
-            let make = Arc::clone(make);
-            methods.push((to, make));
+            let new_route = Arc::clone(new_route);
+            methods.push((to, new_route));
         }
         self
     }
 
-    /// The routes and the document of all that was added.
     #[must_use]
     pub fn into_parts(self) -> (Routes, Document) {
         let Self { document, routes } = self;
@@ -178,62 +179,34 @@ impl RouteTable {
 }
 
 impl Routes {
-    /// Puts the routes into an application. A path that is known answers other methods with 405.
-    ///
-    /// A router tries one after the other: those without parameters, which it need not match against a
-    /// regular expression, come first.
+    /// The router of actix tries one path after the other; paths without parameters come first, because it matches them
+    /// without a regular expression.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         let mut by_path: Vec<_> = self.by_path.iter().collect();
         by_path.sort_by_key(|(path, _)| path.matches('{').count());
         for (path, methods) in by_path {
             let mut resource = web::resource(path.as_str());
-            for (method, make) in methods {
-                resource = resource.route(make(method.clone()));
+            for (method, new_route) in methods {
+                resource = resource.route(new_route(method.clone()));
             }
-            config.service(closed(resource, methods.iter().map(|(method, _)| method.as_str())));
+            let allowed = methods.iter().map(|(method, _)| method.as_str());
+            config.service(with_method_not_allowed(resource, allowed));
         }
     }
 }
 
-/// An address that can be read and nothing else, outside of the document.
-#[must_use]
-pub fn read_only<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    let resource = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
-    closed(resource, ["GET", "HEAD"].into_iter())
-}
-
-/// Answers the methods that a resource does not have.
-fn closed<'a>(resource: Resource, methods: impl Iterator<Item = &'a str>) -> Resource {
-    let allow = methods.collect::<Vec<_>>().join(", ");
-    resource.default_service(web::to(move || {
-        let problem = match HeaderValue::from_str(&allow) {
-            Ok(allow) => ApiError::method_not_allowed(allow),
-            Err(_) => ErrorCode::MethodNotAllowed.into(),
-        };
-        std::future::ready(Err::<HttpResponse, _>(problem))
-    }))
-}
-
-/// A route for a method. (actix's own guard for it notes each method that it tries in the request, for an answer
-/// that [`closed`] gives from what it knows.)
+/// A route for a method. (The method guard of actix records each method that it tries in the request, for a 405 that
+/// [`with_method_not_allowed`] builds without it.)
 fn route(method: Method) -> Route {
     Route::new().guard(fn_guard(move |context| context.head().method == method))
 }
 
-/// The response to a request, unless it takes longer than a request may. (Here and not around the whole
-/// application: the layers there still have the request, and say in the log whose it was.)
-async fn in_time(
-    request: HttpRequest,
-    response: impl Future<Output = Result<HttpResponse, ApiError>>,
-) -> Result<HttpResponse, ApiError> {
+/// Applies the request timeout. (Not in a layer around the application: the access log then would not know the account of
+/// a request that timed out.)
+async fn with_timeout(request: HttpRequest, response: impl Future<Output = HandlerResult>) -> HandlerResult {
     let limit = AppState::of(&request)?.limits.request_timeout;
     match tokio::time::timeout(limit, response).await {
-        Ok(outcome) => outcome,
+        Ok(result) => result,
         Err(_) => Err(Error::caused_by(ErrorCode::Unavailable, "the request ran out of time").into()),
     }
 }

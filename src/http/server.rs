@@ -1,4 +1,5 @@
-//! Puts routes, document and Swagger UI into one web server.
+//! Assembles routes, documents, documentation and Swagger UI into the web server. The only module that names the
+//! dialects.
 
 use std::future::ready;
 use std::io;
@@ -12,7 +13,7 @@ use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::{Condition, Next, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, web};
 #[cfg(target_os = "linux")]
@@ -21,54 +22,79 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::app_state::AppState;
 use super::connection::Connection;
+use super::dialect::Dialects;
 use super::error::api_error::ApiError;
 use super::middleware::cors::cors;
-use super::middleware::edge::edge;
+use super::middleware::request_scope::request_scope;
 use super::routes::{RouteTable, Routes};
 use super::{addressbook, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::ErrorCode;
 
-/// Every route that there is.
-#[must_use]
-pub fn api() -> RouteTable {
-    let api = health::routes(RouteTable::default());
-    let api = v1::routes(api);
-    addressbook::routes(api)
+static DIALECTS: Dialects =
+    Dialects { default: &v1::dialect::DIALECT, others: &[&addressbook::dialect::DIALECT] };
+
+fn route_table() -> RouteTable {
+    let table = health::routes(RouteTable::new(DIALECTS));
+    let table = v1::routes(table);
+    addressbook::routes(table)
 }
 
-/// The OpenAPI document, with the limits as they are set.
-///
-/// # Errors
-/// It cannot be written as JSON.
-pub fn document(limits: &Limits) -> serde_json::Result<serde_json::Value> {
-    let (_, document) = api().into_parts();
-    document.finish(limits)
+/// A document that is derived from the complete one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// The operations of v1.
+    V1,
+    /// The operations of the address book.
+    AddressBook,
+    /// All operations, in OpenAPI 3.0.
+    Version3_0,
 }
 
-/// What every worker serves: made once, because building the document takes a while.
-struct Parts {
-    routes: Routes,
-    docs: docs::Docs,
-    served: Arc<openapi::Served>,
-}
-
-impl Parts {
-    fn make(limits: &Limits) -> io::Result<Self> {
-        let (routes, document) = api().into_parts();
-        let document = document.finish(limits)?;
-        let docs = docs::Docs::new(&document);
-        Ok(Self { routes, docs, served: Arc::new(openapi::Served::new(document)?) })
+impl Variant {
+    #[must_use]
+    pub fn derive(self, document: &serde_json::Value) -> serde_json::Value {
+        let variant = match self {
+            Self::V1 => openapi::Variant::Dialect(&v1::dialect::DIALECT),
+            Self::AddressBook => openapi::Variant::Dialect(&addressbook::dialect::DIALECT),
+            Self::Version3_0 => openapi::Variant::Version3_0,
+        };
+        variant.derive(document)
     }
 }
 
-/// A server that listens and does not answer yet, and where it listens.
+/// The OpenAPI document, with the limits of the settings.
 ///
 /// # Errors
-/// The address cannot be listened on.
+/// The document cannot be serialised.
+pub fn document(limits: &Limits) -> serde_json::Result<serde_json::Value> {
+    let (_, document) = route_table().into_parts();
+    document.finish(limits)
+}
+
+/// What every worker serves. Built once, because building the document takes a while.
+struct Shared {
+    routes: Routes,
+    docs: docs::Docs,
+    documents: Arc<openapi::ServedDocuments>,
+}
+
+impl Shared {
+    fn build(limits: &Limits) -> io::Result<Self> {
+        let (routes, document) = route_table().into_parts();
+        let document = document.finish(limits)?;
+        let docs = docs::Docs::new(&document);
+        Ok(Self { routes, docs, documents: Arc::new(openapi::ServedDocuments::new(document, DIALECTS)?) })
+    }
+}
+
+/// A server that listens but does not accept connections yet, and its address.
+///
+/// # Errors
+/// The address cannot be bound.
 pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
     let limits = state.limits.clone();
-    let parts = Arc::new(Parts::make(&limits)?);
+    let shared = Arc::new(Shared::build(&limits)?);
     let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 
@@ -80,18 +106,18 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
         .workers(workers)
         .max_concurrent_connections(connections_per_worker(settings, workers))
         .shutdown_timeout(limits.shutdown_timeout.as_secs())
-        // Signals are `app`'s to handle: by default SIGINT would drop what is under way.
+        // `app` handles signals: the default for SIGINT drops requests in progress.
         .disable_signals();
     let shutdown = builder.graceful_shutdown_signal();
-    // What `HttpServer` does, with a layer between the socket and HTTP.
+    // The same as `HttpServer`, with `Connection` between the socket and HTTP.
     let serve = move || {
         let app = App::new()
             .app_data(state.clone())
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
-            .wrap(from_fn(edge))
-            .configure(|config| parts.routes.configure(config))
-            .configure(|config| parts.served.configure(config))
-            .configure(|config| parts.docs.configure(config))
+            .wrap(from_fn(|request, next: Next<_>| request_scope(request, next, DIALECTS)))
+            .configure(|config| shared.routes.configure(config))
+            .configure(|config| shared.documents.configure(config))
+            .configure(|config| shared.docs.configure(config))
             .configure(swagger_ui::configure)
             .default_service(web::to(|| {
                 ready(Err::<HttpResponse, _>(ApiError::from(ErrorCode::RouteNotFound)))
@@ -105,13 +131,13 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
                 let shutdown = shutdown.clone();
                 async move { shutdown.notified().await }
             })
-            // A client that closes its end has gone: what it asked for need not go on.
+            // A client that closes its end of the connection cancels its request.
             .h1_allow_half_closed(false)
             .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.answering())))
             .h1(map_config(app, |()| AppConfig::default()));
         let write_timeout = limits.write_timeout;
         fn_service(move |stream: TcpStream| {
-            let connection = Connection::new(stream, write_timeout);
+            let connection = Connection::new(stream, write_timeout, DIALECTS);
             let peer = connection.peer();
             ready(Ok::<_, DispatchError>((connection, peer)))
         })
@@ -125,18 +151,18 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
     Ok((builder.run(), address))
 }
 
-/// How long a connection may take to close once we have closed our end of it.
+/// The time for a peer to close the connection after the server has closed its end.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many connections may wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// Most bytes that the system takes of a connection before it has sent them. Its own limit grows to
-/// megabytes, and slowly where the peer's window is small: that would look like a peer that reads.
+/// The maximum number of unsent bytes in the send buffer of a connection. By default the kernel grows the buffer to
+/// megabytes, slowly if the peer's window is small: the write timeout would take that for a peer that reads.
 #[cfg(target_os = "linux")]
 const MAX_UNSENT: u32 = 128 * 1024;
 
-/// Listens on every address of a name that can be listened on.
+/// Listens on every address of a name that can be bound.
 fn listen(name: &str) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     let mut error = io::Error::other("the name has no address");
@@ -157,23 +183,22 @@ fn listen(name: &str) -> io::Result<Vec<TcpListener>> {
     if listeners.is_empty() { Err(error) } else { Ok(listeners) }
 }
 
-/// Most connections that a worker takes, where the limit of open files allows them.
-const MOST_CONNECTIONS: usize = 25_000;
+/// The maximum number of connections per worker if the limit of open files allows it.
+const MAX_CONNECTIONS: usize = 25_000;
 
-/// Files that the server has open whatever it does, and how many more with each worker and each
-/// connection to the database.
-const OWN_FILES: usize = 32;
-const FILES_OF_A_WORKER: usize = 4;
-const FILES_OF_THE_DATABASE: usize = 3;
+/// File descriptors of the server itself, of each worker and of each database connection.
+const BASE_FILES: usize = 32;
+const FILES_PER_WORKER: usize = 4;
+const FILES_PER_DATABASE_CONNECTION: usize = 3;
 
-/// How many connections each worker takes. Clients past that wait: they must not take the files that
-/// are needed to answer those before them.
+/// The maximum number of connections per worker. Further clients wait: their connections must not use up the file
+/// descriptors that requests in progress need.
 fn connections_per_worker(settings: &Settings, workers: usize) -> usize {
-    let Ok(files) = rlimit::Resource::NOFILE.get_soft() else { return MOST_CONNECTIONS };
+    let Ok(files) = rlimit::Resource::NOFILE.get_soft() else { return MAX_CONNECTIONS };
     let database = usize::try_from(settings.database.database_connections).unwrap_or(usize::MAX);
-    let own = OWN_FILES
-        .saturating_add(workers.saturating_mul(FILES_OF_A_WORKER))
-        .saturating_add(database.saturating_mul(FILES_OF_THE_DATABASE));
-    let left = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(own);
-    (left / workers).clamp(1, MOST_CONNECTIONS)
+    let reserved = BASE_FILES
+        .saturating_add(workers.saturating_mul(FILES_PER_WORKER))
+        .saturating_add(database.saturating_mul(FILES_PER_DATABASE_CONNECTION));
+    let available = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(reserved);
+    (available / workers).clamp(1, MAX_CONNECTIONS)
 }

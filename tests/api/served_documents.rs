@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use addressbook::http::openapi::{ADDRESS_BOOK_PATH, JSON_PATH, V1_PATH, VERSION_3_0_PATH, YAML_PATH};
+use addressbook::http::addressbook::dialect::DOCUMENT_PATH as ADDRESS_BOOK_PATH;
+use addressbook::http::openapi::{JSON_PATH, VERSION_3_0_PATH, YAML_PATH};
+use addressbook::http::v1::dialect::DOCUMENT_PATH as V1_PATH;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 

@@ -1,13 +1,14 @@
-//! `{"success": false, "error": {"name", "statusCode", "message"}}`, with `details` where fields are
-//! at fault; and the answer that says that something was deleted.
+//! The error envelope: `{"success": false, "error": {"name", "statusCode", "message"}}`, with `details` for violations;
+//! and the confirmation of a deletion.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::DIALECT;
+use super::names::NAMES;
 use crate::domain::Error;
 use crate::http::error::api_error::{FieldError, field_errors, message};
+use crate::http::error::table::wire_code;
 
 /// The body of every 4xx and 5xx response under `/addressbook` and `/contacts`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,13 +52,12 @@ pub struct Deleted {
     pub success: bool,
 }
 
-/// An error in this envelope.
-pub(super) fn write(error: &Error) -> Value {
-    let row = error.code().row();
-    let details = field_errors(error, &DIALECT);
+pub(super) fn render(error: &Error) -> Value {
+    let code = wire_code(error.code());
+    let details = field_errors(error, &NAMES);
     let body = AddressBookErrorBody {
-        name: row.addressbook,
-        status_code: row.status,
+        name: code.address_book,
+        status_code: code.status.as_u16(),
         message: message(error, &details),
         details,
         more_details: error.has_more_violations(),

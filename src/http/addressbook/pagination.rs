@@ -1,4 +1,4 @@
-//! Lists by offset: the parameters that they share.
+//! Offset-based lists: schemas and parsers of their parameters.
 
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
@@ -6,16 +6,14 @@ use crate::domain::Violation;
 use crate::domain::pagination::SortDirection;
 use crate::http::extract::{Violations, query};
 
-/// What `sortDir` can be, as a sentence lists it.
+/// The values of `sortDir`, enumerated in a sentence.
 pub(super) const DIRECTIONS: &str = "ASC, DESC";
 
-/// Most things that can be left out at the beginning.
 const MAX_OFFSET: u64 = i32::MAX as u64;
 
-/// A choice has a title, which generators make a name of; those that want a type of this name have an
-/// option for it. (A schema of its own would name it for all, but the C client then does not compile, and
-/// the C++ client sends the name of a value in place of it.)
-pub(super) fn choice(name: &str, about: &str, list: &str, default: &str) -> Object {
+/// An enumeration with a title, from which generators can derive a type name. (A named component would do so for every
+/// generator, but then the C client does not compile, and the C++ client sends the name of a value in its place.)
+pub(super) fn enumeration(name: &str, about: &str, list: &str, default: &str) -> Object {
     ObjectBuilder::new()
         .title(Some(name))
         .description(Some(about))
@@ -25,12 +23,10 @@ pub(super) fn choice(name: &str, about: &str, list: &str, default: &str) -> Obje
         .build()
 }
 
-/// The schema of `sortDir`.
 pub(super) fn sort_direction() -> Object {
-    choice("SortDirection", "The sort direction.", DIRECTIONS, "DESC")
+    enumeration("SortDirection", "The sort direction.", DIRECTIONS, "DESC")
 }
 
-/// The schema of `offset`, in a list of such things.
 pub(super) fn offset(nouns: &str) -> Object {
     ObjectBuilder::new()
         .description(Some(format!("The number of {nouns} to skip at the start.")))
@@ -42,16 +38,14 @@ pub(super) fn offset(nouns: &str) -> Object {
         .build()
 }
 
-/// Reads `sortDir`.
-pub(super) fn read_direction(text: Option<String>, violations: &mut Violations) -> Option<SortDirection> {
-    violations.read("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
+pub(super) fn parse_direction(text: Option<String>, violations: &mut Violations) -> Option<SortDirection> {
+    violations.parse("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
         "ASC" | "asc" => Ok(SortDirection::Ascending),
         "DESC" | "desc" => Ok(SortDirection::Descending),
         _ => Err(Violation::NotOneOf { allowed: DIRECTIONS }),
     })
 }
 
-/// Reads `offset`.
-pub(super) fn read_offset(text: Option<String>, violations: &mut Violations) -> Option<u64> {
+pub(super) fn parse_offset(text: Option<String>, violations: &mut Violations) -> Option<u64> {
     text.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, violations))
 }

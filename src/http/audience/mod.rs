@@ -1,7 +1,7 @@
-//! What both dialects do with an audience, each in its own words.
+//! Resolving audiences over HTTP, independent of the dialect.
 
 pub mod schema;
-mod stream;
+pub mod stream;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -11,11 +11,16 @@ use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 
 use super::app_state::AppState;
-use super::auth::access::{Argument, Need};
+use super::auth::access::HandlerArgument;
 use super::auth::authorized::Authorized;
 use super::error::api_error::ApiError;
+use super::extract::ConditionalPermission;
 use super::forwarded_prefix::Prefix;
-use super::middleware::edge::RequestId;
+use super::media_type::{JSON, NDJSON};
+use super::openapi::examples::audience as examples;
+use super::request_id::RequestId;
+use stream::Origin;
+
 use crate::domain::audience::{
     AudienceRepository, Budget, Caller, ContactRef, Entry, Exclusion, Included, Options, RecipientSpec,
     Report, Request, Resolver, Selector, SnapshotLimits, SnapshotsInFlight,
@@ -26,91 +31,104 @@ use crate::domain::template::engine::{Message, Template};
 use crate::domain::template::saved::TemplateKey;
 use crate::domain::{ContactId, Error, FieldViolation, Permission, Result};
 
-pub use stream::{JSON, Lines, NDJSON, Origin, lines};
-
-/// What a request asks for.
 pub struct ResolveCommand {
-    /// Whom.
-    pub asked: Vec<RecipientSpec>,
-    /// With which text.
+    pub recipients: Vec<RecipientSpec>,
     pub template: Option<TemplateChoice>,
-    /// What is wanted otherwise than by default.
     pub options: Options,
-    /// Counts and problems alone.
+    /// Respond with counts and problems only.
     pub dry_run: bool,
-    /// The audience is kept.
+    /// Store the audience as a snapshot.
     pub keep: bool,
 }
 
-/// A template that a request names or brings.
 pub enum TemplateChoice {
-    /// Brought along.
-    Text(Box<Template>),
-    /// A saved one.
+    /// From the request.
+    Inline(Box<Template>),
     Saved(TemplateKey),
 }
 
 impl ResolveCommand {
-    /// An audience over a group shows who is in it.
-    pub const GROUPS: Need<Self> = Need {
+    /// An audience of a group shows its members.
+    pub const GROUPS: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "a recipient is a group",
-        touches: |plan| plan.asked.iter().any(|asked| matches!(asked.who, Selector::Group(_))),
+        applies: |command| {
+            command.recipients.iter().any(|recipient| matches!(recipient.who, Selector::Group(_)))
+        },
     };
 
-    /// A saved template can be read from the texts that are made of it.
-    pub const TEMPLATES: Need<Self> = Need {
+    /// The rendered texts show the saved template.
+    pub const TEMPLATES: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadTemplates,
         when: "the template is a saved template",
-        touches: |plan| matches!(plan.template, Some(TemplateChoice::Saved(_))),
+        applies: |command| matches!(command.template, Some(TemplateChoice::Saved(_))),
     };
 
-    /// An audience tells numbers that have opted out from the others, unless it takes both alike.
-    pub const OPT_OUTS: Need<Self> = Need {
+    /// An audience shows which numbers have opted out, unless it includes them.
+    pub const OPT_OUTS: ConditionalPermission<Self> = ConditionalPermission {
         permission: Permission::ReadOptOuts,
         when: "`include_opted_out` is not true",
-        touches: |plan| !plan.options.opted_out,
+        applies: |command| !command.options.opted_out,
     };
 
-    /// A kept audience takes room, for as long as it is kept.
-    pub const KEPT: Need<Self> =
-        Need { permission: Permission::CreateAudiences, when: "`keep` is true", touches: |plan| plan.keep };
+    /// A kept audience counts towards the quota of the account.
+    pub const KEEP: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::CreateAudiences,
+        when: "`keep` is true",
+        applies: |command| command.keep,
+    };
 
-    /// The request, with its template at hand.
+    /// The domain request, with the saved template loaded.
     ///
     /// # Errors
-    /// There is no such template.
-    pub async fn request(self, allowed: &Authorized<ReadContacts>, budget: Budget) -> Result<Request> {
-        let Self { asked, template, options, dry_run: _, keep: _ } = self;
+    /// The saved template does not exist.
+    pub async fn into_request(
+        self,
+        authorized: &Authorized<ReadContacts>,
+        budget: Budget,
+    ) -> Result<Request> {
+        let Self { recipients, template, options, dry_run: _, keep: _ } = self;
         let template = match template {
             None => None,
-            Some(TemplateChoice::Text(template)) => Some(*template),
+            Some(TemplateChoice::Inline(template)) => Some(*template),
             Some(TemplateChoice::Saved(key)) => {
-                let saved = allowed.templates().find(&key).await?;
-                // It was read once before it was saved.
+                let saved = authorized.templates().find(&key).await?;
+                // It was valid when it was saved.
                 let violation = |violation| FieldViolation::at("template", violation);
                 Some(Template::parse(saved.text.as_str()).map_err(violation)?)
             }
         };
-        Ok(Request { asked, template, options, budget })
+        Ok(Request { asked: recipients, template, options, budget })
     }
 }
 
-/// An audience as a whole.
+/// A completely resolved audience.
 pub struct ResolvedAudience {
-    /// The account of it.
     pub report: Report,
-    /// Those who get a message; none in a dry run.
+    /// Empty in a dry run.
     pub recipients: Vec<Included>,
-    /// Those who get none; none in a dry run.
+    /// Empty in a dry run.
     pub exclusions: Vec<Exclusion>,
 }
 
-/// Finds an audience whole.
+impl ResolvedAudience {
+    /// For the OpenAPI document.
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            report: examples::report(),
+            recipients: vec![examples::included()],
+            exclusions: vec![examples::exclusion()],
+        }
+    }
+}
+
+/// Resolves an audience completely, in memory.
 ///
 /// # Errors
-/// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge) where it is no dry run and has more than `limit`; the database is away.
-pub async fn whole(
+/// [`ErrorCode::AudienceTooLarge`](crate::domain::ErrorCode::AudienceTooLarge) if it is not a dry run and has more
+/// recipients than `limit`.
+pub async fn resolve_all(
     source: Arc<dyn AudienceRepository>,
     request: Request,
     dry_run: bool,
@@ -118,15 +136,15 @@ pub async fn whole(
 ) -> Result<ResolvedAudience> {
     let mut resolver = Resolver::begin(source, request).await?;
     if !dry_run {
-        require_answerable(resolver.expected().await?, limit)?;
+        check_size(resolver.expected().await?, limit)?;
     }
     let (mut recipients, mut exclusions) = (Vec::new(), Vec::new());
     while let Some(entries) = resolver.next().await? {
         if dry_run {
             continue;
         }
-        // It may have grown since it was counted.
-        require_answerable(resolver.report().counts.asked, limit)?;
+        // Groups may have grown since the count.
+        check_size(resolver.report().counts.asked, limit)?;
         for entry in entries {
             match entry {
                 Entry::Included(included) => recipients.push(included),
@@ -137,59 +155,55 @@ pub async fn whole(
     Ok(ResolvedAudience { report: resolver.report().clone(), recipients, exclusions })
 }
 
-fn require_answerable(count: u64, limit: u64) -> Result<()> {
+fn check_size(count: u64, limit: u64) -> Result<()> {
     if count > limit { Err(Error::answer_too_large(count, limit)) } else { Ok(()) }
 }
 
-/// The id and the handle of a contact that may not be there.
+/// The id and the handle of an optional contact.
 #[must_use]
-pub fn known(contact: Option<ContactRef>) -> (Option<ContactId>, Option<String>) {
+pub fn contact_fields(contact: Option<ContactRef>) -> (Option<ContactId>, Option<String>) {
     contact.map(|ContactRef { id, handle }| (id, handle.into_string())).unzip()
 }
 
-/// The text of a message that may not be there, how it is sent, and in how many parts.
+/// Text, encoding and number of parts of an optional message.
 #[must_use]
 pub fn render(message: Option<Message>) -> (Option<String>, Option<&'static str>, Option<usize>) {
     let (text, size) = message.map(|Message { text, size }| (text, size)).unzip();
     (text, size.map(|size| size.encoding.as_str()), size.map(|size| size.parts))
 }
 
-/// How a request for an audience is to be answered.
+/// How the response to a request for an audience is produced.
 pub struct ResponseFormat {
-    /// As lines of JSON, because the client prefers them.
-    pub as_lines: bool,
-    /// Most recipients in one answer.
-    pub answer_limit: u64,
-    /// What an audience that is kept, and an account, may have.
-    pub keep_limits: SnapshotLimits,
-    /// Who is keeping an audience just now.
-    pub keeping: SnapshotsInFlight,
-    /// The path under which a proxy serves the service.
+    /// Whether the client prefers NDJSON.
+    pub ndjson: bool,
+    /// The maximum number of recipients in a JSON response.
+    pub json_limit: u64,
+    pub snapshot_limits: SnapshotLimits,
+    pub snapshots_in_flight: SnapshotsInFlight,
     pub prefix: Prefix,
-    request: Option<RequestId>,
-    processor_limit: Duration,
+    request_id: Option<RequestId>,
+    cpu_limit: Duration,
     deadline: Instant,
 }
 
 impl ResponseFormat {
-    /// Whose audience it is.
     #[must_use]
-    pub fn origin<G: Grant>(&self, allowed: &Authorized<G>) -> Origin {
-        Origin { request: self.request.clone(), principal: allowed.principal().clone() }
+    pub fn origin<G: Grant>(&self, authorized: &Authorized<G>) -> Origin {
+        Origin { request_id: self.request_id.clone(), principal: authorized.principal().clone() }
     }
 
-    /// What the audience may take. A stream has no deadline: it is answered while it is found.
+    /// A stream has no deadline: it is sent while it is resolved.
     #[must_use]
     pub fn budget(&self, caller: &Caller, streams: bool) -> Budget {
         Budget {
-            processor: self.processor_limit,
+            processor: self.cpu_limit,
             deadline: (!streams).then_some(self.deadline),
             caller: caller.clone(),
         }
     }
 }
 
-impl Argument for ResponseFormat {}
+impl HandlerArgument for ResponseFormat {}
 
 impl FromRequest for ResponseFormat {
     type Error = ApiError;
@@ -197,28 +211,28 @@ impl FromRequest for ResponseFormat {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(AppState::of(request).map(|state| Self {
-            as_lines: accepts_lines(request),
-            answer_limit: state.limits.audience_answer_limit,
-            keep_limits: SnapshotLimits {
+            ndjson: prefers_ndjson(request),
+            json_limit: state.limits.audience_answer_limit,
+            snapshot_limits: SnapshotLimits {
                 entries: state.limits.audience_kept_limit,
                 quota: state.limits.audience_quota,
             },
-            keeping: state.keeping.clone(),
+            snapshots_in_flight: state.snapshots_in_flight.clone(),
             prefix: Prefix::of(request),
-            request: request.extensions().get().cloned(),
-            processor_limit: state.limits.audience_cpu_limit,
-            // Before the request as a whole is cut off: there is something better to say.
+            request_id: request.extensions().get().cloned(),
+            cpu_limit: state.limits.audience_cpu_limit,
+            // Before the request timeout, whose error would be less specific.
             deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),
         }))
     }
 }
 
-/// Whether lines are asked for by name, and JSON is not or later: generated clients name all that the
-/// document has, and read what it names first.
-fn accepts_lines(request: &HttpRequest) -> bool {
+/// Whether `Accept` names NDJSON, and JSON later or not at all. (Generated clients list every media type of the document
+/// and expect the first.)
+fn prefers_ndjson(request: &HttpRequest) -> bool {
     let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
     ranges.retain(|range| range.quality > Quality::ZERO);
     let ranked = Accept(ranges).ranked();
-    let named = ranked.iter().map(|media| media.essence_str());
-    named.into_iter().find(|name| [NDJSON, JSON].contains(name)) == Some(NDJSON)
+    let names = ranked.iter().map(|media| media.essence_str());
+    names.into_iter().find(|name| [NDJSON, JSON].contains(name)) == Some(NDJSON)
 }

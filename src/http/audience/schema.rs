@@ -1,4 +1,4 @@
-//! Members that both dialects have in common: how they are described, and how they are read.
+//! Members of audience requests and responses that both dialects share: their schemas and parsers.
 
 use utoipa::openapi::schema::{
     Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
@@ -18,14 +18,14 @@ use crate::http::openapi::fields;
 
 const EXCLUDE: &str = "exclude";
 const BLANK: &str = "blank";
-/// The two, as a sentence lists them.
-const GAPS: &str = "exclude, blank";
+/// Enumerated in a sentence.
+const MISSING_VARIABLES: &str = "exclude, blank";
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
 }
 
-/// A list of as many as a request may name.
+/// A list of up to [`MAX_BATCH`] items.
 #[must_use]
 pub fn list_of(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
     ArrayBuilder::new()
@@ -35,11 +35,10 @@ pub fn list_of(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
         .build()
 }
 
-/// What becomes of those for whom something is missing.
 #[must_use]
 pub fn missing_variables() -> Object {
     text()
-        // Generators name the type after it; without one, each makes up a name for each place.
+        // Generators name the type after the title, or else invent a name for each use.
         .title(Some("MissingVariables"))
         .description(Some(
             "The handling of recipients that lack a variable: with `exclude`, they get no message; with \
@@ -50,19 +49,19 @@ pub fn missing_variables() -> Object {
         .build()
 }
 
-/// Reads the same.
-pub fn read_missing_variables(
+pub fn parse_missing_variables(
     value: Option<String>,
     violations: &mut Violations,
 ) -> Option<MissingVariables> {
     match value.as_deref() {
         None | Some(EXCLUDE) => Some(MissingVariables::Exclude),
         Some(BLANK) => Some(MissingVariables::Blank),
-        Some(_) => violations.keep("missing_variables", Err(Violation::NotOneOf { allowed: GAPS })),
+        Some(_) => {
+            violations.check("missing_variables", Err(Violation::NotOneOf { allowed: MISSING_VARIABLES }))
+        }
     }
 }
 
-/// The id or the name of a group.
 #[must_use]
 pub fn group() -> Object {
     let mut schema = fields::handle();
@@ -71,7 +70,6 @@ pub fn group() -> Object {
     schema
 }
 
-/// Everybody.
 #[must_use]
 pub fn all() -> Object {
     ObjectBuilder::new()
@@ -80,7 +78,6 @@ pub fn all() -> Object {
         .build()
 }
 
-/// The text of a template.
 #[must_use]
 pub fn template_text() -> Object {
     text()
@@ -95,13 +92,11 @@ pub fn template_text() -> Object {
         .build()
 }
 
-/// The id of a saved template.
 #[must_use]
 pub fn template_id() -> Object {
-    fields::described(fields::id(), "The id of a saved template.")
+    fields::with_description(fields::id(), "The id of a saved template.")
 }
 
-/// The name of a saved template.
 #[must_use]
 pub fn template_name() -> Object {
     let mut schema = fields::handle();
@@ -110,34 +105,34 @@ pub fn template_name() -> Object {
     schema
 }
 
-/// Reads the text of a template.
-pub fn read_text(place: &'static str, text: &str, violations: &mut Violations) -> Option<TemplateChoice> {
-    violations.keep(place, Template::parse(text)).map(|template| TemplateChoice::Text(Box::new(template)))
+pub fn parse_template_text(
+    path: &'static str,
+    text: &str,
+    violations: &mut Violations,
+) -> Option<TemplateChoice> {
+    violations.check(path, Template::parse(text)).map(|template| TemplateChoice::Inline(Box::new(template)))
 }
 
-/// Reads the id of a saved template.
-pub fn read_template_id(
-    place: &'static str,
+pub fn parse_template_id(
+    path: &'static str,
     id: &str,
     violations: &mut Violations,
 ) -> Option<TemplateChoice> {
     violations
-        .keep(place, TemplateId::parse(id).ok_or(Violation::NotUuid))
+        .check(path, TemplateId::parse(id).ok_or(Violation::NotUuid))
         .map(|id| TemplateChoice::Saved(TemplateKey::Id(id)))
 }
 
-/// Reads the name of a saved template.
-pub fn read_template_name(
-    place: &'static str,
+pub fn parse_template_name(
+    path: &'static str,
     name: &str,
     violations: &mut Violations,
 ) -> Option<TemplateChoice> {
     violations
-        .keep(place, TemplateName::parse(name))
+        .check(path, TemplateName::parse(name))
         .map(|name| TemplateChoice::Saved(TemplateKey::Name(name)))
 }
 
-/// How a text is sent, in a response.
 #[must_use]
 pub fn encoding() -> Object {
     let names = Encoding::ALL.map(Encoding::as_str);
@@ -150,7 +145,6 @@ pub fn encoding() -> Object {
         .build()
 }
 
-/// The number of SMS parts of a text, in a response.
 #[must_use]
 pub fn parts() -> Object {
     ObjectBuilder::new()
@@ -162,7 +156,7 @@ pub fn parts() -> Object {
         .build()
 }
 
-/// Why somebody gets no message, in a response.
+/// The reason of an exclusion.
 #[must_use]
 pub fn reason() -> Object {
     let reasons: String = Reason::ALL.iter().map(|(code, about)| format!("\n- `{code}`: {about}")).collect();

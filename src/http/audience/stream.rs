@@ -1,4 +1,4 @@
-//! An audience as lines of JSON: as long as it may be, some of it at a time in memory.
+//! Streams an audience as NDJSON: of any size, with one batch of it in memory.
 
 use std::iter::Peekable;
 use std::vec::IntoIter;
@@ -10,95 +10,90 @@ use serde::Serialize;
 use crate::domain::Error;
 use crate::domain::api_key::Principal;
 use crate::domain::audience::{Entry, Report, Resolver};
-use crate::http::middleware::edge::RequestId;
+use crate::http::error::table::wire_code;
+use crate::http::request_id::RequestId;
 
-/// The media type of an answer in one.
-pub const JSON: &str = "application/json";
-/// The media type of lines of JSON.
-pub const NDJSON: &str = "application/x-ndjson";
-
-/// How a dialect writes the lines.
-pub trait Lines: 'static {
-    /// A line.
+/// The lines of a dialect.
+pub trait LineFormat: 'static {
     type Line: Serialize;
 
-    /// One of those who were asked for.
     fn entry(entry: Entry) -> Self::Line;
 
-    /// The last line: the account of all before it. Without it, the answer is not whole.
+    /// The last line. Without it, the response is incomplete.
     fn summary(report: &Report) -> Self::Line;
 
-    /// The last line where something went wrong on the way.
+    /// The last line of an aborted stream.
     fn error(error: &Error) -> Self::Line;
 }
 
-/// Most bytes of lines that are made before the connection has room for more.
-const MAX_CHUNK: usize = 32 * 1024;
+/// Lines are serialised up to this size before the connection requests more.
+const CHUNK_BYTES: usize = 32 * 1024;
 
-/// What is still to be written.
-enum Rest {
-    /// Entries that were found, and whatever finds the next ones.
-    Entries(Peekable<IntoIter<Entry>>, Box<Resolver>),
-    Nothing,
+enum StreamState {
+    /// The rest of the current batch, and the source of the next one.
+    Resolving(Peekable<IntoIter<Entry>>, Box<Resolver>),
+    Finished,
 }
 
-/// Whose audience it is, for the log: the line of the request is written before the stream begins.
+/// The request of a stream, for the log: the access log line is written before the stream begins.
 #[derive(Debug)]
 pub struct Origin {
-    /// The request.
-    pub request: Option<RequestId>,
-    /// The key that it came with.
+    pub request_id: Option<RequestId>,
     pub principal: Principal,
 }
 
 impl Origin {
     fn log(&self, error: &Error) {
-        let Self { request, principal } = self;
+        let Self { request_id, principal } = self;
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
-                    request_id = request.as_ref().map(tracing::field::display),
+                    request_id = request_id.as_ref().map(tracing::field::display),
                     account = principal.account().get(),
                     key = principal.key().as_str(),
-                    code = error.code().row().v1,
+                    code = wire_code(error.code()).v1,
                     cause = Some(error.cause()).filter(|cause| !cause.is_empty()),
                     "an audience stream was aborted"
                 )
             };
         }
-        if error.is_client_error() { line!(info) } else { line!(error) }
+        if !wire_code(error.code()).status.is_server_error() { line!(info) } else { line!(error) }
     }
 }
 
-/// The lines of an audience.
-pub fn lines<L: Lines>(
+pub fn stream<F: LineFormat>(
     resolver: Resolver,
     origin: Origin,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
-    let rest = Rest::Entries(Vec::new().into_iter().peekable(), Box::new(resolver));
-    futures_util::stream::unfold((rest, origin), async |(rest, origin)| {
-        let Rest::Entries(mut found, mut resolver) = rest else { return None };
-        if found.peek().is_none() {
-            found = match resolver.next().await {
+    let state = StreamState::Resolving(Vec::new().into_iter().peekable(), Box::new(resolver));
+    futures_util::stream::unfold((state, origin), async |(state, origin)| {
+        let StreamState::Resolving(mut batch, mut resolver) = state else { return None };
+        if batch.peek().is_none() {
+            batch = match resolver.next().await {
                 Ok(Some(entries)) => entries.into_iter().peekable(),
-                Ok(None) => return Some((write([L::summary(resolver.report())]), (Rest::Nothing, origin))),
+                Ok(None) => {
+                    return Some((
+                        serialise([F::summary(resolver.report())]),
+                        (StreamState::Finished, origin),
+                    ));
+                }
                 Err(error) => {
                     origin.log(&error);
-                    return Some((write([L::error(&error)]), (Rest::Nothing, origin)));
+                    return Some((serialise([F::error(&error)]), (StreamState::Finished, origin)));
                 }
             };
         }
-        Some((write(found.by_ref().map(L::entry)), (Rest::Entries(found, resolver), origin)))
+        Some((serialise(batch.by_ref().map(F::entry)), (StreamState::Resolving(batch, resolver), origin)))
     })
 }
 
-/// As many lines as fit, and one at least.
-fn write(lines: impl IntoIterator<Item = impl Serialize>) -> Result<Bytes, std::io::Error> {
+/// Serialises at least one line.
+fn serialise(lines: impl IntoIterator<Item = impl Serialize>) -> Result<Bytes, std::io::Error> {
     let mut bytes = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut bytes, &line)?;
         bytes.push(b'\n');
-        if bytes.len() >= MAX_CHUNK {
+        if bytes.len() >= CHUNK_BYTES {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Who asks, and whether they may.
+//! Authentication by API key, and the unconditional permissions of an operation.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use actix_web::HttpMessage;
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
-use super::access;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::AudienceRepository;
 use crate::domain::contact::service::ContactService;
@@ -23,8 +22,8 @@ use crate::http::error::api_error::ApiError;
 pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 
-/// A request whose key has the permission `G`, or each of a pair of them. It is the first argument of every protected handler,
-/// and the OpenAPI document says the same because [`crate::http::routes`] reads it from there.
+/// Proof that the key of the request has the permission `G` (or both of a pair). It is the first argument of every
+/// protected handler, where [`crate::http::routes`] reads the permission for the OpenAPI document.
 pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
     principal: Principal,
@@ -32,63 +31,62 @@ pub struct Authorized<G: Grant> {
 }
 
 impl<G: Grant> Authorized<G> {
-    /// Checks the key of a request: Bearer only, as RFC 6750 section 2.1 has it.
+    /// Authenticates a request (Bearer only, RFC 6750, section 2.1).
     ///
     /// # Errors
-    /// 401 where the key is missing, malformed, unknown, expired or revoked, 403 where it lacks the
-    /// permission.
+    /// 401 if the key is missing, malformed, unknown, expired or revoked; 403 if it lacks the permission.
     pub async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
-        let allowed = Self { store: Arc::clone(&state.store), principal, grant: PhantomData };
-        access::require(&allowed, G::PERMISSIONS.iter().copied())?;
-        Ok(allowed)
+        let authorized = Self { store: Arc::clone(&state.store), principal, grant: PhantomData };
+        authorized.require(G::PERMISSIONS.iter().copied())?;
+        Ok(authorized)
     }
 
-    /// Whether the key has another permission.
+    /// # Errors
+    /// 403 if the key lacks some of these permissions; the message names all that it lacks.
+    pub fn require(&self, permissions: impl IntoIterator<Item = Permission>) -> Result<(), ApiError> {
+        let missing: Vec<_> = permissions.into_iter().filter(|permission| !self.may(*permission)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(ApiError::forbidden(&missing)) }
+    }
+
+    /// Whether the key has a permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.principal.may(permission)
     }
 
-    /// Whose key it is.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The account that the key opens.
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.principal.account()
     }
 
-    /// The contacts of the account that the key opens.
     #[must_use]
     pub fn contacts(&self) -> ContactService {
         ContactService::new(self.store.contacts(self.account()))
     }
 
-    /// The groups of the account that the key opens.
     #[must_use]
     pub fn groups(&self) -> Box<dyn GroupRepository> {
         self.store.groups(self.account())
     }
 
-    /// The opt-outs of the account that the key opens.
     #[must_use]
     pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
         self.store.opt_outs(self.account())
     }
 
-    /// The templates of the account that the key opens.
     #[must_use]
     pub fn templates(&self) -> Box<dyn TemplateRepository> {
         self.store.templates(self.account())
     }
 
-    /// Recipients in the account that the key opens.
     #[must_use]
     pub fn audiences(&self) -> Arc<dyn AudienceRepository> {
         self.store.audiences(self.account())

@@ -1,4 +1,4 @@
-//! Authentication and authorization: who asks, and which permissions an operation needs.
+//! Authentication and authorization.
 
 pub mod access;
 pub mod authorized;

@@ -1,6 +1,5 @@
-//! A connection between the socket and the HTTP implementation: with a deadline for a peer that reads
-//! nothing, with a bound on what is read ahead, and with our errors in place of those that the HTTP
-//! implementation writes by itself.
+//! The transport between the socket and the HTTP implementation. It adds a write timeout for peers that do not read, bounds
+//! read-ahead, and replaces the error responses that the HTTP implementation writes itself.
 
 pub mod rejected;
 
@@ -17,134 +16,136 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::dialect::Dialects;
 use rejected::RequestStart;
 
-/// Most that is handed over in one poll, and most that is read ahead of a request that is being answered.
+/// The maximum number of bytes that one poll passes on, and that are read ahead while a request is handled.
 ///
-/// The HTTP implementation would parse whatever it is given, before it looks at how many requests wait
-/// already: each takes several KiB, however short it was. And with its buffer full it asks to be polled
-/// again at once, for as long as the first request takes.
+/// The HTTP implementation parses all input before it checks how many pipelined requests are queued, and each takes
+/// several KiB, however short it is. With a full buffer it also wakes itself in a busy loop until the first request is
+/// finished.
 const MAX_READ: usize = 4 * 1024;
 
-/// Whether a request is being answered, as its handler says: a value that belongs to the connection.
+/// Whether a request is being handled; reported by middleware and extractors.
 #[derive(Debug, Default)]
 pub struct Answering(Cell<bool>);
 
 impl Answering {
-    /// A request has arrived as a whole: nothing need be read before it is answered.
+    /// The request was received completely: nothing need be read until its response is written.
     pub fn begin(&self) {
         self.0.set(true);
     }
 
-    /// Its response is on the way.
+    /// The response is ready.
     pub fn end(&self) {
         self.0.set(false);
     }
 }
 
-/// The socket of a connection.
 pub struct Connection {
     stream: TcpStream,
     peer: Option<SocketAddr>,
     answering: Rc<Answering>,
     write_timeout: Duration,
-    /// The deadline of a write for which the socket has no room.
-    stalled: Option<Pin<Box<Sleep>>>,
-    /// What was read ahead.
-    ahead: Vec<u8>,
-    /// How much was handed over since the last write.
-    handed_over: usize,
-    /// How the request began that is being answered, as far as it is known.
+    /// To render the responses to rejected requests.
+    dialects: Dialects,
+    /// The deadline of a write that waits for space in the send buffer.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+    read_ahead: Vec<u8>,
+    /// The number of bytes passed on in this poll.
+    passed_on: usize,
+    /// The start of the request that is being handled.
     request: RequestStart,
-    /// Our own response, where the HTTP implementation has rejected a request. The last of a connection.
+    /// The rest of our response to a rejected request: the last response of the connection.
     rejection: Option<Bytes>,
 }
 
 impl Connection {
-    /// A connection that was accepted.
     #[must_use]
-    pub fn new(stream: TcpStream, write_timeout: Duration) -> Self {
+    pub fn new(stream: TcpStream, write_timeout: Duration, dialects: Dialects) -> Self {
         let peer = stream.peer_addr().ok();
         Self {
             stream,
             peer,
             answering: Rc::default(),
             write_timeout,
-            stalled: None,
-            ahead: Vec::new(),
-            handed_over: 0,
+            dialects,
+            write_deadline: None,
+            read_ahead: Vec::new(),
+            passed_on: 0,
             request: RequestStart::default(),
             rejection: None,
         }
     }
 
-    /// Who is at the other end.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// Where handlers say what they are about.
     #[must_use]
     pub fn answering(&self) -> Rc<Answering> {
         Rc::clone(&self.answering)
     }
 
-    /// Reads ahead, which is how the end of a connection is noticed while a request is answered. Ready at
-    /// that end.
-    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.ahead.len() < MAX_READ {
+    /// Reads ahead, to notice while a request is handled that the peer has closed the connection. Ready when it has.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.read_ahead.len() < MAX_READ {
             let mut bytes = [0; MAX_READ];
-            let mut bytes = ReadBuf::new(&mut bytes[self.ahead.len()..]);
+            let mut bytes = ReadBuf::new(&mut bytes[self.read_ahead.len()..]);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut bytes))?;
             if bytes.filled().is_empty() {
-                // Requests before the end are answered first.
-                return if self.ahead.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending };
+                // Requests before the end of the stream are handled first.
+                return if self.read_ahead.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
-            self.ahead.extend(bytes.filled());
+            self.read_ahead.extend(bytes.filled());
         }
         Poll::Pending
     }
 
-    /// The outcome of a write to the socket. Any progress starts the deadline anew.
-    fn written(&mut self, outcome: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if outcome.is_ready() {
-            self.stalled = None;
-            return outcome;
+    /// Applies the write timeout to the result of a write. Progress resets the deadline.
+    fn with_deadline(
+        &mut self,
+        result: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.write_deadline = None;
+            return result;
         }
         let timeout = self.write_timeout;
-        let deadline = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(deadline.as_mut().poll(cx));
         let peer = self.peer.map(tracing::field::display);
         tracing::info!(peer, "closed a connection whose peer reads nothing");
-        // With a reset: what is in the socket's buffer would else stay there for minutes.
+        // Reset the connection: the kernel would otherwise keep the send buffer for minutes.
         drop(self.stream.set_zero_linger());
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// At the end of each poll of the HTTP implementation: it is polled again if there is something for it
-    /// to read that the socket will not wake it for.
-    fn poll_ends(&mut self, cx: &mut Context<'_>) {
-        self.handed_over = 0;
-        if !self.ahead.is_empty() && !self.is_held() {
+    /// At the end of each poll of the HTTP implementation: wakes it if there is input for which the socket will not wake
+    /// it.
+    fn end_poll(&mut self, cx: &mut Context<'_>) {
+        self.passed_on = 0;
+        if !self.read_ahead.is_empty() && !self.is_paused() {
             cx.waker().wake_by_ref();
         }
     }
 
-    /// Whether nothing is handed over for now. Whoever does not read is not listened to: each request would
-    /// add to what waits to be written.
-    fn is_held(&self) -> bool {
-        self.stalled.is_some() || self.answering.0.get()
+    /// Whether no input is passed on for now. A peer that does not read is not served: each request would add to the
+    /// output that it does not read.
+    fn is_paused(&self) -> bool {
+        self.write_deadline.is_some() || self.answering.0.get()
     }
 
-    /// Writes our response to a rejected request, as far as the socket takes it.
+    /// Writes our response to a rejected request.
     fn poll_rejection(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.rejection.take_if(|rest| !rest.is_empty()) {
-            let outcome = Pin::new(&mut self.stream).poll_write(cx, &rest);
-            let outcome = self.written(outcome, cx);
-            let written = if let Poll::Ready(Ok(written)) = outcome { written } else { 0 };
+            let result = Pin::new(&mut self.stream).poll_write(cx, &rest);
+            let result = self.with_deadline(result, cx);
+            let written = if let Poll::Ready(Ok(written)) = result { written } else { 0 };
             self.rejection = Some(rest.slice(written..));
-            if ready!(outcome)? == 0 {
+            if ready!(result)? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
         }
@@ -159,25 +160,25 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.is_held() {
-            return this.poll_ahead(cx);
+        if this.is_paused() {
+            return this.poll_read_ahead(cx);
         }
-        let room = MAX_READ.saturating_sub(this.handed_over).min(buffer.remaining());
+        let room = MAX_READ.saturating_sub(this.passed_on).min(buffer.remaining());
         if room == 0 {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let mut bytes = [0; MAX_READ];
         let mut bytes = ReadBuf::new(&mut bytes[..room]);
-        if this.ahead.is_empty() {
+        if this.read_ahead.is_empty() {
             ready!(Pin::new(&mut this.stream).poll_read(cx, &mut bytes))?;
         } else {
-            let length = room.min(this.ahead.len());
-            bytes.put_slice(&this.ahead[..length]);
-            this.ahead.drain(..length);
+            let length = room.min(this.read_ahead.len());
+            bytes.put_slice(&this.read_ahead[..length]);
+            this.read_ahead.drain(..length);
         }
         let bytes = bytes.filled();
-        this.handed_over += bytes.len();
+        this.passed_on += bytes.len();
         this.request.read(bytes);
         buffer.put_slice(bytes);
         Poll::Ready(Ok(()))
@@ -188,23 +189,23 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.rejection.is_none() {
-            this.rejection = rejected::replace(bytes, &this.request, this.peer);
+            this.rejection = rejected::replacement(bytes, &this.request, this.peer, this.dialects);
         }
         if this.rejection.is_some() {
-            // Nothing follows it.
+            // Discard further output.
             return Poll::Ready(Ok(bytes.len()));
         }
-        let outcome = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.request.answered();
-        let outcome = this.written(outcome, cx);
-        this.poll_ends(cx);
-        outcome
+        let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.request.end();
+        let result = this.with_deadline(result, cx);
+        this.end_poll(cx);
+        result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(this.poll_rejection(cx))?;
-        this.poll_ends(cx);
+        this.end_poll(cx);
         Pin::new(&mut this.stream).poll_flush(cx)
     }
 

@@ -1,54 +1,58 @@
-//! Requests that the HTTP implementation rejects before any of our code sees them: because they cannot be
-//! parsed, have too large a head, or do not arrive in time. It writes a status and no body; here they get
-//! what every error has: an envelope, an id and a line in the log.
+//! Requests that the HTTP implementation rejects itself: malformed ones, too large a head, or a timeout. It responds with a
+//! status and no body; its response is replaced by one with an error envelope and a request id, and logged.
 
 use std::net::SocketAddr;
 
 use actix_web::web::Bytes;
 
 use crate::domain::{Error, ErrorCode};
-use crate::http::dialect::Dialect;
-use crate::http::middleware::edge::new_request_id;
+use crate::http::dialect::{Dialect, Dialects};
+use crate::http::error::table::wire_code;
+use crate::http::request_id::RequestId;
 
-/// As much of a request as its path needs to tell which dialect it speaks.
-const MAX_START: usize = 128;
+/// Enough of a request to find the dialect of its path.
+const MAX_BYTES: usize = 128;
 
-/// How the first request began that was read since the last response.
+/// The start of the first request since the last response.
 #[derive(Debug, Default)]
 pub struct RequestStart {
     bytes: Vec<u8>,
-    /// The next bytes begin another request.
-    is_over: bool,
+    /// The next bytes belong to another request.
+    has_ended: bool,
 }
 
 impl RequestStart {
-    /// Bytes were read.
     pub fn read(&mut self, bytes: &[u8]) {
-        if std::mem::take(&mut self.is_over) {
+        if std::mem::take(&mut self.has_ended) {
             self.bytes.clear();
         }
-        let room = MAX_START.saturating_sub(self.bytes.len());
+        let room = MAX_BYTES.saturating_sub(self.bytes.len());
         self.bytes.extend(&bytes[..bytes.len().min(room)]);
     }
 
     /// A response was written.
-    pub fn answered(&mut self) {
-        self.is_over = true;
+    pub fn end(&mut self) {
+        self.has_ended = true;
     }
 
-    /// The dialect of the path, where one can be made out.
-    fn dialect(&self) -> Option<&'static Dialect> {
+    /// The dialect of the path, if both are recognisable.
+    fn dialect(&self, dialects: Dialects) -> Option<&'static Dialect> {
         let mut words = self.bytes.split(|byte| *byte == b' ');
         let target = str::from_utf8(words.nth(1)?).ok()?;
         let path = target
             .split_once("://")
             .map_or(target, |(_, rest)| &rest[rest.find('/').unwrap_or(rest.len())..]);
-        Dialect::at(path.split(['?', '\r']).next()?)
+        dialects.at(path.split(['?', '\r']).next()?)
     }
 }
 
-/// The bytes to send in place of these, if they end with such a response.
-pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -> Option<Bytes> {
+/// The bytes to send instead, if the output ends with the response to a rejected request.
+pub fn replacement(
+    bytes: &[u8],
+    request: &RequestStart,
+    peer: Option<SocketAddr>,
+    dialects: Dialects,
+) -> Option<Bytes> {
     let (start, head) = rejection(bytes)?;
     let status = head.split(' ').nth(1)?;
     let code = match status {
@@ -58,11 +62,11 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
         "500" => ErrorCode::Internal,
         _ => return None,
     };
-    let dialect = request.dialect();
+    let dialect = request.dialect(dialects).unwrap_or(dialects.default);
     let error = Error::from(code);
-    let body = (dialect.unwrap_or(&crate::http::v1::DIALECT).envelope)(&error).to_string();
-    let id = new_request_id();
-    let id = id.to_str().unwrap_or_default();
+    let body = (dialect.envelope)(&error).to_string();
+    let id = RequestId::generate();
+    let id = id.as_str();
     let peer = peer.map(tracing::field::display);
     if code == ErrorCode::Internal {
         tracing::error!(
@@ -77,7 +81,7 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
             request_id = id,
             status = status.parse::<u16>().ok(),
             peer,
-            code = code.row().v1,
+            code = wire_code(code).v1,
             "request"
         );
     }
@@ -86,25 +90,24 @@ pub fn replace(bytes: &[u8], request: &RequestStart, peer: Option<SocketAddr>) -
          x-content-type-options: nosniff\r\ncache-control: no-store\r\nx-request-id: {id}\r\n",
         body.len()
     );
-    let head = head.replace("connection: close\r\n", "").replacen(EMPTY, &headers, 1);
+    let head = head.replace("connection: close\r\n", "").replacen(NO_BODY, &headers, 1);
     Some([&bytes[..start], head.as_bytes(), body.as_bytes()].concat().into())
 }
 
-/// What such a response begins with, and what says that it has no body.
-const START: &[u8] = b"HTTP/1.";
-const EMPTY: &str = "content-length: 0\r\n";
+const RESPONSE_START: &[u8] = b"HTTP/1.";
+const NO_BODY: &str = "content-length: 0\r\n";
 
-/// A response without a body at the end of these bytes that none of our code made: where it begins, and
-/// itself. Whatever we make has an id.
+/// The response to a rejected request at the end of the output, with its position. It has no body and none of the headers
+/// that our middleware adds to every response.
 fn rejection(bytes: &[u8]) -> Option<(usize, &str)> {
-    const LONGEST: usize = 256;
+    const MAX_LENGTH: usize = 256;
     let end = bytes.strip_suffix(b"\r\n\r\n")?;
-    let tail = &end[end.len().saturating_sub(LONGEST)..];
-    let start = tail.windows(START.len()).rposition(|window| window == START)?;
+    let tail = &end[end.len().saturating_sub(MAX_LENGTH)..];
+    let start = tail.windows(RESPONSE_START.len()).rposition(|window| window == RESPONSE_START)?;
     let start = bytes.len() - b"\r\n\r\n".len() - (tail.len() - start);
     let head = str::from_utf8(&bytes[start..]).ok()?;
     let mut lines = head.trim_end().split("\r\n").skip(1);
     let is_bare = lines
         .all(|line| ["content-length: 0", "connection: close"].contains(&line) || line.starts_with("date: "));
-    (is_bare && head.contains(EMPTY)).then_some((start, head))
+    (is_bare && head.contains(NO_BODY)).then_some((start, head))
 }

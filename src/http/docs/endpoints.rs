@@ -1,4 +1,4 @@
-//! The documentation as it is served: files that are made once.
+//! Serves the documentation, which is rendered once.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -8,47 +8,47 @@ use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use super::{File, PATH, files, missing};
+use super::site::{self, File, PATH};
 use crate::domain::ErrorCode;
 use crate::http::asset::Asset;
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::IfNoneMatch;
-use crate::http::routes::read_only;
+use crate::http::resource::read_only;
 
-/// A page, its style sheet and its script come from this server, and nothing else may be loaded or run.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+/// Style sheet and script come from this server; nothing else may be loaded or run.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The documentation of a document: paths and what is there.
+/// The files of the documentation by path.
 #[derive(Clone)]
 pub struct Docs {
     files: Arc<Vec<(String, Arc<Asset>)>>,
-    /// For browsers, where there is no such page.
-    missing: Arc<Asset>,
+    not_found: Arc<Asset>,
 }
 
 impl Docs {
-    /// Renders it.
     #[must_use]
     pub fn new(document: &Value) -> Self {
-        let assets = files(document)
-            .into_iter()
-            .map(|File { path, kind, text }| (path, Arc::new(Asset::new(kind, false, text, POLICY))));
-        let missing = Asset::new("text/html; charset=utf-8", false, missing(document), POLICY);
-        Self { files: Arc::new(assets.collect()), missing: Arc::new(missing) }
+        let assets = site::files(document).into_iter().map(|File { path, content_type, text }| {
+            (path, Arc::new(Asset::new(content_type, false, text, CONTENT_SECURITY_POLICY)))
+        });
+        let not_found =
+            Asset::new("text/html; charset=utf-8", false, site::not_found(document), CONTENT_SECURITY_POLICY);
+        Self { files: Arc::new(assets.collect()), not_found: Arc::new(not_found) }
     }
 
-    /// Adds all addresses.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         for (path, asset) in self.files.iter() {
             let asset = Arc::clone(asset);
-            config.service(read_only(path, move |cached: IfNoneMatch| ready(asset.answer(&cached))));
+            config.service(read_only(path, move |if_none_match: IfNoneMatch| {
+                ready(asset.respond(&if_none_match))
+            }));
         }
-        config.service(read_only(PATH.trim_end_matches('/'), lead_to_index));
-        let missing = Arc::clone(&self.missing);
+        config.service(read_only(PATH.trim_end_matches('/'), redirect_to_index));
+        let not_found = Arc::clone(&self.not_found);
         config.service(read_only(&format!("{PATH}{{page}}"), move |request: HttpRequest| {
             ready(if wants_html(request.headers()) {
-                let mut response = missing.not_found();
+                let mut response = not_found.not_found();
                 response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
                 Ok(response)
             } else {
@@ -58,7 +58,7 @@ impl Docs {
     }
 }
 
-/// Whether a page in HTML is asked for by name, as browsers do; everything else gets the envelope of errors.
+/// Whether `Accept` names HTML, as browsers do; other clients get the error envelope.
 fn wants_html(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|range| {
@@ -67,7 +67,7 @@ fn wants_html(headers: &HeaderMap) -> bool {
     })
 }
 
-/// To a neighbour: whatever a proxy has put before the path stays.
-async fn lead_to_index() -> HttpResponse {
+/// A relative location, so that the path prefix of a proxy is kept.
+async fn redirect_to_index() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "docs/")).finish()
 }

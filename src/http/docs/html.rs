@@ -1,4 +1,4 @@
-//! Pages for people: HTML that needs no script; one adds some comfort.
+//! HTML pages. They work without scripts.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use serde_json::Value;
@@ -8,51 +8,49 @@ use super::{index, page};
 
 const TEMPLATE: &str = include_str!("page.html");
 
-/// The index.
 pub(super) fn index(document: &Value, operations: &[Operation]) -> String {
-    let body = rendered(&index::overview(document, operations));
-    filled("addressbook API", "../llms.txt", "../swagger-ui/", &body, "")
+    let body = render_markdown(&index::overview(document, operations));
+    fill_template("addressbook API", "../llms.txt", "../swagger-ui/", &body, "")
 }
 
-/// The page of an operation.
 pub(super) fn page(document: &Value, operations: &[Operation], operation: &Operation) -> String {
     let body = format!(
         "{}{}{}",
-        rendered(&page::before_samples(operation)),
+        render_markdown(&page::before_samples(operation)),
         tabs(&operation.samples),
-        rendered(&page::after_samples(operation, ""))
+        render_markdown(&page::after_samples(operation, ""))
     );
     let Operation { id, tag, title, .. } = operation;
-    let explorer = format!("../swagger-ui/#/{}/{id}", tag.replace(' ', "%20"));
+    let swagger_ui = format!("../swagger-ui/#/{}/{id}", tag.replace(' ', "%20"));
     let link = format!("<a href=\"{id}\"");
-    let others = rendered(&menu(document, operations))
+    let menu = render_markdown(&menu_markdown(document, operations))
         .replace(&format!("{link}>"), &format!("{link} aria-current=\"page\">"));
-    filled(&format!("{title} – addressbook API"), &format!("{id}.md"), &explorer, &body, &others)
+    fill_template(&format!("{title} – addressbook API"), &format!("{id}.md"), &swagger_ui, &body, &menu)
 }
 
-/// What a browser is shown where there is no page.
-pub(super) fn missing(document: &Value, operations: &[Operation]) -> String {
-    let body = rendered("# Page not found\n\nThe [index](./) lists all pages of the documentation.\n");
-    let others = rendered(&menu(document, operations));
-    filled("Page not found – addressbook API", "../llms.txt", "../swagger-ui/", &body, &others)
+/// The 404 page.
+pub(super) fn not_found(document: &Value, operations: &[Operation]) -> String {
+    let body = render_markdown("# Page not found\n\nThe [index](./) lists all pages of the documentation.\n");
+    let menu = render_markdown(&menu_markdown(document, operations));
+    fill_template("Page not found – addressbook API", "../llms.txt", "../swagger-ui/", &body, &menu)
 }
 
-fn filled(title: &str, markdown: &str, explorer: &str, body: &str, menu: &str) -> String {
+fn fill_template(title: &str, markdown: &str, swagger_ui: &str, body: &str, menu: &str) -> String {
     TEMPLATE
-        .replace("{title}", &escaped(title))
+        .replace("{title}", &escape(title))
         .replace("{markdown}", markdown)
-        .replace("{explorer}", explorer)
+        .replace("{swagger_ui}", swagger_ui)
         .replace("{menu}", menu)
         .replace("{body}", body)
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut escaped = String::new();
     html::push_html(&mut escaped, std::iter::once(Event::Text(text.into())));
     escaped
 }
 
-fn menu(document: &Value, operations: &[Operation]) -> String {
+fn menu_markdown(document: &Value, operations: &[Operation]) -> String {
     let mut text = String::new();
     for tag in super::schema::list(&document["tags"]) {
         let name = super::schema::text(&tag["name"]);
@@ -64,7 +62,7 @@ fn menu(document: &Value, operations: &[Operation]) -> String {
     text
 }
 
-/// The samples as tabs that need no script: of the panels, that of the chosen button is shown.
+/// The samples as tabs, by radio buttons and CSS.
 fn tabs(samples: &[Sample]) -> String {
     let buttons = samples.iter().enumerate().map(|(index, Sample { label, .. })| {
         let checked = if index == 0 { " checked" } else { "" };
@@ -73,13 +71,13 @@ fn tabs(samples: &[Sample]) -> String {
              <label for=\"language-{index}\">{label}</label>\n"
         )
     });
-    let panels = samples.iter().map(|sample| rendered(&page::fence(&sample.lang, &sample.source)));
+    let panels = samples.iter().map(|sample| render_markdown(&page::fence(&sample.lang, &sample.source)));
     format!("<div class=\"samples\">\n{}{}</div>\n", buttons.collect::<String>(), panels.collect::<String>())
 }
 
-/// Markdown as HTML. Links to pages in Markdown lead to those in HTML; headings can be linked to; a long
-/// line of code can be scrolled with the keyboard.
-fn rendered(markdown: &str) -> String {
+/// Renders Markdown as HTML: links to Markdown pages lead to the HTML pages, headings have anchors, and code blocks can be
+/// scrolled with the keyboard.
+fn render_markdown(markdown: &str) -> String {
     let source: Vec<_> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
     let mut anchors = Vec::new();
     let mut events = Vec::new();
@@ -117,7 +115,7 @@ fn rendered(markdown: &str) -> String {
     text.replace("<pre>", "<pre tabindex=\"0\">")
 }
 
-/// The text of the heading that begins the events.
+/// The text of the heading at the start of the events.
 fn heading(events: &[Event]) -> String {
     let inside = events.iter().take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
     inside
@@ -128,7 +126,7 @@ fn heading(events: &[Event]) -> String {
         .collect()
 }
 
-/// The name of a heading in addresses: `required-attributes`; with a number where another one has it.
+/// The anchor of a heading: `required-attributes`, with a number if it is taken.
 fn anchor(text: &str, taken: &[String]) -> String {
     let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("-").to_lowercase();

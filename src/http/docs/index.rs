@@ -1,12 +1,12 @@
-//! The index: for language models after the llms.txt convention, and with everything in one file.
+//! The index for people, and for language models (llms.txt convention).
 
 use serde_json::Value;
 
 use super::operation::Operation;
 use super::{page, schema};
 
-/// What the service is: a heading, a quotation, and what to know before calling anything.
-fn about(document: &Value) -> String {
+/// The introduction: title, description, and authentication.
+fn introduction(document: &Value) -> String {
     let info = &document["info"];
     let description = schema::text(&info["description"]);
     let (first, rest) = description.split_once("\n\n").unwrap_or((&description, ""));
@@ -18,7 +18,7 @@ fn about(document: &Value) -> String {
 
 /// `/llms.txt`.
 pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
-    let mut text = about(document) + &grouped(document, operations, |id| format!("docs/{id}.md"));
+    let mut text = introduction(document) + &by_tag(document, operations, |id| format!("docs/{id}.md"));
     text += "\n## Optional\n\n\
         - [llms-full.txt](llms-full.txt): all of these pages in one fetch\n\
         - [openapi.json](openapi.json): the OpenAPI 3.1 document from which all of this is generated\n\
@@ -28,8 +28,8 @@ pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
     text
 }
 
-/// The operations under the headings of their tags.
-pub(super) fn grouped(document: &Value, operations: &[Operation], link: impl Fn(&str) -> String) -> String {
+/// The operations by tag.
+pub(super) fn by_tag(document: &Value, operations: &[Operation], link: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for tag in schema::list(&document["tags"]) {
         let name = schema::text(&tag["name"]);
@@ -45,13 +45,13 @@ pub(super) fn grouped(document: &Value, operations: &[Operation], link: impl Fn(
 
 /// `/llms-full.txt`.
 pub(super) fn llms_full(document: &Value, operations: &[Operation]) -> String {
-    let pages = operations
-        .iter()
-        .map(|operation| format!("\n{}\n{}", page::front_matter(operation), page::whole(operation, "docs/")));
-    about(document) + &pages.collect::<String>()
+    let pages = operations.iter().map(|operation| {
+        format!("\n{}\n{}", page::front_matter(operation), page::content(operation, "docs/"))
+    });
+    introduction(document) + &pages.collect::<String>()
 }
 
 /// The index for people, in Markdown.
 pub(super) fn overview(document: &Value, operations: &[Operation]) -> String {
-    about(document) + &grouped(document, operations, str::to_owned)
+    introduction(document) + &by_tag(document, operations, str::to_owned)
 }

@@ -1,11 +1,10 @@
-//! An operation as its page tells of it, read out of the document.
+//! The content of an operation's page, extracted from the document.
 
 use serde_json::Value;
 
 use super::schema::{self, Attribute};
 use crate::http::openapi::samples;
 
-/// An operation.
 pub(super) struct Operation {
     pub(super) id: String,
     pub(super) tag: String,
@@ -19,24 +18,23 @@ pub(super) struct Operation {
     pub(super) samples: Vec<Sample>,
     /// Summary and body of each example of the request.
     pub(super) requests: Vec<(String, Value)>,
-    /// Those that are no errors.
-    pub(super) answers: Vec<Answer>,
-    pub(super) errors: Vec<Failure>,
+    /// Responses that are not errors.
+    pub(super) responses: Vec<Response>,
+    pub(super) errors: Vec<ErrorResponse>,
     pub(super) envelope: Option<String>,
     /// The members of the envelope.
     pub(super) error_attributes: Vec<Attribute>,
-    pub(super) next: Vec<Next>,
+    pub(super) related: Vec<RelatedOperation>,
 }
 
-/// A sample in a language.
 pub(super) struct Sample {
     pub(super) lang: String,
     pub(super) label: String,
     pub(super) source: String,
 }
 
-/// An answer that is no error.
-pub(super) struct Answer {
+/// A response that is not an error.
+pub(super) struct Response {
     pub(super) status: String,
     pub(super) about: String,
     pub(super) headers: Vec<(String, String)>,
@@ -44,16 +42,15 @@ pub(super) struct Answer {
     pub(super) example: Option<Value>,
 }
 
-/// An operation that follows.
-pub(super) struct Next {
+/// The target of a link.
+pub(super) struct RelatedOperation {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) endpoint: String,
     pub(super) about: String,
 }
 
-/// A way in which it fails.
-pub(super) struct Failure {
+pub(super) struct ErrorResponse {
     pub(super) status: String,
     pub(super) code: String,
     pub(super) about: String,
@@ -64,7 +61,7 @@ impl Operation {
     /// Every operation, in the order of the document's tags and paths.
     pub(super) fn all(document: &Value) -> Vec<Self> {
         let tags = schema::list(&document["tags"]);
-        let mut operations: Vec<Self> = raw(document)
+        let mut operations: Vec<Self> = raw_operations(document)
             .map(|(path, method, operation)| Self::read(document, path, method, operation))
             .collect();
         operations.sort_by_key(|operation| tags.iter().position(|tag| tag["name"] == *operation.tag));
@@ -79,22 +76,26 @@ impl Operation {
             .map(|parameter| Attribute::of_parameter(document, schema::resolve(document, parameter)))
             .collect();
         attributes.extend(schema::attributes(document, &content["schema"], "body"));
-        let (mut answers, mut errors, mut envelope, mut next) = (Vec::new(), Vec::new(), None, Vec::new());
+        let (mut responses, mut errors, mut envelope, mut related) =
+            (Vec::new(), Vec::new(), None, Vec::new());
         let mut error_attributes = Vec::new();
         for (status, response) in schema::members(&operation["responses"]) {
             let response = schema::resolve(document, response);
             let content = &response["content"]["application/json"];
             if status.starts_with('2') {
-                next.extend(schema::members(&response["links"]).map(|(_, link)| Next::read(document, link)));
+                related.extend(
+                    schema::members(&response["links"])
+                        .map(|(_, link)| RelatedOperation::read(document, link)),
+                );
             }
-            // The 503 of a sign of life has no envelope: it is an answer like the other.
+            // The 503 of a health check has no envelope: it is not an error response.
             let schema = schema::resolve(document, &content["schema"]);
             if schema["properties"]["error"].is_object() {
                 envelope = Some(schema::shape(document, &content["schema"]));
                 error_attributes = schema::attributes(document, &content["schema"], "");
-                errors.extend(Failure::of_status(status, response));
+                errors.extend(ErrorResponse::of_status(status, response));
             } else {
-                answers.push(Answer::read(document, status, response));
+                responses.push(Response::read(document, status, response));
             }
         }
         let samples = schema::list(&operation[samples::EXTENSION]).iter().map(|sample| Sample {
@@ -118,15 +119,15 @@ impl Operation {
             requests: schema::members(&content["examples"])
                 .map(|(_, example)| (schema::text(&example["summary"]), example["value"].clone()))
                 .collect(),
-            answers,
+            responses,
             errors,
             envelope,
             error_attributes,
-            next,
+            related,
         }
     }
 
-    /// Its description up to the end of the first sentence.
+    /// The first sentence of the description.
     pub(super) fn first_sentence(&self) -> &str {
         self.description
             .split_inclusive(". ")
@@ -139,16 +140,17 @@ impl Operation {
     }
 }
 
-/// Every operation as the document has it, with its path and method.
-fn raw(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+/// Path, method and object of every operation.
+fn raw_operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     schema::members(&document["paths"])
         .flat_map(|(path, item)| schema::members(item).map(move |(method, it)| (path, method, it)))
         .filter(|(_, _, operation)| operation["operationId"].is_string())
 }
 
-impl Next {
+impl RelatedOperation {
     fn read(document: &Value, link: &Value) -> Self {
-        let target = raw(document).find(|(_, _, target)| target["operationId"] == link["operationId"]);
+        let target =
+            raw_operations(document).find(|(_, _, target)| target["operationId"] == link["operationId"]);
         let (path, method, target) = target.unwrap_or(("", "", &Value::Null));
         Self {
             id: schema::text(&link["operationId"]),
@@ -159,13 +161,13 @@ impl Next {
     }
 }
 
-impl Failure {
-    /// Those of a status, the likeliest first: the response is described in that order, while its examples
-    /// are in alphabetical order.
+impl ErrorResponse {
+    /// Sorted by likelihood, which is the order in the description of the response; its examples are sorted
+    /// alphabetically.
     fn of_status(status: &str, response: &Value) -> Vec<Self> {
         let order = schema::text(&response["description"]);
         let examples = schema::members(&response["content"]["application/json"]["examples"]);
-        let mut failures: Vec<_> = examples
+        let mut errors: Vec<_> = examples
             .map(|(code, example)| Self {
                 status: status.to_owned(),
                 code: code.to_owned(),
@@ -173,12 +175,12 @@ impl Failure {
                 example: example["value"].clone(),
             })
             .collect();
-        failures.sort_by_key(|failure| order.find(&failure.about).unwrap_or(order.len()));
-        failures
+        errors.sort_by_key(|error| order.find(&error.about).unwrap_or(order.len()));
+        errors
     }
 }
 
-impl Answer {
+impl Response {
     fn read(document: &Value, status: &str, response: &Value) -> Self {
         let content = &response["content"]["application/json"];
         let headers = schema::members(&response["headers"]).map(|(name, header)| {

@@ -1,24 +1,26 @@
-//! The page of an operation, in Markdown.
+//! The Markdown page of an operation.
 
 use serde_json::Value;
 
-use super::last_verified;
-use super::operation::{Answer, Next, Operation};
+use super::operation::{Operation, RelatedOperation, Response};
 use super::schema::Attribute;
-use crate::http::openapi::samples;
+use crate::http::openapi::samples::variables;
 
-/// The page as it is served to language models.
+/// The last release and its date. The release tests run every sample.
+const LAST_RELEASE: &str = include_str!("../../../openapi/released/LAST");
+
+/// The page for language models.
 pub(super) fn markdown(operation: &Operation) -> String {
     format!(
         "{}\n> For the complete documentation index, see [llms.txt](../llms.txt).\n\
          > Everything in one fetch: [llms-full.txt](../llms-full.txt).\n\n{}",
         front_matter(operation),
-        whole(operation, "")
+        content(operation, "")
     )
 }
 
-/// All that is told of it, without its place among other pages; `pages` is the folder that they are in.
-pub(super) fn whole(operation: &Operation, pages: &str) -> String {
+/// The content of the page; `base` is the path of other pages.
+pub(super) fn content(operation: &Operation, base: &str) -> String {
     let samples = operation
         .samples
         .iter()
@@ -27,11 +29,11 @@ pub(super) fn whole(operation: &Operation, pages: &str) -> String {
         "{}\n{}\n{}",
         before_samples(operation),
         samples.collect::<Vec<_>>().join("\n"),
-        after_samples(operation, pages)
+        after_samples(operation, base)
     )
 }
 
-/// Front matter (YAML, which takes strings of JSON).
+/// YAML front matter. (JSON strings are valid YAML.)
 pub(super) fn front_matter(operation: &Operation) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     format!(
@@ -40,7 +42,7 @@ pub(super) fn front_matter(operation: &Operation) -> String {
         quoted(operation.first_sentence()),
         quoted(&operation.path),
         quoted(&operation.method),
-        last_verified(),
+        LAST_RELEASE.split_whitespace().nth(1).unwrap_or_default(),
     )
 }
 
@@ -58,7 +60,7 @@ pub(super) fn before_samples(operation: &Operation) -> String {
     if operation.has_body {
         page += "- **Content-Type**: `application/json`\n";
     }
-    // The 503 of a sign of life is no error, and has none.
+    // The 503 of a health check has no envelope.
     if let (Some(envelope), Some(_)) = (&operation.envelope, &operation.permissions) {
         page += &format!("- **Error envelope**: 4xx/5xx return `{envelope}`\n");
     }
@@ -66,35 +68,34 @@ pub(super) fn before_samples(operation: &Operation) -> String {
         let attributes: Vec<_> =
             operation.attributes.iter().filter(|attribute| attribute.required == required).collect();
         if !attributes.is_empty() {
-            page += &format!("\n## {heading}\n\n{}", listed(attributes));
+            page += &format!("\n## {heading}\n\n{}", list(attributes));
         }
     }
     page += "\n## Request example\n\n";
-    page += &variables(operation);
+    page += &environment_variables(operation);
     page
 }
 
-/// What the samples read from the environment.
-fn variables(operation: &Operation) -> String {
-    let mut all = vec![
-        (samples::URL.to_owned(), "the URL of the service, such as `http://127.0.0.1:8080`".to_owned()),
-        (samples::KEY.to_owned(), "an API key".to_owned()),
+fn environment_variables(operation: &Operation) -> String {
+    let mut variables = vec![
+        (variables::URL.to_owned(), "the URL of the service, such as `http://127.0.0.1:8080`".to_owned()),
+        (variables::KEY.to_owned(), "an API key".to_owned()),
     ];
-    all.extend(samples::collections(&operation.path).map(|(_, collection)| {
-        let noun = samples::singular(collection).replace('_', "-");
-        (samples::id_variable(collection), format!("the id of the {noun}"))
+    variables.extend(variables::collections(&operation.path).map(|(_, collection)| {
+        let noun = variables::singular(collection).replace('_', "-");
+        (variables::id_variable(collection), format!("the id of the {noun}"))
     }));
-    let read = |name: &str| operation.samples.iter().any(|sample| sample.source.contains(name));
-    let named: Vec<_> = all
+    let is_read = |name: &str| operation.samples.iter().any(|sample| sample.source.contains(name));
+    let listed: Vec<_> = variables
         .iter()
-        .filter(|(name, _)| read(name))
+        .filter(|(name, _)| is_read(name))
         .map(|(name, about)| format!("`{name}` ({about})"))
         .collect();
-    format!("Environment variables: {}.\n", named.join(", "))
+    format!("Environment variables: {}.\n", listed.join(", "))
 }
 
-/// Bodies, answers, errors and what follows.
-pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
+/// Request bodies, responses, errors and related operations.
+pub(super) fn after_samples(operation: &Operation, base: &str) -> String {
     let mut page = String::new();
     if operation.requests.len() > 1 {
         page += "## Request bodies\n";
@@ -104,66 +105,66 @@ pub(super) fn after_samples(operation: &Operation, pages: &str) -> String {
         page += "\n";
     }
     page += "## Response\n";
-    for (index, answer) in operation.answers.iter().enumerate() {
-        page += &render(answer, &operation.answers[..index]);
+    for (index, response) in operation.responses.iter().enumerate() {
+        page += &render_response(response, &operation.responses[..index]);
     }
     if !operation.errors.is_empty() {
         page += "\n## Errors\n\n";
         for error in &operation.errors {
             page += &format!("- `{}` `{}`: {}\n", error.status, error.code, error.about);
         }
-        let attributes = listed(operation.error_attributes.iter().collect());
+        let attributes = list(operation.error_attributes.iter().collect());
         page += &format!("\nAttributes of an error:\n\n{attributes}");
     }
-    // The one that says most.
+    // The longest example has the most members.
     if let Some(error) = operation.errors.iter().max_by_key(|error| error.example.to_string().len()) {
         page += &format!("\nFor example, `{}`:\n\n{}", error.status, json(&error.example));
     }
-    if !operation.next.is_empty() {
+    if !operation.related.is_empty() {
         page += "\n## Related operations\n\n";
-        for Next { id, title, endpoint, about } in &operation.next {
-            page += &format!("- [{title}]({pages}{id}.md), `{endpoint}`: {about}\n");
+        for RelatedOperation { id, title, endpoint, about } in &operation.related {
+            page += &format!("- [{title}]({base}{id}.md), `{endpoint}`: {about}\n");
         }
     }
     page
 }
 
-fn render(answer: &Answer, before: &[Answer]) -> String {
-    let mut text = format!("\n`{}`: {}\n", answer.status, answer.about);
-    if let Some(example) = &answer.example {
+fn render_response(response: &Response, previous: &[Response]) -> String {
+    let mut text = format!("\n`{}`: {}\n", response.status, response.about);
+    if let Some(example) = &response.example {
         text += &format!("\n{}", json(example));
     }
-    let same = before.iter().find(|other| other.attributes == answer.attributes);
-    if let (Some(same), false) = (same, answer.attributes.is_empty()) {
+    let same = previous.iter().find(|other| other.attributes == response.attributes);
+    if let (Some(same), false) = (same, response.attributes.is_empty()) {
         text += &format!("\nAttributes: as for `{}`.\n", same.status);
-    } else if !answer.attributes.is_empty() {
-        text += &format!("\nAttributes:\n\n{}", listed(answer.attributes.iter().collect()));
+    } else if !response.attributes.is_empty() {
+        text += &format!("\nAttributes:\n\n{}", list(response.attributes.iter().collect()));
     }
-    if !answer.headers.is_empty() {
+    if !response.headers.is_empty() {
         text += "\nHeaders:\n\n";
-        for (name, about) in &answer.headers {
+        for (name, about) in &response.headers {
             text += &format!("- `{name}`: {about}\n");
         }
     }
     text
 }
 
-fn listed(attributes: Vec<&Attribute>) -> String {
+fn list(attributes: Vec<&Attribute>) -> String {
     let line = |attribute: &Attribute| {
-        let Attribute { name, place, kind, required, about, example } = attribute;
-        let separator = if place.is_empty() { "" } else { ", " };
-        let absent = if place.is_empty() && !required { ", not always present" } else { "" };
+        let Attribute { name, location, kind, required, about, example } = attribute;
+        let separator = if location.is_empty() { "" } else { ", " };
+        let absent = if location.is_empty() && !required { ", not always present" } else { "" };
         let example = example.as_ref().map(|example| format!(" Example: `{example}`.")).unwrap_or_default();
         let (lead, rest) = about.split_once("\n\n").unwrap_or((about, ""));
         let lead = lead.replace('\n', " ");
-        format!("- `{name}` ({place}{separator}{kind}{absent}): {lead}{example}\n{}", indented(rest))
+        format!("- `{name}` ({location}{separator}{kind}{absent}): {lead}{example}\n{}", indent(rest))
     };
     attributes.into_iter().map(line).collect()
 }
 
-/// The paragraphs and lists of a description after its first paragraph, as they belong to an item of a
-/// list: without the indentation, what they list would be items beside it.
-fn indented(text: &str) -> String {
+/// Indents the paragraphs and lists after the first paragraph of a description, so that Markdown takes them as part of the
+/// list item.
+fn indent(text: &str) -> String {
     let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.is_empty());
     let indented = paragraphs.map(|paragraph| {
         let is_list = paragraph.starts_with("- ");
@@ -177,7 +178,6 @@ fn json(value: &Value) -> String {
     fence("json", &format!("{value:#}\n"))
 }
 
-/// A block of code.
 pub(super) fn fence(language: &str, code: &str) -> String {
     let language = if language == "Shell" { "bash".to_owned() } else { language.to_lowercase() };
     format!("```{language}\n{code}```\n")

@@ -1,4 +1,4 @@
-//! Schemas in words.
+//! Describes schemas in prose.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 #[derive(Debug, PartialEq)]
 pub(super) struct Attribute {
     pub(super) name: String,
-    /// `path`, `query`, `header` or `body`; empty in an answer.
-    pub(super) place: String,
+    /// `path`, `query`, `header` or `body`; empty in a response.
+    pub(super) location: String,
     /// Its type and limits.
     pub(super) kind: String,
     pub(super) required: bool,
@@ -30,13 +30,13 @@ impl Attribute {
         Self { about, example: own.map(Value::to_string).or(of_schema.example.clone()), ..of_schema }
     }
 
-    fn read(document: &Value, schema: &Value, name: &str, place: &str, required: bool) -> Self {
+    fn read(document: &Value, schema: &Value, name: &str, location: &str, required: bool) -> Self {
         let target = resolve(document, schema);
         let own = |member: &str| if schema[member].is_null() { &target[member] } else { &schema[member] };
         let example = list(own("examples")).first().or(Some(own("example"))).filter(|it| !it.is_null());
         Self {
             name: name.to_owned(),
-            place: place.to_owned(),
+            location: location.to_owned(),
             kind: kind(document, target),
             required,
             about: text(own("description")),
@@ -45,29 +45,29 @@ impl Attribute {
     }
 }
 
-/// The members of an object, and theirs, by their paths: `record.id`, `data[].id`.
-pub(super) fn attributes(document: &Value, schema: &Value, place: &str) -> Vec<Attribute> {
+/// The members of an object at any depth, by path: `record.id`, `data[].id`.
+pub(super) fn attributes(document: &Value, schema: &Value, location: &str) -> Vec<Attribute> {
     let mut attributes = Vec::new();
-    collect(document, schema, "", place, &mut attributes);
+    collect(document, schema, "", location, &mut attributes);
     attributes
 }
 
-fn collect(document: &Value, schema: &Value, prefix: &str, place: &str, attributes: &mut Vec<Attribute>) {
+fn collect(document: &Value, schema: &Value, prefix: &str, location: &str, attributes: &mut Vec<Attribute>) {
     let schema = resolve(document, schema);
     for (name, member) in members(&schema["properties"]) {
         let required = list(&schema["required"]).iter().any(|required| required == name);
         let path = format!("{prefix}{name}");
-        attributes.push(Attribute::read(document, member, &path, place, required));
+        attributes.push(Attribute::read(document, member, &path, location, required));
         let target = resolve(document, member);
         if target["items"].is_object() {
-            collect(document, &target["items"], &format!("{path}[]."), place, attributes);
+            collect(document, &target["items"], &format!("{path}[]."), location, attributes);
         } else {
-            collect(document, target, &format!("{path}."), place, attributes);
+            collect(document, target, &format!("{path}."), location, attributes);
         }
     }
 }
 
-/// What a reference points at; the schema itself where it is none.
+/// The target of a reference; any other schema as it is.
 pub(super) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let target = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     match target.and_then(|pointer| document.pointer(pointer)) {
@@ -104,16 +104,16 @@ fn types(document: &Value, schema: &Value) -> String {
     if types.is_empty() { "any".to_owned() } else { types.join(" or ") }
 }
 
-fn range(least: &Value, most: &Value, unit: &str) -> Option<String> {
-    match (least.as_u64(), most.as_u64()) {
-        (Some(least), Some(most)) => Some(format!("{least}–{most}{unit}")),
-        (None, Some(most)) => Some(format!("at most {most}{unit}")),
-        (Some(least), None) if least > 0 => Some(format!("at least {least}{unit}")),
+fn range(min: &Value, max: &Value, unit: &str) -> Option<String> {
+    match (min.as_u64(), max.as_u64()) {
+        (Some(min), Some(max)) => Some(format!("{min}–{max}{unit}")),
+        (None, Some(max)) => Some(format!("at most {max}{unit}")),
+        (Some(min), None) if min > 0 => Some(format!("at least {min}{unit}")),
         _ => None,
     }
 }
 
-/// What a value that obeys the schema must have: `{"error": {"code": string}}`.
+/// The required members: `{"error": {"code": string}}`.
 pub(super) fn shape(document: &Value, schema: &Value) -> String {
     let schema = resolve(document, schema);
     if !schema["properties"].is_object() {
@@ -126,17 +126,17 @@ pub(super) fn shape(document: &Value, schema: &Value) -> String {
     format!("{{{}}}", members.join(", "))
 }
 
-/// The members of an object; none of anything else.
+/// Empty if the value is not an object.
 pub(super) fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
-/// The items of a list; none of anything else.
+/// Empty if the value is not an array.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A text; empty where it is none.
+/// Empty if the value is not a string.
 pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

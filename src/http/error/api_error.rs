@@ -1,5 +1,5 @@
-//! A domain error on its way out: whichever way a request fails, it ends up as one of these, and
-//! [`crate::http::middleware::edge`] writes it in the envelope of the dialect that was spoken.
+//! The error type of handlers and extractors. The outermost middleware
+//! ([`request_scope`](crate::http::middleware::request_scope)) renders it in the envelope of the request's dialect.
 
 use std::fmt;
 
@@ -9,14 +9,15 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::table::wire_code;
 use crate::domain::violation::Place;
 use crate::domain::{Error, ErrorCode, FieldViolation, Permission, Violation};
-use crate::http::dialect::Dialect;
+use crate::http::dialect::{Dialect, FieldNames};
 
-/// What a client that was answered with 503 is told to wait, in seconds.
+/// The `Retry-After` of a 503.
 const RETRY_AFTER_SECONDS: &str = "1";
 
-/// An error and the headers that go with it.
+/// A domain error and the response headers that belong to it.
 #[derive(Debug)]
 pub struct ApiError {
     error: Error,
@@ -24,13 +25,13 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A method that an address does not have, and those that it has.
+    /// `allow` lists the methods that the path supports.
     #[must_use]
     pub fn method_not_allowed(allow: HeaderValue) -> Self {
         Self { headers: vec![(ALLOW, allow)], ..ErrorCode::MethodNotAllowed.into() }
     }
 
-    /// A request whose key is missing (RFC 6750, section 3) or not in force (section 3.1).
+    /// The key is missing (RFC 6750, section 3) or invalid (section 3.1).
     #[must_use]
     pub fn unauthorized(message: &'static str, challenge: &'static str) -> Self {
         Self {
@@ -39,7 +40,7 @@ impl ApiError {
         }
     }
 
-    /// A key that lacks permissions (RFC 6750, section 3.1).
+    /// The key lacks permissions (RFC 6750, section 3.1).
     #[must_use]
     pub fn forbidden(missing: &[Permission]) -> Self {
         let scope: Vec<_> = missing.iter().map(|permission| permission.as_str()).collect();
@@ -52,13 +53,12 @@ impl ApiError {
         }
     }
 
-    /// The error.
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The response, in the envelope of a dialect.
+    /// The response in the envelope of a dialect.
     #[must_use]
     pub fn respond(&self, dialect: &Dialect) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
@@ -98,16 +98,16 @@ impl fmt::Display for ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.error.code().row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        wire_code(self.error.code()).status
     }
 
-    /// Without a body: the edge of the server knows the dialect and writes one.
+    /// Without a body: the outermost middleware knows the dialect and renders it.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }
 }
 
-/// Why a response that is no [`ApiError`] has the status of one, for the log: an extension of the response.
+/// The cause of a failure that is not an [`ApiError`], for the log: an extension of the response.
 #[derive(Debug)]
 pub struct Cause(pub String);
 
@@ -125,29 +125,29 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// The faults of an error, in a dialect's names and words.
+/// The violations of an error, with a dialect's field names.
 #[must_use]
-pub fn field_errors(error: &Error, dialect: &Dialect) -> Vec<FieldError> {
+pub fn field_errors(error: &Error, names: &FieldNames) -> Vec<FieldError> {
     error
         .violations()
         .iter()
-        .map(|FieldViolation { place, violation }| field_error(place, violation, dialect))
+        .map(|FieldViolation { place, violation }| field_error(place, violation, names))
         .collect()
 }
 
-fn field_error(place: &Place, violation: &Violation, dialect: &Dialect) -> FieldError {
+fn field_error(place: &Place, violation: &Violation, names: &FieldNames) -> FieldError {
     let field = match place {
-        Place::Field(field) => (dialect.field)(*field),
+        Place::Field(field) => (names.name)(*field),
         Place::Wire(name) => name,
     };
     FieldError {
         field: field.to_owned(),
         code: violation.code().to_owned(),
-        message: violation.sentence(&(dialect.label)(field)),
+        message: violation.sentence(&(names.label)(field)),
     }
 }
 
-/// The message of an error: the sentence of the first field at fault, if there is one.
+/// The sentence of the first violation, if there is one, else that of the error.
 #[must_use]
 pub fn message(error: &Error, details: &[FieldError]) -> String {
     details.first().map_or_else(|| error.message().to_owned(), |first| first.message.clone())

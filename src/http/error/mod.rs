@@ -1,3 +1,4 @@
 //! Domain errors on the wire.
 
 pub mod api_error;
+pub mod table;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use validator::{Validate, ValidationErrors};
 
+use super::conditional_permission::ConditionalPermission;
 use super::diagnose;
 use super::member_names::member_names;
 use super::number;
@@ -19,46 +20,43 @@ use crate::config::Limits;
 use crate::domain::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::domain::{Error, ErrorCode, FieldViolation, Violation};
 use crate::http::app_state::AppState;
-use crate::http::auth::access::Need;
 use crate::http::connection::Answering;
 use crate::http::error::api_error::ApiError;
-use crate::http::openapi::parameters::IDEMPOTENCY_KEY;
+use crate::http::headers::IDEMPOTENCY_KEY;
 
-/// A request body: what serde reads, what `validator` requires, and the command it stands for.
+/// A request body: deserialised by serde, checked for required members by `validator`, converted into a command.
 ///
-/// Every member is optional to serde. One that is required is `#[validate(required)]`, so that all
-/// that are missing are told at once.
+/// Every member is optional to serde; a required one is `#[validate(required)]`, so that one response reports all missing
+/// members.
 pub trait Payload: DeserializeOwned + Validate + 'static {
-    /// What the body asks of the domain.
     type Command: 'static;
 
-    /// The permissions that a request needs for what its command touches beside what the operation always does.
-    const NEEDS: &'static [Need<Self::Command>] = &[];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
 
-    /// The largest body, in bytes.
+    /// In bytes.
     fn body_limit(limits: &Limits) -> usize {
         limits.body_limit
     }
 
-    /// Reads each member; notes what is wrong with it. `None` only where a fault was noted, or where
-    /// `validator` found a required member missing.
+    /// Parses each member and records its violations. `None` only if there is a violation, or if `validator` found a
+    /// required member missing.
     fn into_command(self, violations: &mut Violations) -> Option<Self::Command>;
 }
 
-/// The command of a body that arrived whole, in time, and without a fault.
+/// The command of a body that was received within the timeout and has no violation.
 pub struct Body<P: Payload> {
-    /// What the body asks of the domain.
     pub command: P::Command,
-    attempt: Option<(IdempotencyKey, [u8; 32])>,
+    /// The `Idempotency-Key`, and the fingerprint of the body.
+    idempotency: Option<(IdempotencyKey, [u8; 32])>,
 }
 
 impl<P: Payload> Body<P> {
-    /// The command, and the attempt that the client named with `Idempotency-Key`.
+    /// The command, and the idempotent request if the client sent an `Idempotency-Key`.
     #[must_use]
-    pub fn attempt(self, operation: &'static str) -> (P::Command, Option<IdempotentRequest>) {
-        let attempt =
-            self.attempt.map(|(key, fingerprint)| IdempotentRequest { operation, key, fingerprint });
-        (self.command, attempt)
+    pub fn into_idempotent(self, operation: &'static str) -> (P::Command, Option<IdempotentRequest>) {
+        let request =
+            self.idempotency.map(|(key, fingerprint)| IdempotentRequest { operation, key, fingerprint });
+        (self.command, request)
     }
 }
 
@@ -79,26 +77,25 @@ impl<P: Payload> FromRequest for Body<P> {
             if let Some(answering) = request.conn_data::<Rc<Answering>>() {
                 answering.begin();
             }
-            let attempt = key.map(|key| (key, Sha256::digest(&bytes).into()));
-            Ok(Self { command: read::<P>(&bytes, limits.json_depth)?, attempt })
+            let idempotency = key.map(|key| (key, Sha256::digest(&bytes).into()));
+            Ok(Self { command: parse::<P>(&bytes, limits.json_depth)?, idempotency })
         })
     }
 }
 
 fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
-    let plain = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
-    let media_type = plain(CONTENT_TYPE).and_then(|value| value.split(';').next()).map(str::trim);
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = text(CONTENT_TYPE).and_then(|value| value.split(';').next()).map(str::trim);
     let json = media_type.is_some_and(|media_type| {
         ["application/json", "application/merge-patch+json"]
             .iter()
             .any(|accepted| media_type.eq_ignore_ascii_case(accepted))
     });
-    let encoded = plain(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let encoded = text(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     if json && !encoded { Ok(()) } else { Err(ErrorCode::UnsupportedMediaType.into()) }
 }
 
-/// How long the body is, where the request says so. (A server that got another length would have ended the
-/// request.)
+/// The declared length of the body. (The HTTP implementation rejects a body of another length.)
 fn content_length(request: &HttpRequest) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -114,23 +111,23 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiE
     Ok(Some(IdempotencyKey::parse(text).map_err(violation)?))
 }
 
-/// The bytes of a body. One whose length is known gets a buffer of that length; to actix's `Payload` none is,
-/// and each body would get 32 KiB.
+/// Receives the body into a buffer of the declared length. (By default, actix allocates 32 KiB per body: `Payload` does not
+/// report the length.)
 async fn receive(
     payload: web::Payload,
     length: Option<u64>,
-    patience: Duration,
+    timeout: Duration,
     limit: usize,
 ) -> Result<web::Bytes, ApiError> {
     let too_large =
         || Error::with_message(ErrorCode::PayloadTooLarge, format!("The body is larger than {limit} bytes"));
-    let whole = async {
+    let body = async {
         match length {
             Some(length) => to_bytes_limited(SizedStream::new(length, payload), limit).await,
             None => to_bytes_limited(BodyStream::new(payload), limit).await,
         }
     };
-    match tokio::time::timeout(patience, whole).await {
+    match tokio::time::timeout(timeout, body).await {
         Err(_) => Err(ErrorCode::RequestTimeout.into()),
         Ok(Err(_)) => Err(too_large().into()),
         Ok(Ok(Err(error))) => Err(Error::caused_by(ErrorCode::Malformed, error.to_string()).into()),
@@ -138,35 +135,35 @@ async fn receive(
     }
 }
 
-/// A body as a command. The straight way first; a body that fails it is looked at again with the
-/// patience that a good answer needs.
-fn read<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error> {
-    let (depth, suspect_number) = number::survey(bytes);
+/// Parses a body into a command. Fast path: one pass of serde. A body that fails is parsed again by [`diagnose`], which
+/// finds all violations.
+fn parse<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error> {
+    let (depth, may_be_inexact) = number::scan(bytes);
     if depth > max_depth {
         let message = format!("The body must not be nested deeper than {max_depth} levels");
         return Err(Error::with_message(ErrorCode::Malformed, message));
     }
     let mut violations = Violations::default();
-    // serde reads a struct from an array, too: the members in the order in which they are declared.
+    // serde also deserialises a struct from an array of its members in declaration order.
     let is_object = bytes.trim_ascii_start().starts_with(b"{");
     let payload = match serde_json::from_slice::<P>(bytes) {
-        Ok(payload) if is_object && !(suspect_number && number::some_inexact(bytes)) => payload,
+        Ok(payload) if is_object && !(may_be_inexact && number::has_inexact(bytes)) => payload,
         _ => diagnose::members(bytes, &mut violations)?,
     };
     if let Err(errors) = payload.validate() {
-        note(&errors, &mut violations);
+        add_missing(&errors, &mut violations);
     }
     let command = payload.into_command(&mut violations);
     violations.sort(member_names::<P>());
     violations.finish(command)
 }
 
-/// What `validator` found: only `required` stands at the members. Lengths and forms are the domain's
-/// to check, once and after normalising. (Errors of other validators would hold the value, too.)
-fn note(errors: &ValidationErrors, violations: &mut Violations) {
+/// Adds the violations that `validator` found. The members use `required` only: the domain checks lengths and formats, once
+/// and after normalisation. (Errors of other validators would also contain the value.)
+fn add_missing(errors: &ValidationErrors, violations: &mut Violations) {
     for name in errors.errors().keys() {
-        // One that could not be read is told already, and is not missing.
-        if !violations.within(name) {
+        // A member that could not be parsed has a violation already and is not missing.
+        if !violations.any_within(name) {
             violations.add(name.clone(), Violation::Required);
         }
     }

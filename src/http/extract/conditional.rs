@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): entity tags and what is asked of them.
+//! Conditional requests (RFC 9110, section 13): entity tags and preconditions.
 
 use std::future::{Ready, ready};
 
@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use crate::domain::precondition::Precondition;
 use crate::http::error::api_error::ApiError;
 
-/// `If-Match`: what must hold for a change to be made.
+/// `If-Match`: the precondition of a change.
 pub struct IfMatch(pub Precondition);
 
 impl FromRequest for IfMatch {
@@ -24,22 +24,22 @@ impl FromRequest for IfMatch {
             Ok(header::IfMatch::Items(tags)) => {
                 Precondition::OneOf(tags.iter().filter_map(version).collect())
             }
-            // Whatever it is, it is no version that a contact could have.
+            // A malformed tag matches no version.
             Err(_) => Precondition::OneOf(Vec::new()),
         })))
     }
 }
 
-/// `If-None-Match`: versions that the client has already.
+/// `If-None-Match`: the versions that the client has cached.
 pub struct IfNoneMatch(header::IfNoneMatch);
 
 impl IfNoneMatch {
-    /// Whether the client has this version.
+    /// Whether the client has cached this version.
     #[must_use]
     pub fn has(&self, tag: &EntityTag) -> bool {
         match &self.0 {
             header::IfNoneMatch::Any => true,
-            header::IfNoneMatch::Items(tags) => tags.iter().any(|cached| cached.weak_eq(tag)),
+            header::IfNoneMatch::Items(tags) => tags.iter().any(|own| own.weak_eq(tag)),
         }
     }
 }
@@ -49,25 +49,22 @@ impl FromRequest for IfNoneMatch {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let nothing = || header::IfNoneMatch::Items(Vec::new());
+        let none = || header::IfNoneMatch::Items(Vec::new());
         let present = request.headers().contains_key(header::IF_NONE_MATCH);
-        let cached = if present {
-            header::IfNoneMatch::parse(request).unwrap_or_else(|_| nothing())
-        } else {
-            nothing()
-        };
-        ready(Ok(Self(cached)))
+        let tags =
+            if present { header::IfNoneMatch::parse(request).unwrap_or_else(|_| none()) } else { none() };
+        ready(Ok(Self(tags)))
     }
 }
 
-/// The entity tag of a version: a strong one, since the version grows with every change.
+/// A strong entity tag: every change increments the version.
 #[must_use]
 pub fn entity_tag(version: i64) -> EntityTag {
     EntityTag::new_strong(version.to_string())
 }
 
-/// The version whose tag this is, character by character: `"01"` and `"+1"` are tags of no version. A weak one
-/// never matches here (section 8.8.3.2).
+/// The version of a tag. The tag must be exactly as [`entity_tag`] writes it: `"01"` and `"+1"` match no version, nor does
+/// a weak tag (section 8.8.3.2).
 fn version(tag: &EntityTag) -> Option<i64> {
     tag.tag().parse().ok().filter(|version| entity_tag(*version).strong_eq(tag))
 }

@@ -1,9 +1,9 @@
-//! What is wrong with a body that serde refused. serde stops at its first error and names no path; this names
-//! every member at fault by its path, in time linear in the body.
+//! Finds all violations of a body that serde rejected, each with its path. (serde stops at its first error and reports no
+//! path.)
 //!
-//! A value is tried in its place: inside objects and lists that hold nothing else, so that the type of the
-//! whole body, which alone knows what belongs there, can read it. Where that fails, the same is done with
-//! each member or item of the value, until the path ends at what is at fault.
+//! A value is deserialised in place: as the type of the whole body, from a document that contains nothing but the value at
+//! its path. If that fails, the same is done for each member or item of the value, until the path ends at the invalid
+//! value. Time is linear in the size of the body.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,64 +15,63 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
-use super::member_names::{Asking, Shape};
+use super::member_names::{Shape, ShapeProbe};
 use super::meta::DUPLICATE_KEY;
 use super::number;
-use super::violations::{Violations, shortened};
+use super::violations::{Violations, truncated};
 use crate::domain::{Error, ErrorCode, Violation};
 
-/// Reads each member by itself. Notes the faults of those that cannot be read, and gives what the
-/// others make.
+/// Deserialises each member on its own. Records the violations of invalid members and builds the value from the others.
 pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], violations: &mut Violations) -> Result<T, Error> {
-    // A syntax error's words are about the JSON alone, not about the values in it.
+    // The message of a syntax error does not repeat values.
     let malformed =
         |error| Error::with_message(ErrorCode::Malformed, format!("The body is not valid JSON: {error}"));
     let body: &RawValue = serde_json::from_slice(bytes).map_err(malformed)?;
-    let inexact = number::some_inexact(bytes);
+    let inexact = number::has_inexact(bytes);
     if !inexact {
-        // To skip a value, as `RawValue` does, is to overlook lone surrogates in its strings. (A number past
-        // the range of a double is an error here, and is no error of syntax.)
+        // `RawValue` skips values and thus overlooks lone surrogates in strings. (Not done for inexact numbers: a number
+        // beyond the range of a double is an error here, but not a syntax error.)
         serde_json::from_slice::<Wellformed>(bytes).map_err(malformed)?;
     }
     let Some(Parts::Object(members)) = Parts::of(body) else {
         return Err(ErrorCode::Malformed.into());
     };
-    let mut diagnosis = Diagnosis { path: Vec::new(), violations, inexact, of: PhantomData::<T> };
+    let mut diagnosis = Diagnosis { path: Vec::new(), violations, inexact, body: PhantomData::<T> };
     let shape = diagnosis.shape();
     let mut seen = HashSet::new();
-    let mut sound: Vec<String> = Vec::new();
+    let mut valid: Vec<String> = Vec::new();
     for (name, value) in members {
         if diagnosis.member(&name, value, shape, &mut seen) {
-            sound.push(format!("{}:{}", serde_json::Value::String(name), value.get()));
+            valid.push(format!("{}:{}", serde_json::Value::String(name), value.get()));
         }
         if diagnosis.violations.has_more() {
             break;
         }
     }
-    // Every member of it was read once already.
-    serde_json::from_str(&format!("{{{}}}", sound.join(","))).map_err(|_| ErrorCode::Malformed.into())
+    // Cannot fail: each of these members was deserialised before.
+    serde_json::from_str(&format!("{{{}}}", valid.join(","))).map_err(|_| ErrorCode::Malformed.into())
 }
 
-/// One step from the body to a value in it.
+/// A segment of the path to a value.
 enum Step {
     Member(String),
     Item(usize),
 }
 
-/// The way through a body of type `T`.
+/// The traversal of a body of type `T`.
 struct Diagnosis<'f, T> {
     path: Vec<Step>,
     violations: &'f mut Violations,
-    /// Whether the body has a number that would lose digits; reading it would not fail.
+    /// Whether the body has a number that would lose digits; serde does not reject it.
     inexact: bool,
-    of: PhantomData<T>,
+    body: PhantomData<T>,
 }
 
 impl<T: DeserializeOwned> Diagnosis<'_, T> {
-    /// Checks a member of the object at the path; whether nothing is at fault in it.
+    /// Checks a member of the object at the path; true if it is valid.
     fn member(&mut self, name: &str, value: &RawValue, shape: Shape, seen: &mut HashSet<String>) -> bool {
         self.path.push(Step::Member(name.to_owned()));
-        let sound = match shape {
+        let is_valid = match shape {
             _ if !seen.insert(name.to_owned()) => self.add(Violation::Duplicate),
             Shape::Object(names) if !names.contains(&name) => {
                 self.add(Violation::unknown_member(name, names))
@@ -80,28 +79,28 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
             _ => self.value(value),
         };
         self.path.pop();
-        sound
+        is_valid
     }
 
-    /// Checks the value at the path.
+    /// Checks the value at the path; true if it is valid.
     fn value(&mut self, value: &RawValue) -> bool {
-        let tried = self.try_value(value.get());
-        let inexact = self.inexact && number::some_inexact(value.get().as_bytes());
-        if tried.is_ok() && !inexact {
+        let result = self.deserialise_in_place(value.get());
+        let inexact = self.inexact && number::has_inexact(value.get().as_bytes());
+        if result.is_ok() && !inexact {
             return true;
         }
-        let mut sound = true;
+        let mut is_valid = true;
         match Parts::of(value) {
-            Some(Parts::Object(members)) if self.try_value("{}").is_ok() => {
+            Some(Parts::Object(members)) if self.deserialise_in_place("{}").is_ok() => {
                 let (shape, mut seen) = (self.shape(), HashSet::new());
                 for (name, value) in members {
-                    sound &= self.member(&name, value, shape, &mut seen);
+                    is_valid &= self.member(&name, value, shape, &mut seen);
                     if self.violations.has_more() {
                         break;
                     }
                 }
             }
-            Some(Parts::Array(items)) if self.try_value("[]").is_ok() => {
+            Some(Parts::Array(items)) if self.deserialise_in_place("[]").is_ok() => {
                 if let Shape::List(max) = self.shape()
                     && items.len() > max
                 {
@@ -109,7 +108,7 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
                 }
                 for (index, item) in items.into_iter().enumerate() {
                     self.path.push(Step::Item(index));
-                    sound &= self.value(item);
+                    is_valid &= self.value(item);
                     self.path.pop();
                     if self.violations.has_more() {
                         break;
@@ -119,30 +118,30 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
             None if inexact => return self.add(Violation::InexactNumber),
             _ => {}
         }
-        match tried {
-            Err(error) if sound => self.add(fault_of(&error)),
-            _ => sound,
+        match result {
+            Err(error) if is_valid => self.add(type_violation(&error)),
+            _ => is_valid,
         }
     }
 
-    /// Reads a body that has this value at the path and nothing else.
-    fn try_value(&self, json: &str) -> serde_json::Result<()> {
+    /// Deserialises a body that has this value at the path and nothing else.
+    fn deserialise_in_place(&self, json: &str) -> serde_json::Result<()> {
         let mut leaf = serde_json::Deserializer::from_str(json);
-        T::deserialize(Place { path: &self.path, leaf: &mut leaf }).map(drop)
+        T::deserialize(AtPath { path: &self.path, leaf: &mut leaf }).map(drop)
     }
 
-    /// What belongs at the path.
+    /// The shape that the type expects at the path.
     fn shape(&self) -> Shape {
-        match T::deserialize(Place { path: &self.path, leaf: Asking }) {
-            Err(answer) => answer.shape(),
+        match T::deserialize(AtPath { path: &self.path, leaf: ShapeProbe }) {
+            Err(found) => found.shape(),
             Ok(_) => Shape::Other,
         }
     }
 
-    /// Notes a fault at the path; false, because something is at fault.
+    /// Records a violation at the path; false, for the caller to return.
     fn add(&mut self, violation: Violation) -> bool {
         let names = self.path.iter().map(|step| match step {
-            Step::Member(name) => shortened(name),
+            Step::Member(name) => truncated(name),
             Step::Item(index) => index.to_string(),
         });
         self.violations.add(names.collect::<Vec<_>>().join("."), violation);
@@ -150,27 +149,27 @@ impl<T: DeserializeOwned> Diagnosis<'_, T> {
     }
 }
 
-/// What a type did not like about a value, from its message: the part behind the value, which is not repeated.
-fn fault_of(error: &serde_json::Error) -> Violation {
+/// The violation of a deserialisation error, from the part of the message that does not repeat the value.
+fn type_violation(error: &serde_json::Error) -> Violation {
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let message = message.strip_suffix(&position).unwrap_or(&message);
     if message == DUPLICATE_KEY {
         return Violation::Duplicate;
     }
-    // In JSON's words, since objects and arrays are `Object`, `Entries` and `Items`.
+    // The names of JSON types: the visitors of `Object`, `Entries` and `Items` provide them.
     let expected = message.rsplit_once(", expected ").map_or("of another type", |(_, expected)| expected);
     Violation::WrongType { expected: expected.to_owned().into() }
 }
 
-/// The members of an object or the items of a list, not yet read.
+/// The members of an object or the items of an array, not deserialised.
 enum Parts<'a> {
     Object(Vec<(String, &'a RawValue)>),
     Array(Vec<&'a RawValue>),
 }
 
 impl<'a> Parts<'a> {
-    /// `None` where the value is neither.
+    /// `None` if the value is neither.
     fn of(value: &'a RawValue) -> Option<Self> {
         match value.get().as_bytes().first() {
             Some(b'{' | b'[') => serde_json::from_str(value.get()).ok(),
@@ -209,7 +208,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
     }
 }
 
-/// Any JSON, of which all is looked at and nothing is kept.
+/// Any well-formed JSON value; checks it without building it.
 struct Wellformed;
 
 impl<'de> Deserialize<'de> for Wellformed {
@@ -260,23 +259,24 @@ impl<'de> Deserialize<'de> for Wellformed {
     }
 }
 
-/// A body that has one value at a path and nothing else. What is asked of it beyond the path, the value answers.
-struct Place<'p, L> {
+/// A deserializer of a body that has one value at a path and nothing else. At the end of the path it delegates to the
+/// deserializer of the value.
+struct AtPath<'p, L> {
     path: &'p [Step],
     leaf: L,
 }
 
-impl<'p, 'de, L: Deserializer<'de>> Deserializer<'de> for Place<'p, L> {
+impl<'p, 'de, L: Deserializer<'de>> Deserializer<'de> for AtPath<'p, L> {
     type Error = L::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, L::Error> {
         match self.path.split_first() {
             None => self.leaf.deserialize_any(visitor),
             Some((Step::Member(name), path)) => {
-                let value = Some(Place { path, leaf: self.leaf });
+                let value = Some(AtPath { path, leaf: self.leaf });
                 visitor.visit_map(OneMember { name: Some(name), value })
             }
-            Some((Step::Item(_), path)) => visitor.visit_seq(OneItem(Some(Place { path, leaf: self.leaf }))),
+            Some((Step::Item(_), path)) => visitor.visit_seq(OneItem(Some(AtPath { path, leaf: self.leaf }))),
         }
     }
 
@@ -318,7 +318,7 @@ impl<'p, 'de, L: Deserializer<'de>> Deserializer<'de> for Place<'p, L> {
 
 struct OneMember<'p, L> {
     name: Option<&'p str>,
-    value: Option<Place<'p, L>>,
+    value: Option<AtPath<'p, L>>,
 }
 
 impl<'p, 'de, L: Deserializer<'de>> MapAccess<'de> for OneMember<'p, L> {
@@ -336,7 +336,7 @@ impl<'p, 'de, L: Deserializer<'de>> MapAccess<'de> for OneMember<'p, L> {
     }
 }
 
-struct OneItem<'p, L>(Option<Place<'p, L>>);
+struct OneItem<'p, L>(Option<AtPath<'p, L>>);
 
 impl<'p, 'de, L: Deserializer<'de>> SeqAccess<'de> for OneItem<'p, L> {
     type Error = L::Error;

@@ -1,4 +1,4 @@
-//! Lists and objects inside a request.
+//! Arrays and objects inside a body.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::member_names::member_names;
 use super::meta::DUPLICATE_KEY;
 use crate::domain::pagination::MAX_BATCH;
 
-/// A list of at most [`MAX_BATCH`] items. Of a longer one, nothing behind them is read.
+/// An array of at most [`MAX_BATCH`] items; of a longer one, no further item is deserialised.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Items<T>(pub Vec<T>);
@@ -41,13 +41,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
                 }
             }
         }
-        // To JSON an array like any other; whoever asks for the shape of the body sees the limit.
+        // serde_json treats a tuple struct as an array; `ShapeProbe` learns the limit from it.
         deserializer.deserialize_tuple_struct("Items", MAX_BATCH, ItemsVisitor(PhantomData))
     }
 }
 
-/// An object inside a body. serde alone would read a struct from an array, too: the members in the order in
-/// which they are declared.
+/// An object inside a body. (serde alone also deserialises a struct from an array of its members in declaration order.)
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Object<T>(pub T);
@@ -70,7 +69,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
-/// An object whose keys are data: each stands once. (A `HashMap` would keep the last of two.)
+/// An object whose keys are data. Rejects duplicate keys, of which a `HashMap` would keep the last.
 #[derive(Debug)]
 pub struct Entries<T>(pub HashMap<String, T>);
 

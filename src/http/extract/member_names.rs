@@ -1,71 +1,68 @@
-//! What a type takes on the wire: the members of an object, in the order in which it declares them, or the
-//! most items of a list.
+//! The shape of a type on the wire, from its `Deserialize` implementation: the members of an object in declaration order,
+//! or the maximum length of an array. Nothing else lists them.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// Asks a type's own `Deserialize` for its members, so that they are written down nowhere else.
 pub(super) fn member_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
-    match T::deserialize(Asking) {
-        Err(Answer(Shape::Object(names))) => names,
+    match T::deserialize(ShapeProbe) {
+        Err(ShapeFound(Shape::Object(names))) => names,
         _ => &[],
     }
 }
 
-/// What a type takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     /// An object with these members and no others.
     Object(&'static [&'static str]),
-    /// A list of at most so many items.
+    /// An array of at most this many items.
     List(usize),
-    /// Whatever else.
     Other,
 }
 
-/// Takes a type's first question for the answer.
-pub(super) struct Asking;
+/// A deserializer that fails at the first request of a type, with the shape that the type requested.
+pub(super) struct ShapeProbe;
 
-/// The answer, in the place of an error.
+/// The error of [`ShapeProbe`].
 #[derive(Debug)]
-pub(super) struct Answer(Shape);
+pub(super) struct ShapeFound(Shape);
 
-impl Answer {
+impl ShapeFound {
     pub(super) fn shape(&self) -> Shape {
         self.0
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ShapeFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the names of the members")
     }
 }
 
-impl std::error::Error for Answer {}
+impl std::error::Error for ShapeFound {}
 
-impl Error for Answer {
+impl Error for ShapeFound {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self(Shape::Other)
     }
 }
 
-impl<'de> Deserializer<'de> for Asking {
-    type Error = Answer;
+impl<'de> Deserializer<'de> for ShapeProbe {
+    type Error = ShapeFound;
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         fields: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, Answer> {
-        Err(Answer(Shape::Object(fields)))
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(Shape::Object(fields)))
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Answer> {
-        Err(Answer(Shape::Other))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(Shape::Other))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -73,11 +70,11 @@ impl<'de> Deserializer<'de> for Asking {
         _: &'static str,
         length: usize,
         _: V,
-    ) -> Result<V::Value, Answer> {
-        Err(Answer(Shape::List(length)))
+    ) -> Result<V::Value, ShapeFound> {
+        Err(ShapeFound(Shape::List(length)))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Answer> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeFound> {
         visitor.visit_some(self)
     }
 

@@ -1,4 +1,4 @@
-//! The `meta` member of a request: a JSON object in which no key stands twice.
+//! The `meta` member of a request: a JSON object without duplicate keys.
 
 use std::fmt;
 
@@ -10,27 +10,27 @@ use super::patch::Patch;
 use super::violations::Violations;
 use crate::domain::contact::fields::{Meta, MetaPatch};
 
-/// What is said of a key that stands twice; [`super::diagnose`] finds out which.
+/// The message of a deserialisation error; [`super::diagnose`] turns it into a violation with a path.
 pub(super) const DUPLICATE_KEY: &str = "duplicate key";
 
-/// A JSON object, all of whose objects have each key once. (serde_json keeps the last of two.)
+/// A JSON object without duplicate keys at any depth. (serde_json keeps the last of two.)
 #[derive(Clone, Debug, Serialize)]
 pub struct MetaObject(pub Map<String, Value>);
 
-/// The `meta` of a request that creates; none is `{}`.
+/// The `meta` of a create request; `{}` if absent.
 pub fn new_meta(meta: Option<MetaObject>, violations: &mut Violations) -> Option<Meta> {
     match meta {
         None => Some(Meta::default()),
-        Some(MetaObject(map)) => violations.keep("meta", Meta::parse(&map)),
+        Some(MetaObject(map)) => violations.check("meta", Meta::parse(&map)),
     }
 }
 
-/// The `meta` of a request that changes.
+/// The `meta` of an update request.
 pub fn changed_meta(meta: Patch<MetaObject>, violations: &mut Violations) -> Option<MetaPatch> {
     match meta {
         Patch::Absent => None,
         Patch::Null => Some(MetaPatch::Clear),
-        Patch::Value(MetaObject(map)) => violations.keep("meta", MetaPatch::parse(map)),
+        Patch::Value(MetaObject(map)) => violations.check("meta", MetaPatch::parse(map)),
     }
 }
 
@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for MetaObject {
 fn object<'de, A: MapAccess<'de>>(mut members: A) -> Result<Map<String, Value>, A::Error> {
     let mut map = Map::new();
     while let Some(key) = members.next_key::<String>()? {
-        let value = members.next_value_seed(Unique)?;
+        let value = members.next_value_seed(UniqueKeys)?;
         if map.insert(key, value).is_some() {
             return Err(A::Error::custom(DUPLICATE_KEY));
         }
@@ -63,10 +63,10 @@ fn object<'de, A: MapAccess<'de>>(mut members: A) -> Result<Map<String, Value>, 
     Ok(map)
 }
 
-/// Builds a value in which no object has a key twice.
-struct Unique;
+/// Deserialises a JSON value without duplicate keys.
+struct UniqueKeys;
 
-impl<'de> DeserializeSeed<'de> for Unique {
+impl<'de> DeserializeSeed<'de> for UniqueKeys {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -74,7 +74,7 @@ impl<'de> DeserializeSeed<'de> for Unique {
     }
 }
 
-impl<'de> Visitor<'de> for Unique {
+impl<'de> Visitor<'de> for UniqueKeys {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

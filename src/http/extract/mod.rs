@@ -1,8 +1,9 @@
-//! From bytes to commands of the domain: every fault is told, at its place, in one answer.
+//! Extractors: from bytes to domain commands. One response reports all violations, each with its path.
 
 pub mod batch;
 pub mod body;
 pub mod conditional;
+pub mod conditional_permission;
 mod diagnose;
 pub mod items;
 mod member_names;
@@ -15,8 +16,9 @@ pub mod violations;
 
 pub use body::{Body, Payload};
 pub use conditional::{IfMatch, IfNoneMatch, entity_tag};
+pub use conditional_permission::ConditionalPermission;
 pub use items::{Entries, Items, Object};
 pub use patch::Patch;
-pub use path::{Segment, Segments};
+pub use path::{PathParam, PathValue};
 pub use query::{Parameters, Query};
 pub use violations::Violations;

@@ -1,10 +1,10 @@
-//! Numbers whose digits JSON's readers would lose: integers past 64 bits, which turn into doubles, and numbers
-//! past the range of a double.
+//! Finds inexact numbers, which JSON parsers store with fewer digits: integers beyond 64 bits, which become doubles, and
+//! numbers beyond the range of a double.
 
-/// Longest run of digits that is certainly within 64 bits.
-const SHORT: usize = 18;
+/// Integers of up to this many digits fit into 64 bits.
+const SAFE_DIGITS: usize = 18;
 
-/// The bytes of JSON text outside of its strings, and the quotes around these; with their places.
+/// The bytes of JSON text outside strings, with their indices; the quotes are included.
 fn outside_strings(json: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     let (mut in_string, mut escaped) = (false, false);
     json.iter().copied().enumerate().filter(move |(_, byte)| match byte {
@@ -24,38 +24,36 @@ fn outside_strings(json: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// How deeply brackets are nested outside of strings, and whether there may be an inexact number: without
-/// parsing, in one pass over every body that arrives.
-pub(super) fn survey(bytes: &[u8]) -> (usize, bool) {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut digits, mut suspect) = (0_usize, false);
+/// The nesting depth of brackets, and whether there may be an inexact number. One pass without parsing, over every body.
+pub(super) fn scan(bytes: &[u8]) -> (usize, bool) {
+    let (mut depth, mut max_depth) = (0_usize, 0);
+    let (mut digits, mut may_be_inexact) = (0_usize, false);
     for (_, byte) in outside_strings(bytes) {
         match byte {
             b'0'..=b'9' => {
                 digits += 1;
-                suspect |= digits > SHORT;
+                may_be_inexact |= digits > SAFE_DIGITS;
                 continue;
             }
-            b'e' | b'E' => suspect |= digits > 0,
+            b'e' | b'E' => may_be_inexact |= digits > 0,
             b'{' | b'[' => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                max_depth = max_depth.max(depth);
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
         digits = 0;
     }
-    (deepest, suspect)
+    (max_depth, may_be_inexact)
 }
 
-/// Whether some number in JSON text is inexact.
-pub(super) fn some_inexact(json: &[u8]) -> bool {
+pub(super) fn has_inexact(json: &[u8]) -> bool {
     let mut start = None;
     for (index, byte) in outside_strings(json) {
         let in_number = matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         match (in_number, start) {
-            // `e` stands in `true` and `false`, too, and begins no number.
+            // No number begins with `e`, which occurs in `true` and `false`.
             (true, None) if !byte.is_ascii_alphabetic() => start = Some(index),
             (false, Some(first)) => {
                 if is_inexact(&json[first..index]) {
@@ -72,7 +70,7 @@ pub(super) fn some_inexact(json: &[u8]) -> bool {
 fn is_inexact(number: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(number) else { return false };
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        return text.len() > SHORT && text.parse::<i64>().is_err() && text.parse::<u64>().is_err();
+        return text.len() > SAFE_DIGITS && text.parse::<i64>().is_err() && text.parse::<u64>().is_err();
     }
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
@@ -84,16 +82,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depth_is_of_brackets_outside_of_strings() {
+    fn depth_ignores_brackets_in_strings() {
         for (json, expected) in
             [("1", 0), ("{}", 1), (r#"{"a":[{}]}"#, 3), (r#"{"a":"[[[\"[["}"#, 1), ("[[]],[[[", 3)]
         {
-            assert_eq!(survey(json.as_bytes()).0, expected, "{json}");
+            assert_eq!(scan(json.as_bytes()).0, expected, "{json}");
         }
     }
 
     #[test]
-    fn numbers_that_lose_digits() {
+    fn inexact_numbers_are_found() {
         for exact in [
             "0",
             "-0",
@@ -108,7 +106,7 @@ mod tests {
             r#""\"1e400""#,
             "[true,1]",
         ] {
-            assert!(!some_inexact(exact.as_bytes()), "{exact}");
+            assert!(!has_inexact(exact.as_bytes()), "{exact}");
         }
         for inexact in [
             "18446744073709551616",
@@ -119,8 +117,8 @@ mod tests {
             "[1,1e400]",
             r#"{"a":"1","b":99999999999999999999}"#,
         ] {
-            assert!(some_inexact(inexact.as_bytes()), "{inexact}");
-            assert!(survey(inexact.as_bytes()).1, "{inexact}");
+            assert!(has_inexact(inexact.as_bytes()), "{inexact}");
+            assert!(scan(inexact.as_bytes()).1, "{inexact}");
         }
     }
 }

@@ -1,17 +1,16 @@
-//! A member that can be absent, null or a value, and the three mean different things. (Of any other optional
-//! member, an `Option`, null is as good as absent: several languages' clients send it for what is not set.)
+//! A member for which absent, null and a value mean different things. (In other optional members, `Option`s, null is
+//! treated as absent: clients in several languages send it for members that are not set.)
 
 use serde::{Deserialize, Deserializer};
 
-/// A member of a request. With `#[serde(default)]` an absent one is [`Patch::Absent`].
+/// Requires `#[serde(default)]`, which makes an absent member [`Patch::Absent`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// Not there: keep what is stored.
+    /// Keeps the stored value.
     #[default]
     Absent,
-    /// `null`: clear it.
+    /// Clears it.
     Null,
-    /// Set it.
     Value(T),
 }
 

@@ -1,39 +1,51 @@
-//! Path segments.
+//! Path parameters.
 
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev};
 use percent_encoding::percent_decode_str;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Object;
 
 use crate::domain::{FieldViolation, Violation};
 use crate::http::error::api_error::ApiError;
 
-/// A kind of path segment.
-pub trait Segment: Sized + 'static {
-    /// Its name in the path template.
+/// A value that path parameters can have.
+pub trait PathValue: Sized + 'static {
+    /// The name in the path template.
     const NAME: &'static str;
 
-    /// Reads it.
-    ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The text is not such a value.
     fn parse(text: &str) -> Result<Self, Violation>;
+
+    /// For the OpenAPI document.
+    fn schema() -> Object;
 }
 
-/// A segment of the path that was read without a fault.
-pub struct Segments<S: Segment>(pub S);
+/// The path parameter named [`PathValue::NAME`]: the extractor, and what `#[utoipa::path]` documents.
+pub struct PathParam<T>(pub T);
 
-impl<S: Segment> FromRequest for Segments<S> {
+impl<T: PathValue> FromRequest for PathParam<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let raw = request.match_info().get(S::NAME).unwrap_or_default();
+        let raw = request.match_info().get(T::NAME).unwrap_or_default();
         // The router leaves some characters (`%2F`, `%2B`) encoded.
-        let read = match percent_decode_str(raw).decode_utf8() {
-            Ok(text) => S::parse(&text),
+        let value = match percent_decode_str(raw).decode_utf8() {
+            Ok(text) => T::parse(&text),
             Err(_) => Err(Violation::ForbiddenCharacter),
         };
-        ready(read.map(Self).map_err(|violation| FieldViolation::at(S::NAME, violation).into()))
+        ready(value.map(Self).map_err(|violation| FieldViolation::at(T::NAME, violation).into()))
+    }
+}
+
+impl<T: PathValue> IntoParams for PathParam<T> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = ParameterBuilder::new().name(T::NAME).parameter_in(ParameterIn::Path);
+        vec![parameter.required(Required::True).schema(Some(T::schema())).build()]
     }
 }

@@ -8,28 +8,26 @@ use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::conditional_permission::ConditionalPermission;
 use super::member_names::member_names;
 use super::violations::Violations;
 use crate::config::Limits;
 use crate::domain::{Error, Violation};
 use crate::http::app_state::AppState;
-use crate::http::auth::access::Need;
 use crate::http::error::api_error::ApiError;
 
-/// The parameters of an operation, each an `Option<String>`, and what they ask of the domain.
+/// The query parameters of an operation, each an `Option<String>`, converted into a command.
 pub trait Parameters: DeserializeOwned + 'static {
-    /// What the parameters stand for.
     type Command: 'static;
 
-    /// The permissions that a request needs for what its command touches beside what the operation always does.
-    const NEEDS: &'static [Need<Self::Command>] = &[];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
 
-    /// Reads each parameter; notes what is wrong with it. `None` only where a fault was noted.
+    /// Parses each parameter and records its violations. `None` only if there is a violation.
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command>;
 }
 
-/// What a query without a fault asks for. Parameters that the operation does not have are faults: a
-/// mistyped filter must not answer with everything.
+/// The command of a query without violations. Unknown parameters are violations: a mistyped filter must not return
+/// everything.
 pub struct Query<P: Parameters>(pub P::Command);
 
 impl<P: Parameters> FromRequest for Query<P> {
@@ -39,15 +37,15 @@ impl<P: Parameters> FromRequest for Query<P> {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(
             AppState::of(request)
-                .and_then(|state| Ok(Self(read::<P>(request.query_string(), &state.limits)?))),
+                .and_then(|state| Ok(Self(parse::<P>(request.query_string(), &state.limits)?))),
         )
     }
 }
 
-fn read<P: Parameters>(query: &str, limits: &Limits) -> Result<P::Command, Error> {
+fn parse<P: Parameters>(query: &str, limits: &Limits) -> Result<P::Command, Error> {
     let names = member_names::<P>();
     let mut violations = Violations::default();
-    let mut sound = Map::new();
+    let mut known = Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let Some(name) = decode(name) else {
@@ -57,28 +55,28 @@ fn read<P: Parameters>(query: &str, limits: &Limits) -> Result<P::Command, Error
         if !names.contains(&name.as_str()) {
             let unknown = Violation::unknown_parameter(&name, names);
             violations.add(name, unknown);
-        } else if sound.contains_key(&name) {
+        } else if known.contains_key(&name) {
             violations.add(name, Violation::Duplicate);
         } else if let Some(value) = decode(value) {
-            sound.insert(name, Value::String(value));
+            known.insert(name, Value::String(value));
         } else {
             violations.add(name, Violation::ForbiddenCharacter);
         }
     }
-    let parameters = serde_json::from_value::<P>(Value::Object(sound))
+    let parameters = serde_json::from_value::<P>(Value::Object(known))
         .map_err(|error| Error::caused_by(crate::domain::ErrorCode::Internal, error))?;
     let command = parameters.into_command(limits, &mut violations);
     violations.sort(names);
     violations.finish(command)
 }
 
-/// A part of a query, as forms write it: `+` is a blank. `None` where it is not UTF-8.
+/// Decodes a form-encoded name or value. `None` if it is not UTF-8.
 fn decode(part: &str) -> Option<String> {
     let part = part.replace('+', " ");
     percent_decode(part.as_bytes()).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// A whole number within bounds.
+/// An integer from `min` to `max`.
 pub fn number(
     name: &'static str,
     text: &str,
@@ -88,10 +86,10 @@ pub fn number(
 ) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| digits && (min..=max).contains(number));
-    violations.keep(name, number.ok_or(Violation::OutOfRange { min, max }))
+    violations.check(name, number.ok_or(Violation::OutOfRange { min, max }))
 }
 
-/// How many contacts a page may have.
+/// The `limit` of a list.
 pub fn limit(
     name: &'static str,
     text: Option<String>,

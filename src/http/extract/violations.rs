@@ -1,25 +1,23 @@
-//! Gathers faults while a request is read.
+//! Collects violations while a request is parsed.
 
 use super::patch::Patch;
 use crate::domain::violation::{MAX_REPORTED_VIOLATIONS, Place};
 use crate::domain::{Error, FieldViolation, Violation};
 
-/// Faults so far, of which no more are told than [`MAX_REPORTED_VIOLATIONS`]. That bounds each look through
-/// the list, and the answer.
+/// At most [`MAX_REPORTED_VIOLATIONS`], which bounds the response and each search in the list.
 #[derive(Debug, Default)]
 pub struct Violations {
     list: Vec<FieldViolation>,
     more: bool,
 }
 
-/// Reads a value out of a text.
 pub type Parser<T> = fn(&str) -> Result<T, Violation>;
 
 impl Violations {
-    /// Notes a fault, unless there is one at that name already. Of those past the limit it notes that they are.
+    /// Adds a violation unless the path has one already. Beyond the limit, it only sets [`Self::has_more`].
     pub fn add(&mut self, name: impl Into<std::borrow::Cow<'static, str>>, violation: Violation) {
         let name = name.into();
-        if self.at(&name) {
+        if self.any_at(&name) {
             return;
         }
         if self.list.len() < MAX_REPORTED_VIOLATIONS {
@@ -29,45 +27,44 @@ impl Violations {
         }
     }
 
-    /// Whether there are more than are told: whoever looks for further ones can stop.
+    /// Whether there are more violations than are reported; parsing can stop.
     #[must_use]
     pub fn has_more(&self) -> bool {
         self.more
     }
 
-    /// Whether there is a fault at a name or inside of what it names.
+    /// Whether there is a violation of a member or of a value inside it.
     #[must_use]
-    pub fn within(&self, name: &str) -> bool {
+    pub fn any_within(&self, name: &str) -> bool {
         self.list.iter().any(|violation| match &violation.place {
             Place::Wire(place) => place.split('.').next() == Some(name),
             Place::Field(_) => false,
         })
     }
 
-    /// Whether there is a fault at a name.
+    /// Whether there is a violation with this path.
     #[must_use]
-    pub fn at(&self, name: &str) -> bool {
+    pub fn any_at(&self, name: &str) -> bool {
         self.list.iter().any(|violation| matches!(&violation.place, Place::Wire(place) if place == name))
     }
 
-    /// Whether there is none.
     #[must_use]
-    pub fn none(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Keeps a value or notes why there is none.
-    pub fn keep<T>(&mut self, name: &'static str, read: Result<T, Violation>) -> Option<T> {
-        read.map_err(|violation| self.add(name, violation)).ok()
+    /// The value, or `None` after recording the violation.
+    pub fn check<T>(&mut self, name: &'static str, result: Result<T, Violation>) -> Option<T> {
+        result.map_err(|violation| self.add(name, violation)).ok()
     }
 
-    /// Reads a value that may be absent (`required` is `validator`'s to check).
-    pub fn read<T>(&mut self, name: &'static str, value: Option<String>, parse: Parser<T>) -> Option<T> {
-        value.and_then(|text| self.keep(name, parse(&text)))
+    /// Parses an optional value. (`validator` checks `required`.)
+    pub fn parse<T>(&mut self, name: &'static str, value: Option<String>, parse: Parser<T>) -> Option<T> {
+        value.and_then(|text| self.check(name, parse(&text)))
     }
 
-    /// Reads a value that may be absent, and that null clears.
-    pub fn read_patch<T>(
+    /// Parses an optional value that null clears.
+    pub fn parse_patch<T>(
         &mut self,
         name: &'static str,
         value: Patch<String>,
@@ -76,11 +73,11 @@ impl Violations {
         match value {
             Patch::Absent => None,
             Patch::Null => Some(None),
-            Patch::Value(text) => self.keep(name, parse(&text)).map(Some),
+            Patch::Value(text) => self.check(name, parse(&text)).map(Some),
         }
     }
 
-    /// Puts the faults into the order in which the members are documented; others come last.
+    /// Sorts by the documented order of the members; others come last.
     pub fn sort(&mut self, names: &[&str]) {
         self.list.sort_by_key(|violation| match &violation.place {
             Place::Wire(place) => {
@@ -91,10 +88,8 @@ impl Violations {
         });
     }
 
-    /// What was read, if nothing is at fault.
-    ///
     /// # Errors
-    /// All faults.
+    /// There are violations.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.list.is_empty() => Ok(value),
@@ -103,9 +98,9 @@ impl Violations {
     }
 }
 
-/// A name that a request made up, as far as a path repeats it: names can be as long as the body.
+/// Truncates a name that comes from a request, for a path: it can be as long as the body.
 #[must_use]
-pub fn shortened(name: &str) -> String {
+pub fn truncated(name: &str) -> String {
     const MAX_CHARS: usize = 64;
     match name.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &name[..end]),

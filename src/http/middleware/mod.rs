@@ -1,4 +1,9 @@
-//! What holds for every request, whichever operation it calls.
+//! Concerns of every request, whichever operation it calls.
+//!
+//! [`request_scope`] runs all of them but CORS in one actix layer: each layer boxes a future per request.
 
+mod access_log;
 pub mod cors;
-pub mod edge;
+mod error_envelope;
+pub mod request_scope;
+mod response_headers;

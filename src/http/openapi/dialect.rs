@@ -1,4 +1,4 @@
-//! The document of one dialect: its operations, and of the rest what they refer to.
+//! The document of one dialect: its operations and the components that they refer to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,20 +6,18 @@ use serde_json::{Map, Value};
 
 use crate::http::dialect::Dialect;
 
-/// What a reference to a component begins with.
 const COMPONENTS: &str = "#/components/";
 
-/// The part of a document that is about one dialect. What is about none of them (health) is left out.
-pub(super) fn only(document: &Value, dialect: &'static Dialect) -> Value {
+/// Operations of no dialect (health) are left out.
+pub(super) fn only(document: &Value, dialect: &Dialect) -> Value {
     let mut part = document.clone();
-    let is_of_it = |path: &str| Dialect::at(path).is_some_and(|found| std::ptr::eq(found, dialect));
     let mut own_tags = BTreeSet::new();
     let mut other_tags = BTreeSet::new();
     let mut operation_ids = BTreeSet::new();
     for (path, item) in members(&document["paths"]) {
         for (_, operation) in members(item) {
             let tags = operation["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            if is_of_it(path) {
+            if dialect.serves(path) {
                 own_tags.extend(tags);
                 operation_ids.extend(operation["operationId"].as_str());
             } else {
@@ -28,17 +26,17 @@ pub(super) fn only(document: &Value, dialect: &'static Dialect) -> Value {
         }
     }
     if let Some(paths) = part["paths"].as_object_mut() {
-        paths.retain(|path, _| is_of_it(path));
+        paths.retain(|path, _| dialect.serves(path));
         paths.values_mut().for_each(|item| retain_links(item, &operation_ids));
     }
     if let Some(tags) = part["tags"].as_array_mut() {
-        // A tag of no operation at all speaks of the whole.
+        // A tag without operations describes the document as a whole.
         let is_other = |name: &str| other_tags.contains(name) && !own_tags.contains(name);
         tags.retain(|tag| !tag["name"].as_str().is_some_and(is_other));
     }
     let used = used_components(&part);
     for (kind, components) in part["components"].as_object_mut().into_iter().flatten() {
-        // A security scheme is named by `security`, not by a reference.
+        // Security schemes are named by `security`, not by a reference.
         if let (Some(components), true) = (components.as_object_mut(), kind != "securitySchemes") {
             components.retain(|name, _| used.get(kind).is_some_and(|names| names.contains(name)));
         }
@@ -50,7 +48,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-/// Takes out the links to operations that are not there.
+/// Removes the links to other operations.
 fn retain_links(item: &mut Value, operation_ids: &BTreeSet<&str>) {
     let operations = item.as_object_mut().into_iter().flat_map(Map::values_mut);
     for operation in operations {
@@ -66,21 +64,21 @@ fn retain_links(item: &mut Value, operation_ids: &BTreeSet<&str>) {
     }
 }
 
-/// The components that the paths of a document refer to, and those that these refer to: names by kind.
+/// The names, by kind, of the components that the paths of a document refer to, directly or indirectly.
 fn used_components(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut unread = vec![&document["paths"]];
-    while let Some(value) = unread.pop() {
+    let mut pending = vec![&document["paths"]];
+    while let Some(value) = pending.pop() {
         match value {
-            Value::Array(list) => unread.extend(list),
+            Value::Array(list) => pending.extend(list),
             Value::Object(map) => {
-                unread.extend(map.values());
+                pending.extend(map.values());
                 let reference = map.get("$ref").and_then(Value::as_str);
                 let component = reference.and_then(|text| text.strip_prefix(COMPONENTS)?.split_once('/'));
                 if let Some((kind, name)) = component
                     && used.entry(kind.to_owned()).or_default().insert(name.to_owned())
                 {
-                    unread.push(&document["components"][kind][name]);
+                    pending.push(&document["components"][kind][name]);
                 }
             }
             _ => {}

@@ -1,5 +1,4 @@
-//! The documents as they are served: each made and compressed once, whatever address it names as that of
-//! the server.
+//! Serves the documents. Each is serialised and compressed once, although the server URL in it depends on the request.
 
 use std::future::ready;
 use std::io;
@@ -15,253 +14,220 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{dialect, version_3_0};
+use super::variant::Variant;
 use crate::domain::{Error, ErrorCode};
-use crate::http::asset::version_of;
+use crate::http::asset::digest_tag;
 use crate::http::base_url::BaseUrl;
+use crate::http::dialect::Dialects;
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::IfNoneMatch;
-use crate::http::response_body::Pieces;
-use crate::http::routes::read_only;
-use crate::http::{addressbook, v1};
+use crate::http::resource::read_only;
+use crate::http::response_body::ChunkedBody;
 
-/// Where the document is, as JSON.
 pub const JSON_PATH: &str = "/openapi.json";
-/// Where the document is, as YAML.
 pub const YAML_PATH: &str = "/openapi.yaml";
-/// Where the documents of one dialect each are.
-pub const V1_PATH: &str = "/openapi/v1.json";
-#[allow(missing_docs)]
-pub const ADDRESS_BOOK_PATH: &str = "/openapi/addressbook.json";
-/// Where the document is in OpenAPI 3.0.
 pub const VERSION_3_0_PATH: &str = "/openapi-3.0.json";
 
-/// Stands in the text where the server's address belongs.
-const ROOT: &str = "/root-of-this-service";
+/// Marks the position of the server URL in a document.
+const URL_PLACEHOLDER: &str = "/root-of-this-service";
 
-/// A document that is made of the whole one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variant {
-    /// The operations of v1.
-    V1,
-    /// The operations of the address book.
-    AddressBook,
-    /// All operations, in OpenAPI 3.0.
-    Version3_0,
-}
-
-impl Variant {
-    /// This variant of a document.
-    #[must_use]
-    pub fn of(self, document: &Value) -> Value {
-        match self {
-            Self::V1 => dialect::only(document, &v1::DIALECT),
-            Self::AddressBook => dialect::only(document, &addressbook::DIALECT),
-            Self::Version3_0 => version_3_0::down_convert(document),
-        }
-    }
-}
-
-/// The documents. Those that few clients request are made on their first request.
+/// The documents that the server serves. The variants have few readers, so each is derived on its first request.
 #[derive(Debug)]
-pub struct Served {
+pub struct ServedDocuments {
     json: Text,
     yaml: Text,
-    v1: OnceLock<Text>,
-    address_book: OnceLock<Text>,
-    version_3_0: OnceLock<Text>,
+    variants: Vec<(&'static str, Variant, OnceLock<Text>)>,
 }
 
-impl Served {
-    /// Writes the document in both forms.
-    ///
+impl ServedDocuments {
     /// # Errors
-    /// It cannot be written, or does not name this server once.
-    pub fn new(mut document: Value) -> io::Result<Self> {
+    /// The document cannot be serialised, or does not contain exactly one server URL.
+    pub fn new(mut document: Value, dialects: Dialects) -> io::Result<Self> {
         for server in document["servers"].as_array_mut().into_iter().flatten() {
-            server["url"] = ROOT.into();
+            server["url"] = URL_PLACEHOLDER.into();
         }
         let yaml = yaml_serde::to_string(&document).map_err(io::Error::other)?;
+        let of_dialects = dialects.iter().map(|dialect| (dialect.document_path, Variant::Dialect(dialect)));
+        let variants = of_dialects.chain([(VERSION_3_0_PATH, Variant::Version3_0)]);
         Ok(Self {
             json: Text::new("application/json", &document.to_string())?,
             // RFC 9512
             yaml: Text::new("application/yaml", &yaml)?,
-            v1: OnceLock::new(),
-            address_book: OnceLock::new(),
-            version_3_0: OnceLock::new(),
+            variants: variants.map(|(path, variant)| (path, variant, OnceLock::new())).collect(),
         })
     }
 
-    /// Adds all addresses.
     pub fn configure(self: &Arc<Self>, config: &mut ServiceConfig) {
-        type Of = fn(&Served) -> io::Result<&Text>;
-        let all: [(&str, Of); 5] = [
-            (JSON_PATH, |served| Ok(&served.json)),
-            (YAML_PATH, |served| Ok(&served.yaml)),
-            (V1_PATH, |served| served.variant(&served.v1, Variant::V1)),
-            (ADDRESS_BOOK_PATH, |served| served.variant(&served.address_book, Variant::AddressBook)),
-            (VERSION_3_0_PATH, |served| served.variant(&served.version_3_0, Variant::Version3_0)),
-        ];
-        for (path, text) in all {
-            let served = Arc::clone(self);
-            config.service(read_only(
-                path,
-                move |request: HttpRequest, base: BaseUrl, cached: IfNoneMatch| {
-                    let response = text(&served).and_then(|text| text.respond(&request, &base, &cached));
-                    ready(
-                        response
-                            .map_err(|error| ApiError::from(Error::caused_by(ErrorCode::Internal, error))),
-                    )
-                },
-            ));
+        self.serve(config, JSON_PATH, |documents| Ok(&documents.json));
+        self.serve(config, YAML_PATH, |documents| Ok(&documents.yaml));
+        for (index, (path, ..)) in self.variants.iter().enumerate() {
+            self.serve(config, path, move |documents| documents.variant(index));
         }
     }
 
-    fn variant<'a>(&self, made: &'a OnceLock<Text>, variant: Variant) -> io::Result<&'a Text> {
-        if let Some(text) = made.get() {
+    fn serve(
+        self: &Arc<Self>,
+        config: &mut ServiceConfig,
+        path: &str,
+        text: impl Fn(&Self) -> io::Result<&Text> + Clone + 'static,
+    ) {
+        let documents = Arc::clone(self);
+        config.service(read_only(
+            path,
+            move |request: HttpRequest, base: BaseUrl, if_none_match: IfNoneMatch| {
+                let response =
+                    text(&documents).and_then(|text| text.respond(&request, &base, &if_none_match));
+                ready(response.map_err(|error| ApiError::from(Error::caused_by(ErrorCode::Internal, error))))
+            },
+        ));
+    }
+
+    fn variant(&self, index: usize) -> io::Result<&Text> {
+        let (_, variant, cell) = &self.variants[index];
+        if let Some(text) = cell.get() {
             return Ok(text);
         }
-        let document: Value =
-            serde_json::from_slice(&[&self.json.before[..], ROOT.as_bytes(), &self.json.behind].concat())?;
-        let text = Text::new("application/json", &variant.of(&document).to_string())?;
-        Ok(made.get_or_init(|| text))
+        let json = [&self.json.head[..], URL_PLACEHOLDER.as_bytes(), &self.json.tail].concat();
+        let document: Value = serde_json::from_slice(&json)?;
+        let text = Text::new("application/json", &variant.derive(&document).to_string())?;
+        Ok(cell.get_or_init(|| text))
     }
 }
 
-/// What stands before the server's address, and behind it. The address needs no escapes: see [`BaseUrl`].
+/// A document around the server URL, which needs no escaping: see [`BaseUrl`].
 #[derive(Debug)]
 struct Text {
     content_type: &'static str,
-    before: Bytes,
-    behind: Bytes,
+    head: Bytes,
+    tail: Bytes,
     digest: [u8; 32],
     gzip: OnceLock<Gzip>,
 }
 
-/// Both parts as parts of one gzip stream (RFC 1952), into which the address is put as it is.
+/// Head and tail as parts of one gzip stream (RFC 1952); the server URL is inserted uncompressed.
 #[derive(Debug)]
 struct Gzip {
-    before: Bytes,
-    behind: Bytes,
-    before_sum: crc32fast::Hasher,
-    behind_sum: crc32fast::Hasher,
-    /// Of both parts, before they were compressed.
+    head: Bytes,
+    tail: Bytes,
+    head_crc: crc32fast::Hasher,
+    tail_crc: crc32fast::Hasher,
+    /// Of head and tail, uncompressed.
     length: usize,
 }
 
 impl Text {
     fn new(content_type: &'static str, text: &str) -> io::Result<Self> {
-        let parts: Vec<&str> = text.split(ROOT).collect();
-        let [before, behind] = parts[..] else {
+        let parts: Vec<&str> = text.split(URL_PLACEHOLDER).collect();
+        let [head, tail] = parts[..] else {
             return Err(io::Error::other("the document does not name one server"));
         };
         Ok(Self {
             content_type,
             digest: Sha256::digest(text).into(),
-            before: before.to_owned().into(),
-            behind: behind.to_owned().into(),
+            head: head.to_owned().into(),
+            tail: tail.to_owned().into(),
             gzip: OnceLock::new(),
         })
     }
 
-    /// The text for a caller who found the service at this address, or 304 where the caller has it.
+    /// The document with the server URL of the request, or 304 if the client has cached it.
     fn respond(
         &self,
         request: &HttpRequest,
         base: &BaseUrl,
-        cached: &IfNoneMatch,
+        if_none_match: &IfNoneMatch,
     ) -> io::Result<HttpResponse> {
         let gzipped = accepts_gzip(request);
-        let tag = version_of(Sha256::new_with_prefix(self.digest).chain_update(base.as_str()));
-        // Two representations of one resource are not the same bytes.
+        let tag = digest_tag(Sha256::new_with_prefix(self.digest).chain_update(base.as_str()));
+        // A strong tag identifies one representation (RFC 9110, section 8.8.3.3).
         let tag = EntityTag::new_strong(if gzipped { tag + "-gzip" } else { tag });
-        let known = cached.has(&tag);
-        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let is_cached = if_none_match.has(&tag);
+        let mut response = if is_cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header(ETag(tag))
             .insert_header((CACHE_CONTROL, "no-cache"))
             .append_header((VARY, "Accept-Encoding"));
-        if known {
+        if is_cached {
             return Ok(response.finish());
         }
         response.content_type(self.content_type);
         if gzipped {
             response.insert_header((CONTENT_ENCODING, "gzip"));
-            return Ok(response.body(self.gzip()?.with(base)));
+            return Ok(response.body(self.gzip()?.with_url(base)));
         }
-        let address = Bytes::copy_from_slice(base.as_str().as_bytes());
-        Ok(response.body(Pieces::new([self.before.clone(), address, self.behind.clone()])))
+        let url = Bytes::copy_from_slice(base.as_str().as_bytes());
+        Ok(response.body(ChunkedBody::new([self.head.clone(), url, self.tail.clone()])))
     }
 
     fn gzip(&self) -> io::Result<&Gzip> {
-        if let Some(made) = self.gzip.get() {
-            return Ok(made);
+        if let Some(gzip) = self.gzip.get() {
+            return Ok(gzip);
         }
-        let gzip = Gzip::new(&self.before, &self.behind)?;
+        let gzip = Gzip::new(&self.head, &self.tail)?;
         Ok(self.gzip.get_or_init(|| gzip))
     }
 }
 
-/// Whether a client asks for gzip and does not prefer the text as it is.
+/// Whether the client accepts gzip and does not prefer the uncompressed document.
 fn accepts_gzip(request: &HttpRequest) -> bool {
     let [gzip, identity] = [Encoding::gzip(), Encoding::identity()];
     AcceptEncoding::parse(request)
         .is_ok_and(|accepted| accepted.negotiate([gzip.clone(), identity].iter()) == Some(gzip))
 }
 
-/// By how much the memory for compressed bytes grows.
-const ROOM: usize = 32 * 1024;
+/// The step in which the output buffer grows.
+const OUTPUT_STEP: usize = 32 * 1024;
 
-/// The header of a gzip stream: deflate, no flags, no time, no system.
+/// Deflate, no flags, no modification time, no operating system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 impl Gzip {
-    fn new(before_text: &[u8], behind_text: &[u8]) -> io::Result<Self> {
-        let sum = |bytes: &[u8]| {
-            let mut sum = crc32fast::Hasher::new();
-            sum.update(bytes);
-            sum
+    fn new(head_text: &[u8], tail_text: &[u8]) -> io::Result<Self> {
+        let crc = |bytes: &[u8]| {
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(bytes);
+            crc
         };
-        let mut before = GZIP_HEADER.to_vec();
-        // A flush ends on a whole byte, so that a stored block can follow.
-        deflate(before_text, FlushCompress::Sync, &mut before)?;
-        let mut behind = Vec::new();
-        deflate(behind_text, FlushCompress::Finish, &mut behind)?;
+        let mut head = GZIP_HEADER.to_vec();
+        // A sync flush ends on a byte boundary, so that a stored block can follow.
+        deflate(head_text, FlushCompress::Sync, &mut head)?;
+        let mut tail = Vec::new();
+        deflate(tail_text, FlushCompress::Finish, &mut tail)?;
         Ok(Self {
-            before: before.into(),
-            behind: behind.into(),
-            before_sum: sum(before_text),
-            behind_sum: sum(behind_text),
-            length: before_text.len() + behind_text.len(),
+            head: head.into(),
+            tail: tail.into(),
+            head_crc: crc(head_text),
+            tail_crc: crc(tail_text),
+            length: head_text.len() + tail_text.len(),
         })
     }
 
-    /// The stream with the address in it.
-    fn with(&self, base: &BaseUrl) -> Pieces {
-        let address = base.as_str().as_bytes();
-        // A stored block (RFC 1951, section 3.2.4): an address is far shorter than the longest one.
-        let [low, high, ..] = address.len().to_le_bytes();
+    /// The stream with the server URL.
+    fn with_url(&self, base: &BaseUrl) -> ChunkedBody {
+        let url = base.as_str().as_bytes();
+        // A stored block (RFC 1951, section 3.2.4) holds up to 65,535 bytes; a URL is far shorter.
+        let [low, high, ..] = url.len().to_le_bytes();
         let mut block = vec![0, low, high, !low, !high];
-        block.extend(address);
+        block.extend(url);
 
-        let mut sum = self.before_sum.clone();
-        sum.update(address);
-        sum.combine(&self.behind_sum);
-        let [a, b, c, d, ..] = (self.length + address.len()).to_le_bytes();
-        let mut trailer = sum.finalize().to_le_bytes().to_vec();
+        let mut crc = self.head_crc.clone();
+        crc.update(url);
+        crc.combine(&self.tail_crc);
+        let [a, b, c, d, ..] = (self.length + url.len()).to_le_bytes();
+        let mut trailer = crc.finalize().to_le_bytes().to_vec();
         trailer.extend([a, b, c, d]);
-        Pieces::new([self.before.clone(), block.into(), self.behind.clone(), trailer.into()])
+        ChunkedBody::new([self.head.clone(), block.into(), self.tail.clone(), trailer.into()])
     }
 }
 
-/// Compresses bytes to the end of `out`.
+/// Appends the compressed bytes to `out`.
 fn deflate(bytes: &[u8], flush: FlushCompress, out: &mut Vec<u8>) -> io::Result<()> {
     let mut compress = Compress::new(Compression::best(), false);
     loop {
-        out.reserve(ROOM);
+        out.reserve(OUTPUT_STEP);
         let read = usize::try_from(compress.total_in()).map_err(io::Error::other)?;
         let status = compress.compress_vec(&bytes[read..], out, flush).map_err(io::Error::other)?;
-        // Room that is left says that nothing more is to be written.
+        // Spare capacity means that no output is pending.
         let is_done = compress.total_in() == bytes.len() as u64 && out.len() < out.capacity();
         if status == Status::StreamEnd || (flush == FlushCompress::Sync && is_done) {
             return Ok(());

@@ -1,70 +1,56 @@
-//! The errors of an operation: from its shape, from the table of codes, and through the very function
-//! that writes them when they happen.
+//! The error responses of an operation, derived from its shape and from the error table. Their examples are rendered by
+//! the function that renders real errors.
 
 use std::collections::BTreeMap;
 
-use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{Header, Ref, RefOr, Schema};
+use utoipa::openapi::{Header, Ref, RefOr};
 
-use super::operation_doc::{OperationDoc, put};
-use super::parameters::{IDEMPOTENCY_KEY, IF_MATCH};
+use super::operation_doc::{OperationDoc, add_example};
 use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
+use crate::http::dialect::Dialect;
 use crate::http::error::api_error::{field_errors, message};
-use crate::http::middleware::edge::MAX_REQUEST_ID;
-use crate::http::{addressbook, v1};
+use crate::http::error::table::wire_code;
+use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH};
+use crate::http::request_id::RequestId;
 
-/// The schemas of both envelopes.
-pub(super) fn schemas() -> BTreeMap<String, RefOr<Schema>> {
-    fn of<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(schemas);
-    }
-    let mut schemas = Vec::new();
-    of::<v1::envelope::V1Error>(&mut schemas);
-    of::<addressbook::envelope::AddressBookError>(&mut schemas);
-    schemas.into_iter().collect()
-}
-
-/// Documents every error that an operation can answer; `access` is what a protected one needs.
+/// Documents every error that an operation can respond with, in the envelope of a dialect.
 pub(super) fn document(
     operation: &mut Operation,
     access: Option<&Access>,
-    spec: &OperationDoc,
-    frees_room: bool,
+    doc: &OperationDoc,
+    frees_storage: bool,
+    dialect: &Dialect,
 ) {
-    // What belongs to no dialect answers as the first one.
-    let dialect = access.map_or(&v1::DIALECT, |access| access.dialect);
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
-    for code in codes(operation, access, spec, frees_room) {
-        by_status.entry(code.row().status).or_default().push(code);
+    for code in codes(operation, access, doc, frees_storage) {
+        by_status.entry(wire_code(code).status.as_u16()).or_default().push(code);
     }
     for (status, codes) in by_status {
         let mut content =
             ContentBuilder::new().schema(Some(Ref::from_schema_name(dialect.error_schema))).build();
         let mut descriptions: Vec<String> = Vec::new();
         for code in codes {
-            let example = example(code, access, spec);
-            // What is said of the one example at hand would be too narrow for the others.
-            let narrow = matches!(code, ErrorCode::Forbidden);
-            let details = field_errors(&example, dialect);
+            let example = example(code, access, doc);
+            let details = field_errors(&example, dialect.names);
             let message = match code {
-                // The name of the member is the dialect's.
+                // The member has the dialect's name.
                 ErrorCode::HandleTaken | ErrorCode::NameTaken => message(&example, &details),
-                _ if narrow => code.row().message.to_owned(),
+                // The message of the example names the permissions of this operation only.
+                ErrorCode::Forbidden => Error::from(code).message().to_owned(),
                 _ => example.message().to_owned(),
             };
             let mut description = format!("{message}.");
             if let (ErrorCode::Forbidden, Some(access)) = (code, access) {
                 description = format!("{description} {}", access.sentences());
             }
-            put(&mut content, code.row().v1, &description, (dialect.envelope)(&example));
+            add_example(&mut content, wire_code(code).v1, &description, (dialect.envelope)(&example));
             descriptions.push(description);
         }
         let mut response = ResponseBuilder::new()
@@ -79,15 +65,16 @@ pub(super) fn document(
     }
 }
 
-/// The codes that an operation can answer, in the order of the table.
+/// The codes that an operation can respond with, in the order of the table.
 fn codes(
     operation: &Operation,
     access: Option<&Access>,
-    spec: &OperationDoc,
-    frees_room: bool,
+    doc: &OperationDoc,
+    frees_storage: bool,
 ) -> Vec<ErrorCode> {
     let Some(access) = access else { return vec![ErrorCode::UriTooLong] };
-    let takes_room = !frees_room && access.always.iter().any(|permission| permission.changes_something());
+    let takes_storage =
+        !frees_storage && access.always.iter().any(|permission| permission.changes_something());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters
@@ -108,13 +95,13 @@ fn codes(
         | ErrorCode::RequestTimeout
         | ErrorCode::PayloadTooLarge
         | ErrorCode::UnsupportedMediaType => has_body,
-        ErrorCode::NotFound => in_path || spec.errors.contains(code),
+        ErrorCode::NotFound => in_path || doc.errors.contains(code),
         ErrorCode::IdempotencyKeyInUse | ErrorCode::IdempotencyKeyReused | ErrorCode::Gone => {
             has_header(IDEMPOTENCY_KEY)
         }
         ErrorCode::PreconditionFailed => has_header(IF_MATCH),
-        ErrorCode::StorageFull => takes_room || spec.errors.contains(code),
-        // Not of an operation, but of an address without one, or of a request that reaches none.
+        ErrorCode::StorageFull => takes_storage || doc.errors.contains(code),
+        // Errors of requests that reach no operation.
         ErrorCode::RouteNotFound
         | ErrorCode::MethodNotAllowed
         | ErrorCode::MalformedRequest
@@ -125,29 +112,29 @@ fn codes(
         | ErrorCode::AudienceTooLarge
         | ErrorCode::AudienceQuota
         | ErrorCode::AudienceInProgress
-        | ErrorCode::TemplateTooCostly => spec.errors.contains(code),
+        | ErrorCode::TemplateTooCostly => doc.errors.contains(code),
     };
     ErrorCode::ALL.iter().copied().filter(possible).collect()
 }
 
-fn example(code: ErrorCode, access: Option<&Access>, spec: &OperationDoc) -> Error {
+fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc) -> Error {
     match (code, access) {
-        (ErrorCode::Invalid, _) => Error::invalid(spec.violations.clone()),
+        (ErrorCode::Invalid, _) => Error::invalid(doc.violations.clone()),
         (ErrorCode::Forbidden, Some(access)) => Error::forbidden(access.always),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),
         (ErrorCode::NameTaken, _) => Error::name_taken(),
         (ErrorCode::NotFound, _) => {
-            spec.resource.map_or_else(|| code.into(), |resource| Error::no_such(resource.noun))
+            doc.resource.map_or_else(|| code.into(), |resource| Error::no_such(resource.noun))
         }
         (ErrorCode::Gone, _) => {
-            let what = spec.resource.map_or("contact", |resource| resource.argument);
+            let what = doc.resource.map_or("contact", |resource| resource.argument);
             Error::gone(&what.replace('_', "-"))
         }
         (other, _) => other.into(),
     }
 }
 
-/// Documents the headers that responses carry.
+/// Documents the headers of the responses.
 pub(super) fn document_headers(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -158,7 +145,7 @@ pub(super) fn document_headers(operation: &mut Operation) {
             "X-Request-Id",
             text_header(
                 "The id of this request in the log: the client's own, or one assigned by the server.",
-                Some(MAX_REQUEST_ID),
+                Some(RequestId::MAX_CHARS),
             ),
         );
         match status.as_str() {

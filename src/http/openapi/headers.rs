@@ -1,28 +1,28 @@
-//! Examples of the headers that responses carry, made as the headers themselves are.
+//! Examples of response headers, built by the code that sets the real ones where that is possible.
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::examples;
-use super::parameters::REPLAYED;
 use crate::domain::ErrorCode;
 use crate::http::auth::access::Access;
 use crate::http::auth::authorized::REALM;
+use crate::http::dialect::Dialect;
 use crate::http::error::api_error::ApiError;
-use crate::http::v1;
+use crate::http::headers::IDEMPOTENT_REPLAYED;
 
-/// Puts an example to each header of each response.
+/// Adds an example to each response header.
 ///
 /// # Panics
-/// There is a header without an example here: seen by every test that makes the document.
-pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Access>) {
+/// A header has no example: every test that builds the document fails.
+pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Access>, dialect: &Dialect) {
     let path = path.split('/').map(|segment| if segment.starts_with('{') { examples::ID } else { segment });
     let path = path.collect::<Vec<_>>().join("/");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (name, header) in &mut response.headers {
             let RefOr::T(header) = header else { continue };
-            let example = example(name, status, &path, access);
+            let example = example(name, status, &path, access, dialect);
             let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
             if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
                 schema.examples = vec![example.into()];
@@ -31,9 +31,15 @@ pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Ac
     }
 }
 
-fn example(name: &str, status: &str, path: &str, access: Option<&Access>) -> Option<String> {
-    let of = |problem: ApiError| {
-        let response = problem.respond(&v1::DIALECT);
+fn example(
+    name: &str,
+    status: &str,
+    path: &str,
+    access: Option<&Access>,
+    dialect: &Dialect,
+) -> Option<String> {
+    let of = |error: ApiError| {
+        let response = error.respond(dialect);
         Some(response.headers().get(name)?.to_str().ok()?.to_owned())
     };
     match (name, status) {
@@ -41,7 +47,7 @@ fn example(name: &str, status: &str, path: &str, access: Option<&Access>) -> Opt
         ("Location", _) => Some(format!("{path}/{}", examples::ID)),
         ("Link", _) => Some(format!("<{path}?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
-        (REPLAYED, _) => Some("true".to_owned()),
+        (IDEMPOTENT_REPLAYED, _) => Some("true".to_owned()),
         ("Retry-After", _) => of(ErrorCode::Unavailable.into()),
         ("WWW-Authenticate", "403") => of(ApiError::forbidden(access?.always)),
         ("WWW-Authenticate", _) => of(ApiError::unauthorized("", REALM)),

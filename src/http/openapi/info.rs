@@ -1,38 +1,21 @@
-//! What the document says of the service as a whole.
+//! The parts of the document that describe the service as a whole.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContactBuilder, Info, InfoBuilder, LicenseBuilder, Server, ServerBuilder, Tag};
 
 use crate::domain::Permission;
-use crate::http::{addressbook, v1};
+use crate::http::dialect::Dialects;
 
 /// The name of the security scheme.
 pub(super) const SCHEME: &str = "ApiKey";
 
-/// The tag of operations that belong to no dialect.
+/// The tag of operations of no dialect.
 pub(super) const HEALTH: &str = "Health";
 
 const DESCRIPTION: &str = "\
 Contacts for messaging platforms: one store of names, phone numbers and template data for each account, in \
 two API dialects.";
-
-/// What the tag of the address book says: its names beside those of v1, since both dialects share their
-/// contacts.
-const ADDRESS_BOOK: &str = "\
-The contacts of `/v1` with `alias` and `msisdn`; offset-based lists; errors as \
-`{\"success\": false, \"error\": {\"name\", \"statusCode\", \"message\"}}`. A contact that is written through \
-one dialect can immediately be read through the other:
-
-| in `/v1` | in `/addressbook` | meaning |
-|---|---|---|
-| `id` | `id` | assigned by the server |
-| `username` | `alias` | unique within the account |
-| `phone_number` | `msisdn` | in international format, with and without `+` |
-| `display_name` | – | the username unless set |
-| `avatar_url` | – | stored, never fetched |
-| `meta` | `meta` | any JSON object, for templates |
-| `created_at`, `updated_at` | `created_on`, `updated_on` | UTC, to the millisecond |";
 
 pub(super) fn info() -> Info {
     InfoBuilder::new()
@@ -41,8 +24,8 @@ pub(super) fn info() -> Info {
         .description(Some(DESCRIPTION))
         .contact(Some(ContactBuilder::new().name(Some("The operator of this service")).build()))
         .license(Some(
-            // Without an identifier: readers make a link of it, and a choice of two has no page. This
-            // one explains both.
+            // Without an identifier: tools link to its page, and a choice of two licences has none. This page lists
+            // both.
             LicenseBuilder::new()
                 .name(env!("CARGO_PKG_LICENSE"))
                 .url(Some("https://spdx.org/licenses/"))
@@ -55,43 +38,15 @@ pub(super) fn servers() -> Vec<Server> {
     vec![ServerBuilder::new().url("/").description(Some("This server")).build()]
 }
 
-pub(super) fn tags() -> Vec<Tag> {
+pub(super) fn tags(dialects: Dialects) -> Vec<Tag> {
     let tag = |name: &str, about: &str| TagBuilder::new().name(name).description(Some(about)).build();
-    vec![
-        tag(
-            v1::DIALECT.tag,
-            "Contacts with `username` and `phone_number`; cursor-based lists; errors as \
-             `{\"error\": {\"code\", \"message\"}}`.",
-        ),
-        tag(
-            v1::groups::TAG,
-            "Named sets of contacts that are messaged together. A contact can be in many groups. Lists and \
-             errors work as for contacts.",
-        ),
-        tag(
-            v1::opt_outs::TAG,
-            "Phone numbers that must not be messaged, whichever contacts have them. Lists and errors work as \
-             for contacts.",
-        ),
-        tag(
-            v1::templates::TAG,
-            "Message texts with placeholders that are filled in for each recipient, saved under a name and \
-             checked when they are saved. Lists and errors work as for contacts.",
-        ),
-        tag(
-            v1::audiences::TAG,
-            "Who gets which text, who does not, and why: any mix of recipients, with opt-outs excluded and a \
-             template rendered for each.",
-        ),
-        tag(addressbook::DIALECT.tag, ADDRESS_BOOK),
-        tag(
-            addressbook::groups::TAG,
-            "Groups as in `/v1`, identified by name, with contacts identified by alias or number.",
-        ),
-        tag(addressbook::opt_outs::TAG, "Opt-outs as in `/v1`, with `msisdn`."),
-        tag(addressbook::resolve::TAG, "Who gets which text, by alias."),
-        tag(HEALTH, "Liveness and readiness, for monitoring and load balancers. No API key is required."),
-    ]
+    let health = "Liveness and readiness, for monitoring and load balancers. No API key is required.";
+    dialects
+        .iter()
+        .flat_map(|dialect| dialect.tags)
+        .map(|own| tag(own.name, own.description))
+        .chain([tag(HEALTH, health)])
+        .collect()
 }
 
 pub(super) fn security_scheme() -> SecurityScheme {

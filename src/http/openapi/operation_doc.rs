@@ -1,109 +1,112 @@
-//! What the table of routes says of an operation beside its handler.
+//! What the route table adds to the documentation of a handler.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, RefOr, Schema};
+use utoipa::openapi::{Content, RefOr};
 
 use crate::domain::{ErrorCode, FieldViolation};
-use crate::http::audience::JSON;
+use crate::http::dialect::{NamedSchema, schemas_of};
+use crate::http::media_type::JSON;
 
-/// Examples, and the errors that follow from what the operation does. Those that follow from its
-/// shape (a body, a parameter, a key) are added by themselves.
+/// Examples, and the errors that depend on what the operation does. Errors that depend on its shape (a body, a parameter, a
+/// key) are derived.
 #[derive(Default)]
 pub struct OperationDoc {
-    requests: Vec<(&'static str, &'static str, Value)>,
-    answers: Vec<(u16, Value)>,
+    request_examples: Vec<(&'static str, &'static str, Value)>,
+    response_examples: Vec<(u16, Value)>,
     pub(super) errors: Vec<ErrorCode>,
     pub(super) violations: Vec<FieldViolation>,
-    /// What the operation is about; a contact where nothing is said.
+    /// A contact if `None`.
     pub(super) resource: Option<&'static ResourceDoc>,
-    /// Schemas that the operation's own refer to by their names alone.
-    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
+    /// Schemas that those of the operation refer to by name only.
+    pub(super) schemas: Vec<NamedSchema>,
 }
 
-/// A kind of thing that operations are about, as the document speaks of it.
+/// How the document names the kind of resource of an operation.
 #[derive(Debug)]
 pub struct ResourceDoc {
-    /// The tag of its operations; `None` for the dialect's own.
+    /// The default tag of the dialect if `None`.
     pub tag: Option<&'static str>,
-    /// What it is called in a sentence: `group`.
+    /// In a sentence: `group`.
     pub noun: &'static str,
-    /// What generated methods call the argument with the body: `group`.
+    /// The body argument of generated client methods: `group`.
     pub argument: &'static str,
 }
 
 impl OperationDoc {
-    /// An operation that answers with a status and such a body.
+    /// An operation whose response has a body, with an example.
     #[must_use]
-    pub fn answering(status: u16, body: impl Serialize) -> Self {
-        Self::default().and(status, body)
+    pub fn response(status: u16, body: impl Serialize) -> Self {
+        Self::default().and_response(status, body)
     }
 
-    /// An operation whose answer has no body.
+    /// An operation whose response has no body.
     #[must_use]
-    pub fn silent() -> Self {
+    pub fn no_content() -> Self {
         Self::default()
     }
 
-    /// Another answer.
     #[must_use]
-    pub fn and(mut self, status: u16, body: impl Serialize) -> Self {
-        self.answers.push((status, example(body)));
+    pub fn and_response(mut self, status: u16, body: impl Serialize) -> Self {
+        self.response_examples.push((status, example(body)));
         self
     }
 
-    /// An example of the request body: a name, a line about it, and the body.
+    /// An example of the request body.
     #[must_use]
-    pub fn request(mut self, name: &'static str, about: &'static str, body: impl Serialize) -> Self {
-        self.requests.push((name, about, example(body)));
+    pub fn request_example(
+        mut self,
+        name: &'static str,
+        summary: &'static str,
+        body: impl Serialize,
+    ) -> Self {
+        self.request_examples.push((name, summary, example(body)));
         self
     }
 
-    /// Errors beside those that follow from the operation's shape.
+    /// Errors that are not derived from the shape of the operation.
     #[must_use]
-    pub fn fails(mut self, errors: &[ErrorCode]) -> Self {
+    pub fn errors(mut self, errors: &[ErrorCode]) -> Self {
         self.errors.extend(errors);
         self
     }
 
-    /// What the operation is about, if it is not a contact.
     #[must_use]
-    pub fn about(mut self, resource: &'static ResourceDoc) -> Self {
+    pub fn resource(mut self, resource: &'static ResourceDoc) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// A schema to which one of the operation's own refers by its name alone.
+    /// A schema that those of the operation refer to by name only.
     #[must_use]
     pub fn refers_to<T: ToSchema>(mut self) -> Self {
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
+        self.schemas.extend(schemas_of::<T>());
         self
     }
 
-    /// What the example of a 400 says.
+    /// A violation in the example of the 400 response.
     #[must_use]
-    pub fn violation(mut self, violation: FieldViolation) -> Self {
+    pub fn example_violation(mut self, violation: FieldViolation) -> Self {
         self.violations.push(violation);
         self
     }
 
-    pub(super) fn put_examples(&self, operation: &mut Operation) {
+    pub(super) fn add_examples(&self, operation: &mut Operation) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             for content in body.content.values_mut().filter_map(inline) {
-                for (name, about, value) in &self.requests {
-                    put(content, name, about, value.clone());
+                for (name, summary, value) in &self.request_examples {
+                    add_example(content, name, summary, value.clone());
                 }
             }
         }
-        for (status, value) in &self.answers {
+        for (status, value) in &self.response_examples {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string())
                 && let Some(content) = response.content.get_mut(JSON).and_then(inline)
             {
-                put(content, "example", &response.description, value.clone());
+                add_example(content, "example", &response.description, value.clone());
             }
         }
     }
@@ -113,13 +116,13 @@ fn inline(content: &mut RefOr<Content>) -> Option<&mut Content> {
     if let RefOr::T(content) = content { Some(content) } else { None }
 }
 
-pub(super) fn put(content: &mut Content, name: &str, about: &str, value: Value) {
-    let example = ExampleBuilder::new().summary(about).value(Some(value)).build();
+pub(super) fn add_example(content: &mut Content, name: &str, summary: &str, value: Value) {
+    let example = ExampleBuilder::new().summary(summary).value(Some(value)).build();
     content.examples.insert(name.to_owned(), example.into());
 }
 
 /// # Panics
-/// The example cannot be written as JSON: seen by every test that makes the document.
+/// The example cannot be serialised: every test that builds the document fails.
 fn example(body: impl Serialize) -> Value {
     serde_json::to_value(body).expect("an example is JSON")
 }

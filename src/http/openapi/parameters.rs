@@ -1,4 +1,4 @@
-//! Header parameters, as the document shows them. The extractors read them by themselves.
+//! Header parameters in the document. (The extractors read the headers, not these types.)
 
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -6,17 +6,6 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use super::examples;
 use crate::domain::idempotency::IdempotencyKey;
 
-/// The header that names an attempt to create.
-pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-/// The header that names the version that is to be changed.
-pub const IF_MATCH: &str = "If-Match";
-/// The header that names the versions that a client has.
-pub const IF_NONE_MATCH: &str = "If-None-Match";
-
-/// The response header that says that an earlier request got the answer.
-pub const REPLAYED: &str = "Idempotent-Replayed";
-
-/// `Idempotency-Key`, of operations that create.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
@@ -25,7 +14,6 @@ pub struct IdempotencyKeyHeader {
     key: String,
 }
 
-/// `If-Match`, of operations that change.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa
@@ -34,7 +22,6 @@ pub struct IfMatchHeader {
     tag: String,
 }
 
-/// `If-None-Match`, of operations that read one thing.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)] // read by utoipa

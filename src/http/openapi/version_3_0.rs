@@ -1,15 +1,13 @@
-//! The document in OpenAPI 3.0, for tools that know no 3.1.
+//! Converts the document to OpenAPI 3.0, for tools that do not support 3.1.
 //!
-//! Whatever 3.0 has no words for is left out: the document then allows more than the service does, and
-//! never less.
+//! Constraints that 3.0 cannot express are dropped: the result permits more than the service, never less.
 
 use serde_json::{Map, Value, json};
 
-/// The version that is written.
 const VERSION: &str = "3.0.3";
 
-/// Keywords of a schema in 3.0 whose values are the same in 3.1.
-const SAME: [&str; 22] = [
+/// Schema keywords whose values are the same in 3.0 and 3.1.
+const UNCHANGED_KEYWORDS: [&str; 22] = [
     "title",
     "description",
     "format",
@@ -34,7 +32,6 @@ const SAME: [&str; 22] = [
     "externalDocs",
 ];
 
-/// A document of version 3.1 in version 3.0.
 pub(super) fn down_convert(document: &Value) -> Value {
     let Value::Object(root) = document else { return document.clone() };
     let mut converted = Map::new();
@@ -74,7 +71,7 @@ fn components(components: &Value, document: &Value) -> Value {
     Value::Object(converted.collect())
 }
 
-/// Whatever is no schema: with the schemas in it converted.
+/// Converts the schemas inside a value that is not a schema.
 fn node(value: &Value, document: &Value) -> Value {
     match value {
         Value::Array(list) => list.iter().map(|value| node(value, document)).collect(),
@@ -82,8 +79,8 @@ fn node(value: &Value, document: &Value) -> Value {
             let converted = map.iter().map(|(name, value)| {
                 let value = match name.as_str() {
                     "schema" => schema(value, document),
-                    // In 3.0, only the schemes of OAuth and OpenID Connect have scopes. The permission
-                    // stands in the description, too.
+                    // In 3.0, only OAuth and OpenID Connect schemes have scopes. The description also has the
+                    // permission.
                     "security" => security(value, document),
                     "example" | "examples" => value.clone(),
                     name if name.starts_with("x-") => value.clone(),
@@ -118,7 +115,7 @@ fn each(map: &Value, convert: impl Fn(&Value) -> Value) -> Value {
     )
 }
 
-/// A schema of JSON Schema 2020-12 as one of 3.0.
+/// Converts a JSON Schema 2020-12 schema.
 fn schema(value: &Value, document: &Value) -> Value {
     let map = match value {
         Value::Bool(true) => return json!({}),
@@ -128,8 +125,8 @@ fn schema(value: &Value, document: &Value) -> Value {
     let mut converted = Map::new();
     for (name, value) in map {
         match name.as_str() {
-            "type" => put_type(&mut converted, value),
-            "oneOf" | "anyOf" => put_variants(&mut converted, name, value, document),
+            "type" => convert_type(&mut converted, value),
+            "oneOf" | "anyOf" => convert_variants(&mut converted, name, value, document),
             "allOf" => {
                 let all = value.as_array().into_iter().flatten().map(|part| schema(part, document));
                 add_to_all_of(&mut converted, all);
@@ -160,20 +157,20 @@ fn schema(value: &Value, document: &Value) -> Value {
                 converted.insert(name.replacen("exclusiveM", "m", 1), value.clone());
                 converted.insert(name.clone(), json!(true));
             }
-            name if SAME.contains(&name) || name.starts_with("x-") => {
+            name if UNCHANGED_KEYWORDS.contains(&name) || name.starts_with("x-") => {
                 converted.insert(name.to_owned(), value.clone());
             }
             _ => {}
         }
     }
-    // `nullable` says something only beside a type.
+    // `nullable` has no effect without `type`.
     if converted.contains_key("nullable")
         && !converted.contains_key("type")
         && let Some(kind) = type_of(map, document)
     {
         converted.insert("type".to_owned(), kind);
     }
-    // A reference that is all there is needs nothing around it; beside others 3.0 would not see them.
+    // A single reference needs no `allOf`. (3.0 ignores the siblings of a reference, hence `allOf` otherwise.)
     if let (1, Some(Value::Array(all))) = (converted.len(), converted.get("allOf"))
         && let [only] = &all[..]
         && only.get("$ref").is_some()
@@ -198,8 +195,8 @@ fn add_to_all_of(schema: &mut Map<String, Value>, parts: impl IntoIterator<Item 
     }
 }
 
-/// One type, and `null` beside it as `nullable`. Of several, 3.0 can name none.
-fn put_type(schema: &mut Map<String, Value>, value: &Value) {
+/// `null` becomes `nullable`. Several other types are dropped: 3.0 allows one.
+fn convert_type(schema: &mut Map<String, Value>, value: &Value) {
     let types: Vec<&Value> = match value {
         Value::Array(types) => types.iter().collect(),
         one => vec![one],
@@ -219,8 +216,8 @@ fn put_type(schema: &mut Map<String, Value>, value: &Value) {
     }
 }
 
-/// Variants, and `null` among them as `nullable`.
-fn put_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &Value, document: &Value) {
+/// A `null` variant becomes `nullable`.
+fn convert_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &Value, document: &Value) {
     let variants: Vec<&Value> = value.as_array().into_iter().flatten().collect();
     let others: Vec<&Value> = variants.iter().copied().filter(|variant| !is_null(variant)).collect();
     if others.len() == variants.len() {
@@ -234,7 +231,7 @@ fn put_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &Valu
             if one.get("$ref").is_some() {
                 add_to_all_of(schema_map, [one]);
             } else if let Value::Object(one) = one {
-                // What is said around the variants is said of this place, and counts.
+                // Keywords of the surrounding schema take precedence.
                 for (name, value) in one {
                     schema_map.entry(name).or_insert(value);
                 }
@@ -246,7 +243,7 @@ fn put_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &Valu
     }
 }
 
-/// The type of whatever a schema can be but null, where all of it has the same one.
+/// The type of a schema apart from null, if all its variants have the same one.
 fn type_of(schema: &Map<String, Value>, document: &Value) -> Option<Value> {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
         return type_of(document.pointer(name.strip_prefix('#')?)?.as_object()?, document);

@@ -1,12 +1,17 @@
-//! The files of the page: ours, and those of Swagger UI that it needs.
+//! The files of the page: our own, and those of Swagger UI that it needs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use utoipa_swagger_ui::Config;
 
-use super::POLICY;
 use crate::http::asset::Asset;
+
+/// Everything comes from this server. Swagger UI sets inline styles, and its icons are `data:` images; scripts come from
+/// files only.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
 
 macro_rules! own {
     ($($name:literal: $content_type:literal,)*) => {
@@ -35,21 +40,23 @@ const OWN: &[(&str, &str, &str)] = own! {
 
 const SWAGGER_UI: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
 
-/// The file of a name.
-pub(super) fn named(name: &str) -> Option<&'static Asset> {
-    static FILES: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(read);
+pub(super) fn find(name: &str) -> Option<&'static Asset> {
+    static FILES: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(load);
     FILES.get(name)
 }
 
-fn read() -> BTreeMap<&'static str, Asset> {
-    let own = OWN
-        .iter()
-        .map(|(name, content_type, text)| (*name, Asset::new(*content_type, false, text.as_bytes(), POLICY)));
+fn load() -> BTreeMap<&'static str, Asset> {
+    let own = OWN.iter().map(|(name, content_type, text)| {
+        (*name, Asset::new(*content_type, false, text.as_bytes(), CONTENT_SECURITY_POLICY))
+    });
     let config = Arc::new(Config::default());
     let theirs = SWAGGER_UI.into_iter().filter_map(|name| {
-        // A file that is missing is seen by the tests: without it there is no page.
+        // The tests notice a missing file: the page does not work without it.
         let file = utoipa_swagger_ui::serve(name, Arc::clone(&config)).ok()??;
-        Some((name, Asset::new(file.content_type, file.gzpipped, file.bytes.into_owned(), POLICY)))
+        Some((
+            name,
+            Asset::new(file.content_type, file.gzpipped, file.bytes.into_owned(), CONTENT_SECURITY_POLICY),
+        ))
     });
     own.chain(theirs).collect()
 }

@@ -1,12 +1,13 @@
-//! `{"error": {"code", "message"}}`, with `details` where fields are at fault.
+//! The error envelope: `{"error": {"code", "message"}}`, with `details` for violations.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::DIALECT;
+use super::names::NAMES;
 use crate::domain::Error;
 use crate::http::error::api_error::{FieldError, field_errors, message};
+use crate::http::error::table::wire_code;
 
 /// The body of every 4xx and 5xx response under `/v1`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,16 +35,14 @@ pub struct V1ErrorBody {
     pub more_details: bool,
 }
 
-/// An error in this envelope.
-pub(super) fn write(error: &Error) -> Value {
+pub(super) fn render(error: &Error) -> Value {
     serde_json::to_value(V1Error { error: body(error) }).unwrap_or_default()
 }
 
-/// What went wrong, as it stands in the envelope.
 pub(super) fn body(error: &Error) -> V1ErrorBody {
-    let details = field_errors(error, &DIALECT);
+    let details = field_errors(error, &NAMES);
     V1ErrorBody {
-        code: error.code().row().v1,
+        code: wire_code(error.code()).v1,
         message: message(error, &details),
         details,
         more_details: error.has_more_violations(),

@@ -1,41 +1,20 @@
-//! The dialect of contract 000: `/v1/contacts`, and what belongs to it.
+//! The dialect of contract 000: `/v1`.
 
 pub mod audiences;
 pub mod contacts;
+pub mod dialect;
 pub mod envelope;
 pub mod groups;
+mod names;
 pub mod opt_outs;
 mod pagination;
+mod tags;
 pub mod templates;
 mod updated;
 
-use super::dialect::Dialect;
 use super::routes::RouteTable;
-use crate::domain::Field;
 
-/// What the rest of the server needs to know of this dialect.
-pub static DIALECT: Dialect = Dialect {
-    prefixes: &["v1"],
-    tag: "Contacts",
-    summary_prefix: None,
-    field,
-    label: str::to_owned,
-    envelope: envelope::write,
-    error_schema: "V1Error",
-};
-
-fn field(field: Field) -> &'static str {
-    match field {
-        Field::Handle => "username",
-        Field::Phone => "phone_number",
-        Field::DisplayName => "display_name",
-        Field::AvatarUrl => "avatar_url",
-        Field::Meta => "meta",
-    }
-}
-
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
-    let api = opt_outs::routes(groups::routes(contacts::routes(api)));
-    audiences::routes(templates::routes(api))
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let table = opt_outs::routes(groups::routes(contacts::routes(table)));
+    audiences::routes(templates::routes(table))
 }

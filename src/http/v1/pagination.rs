@@ -1,4 +1,4 @@
-//! Lists by cursor: what their parameters are called, and the links from a page to its neighbours.
+//! Cursor-based lists: schemas and parsers of their parameters, and the `Link` header of a page.
 
 use actix_web::http::header::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,36 +10,33 @@ use crate::domain::pagination::{Cursor, CursorPage};
 use crate::http::extract::Violations;
 use crate::http::openapi::fields;
 
-/// The schema of `starting_after`, in a list of such things.
 pub(super) fn starting_after(noun: &str) -> Object {
     let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
-    fields::described(fields::id(), &about)
+    fields::with_description(fields::id(), &about)
 }
 
-/// The schema of `ending_before`, in a list of such things.
 pub(super) fn ending_before(noun: &str) -> Object {
     let about = format!(
         "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together with \
          `starting_after`, the page starts there and continues to older {noun}s."
     );
-    fields::described(fields::id(), &about)
+    fields::with_description(fields::id(), &about)
 }
 
-/// Reads both.
-pub(super) fn cursor<I: Id>(
+pub(super) fn parse_cursor<I: Id>(
     starting_after: Option<String>,
     ending_before: Option<String>,
     violations: &mut Violations,
 ) -> Cursor<I> {
     let id = |text: &str| I::parse(text).ok_or(Violation::NotUuid);
     Cursor {
-        after: violations.read("starting_after", starting_after, id),
-        before: violations.read("ending_before", ending_before, id),
+        after: violations.parse("starting_after", starting_after, id),
+        before: violations.parse("ending_before", ending_before, id),
     }
 }
 
-/// The `Link` header of a page (RFC 8288), where it has a neighbour. `filters` are the parameters that
-/// the page was asked for with beside its place and its length.
+/// The `Link` header of a page (RFC 8288) that has a neighbour. `filters` are the parameters of the request other than cursor
+/// and limit.
 pub(super) fn links<T, I: Id>(
     path: &str,
     cursor: &Cursor<I>,
@@ -49,8 +46,8 @@ pub(super) fn links<T, I: Id>(
     id_of: fn(&T) -> I,
 ) -> Option<HeaderValue> {
     let (first, last) = (page.items.first()?, page.items.last()?);
-    // Where the page begins at a cursor, what the cursor names is on the page that one came from.
-    let (previous, next) = match (cursor.after, cursor.before) {
+    // The item that a cursor names is on the neighbouring page, so that one exists.
+    let (has_previous, has_next) = match (cursor.after, cursor.before) {
         (None, None) => (false, page.has_more),
         (Some(_), _) => (true, page.has_more),
         (None, Some(_)) => (page.has_more, true),
@@ -71,8 +68,8 @@ pub(super) fn links<T, I: Id>(
         format!("<{target}>; rel=\"{relation}\"")
     };
     let links: Vec<String> = [
-        next.then(|| link("starting_after", id_of(last), "next")),
-        previous.then(|| link("ending_before", id_of(first), "prev")),
+        has_next.then(|| link("starting_after", id_of(last), "next")),
+        has_previous.then(|| link("ending_before", id_of(first), "prev")),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-//! The answer to an update: the whole resource for a key that may read it, else what the client knows already.
+//! The response to an update: the resource for a key that may read it, else nothing that the client does not know.
 
 use std::borrow::Cow;
 
@@ -9,31 +9,30 @@ use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::domain::permission::Single;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 
 const ID: &str = "id";
 const UPDATED_AT: &str = "updated_at";
 
-/// A resource after an update. One type for both answers, because most generated clients know one type of
-/// success an operation: the schema is the resource's own, with two required members.
+/// A resource after an update. One type for both responses, because most generated clients support one success type per
+/// operation: the schema is that of the resource, with two required members only.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Updated<T> {
-    /// For a key that may read it.
-    Whole(T),
+    /// For a key that may read the resource.
+    Full(T),
     /// For a key that may not.
-    Bare {
-        #[allow(missing_docs)]
-        id: Uuid,
-        #[allow(missing_docs)]
-        updated_at: Timestamp,
-    },
+    Reduced { id: Uuid, updated_at: Timestamp },
 }
 
 impl<T> Updated<T> {
-    /// What the key may see of a resource.
-    pub fn new<G: Single>(sees: &Sees<G>, id: Uuid, updated_at: Timestamp, whole: impl Into<T>) -> Self {
-        if sees.all() { Self::Whole(whole.into()) } else { Self::Bare { id, updated_at } }
+    pub fn new<G: Single>(
+        visibility: &Visibility<G>,
+        id: Uuid,
+        updated_at: Timestamp,
+        resource: impl Into<T>,
+    ) -> Self {
+        if visibility.is_full() { Self::Full(resource.into()) } else { Self::Reduced { id, updated_at } }
     }
 }
 
@@ -42,9 +41,10 @@ impl<T: PartialSchema> PartialSchema for Updated<T> {
         let mut schema = T::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
             object.required.retain(|name| [ID, UPDATED_AT].contains(&name.as_str()));
-            let whole = object.description.take().unwrap_or_default();
-            object.description =
-                Some(format!("{whole} Contains only `id` and `updated_at` if the key may not read it."));
+            let description = object.description.take().unwrap_or_default();
+            object.description = Some(format!(
+                "{description} Contains only `id` and `updated_at` if the key may not read it."
+            ));
         }
         schema
     }

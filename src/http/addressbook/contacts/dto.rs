@@ -37,8 +37,8 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
         let Self { alias, msisdn, meta } = self;
-        let handle = violations.read("alias", alias, Handle::parse);
-        let phone = violations.read("msisdn", msisdn, Phone::parse);
+        let handle = violations.parse("alias", alias, Handle::parse);
+        let phone = violations.parse("msisdn", msisdn, Phone::parse);
         let meta = new_meta(meta, violations);
         Some(NewContact { handle: handle?, phone: phone?, display_name: None, avatar_url: None, meta: meta? })
     }
@@ -71,8 +71,8 @@ impl Payload for UpdateRecord {
     fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
         let Self { alias, msisdn, meta } = self;
         Some(ContactPatch {
-            handle: violations.read("alias", alias, Handle::parse),
-            phone: violations.read("msisdn", msisdn, Phone::parse),
+            handle: violations.parse("alias", alias, Handle::parse),
+            phone: violations.parse("msisdn", msisdn, Phone::parse),
             display_name: None,
             avatar_url: None,
             meta: changed_meta(meta, violations),
@@ -125,7 +125,7 @@ impl From<Contact> for Record {
 /// A response with one contact.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookRecordAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -133,7 +133,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<Contact> for RecordAnswer {
+impl From<Contact> for RecordResponse {
     fn from(contact: Contact) -> Self {
         Self { success: true, record: contact.into() }
     }

@@ -1,46 +1,34 @@
 //! The operations of `/addressbook/contacts`.
 
 use actix_web::HttpResponse;
-use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
-use super::dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
+use super::dto::{CreateRecord, Record, RecordList, RecordResponse, RecordUpdated, UpdateRecord};
 use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
 use crate::domain::{ContactKey, Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
+use crate::http::response::{self, HandlerResult};
 
 const CREATE: &str = "createAddressBookContact";
 
-type Answer = Result<HttpResponse, ApiError>;
-
-/// `{contact}`: an id or a phone number.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(in crate::http::addressbook) struct Key {
-    #[param(schema_with = key, value_type = String)]
-    pub(in crate::http::addressbook) contact: ContactKey,
-}
-
-impl Segment for Key {
+impl PathValue for ContactKey {
     const NAME: &'static str = "contact";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        Ok(Self { contact: ContactKey::parse(text)? })
+        Self::parse(text)
     }
-}
 
-fn key() -> Object {
-    fields::id_or_phone("The id or the msisdn of the contact.")
+    fn schema() -> Object {
+        fields::id_or_phone("The id or the msisdn of the contact.")
+    }
 }
 
 /// Create a contact
@@ -56,15 +44,18 @@ fn key() -> Object {
     responses((
         status = 200,
         description = "The contact was created.",
-        body = RecordAnswer,
+        body = RecordResponse,
         headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the contact.")),
     )),
 )]
-pub(super) async fn create_record(allowed: Authorized<CreateContacts>, body: Body<CreateRecord>) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
-    let may_read = allowed.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
-    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(contact)))
+pub(super) async fn create_record(
+    authorized: Authorized<CreateContacts>,
+    body: Body<CreateRecord>,
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
+    let may_read = authorized.may(Permission::ReadContacts);
+    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
+    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(contact)))
 }
 
 /// List contacts
@@ -78,10 +69,10 @@ pub(super) async fn create_record(allowed: Authorized<CreateContacts>, body: Bod
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
 pub(super) async fn list_records(
-    allowed: Authorized<ReadContacts>,
+    authorized: Authorized<ReadContacts>,
     Query(query): Query<ListRecords>,
-) -> Answer {
-    let page = allowed.contacts().offset_page(query).await?;
+) -> HandlerResult {
+    let page = authorized.contacts().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
         records: page.items.into_iter().map(Record::from).collect(),
@@ -98,15 +89,15 @@ pub(super) async fn list_records(
     get,
     path = "/addressbook/contacts/{contact}",
     operation_id = "getAddressBookContact",
-    params(Key),
-    responses((status = 200, description = "The contact.", body = RecordAnswer)),
+    params(PathParam<ContactKey>),
+    responses((status = 200, description = "The contact.", body = RecordResponse)),
 )]
 pub(super) async fn get_record(
-    allowed: Authorized<ReadContacts>,
-    Segments(Key { contact }): Segments<Key>,
-) -> Answer {
-    let contact = allowed.contacts().get(contact).await?;
-    Ok(HttpResponse::Ok().json(RecordAnswer::from(contact)))
+    authorized: Authorized<ReadContacts>,
+    PathParam(key): PathParam<ContactKey>,
+) -> HandlerResult {
+    let contact = authorized.contacts().get(key).await?;
+    Ok(HttpResponse::Ok().json(RecordResponse::from(contact)))
 }
 
 /// Update a contact
@@ -117,18 +108,18 @@ pub(super) async fn get_record(
     post,
     path = "/addressbook/contacts/{contact}",
     operation_id = "updateAddressBookContact",
-    params(Key),
+    params(PathParam<ContactKey>),
     request_body = UpdateRecord,
     responses((status = 200, description = "The contact after the change.", body = RecordUpdated)),
 )]
 pub(super) async fn update_record(
-    allowed: Authorized<UpdateContacts>,
-    sees: Sees<ReadContacts>,
-    Segments(Key { contact }): Segments<Key>,
+    authorized: Authorized<UpdateContacts>,
+    visibility: Visibility<ReadContacts>,
+    PathParam(key): PathParam<ContactKey>,
     body: Body<UpdateRecord>,
-) -> Answer {
-    let contact = allowed.contacts().update(contact, body.command, Precondition::None).await?;
-    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: sees.show(contact.into()) }))
+) -> HandlerResult {
+    let contact = authorized.contacts().update(key, body.command, Precondition::None).await?;
+    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: visibility.filter(contact.into()) }))
 }
 
 /// Delete a contact
@@ -138,13 +129,13 @@ pub(super) async fn update_record(
     delete,
     path = "/addressbook/contacts/{contact}",
     operation_id = "deleteAddressBookContact",
-    params(Key),
+    params(PathParam<ContactKey>),
     responses((status = 200, description = "The contact was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Authorized<DeleteContacts>,
-    Segments(Key { contact }): Segments<Key>,
-) -> Answer {
-    allowed.contacts().delete(contact, Precondition::None).await?;
+    authorized: Authorized<DeleteContacts>,
+    PathParam(key): PathParam<ContactKey>,
+) -> HandlerResult {
+    authorized.contacts().delete(key, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

@@ -1,4 +1,4 @@
-//! The parameters of `GET /addressbook/contacts`.
+//! The query parameters of `GET /addressbook/contacts`.
 
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -11,13 +11,12 @@ use crate::http::addressbook::pagination;
 use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
-/// What `sortField` can be, as a sentence lists it.
+/// The values of `sortField`, enumerated in a sentence.
 const FIELDS: &str = "created_on, alias, msisdn";
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-#[allow(non_snake_case)] // as they are on the wire: faults name them so
+#[allow(non_snake_case)] // wire names, which violations repeat
 pub(super) struct ListRecords {
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
@@ -30,7 +29,7 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    pagination::choice("SortField", "The field to sort by.", FIELDS, "created_on")
+    pagination::enumeration("SortField", "The field to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
@@ -43,14 +42,14 @@ impl Parameters for ListRecords {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<ContactOffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
-            violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+            violations.parse("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
                 "created_on" => Ok(ContactSort::CreatedOn),
                 "alias" => Ok(ContactSort::Handle),
                 "msisdn" => Ok(ContactSort::Phone),
                 _ => Err(Violation::NotOneOf { allowed: FIELDS }),
             });
-        let direction = pagination::read_direction(sortDir, violations);
-        let offset = pagination::read_offset(offset, violations);
+        let direction = pagination::parse_direction(sortDir, violations);
+        let offset = pagination::parse_offset(offset, violations);
         let limit = query::limit("limit", limit, limits, violations);
         Some(ContactOffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? })
     }

@@ -4,21 +4,19 @@ pub mod dto;
 mod handlers;
 mod list;
 
-pub(super) use handlers::Key;
-
-use super::{DIALECT, pagination};
+use super::dialect::DIALECT;
+use super::pagination;
 use crate::domain::contact::fields::Handle;
 use crate::domain::{ErrorCode, Field, FieldViolation, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::openapi::{OperationDoc, examples};
 use crate::http::routes::RouteTable;
-use dto::{CreateRecord, Record, RecordAnswer, RecordList, RecordUpdated, UpdateRecord};
+use dto::{CreateRecord, Record, RecordList, RecordResponse, RecordUpdated, UpdateRecord};
 
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
+pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
-    let record = || RecordAnswer::from(examples::contact());
+    let record = || RecordResponse::from(examples::contact());
     let list = RecordList {
         success: true,
         records: vec![Record::from(examples::contact())],
@@ -27,49 +25,55 @@ pub(super) fn routes(api: RouteTable) -> RouteTable {
         total: 1,
     };
     let not_a_key = || FieldViolation::at("contact", Violation::NotContactKey);
-    api.protected(
-        &DIALECT,
-        __path_create_record,
-        create_record,
-        OperationDoc::answering(200, record())
-            .request("contact", "With data for templates", CreateRecord::example())
-            .fails(&[ErrorCode::HandleTaken])
-            .violation(FieldViolation::of(Field::Handle, Violation::Required)),
-    )
-    .protected(
-        &DIALECT,
-        __path_list_records,
-        list_records,
-        OperationDoc::answering(200, list).violation(FieldViolation::at(
-            "sortDir",
-            Violation::NotOneOf { allowed: pagination::DIRECTIONS },
-        )),
-    )
-    .protected(
-        &DIALECT,
-        __path_get_record,
-        get_record,
-        OperationDoc::answering(200, record()).fails(&[ErrorCode::PhoneAmbiguous]).violation(not_a_key()),
-    )
-    .protected(
-        &DIALECT,
-        __path_update_record,
-        update_record,
-        OperationDoc::answering(
-            200,
-            RecordUpdated { success: true, record: Some(examples::contact().into()) },
+    table
+        .protected(
+            &DIALECT,
+            __path_create_record,
+            create_record,
+            OperationDoc::response(200, record())
+                .request_example("contact", "With data for templates", CreateRecord::example())
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(Field::Handle, Violation::Required)),
         )
-        .request("change", "A new alias, one key of meta changed", UpdateRecord::example())
-        .fails(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
-        .violation(FieldViolation::of(Field::Handle, Violation::TooLong { max: Handle::MAX_CHARS })),
-    )
-    .protected(
-        &DIALECT,
-        __path_delete_record,
-        delete_record,
-        OperationDoc::answering(200, Deleted { success: true })
-            .fails(&[ErrorCode::PhoneAmbiguous])
-            .violation(not_a_key()),
-    )
-    .alias("/addressbook/contacts", "/contacts")
+        .protected(
+            &DIALECT,
+            __path_list_records,
+            list_records,
+            OperationDoc::response(200, list).example_violation(FieldViolation::at(
+                "sortDir",
+                Violation::NotOneOf { allowed: pagination::DIRECTIONS },
+            )),
+        )
+        .protected(
+            &DIALECT,
+            __path_get_record,
+            get_record,
+            OperationDoc::response(200, record())
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(not_a_key()),
+        )
+        .protected(
+            &DIALECT,
+            __path_update_record,
+            update_record,
+            OperationDoc::response(
+                200,
+                RecordUpdated { success: true, record: Some(examples::contact().into()) },
+            )
+            .request_example("change", "A new alias, one key of meta changed", UpdateRecord::example())
+            .errors(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
+            .example_violation(FieldViolation::of(
+                Field::Handle,
+                Violation::TooLong { max: Handle::MAX_CHARS },
+            )),
+        )
+        .protected(
+            &DIALECT,
+            __path_delete_record,
+            delete_record,
+            OperationDoc::response(200, Deleted { success: true })
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(not_a_key()),
+        )
+        .alias("/addressbook/contacts", "/contacts")
 }

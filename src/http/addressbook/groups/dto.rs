@@ -34,8 +34,8 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewGroup> {
         let Self { name, description } = self;
-        let name = violations.read("name", name, GroupName::parse);
-        let description = violations.read("description", description, GroupDescription::parse);
+        let name = violations.parse("name", name, GroupName::parse);
+        let description = violations.parse("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }
@@ -83,7 +83,7 @@ impl From<Group> for Record {
 /// A response with one group.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroupAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -91,7 +91,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<Group> for RecordAnswer {
+impl From<Group> for RecordResponse {
     fn from(group: Group) -> Self {
         Self { success: true, record: group.into() }
     }

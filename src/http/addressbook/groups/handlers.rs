@@ -1,9 +1,9 @@
 //! The operations of `/addressbook/groups`.
 
 use actix_web::HttpResponse;
-use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
-use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
+use super::dto::{CreateRecord, Record, RecordList, RecordResponse};
 use super::list::ListRecords;
 use crate::domain::group::{Group, GroupKey};
 use crate::domain::idempotency::{self, Created};
@@ -11,29 +11,22 @@ use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups}
 use crate::domain::{Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
-
-pub(super) type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 const CREATE: &str = "createAddressBookGroup";
 
-/// `{group}`: an id or a name.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct InPath {
-    #[param(schema_with = fields::group::key, value_type = String)]
-    pub(super) group: GroupKey,
-}
-
-impl Segment for InPath {
+impl PathValue for GroupKey {
     const NAME: &'static str = "group";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        Ok(Self { group: GroupKey::parse(text)? })
+        Self::parse(text)
+    }
+
+    fn schema() -> Object {
+        fields::group::key()
     }
 }
 
@@ -49,17 +42,20 @@ impl Segment for InPath {
     responses((
         status = 200,
         description = "The group was created.",
-        body = RecordAnswer,
+        body = RecordResponse,
         headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the group.")),
     )),
 )]
-pub(super) async fn create_record(allowed: Authorized<CreateGroups>, body: Body<CreateRecord>) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
-    let may_read = allowed.may(Permission::ReadGroups);
-    let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
+pub(super) async fn create_record(
+    authorized: Authorized<CreateGroups>,
+    body: Body<CreateRecord>,
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
+    let may_read = authorized.may(Permission::ReadGroups);
+    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
     let Created { made: group, replayed } =
-        idempotency::create(Group::new(new), attempt, may_read, insert).await?;
-    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(group)))
+        idempotency::create(Group::new(new), idempotent, may_read, insert).await?;
+    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(group)))
 }
 
 /// List groups
@@ -73,10 +69,10 @@ pub(super) async fn create_record(allowed: Authorized<CreateGroups>, body: Body<
     responses((status = 200, description = "A page of groups.", body = RecordList)),
 )]
 pub(super) async fn list_records(
-    allowed: Authorized<ReadGroups>,
+    authorized: Authorized<ReadGroups>,
     Query(query): Query<ListRecords>,
-) -> Answer {
-    let page = allowed.groups().offset_page(query).await?;
+) -> HandlerResult {
+    let page = authorized.groups().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
         records: page.items.into_iter().map(Record::from).collect(),
@@ -93,15 +89,15 @@ pub(super) async fn list_records(
     get,
     path = "/addressbook/groups/{group}",
     operation_id = "getAddressBookGroup",
-    params(InPath),
-    responses((status = 200, description = "The group.", body = RecordAnswer)),
+    params(PathParam<GroupKey>),
+    responses((status = 200, description = "The group.", body = RecordResponse)),
 )]
 pub(super) async fn get_record(
-    allowed: Authorized<ReadGroups>,
-    Segments(InPath { group }): Segments<InPath>,
-) -> Answer {
-    let group = allowed.groups().find(group).await?;
-    Ok(HttpResponse::Ok().json(RecordAnswer::from(group)))
+    authorized: Authorized<ReadGroups>,
+    PathParam(key): PathParam<GroupKey>,
+) -> HandlerResult {
+    let group = authorized.groups().find(key).await?;
+    Ok(HttpResponse::Ok().json(RecordResponse::from(group)))
 }
 
 /// Delete a group
@@ -112,13 +108,13 @@ pub(super) async fn get_record(
     delete,
     path = "/addressbook/groups/{group}",
     operation_id = "deleteAddressBookGroup",
-    params(InPath),
+    params(PathParam<GroupKey>),
     responses((status = 200, description = "The group was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Authorized<DeleteGroups>,
-    Segments(InPath { group }): Segments<InPath>,
-) -> Answer {
-    allowed.groups().delete(group).await?;
+    authorized: Authorized<DeleteGroups>,
+    PathParam(key): PathParam<GroupKey>,
+) -> HandlerResult {
+    authorized.groups().delete(key).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

@@ -1,4 +1,4 @@
-//! The parameters of the lists under `/addressbook/groups`.
+//! The query parameters of the lists under `/addressbook/groups`.
 
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -12,14 +12,13 @@ use crate::http::addressbook::pagination;
 use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
-/// What `sortField` can be, as a sentence lists it.
+/// The values of `sortField`, enumerated in a sentence.
 const FIELDS: &str = "created_on, name";
 
-/// The parameters of the list of groups.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-#[allow(non_snake_case)] // as they are on the wire: faults name them so
+#[allow(non_snake_case)] // wire names, which violations repeat
 pub(super) struct ListRecords {
     #[param(schema_with = sort_field, required = false)]
     sortField: Option<String>,
@@ -32,7 +31,7 @@ pub(super) struct ListRecords {
 }
 
 fn sort_field() -> Object {
-    pagination::choice("GroupSortField", "The field to sort by.", FIELDS, "created_on")
+    pagination::enumeration("GroupSortField", "The field to sort by.", FIELDS, "created_on")
 }
 
 fn offset() -> Object {
@@ -45,20 +44,19 @@ impl Parameters for ListRecords {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<GroupOffsetQuery> {
         let Self { sortField, sortDir, offset, limit } = self;
         let field =
-            violations.read("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
+            violations.parse("sortField", sortField.or(Some("created_on".to_owned())), |text| match text {
                 "created_on" => Ok(GroupSort::CreatedOn),
                 "name" => Ok(GroupSort::Name),
                 _ => Err(Violation::NotOneOf { allowed: FIELDS }),
             });
-        let direction = pagination::read_direction(sortDir, violations);
-        let offset = pagination::read_offset(offset, violations);
+        let direction = pagination::parse_direction(sortDir, violations);
+        let offset = pagination::parse_offset(offset, violations);
         let limit = query::limit("limit", limit, limits, violations);
         let page = OffsetParams { direction: direction?, offset: offset?, limit: limit? };
         Some(GroupOffsetQuery { field: field?, page })
     }
 }
 
-/// The parameters of the list of the contacts in a group.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -73,19 +71,18 @@ fn contacts_offset() -> Object {
     pagination::offset("contacts")
 }
 
-/// Which of the contacts in a group.
-pub(super) struct Stretch {
+pub(super) struct MemberQuery {
     pub(super) offset: u64,
     pub(super) limit: u64,
 }
 
 impl Parameters for ListMembers {
-    type Command = Stretch;
+    type Command = MemberQuery;
 
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Stretch> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<MemberQuery> {
         let Self { offset, limit } = self;
-        let offset = pagination::read_offset(offset, violations);
+        let offset = pagination::parse_offset(offset, violations);
         let limit = query::limit("limit", limit, limits, violations);
-        Some(Stretch { offset: offset?, limit: limit? })
+        Some(MemberQuery { offset: offset?, limit: limit? })
     }
 }

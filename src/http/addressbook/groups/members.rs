@@ -7,21 +7,20 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 use validator::Validate;
 
-use super::handlers::{Answer, InPath};
-use super::list::{ListMembers, Stretch};
+use super::list::{ListMembers, MemberQuery};
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
-use crate::domain::group::{MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactKey, Error, ErrorCode};
-use crate::http::addressbook::contacts::Key;
 use crate::http::addressbook::contacts::dto::{Record, RecordList};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Items, Payload, Query, Segments, Violations};
+use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
+use crate::http::extract::{Body, Items, PathParam, Payload, Query, Violations};
 use crate::http::openapi::{examples, fields};
+use crate::http::response::HandlerResult;
 
 /// The contacts to add to a group: 1 to 1,000 in all. A list that is null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -51,35 +50,35 @@ impl AddContacts {
     }
 }
 
-/// A contact as the request named it, and what that means.
-pub struct Named {
+/// A contact, with the identifier as in the request.
+pub struct RequestedContact {
     by_alias: bool,
     text: String,
     key: ContactKey,
 }
 
 impl Payload for AddContacts {
-    type Command = Vec<Named>;
+    type Command = Vec<RequestedContact>;
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, violations: &mut Violations) -> Option<Vec<Named>> {
+    fn into_command(self, violations: &mut Violations) -> Option<Vec<RequestedContact>> {
         let Self { contacts, aliases } = self;
         let lists = [
-            List { name: "contacts", items: contacts, parse: ContactKey::parse },
-            List {
+            BatchList { name: "contacts", items: contacts, parse: ContactKey::parse },
+            BatchList {
                 name: "aliases",
                 items: aliases,
                 parse: |text| Handle::parse(text).map(ContactKey::Handle),
             },
         ];
-        let named = |item: batch::Item<ContactKey>| {
-            let batch::Item { list, text, value } = item;
-            Named { by_alias: list == "aliases", text, key: value }
+        let requested = |item: BatchItem<ContactKey>| {
+            let BatchItem { list, text, value } = item;
+            RequestedContact { by_alias: list == "aliases", text, key: value }
         };
-        Some(batch::read("contacts and aliases", lists, violations)?.into_iter().map(named).collect())
+        Some(parse_lists("contacts and aliases", lists, violations)?.into_iter().map(requested).collect())
     }
 }
 
@@ -122,29 +121,31 @@ pub struct ContactResult {
     post,
     path = "/addressbook/groups/{group}/contacts",
     operation_id = "addAddressBookGroupContacts",
-    params(InPath),
+    params(PathParam<GroupKey>),
     request_body = AddContacts,
     responses((status = 200, description = "The result for each contact.", body = ContactsAdded)),
 )]
 pub(super) async fn add_contacts(
-    allowed: Authorized<UpdateGroups>,
-    sees: Sees<ReadGroups>,
-    Segments(InPath { group }): Segments<InPath>,
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(group): PathParam<GroupKey>,
     body: Body<AddContacts>,
-) -> Answer {
-    let items =
-        body.command.iter().map(|named| MemberChange { verb: MemberOp::Add, contact: named.key.clone() });
+) -> HandlerResult {
+    let items = body
+        .command
+        .iter()
+        .map(|requested| MemberChange { verb: MemberOp::Add, contact: requested.key.clone() });
     let MembersChanged { member_count, outcomes } =
-        allowed.groups().change_members(group, items.collect()).await?;
-    let result = |(named, outcome): (Named, MemberOutcome)| {
-        let Named { by_alias, text, key: _ } = named;
+        authorized.groups().change_members(group, items.collect()).await?;
+    let result = |(contact, outcome): (RequestedContact, MemberOutcome)| {
+        let RequestedContact { by_alias, text, key: _ } = contact;
         let (contact, alias) = if by_alias { (None, Some(text)) } else { (Some(text), None) };
         ContactResult { contact, alias, outcome }
     };
     let results = body.command.into_iter().zip(outcomes).map(result).collect();
     Ok(HttpResponse::Ok().json(ContactsAdded {
         success: true,
-        member_count: sees.show(member_count),
+        member_count: visibility.filter(member_count),
         results,
     }))
 }
@@ -156,15 +157,15 @@ pub(super) async fn add_contacts(
     get,
     path = "/addressbook/groups/{group}/contacts",
     operation_id = "listAddressBookGroupContacts",
-    params(InPath, ListMembers),
+    params(PathParam<GroupKey>, ListMembers),
     responses((status = 200, description = "A page of contacts.", body = RecordList)),
 )]
 pub(super) async fn list_contacts(
-    allowed: Authorized<(ReadGroups, ReadContacts)>,
-    Segments(InPath { group }): Segments<InPath>,
-    Query(Stretch { offset, limit }): Query<ListMembers>,
-) -> Answer {
-    let page = allowed.groups().members_by_offset(group, offset, limit).await?;
+    authorized: Authorized<(ReadGroups, ReadContacts)>,
+    PathParam(group): PathParam<GroupKey>,
+    Query(MemberQuery { offset, limit }): Query<ListMembers>,
+) -> HandlerResult {
+    let page = authorized.groups().members_by_offset(group, offset, limit).await?;
     let records = page.items.into_iter().map(Record::from).collect();
     Ok(HttpResponse::Ok().json(RecordList { success: true, records, offset, limit, total: page.total }))
 }
@@ -176,16 +177,16 @@ pub(super) async fn list_contacts(
     delete,
     path = "/addressbook/groups/{group}/contacts/{contact}",
     operation_id = "removeAddressBookGroupContact",
-    params(InPath, Key),
+    params(PathParam<GroupKey>, PathParam<ContactKey>),
     responses((status = 200, description = "The contact was removed from the group.", body = Deleted)),
 )]
 pub(super) async fn remove_contact(
-    allowed: Authorized<UpdateGroups>,
-    Segments(InPath { group }): Segments<InPath>,
-    Segments(Key { contact }): Segments<Key>,
-) -> Answer {
+    authorized: Authorized<UpdateGroups>,
+    PathParam(group): PathParam<GroupKey>,
+    PathParam(contact): PathParam<ContactKey>,
+) -> HandlerResult {
     let items = vec![MemberChange { verb: MemberOp::Remove, contact }];
-    let changed = allowed.groups().change_members(group, items).await?;
+    let changed = authorized.groups().change_members(group, items).await?;
     match changed.outcomes.first() {
         Some(MemberOutcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
         Some(MemberOutcome::Ambiguous) => Err(ErrorCode::PhoneAmbiguous.into()),

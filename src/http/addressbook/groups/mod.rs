@@ -6,44 +6,42 @@ mod list;
 mod members;
 
 use super::contacts::dto::{Record as Contact, RecordList as ContactList};
+use super::dialect::DIALECT;
 use super::envelope::Deleted;
-use super::{DIALECT, pagination};
+use super::pagination;
+use super::tags;
 use crate::domain::group::{GroupName, MemberOutcome};
 use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::openapi::examples::{self, group as example};
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::routes::RouteTable;
-use dto::{CreateRecord, Record, RecordAnswer, RecordList};
+use dto::{CreateRecord, Record, RecordList, RecordResponse};
 
-/// The tag of its operations.
-pub const TAG: &str = "Address book groups";
-
-static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "group", argument: "group" };
+static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(tags::GROUPS), noun: "group", argument: "group" };
 static MEMBERS: ResourceDoc = ResourceDoc { argument: "changes", ..RESOURCE };
 
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
+pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
-    let record = || RecordAnswer::from(example::group());
+    let record = || RecordResponse::from(example::group());
     let records = vec![Record::from(example::group())];
     let list = RecordList { success: true, records, offset: 0, limit: 10, total: 1 };
-    let api = api
+    let table = table
         .protected(
             &DIALECT,
             __path_create_record,
             create_record,
-            OperationDoc::answering(200, RecordAnswer::from(example::new_group()))
-                .about(&RESOURCE)
-                .request("group", "All members", CreateRecord::example())
-                .fails(&[ErrorCode::NameTaken])
-                .violation(FieldViolation::at("name", Violation::Required)),
+            OperationDoc::response(200, RecordResponse::from(example::new_group()))
+                .resource(&RESOURCE)
+                .request_example("group", "All members", CreateRecord::example())
+                .errors(&[ErrorCode::NameTaken])
+                .example_violation(FieldViolation::at("name", Violation::Required)),
         )
         .protected(
             &DIALECT,
             __path_list_records,
             list_records,
-            OperationDoc::answering(200, list).about(&RESOURCE).violation(FieldViolation::at(
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(FieldViolation::at(
                 "sortDir",
                 Violation::NotOneOf { allowed: pagination::DIRECTIONS },
             )),
@@ -52,24 +50,24 @@ pub(super) fn routes(api: RouteTable) -> RouteTable {
             &DIALECT,
             __path_get_record,
             get_record,
-            OperationDoc::answering(200, record()).about(&RESOURCE).violation(name_too_long()),
+            OperationDoc::response(200, record()).resource(&RESOURCE).example_violation(name_too_long()),
         )
         .protected(
             &DIALECT,
             __path_delete_record,
             delete_record,
-            OperationDoc::answering(200, Deleted { success: true })
-                .about(&RESOURCE)
-                .violation(name_too_long()),
+            OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
+                .example_violation(name_too_long()),
         );
-    member_routes(api)
+    member_routes(table)
 }
 
 fn name_too_long() -> FieldViolation {
     FieldViolation::at("group", Violation::TooLong { max: GroupName::MAX_CHARS })
 }
 
-fn member_routes(api: RouteTable) -> RouteTable {
+fn member_routes(table: RouteTable) -> RouteTable {
     use members::*;
 
     let records = vec![Contact::from(examples::contact())];
@@ -86,32 +84,33 @@ fn member_routes(api: RouteTable) -> RouteTable {
             result(None, Some(examples::HANDLE), MemberOutcome::AlreadyMember),
         ],
     };
-    api.protected(
-        &DIALECT,
-        __path_add_contacts,
-        add_contacts,
-        OperationDoc::answering(200, added)
-            .about(&MEMBERS)
-            .request(
-                "contacts",
-                "The same contact twice: by its number and by its alias",
-                AddContacts::example(),
-            )
-            .violation(FieldViolation::at("contacts.0", Violation::NotContactKey)),
-    )
-    .protected(
-        &DIALECT,
-        __path_list_contacts,
-        list_contacts,
-        OperationDoc::answering(200, list).about(&RESOURCE).violation(name_too_long()),
-    )
-    .protected(
-        &DIALECT,
-        __path_remove_contact,
-        remove_contact,
-        OperationDoc::answering(200, Deleted { success: true })
-            .about(&RESOURCE)
-            .fails(&[ErrorCode::PhoneAmbiguous])
-            .violation(FieldViolation::at("contact", Violation::NotContactKey)),
-    )
+    table
+        .protected(
+            &DIALECT,
+            __path_add_contacts,
+            add_contacts,
+            OperationDoc::response(200, added)
+                .resource(&MEMBERS)
+                .request_example(
+                    "contacts",
+                    "The same contact twice: by its number and by its alias",
+                    AddContacts::example(),
+                )
+                .example_violation(FieldViolation::at("contacts.0", Violation::NotContactKey)),
+        )
+        .protected(
+            &DIALECT,
+            __path_list_contacts,
+            list_contacts,
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(name_too_long()),
+        )
+        .protected(
+            &DIALECT,
+            __path_remove_contact,
+            remove_contact,
+            OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
+                .errors(&[ErrorCode::PhoneAmbiguous])
+                .example_violation(FieldViolation::at("contact", Violation::NotContactKey)),
+        )
 }

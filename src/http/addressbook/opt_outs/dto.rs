@@ -37,9 +37,9 @@ impl Payload for CreateRecord {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewOptOut> {
         let Self { msisdn, source, note } = self;
-        let phone = violations.read("msisdn", msisdn, Phone::parse);
-        let source = violations.read("source", source, Source::parse);
-        let note = violations.read("note", note, Note::parse);
+        let phone = violations.parse("msisdn", msisdn, Phone::parse);
+        let source = violations.parse("source", source, Source::parse);
+        let note = violations.parse("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }
@@ -76,7 +76,7 @@ impl From<OptOut> for Record {
 /// A response with one opt-out.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookOptOutAnswer)]
-pub struct RecordAnswer {
+pub struct RecordResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -84,7 +84,7 @@ pub struct RecordAnswer {
     record: Record,
 }
 
-impl From<OptOut> for RecordAnswer {
+impl From<OptOut> for RecordResponse {
     fn from(opt_out: OptOut) -> Self {
         Self { success: true, record: opt_out.into() }
     }

@@ -1,46 +1,37 @@
 //! The operations of `/addressbook/optouts`.
 
 use actix_web::HttpResponse;
-use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
-use super::dto::{CreateRecord, Record, RecordAnswer, RecordList};
+use super::dto::{CreateRecord, Record, RecordList, RecordResponse};
 use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{OptOut, OptOutKey, Violation};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
+use crate::http::response::{self, HandlerResult};
 
 const CREATE: &str = "createAddressBookOptOut";
 
-type Answer = Result<HttpResponse, ApiError>;
+/// `{optout}`: v1 has the same key under another name.
+pub(super) struct OptOutParam(OptOutKey);
 
-/// `{optout}`: an id or a phone number.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Key {
-    #[param(schema_with = key, value_type = String)]
-    optout: OptOutKey,
-}
-
-impl Segment for Key {
+impl PathValue for OptOutParam {
     const NAME: &'static str = "optout";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        Ok(Self { optout: OptOutKey::parse(text)? })
+        OptOutKey::parse(text).map(Self)
     }
-}
 
-fn key() -> Object {
-    fields::id_or_phone("The id of the opt-out, or its msisdn in any accepted spelling.")
+    fn schema() -> Object {
+        fields::id_or_phone("The id of the opt-out, or its msisdn in any accepted spelling.")
+    }
 }
 
 /// Opt a number out
@@ -57,20 +48,20 @@ fn key() -> Object {
     responses((
         status = 200,
         description = "The number has opted out.",
-        body = RecordAnswer,
+        body = RecordResponse,
         headers(("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` opted the number out.")),
     )),
 )]
 pub(super) async fn create_record(
-    allowed: Authorized<CreateOptOuts>,
-    sees: Sees<ReadOptOuts>,
+    authorized: Authorized<CreateOptOuts>,
+    visibility: Visibility<ReadOptOuts>,
     body: Body<CreateRecord>,
-) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        allowed.opt_outs().create(OptOut::new(new), attempt).await?;
-    let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
-    Ok(response::made(HttpResponse::Ok(), replayed).json(RecordAnswer::from(opt_out)))
+        authorized.opt_outs().create(OptOut::new(new), idempotent).await?;
+    let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
+    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(opt_out)))
 }
 
 /// List opt-outs
@@ -84,10 +75,10 @@ pub(super) async fn create_record(
     responses((status = 200, description = "A page of opt-outs.", body = RecordList)),
 )]
 pub(super) async fn list_records(
-    allowed: Authorized<ReadOptOuts>,
+    authorized: Authorized<ReadOptOuts>,
     Query(query): Query<ListRecords>,
-) -> Answer {
-    let page = allowed.opt_outs().offset_page(query).await?;
+) -> HandlerResult {
+    let page = authorized.opt_outs().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordList {
         success: true,
         records: page.items.into_iter().map(Record::from).collect(),
@@ -104,15 +95,15 @@ pub(super) async fn list_records(
     get,
     path = "/addressbook/optouts/{optout}",
     operation_id = "getAddressBookOptOut",
-    params(Key),
-    responses((status = 200, description = "The opt-out.", body = RecordAnswer)),
+    params(PathParam<OptOutParam>),
+    responses((status = 200, description = "The opt-out.", body = RecordResponse)),
 )]
 pub(super) async fn get_record(
-    allowed: Authorized<ReadOptOuts>,
-    Segments(Key { optout }): Segments<Key>,
-) -> Answer {
-    let opt_out = allowed.opt_outs().get(optout).await?;
-    Ok(HttpResponse::Ok().json(RecordAnswer::from(opt_out)))
+    authorized: Authorized<ReadOptOuts>,
+    PathParam(OptOutParam(key)): PathParam<OptOutParam>,
+) -> HandlerResult {
+    let opt_out = authorized.opt_outs().get(key).await?;
+    Ok(HttpResponse::Ok().json(RecordResponse::from(opt_out)))
 }
 
 /// Delete an opt-out
@@ -122,13 +113,13 @@ pub(super) async fn get_record(
     delete,
     path = "/addressbook/optouts/{optout}",
     operation_id = "deleteAddressBookOptOut",
-    params(Key),
+    params(PathParam<OptOutParam>),
     responses((status = 200, description = "The opt-out was deleted.", body = Deleted)),
 )]
 pub(super) async fn delete_record(
-    allowed: Authorized<DeleteOptOuts>,
-    Segments(Key { optout }): Segments<Key>,
-) -> Answer {
-    allowed.opt_outs().delete(optout).await?;
+    authorized: Authorized<DeleteOptOuts>,
+    PathParam(OptOutParam(key)): PathParam<OptOutParam>,
+) -> HandlerResult {
+    authorized.opt_outs().delete(key).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

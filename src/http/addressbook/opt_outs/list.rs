@@ -1,4 +1,4 @@
-//! The parameters of `GET /addressbook/optouts`.
+//! The query parameters of `GET /addressbook/optouts`.
 
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,11 +10,10 @@ use crate::http::addressbook::pagination;
 use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-#[allow(non_snake_case)] // as they are on the wire: faults name them so
+#[allow(non_snake_case)] // wire names, which violations repeat
 pub(super) struct ListRecords {
     #[param(schema_with = pagination::sort_direction, required = false)]
     sortDir: Option<String>,
@@ -33,8 +32,8 @@ impl Parameters for ListRecords {
 
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OffsetParams> {
         let Self { sortDir, offset, limit } = self;
-        let direction = pagination::read_direction(sortDir, violations);
-        let offset = pagination::read_offset(offset, violations);
+        let direction = pagination::parse_direction(sortDir, violations);
+        let offset = pagination::parse_offset(offset, violations);
         let limit = query::limit("limit", limit, limits, violations);
         Some(OffsetParams { direction: direction?, offset: offset?, limit: limit? })
     }

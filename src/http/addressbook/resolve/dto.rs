@@ -14,11 +14,10 @@ use crate::domain::audience::{
 };
 use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::{ContactId, Violation};
-use crate::http::audience::{ResolveCommand, ResolvedAudience, known, render, schema};
-use crate::http::auth::access::Need;
+use crate::http::audience::{ResolveCommand, ResolvedAudience, contact_fields, render, schema};
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::violations::shortened;
-use crate::http::extract::{Entries, Items, Payload, Violations};
+use crate::http::extract::violations::truncated;
+use crate::http::extract::{ConditionalPermission, Entries, Items, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -81,7 +80,8 @@ impl ResolveRequest {
 impl Payload for ResolveRequest {
     type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<ResolveCommand>] = &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
+        &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
@@ -105,15 +105,15 @@ impl Payload for ResolveRequest {
                 return None;
             }
             if let Err(violation) = Meta::parse(&map) {
-                violations.add(format!("fields.{}", shortened(&alias)), violation);
+                violations.add(format!("fields.{}", truncated(&alias)), violation);
             }
             per_alias.insert(alias, map);
         }
-        let mut asked = Vec::with_capacity(aliases.len());
+        let mut recipients = Vec::with_capacity(aliases.len());
         for (index, alias) in aliases.iter().enumerate() {
             match Handle::parse(alias) {
                 Ok(handle) => {
-                    asked.push(RecipientSpec {
+                    recipients.push(RecipientSpec {
                         who: Selector::Handle(handle),
                         fields: per_alias.get(alias).cloned(),
                     });
@@ -127,18 +127,18 @@ impl Payload for ResolveRequest {
                 violations.add("template_name", Violation::NotTogether { with: "template" });
                 None
             }
-            (Some(text), None) => schema::read_text("template", &text, violations),
-            (None, Some(name)) => schema::read_template_name("template_name", &name, violations),
+            (Some(text), None) => schema::parse_template_text("template", &text, violations),
+            (None, Some(name)) => schema::parse_template_name("template_name", &name, violations),
             (None, None) => None,
         };
-        let gaps = schema::read_missing_variables(missing_variables, violations);
+        let missing_variables = schema::parse_missing_variables(missing_variables, violations);
         Some(ResolveCommand {
-            asked,
+            recipients,
             template,
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),
-                gaps: gaps?,
+                gaps: missing_variables?,
             },
             dry_run: dry_run.unwrap_or_default(),
             keep: false,
@@ -233,7 +233,7 @@ pub struct ResolveProblem {
 /// The messages, the exclusions, and the reasons.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookResolveAnswer)]
-pub struct ResolveAnswer {
+pub struct ResolveResponse {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -249,7 +249,7 @@ pub struct ResolveAnswer {
 
 impl From<Included> for ResolvedRecord {
     fn from(Included { index: _, contact, phone, message }: Included) -> Self {
-        let (id, alias) = known(contact);
+        let (id, alias) = contact_fields(contact);
         let (text, encoding, parts) = render(message);
         Self { id, alias, msisdn: phone.msisdn().to_owned(), text, encoding, parts }
     }
@@ -257,7 +257,7 @@ impl From<Included> for ResolvedRecord {
 
 impl From<Exclusion> for ExcludedAlias {
     fn from(Exclusion { index, contact, phone, named, reason }: Exclusion) -> Self {
-        let (_, alias) = known(contact);
+        let (_, alias) = contact_fields(contact);
         let (variable, similar) = reason.variable();
         Self {
             index,
@@ -271,7 +271,7 @@ impl From<Exclusion> for ExcludedAlias {
     }
 }
 
-impl From<ResolvedAudience> for ResolveAnswer {
+impl From<ResolvedAudience> for ResolveResponse {
     fn from(ResolvedAudience { report, recipients, exclusions }: ResolvedAudience) -> Self {
         let Report { counts: Counts { asked, recipients: included, excluded, parts }, problems } = report;
         let problem = |problem: Problem| {

@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 
-use super::dto::{ResolveAnswer, ResolveRequest};
+use super::dto::{ResolveRequest, ResolveResponse};
 use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
-use crate::http::audience::{ResponseFormat, whole};
+use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
 use crate::http::extract::Body;
+use crate::http::response::HandlerResult;
 
 /// Resolve aliases
 ///
@@ -20,17 +20,17 @@ use crate::http::extract::Body;
     path = "/addressbook/resolve",
     operation_id = "resolveAddressBookAliases",
     request_body = ResolveRequest,
-    responses((status = 200, description = "The messages and the exclusions.", body = ResolveAnswer)),
+    responses((status = 200, description = "The messages and the exclusions.", body = ResolveResponse)),
 )]
 pub(super) async fn resolve(
-    allowed: Authorized<ReadContacts>,
-    manner: ResponseFormat,
+    authorized: Authorized<ReadContacts>,
+    format: ResponseFormat,
     body: Body<ResolveRequest>,
-) -> Result<HttpResponse, ApiError> {
-    let plan = body.command;
-    let dry_run = plan.dry_run;
-    // Its work ends with this function, and so with its client.
-    let wanted = plan.request(&allowed, manner.budget(&Caller::default(), false)).await?;
-    let audience = whole(allowed.audiences(), wanted, dry_run, manner.answer_limit).await?;
-    Ok(HttpResponse::Ok().json(ResolveAnswer::from(audience)))
+) -> HandlerResult {
+    let command = body.command;
+    let dry_run = command.dry_run;
+    // A default `Caller` never disconnects: the work ends with this future anyway.
+    let request = command.into_request(&authorized, format.budget(&Caller::default(), false)).await?;
+    let audience = resolve_all(authorized.audiences(), request, dry_run, format.json_limit).await?;
+    Ok(HttpResponse::Ok().json(ResolveResponse::from(audience)))
 }

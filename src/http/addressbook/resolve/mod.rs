@@ -3,31 +3,29 @@
 mod dto;
 mod handlers;
 
-use super::DIALECT;
+use super::dialect::DIALECT;
+use super::tags;
 use crate::domain::{ErrorCode, FieldViolation, Violation};
-use crate::http::openapi::examples::audience;
+use crate::http::audience::ResolvedAudience;
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::routes::RouteTable;
-use dto::{ResolveAnswer, ResolveRequest};
+use dto::{ResolveRequest, ResolveResponse};
 
-/// The tag of its operations.
-pub const TAG: &str = "Address book audiences";
+const RESOURCE: ResourceDoc =
+    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "template", argument: "audience" };
 
-const RESOURCE: ResourceDoc = ResourceDoc { tag: Some(TAG), noun: "template", argument: "audience" };
-
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
+pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
-    api.protected(
+    table.protected(
         &DIALECT,
         __path_resolve,
         resolve,
-        OperationDoc::answering(200, ResolveAnswer::from(audience::audience()))
-            .about(&RESOURCE)
-            .request("aliases", "Two aliases and a text", ResolveRequest::example())
-            .request("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
-            .fails(&[ErrorCode::NotFound, ErrorCode::TemplateTooCostly])
-            .violation(FieldViolation::at("aliases", Violation::Required)),
+        OperationDoc::response(200, ResolveResponse::from(ResolvedAudience::example()))
+            .resource(&RESOURCE)
+            .request_example("aliases", "Two aliases and a text", ResolveRequest::example())
+            .request_example("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
+            .errors(&[ErrorCode::NotFound, ErrorCode::TemplateTooCostly])
+            .example_violation(FieldViolation::at("aliases", Violation::Required)),
     )
 }

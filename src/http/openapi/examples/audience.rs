@@ -1,4 +1,4 @@
-//! The one example audience: the example contact, who gets a text, and a number that has opted out.
+//! The example audience: the example contact, which gets a text, and a number that has opted out.
 
 use serde_json::json;
 
@@ -9,23 +9,19 @@ use crate::domain::audience::{
 use crate::domain::contact::fields::Phone;
 use crate::domain::template::engine::{MissingVariables, RenderInput, Template};
 use crate::domain::{Contact, Timestamp};
-use crate::http::audience::ResolvedAudience;
 
-/// The text, with places to fill in.
 pub const TEMPLATE: &str = "Hi {{NAME}}, greetings from {{ CITY | default(\"nowhere\") }}!";
-/// The number that has opted out, as a request may write it.
+/// The number that has opted out, as in a request.
 pub const OTHER_PHONE: &str = "+44 20 7946 0000";
 
-/// What `fields` say of the other recipient.
+/// The `fields` of the other recipient.
 #[must_use]
 pub fn other_fields() -> serde_json::Value {
     json!({"NAME": "Mary"})
 }
 
-/// A recipient that gets a message.
-///
 /// # Panics
-/// The example contact cannot be filled in: seen by every test that makes the document.
+/// The template cannot be rendered: every test that builds the document fails.
 #[must_use]
 pub fn included() -> Included {
     let contact: Contact = contact();
@@ -37,10 +33,8 @@ pub fn included() -> Included {
     Included { index: 0, contact: Some(ContactRef { id, handle }), phone, message: Some(message) }
 }
 
-/// A recipient that gets no message.
-///
 /// # Panics
-/// The constant is no number: seen by every test that makes the document.
+/// The constant is not a phone number: every test that builds the document fails.
 #[must_use]
 pub fn exclusion() -> Exclusion {
     Exclusion {
@@ -52,7 +46,8 @@ pub fn exclusion() -> Exclusion {
     }
 }
 
-fn report() -> Report {
+#[must_use]
+pub fn report() -> Report {
     let parts = included().message.map_or(0, |message| message.size.parts);
     Report {
         counts: Counts {
@@ -65,16 +60,8 @@ fn report() -> Report {
     }
 }
 
-/// The audience.
-#[must_use]
-pub fn audience() -> ResolvedAudience {
-    ResolvedAudience { report: report(), recipients: vec![included()], exclusions: vec![exclusion()] }
-}
-
-/// The audience, kept.
-///
 /// # Panics
-/// The constants are not what the domain takes: seen by every test that makes the document.
+/// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn kept_audience() -> AudienceSnapshot {
     let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");

@@ -1,18 +1,14 @@
-//! The one example opt-out: of the number of the example contact.
+//! The example opt-out, of the example contact's number.
 
 use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{Note, Source};
 use crate::domain::{OptOut, OptOutId, Timestamp};
 
-/// How the number was opted out.
 pub const SOURCE: &str = "STOP by SMS";
-/// The note.
 pub const NOTE: &str = "Wants no offers";
 
-/// The opt-out.
-///
 /// # Panics
-/// The constants are not what the domain takes: seen by every test that makes the document.
+/// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn opt_out() -> OptOut {
     OptOut {

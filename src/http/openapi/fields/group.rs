@@ -1,11 +1,11 @@
-//! Schemas of the members of a group, and of requests about many of its contacts.
+//! Schemas of the members of a group and of batches of its contacts.
 
 use utoipa::openapi::schema::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{bare, described, id_of, moment, or_null, refuse, text};
+use super::{id_of, or_null, reject_matches, text, timestamp, with_description, without_description};
 use crate::domain::group::{GroupDescription, GroupName, MemberOutcome};
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::text as rules;
@@ -13,13 +13,11 @@ use crate::http::openapi::examples::group as examples;
 
 const DESCRIPTION: &str = "The purpose of the group.";
 
-/// Its id.
 #[must_use]
 pub fn id() -> Object {
     id_of("group")
 }
 
-/// Its name in a request.
 #[must_use]
 pub fn name() -> Object {
     text()
@@ -30,25 +28,23 @@ pub fn name() -> Object {
         .min_length(Some(1))
         .max_length(Some(GroupName::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(refuse(&rules::forbidden_pattern(true))))
+        .extensions(Some(reject_matches(&rules::forbidden_pattern(true))))
         .examples([examples::NAME])
         .build()
 }
 
-/// Its name in a response.
 #[must_use]
 pub fn stored_name() -> Object {
     let about = "The name of the group.";
     text().description(Some(about)).max_length(Some(GroupName::MAX_CHARS)).examples([examples::NAME]).build()
 }
 
-/// Its id or its name, where a request names it.
+/// The id or the name.
 #[must_use]
 pub fn key() -> Object {
-    described(name(), "The id of the group, or its name.")
+    with_description(name(), "The id of the group, or its name.")
 }
 
-/// Its description in a request that creates.
 #[must_use]
 pub fn description() -> Object {
     text()
@@ -56,25 +52,22 @@ pub fn description() -> Object {
         .min_length(Some(1))
         .max_length(Some(GroupDescription::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(refuse(&rules::forbidden_pattern(false))))
+        .extensions(Some(reject_matches(&rules::forbidden_pattern(false))))
         .examples([examples::DESCRIPTION])
         .build()
 }
 
-/// Its description in a request that changes.
 #[must_use]
 pub fn description_or_null() -> Schema {
-    or_null(bare(description()), "The purpose of the group; null removes it.")
+    or_null(without_description(description()), "The purpose of the group; null removes it.")
 }
 
-/// Its description in a response.
 #[must_use]
 pub fn stored_description() -> Schema {
     let stored = text().max_length(Some(GroupDescription::MAX_CHARS)).examples([examples::DESCRIPTION]);
     or_null(stored, "The purpose of the group, or null.")
 }
 
-/// How many contacts are in it.
 #[must_use]
 pub fn member_count() -> Object {
     ObjectBuilder::new()
@@ -86,31 +79,29 @@ pub fn member_count() -> Object {
         .build()
 }
 
-/// The same in the answer to a change.
+/// In the response to a change.
 #[must_use]
 pub fn shown_member_count() -> Object {
-    super::described(
+    with_description(
         member_count(),
         "The number of contacts in the group; absent if the key may not read groups.",
     )
 }
 
-/// When it was made.
 #[must_use]
 pub fn created() -> Object {
-    moment("The time at which the group was created, in UTC with millisecond precision.")
+    timestamp("The time at which the group was created, in UTC with millisecond precision.")
 }
 
-/// When its name or description last changed.
 #[must_use]
 pub fn updated() -> Object {
-    moment(
+    timestamp(
         "The time at which the name or the description of the group was last changed, in UTC with \
          millisecond precision. Adding or removing contacts does not affect it.",
     )
 }
 
-/// What became of a contact, in a response.
+/// The result for a contact of a batch.
 #[must_use]
 pub fn outcome() -> Object {
     outcome_of(&[
@@ -122,7 +113,7 @@ pub fn outcome() -> Object {
     ])
 }
 
-/// The same where contacts are only added, and named by a number or an alias.
+/// For batches that only add contacts, by number or alias.
 #[must_use]
 pub fn outcome_of_adding() -> Object {
     outcome_of(&[
@@ -133,7 +124,7 @@ pub fn outcome_of_adding() -> Object {
     ])
 }
 
-/// Not a list of values: generators would make a type of each, and C's and C++'s stumble over those.
+/// A pattern in place of `enum`: generators would create a type for each, which does not compile in C and C++.
 fn outcome_of(outcomes: &[MemberOutcome]) -> Object {
     let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
     let listed: Vec<String> =
@@ -145,7 +136,7 @@ fn outcome_of(outcomes: &[MemberOutcome]) -> Object {
         .build()
 }
 
-/// A list of a request about many things. It can be empty where another one is not.
+/// A list of a batch. It may be empty if another one is not.
 #[must_use]
 pub fn batch(item: impl Into<RefOr<Schema>>, about: &str) -> Array {
     ArrayBuilder::new().items(item.into()).description(Some(about)).max_items(Some(MAX_BATCH)).build()

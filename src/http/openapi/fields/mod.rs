@@ -1,5 +1,4 @@
-//! Schemas of the members that both dialects have: their limits are the constants that the domain
-//! enforces.
+//! Schemas of members that both dialects share. Their limits are the constants that the domain enforces.
 
 pub mod group;
 pub mod opt_out;
@@ -19,40 +18,35 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::new(Type::String))
 }
 
-/// The name of the schema of a contact's own data. It has one because generators make up one for each
-/// place otherwise.
+/// The schema of `meta` is a named component: generators would otherwise invent a type for each use.
 pub const META: &str = "ContactMeta";
 
-/// A schema, or null. (A list of types would say it, too, but not to every generator.)
+/// A schema, or null. (Not all generators support a list of types.)
 #[must_use]
 fn or_null(schema: impl Into<RefOr<Schema>>, about: &str) -> Schema {
     let null = ObjectBuilder::new().schema_type(SchemaType::new(Type::Null));
     OneOfBuilder::new().description(Some(about)).item(schema).item(null).into()
 }
 
-/// The same, without words about it.
-fn bare(mut schema: Object) -> Object {
+fn without_description(mut schema: Object) -> Object {
     schema.description = None;
     schema
 }
 
-/// The same, with other words about it.
 #[must_use]
-pub fn described(mut schema: Object, about: &str) -> Object {
+pub fn with_description(mut schema: Object, about: &str) -> Object {
     schema.description = Some(about.to_owned());
     schema
 }
 
-/// Refuses texts that match a pattern in ECMA 262's own terms. Clients check `pattern` with the regular
-/// expressions of their language, and leave `if` to validators of JSON Schema. `not` would say the same,
-/// but generators turn a schema with it into `any`, or into one that refuses everything. A text that
-/// matches is never empty, so `maxLength: 0` refuses it. (utoipa has no member for these keywords, and
-/// writes extensions as they stand.)
-fn refuse(pattern: &str) -> Extensions {
+/// Rejects texts that match an ECMA 262 pattern. Generated clients check `pattern` with the regular expressions of their
+/// language and ignore `if`, which only JSON Schema validators evaluate. `not` would be equivalent, but generators turn a
+/// schema with it into `any`, or into one that rejects everything. A matching text is never empty, so `maxLength: 0`
+/// rejects it. (utoipa has no fields for these keywords and serialises extensions as they are.)
+fn reject_matches(pattern: &str) -> Extensions {
     Extensions::from_iter([("if", json!({"pattern": pattern})), ("then", json!({"maxLength": 0}))])
 }
 
-/// A handle in a request.
 #[must_use]
 pub fn handle() -> Object {
     text()
@@ -63,19 +57,17 @@ pub fn handle() -> Object {
         .min_length(Some(1))
         .max_length(Some(Handle::MAX_CHARS))
         .pattern(Some(Handle::PATTERN))
-        .extensions(Some(refuse(&Handle::forbidden_pattern())))
+        .extensions(Some(reject_matches(&Handle::forbidden_pattern())))
         .examples([examples::HANDLE])
         .build()
 }
 
-/// A handle in a response.
 #[must_use]
 pub fn stored_handle() -> Object {
     let about = "The name that messages use to refer to the contact.";
     text().description(Some(about)).max_length(Some(Handle::MAX_CHARS)).examples([examples::HANDLE]).build()
 }
 
-/// A phone number in a request, in any accepted spelling.
 #[must_use]
 pub fn phone() -> Object {
     text()
@@ -90,7 +82,7 @@ pub fn phone() -> Object {
         .build()
 }
 
-/// A phone number in a response of v1: with `+`.
+/// With `+`.
 #[must_use]
 pub fn stored_phone() -> Object {
     text()
@@ -100,7 +92,7 @@ pub fn stored_phone() -> Object {
         .build()
 }
 
-/// A phone number in the address book: without `+`.
+/// Any accepted spelling, with an example without `+`.
 #[must_use]
 pub fn msisdn() -> Object {
     let mut schema = phone();
@@ -108,7 +100,7 @@ pub fn msisdn() -> Object {
     schema
 }
 
-/// A phone number in a response of the address book.
+/// Without `+`.
 #[must_use]
 pub fn stored_msisdn() -> Object {
     text()
@@ -118,7 +110,6 @@ pub fn stored_msisdn() -> Object {
         .build()
 }
 
-/// A display name in a request that creates.
 #[must_use]
 pub fn display_name() -> Object {
     text()
@@ -126,18 +117,19 @@ pub fn display_name() -> Object {
         .min_length(Some(1))
         .max_length(Some(DisplayName::MAX_CHARS))
         .pattern(Some(DisplayName::PATTERN))
-        .extensions(Some(refuse(&DisplayName::forbidden_pattern())))
+        .extensions(Some(reject_matches(&DisplayName::forbidden_pattern())))
         .examples([examples::DISPLAY_NAME])
         .build()
 }
 
-/// A display name in a request that changes.
 #[must_use]
 pub fn display_name_or_null() -> Schema {
-    or_null(bare(display_name()), "The display name of the contact in lists; null resets it to the username.")
+    or_null(
+        without_description(display_name()),
+        "The display name of the contact in lists; null resets it to the username.",
+    )
 }
 
-/// A display name in a response.
 #[must_use]
 pub fn stored_display_name() -> Object {
     text()
@@ -149,7 +141,6 @@ pub fn stored_display_name() -> Object {
         .build()
 }
 
-/// An avatar's address in a request that creates.
 #[must_use]
 pub fn avatar_url() -> Object {
     text()
@@ -164,13 +155,11 @@ pub fn avatar_url() -> Object {
         .build()
 }
 
-/// An avatar's address in a request that changes.
 #[must_use]
 pub fn avatar_url_or_null() -> Schema {
-    or_null(bare(avatar_url()), "The URL of a picture: http or https; null removes it.")
+    or_null(without_description(avatar_url()), "The URL of a picture: http or https; null removes it.")
 }
 
-/// An avatar's address in a response.
 #[must_use]
 pub fn stored_avatar_url() -> Schema {
     or_null(
@@ -179,13 +168,12 @@ pub fn stored_avatar_url() -> Schema {
     )
 }
 
-/// The contact's own data, in requests that create and in responses.
 #[must_use]
 pub fn meta() -> Ref {
     Ref::from_schema_name(META)
 }
 
-/// What [`META`] is.
+/// The component [`META`].
 #[must_use]
 pub fn meta_schema() -> Object {
     ObjectBuilder::new()
@@ -210,7 +198,6 @@ pub fn meta_schema() -> Object {
         .build()
 }
 
-/// A change to the contact's own data.
 #[must_use]
 pub fn meta_patch() -> Schema {
     or_null(
@@ -220,13 +207,11 @@ pub fn meta_patch() -> Schema {
     )
 }
 
-/// The id of a contact.
 #[must_use]
 pub fn id() -> Object {
     id_of("contact")
 }
 
-/// The id of such a thing.
 #[must_use]
 pub fn id_of(noun: &str) -> Object {
     text()
@@ -236,7 +221,6 @@ pub fn id_of(noun: &str) -> Object {
         .build()
 }
 
-/// An id or a phone number, in a path.
 #[must_use]
 pub fn id_or_phone(about: &str) -> Object {
     let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
@@ -249,21 +233,18 @@ pub fn id_or_phone(about: &str) -> Object {
         .build()
 }
 
-/// The moment of creation, in a response.
 #[must_use]
 pub fn created() -> Object {
-    moment("The time at which the contact was created, in UTC with millisecond precision.")
+    timestamp("The time at which the contact was created, in UTC with millisecond precision.")
 }
 
-/// The moment of the last change, in a response.
 #[must_use]
 pub fn updated() -> Object {
-    moment("The time at which the contact was last changed, in UTC with millisecond precision.")
+    timestamp("The time at which the contact was last changed, in UTC with millisecond precision.")
 }
 
-/// A moment.
 #[must_use]
-pub fn moment(about: &str) -> Object {
+pub fn timestamp(about: &str) -> Object {
     text()
         .description(Some(about))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
@@ -271,7 +252,7 @@ pub fn moment(about: &str) -> Object {
         .build()
 }
 
-/// The `limit` of a list. The document puts in what the settings say.
+/// The `limit` of a list; the document adds the limits of the settings.
 #[must_use]
 pub fn page_limit() -> Object {
     ObjectBuilder::new()

@@ -2,18 +2,16 @@
 
 use utoipa::openapi::schema::Object;
 
-use super::{id_of, moment, refuse, text};
+use super::{id_of, reject_matches, text, timestamp};
 use crate::domain::template::saved::{TemplateName, TemplateText};
 use crate::domain::text as rules;
 use crate::http::openapi::examples::template as examples;
 
-/// Its id.
 #[must_use]
 pub fn id() -> Object {
     id_of("template")
 }
 
-/// Its name in a request.
 #[must_use]
 pub fn name() -> Object {
     text()
@@ -24,12 +22,11 @@ pub fn name() -> Object {
         .min_length(Some(1))
         .max_length(Some(TemplateName::MAX_CHARS))
         .pattern(Some(rules::PATTERN))
-        .extensions(Some(refuse(&rules::forbidden_pattern(true))))
+        .extensions(Some(reject_matches(&rules::forbidden_pattern(true))))
         .examples([examples::NAME])
         .build()
 }
 
-/// Its name in a response.
 #[must_use]
 pub fn stored_name() -> Object {
     let about = "The name of the template.";
@@ -40,7 +37,6 @@ pub fn stored_name() -> Object {
         .build()
 }
 
-/// Its text in a request.
 #[must_use]
 pub fn source() -> Object {
     text()
@@ -52,12 +48,11 @@ pub fn source() -> Object {
         .min_length(Some(1))
         .max_length(Some(TemplateText::MAX_CHARS))
         .pattern(Some("^[^\\x00]*$"))
-        .extensions(Some(refuse(&rules::blank_pattern())))
+        .extensions(Some(reject_matches(&rules::blank_pattern())))
         .examples([examples::TEXT])
         .build()
 }
 
-/// Its text in a response.
 #[must_use]
 pub fn stored_source() -> Object {
     let about = "The text, exactly as it was submitted.";
@@ -68,14 +63,12 @@ pub fn stored_source() -> Object {
         .build()
 }
 
-/// The moment of creation.
 #[must_use]
 pub fn created() -> Object {
-    moment("The time at which the template was created, in UTC with millisecond precision.")
+    timestamp("The time at which the template was created, in UTC with millisecond precision.")
 }
 
-/// The moment of the last change.
 #[must_use]
 pub fn updated() -> Object {
-    moment("The time at which the template was last changed, in UTC with millisecond precision.")
+    timestamp("The time at which the template was last changed, in UTC with millisecond precision.")
 }

@@ -1,13 +1,13 @@
-//! Where answers about groups lead.
+//! Links from responses about groups.
 
-use super::LinkSpec;
+use super::spec::LinkSpec;
 
-const SHOWN: &str = "Uses the id of the group in the response.";
-const BOTH: &str = "The same group is immediately available in the other dialect.";
-const FIRST: &str = "Uses the id of a group on the page, here the first one.";
-const CONTACT: &str = "Uses the id of a contact on the page, here the first one.";
-const LEFT: &str = "The remaining groups.";
-const NOW: &str = "The current state of the group or of its list of contacts.";
+const IN_RESPONSE: &str = "Uses the id of the group in the response.";
+const OTHER_DIALECT: &str = "The same group is immediately available in the other dialect.";
+const ON_PAGE: &str = "Uses the id of a group on the page, here the first one.";
+const CONTACT_ON_PAGE: &str = "Uses the id of a contact on the page, here the first one.";
+const REMAINING: &str = "The remaining groups.";
+const CURRENT_STATE: &str = "The current state of the group or of its list of contacts.";
 
 pub(super) const LINKS: &[LinkSpec] = &[
     LinkSpec {
@@ -15,14 +15,14 @@ pub(super) const LINKS: &[LinkSpec] = &[
         status: "201",
         to: &["getGroup", "updateGroup", "deleteGroup", "listGroupMembers", "changeGroupMembers"],
         with: &[("id", "$response.body#/id")],
-        about: SHOWN,
+        about: IN_RESPONSE,
     },
     LinkSpec {
         from: "createGroup",
         status: "201",
         to: &["getAddressBookGroup"],
         with: &[("group", "$response.body#/id")],
-        about: BOTH,
+        about: OTHER_DIALECT,
     },
     LinkSpec {
         from: "createGroup",
@@ -36,7 +36,7 @@ pub(super) const LINKS: &[LinkSpec] = &[
         status: "200",
         to: &["getGroup", "updateGroup", "deleteGroup", "listGroupMembers", "changeGroupMembers"],
         with: &[("id", "$response.body#/data/0/id")],
-        about: FIRST,
+        about: ON_PAGE,
     },
     LinkSpec {
         from: "listGroups",
@@ -50,7 +50,7 @@ pub(super) const LINKS: &[LinkSpec] = &[
         status: "200",
         to: &["updateGroup", "deleteGroup", "listGroupMembers", "changeGroupMembers"],
         with: &[("id", "$response.body#/id")],
-        about: SHOWN,
+        about: IN_RESPONSE,
     },
     LinkSpec {
         from: "getGroup",
@@ -64,22 +64,22 @@ pub(super) const LINKS: &[LinkSpec] = &[
         status: "200",
         to: &["getGroup", "deleteGroup"],
         with: &[("id", "$response.body#/id")],
-        about: SHOWN,
+        about: IN_RESPONSE,
     },
-    LinkSpec { from: "deleteGroup", status: "204", to: &["listGroups"], with: &[], about: LEFT },
+    LinkSpec { from: "deleteGroup", status: "204", to: &["listGroups"], with: &[], about: REMAINING },
     LinkSpec {
         from: "listGroupMembers",
         status: "200",
         to: &["getContact", "updateContact", "deleteContact"],
         with: &[("id", "$response.body#/data/0/id")],
-        about: CONTACT,
+        about: CONTACT_ON_PAGE,
     },
     LinkSpec {
         from: "changeGroupMembers",
         status: "200",
         to: &["getGroup", "listGroupMembers"],
         with: &[("id", "$request.path.id")],
-        about: NOW,
+        about: CURRENT_STATE,
     },
     LinkSpec {
         from: "createAddressBookGroup",
@@ -91,14 +91,14 @@ pub(super) const LINKS: &[LinkSpec] = &[
             "listAddressBookGroupContacts",
         ],
         with: &[("group", "$response.body#/record/id")],
-        about: SHOWN,
+        about: IN_RESPONSE,
     },
     LinkSpec {
         from: "createAddressBookGroup",
         status: "200",
         to: &["getGroup"],
         with: &[("id", "$response.body#/record/id")],
-        about: BOTH,
+        about: OTHER_DIALECT,
     },
     LinkSpec {
         from: "listAddressBookGroups",
@@ -110,48 +110,48 @@ pub(super) const LINKS: &[LinkSpec] = &[
             "listAddressBookGroupContacts",
         ],
         with: &[("group", "$response.body#/records/0/id")],
-        about: FIRST,
+        about: ON_PAGE,
     },
     LinkSpec {
         from: "getAddressBookGroup",
         status: "200",
         to: &["deleteAddressBookGroup", "addAddressBookGroupContacts", "listAddressBookGroupContacts"],
         with: &[("group", "$response.body#/record/id")],
-        about: SHOWN,
+        about: IN_RESPONSE,
     },
     LinkSpec {
         from: "deleteAddressBookGroup",
         status: "200",
         to: &["listAddressBookGroups"],
         with: &[],
-        about: LEFT,
+        about: REMAINING,
     },
     LinkSpec {
         from: "addAddressBookGroupContacts",
         status: "200",
         to: &["getAddressBookGroup", "listAddressBookGroupContacts"],
         with: &[("group", "$request.path.group")],
-        about: NOW,
+        about: CURRENT_STATE,
     },
     LinkSpec {
         from: "listAddressBookGroupContacts",
         status: "200",
         to: &["removeAddressBookGroupContact"],
         with: &[("group", "$request.path.group"), ("contact", "$response.body#/records/0/id")],
-        about: CONTACT,
+        about: CONTACT_ON_PAGE,
     },
     LinkSpec {
         from: "listAddressBookGroupContacts",
         status: "200",
         to: &["getAddressBookContact"],
         with: &[("contact", "$response.body#/records/0/id")],
-        about: CONTACT,
+        about: CONTACT_ON_PAGE,
     },
     LinkSpec {
         from: "removeAddressBookGroupContact",
         status: "200",
         to: &["getAddressBookGroup", "listAddressBookGroupContacts"],
         with: &[("group", "$request.path.group")],
-        about: NOW,
+        about: CURRENT_STATE,
     },
 ];

@@ -1,14 +1,14 @@
 //! curl.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::Request;
+use super::request::SampleRequest;
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let mut lines = Vec::new();
-    // GET without a body and POST with one are what curl does by itself.
-    let by_itself = if request.body.is_some() { "POST" } else { "GET" };
-    if request.method != by_itself {
+    // The defaults of curl.
+    let default_method = if request.body.is_some() { "POST" } else { "GET" };
+    if request.method != default_method {
         lines.push(format!("--request {}", request.method));
     }
     if request.needs_key {
@@ -16,9 +16,9 @@ pub(super) fn write(request: &Request) -> String {
     }
     if let Some(body) = &request.body {
         lines.push("--header \"Content-Type: application/json\"".to_owned());
-        lines.push(format!("--data '{}'", JSON.write(body, 1).replace('\'', r"'\''")));
+        lines.push(format!("--data '{}'", JSON.render(body, 1).replace('\'', r"'\''")));
     }
-    let url = request.url_and_query(|name| format!("${name}"));
+    let url = request.url_with_query(|name| format!("${name}"));
     lines.insert(0, format!("curl --fail-with-body \"{url}\""));
     lines.join(" \\\n  ") + "\n"
 }

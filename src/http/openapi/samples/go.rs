@@ -1,13 +1,13 @@
 //! Go with its standard library.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::{Piece, Request};
+use super::request::{SampleRequest, UrlPart};
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let strings = if request.body.is_some() { "\n\t\"strings\"" } else { "" };
     let (declaration, body) = match &request.body {
-        Some(body) => (format!("\tbody := {}\n", reader(&JSON.write(body, 0))), "body"),
+        Some(body) => (format!("\tbody := {}\n", reader(&JSON.render(body, 0))), "body"),
         None => (String::new(), "nil"),
     };
     let mut headers = String::new();
@@ -56,15 +56,15 @@ func main() {{
     )
 }
 
-/// A string that spans lines; `"` and `\` may stand in it, a backquote may not.
+/// A raw string literal, which cannot contain a backquote.
 fn reader(json: &str) -> String {
     format!("strings.NewReader(`{}`)", json.replace('`', "\\u0060"))
 }
 
-fn url(request: &Request) -> String {
-    let pieces = request.pieces_and_query().into_iter().map(|piece| match piece {
-        Piece::Text(text) => format!("\"{text}\""),
-        Piece::Variable(name) => format!("os.Getenv(\"{name}\")"),
+fn url(request: &SampleRequest) -> String {
+    let parts = request.parts_with_query().into_iter().map(|part| match part {
+        UrlPart::Text(text) => format!("\"{text}\""),
+        UrlPart::Variable(name) => format!("os.Getenv(\"{name}\")"),
     });
-    pieces.collect::<Vec<_>>().join(" + ")
+    parts.collect::<Vec<_>>().join(" + ")
 }

@@ -1,11 +1,11 @@
 //! JavaScript with `fetch`, as it is in Node.js 18 and later.
 
-use super::KEY;
 use super::literal::JSON;
-use super::request::Request;
+use super::request::SampleRequest;
+use super::variables::KEY;
 
-pub(super) fn write(request: &Request) -> String {
-    let url = request.url_and_query(|name| format!("${{{name}}}"));
+pub(super) fn render(request: &SampleRequest) -> String {
+    let url = request.url_with_query(|name| format!("${{{name}}}"));
     let mut options = Vec::new();
     if request.method != "GET" {
         options.push(format!("method: \"{}\",", request.method));
@@ -21,11 +21,11 @@ pub(super) fn write(request: &Request) -> String {
         options.push(format!("headers: {{\n    {}\n  }},", headers.join("\n    ")));
     }
     if let Some(body) = &request.body {
-        options.push(format!("body: JSON.stringify({}),", JSON.write(body, 1)));
+        options.push(format!("body: JSON.stringify({}),", JSON.render(body, 1)));
     }
     let options =
         if options.is_empty() { String::new() } else { format!(", {{\n  {}\n}}", options.join("\n  ")) };
-    let answer = if request.is_answered { "await response.json()" } else { "response.status" };
+    let output = if request.has_response_body { "await response.json()" } else { "response.status" };
     format!(
         "\
 const {{ {variables} }} = process.env;
@@ -34,7 +34,7 @@ const response = await fetch(`{url}`{options});
 if (!response.ok) {{
   throw new Error(`${{response.status}}: ${{await response.text()}}`);
 }}
-console.log({answer});
+console.log({output});
 ",
         variables = request.variables().join(", "),
     )

@@ -1,11 +1,12 @@
 //! Python with `requests`.
 
-use super::literal::Style;
-use super::request::Request;
+use super::literal::LiteralStyle;
+use super::request::SampleRequest;
 
-const PYTHON: Style = Style { indent: "    ", null: "None", yes: "True", no: "False", last: "," };
+const PYTHON: LiteralStyle =
+    LiteralStyle { indent: "    ", null: "None", true_: "True", false_: "False", trailing: "," };
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let variables: String = request
         .variables()
         .iter()
@@ -20,7 +21,7 @@ pub(super) fn write(request: &Request) -> String {
         arguments.push("headers={\"Authorization\": f\"Bearer {key}\"}".to_owned());
     }
     if let Some(body) = &request.body {
-        arguments.push(format!("json={}", PYTHON.write(body, 1)));
+        arguments.push(format!("json={}", PYTHON.render(body, 1)));
     }
     arguments.push("timeout=10".to_owned());
     format!(
@@ -35,11 +36,11 @@ response = requests.{method}(
     {arguments},
 )
 response.raise_for_status()
-print({answer})
+print({output})
 ",
         method = request.method.to_lowercase(),
         arguments = arguments.join(",\n    "),
-        answer = if request.is_answered { "response.json()" } else { "response.status_code" },
+        output = if request.has_response_body { "response.json()" } else { "response.status_code" },
     )
 }
 

@@ -5,102 +5,99 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{KEY, URL, collections, id_variable};
+use super::variables::{KEY, URL, collections, id_variable};
 
-/// A request: the operation's own example, and what the document gives as defaults.
-pub(super) struct Request {
+/// The first example of the operation, with the default values of its parameters.
+pub(super) struct SampleRequest {
     pub(super) method: &'static str,
-    pub(super) url: Vec<Piece>,
+    pub(super) url: Vec<UrlPart>,
     pub(super) query: Vec<(String, String)>,
     pub(super) needs_key: bool,
     pub(super) body: Option<Value>,
-    /// Whether an answer that is no error has a body.
-    pub(super) is_answered: bool,
+    /// Whether a successful response has a body.
+    pub(super) has_response_body: bool,
 }
 
-/// A piece of an address.
+/// A part of a URL.
 #[derive(Clone)]
-pub(super) enum Piece {
+pub(super) enum UrlPart {
     Text(String),
     /// The value of an environment variable.
     Variable(String),
 }
 
-impl Request {
+impl SampleRequest {
     pub(super) fn of(template: &str, method: &'static str, operation: &Operation) -> Self {
         let parameters = || operation.parameters.iter().flatten().filter_map(parameter);
-        let mut url = vec![Piece::Variable(URL.to_owned())];
+        let mut url = vec![UrlPart::Variable(URL.to_owned())];
         for part in template.split_inclusive(['{', '}']) {
             match part.strip_suffix('}') {
                 Some(name) => url.extend(parameters().find_map(|(parameter, schema)| {
                     (parameter.name == name && parameter.parameter_in == ParameterIn::Path)
                         .then(|| value(template, name, schema))
                 })),
-                None => url.push(Piece::Text(part.trim_end_matches('{').to_owned())),
+                None => url.push(UrlPart::Text(part.trim_end_matches('{').to_owned())),
             }
         }
-        let url = joined(url);
+        let url = merged(url);
         let query = parameters()
             .filter(|(parameter, _)| parameter.parameter_in == ParameterIn::Query)
             .filter_map(|(parameter, schema)| Some((parameter.name.clone(), text(schema.default.as_ref()?))))
             .collect();
-        let is_answered = operation.responses.responses.iter().any(|(status, response)| {
+        let has_response_body = operation.responses.responses.iter().any(|(status, response)| {
             status.starts_with('2') && matches!(response, RefOr::T(response) if !response.content.is_empty())
         });
         let needs_key = operation.security.as_ref().is_some_and(|keys| !keys.is_empty());
-        Self { method, url, query, needs_key, body: body(operation), is_answered }
+        Self { method, url, query, needs_key, body: body(operation), has_response_body }
     }
 
-    /// The environment variables that it reads.
+    /// The environment variables that the sample reads: the base URL first, then the key, then ids.
     pub(super) fn variables(&self) -> Vec<&str> {
-        let in_url = self.url.iter().filter_map(|piece| match piece {
-            Piece::Variable(name) => Some(name.as_str()),
-            Piece::Text(_) => None,
+        let in_url = self.url.iter().filter_map(|part| match part {
+            UrlPart::Variable(name) => Some(name.as_str()),
+            UrlPart::Text(_) => None,
         });
         let mut variables: Vec<&str> = in_url.collect();
-        // Behind the address, which comes first.
         variables.splice(1..1, self.needs_key.then_some(KEY));
         variables
     }
 
-    /// The address, with variables as a language writes them.
+    /// The URL; `variable` renders an environment variable in the language of the sample.
     pub(super) fn url(&self, variable: impl Fn(&str) -> String) -> String {
-        written(&self.url, variable)
+        render_parts(&self.url, variable)
     }
 
-    /// The same with the query.
-    pub(super) fn url_and_query(&self, variable: impl Fn(&str) -> String) -> String {
-        written(&self.pieces_and_query(), variable)
+    pub(super) fn url_with_query(&self, variable: impl Fn(&str) -> String) -> String {
+        render_parts(&self.parts_with_query(), variable)
     }
 
-    /// The pieces of the address with the query.
-    pub(super) fn pieces_and_query(&self) -> Vec<Piece> {
-        let mut pieces = self.url.clone();
+    pub(super) fn parts_with_query(&self) -> Vec<UrlPart> {
+        let mut parts = self.url.clone();
         let query: Vec<_> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !query.is_empty() {
-            pieces.push(Piece::Text(format!("?{}", query.join("&"))));
+            parts.push(UrlPart::Text(format!("?{}", query.join("&"))));
         }
-        joined(pieces)
+        merged(parts)
     }
 }
 
-/// The same with one piece of text where several stand side by side.
-fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
-    pieces.into_iter().fold(Vec::new(), |mut joined, piece| {
-        match (joined.last_mut(), piece) {
-            (Some(Piece::Text(last)), Piece::Text(text)) => last.push_str(&text),
-            (_, piece) => joined.push(piece),
+/// Merges adjacent text parts.
+fn merged(parts: Vec<UrlPart>) -> Vec<UrlPart> {
+    parts.into_iter().fold(Vec::new(), |mut merged, part| {
+        match (merged.last_mut(), part) {
+            (Some(UrlPart::Text(last)), UrlPart::Text(text)) => last.push_str(&text),
+            (_, part) => merged.push(part),
         }
-        joined
+        merged
     })
 }
 
-fn written(pieces: &[Piece], variable: impl Fn(&str) -> String) -> String {
-    let pieces = pieces.iter().map(|piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Variable(name) => variable(name),
+fn render_parts(parts: &[UrlPart], variable: impl Fn(&str) -> String) -> String {
+    let parts = parts.iter().map(|part| match part {
+        UrlPart::Text(text) => text.clone(),
+        UrlPart::Variable(name) => variable(name),
     });
-    pieces.collect()
+    parts.collect()
 }
 
 fn parameter(parameter: &RefOr<Parameter>) -> Option<(&Parameter, &Object)> {
@@ -113,15 +110,14 @@ fn parameter(parameter: &RefOr<Parameter>) -> Option<(&Parameter, &Object)> {
     }
 }
 
-/// What stands for a path parameter: an id is made by the server and differs on each, all else is its
-/// example.
-fn value(template: &str, name: &str, schema: &Object) -> Piece {
+/// The value of a path parameter: an environment variable for an id, which differs between servers, else its example.
+fn value(template: &str, name: &str, schema: &Object) -> UrlPart {
     match (&schema.format, schema.examples.first()) {
         (Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)), _) | (_, None) => {
             let collection = collections(template).find(|(parameter, _)| *parameter == name);
-            Piece::Variable(id_variable(collection.map_or(name, |(_, collection)| collection)))
+            UrlPart::Variable(id_variable(collection.map_or(name, |(_, collection)| collection)))
         }
-        (_, Some(example)) => Piece::Text(text(example)),
+        (_, Some(example)) => UrlPart::Text(text(example)),
     }
 }
 

@@ -1,15 +1,16 @@
 //! Rust with `ureq` (its feature `json`) and `serde_json`.
 
-use super::literal::Style;
+use super::literal::LiteralStyle;
 use super::python::variable;
-use super::request::Request;
+use super::request::SampleRequest;
 
-/// The widest line that rustfmt leaves as it is.
+/// The line width of rustfmt.
 const WIDTH: usize = 100;
 
-const RUST: Style = Style { indent: "    ", null: "null", yes: "true", no: "false", last: "" };
+const RUST: LiteralStyle =
+    LiteralStyle { indent: "    ", null: "null", true_: "true", false_: "false", trailing: "" };
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &SampleRequest) -> String {
     let variables: String = request
         .variables()
         .iter()
@@ -22,10 +23,10 @@ pub(super) fn write(request: &Request) -> String {
         calls.push(".header(\"Authorization\", format!(\"Bearer {key}\"))".to_owned());
     }
     calls.push(match &request.body {
-        Some(body) => format!(".send_json(json!({}))?", RUST.write(body, 2)),
+        Some(body) => format!(".send_json(json!({}))?", RUST.render(body, 2)),
         None => ".call()?".to_owned(),
     });
-    let (kind, print) = if request.is_answered {
+    let (kind, print) = if request.has_response_body {
         calls.extend([".body_mut()".to_owned(), ".read_json()?".to_owned()]);
         ("body: Value", "println!(\"{body:#}\");")
     } else {
@@ -33,14 +34,14 @@ pub(super) fn write(request: &Request) -> String {
     };
     let method = request.method.to_lowercase();
     let line = format!("    let {kind} = ureq::{method}(format!(\"{url}\"))");
-    // A line that is too long, and what follows it, as rustfmt writes them.
+    // Longer lines are wrapped as by rustfmt.
     let (line, indent) = if line.len() > WIDTH {
         (format!("    let {kind} = ureq::{method}(format!(\n        \"{url}\"\n    ))"), "    ")
     } else {
         (line, "        ")
     };
     let calls: String = calls.iter().map(|call| format!("\n{indent}{call}")).collect();
-    let imports = match (request.is_answered, request.body.is_some()) {
+    let imports = match (request.has_response_body, request.body.is_some()) {
         (true, true) => "\nuse serde_json::{Value, json};\n",
         (true, false) => "\nuse serde_json::Value;\n",
         (false, true) => "\nuse serde_json::json;\n",

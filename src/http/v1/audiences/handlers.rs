@@ -2,44 +2,41 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
-use super::answer::{
+use super::list::{EntryQuery, ListAudiences, ListEntries, links, next_link};
+use super::request::CreateAudience;
+use super::response::{
     Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
     AudienceRecipientPage, KeptAudience,
 };
-use super::list::{ListAudiences, ListEntries, PageOf, link, links};
-use super::request::CreateAudience;
+use super::schema;
 use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, save};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Error, ErrorCode, Violation};
-use crate::http::audience::{NDJSON, ResponseFormat, lines, whole};
+use crate::http::audience::stream::stream;
+use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::forwarded_prefix::Prefix;
+use crate::http::media_type::NDJSON;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
-
-type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 const PATH: &str = "/v1/audiences";
 const CREATE: &str = "createAudience";
 
-/// `{id}`
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Id {
-    #[param(schema_with = super::id, value_type = String)]
-    id: AudienceId,
-}
-
-impl Segment for Id {
+impl PathValue for AudienceId {
     const NAME: &'static str = "id";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        AudienceId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
+        Self::parse(text).ok_or(Violation::NotUuid)
+    }
+
+    fn schema() -> Object {
+        schema::id()
     }
 }
 
@@ -87,38 +84,40 @@ impl Segment for Id {
     ),
 )]
 pub(super) async fn create_audience(
-    allowed: Authorized<ReadContacts>,
+    authorized: Authorized<ReadContacts>,
     format: ResponseFormat,
     body: Body<CreateAudience>,
-) -> Answer {
-    let (plan, attempt) = body.attempt(CREATE);
-    let (dry_run, kept) = (plan.dry_run, plan.keep);
-    let source = allowed.audiences();
+) -> HandlerResult {
+    let (command, idempotent) = body.into_idempotent(CREATE);
+    let (dry_run, keeps) = (command.dry_run, command.keep && !command.dry_run);
+    let source = authorized.audiences();
     let caller = Caller::default();
-    let streams = format.as_lines && !dry_run && !kept;
-    let wanted = plan.request(&allowed, format.budget(&caller, streams)).await?;
-    if kept && !dry_run {
-        let turn = format.keeping.begin(allowed.account()).ok_or(ErrorCode::AudienceInProgress)?;
+    let streams = format.ndjson && !dry_run && !command.keep;
+    let request = command.into_request(&authorized, format.budget(&caller, streams)).await?;
+    if keeps {
+        let guard =
+            format.snapshots_in_flight.begin(authorized.account()).ok_or(ErrorCode::AudienceInProgress)?;
         let presence = caller.presence();
-        // In a task of its own, since this one ends with its client: what is begun has to be taken back then.
-        let work = actix_web::rt::spawn(async move {
-            let done = save(source, wanted, attempt, format.keep_limits).await;
-            drop(turn);
-            done
+        // In a separate task: this one is cancelled when the client disconnects, and an unfinished snapshot then has to
+        // be deleted.
+        let task = actix_web::rt::spawn(async move {
+            let result = save(source, request, idempotent, format.snapshot_limits).await;
+            drop(guard);
+            result
         });
-        let done = work.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        let result = task.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         drop(presence);
-        let Created { made, replayed } = done?;
-        let mut response = response::made(HttpResponse::Created(), replayed);
-        response.insert_header((LOCATION, format.prefix.before(format_args!("{PATH}/{}", made.id))));
+        let Created { made, replayed } = result?;
+        let mut response = response::created(HttpResponse::Created(), replayed);
+        response.insert_header((LOCATION, format.prefix.prepend_to(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
     if streams {
-        let resolver = Resolver::begin(source, wanted).await?;
-        let lines = lines::<AudienceLine>(resolver, format.origin(&allowed));
+        let resolver = Resolver::begin(source, request).await?;
+        let lines = stream::<AudienceLine>(resolver, format.origin(&authorized));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = whole(source, wanted, dry_run, format.answer_limit).await?;
+    let audience = resolve_all(source, request, dry_run, format.json_limit).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 
@@ -138,12 +137,12 @@ pub(super) async fn create_audience(
     )),
 )]
 pub(super) async fn list_audiences(
-    allowed: Authorized<ReadAudiences>,
+    authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     Query(query): Query<ListAudiences>,
-) -> Answer {
-    let page = allowed.audiences().list(query).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+) -> HandlerResult {
+    let page = authorized.audiences().list(query).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(KeptAudience::from).collect();
     Ok(response.json(AudienceList { has_more: page.has_more, data }))
 }
@@ -155,14 +154,14 @@ pub(super) async fn list_audiences(
     get,
     path = "/v1/audiences/{id}",
     operation_id = "getAudience",
-    params(Id),
+    params(PathParam<AudienceId>),
     responses((status = 200, description = "The audience.", body = KeptAudience)),
 )]
 pub(super) async fn get_audience(
-    allowed: Authorized<ReadAudiences>,
-    Segments(Id { id }): Segments<Id>,
-) -> Answer {
-    let kept = allowed.audiences().get(id).await?;
+    authorized: Authorized<ReadAudiences>,
+    PathParam(id): PathParam<AudienceId>,
+) -> HandlerResult {
+    let kept = authorized.audiences().get(id).await?;
     Ok(HttpResponse::Ok().json(KeptAudience::from(kept)))
 }
 
@@ -173,14 +172,14 @@ pub(super) async fn get_audience(
     delete,
     path = "/v1/audiences/{id}",
     operation_id = "deleteAudience",
-    params(Id),
+    params(PathParam<AudienceId>),
     responses((status = 204, description = "The audience was deleted.")),
 )]
 pub(super) async fn delete_audience(
-    allowed: Authorized<DeleteAudiences>,
-    Segments(Id { id }): Segments<Id>,
-) -> Answer {
-    allowed.audiences().delete(id).await?;
+    authorized: Authorized<DeleteAudiences>,
+    PathParam(id): PathParam<AudienceId>,
+) -> HandlerResult {
+    authorized.audiences().delete(id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -191,7 +190,7 @@ pub(super) async fn delete_audience(
     get,
     path = "/v1/audiences/{id}/recipients",
     operation_id = "listAudienceRecipients",
-    params(Id, ListEntries),
+    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of recipients.",
@@ -200,14 +199,14 @@ pub(super) async fn delete_audience(
     )),
 )]
 pub(super) async fn list_recipients(
-    allowed: Authorized<ReadAudiences>,
+    authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
-    Segments(Id { id }): Segments<Id>,
-    Query(of): Query<ListEntries>,
-) -> Answer {
-    let page = page(&allowed, id, Kind::Recipients, of).await?;
+    PathParam(id): PathParam<AudienceId>,
+    Query(query): Query<ListEntries>,
+) -> HandlerResult {
+    let page = page(&authorized, id, Kind::Recipients, query).await?;
     let mut response =
-        response::page(link(&prefix.before(format_args!("{PATH}/{id}/recipients")), of, &page));
+        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), query, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
@@ -223,7 +222,7 @@ pub(super) async fn list_recipients(
     get,
     path = "/v1/audiences/{id}/exclusions",
     operation_id = "listAudienceExclusions",
-    params(Id, ListEntries),
+    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of exclusions.",
@@ -232,14 +231,14 @@ pub(super) async fn list_recipients(
     )),
 )]
 pub(super) async fn list_exclusions(
-    allowed: Authorized<ReadAudiences>,
+    authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
-    Segments(Id { id }): Segments<Id>,
-    Query(of): Query<ListEntries>,
-) -> Answer {
-    let page = page(&allowed, id, Kind::Exclusions, of).await?;
+    PathParam(id): PathParam<AudienceId>,
+    Query(query): Query<ListEntries>,
+) -> HandlerResult {
+    let page = page(&authorized, id, Kind::Exclusions, query).await?;
     let mut response =
-        response::page(link(&prefix.before(format_args!("{PATH}/{id}/exclusions")), of, &page));
+        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), query, &page));
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),
@@ -249,10 +248,10 @@ pub(super) async fn list_exclusions(
 }
 
 async fn page(
-    allowed: &Authorized<ReadAudiences>,
+    authorized: &Authorized<ReadAudiences>,
     id: AudienceId,
     kind: Kind,
-    PageOf { after, limit }: PageOf,
+    EntryQuery { after, limit }: EntryQuery,
 ) -> Result<EntryPage, ApiError> {
-    Ok(allowed.audiences().page(id, kind, after, limit).await?)
+    Ok(authorized.audiences().page(id, kind, after, limit).await?)
 }

@@ -1,4 +1,4 @@
-//! The parameters of the list of kept audiences, and of the lists of one.
+//! The query parameters and `Link` headers of the lists of `/v1/audiences`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -12,24 +12,23 @@ use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters of the list of audiences.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListAudiences {
     #[param(schema_with = fields::page_limit, required = false)]
     limit: Option<String>,
-    #[param(schema_with = behind, required = false)]
+    #[param(schema_with = starting_after_audience, required = false)]
     starting_after: Option<String>,
-    #[param(schema_with = before, required = false)]
+    #[param(schema_with = ending_before_audience, required = false)]
     ending_before: Option<String>,
 }
 
-fn behind() -> Object {
+fn starting_after_audience() -> Object {
     pagination::starting_after("audience")
 }
 
-fn before() -> Object {
+fn ending_before_audience() -> Object {
     pagination::ending_before("audience")
 }
 
@@ -39,12 +38,11 @@ impl Parameters for ListAudiences {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<CursorParams<AudienceId>> {
         let Self { limit, starting_after, ending_before } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
         Some(CursorParams { cursor, limit: limit? })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(
     path: &str,
     query: &CursorParams<AudienceId>,
@@ -53,7 +51,7 @@ pub(super) fn links(
     pagination::links(path, &query.cursor, query.limit, &[], page, |audience| audience.id)
 }
 
-/// The parameters of the lists of one.
+/// Of the lists of recipients and of exclusions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -64,9 +62,8 @@ pub(super) struct ListEntries {
     starting_after: Option<String>,
 }
 
-/// Where a page begins, and how long it is.
 #[derive(Clone, Copy)]
-pub(super) struct PageOf {
+pub(super) struct EntryQuery {
     pub(super) after: Option<i64>,
     pub(super) limit: u64,
 }
@@ -74,15 +71,15 @@ pub(super) struct PageOf {
 const MAX_POSITION: u64 = i32::MAX as u64;
 
 fn starting_after() -> Object {
-    place("The `position` of the entry after which the page starts.")
+    position_schema("The `position` of the entry after which the page starts.")
 }
 
-/// A place in a kept audience: as wide in the answer as in the parameter to which it is given.
+/// Has the same limits as `starting_after`, which takes its value.
 pub(super) fn position() -> Object {
-    place("The position in a kept audience, for use as `starting_after`.")
+    position_schema("The position in a kept audience, for use as `starting_after`.")
 }
 
-fn place(description: &str) -> Object {
+fn position_schema(description: &str) -> Object {
     ObjectBuilder::new()
         .description(Some(description))
         .schema_type(SchemaType::new(Type::Integer))
@@ -93,21 +90,21 @@ fn place(description: &str) -> Object {
 }
 
 impl Parameters for ListEntries {
-    type Command = PageOf;
+    type Command = EntryQuery;
 
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<PageOf> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<EntryQuery> {
         let Self { limit, starting_after } = self;
         let limit = query::limit("limit", limit, limits, violations);
         let after = starting_after.map(|text| {
             let number = query::number("starting_after", &text, 0, MAX_POSITION, violations);
             number.and_then(|number| i64::try_from(number).ok())
         });
-        Some(PageOf { after: after.flatten(), limit: limit? })
+        Some(EntryQuery { after: after.flatten(), limit: limit? })
     }
 }
 
-/// The `Link` header of a page (RFC 8288), where another one follows.
-pub(super) fn link(path: &str, of: PageOf, page: &EntryPage) -> Option<HeaderValue> {
+/// The `Link` header of a page (RFC 8288) that has a successor.
+pub(super) fn next_link(path: &str, query: EntryQuery, page: &EntryPage) -> Option<HeaderValue> {
     let (last, _) = page.entries.last().filter(|_| page.has_more)?;
-    HeaderValue::try_from(format!("<{path}?limit={}&starting_after={last}>; rel=\"next\"", of.limit)).ok()
+    HeaderValue::try_from(format!("<{path}?limit={}&starting_after={last}>; rel=\"next\"", query.limit)).ok()
 }

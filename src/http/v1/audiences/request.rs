@@ -15,9 +15,8 @@ use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::group::GroupKey;
 use crate::domain::{ContactId, Violation};
 use crate::http::audience::{ResolveCommand, TemplateChoice, schema};
-use crate::http::auth::access::Need;
 use crate::http::extract::meta::MetaObject;
-use crate::http::extract::{Items, Object, Payload, Violations};
+use crate::http::extract::{ConditionalPermission, Items, Object, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
 use crate::http::openapi::fields;
 
@@ -30,7 +29,7 @@ pub struct CreateAudience {
     #[schema(schema_with = recipients, required)]
     recipients: Option<Items<Object<AudienceItem>>>,
     /// The template for the texts. Without one, the response shows who would get a message, but no texts.
-    // (utoipa takes a type called `Object` for any object.)
+    // (utoipa takes a type named `Object` for a free-form object.)
     #[schema(value_type = AudienceTemplate, required = false, nullable = false)]
     template: Option<Object<AudienceTemplate>>,
     /// Whether numbers that have opted out still get a message.
@@ -116,8 +115,8 @@ impl CreateAudience {
 impl Payload for CreateAudience {
     type Command = ResolveCommand;
 
-    const NEEDS: &'static [Need<ResolveCommand>] =
-        &[ResolveCommand::GROUPS, ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS, ResolveCommand::KEPT];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
+        &[ResolveCommand::GROUPS, ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS, ResolveCommand::KEEP];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
@@ -134,24 +133,24 @@ impl Payload for CreateAudience {
             keep,
         } = self;
         let Items(recipients) = recipients?;
-        let mut asked = Vec::with_capacity(recipients.len());
+        let mut specs = Vec::with_capacity(recipients.len());
         for (index, Object(item)) in recipients.into_iter().enumerate() {
-            asked.extend(item.into_asked(&format!("recipients.{index}"), violations));
+            specs.extend(item.into_spec(&format!("recipients.{index}"), violations));
             if violations.has_more() {
                 return None;
             }
         }
-        if violations.none() {
-            refuse_repeated(&asked, violations);
+        if violations.is_empty() {
+            reject_repeated(&specs, violations);
         }
-        let gaps = schema::read_missing_variables(missing_variables, violations);
+        let missing_variables = schema::parse_missing_variables(missing_variables, violations);
         Some(ResolveCommand {
-            asked,
+            recipients: specs,
             template: template.and_then(|Object(template)| template.into_choice(violations)),
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),
-                gaps: gaps?,
+                gaps: missing_variables?,
             },
             dry_run: dry_run.unwrap_or_default(),
             keep: keep.unwrap_or_default(),
@@ -159,11 +158,11 @@ impl Payload for CreateAudience {
     }
 }
 
-/// A group, or all contacts, may be named once: they are read as often as they are named.
-fn refuse_repeated(asked: &[RecipientSpec], violations: &mut Violations) {
+/// A group, or all contacts, may occur once: each occurrence is read from the database.
+fn reject_repeated(specs: &[RecipientSpec], violations: &mut Violations) {
     let (mut groups, mut all) = (HashSet::new(), false);
-    for (index, asked) in asked.iter().enumerate() {
-        let (member, repeated) = match &asked.who {
+    for (index, spec) in specs.iter().enumerate() {
+        let (member, repeated) = match &spec.who {
             Selector::Group(key) => ("group", !groups.insert(key)),
             Selector::All => ("all", std::mem::replace(&mut all, true)),
             Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => continue,
@@ -175,43 +174,43 @@ fn refuse_repeated(asked: &[RecipientSpec], violations: &mut Violations) {
 }
 
 impl AudienceItem {
-    fn into_asked(self, place: &str, violations: &mut Violations) -> Option<RecipientSpec> {
+    fn into_spec(self, path: &str, violations: &mut Violations) -> Option<RecipientSpec> {
         let Self { username, id, phone_number, group, all, fields } = self;
-        let mut read = Vec::new();
-        let mut keep = |name: &str, who: Result<Selector, Violation>| match who {
-            Ok(who) => read.push(Some(who)),
+        let mut selectors = Vec::new();
+        let mut add = |name: &str, who: Result<Selector, Violation>| match who {
+            Ok(who) => selectors.push(Some(who)),
             Err(violation) => {
-                violations.add(format!("{place}.{name}"), violation);
-                read.push(None);
+                violations.add(format!("{path}.{name}"), violation);
+                selectors.push(None);
             }
         };
         if let Some(text) = username {
-            keep("username", Handle::parse(&text).map(Selector::Handle));
+            add("username", Handle::parse(&text).map(Selector::Handle));
         }
         if let Some(text) = id {
-            keep("id", ContactId::parse(&text).map(Selector::Id).ok_or(Violation::NotUuid));
+            add("id", ContactId::parse(&text).map(Selector::Id).ok_or(Violation::NotUuid));
         }
         if let Some(text) = phone_number {
-            keep("phone_number", Phone::parse(&text).map(Selector::Phone));
+            add("phone_number", Phone::parse(&text).map(Selector::Phone));
         }
         if let Some(text) = group {
-            keep("group", GroupKey::parse(&text).map(Selector::Group));
+            add("group", GroupKey::parse(&text).map(Selector::Group));
         }
         if let Some(all) = all {
-            keep("all", if all { Ok(Selector::All) } else { Err(Violation::NotOneOf { allowed: "true" }) });
+            add("all", if all { Ok(Selector::All) } else { Err(Violation::NotOneOf { allowed: "true" }) });
         }
         let fields = match fields.map(|MetaObject(map)| Meta::parse(&map).map(|_| map)).transpose() {
             Ok(fields) => fields,
             Err(violation) => {
-                violations.add(format!("{place}.fields"), violation);
+                violations.add(format!("{path}.fields"), violation);
                 None
             }
         };
-        match <[Option<Selector>; 1]>::try_from(read) {
+        match <[Option<Selector>; 1]>::try_from(selectors) {
             Ok([who]) => who.map(|who| RecipientSpec { who, fields }),
             Err(_) => {
                 let of = "username, id, phone_number, group and all";
-                violations.add(place.to_owned(), Violation::NotExactlyOne { of });
+                violations.add(path.to_owned(), Violation::NotExactlyOne { of });
                 None
             }
         }
@@ -222,9 +221,9 @@ impl AudienceTemplate {
     fn into_choice(self, violations: &mut Violations) -> Option<TemplateChoice> {
         let Self { text, id, name } = self;
         match (text, id, name) {
-            (Some(text), None, None) => schema::read_text("template.text", &text, violations),
-            (None, Some(id), None) => schema::read_template_id("template.id", &id, violations),
-            (None, None, Some(name)) => schema::read_template_name("template.name", &name, violations),
+            (Some(text), None, None) => schema::parse_template_text("template.text", &text, violations),
+            (None, Some(id), None) => schema::parse_template_id("template.id", &id, violations),
+            (None, None, Some(name)) => schema::parse_template_name("template.name", &name, violations),
             _ => {
                 violations.add("template", Violation::NotExactlyOne { of: "text, id and name" });
                 None

@@ -53,10 +53,10 @@ impl Payload for CreateContact {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
-        let handle = violations.read("username", username, Handle::parse);
-        let phone = violations.read("phone_number", phone_number, Phone::parse);
-        let display_name = violations.read("display_name", display_name, DisplayName::parse);
-        let avatar_url = violations.read("avatar_url", avatar_url, AvatarUrl::parse);
+        let handle = violations.parse("username", username, Handle::parse);
+        let phone = violations.parse("phone_number", phone_number, Phone::parse);
+        let display_name = violations.parse("display_name", display_name, DisplayName::parse);
+        let avatar_url = violations.parse("avatar_url", avatar_url, AvatarUrl::parse);
         let meta = new_meta(meta, violations);
         Some(NewContact { handle: handle?, phone: phone?, display_name, avatar_url, meta: meta? })
     }
@@ -94,10 +94,10 @@ impl Payload for UpdateContact {
     fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
         let Self { username, phone_number, display_name, avatar_url, meta } = self;
         Some(ContactPatch {
-            handle: violations.read("username", username, Handle::parse),
-            phone: violations.read("phone_number", phone_number, Phone::parse),
-            display_name: violations.read_patch("display_name", display_name, DisplayName::parse),
-            avatar_url: violations.read_patch("avatar_url", avatar_url, AvatarUrl::parse),
+            handle: violations.parse("username", username, Handle::parse),
+            phone: violations.parse("phone_number", phone_number, Phone::parse),
+            display_name: violations.parse_patch("display_name", display_name, DisplayName::parse),
+            avatar_url: violations.parse_patch("avatar_url", avatar_url, AvatarUrl::parse),
             meta: changed_meta(meta, violations),
         })
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::dto::{Contact, ContactList, CreateContact, UpdateContact, UpdatedContact};
 use super::list::{GetContact, ListContacts, links};
@@ -10,39 +10,27 @@ use crate::domain::idempotency::Created;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::{self, ContactId, ContactKey, Permission, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, IfMatch, IfNoneMatch, Query, Segment, Segments, entity_tag};
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, PathParam, PathValue, Query, entity_tag};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{IdempotencyKeyHeader, IfMatchHeader, IfNoneMatchHeader};
-use crate::http::response;
-
-type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 const PATH: &str = "/v1/contacts";
 const CREATE: &str = "createContact";
 
-/// `{id}`
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Id {
-    #[param(schema_with = fields::id)]
-    id: ContactId,
-}
-
-impl Segment for Id {
+impl PathValue for ContactId {
     const NAME: &'static str = "id";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        ContactId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
+        Self::parse(text).ok_or(Violation::NotUuid)
     }
-}
 
-impl From<Id> for ContactKey {
-    fn from(Id { id }: Id) -> Self {
-        Self::Id(id)
+    fn schema() -> Object {
+        fields::id()
     }
 }
 
@@ -67,15 +55,15 @@ impl From<Id> for ContactKey {
     )),
 )]
 pub(super) async fn create_contact(
-    allowed: Authorized<CreateContacts>,
+    authorized: Authorized<CreateContacts>,
     prefix: Prefix,
     body: Body<CreateContact>,
-) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
-    let may_read = allowed.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = allowed.contacts().create(new, attempt, may_read).await?;
-    let mut response = response::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", contact.id))));
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
+    let may_read = authorized.may(Permission::ReadContacts);
+    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
+    let mut response = response::created(HttpResponse::Created(), replayed);
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", contact.id))));
     Ok(with_tag(response, contact))
 }
 
@@ -101,30 +89,30 @@ fn with_tag(mut response: HttpResponseBuilder, contact: domain::Contact) -> Http
     )),
 )]
 pub(super) async fn list_contacts(
-    allowed: Authorized<ReadContacts>,
+    authorized: Authorized<ReadContacts>,
     prefix: Prefix,
-    Query(listed): Query<ListContacts>,
-) -> Answer {
-    let page = allowed.contacts().cursor_page(listed.query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &listed, &page));
+    Query(command): Query<ListContacts>,
+) -> HandlerResult {
+    let page = authorized.contacts().cursor_page(command.query.clone()).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &command, &page));
     let has_more = page.has_more;
-    let data = if listed.expand {
-        with_groups(&allowed, page.items).await?
+    let data = if command.expand {
+        with_groups(&authorized, page.items).await?
     } else {
         page.items.into_iter().map(Contact::from).collect()
     };
     Ok(response.json(ContactList { has_more, data }))
 }
 
-/// Contacts with their groups, which are looked up for all of them at once.
+/// Looks up the groups of all contacts with one query.
 async fn with_groups<G: Grant>(
-    allowed: &Authorized<G>,
+    authorized: &Authorized<G>,
     contacts: Vec<domain::Contact>,
 ) -> Result<Vec<Contact>, ApiError> {
     let ids = contacts.iter().map(|contact| contact.id).collect();
-    let groups = allowed.groups().of_contacts(ids).await?;
-    let shown = contacts.into_iter().zip(groups);
-    Ok(shown.map(|(contact, groups)| Contact::with_groups(contact, groups)).collect())
+    let groups = authorized.groups().of_contacts(ids).await?;
+    let pairs = contacts.into_iter().zip(groups);
+    Ok(pairs.map(|(contact, groups)| Contact::with_groups(contact, groups)).collect())
 }
 
 /// Get a contact
@@ -135,7 +123,7 @@ async fn with_groups<G: Grant>(
     get,
     path = "/v1/contacts/{id}",
     operation_id = "getContact",
-    params(Id, GetContact, IfNoneMatchHeader),
+    params(PathParam<ContactId>, GetContact, IfNoneMatchHeader),
     responses(
         (
             status = 200,
@@ -151,18 +139,18 @@ async fn with_groups<G: Grant>(
     ),
 )]
 pub(super) async fn get_contact(
-    allowed: Authorized<ReadContacts>,
-    Segments(id): Segments<Id>,
+    authorized: Authorized<ReadContacts>,
+    PathParam(id): PathParam<ContactId>,
     Query(expand): Query<GetContact>,
-    cached: IfNoneMatch,
-) -> Answer {
-    let contact = allowed.contacts().get(id.into()).await?;
+    if_none_match: IfNoneMatch,
+) -> HandlerResult {
+    let contact = authorized.contacts().get(ContactKey::Id(id)).await?;
     if expand {
-        let shown = with_groups(&allowed, vec![contact]).await?;
-        return Ok(HttpResponse::Ok().json(shown.first()));
+        let contacts = with_groups(&authorized, vec![contact]).await?;
+        return Ok(HttpResponse::Ok().json(contacts.first()));
     }
     let tag = entity_tag(contact.version);
-    if cached.has(&tag) {
+    if if_none_match.has(&tag) {
         return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
     }
     Ok(with_tag(HttpResponse::Ok(), contact))
@@ -176,7 +164,7 @@ pub(super) async fn get_contact(
     patch,
     path = "/v1/contacts/{id}",
     operation_id = "updateContact",
-    params(Id, IfMatchHeader),
+    params(PathParam<ContactId>, IfMatchHeader),
     request_body = UpdateContact,
     responses((
         status = 200,
@@ -186,16 +174,16 @@ pub(super) async fn get_contact(
     )),
 )]
 pub(super) async fn update_contact(
-    allowed: Authorized<UpdateContacts>,
-    sees: Sees<ReadContacts>,
-    Segments(id): Segments<Id>,
+    authorized: Authorized<UpdateContacts>,
+    visibility: Visibility<ReadContacts>,
+    PathParam(id): PathParam<ContactId>,
     IfMatch(precondition): IfMatch,
     body: Body<UpdateContact>,
-) -> Answer {
-    let contact = allowed.contacts().update(id.into(), body.command, precondition).await?;
+) -> HandlerResult {
+    let contact = authorized.contacts().update(ContactKey::Id(id), body.command, precondition).await?;
     let (id, updated_at, tag) = (contact.id.as_uuid(), contact.updated_at, entity_tag(contact.version));
     let mut response = HttpResponse::Ok();
-    Ok(response.insert_header(ETag(tag)).json(UpdatedContact::new(&sees, id, updated_at, contact)))
+    Ok(response.insert_header(ETag(tag)).json(UpdatedContact::new(&visibility, id, updated_at, contact)))
 }
 
 /// Delete a contact
@@ -205,14 +193,14 @@ pub(super) async fn update_contact(
     delete,
     path = "/v1/contacts/{id}",
     operation_id = "deleteContact",
-    params(Id, IfMatchHeader),
+    params(PathParam<ContactId>, IfMatchHeader),
     responses((status = 204, description = "The contact was deleted.")),
 )]
 pub(super) async fn delete_contact(
-    allowed: Authorized<DeleteContacts>,
-    Segments(id): Segments<Id>,
+    authorized: Authorized<DeleteContacts>,
+    PathParam(id): PathParam<ContactId>,
     IfMatch(precondition): IfMatch,
-) -> Answer {
-    allowed.contacts().delete(id.into(), precondition).await?;
+) -> HandlerResult {
+    authorized.contacts().delete(ContactKey::Id(id), precondition).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/contacts` and of one contact, and the links from a page to its neighbours.
+//! The query parameters and the `Link` header of `/v1/contacts`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -11,12 +11,10 @@ use crate::domain::contact::{Contact, ContactQuery, OVERLAP};
 use crate::domain::group::{GroupKey, MAX_SHOWN};
 use crate::domain::pagination::CursorPage;
 use crate::domain::{Permission, Timestamp, Violation};
-use crate::http::auth::access::Need;
-use crate::http::extract::{Parameters, Violations, query};
+use crate::http::extract::{ConditionalPermission, Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +37,6 @@ pub(super) struct ListContacts {
     expand: Option<String>,
 }
 
-/// The parameters of `GET /v1/contacts/{id}`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -48,14 +45,13 @@ pub(super) struct GetContact {
     expand: Option<String>,
 }
 
-/// A page that is asked for, and how it is to be shown.
-pub(super) struct Listed {
+pub(super) struct ListCommand {
     pub(super) query: ContactQuery,
-    /// Whether each contact shows its groups.
+    /// Whether each contact includes its groups.
     pub(super) expand: bool,
 }
 
-/// What `expand` can be.
+/// The only value of `expand`.
 const EXPAND: &str = "groups";
 
 fn starting_after() -> Object {
@@ -67,15 +63,18 @@ fn ending_before() -> Object {
 }
 
 fn username() -> Object {
-    fields::described(fields::handle(), "Only the contact with this username.")
+    fields::with_description(fields::handle(), "Only the contact with this username.")
 }
 
 fn phone_number() -> Object {
-    fields::described(fields::phone(), "Only contacts with this phone number, in any accepted spelling.")
+    fields::with_description(
+        fields::phone(),
+        "Only contacts with this phone number, in any accepted spelling.",
+    )
 }
 
 fn updated_since() -> Object {
-    fields::moment(&format!(
+    fields::timestamp(&format!(
         "Only contacts that changed at or after this time. The list then starts with the most recently \
          changed contact, unless it is also filtered by another parameter. To follow changes, repeat the \
          request with the time {OVERLAP} seconds before the latest `updated_at` that you have seen: a change \
@@ -86,7 +85,7 @@ fn updated_since() -> Object {
 }
 
 fn group() -> Object {
-    fields::described(
+    fields::with_description(
         fields::group::name(),
         "Only contacts in the group with this id or, if there is none, with this name.",
     )
@@ -104,34 +103,37 @@ fn expand() -> Object {
         .build()
 }
 
-fn read_expand(expand: Option<String>, violations: &mut Violations) -> bool {
-    let known =
+fn parse_expand(expand: Option<String>, violations: &mut Violations) -> bool {
+    let parse =
         |text: &str| if text == EXPAND { Ok(()) } else { Err(Violation::NotOneOf { allowed: EXPAND }) };
-    violations.read("expand", expand, known).is_some()
+    violations.parse("expand", expand, parse).is_some()
 }
 
 impl Parameters for GetContact {
     type Command = bool;
 
-    const NEEDS: &'static [Need<bool>] =
-        &[Need { permission: Permission::ReadGroups, when: "`expand` is given", touches: |expand| *expand }];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<bool>] = &[ConditionalPermission {
+        permission: Permission::ReadGroups,
+        when: "`expand` is given",
+        applies: |expand| *expand,
+    }];
 
     fn into_command(self, _: &Limits, violations: &mut Violations) -> Option<bool> {
         let Self { expand } = self;
-        Some(read_expand(expand, violations))
+        Some(parse_expand(expand, violations))
     }
 }
 
 impl Parameters for ListContacts {
-    type Command = Listed;
+    type Command = ListCommand;
 
-    const NEEDS: &'static [Need<Listed>] = &[Need {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ListCommand>] = &[ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "`group` or `expand` is given",
-        touches: |Listed { query, expand }| *expand || query.group.is_some(),
+        applies: |ListCommand { query, expand }| *expand || query.group.is_some(),
     }];
 
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Listed> {
+    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<ListCommand> {
         let Self {
             limit,
             starting_after,
@@ -143,24 +145,23 @@ impl Parameters for ListContacts {
             expand,
         } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let moment = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
-        let expand = read_expand(expand, violations);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
+        let timestamp = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
+        let expand = parse_expand(expand, violations);
         let query = ContactQuery {
             cursor,
             limit: limit?,
-            handle: violations.read("username", username, Handle::parse),
-            phone: violations.read("phone_number", phone_number, Phone::parse),
-            updated_since: violations.read("updated_since", updated_since, moment),
-            group: violations.read("group", group, GroupKey::parse),
+            handle: violations.parse("username", username, Handle::parse),
+            phone: violations.parse("phone_number", phone_number, Phone::parse),
+            updated_since: violations.parse("updated_since", updated_since, timestamp),
+            group: violations.parse("group", group, GroupKey::parse),
         };
-        Some(Listed { query, expand })
+        Some(ListCommand { query, expand })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
-pub(super) fn links(path: &str, listed: &Listed, page: &CursorPage<Contact>) -> Option<HeaderValue> {
-    let Listed { query, expand } = listed;
+pub(super) fn links(path: &str, command: &ListCommand, page: &CursorPage<Contact>) -> Option<HeaderValue> {
+    let ListCommand { query, expand } = command;
     let ContactQuery { cursor, limit, handle, phone, updated_since, group } = query;
     let filters = [
         ("username", handle.as_ref().map(|handle| handle.as_str().to_owned())),

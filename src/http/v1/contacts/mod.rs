@@ -6,59 +6,67 @@ mod list;
 
 use actix_web::http::Method;
 
-use super::DIALECT;
+use super::dialect::DIALECT;
 use crate::domain::contact::fields::Handle;
 use crate::domain::{ErrorCode, Field, FieldViolation, Violation};
 use crate::http::openapi::{OperationDoc, examples};
 use crate::http::routes::RouteTable;
 use dto::{Contact, ContactList, CreateContact, UpdateContact};
 
-/// Adds the routes.
-pub(super) fn routes(api: RouteTable) -> RouteTable {
+pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
     let contact = || Contact::from(examples::contact());
     let list = ContactList { has_more: false, data: vec![contact()] };
     let not_uuid = || FieldViolation::at("id", Violation::NotUuid);
-    api.protected(
-        &DIALECT,
-        __path_create_contact,
-        create_contact,
-        OperationDoc::answering(201, contact())
-            .request("minimal", "Only the required members", CreateContact::minimal_example())
-            .request("full", "All members", CreateContact::full_example())
-            .fails(&[ErrorCode::HandleTaken])
-            .violation(FieldViolation::of(Field::Handle, Violation::Required))
-            .violation(FieldViolation::of(Field::Phone, Violation::Required)),
-    )
-    .protected(
-        &DIALECT,
-        __path_list_contacts,
-        list_contacts,
-        OperationDoc::answering(200, list)
-            .fails(&[ErrorCode::NotFound])
-            .violation(FieldViolation::at("starting_after", Violation::NotUuid)),
-    )
-    .protected(
-        &DIALECT,
-        __path_get_contact,
-        get_contact,
-        OperationDoc::answering(200, contact()).violation(not_uuid()),
-    )
-    .protected(
-        &DIALECT,
-        __path_update_contact,
-        update_contact,
-        OperationDoc::answering(200, contact())
-            .request(
-                "change",
-                "One member set, one cleared, one key of meta changed",
-                UpdateContact::example(),
-            )
-            .fails(&[ErrorCode::HandleTaken])
-            .violation(FieldViolation::of(Field::Handle, Violation::TooLong { max: Handle::MAX_CHARS })),
-    )
-    .protected(&DIALECT, __path_delete_contact, delete_contact, OperationDoc::silent().violation(not_uuid()))
-    // Clients of other services with this dialect update with PUT, and send the members that change alone.
-    .method_alias("/v1/contacts/{id}", &Method::PATCH, Method::PUT)
+    table
+        .protected(
+            &DIALECT,
+            __path_create_contact,
+            create_contact,
+            OperationDoc::response(201, contact())
+                .request_example("minimal", "Only the required members", CreateContact::minimal_example())
+                .request_example("full", "All members", CreateContact::full_example())
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(Field::Handle, Violation::Required))
+                .example_violation(FieldViolation::of(Field::Phone, Violation::Required)),
+        )
+        .protected(
+            &DIALECT,
+            __path_list_contacts,
+            list_contacts,
+            OperationDoc::response(200, list)
+                .errors(&[ErrorCode::NotFound])
+                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+        )
+        .protected(
+            &DIALECT,
+            __path_get_contact,
+            get_contact,
+            OperationDoc::response(200, contact()).example_violation(not_uuid()),
+        )
+        .protected(
+            &DIALECT,
+            __path_update_contact,
+            update_contact,
+            OperationDoc::response(200, contact())
+                .request_example(
+                    "change",
+                    "One member set, one cleared, one key of meta changed",
+                    UpdateContact::example(),
+                )
+                .errors(&[ErrorCode::HandleTaken])
+                .example_violation(FieldViolation::of(
+                    Field::Handle,
+                    Violation::TooLong { max: Handle::MAX_CHARS },
+                )),
+        )
+        .protected(
+            &DIALECT,
+            __path_delete_contact,
+            delete_contact,
+            OperationDoc::no_content().example_violation(not_uuid()),
+        )
+        // Clients of other services with this dialect update with PUT, and send only the members that change.
+        .method_alias("/v1/contacts/{id}", &Method::PATCH, Method::PUT)
 }

@@ -38,8 +38,8 @@ impl Payload for CreateGroup {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewGroup> {
         let Self { name, description } = self;
-        let name = violations.read("name", name, GroupName::parse);
-        let description = violations.read("description", description, GroupDescription::parse);
+        let name = violations.parse("name", name, GroupName::parse);
+        let description = violations.parse("description", description, GroupDescription::parse);
         Some(NewGroup { name: name?, description })
     }
 }
@@ -68,8 +68,8 @@ impl Payload for UpdateGroup {
     fn into_command(self, violations: &mut Violations) -> Option<GroupPatch> {
         let Self { name, description } = self;
         Some(GroupPatch {
-            name: violations.read("name", name, GroupName::parse),
-            description: violations.read_patch("description", description, GroupDescription::parse),
+            name: violations.parse("name", name, GroupName::parse),
+            description: violations.parse_patch("description", description, GroupDescription::parse),
         })
     }
 }

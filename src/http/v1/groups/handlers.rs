@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateGroup, Group, GroupList, UpdateGroup, UpdatedGroup};
 use super::list::{ListGroups, links};
@@ -10,33 +10,26 @@ use crate::domain::group::{self, GroupId, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::{Permission, Timestamp, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
-
-pub(super) type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 pub(super) const PATH: &str = "/v1/groups";
 const CREATE: &str = "createGroup";
 
-/// `{id}`
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Id {
-    #[param(schema_with = fields::group::id)]
-    pub(super) id: GroupId,
-}
-
-impl Segment for Id {
+impl PathValue for GroupId {
     const NAME: &'static str = "id";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        GroupId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
+        Self::parse(text).ok_or(Violation::NotUuid)
+    }
+
+    fn schema() -> Object {
+        fields::group::id()
     }
 }
 
@@ -60,17 +53,17 @@ impl Segment for Id {
     )),
 )]
 pub(super) async fn create_group(
-    allowed: Authorized<CreateGroups>,
+    authorized: Authorized<CreateGroups>,
     prefix: Prefix,
     body: Body<CreateGroup>,
-) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
-    let may_read = allowed.may(Permission::ReadGroups);
-    let insert = async |group, attempt| allowed.groups().insert(group, attempt).await;
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
+    let may_read = authorized.may(Permission::ReadGroups);
+    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
     let Created { made: group, replayed } =
-        idempotency::create(group::Group::new(new), attempt, may_read, insert).await?;
-    let mut response = response::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", group.id))));
+        idempotency::create(group::Group::new(new), idempotent, may_read, insert).await?;
+    let mut response = response::created(HttpResponse::Created(), replayed);
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))
 }
 
@@ -91,12 +84,12 @@ pub(super) async fn create_group(
     )),
 )]
 pub(super) async fn list_groups(
-    allowed: Authorized<ReadGroups>,
+    authorized: Authorized<ReadGroups>,
     prefix: Prefix,
     Query(query): Query<ListGroups>,
-) -> Answer {
-    let page = allowed.groups().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+) -> HandlerResult {
+    let page = authorized.groups().cursor_page(query.clone()).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(Group::from).collect();
     Ok(response.json(GroupList { has_more: page.has_more, data }))
 }
@@ -108,11 +101,14 @@ pub(super) async fn list_groups(
     get,
     path = "/v1/groups/{id}",
     operation_id = "getGroup",
-    params(Id),
+    params(PathParam<GroupId>),
     responses((status = 200, description = "The group.", body = Group)),
 )]
-pub(super) async fn get_group(allowed: Authorized<ReadGroups>, Segments(Id { id }): Segments<Id>) -> Answer {
-    let group = allowed.groups().find(GroupKey::Id(id)).await?;
+pub(super) async fn get_group(
+    authorized: Authorized<ReadGroups>,
+    PathParam(id): PathParam<GroupId>,
+) -> HandlerResult {
+    let group = authorized.groups().find(GroupKey::Id(id)).await?;
     Ok(HttpResponse::Ok().json(Group::from(group)))
 }
 
@@ -124,18 +120,18 @@ pub(super) async fn get_group(allowed: Authorized<ReadGroups>, Segments(Id { id 
     patch,
     path = "/v1/groups/{id}",
     operation_id = "updateGroup",
-    params(Id),
+    params(PathParam<GroupId>),
     request_body = UpdateGroup,
     responses((status = 200, description = "The group after the change.", body = UpdatedGroup)),
 )]
 pub(super) async fn update_group(
-    allowed: Authorized<UpdateGroups>,
-    sees: Sees<ReadGroups>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(id): PathParam<GroupId>,
     body: Body<UpdateGroup>,
-) -> Answer {
-    let group = allowed.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
-    Ok(HttpResponse::Ok().json(UpdatedGroup::new(&sees, group.id.as_uuid(), group.updated_at, group)))
+) -> HandlerResult {
+    let group = authorized.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
+    Ok(HttpResponse::Ok().json(UpdatedGroup::new(&visibility, group.id.as_uuid(), group.updated_at, group)))
 }
 
 /// Delete a group
@@ -146,13 +142,13 @@ pub(super) async fn update_group(
     delete,
     path = "/v1/groups/{id}",
     operation_id = "deleteGroup",
-    params(Id),
+    params(PathParam<GroupId>),
     responses((status = 204, description = "The group was deleted.")),
 )]
 pub(super) async fn delete_group(
-    allowed: Authorized<DeleteGroups>,
-    Segments(Id { id }): Segments<Id>,
-) -> Answer {
-    allowed.groups().delete(GroupKey::Id(id)).await?;
+    authorized: Authorized<DeleteGroups>,
+    PathParam(id): PathParam<GroupId>,
+) -> HandlerResult {
+    authorized.groups().delete(GroupKey::Id(id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

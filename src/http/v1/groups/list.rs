@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/groups`.
+//! The query parameters of `GET /v1/groups`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -12,7 +12,6 @@ use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +35,7 @@ fn ending_before() -> Object {
 }
 
 fn name() -> Object {
-    fields::described(fields::group::name(), "Only the group with this name.")
+    fields::with_description(fields::group::name(), "Only the group with this name.")
 }
 
 impl Parameters for ListGroups {
@@ -45,13 +44,12 @@ impl Parameters for ListGroups {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<GroupQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let name = violations.read("name", name, GroupName::parse);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
+        let name = violations.parse("name", name, GroupName::parse);
         Some(GroupQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(path: &str, query: &GroupQuery, page: &CursorPage<Group>) -> Option<HeaderValue> {
     let GroupQuery { page: CursorParams { cursor, limit }, name } = query;
     let filters = [("name", name.as_ref().map(|name| name.as_str().to_owned()))];

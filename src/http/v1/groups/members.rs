@@ -7,24 +7,23 @@ use utoipa::openapi::schema::{Array, Object};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::handlers::{Answer, Id, PATH};
+use super::handlers::PATH;
 use crate::config::Limits;
 use crate::domain::contact::ContactQuery;
-use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::extract::batch::{self, List};
-use crate::http::extract::{Body, Items, Parameters, Payload, Query, Segments, Violations, query};
+use crate::http::extract::batch::{BatchList, parse_lists};
+use crate::http::extract::{Body, Items, Parameters, PathParam, Payload, Query, Violations, query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
-use crate::http::response;
+use crate::http::response::{self, HandlerResult};
 use crate::http::v1::contacts::dto::{Contact, ContactList};
 use crate::http::v1::pagination;
 
-/// The parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +50,7 @@ impl Parameters for ListMembers {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command> {
         let Self { limit, starting_after, ending_before } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
         Some(CursorParams { cursor, limit: limit? })
     }
 }
@@ -61,17 +60,17 @@ impl Parameters for ListMembers {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMembers {
-    #[schema(schema_with = joining, required = false)]
+    #[schema(schema_with = to_add, required = false)]
     add: Option<Items<String>>,
-    #[schema(schema_with = leaving, required = false)]
+    #[schema(schema_with = to_remove, required = false)]
     remove: Option<Items<String>>,
 }
 
-fn joining() -> Array {
+fn to_add() -> Array {
     fields::group::batch(fields::id(), "The contacts to add to the group.")
 }
 
-fn leaving() -> Array {
+fn to_remove() -> Array {
     fields::group::batch(fields::id(), "The contacts to remove from the group.")
 }
 
@@ -91,12 +90,15 @@ impl Payload for ChangeMembers {
     fn into_command(self, violations: &mut Violations) -> Option<Self::Command> {
         let Self { add, remove } = self;
         let parse = |text: &str| ContactId::parse(text).ok_or(Violation::NotUuid);
-        let lists = [List { name: "add", items: add, parse }, List { name: "remove", items: remove, parse }];
-        let verb = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
+        let lists = [
+            BatchList { name: "add", items: add, parse },
+            BatchList { name: "remove", items: remove, parse },
+        ];
+        let op = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
         Some(
-            batch::read("add and remove", lists, violations)?
+            parse_lists("add and remove", lists, violations)?
                 .into_iter()
-                .map(|item| (verb(item.list), item.value))
+                .map(|item| (op(item.list), item.value))
                 .collect(),
         )
     }
@@ -130,7 +132,7 @@ pub struct GroupMemberResult {
     get,
     path = "/v1/groups/{id}/members",
     operation_id = "listGroupMembers",
-    params(Id, ListMembers),
+    params(PathParam<GroupId>, ListMembers),
     responses((
         status = 200,
         description = "A page of contacts.",
@@ -139,15 +141,15 @@ pub struct GroupMemberResult {
     )),
 )]
 pub(super) async fn list_group_members(
-    allowed: Authorized<(ReadGroups, ReadContacts)>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<(ReadGroups, ReadContacts)>,
+    PathParam(id): PathParam<GroupId>,
     prefix: Prefix,
     Query(CursorParams { cursor, limit }): Query<ListMembers>,
-) -> Answer {
+) -> HandlerResult {
     let group = Some(GroupKey::Id(id));
     let query = ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
-    let page = allowed.contacts().cursor_page(query).await?;
-    let path = prefix.before(format_args!("{PATH}/{id}/members"));
+    let page = authorized.contacts().cursor_page(query).await?;
+    let path = prefix.prepend_to(format_args!("{PATH}/{id}/members"));
     let mut response =
         response::page(pagination::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
     let data = page.items.into_iter().map(Contact::from).collect();
@@ -163,21 +165,21 @@ pub(super) async fn list_group_members(
     post,
     path = "/v1/groups/{id}/members",
     operation_id = "changeGroupMembers",
-    params(Id),
+    params(PathParam<GroupId>),
     request_body = ChangeMembers,
     responses((status = 200, description = "The result for each contact.", body = GroupMembersChanged)),
 )]
 pub(super) async fn change_group_members(
-    allowed: Authorized<UpdateGroups>,
-    sees: Sees<ReadGroups>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(id): PathParam<GroupId>,
     body: Body<ChangeMembers>,
-) -> Answer {
+) -> HandlerResult {
     let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
     let items = body.command.into_iter().map(|(verb, id)| MemberChange { verb, contact: ContactKey::Id(id) });
     let MembersChanged { member_count, outcomes } =
-        allowed.groups().change_members(GroupKey::Id(id), items.collect()).await?;
+        authorized.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);
     let data = results.map(|(id, outcome)| GroupMemberResult { id, outcome }).collect();
-    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: sees.show(member_count), data }))
+    Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: visibility.filter(member_count), data }))
 }

@@ -40,9 +40,9 @@ impl Payload for CreateOptOut {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewOptOut> {
         let Self { phone_number, source, note } = self;
-        let phone = violations.read("phone_number", phone_number, Phone::parse);
-        let source = violations.read("source", source, Source::parse);
-        let note = violations.read("note", note, Note::parse);
+        let phone = violations.parse("phone_number", phone_number, Phone::parse);
+        let source = violations.parse("source", source, Source::parse);
+        let note = violations.parse("note", note, Note::parse);
         Some(NewOptOut { phone: phone?, source, note })
     }
 }

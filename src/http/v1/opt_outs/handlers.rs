@@ -2,7 +2,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateOptOut, OptOut, OptOutList};
@@ -11,38 +10,27 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
 use crate::domain::{self, OptOutKey, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, Query, Segment, Segments};
+use crate::http::extract::{Body, PathParam, PathValue, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::IdempotencyKeyHeader;
-use crate::http::response;
-
-type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 const PATH: &str = "/v1/opt_outs";
 const CREATE: &str = "createOptOut";
 
-/// `{opt_out}`: an id or a phone number.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Key {
-    #[param(schema_with = key, value_type = String)]
-    opt_out: OptOutKey,
-}
-
-impl Segment for Key {
+impl PathValue for OptOutKey {
     const NAME: &'static str = "opt_out";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        Ok(Self { opt_out: OptOutKey::parse(text)? })
+        Self::parse(text)
     }
-}
 
-fn key() -> Object {
-    fields::id_or_phone("The id of the opt-out, or its phone number in any accepted spelling.")
+    fn schema() -> Object {
+        fields::id_or_phone("The id of the opt-out, or its phone number in any accepted spelling.")
+    }
 }
 
 /// Opt a number out
@@ -78,18 +66,18 @@ fn key() -> Object {
     ),
 )]
 pub(super) async fn create_opt_out(
-    allowed: Authorized<CreateOptOuts>,
-    sees: Sees<ReadOptOuts>,
+    authorized: Authorized<CreateOptOuts>,
+    visibility: Visibility<ReadOptOuts>,
     prefix: Prefix,
     body: Body<CreateOptOut>,
-) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        allowed.opt_outs().create(domain::OptOut::new(new), attempt).await?;
-    let opt_out = if is_new || sees.all() { opt_out } else { opt_out.without_remarks() };
+        authorized.opt_outs().create(domain::OptOut::new(new), idempotent).await?;
+    let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     let mut response =
-        response::made(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", opt_out.id))));
+        response::created(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", opt_out.id))));
     Ok(response.json(OptOut::from(opt_out)))
 }
 
@@ -110,12 +98,12 @@ pub(super) async fn create_opt_out(
     )),
 )]
 pub(super) async fn list_opt_outs(
-    allowed: Authorized<ReadOptOuts>,
+    authorized: Authorized<ReadOptOuts>,
     prefix: Prefix,
     Query(query): Query<ListOptOuts>,
-) -> Answer {
-    let page = allowed.opt_outs().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+) -> HandlerResult {
+    let page = authorized.opt_outs().cursor_page(query.clone()).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(OptOut::from).collect();
     Ok(response.json(OptOutList { has_more: page.has_more, data }))
 }
@@ -127,14 +115,14 @@ pub(super) async fn list_opt_outs(
     get,
     path = "/v1/opt_outs/{opt_out}",
     operation_id = "getOptOut",
-    params(Key),
+    params(PathParam<OptOutKey>),
     responses((status = 200, description = "The opt-out.", body = OptOut)),
 )]
 pub(super) async fn get_opt_out(
-    allowed: Authorized<ReadOptOuts>,
-    Segments(Key { opt_out }): Segments<Key>,
-) -> Answer {
-    let opt_out = allowed.opt_outs().get(opt_out).await?;
+    authorized: Authorized<ReadOptOuts>,
+    PathParam(key): PathParam<OptOutKey>,
+) -> HandlerResult {
+    let opt_out = authorized.opt_outs().get(key).await?;
     Ok(HttpResponse::Ok().json(OptOut::from(opt_out)))
 }
 
@@ -145,13 +133,13 @@ pub(super) async fn get_opt_out(
     delete,
     path = "/v1/opt_outs/{opt_out}",
     operation_id = "deleteOptOut",
-    params(Key),
+    params(PathParam<OptOutKey>),
     responses((status = 204, description = "The opt-out was deleted.")),
 )]
 pub(super) async fn delete_opt_out(
-    allowed: Authorized<DeleteOptOuts>,
-    Segments(Key { opt_out }): Segments<Key>,
-) -> Answer {
-    allowed.opt_outs().delete(opt_out).await?;
+    authorized: Authorized<DeleteOptOuts>,
+    PathParam(key): PathParam<OptOutKey>,
+) -> HandlerResult {
+    authorized.opt_outs().delete(key).await?;
     Ok(HttpResponse::NoContent().finish())
 }

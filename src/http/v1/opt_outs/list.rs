@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/opt_outs`.
+//! The query parameters of `GET /v1/opt_outs`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -14,7 +14,6 @@ use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +37,10 @@ fn ending_before() -> Object {
 }
 
 fn phone_number() -> Object {
-    fields::described(fields::phone(), "Only the opt-out of this phone number, in any accepted spelling.")
+    fields::with_description(
+        fields::phone(),
+        "Only the opt-out of this phone number, in any accepted spelling.",
+    )
 }
 
 impl Parameters for ListOptOuts {
@@ -47,13 +49,12 @@ impl Parameters for ListOptOuts {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<OptOutQuery> {
         let Self { limit, starting_after, ending_before, phone_number } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let phone = violations.read("phone_number", phone_number, Phone::parse);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
+        let phone = violations.parse("phone_number", phone_number, Phone::parse);
         Some(OptOutQuery { page: CursorParams { cursor, limit: limit? }, phone })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(path: &str, query: &OptOutQuery, page: &CursorPage<OptOut>) -> Option<HeaderValue> {
     let OptOutQuery { page: CursorParams { cursor, limit }, phone } = query;
     let filters = [("phone_number", phone.as_ref().map(|phone| phone.as_str().to_owned()))];

@@ -36,8 +36,8 @@ impl Payload for CreateTemplate {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewTemplate> {
         let Self { name, text } = self;
-        let name = violations.read("name", name, TemplateName::parse);
-        let text = violations.read("text", text, TemplateText::parse);
+        let name = violations.parse("name", name, TemplateName::parse);
+        let text = violations.parse("text", text, TemplateText::parse);
         Some(NewTemplate { name: name?, text: text? })
     }
 }
@@ -64,8 +64,8 @@ impl Payload for UpdateTemplate {
     fn into_command(self, violations: &mut Violations) -> Option<TemplatePatch> {
         let Self { name, text } = self;
         Some(TemplatePatch {
-            name: violations.read("name", name, TemplateName::parse),
-            text: violations.read("text", text, TemplateText::parse),
+            name: violations.parse("name", name, TemplateName::parse),
+            text: violations.parse("text", text, TemplateText::parse),
         })
     }
 }

@@ -2,40 +2,33 @@
 
 use actix_web::http::header::{ETag, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate, UpdatedMessageTemplate};
 use super::list::{ListTemplates, links};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
 use crate::domain::{Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp, Violation};
-use crate::http::auth::access::Sees;
+use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
-use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, IfMatch, IfNoneMatch, Query, Segment, Segments, entity_tag};
+use crate::http::extract::{Body, IfMatch, IfNoneMatch, PathParam, PathValue, Query, entity_tag};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::fields;
 use crate::http::openapi::parameters::{IdempotencyKeyHeader, IfMatchHeader, IfNoneMatchHeader};
-use crate::http::response;
-
-type Answer = Result<HttpResponse, ApiError>;
+use crate::http::response::{self, HandlerResult};
 
 const PATH: &str = "/v1/templates";
 const CREATE: &str = "createTemplate";
 
-/// `{id}`
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct Id {
-    #[param(schema_with = fields::template::id)]
-    id: TemplateId,
-}
-
-impl Segment for Id {
+impl PathValue for TemplateId {
     const NAME: &'static str = "id";
 
     fn parse(text: &str) -> Result<Self, Violation> {
-        TemplateId::parse(text).map(|id| Self { id }).ok_or(Violation::NotUuid)
+        Self::parse(text).ok_or(Violation::NotUuid)
+    }
+
+    fn schema() -> Object {
+        fields::template::id()
     }
 }
 
@@ -61,17 +54,17 @@ impl Segment for Id {
     )),
 )]
 pub(super) async fn create_template(
-    allowed: Authorized<CreateTemplates>,
+    authorized: Authorized<CreateTemplates>,
     prefix: Prefix,
     body: Body<CreateTemplate>,
-) -> Answer {
-    let (new, attempt) = body.attempt(CREATE);
-    let may_read = allowed.may(Permission::ReadTemplates);
-    let insert = async |template, attempt| allowed.templates().insert(template, attempt).await;
+) -> HandlerResult {
+    let (new, idempotent) = body.into_idempotent(CREATE);
+    let may_read = authorized.may(Permission::ReadTemplates);
+    let insert = async |template, idempotent| authorized.templates().insert(template, idempotent).await;
     let Created { made: template, replayed } =
-        idempotency::create(SavedTemplate::new(new), attempt, may_read, insert).await?;
-    let mut response = response::made(HttpResponse::Created(), replayed);
-    response.insert_header((LOCATION, prefix.before(format_args!("{PATH}/{}", template.id))));
+        idempotency::create(SavedTemplate::new(new), idempotent, may_read, insert).await?;
+    let mut response = response::created(HttpResponse::Created(), replayed);
+    response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
 }
 
@@ -97,12 +90,12 @@ fn with_tag(mut response: HttpResponseBuilder, template: SavedTemplate) -> HttpR
     )),
 )]
 pub(super) async fn list_templates(
-    allowed: Authorized<ReadTemplates>,
+    authorized: Authorized<ReadTemplates>,
     prefix: Prefix,
     Query(query): Query<ListTemplates>,
-) -> Answer {
-    let page = allowed.templates().cursor_page(query.clone()).await?;
-    let mut response = response::page(links(&prefix.before(PATH), &query, &page));
+) -> HandlerResult {
+    let page = authorized.templates().cursor_page(query.clone()).await?;
+    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
     let data = page.items.into_iter().map(MessageTemplate::from).collect();
     Ok(response.json(TemplateList { has_more: page.has_more, data }))
 }
@@ -114,7 +107,7 @@ pub(super) async fn list_templates(
     get,
     path = "/v1/templates/{id}",
     operation_id = "getTemplate",
-    params(Id, IfNoneMatchHeader),
+    params(PathParam<TemplateId>, IfNoneMatchHeader),
     responses(
         (
             status = 200,
@@ -130,13 +123,13 @@ pub(super) async fn list_templates(
     ),
 )]
 pub(super) async fn get_template(
-    allowed: Authorized<ReadTemplates>,
-    Segments(Id { id }): Segments<Id>,
-    cached: IfNoneMatch,
-) -> Answer {
-    let template = allowed.templates().find(&TemplateKey::Id(id)).await?;
+    authorized: Authorized<ReadTemplates>,
+    PathParam(id): PathParam<TemplateId>,
+    if_none_match: IfNoneMatch,
+) -> HandlerResult {
+    let template = authorized.templates().find(&TemplateKey::Id(id)).await?;
     let tag = entity_tag(template.version);
-    if cached.has(&tag) {
+    if if_none_match.has(&tag) {
         return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
     }
     Ok(with_tag(HttpResponse::Ok(), template))
@@ -149,7 +142,7 @@ pub(super) async fn get_template(
     patch,
     path = "/v1/templates/{id}",
     operation_id = "updateTemplate",
-    params(Id, IfMatchHeader),
+    params(PathParam<TemplateId>, IfMatchHeader),
     request_body = UpdateTemplate,
     responses((
         status = 200,
@@ -159,15 +152,15 @@ pub(super) async fn get_template(
     )),
 )]
 pub(super) async fn update_template(
-    allowed: Authorized<UpdateTemplates>,
-    sees: Sees<ReadTemplates>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<UpdateTemplates>,
+    visibility: Visibility<ReadTemplates>,
+    PathParam(id): PathParam<TemplateId>,
     IfMatch(precondition): IfMatch,
     body: Body<UpdateTemplate>,
-) -> Answer {
-    let template = allowed.templates().update(id, body.command, precondition, Timestamp::now()).await?;
+) -> HandlerResult {
+    let template = authorized.templates().update(id, body.command, precondition, Timestamp::now()).await?;
     let (updated_at, tag) = (template.updated_at, entity_tag(template.version));
-    let updated = UpdatedMessageTemplate::new(&sees, template.id.as_uuid(), updated_at, template);
+    let updated = UpdatedMessageTemplate::new(&visibility, template.id.as_uuid(), updated_at, template);
     Ok(HttpResponse::Ok().insert_header(ETag(tag)).json(updated))
 }
 
@@ -178,14 +171,14 @@ pub(super) async fn update_template(
     delete,
     path = "/v1/templates/{id}",
     operation_id = "deleteTemplate",
-    params(Id, IfMatchHeader),
+    params(PathParam<TemplateId>, IfMatchHeader),
     responses((status = 204, description = "The template was deleted.")),
 )]
 pub(super) async fn delete_template(
-    allowed: Authorized<DeleteTemplates>,
-    Segments(Id { id }): Segments<Id>,
+    authorized: Authorized<DeleteTemplates>,
+    PathParam(id): PathParam<TemplateId>,
     IfMatch(precondition): IfMatch,
-) -> Answer {
-    allowed.templates().delete(id, precondition).await?;
+) -> HandlerResult {
+    authorized.templates().delete(id, precondition).await?;
     Ok(HttpResponse::NoContent().finish())
 }

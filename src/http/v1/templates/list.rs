@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/templates`.
+//! The query parameters of `GET /v1/templates`.
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
@@ -13,7 +13,6 @@ use crate::http::extract::{Parameters, Violations, query};
 use crate::http::openapi::fields;
 use crate::http::v1::pagination;
 
-/// The parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +36,7 @@ fn ending_before() -> Object {
 }
 
 fn name() -> Object {
-    fields::described(fields::template::name(), "Only the template with this name.")
+    fields::with_description(fields::template::name(), "Only the template with this name.")
 }
 
 impl Parameters for ListTemplates {
@@ -46,13 +45,12 @@ impl Parameters for ListTemplates {
     fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<TemplateQuery> {
         let Self { limit, starting_after, ending_before, name } = self;
         let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::cursor(starting_after, ending_before, violations);
-        let name = violations.read("name", name, TemplateName::parse);
+        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
+        let name = violations.parse("name", name, TemplateName::parse);
         Some(TemplateQuery { page: CursorParams { cursor, limit: limit? }, name })
     }
 }
 
-/// The `Link` header of a page, where it has a neighbour.
 pub(super) fn links(
     path: &str,
     query: &TemplateQuery,

@@ -1,4 +1,4 @@
-//! What `/v1/audiences` answers.
+//! Responses of `/v1/audiences`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +9,8 @@ use crate::domain::audience::{
 };
 use crate::domain::contact::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
-use crate::http::audience::{Lines, ResolvedAudience, known, render, schema};
+use crate::http::audience::stream::LineFormat;
+use crate::http::audience::{ResolvedAudience, contact_fields, render, schema};
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
@@ -116,7 +117,6 @@ pub struct AudienceProblem {
     examples: Vec<AudienceExclusion>,
 }
 
-/// Counts, and what stands in the way of the others.
 #[derive(Debug, Serialize)]
 pub struct AudienceSummary {
     /// The counts.
@@ -133,7 +133,7 @@ pub struct AudienceSummary {
 )]
 pub struct Audience {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::id, required = false)]
+    #[schema(schema_with = super::schema::id, required = false)]
     id: Option<AudienceId>,
     /// The counts.
     counts: AudienceCounts,
@@ -146,26 +146,25 @@ pub struct Audience {
     /// audience: `listAudienceExclusions` returns them.
     exclusions: Vec<AudienceExclusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::created, required = false)]
+    #[schema(schema_with = super::schema::created, required = false)]
     created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = super::expires, required = false)]
+    #[schema(schema_with = super::schema::expires, required = false)]
     expires_at: Option<Timestamp>,
 }
 
 /// A kept audience, as it was resolved.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptAudience {
-    #[schema(schema_with = super::id)]
-    #[allow(missing_docs)]
+    #[schema(schema_with = super::schema::id)]
     pub id: AudienceId,
     /// The counts.
     counts: AudienceCounts,
     /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
-    #[schema(schema_with = super::created)]
+    #[schema(schema_with = super::schema::created)]
     created_at: Timestamp,
-    #[schema(schema_with = super::expires)]
+    #[schema(schema_with = super::schema::expires)]
     expires_at: Timestamp,
 }
 
@@ -196,21 +195,17 @@ pub struct AudienceExclusionPage {
     pub data: Vec<AudienceExclusion>,
 }
 
-/// A line of a streamed audience: it has one of these members. The last line has `summary`, or `error`
-/// where the audience broke off. The document describes it in words, in the operation: a second media type
-/// makes generators answer with a union.
+/// A line of a streamed audience, which has one of these members. The last line has `summary`, or `error` if the stream was
+/// aborted. Only the description of the operation documents it: with a second media type, the response type of generated
+/// clients would be a union.
 #[derive(Debug, Default, Serialize)]
 pub struct AudienceLine {
-    /// A recipient that gets a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient: Option<AudienceRecipient>,
-    /// A recipient that gets no message.
     #[serde(skip_serializing_if = "Option::is_none")]
     exclusion: Option<AudienceExclusion>,
-    /// Counts and problems of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<AudienceSummary>,
-    /// Why the audience broke off.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<V1ErrorBody>,
 }
@@ -218,7 +213,7 @@ pub struct AudienceLine {
 impl AudienceRecipient {
     pub(super) fn at(position: Option<i64>, included: Included) -> Self {
         let Included { index, contact, phone, message } = included;
-        let (id, username) = known(contact);
+        let (id, username) = contact_fields(contact);
         let (text, encoding, parts) = render(message);
         Self { index, position, id, username, phone_number: phone.into_string(), text, encoding, parts }
     }
@@ -227,7 +222,7 @@ impl AudienceRecipient {
 impl AudienceExclusion {
     pub(super) fn at(position: Option<i64>, exclusion: Exclusion) -> Self {
         let Exclusion { index, contact, phone, named, reason } = exclusion;
-        let (id, username) = known(contact);
+        let (id, username) = contact_fields(contact);
         let (variable, similar) = reason.variable();
         Self {
             index,
@@ -303,7 +298,7 @@ impl From<AudienceSnapshot> for KeptAudience {
     }
 }
 
-impl Lines for AudienceLine {
+impl LineFormat for AudienceLine {
     type Line = Self;
 
     fn entry(entry: Entry) -> Self {

@@ -1,0 +1,10 @@
+//! Names of HTTP headers that extractors, responses, CORS and the OpenAPI document share.
+
+/// Marks the retries of one create as the same request.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// Names the version that a change applies to.
+pub const IF_MATCH: &str = "If-Match";
+/// Names the versions that a client has cached.
+pub const IF_NONE_MATCH: &str = "If-None-Match";
+/// Marks a response that repeats the result of an earlier request with the same `Idempotency-Key`.
+pub const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";

@@ -1,0 +1,73 @@
+//! The outermost layer of the application: request id, URI limit, error envelope, response headers and access log.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::middleware::Next;
+use actix_web::{Error as ActixError, HttpMessage, ResponseError};
+
+use super::error_envelope::{RenderedError, render_response};
+use super::{access_log, response_headers};
+use crate::domain::ErrorCode;
+use crate::http::app_state::AppState;
+use crate::http::connection::Answering;
+use crate::http::dialect::Dialects;
+use crate::http::error::api_error::ApiError;
+use crate::http::request_id::RequestId;
+
+/// Handles a request. Fails only with errors that render themselves: see `RenderedError`.
+pub async fn request_scope(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    dialects: Dialects,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let method = request.method().clone();
+    let dialect = dialects.at(request.path());
+    let envelope = dialect.unwrap_or(dialects.default);
+    let offers_upgrade = request.head().upgrade();
+    let uri_limit = AppState::of(request.request()).map(|state| state.limits.uri_limit)?;
+
+    let result = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
+        Ok(request.error_response(ApiError::from(ErrorCode::UriTooLong)))
+    } else {
+        let answering = request.conn_data::<Rc<Answering>>().cloned();
+        // A request with a body has arrived when its body was read; see `extract::body`.
+        if !has_body(&request) {
+            answering.as_deref().inspect(|answering| answering.begin());
+        }
+        let result = next.call(request).await;
+        answering.as_deref().inspect(|answering| answering.end());
+        result.map(ServiceResponse::map_into_boxed_body)
+    };
+    match result {
+        Ok(response) => {
+            let (mut response, failure) = render_response(response, envelope);
+            response_headers::set(response.headers_mut(), dialect, &id);
+            if offers_upgrade {
+                // No upgrade is accepted (RFC 9110, section 7.8), but the HTTP implementation closes the connection
+                // after the response to a request with `Connection: Upgrade`, which the JDK's client sends with
+                // every request (for h2c). Announcing it avoids a race with the client's next request.
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            access_log::log(Some(response.request()), &method, response.status(), started, &id, failure);
+            Ok(response)
+        }
+        Err(error) => {
+            let (error, failure) = RenderedError::new(&error, envelope, dialect, &id);
+            access_log::log(None, &method, error.status_code(), started, &id, Some(failure));
+            Err(error.into())
+        }
+    }
+}
+
+fn has_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+}

@@ -1,0 +1,37 @@
+//! The tags of this dialect in the OpenAPI document, in its order.
+
+use crate::http::dialect::Tag;
+
+pub const CONTACTS: &str = "Contacts";
+pub const GROUPS: &str = "Groups";
+pub const OPT_OUTS: &str = "Opt-outs";
+pub const TEMPLATES: &str = "Templates";
+pub const AUDIENCES: &str = "Audiences";
+
+pub const ALL: &[Tag] = &[
+    Tag {
+        name: CONTACTS,
+        description: "Contacts with `username` and `phone_number`; cursor-based lists; errors as \
+             `{\"error\": {\"code\", \"message\"}}`.",
+    },
+    Tag {
+        name: GROUPS,
+        description: "Named sets of contacts that are messaged together. A contact can be in many groups. Lists and \
+             errors work as for contacts.",
+    },
+    Tag {
+        name: OPT_OUTS,
+        description: "Phone numbers that must not be messaged, whichever contacts have them. Lists and errors work as \
+             for contacts.",
+    },
+    Tag {
+        name: TEMPLATES,
+        description: "Message texts with placeholders that are filled in for each recipient, saved under a name and \
+             checked when they are saved. Lists and errors work as for contacts.",
+    },
+    Tag {
+        name: AUDIENCES,
+        description: "Who gets which text, who does not, and why: any mix of recipients, with opt-outs excluded and a \
+             template rendered for each.",
+    },
+];
