@@ -1,4 +1,4 @@
-//! The one error of the domain and the one table of codes.
+//! The error of the domain: a code, which knows neither an HTTP status nor a dialect, and what the caller is told.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,34 +10,21 @@ use super::violation::{Field, FieldViolation, Violation};
 /// The result of anything that the domain does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A row of the table of codes: how each dialect says it.
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// HTTP status.
-    pub status: u16,
-    /// `error.code` under `/v1`.
-    pub v1: &'static str,
-    /// `error.name` under `/addressbook`.
-    pub addressbook: &'static str,
-    /// The message where no better one is known.
-    pub message: &'static str,
-}
-
 macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident => $status:literal, $v1:literal, $name:literal, $message:literal;)*) => {
+    ($($(#[$doc:meta])* $code:ident => $message:literal;)*) => {
         /// Every way in which a request can fail.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ErrorCode { $($(#[$doc])* $code,)* }
 
         impl ErrorCode {
-            /// All codes, in the order of the table.
+            /// All codes, in the order in which they are declared.
             pub const ALL: &'static [Self] = &[$(Self::$code,)*];
 
-            /// This code's row of the table.
+            /// The message of errors that have none of their own.
             #[must_use]
-            pub const fn row(self) -> Row {
+            pub const fn message(self) -> &'static str {
                 match self {
-                    $(Self::$code => Row { status: $status, v1: $v1, addressbook: $name, message: $message },)*
+                    $(Self::$code => $message,)*
                 }
             }
         }
@@ -46,59 +33,59 @@ macro_rules! codes {
 
 codes! {
     /// A member, parameter or path segment is at fault; `details` says which.
-    Invalid => 400, "validation_failed", "ValidationError", "The request is not valid";
+    Invalid => "The request is not valid";
     /// The body is no JSON object at all.
-    Malformed => 400, "malformed_json", "ValidationError", "The body must be a JSON object";
+    Malformed => "The body must be a JSON object";
     /// It is no HTTP request that can be read.
-    MalformedRequest => 400, "malformed_request", "ValidationError", "The request is malformed";
+    MalformedRequest => "The request is malformed";
     /// No key, or one that is not in force.
-    Unauthorized => 401, "unauthorized", "UnauthorizedError", "A valid API key is required";
+    Unauthorized => "A valid API key is required";
     /// The key lacks the permission of the operation.
-    Forbidden => 403, "forbidden", "ForbiddenError", "The API key lacks the permission for this operation";
-    /// No such contact (or whatever it is about), or none of this account.
-    NotFound => 404, "not_found", "NotFoundError", "There is no such contact";
+    Forbidden => "The API key lacks the permission for this operation";
+    /// The account has no such resource.
+    NotFound => "There is no such resource";
     /// No resource has the URL.
-    RouteNotFound => 404, "route_not_found", "NotFoundError", "There is no resource at this URL";
+    RouteNotFound => "There is no resource at this URL";
     /// The URL exists but does not support the method.
-    MethodNotAllowed => 405, "method_not_allowed", "MethodNotAllowedError", "This URL does not support this method";
+    MethodNotAllowed => "This URL does not support this method";
     /// The request did not arrive in time.
-    RequestTimeout => 408, "request_timeout", "RequestTimeoutError", "The request did not arrive in time";
+    RequestTimeout => "The request did not arrive in time";
     /// Another contact of the account has the handle.
-    HandleTaken => 409, "username_taken", "ConflictError", "Another contact already has this name";
+    HandleTaken => "Another contact already has this name";
     /// Another resource of the same kind in the account has the name.
-    NameTaken => 409, "name_taken", "ConflictError", "The name is already taken";
+    NameTaken => "The name is already taken";
     /// Several contacts share the phone number that identifies one in the request.
-    PhoneAmbiguous => 409, "phone_number_ambiguous", "ConflictError", "Several contacts have this phone number; use the id of the contact";
+    PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
     /// A request with the same idempotency key is in progress.
-    IdempotencyKeyInUse => 409, "idempotency_key_in_use", "ConflictError", "A request with this Idempotency-Key is still being processed; try again";
+    IdempotencyKeyInUse => "A request with this Idempotency-Key is still being processed; try again";
     /// The resource that a request with the same idempotency key created has since been deleted.
-    Gone => 410, "gone", "GoneError", "The resource that the first request with this Idempotency-Key created has been deleted";
+    Gone => "The resource that the first request with this Idempotency-Key created has been deleted";
     /// Another kept audience of the account is being created.
-    AudienceInProgress => 409, "audience_in_progress", "ConflictError", "Another kept audience of this account is still being created; try again when it is complete";
+    AudienceInProgress => "Another kept audience of this account is still being created; try again when it is complete";
     /// The resource has another version than the client expects.
-    PreconditionFailed => 412, "precondition_failed", "PreconditionFailedError", "The resource has changed since it was read; read it again";
+    PreconditionFailed => "The resource has changed since it was read; read it again";
     /// The body is larger than allowed.
-    PayloadTooLarge => 413, "payload_too_large", "PayloadTooLargeError", "The body is too large";
+    PayloadTooLarge => "The body is too large";
     /// The URL is longer than allowed.
-    UriTooLong => 414, "uri_too_long", "UriTooLongError", "The URL is too long";
+    UriTooLong => "The URL is too long";
     /// More recipients than one JSON response, or a kept audience, may have.
-    AudienceTooLarge => 422, "audience_too_large", "UnprocessableEntityError", "The audience is too large; stream it as application/x-ndjson, or request a dry run";
+    AudienceTooLarge => "The audience is too large; stream it as application/x-ndjson, or request a dry run";
     /// More kept audience entries than an account may have.
-    AudienceQuota => 422, "audience_quota", "UnprocessableEntityError", "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
+    AudienceQuota => "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
     /// Rendering a template takes more than the limit of a request, or of one recipient.
-    TemplateTooCostly => 422, "template_too_costly", "UnprocessableEntityError", "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
+    TemplateTooCostly => "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.
-    HeadersTooLarge => 431, "headers_too_large", "HeadersTooLargeError", "The request headers are too large";
+    HeadersTooLarge => "The request headers are too large";
     /// The body is not declared as JSON.
-    UnsupportedMediaType => 415, "unsupported_media_type", "UnsupportedMediaTypeError", "Content-Type must be application/json, without Content-Encoding";
+    UnsupportedMediaType => "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.
-    IdempotencyKeyReused => 422, "idempotency_key_reused", "UnprocessableEntityError", "This Idempotency-Key has already been used for a different request";
+    IdempotencyKeyReused => "This Idempotency-Key has already been used for a different request";
     /// A fault of ours; the log has it under the request id.
-    Internal => 500, "internal_error", "InternalServerError", "Something went wrong on our side";
+    Internal => "Something went wrong on our side";
     /// The disk of the database is full.
-    StorageFull => 507, "storage_full", "InsufficientStorageError", "There is not enough storage space; nothing was changed";
+    StorageFull => "There is not enough storage space; nothing was changed";
     /// The database is temporarily unavailable.
-    Unavailable => 503, "unavailable", "ServiceUnavailableError", "The service is temporarily unavailable; try again";
+    Unavailable => "The service is temporarily unavailable; try again";
 }
 
 /// Why something could not be done: a code, the sentence for the caller, the fields at fault, and
@@ -259,7 +246,7 @@ impl Error {
     /// The sentence for the caller where no field is at fault.
     #[must_use]
     pub fn message(&self) -> &str {
-        self.message.as_deref().unwrap_or(self.code.row().message)
+        self.message.as_deref().unwrap_or(self.code.message())
     }
 }
 

@@ -30,7 +30,6 @@ mod group_races;
 mod group_reads;
 mod groups;
 mod idempotency;
-mod imports;
 mod keys;
 mod linearizability;
 mod links;

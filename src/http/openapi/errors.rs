@@ -123,14 +123,11 @@ fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc) -> Erro
         (ErrorCode::Forbidden, Some(access)) => Error::forbidden(access.always),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),
         (ErrorCode::NameTaken, _) => Error::name_taken(),
-        (ErrorCode::NotFound, _) => {
-            doc.resource.map_or_else(|| code.into(), |resource| Error::no_such(resource.noun))
-        }
-        (ErrorCode::Gone, _) => {
-            let what = doc.resource.map_or("contact", |resource| resource.argument);
-            Error::gone(&what.replace('_', "-"))
-        }
-        (other, _) => other.into(),
+        (other, _) => match (other, doc.resource) {
+            (ErrorCode::NotFound, Some(resource)) => Error::no_such(resource.noun),
+            (ErrorCode::Gone, Some(resource)) => Error::gone(&resource.argument.replace('_', "-")),
+            _ => other.into(),
+        },
     }
 }
 

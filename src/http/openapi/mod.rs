@@ -183,8 +183,8 @@ fn describe_parameters(operation: &mut Operation) {
 /// `createContact(createContact)`.
 fn name_body(operation: &mut Operation, doc: &OperationDoc) {
     let updates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("update"));
-    let argument = doc.resource.map_or("contact", |resource| resource.argument);
-    let name = if updates { "changes" } else { argument };
+    let Some(resource) = doc.resource else { return };
+    let name = if updates { "changes" } else { resource.argument };
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.extensions = Some(Extensions::from_iter([("x-codegen-request-body-name", name)]));
     }

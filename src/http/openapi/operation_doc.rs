@@ -19,7 +19,7 @@ pub struct OperationDoc {
     response_examples: Vec<(u16, Value)>,
     pub(super) errors: Vec<ErrorCode>,
     pub(super) violations: Vec<FieldViolation>,
-    /// A contact if `None`.
+    /// `None` for public operations.
     pub(super) resource: Option<&'static ResourceDoc>,
     /// Schemas that those of the operation refer to by name only.
     pub(super) schemas: Vec<NamedSchema>,

@@ -148,7 +148,7 @@ impl ReadPermit {
 fn reply_for(found: &Result<FoundContacts>, key: ContactKeyPair) -> Result<Arc<Contact>> {
     match found.as_ref().map(|found| found.get(&key)) {
         Ok(Some(Ok(contact))) => Ok(Arc::clone(contact)),
-        Ok(None) => Err(ErrorCode::NotFound.into()),
+        Ok(None) => Err(Error::no_such("contact")),
         Ok(Some(Err(error))) | Err(error) => Err(Error::caused_by(error.code(), error.cause())),
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::contact_rows::{self, ContactKeyPair};
 use super::json_sql::{self, JsonSql};
-use crate::domain::{AccountId, Contact, ContactId, ContactKey, ErrorCode, Result};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
 use crate::storage::entity::contact::{Column, Entity, Model};
 
 pub(crate) fn in_account(account: AccountId) -> Select<Entity> {
@@ -32,7 +32,7 @@ pub(crate) async fn find(
     match (found.pop(), found.is_empty()) {
         (Some(contact), true) => Ok(contact),
         (Some(_), false) => Err(ErrorCode::PhoneAmbiguous.into()),
-        (None, _) => Err(ErrorCode::NotFound.into()),
+        (None, _) => Err(Error::no_such("contact")),
     }
 }
 

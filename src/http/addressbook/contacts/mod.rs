@@ -9,9 +9,11 @@ use super::pagination;
 use crate::domain::contact::fields::Handle;
 use crate::domain::{ErrorCode, Field, FieldViolation, Violation};
 use crate::http::addressbook::envelope::Deleted;
-use crate::http::openapi::{OperationDoc, examples};
+use crate::http::openapi::{OperationDoc, ResourceDoc, examples};
 use crate::http::routes::RouteTable;
 use dto::{CreateRecord, Record, RecordList, RecordResponse, RecordUpdated, UpdateRecord};
+
+static RESOURCE: ResourceDoc = ResourceDoc { tag: None, noun: "contact", argument: "contact" };
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
@@ -31,6 +33,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             __path_create_record,
             create_record,
             OperationDoc::response(200, record())
+                .resource(&RESOURCE)
                 .request_example("contact", "With data for templates", CreateRecord::example())
                 .errors(&[ErrorCode::HandleTaken])
                 .example_violation(FieldViolation::of(Field::Handle, Violation::Required)),
@@ -39,7 +42,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_list_records,
             list_records,
-            OperationDoc::response(200, list).example_violation(FieldViolation::at(
+            OperationDoc::response(200, list).resource(&RESOURCE).example_violation(FieldViolation::at(
                 "sortDir",
                 Violation::NotOneOf { allowed: pagination::DIRECTIONS },
             )),
@@ -49,6 +52,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             __path_get_record,
             get_record,
             OperationDoc::response(200, record())
+                .resource(&RESOURCE)
                 .errors(&[ErrorCode::PhoneAmbiguous])
                 .example_violation(not_a_key()),
         )
@@ -60,6 +64,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
                 200,
                 RecordUpdated { success: true, record: Some(examples::contact().into()) },
             )
+            .resource(&RESOURCE)
             .request_example("change", "A new alias, one key of meta changed", UpdateRecord::example())
             .errors(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
             .example_violation(FieldViolation::of(
@@ -72,6 +77,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             __path_delete_record,
             delete_record,
             OperationDoc::response(200, Deleted { success: true })
+                .resource(&RESOURCE)
                 .errors(&[ErrorCode::PhoneAmbiguous])
                 .example_violation(not_a_key()),
         )

@@ -191,6 +191,6 @@ pub(super) async fn remove_contact(
         Some(MemberOutcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),
         Some(MemberOutcome::Ambiguous) => Err(ErrorCode::PhoneAmbiguous.into()),
         Some(MemberOutcome::NotMember) => Err(Error::no_such("contact in the group").into()),
-        _ => Err(ErrorCode::NotFound.into()),
+        _ => Err(Error::no_such("contact").into()),
     }
 }
