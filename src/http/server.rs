@@ -133,7 +133,7 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
             })
             // A client that closes its end of the connection cancels its request.
             .h1_allow_half_closed(false)
-            .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.answering())))
+            .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.in_progress())))
             .h1(map_config(app, |()| AppConfig::default()));
         let write_timeout = limits.write_timeout;
         fn_service(move |stream: TcpStream| {

@@ -19,8 +19,6 @@ use super::forwarded_prefix::Prefix;
 use super::media_type::{JSON, NDJSON};
 use super::openapi::examples::audience as examples;
 use super::request_id::RequestId;
-use stream::Origin;
-
 use crate::domain::audience::{
     AudienceRepository, Budget, Caller, ContactRef, Entry, Exclusion, Included, Options, RecipientSpec,
     Report, Request, Resolver, Selector, SnapshotLimits, SnapshotsInFlight,
@@ -30,6 +28,7 @@ use crate::domain::permission::granted::ReadContacts;
 use crate::domain::template::engine::{Message, Template};
 use crate::domain::template::saved::TemplateKey;
 use crate::domain::{ContactId, Error, FieldViolation, Permission, Result};
+use stream::Origin;
 
 pub struct ResolveCommand {
     pub recipients: Vec<RecipientSpec>,

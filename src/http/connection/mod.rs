@@ -28,9 +28,9 @@ const MAX_READ: usize = 4 * 1024;
 
 /// Whether a request is being handled; reported by middleware and extractors.
 #[derive(Debug, Default)]
-pub struct Answering(Cell<bool>);
+pub struct RequestInProgress(Cell<bool>);
 
-impl Answering {
+impl RequestInProgress {
     /// The request was received completely: nothing need be read until its response is written.
     pub fn begin(&self) {
         self.0.set(true);
@@ -45,7 +45,7 @@ impl Answering {
 pub struct Connection {
     stream: TcpStream,
     peer: Option<SocketAddr>,
-    answering: Rc<Answering>,
+    in_progress: Rc<RequestInProgress>,
     write_timeout: Duration,
     /// To render the responses to rejected requests.
     dialects: Dialects,
@@ -67,7 +67,7 @@ impl Connection {
         Self {
             stream,
             peer,
-            answering: Rc::default(),
+            in_progress: Rc::default(),
             write_timeout,
             dialects,
             write_deadline: None,
@@ -84,8 +84,8 @@ impl Connection {
     }
 
     #[must_use]
-    pub fn answering(&self) -> Rc<Answering> {
-        Rc::clone(&self.answering)
+    pub fn in_progress(&self) -> Rc<RequestInProgress> {
+        Rc::clone(&self.in_progress)
     }
 
     /// Reads ahead, to notice while a request is handled that the peer has closed the connection. Ready when it has.
@@ -135,7 +135,7 @@ impl Connection {
     /// Whether no input is passed on for now. A peer that does not read is not served: each request would add to the
     /// output that it does not read.
     fn is_paused(&self) -> bool {
-        self.write_deadline.is_some() || self.answering.0.get()
+        self.write_deadline.is_some() || self.in_progress.0.get()
     }
 
     /// Writes our response to a rejected request.

@@ -20,7 +20,7 @@ use crate::config::Limits;
 use crate::domain::idempotency::{IdempotencyKey, IdempotentRequest};
 use crate::domain::{Error, ErrorCode, FieldViolation, Violation};
 use crate::http::app_state::AppState;
-use crate::http::connection::Answering;
+use crate::http::connection::RequestInProgress;
 use crate::http::error::api_error::ApiError;
 use crate::http::headers::IDEMPOTENCY_KEY;
 
@@ -74,8 +74,8 @@ impl<P: Payload> FromRequest for Body<P> {
             let payload = payload.await.map_err(|_| ErrorCode::Malformed)?;
             let length = content_length(&request);
             let bytes = receive(payload, length, limits.body_timeout, P::body_limit(limits)).await?;
-            if let Some(answering) = request.conn_data::<Rc<Answering>>() {
-                answering.begin();
+            if let Some(in_progress) = request.conn_data::<Rc<RequestInProgress>>() {
+                in_progress.begin();
             }
             let idempotency = key.map(|key| (key, Sha256::digest(&bytes).into()));
             Ok(Self { command: parse::<P>(&bytes, limits.json_depth)?, idempotency })

@@ -14,7 +14,7 @@ use super::error_envelope::{RenderedError, render_response};
 use super::{access_log, response_headers};
 use crate::domain::ErrorCode;
 use crate::http::app_state::AppState;
-use crate::http::connection::Answering;
+use crate::http::connection::RequestInProgress;
 use crate::http::dialect::Dialects;
 use crate::http::error::api_error::ApiError;
 use crate::http::request_id::RequestId;
@@ -37,13 +37,13 @@ pub async fn request_scope(
     let result = if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > uri_limit) {
         Ok(request.error_response(ApiError::from(ErrorCode::UriTooLong)))
     } else {
-        let answering = request.conn_data::<Rc<Answering>>().cloned();
+        let in_progress = request.conn_data::<Rc<RequestInProgress>>().cloned();
         // A request with a body has arrived when its body was read; see `extract::body`.
         if !has_body(&request) {
-            answering.as_deref().inspect(|answering| answering.begin());
+            in_progress.as_deref().inspect(|in_progress| in_progress.begin());
         }
         let result = next.call(request).await;
-        answering.as_deref().inspect(|answering| answering.end());
+        in_progress.as_deref().inspect(|in_progress| in_progress.end());
         result.map(ServiceResponse::map_into_boxed_body)
     };
     match result {
