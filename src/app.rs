@@ -15,7 +15,7 @@ use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageS
 use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
-use crate::domain::audience::SnapshotsInFlight;
+use crate::domain::audience::{AudienceSettings, SnapshotLimits};
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::server;
@@ -65,7 +65,7 @@ impl App {
         let state = AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
-            snapshots_in_flight: SnapshotsInFlight::default(),
+            audiences: Arc::new(audience_settings(&settings.limits)),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };
@@ -229,6 +229,11 @@ pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
     let document = variant.derive(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
+}
+
+fn audience_settings(limits: &Limits) -> AudienceSettings {
+    let snapshots = SnapshotLimits { entries: limits.audience_kept_limit, quota: limits.audience_quota };
+    AudienceSettings::new(limits.audience_answer_limit, snapshots, limits.audience_cpu_limit)
 }
 
 /// The first SIGTERM or SIGINT shuts the server down gracefully, the second one immediately.

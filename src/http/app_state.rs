@@ -9,14 +9,13 @@ use super::error::api_error::ApiError;
 use crate::config::Limits;
 use crate::domain::ErrorCode;
 use crate::domain::api_key::service::KeyService;
-use crate::domain::audience::SnapshotsInFlight;
+use crate::domain::audience::AudienceSettings;
 use crate::domain::store::Store;
 
 pub struct AppState {
     pub store: Arc<dyn Store>,
     pub keys: KeyService,
-    /// The accounts whose audience is being stored at the moment.
-    pub snapshots_in_flight: SnapshotsInFlight,
+    pub audiences: Arc<AudienceSettings>,
     pub limits: Limits,
     /// Whether the `X-Forwarded-*` headers of a proxy are trusted.
     pub trust_proxy: bool,

@@ -11,9 +11,9 @@ mod repository;
 mod request;
 mod resolver;
 mod save;
+mod service;
 mod snapshot;
 
-pub use budget::{Budget, Caller, Presence, SnapshotsInFlight};
 pub use entry::{ContactRef, Entry, Exclusion, Included, Reason};
 pub use report::{Counts, Problem, Report};
 pub use repository::{
@@ -21,5 +21,7 @@ pub use repository::{
 };
 pub use request::{Options, RecipientSpec, Request, Selector};
 pub use resolver::Resolver;
-pub use save::save;
+pub use service::{
+    AudienceService, AudienceSettings, PendingSnapshot, ResolveCommand, ResolvedAudience, TemplateChoice,
+};
 pub use snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};

@@ -1,4 +1,4 @@
-//! Keeps an audience: its entries stay as they were found, whatever becomes of contacts and templates.
+//! Keeps an audience as a snapshot: its entries stay as they were resolved, even if contacts and templates change.
 
 use std::sync::Arc;
 
@@ -10,46 +10,46 @@ use super::snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::error::{Error, Result};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 
-/// Finds an audience and keeps it; or, where the same attempt was made before, tells what became of that.
-/// To be called in a task of its own: what is begun is finished or taken back.
+/// Resolves an audience and stores it batch by batch; a repeated request gets the snapshot that the first one created.
+/// A failure deletes what was stored, so the future must run to its end.
 ///
 /// # Errors
-/// Whatever [`SnapshotLimits::check`] and the repository answer.
-pub async fn save(
-    source: Arc<dyn AudienceRepository>,
+/// As [`SnapshotLimits::check`] and the repository.
+pub(super) async fn save(
+    repository: Arc<dyn AudienceRepository>,
     request: Request,
-    attempt: Option<IdempotentRequest>,
+    idempotent: Option<IdempotentRequest>,
     limits: SnapshotLimits,
 ) -> Result<Created<AudienceSnapshot>> {
-    let resolver = Resolver::begin(Arc::clone(&source), request).await?;
+    let resolver = Resolver::begin(Arc::clone(&repository), request).await?;
     let expected = resolver.expected().await?;
-    let Created { made: id, replayed } = source.begin(attempt.clone(), expected, limits).await?;
+    let Created { made: id, replayed } = repository.begin(idempotent.clone(), expected, limits).await?;
     if replayed {
-        return Created::replay(source.get(id).await, "audience");
+        return Created::replay(repository.get(id).await, "audience");
     }
-    match fill(&source, resolver, id, limits).await {
-        Ok(kept) => Ok(Created { made: kept, replayed }),
+    match fill(&repository, resolver, id, limits).await {
+        Ok(snapshot) => Ok(Created { made: snapshot, replayed }),
         Err(error) => {
-            source.abandon(id, attempt).await;
+            repository.abandon(id, idempotent).await;
             Err(error)
         }
     }
 }
 
 async fn fill(
-    source: &Arc<dyn AudienceRepository>,
+    repository: &Arc<dyn AudienceRepository>,
     mut resolver: Resolver,
     id: AudienceId,
     limits: SnapshotLimits,
 ) -> Result<AudienceSnapshot> {
     let (mut recipients, mut exclusions) = (0, 0);
     while let Some(entries) = resolver.next().await? {
-        // It may have grown since it was counted.
+        // Groups may have grown since the count.
         let count = resolver.report().counts.asked;
         if count > limits.entries {
             return Err(Error::kept_too_large(count, limits.entries));
         }
-        let mut place = |entry: Entry| {
+        let mut with_position = |entry: Entry| {
             let position = match entry {
                 Entry::Included(_) => &mut recipients,
                 Entry::Excluded(_) => &mut exclusions,
@@ -57,7 +57,7 @@ async fn fill(
             *position += 1;
             (*position - 1, entry)
         };
-        source.add_entries(id, entries.into_iter().map(&mut place).collect()).await?;
+        repository.add_entries(id, entries.into_iter().map(&mut with_position).collect()).await?;
     }
-    source.finish(id, resolver.report().clone()).await
+    repository.finish(id, resolver.report().clone()).await
 }

@@ -5,9 +5,8 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{RefOr, Schema};
 
-use super::TemplateChoice;
 use crate::domain::Violation;
-use crate::domain::audience::Reason;
+use crate::domain::audience::{Reason, TemplateChoice};
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::template::engine::{MissingVariables, Template};
 use crate::domain::template::saved::{TemplateId, TemplateKey, TemplateName};

@@ -57,7 +57,7 @@ impl Origin {
                 )
             };
         }
-        if !wire_code(error.code()).status.is_server_error() { line!(info) } else { line!(error) }
+        if error.is_client_error() { line!(info) } else { line!(error) }
     }
 }
 

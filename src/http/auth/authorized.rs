@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use crate::domain::api_key::{Principal, Token};
-use crate::domain::audience::AudienceRepository;
+use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::contact::service::ContactService;
 use crate::domain::group::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
@@ -26,6 +26,7 @@ const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 /// protected handler, where [`crate::http::routes`] reads the permission for the OpenAPI document.
 pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
+    audience_settings: Arc<AudienceSettings>,
     principal: Principal,
     grant: PhantomData<G>,
 }
@@ -39,7 +40,8 @@ impl<G: Grant> Authorized<G> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
-        let authorized = Self { store: Arc::clone(&state.store), principal, grant: PhantomData };
+        let (store, audience_settings) = (Arc::clone(&state.store), Arc::clone(&state.audiences));
+        let authorized = Self { store, audience_settings, principal, grant: PhantomData };
         authorized.require(G::PERMISSIONS.iter().copied())?;
         Ok(authorized)
     }
@@ -88,8 +90,9 @@ impl<G: Grant> Authorized<G> {
     }
 
     #[must_use]
-    pub fn audiences(&self) -> Arc<dyn AudienceRepository> {
-        self.store.audiences(self.account())
+    pub fn audiences(&self) -> AudienceService {
+        let (account, settings) = (self.account(), Arc::clone(&self.audience_settings));
+        AudienceService::new(account, self.store.audiences(account), self.templates(), settings)
     }
 }
 

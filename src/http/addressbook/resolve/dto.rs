@@ -10,11 +10,12 @@ use validator::Validate;
 
 use crate::config::Limits;
 use crate::domain::audience::{
-    Counts, Exclusion, Included, Options, Problem, RecipientSpec, Report, Selector,
+    Counts, Exclusion, Included, Options, Problem, RecipientSpec, Report, ResolveCommand, ResolvedAudience,
+    Selector,
 };
 use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::{ContactId, Violation};
-use crate::http::audience::{ResolveCommand, ResolvedAudience, contact_fields, render, schema};
+use crate::http::audience::{READ_OPT_OUTS, READ_TEMPLATES, contact_fields, render, schema};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::violations::truncated;
 use crate::http::extract::{ConditionalPermission, Entries, Items, Payload, Violations};
@@ -81,7 +82,7 @@ impl Payload for ResolveRequest {
     type Command = ResolveCommand;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
-        &[ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS];
+        &[READ_TEMPLATES, READ_OPT_OUTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit

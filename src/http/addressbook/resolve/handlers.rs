@@ -3,9 +3,8 @@
 use actix_web::HttpResponse;
 
 use super::dto::{ResolveRequest, ResolveResponse};
-use crate::domain::audience::Caller;
 use crate::domain::permission::granted::ReadContacts;
-use crate::http::audience::{ResponseFormat, resolve_all};
+use crate::http::audience::ResponseFormat;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::Body;
 use crate::http::response::HandlerResult;
@@ -27,10 +26,6 @@ pub(super) async fn resolve(
     format: ResponseFormat,
     body: Body<ResolveRequest>,
 ) -> HandlerResult {
-    let command = body.command;
-    let dry_run = command.dry_run;
-    // A default `Caller` never disconnects: the work ends with this future anyway.
-    let request = command.into_request(&authorized, format.budget(&Caller::default(), false)).await?;
-    let audience = resolve_all(authorized.audiences(), request, dry_run, format.json_limit).await?;
+    let audience = authorized.audiences().resolve(body.command, format.deadline).await?;
     Ok(HttpResponse::Ok().json(ResolveResponse::from(audience)))
 }

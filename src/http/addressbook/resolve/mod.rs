@@ -6,7 +6,7 @@ mod handlers;
 use super::dialect::DIALECT;
 use super::tags;
 use crate::domain::{ErrorCode, FieldViolation, Violation};
-use crate::http::audience::ResolvedAudience;
+use crate::http::audience;
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::routes::RouteTable;
 use dto::{ResolveRequest, ResolveResponse};
@@ -21,7 +21,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         &DIALECT,
         __path_resolve,
         resolve,
-        OperationDoc::response(200, ResolveResponse::from(ResolvedAudience::example()))
+        OperationDoc::response(200, ResolveResponse::from(audience::example()))
             .resource(&RESOURCE)
             .request_example("aliases", "Two aliases and a text", ResolveRequest::example())
             .request_example("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())

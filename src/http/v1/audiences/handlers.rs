@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::schema::Object;
 
 use super::list::{EntryQuery, ListAudiences, ListEntries, links, next_link};
@@ -11,12 +12,12 @@ use super::response::{
     AudienceRecipientPage, KeptAudience,
 };
 use super::schema;
-use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, save};
+use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
 use crate::domain::{Error, ErrorCode, Violation};
+use crate::http::audience::ResponseFormat;
 use crate::http::audience::stream::stream;
-use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::{Body, PathParam, PathValue, Query};
@@ -89,35 +90,24 @@ pub(super) async fn create_audience(
     body: Body<CreateAudience>,
 ) -> HandlerResult {
     let (command, idempotent) = body.into_idempotent(CREATE);
-    let (dry_run, keeps) = (command.dry_run, command.keep && !command.dry_run);
-    let source = authorized.audiences();
-    let caller = Caller::default();
-    let streams = format.ndjson && !dry_run && !command.keep;
-    let request = command.into_request(&authorized, format.budget(&caller, streams)).await?;
-    if keeps {
-        let guard =
-            format.snapshots_in_flight.begin(authorized.account()).ok_or(ErrorCode::AudienceInProgress)?;
-        let presence = caller.presence();
-        // In a separate task: this one is cancelled when the client disconnects, and an unfinished snapshot then has to
-        // be deleted.
-        let task = actix_web::rt::spawn(async move {
-            let result = save(source, request, idempotent, format.snapshot_limits).await;
-            drop(guard);
-            result
-        });
-        let result = task.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
-        drop(presence);
-        let Created { made, replayed } = result?;
+    let audiences = authorized.audiences();
+    if command.keep && !command.dry_run {
+        let cancelled = CancellationToken::new();
+        // Dropped when the client disconnects: the framework then drops this future.
+        let _cancel_on_drop = cancelled.clone().drop_guard();
+        let pending = audiences.keep(command, idempotent, format.deadline, cancelled).await?;
+        let created = actix_web::rt::spawn(pending.create()).await;
+        let Created { made, replayed } =
+            created.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??;
         let mut response = response::created(HttpResponse::Created(), replayed);
         response.insert_header((LOCATION, format.prefix.prepend_to(format_args!("{PATH}/{}", made.id))));
         return Ok(response.json(Audience::from(made)));
     }
-    if streams {
-        let resolver = Resolver::begin(source, request).await?;
-        let lines = stream::<AudienceLine>(resolver, format.origin(&authorized));
+    if format.ndjson && !command.dry_run {
+        let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin(&authorized));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = resolve_all(source, request, dry_run, format.json_limit).await?;
+    let audience = audiences.resolve(command, format.deadline).await?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 
@@ -253,5 +243,5 @@ async fn page(
     kind: Kind,
     EntryQuery { after, limit }: EntryQuery,
 ) -> Result<EntryPage, ApiError> {
-    Ok(authorized.audiences().page(id, kind, after, limit).await?)
+    Ok(authorized.audiences().entries(id, kind, after, limit).await?)
 }

@@ -9,7 +9,7 @@ mod schema;
 use super::dialect::DIALECT;
 use super::tags;
 use crate::domain::{ErrorCode, FieldViolation, Violation};
-use crate::http::audience::ResolvedAudience;
+use crate::http::audience;
 use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::routes::RouteTable;
@@ -27,7 +27,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
     let kept = || KeptAudience::from(examples::kept_audience());
-    let audience = Audience::from(ResolvedAudience::example());
+    let audience = Audience::from(audience::example());
     let recipients = AudienceRecipientPage {
         has_more: false,
         data: vec![response::AudienceRecipient::at(Some(0), examples::included())],

@@ -10,11 +10,11 @@ use utoipa::openapi::schema::Array;
 use validator::Validate;
 
 use crate::config::Limits;
-use crate::domain::audience::{Options, RecipientSpec, Selector};
+use crate::domain::audience::{Options, RecipientSpec, ResolveCommand, Selector, TemplateChoice};
 use crate::domain::contact::fields::{Handle, Meta, Phone};
 use crate::domain::group::GroupKey;
 use crate::domain::{ContactId, Violation};
-use crate::http::audience::{ResolveCommand, TemplateChoice, schema};
+use crate::http::audience::{CREATE_AUDIENCES, READ_GROUPS, READ_OPT_OUTS, READ_TEMPLATES, schema};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::{ConditionalPermission, Items, Object, Payload, Violations};
 use crate::http::openapi::examples::{self, audience};
@@ -116,7 +116,7 @@ impl Payload for CreateAudience {
     type Command = ResolveCommand;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
-        &[ResolveCommand::GROUPS, ResolveCommand::TEMPLATES, ResolveCommand::OPT_OUTS, ResolveCommand::KEEP];
+        &[READ_GROUPS, READ_TEMPLATES, READ_OPT_OUTS, CREATE_AUDIENCES];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use super::list::position;
 use crate::domain::audience::{
-    AudienceId, AudienceSnapshot, Counts, Entry, Exclusion, Included, Problem, Report,
+    AudienceId, AudienceSnapshot, Counts, Entry, Exclusion, Included, Problem, Report, ResolvedAudience,
 };
 use crate::domain::contact::fields::Phone;
 use crate::domain::{ContactId, Error, Timestamp};
 use crate::http::audience::stream::LineFormat;
-use crate::http::audience::{ResolvedAudience, contact_fields, render, schema};
+use crate::http::audience::{contact_fields, render, schema};
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
 
