@@ -101,7 +101,7 @@ async fn ask_about_groups(groups: &dyn GroupRepository, large: &Group, contacts:
         groups.change_members(by_id.clone(), items).await.unwrap();
     }
     let patch = GroupPatch { name: Some(GroupName::parse("renamed").unwrap()), description: None };
-    groups.update(by_id, patch, Timestamp::now()).await.unwrap();
+    groups.update(by_id, patch, Precondition::None, Timestamp::now()).await.unwrap();
 }
 
 /// Some of these contacts, in a group of their own.
@@ -158,7 +158,7 @@ fn of_groups(backend: DbBackend) {
         ask_about_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
-            groups.delete(GroupKey::Id(group)).await.unwrap();
+            groups.delete(GroupKey::Id(group), Precondition::None).await.unwrap();
         }
         // The sweeper, too, is asked for its plans.
         while number(&plain, "SELECT count(*) FROM groups WHERE name IS NULL").await > 0 {
@@ -194,7 +194,7 @@ fn a_deletion_is_of_one_row() {
             format!("SELECT count(*) FROM members WHERE group_id = X'{}'", large.id.as_uuid().simple());
         let before = number(&plain, &members).await;
         assert!(before > 10_000, "{before}");
-        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id)).await.unwrap();
+        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id), Precondition::None).await.unwrap();
         assert_eq!(number(&plain, &members).await, before);
         assert!(plain.groups(AccountId::new(1)).find(GroupKey::Id(large.id)).await.is_err());
     });

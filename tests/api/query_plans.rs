@@ -179,11 +179,11 @@ fn of_templates(backend: DbBackend) {
             }
         }
         for key in [TemplateKey::Name(name), TemplateKey::Id(some.id)] {
-            templates.find(&key).await.unwrap();
+            templates.find(key).await.unwrap();
         }
         let patch = TemplatePatch { name: Some(TemplateName::parse("renamed").unwrap()), text: None };
-        templates.update(some.id, patch, Precondition::None, Timestamp::now()).await.unwrap();
-        templates.delete(some.id, Precondition::None).await.unwrap();
+        templates.update(TemplateKey::Id(some.id), patch, Precondition::None, Timestamp::now()).await.unwrap();
+        templates.delete(TemplateKey::Id(some.id), Precondition::None).await.unwrap();
         let count = check(&plain, backend, &statements, "templates").await;
         assert!(count >= 12, "{count} queries");
     });

@@ -86,7 +86,7 @@ impl ResolveCommand {
             None => None,
             Some(TemplateChoice::Text(template)) => Some(*template),
             Some(TemplateChoice::Saved(key)) => {
-                let saved = allowed.templates().find(&key).await?;
+                let saved = allowed.templates().find(key).await?;
                 // It was read once before it was saved.
                 let violation = |violation| FieldViolation::at("template", violation);
                 Some(Template::parse(saved.text.as_str()).map_err(violation)?)

@@ -24,8 +24,9 @@ use crate::storage::db::contact_lookup::{self, KeyMatch};
 use crate::storage::db::json_sql::{JsonSql, to_parameter};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_rows, counters, keyset};
-use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
+use crate::storage::entity::{contact, group};
+use crate::storage::named::find_row;
 
 /// Up to so many members, a page of changed ones is sorted from the members.
 const MAX_SMALL_GROUP: u64 = 20_000;
@@ -137,7 +138,7 @@ pub(super) async fn change(
     changes: Vec<MemberChange>,
 ) -> Result<MembersChanged> {
     // Serialises changes within a group: the members read stay current.
-    let group = queries::find_row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
+    let group = find_row::<group::Entity>(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
     let resolved = resolve_keys(transaction, account, changes).await?;
     let wanted: BTreeSet<ContactId> = resolved.iter().filter_map(|(_, contact)| contact.ok()).collect();
     let mut members = lock_memberships(transaction, account, group, &wanted).await?;

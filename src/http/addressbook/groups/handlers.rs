@@ -8,6 +8,7 @@ use super::list::ListRecords;
 use crate::domain::group::{Group, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
+use crate::domain::precondition::Precondition;
 use crate::domain::{Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::authorized::Authorized;
@@ -119,6 +120,6 @@ pub(super) async fn delete_record(
     allowed: Authorized<DeleteGroups>,
     Segments(InPath { group }): Segments<InPath>,
 ) -> Answer {
-    allowed.groups().delete(group).await?;
+    allowed.groups().delete(group, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

@@ -9,6 +9,7 @@ use super::list::{ListGroups, links};
 use crate::domain::group::{self, GroupId, GroupKey};
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
+use crate::domain::precondition::Precondition;
 use crate::domain::{Permission, Timestamp, Violation};
 use crate::http::auth::access::Sees;
 use crate::http::auth::authorized::Authorized;
@@ -134,7 +135,8 @@ pub(super) async fn update_group(
     Segments(Id { id }): Segments<Id>,
     body: Body<UpdateGroup>,
 ) -> Answer {
-    let group = allowed.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
+    let group =
+        allowed.groups().update(GroupKey::Id(id), body.command, Precondition::None, Timestamp::now()).await?;
     Ok(HttpResponse::Ok().json(UpdatedGroup::new(&sees, group.id.as_uuid(), group.updated_at, group)))
 }
 
@@ -153,6 +155,6 @@ pub(super) async fn delete_group(
     allowed: Authorized<DeleteGroups>,
     Segments(Id { id }): Segments<Id>,
 ) -> Answer {
-    allowed.groups().delete(GroupKey::Id(id)).await?;
+    allowed.groups().delete(GroupKey::Id(id), Precondition::None).await?;
     Ok(HttpResponse::NoContent().finish())
 }

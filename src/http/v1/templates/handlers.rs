@@ -134,7 +134,7 @@ pub(super) async fn get_template(
     Segments(Id { id }): Segments<Id>,
     cached: IfNoneMatch,
 ) -> Answer {
-    let template = allowed.templates().find(&TemplateKey::Id(id)).await?;
+    let template = allowed.templates().find(TemplateKey::Id(id)).await?;
     let tag = entity_tag(template.version);
     if cached.has(&tag) {
         return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
@@ -165,7 +165,8 @@ pub(super) async fn update_template(
     IfMatch(precondition): IfMatch,
     body: Body<UpdateTemplate>,
 ) -> Answer {
-    let template = allowed.templates().update(id, body.command, precondition, Timestamp::now()).await?;
+    let template =
+        allowed.templates().update(TemplateKey::Id(id), body.command, precondition, Timestamp::now()).await?;
     let (updated_at, tag) = (template.updated_at, entity_tag(template.version));
     let updated = UpdatedMessageTemplate::new(&sees, template.id.as_uuid(), updated_at, template);
     Ok(HttpResponse::Ok().insert_header(ETag(tag)).json(updated))
@@ -186,6 +187,6 @@ pub(super) async fn delete_template(
     Segments(Id { id }): Segments<Id>,
     IfMatch(precondition): IfMatch,
 ) -> Answer {
-    allowed.templates().delete(id, precondition).await?;
+    allowed.templates().delete(TemplateKey::Id(id), precondition).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,0 +1,101 @@
+//! What named, versioned resources (templates, groups) have in common: key, list query, patch and repository.
+//!
+//! Invariants: a name is unique within its account; a version grows by one with each effective change.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::error::Result;
+use super::id::Id;
+use super::idempotency::{Created, IdempotentRequest, Resource};
+use super::pagination::{CursorPage, CursorParams};
+use super::precondition::Precondition;
+use super::timestamp::Timestamp;
+
+pub trait NamedResource: Resource + PartialEq + fmt::Debug + Send + Sync + 'static {
+    type Id: Id;
+    type Name: AsRef<str> + Clone + Send + Sync + 'static;
+    type Patch: Clone + Send + Sync + 'static;
+
+    /// For messages: "There is no such …".
+    const KIND: &'static str;
+
+    fn id(&self) -> Self::Id;
+
+    fn version(&self) -> i64;
+
+    /// Sets the fields that a patch has.
+    fn set_fields(&mut self, patch: Self::Patch);
+
+    /// Version and time of the last change.
+    fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp);
+
+    /// Applies a patch; returns an equal resource, version included, if nothing differs.
+    #[must_use]
+    fn patched(&self, patch: Self::Patch, now: Timestamp) -> Self {
+        let mut patched = self.clone();
+        patched.set_fields(patch);
+        if patched != *self {
+            let (version, updated_at) = patched.revision_mut();
+            *version += 1;
+            // Monotonic even if the system clock was set back.
+            *updated_at = now.max(*updated_at);
+        }
+        patched
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NamedKey<I, N> {
+    Id(I),
+    Name(N),
+    /// A text that can be either: the id takes precedence, the name is the fallback.
+    IdOrName(I, N),
+}
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug)]
+pub struct NamedQuery<I, N> {
+    pub page: CursorParams<I>,
+    pub name: Option<N>,
+}
+
+pub type KeyOf<R> = NamedKey<<R as NamedResource>::Id, <R as NamedResource>::Name>;
+
+pub type QueryOf<R> = NamedQuery<<R as NamedResource>::Id, <R as NamedResource>::Name>;
+
+/// Scoped to one account.
+///
+/// Every method that takes a key returns [`ErrorCode::NotFound`](super::ErrorCode::NotFound) if no resource has it.
+#[async_trait]
+pub trait NamedRepository<R: NamedResource>: Send + Sync {
+    /// Inserts a resource. A repeated request replays the result of the first.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NameTaken`](super::ErrorCode::NameTaken),
+    /// [`ErrorCode::IdempotencyKeyReused`](super::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](super::ErrorCode::IdempotencyKeyInUse).
+    async fn insert(&self, resource: R, request: Option<IdempotentRequest>) -> Result<Created<R>>;
+
+    async fn find(&self, key: KeyOf<R>) -> Result<R>;
+
+    /// Reads, patches and writes one resource in one transaction.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NameTaken`](super::ErrorCode::NameTaken) and
+    /// [`ErrorCode::PreconditionFailed`](super::ErrorCode::PreconditionFailed).
+    async fn update(
+        &self,
+        key: KeyOf<R>,
+        patch: R::Patch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<R>;
+
+    /// # Errors
+    /// [`ErrorCode::PreconditionFailed`](super::ErrorCode::PreconditionFailed).
+    async fn delete(&self, key: KeyOf<R>, precondition: Precondition) -> Result<()>;
+
+    async fn cursor_page(&self, query: QueryOf<R>) -> Result<CursorPage<R>>;
+}
