@@ -14,6 +14,8 @@ pub trait Id: Copy + fmt::Display + Send + Sync + 'static {
     /// Accepts the hyphenated form alone, in either case.
     fn parse(text: &str) -> Option<Self>;
 
+    fn from_uuid(id: Uuid) -> Self;
+
     fn as_uuid(self) -> Uuid;
 }
 
@@ -67,6 +69,10 @@ macro_rules! id_type {
         impl $crate::domain::id::Id for $name {
             fn parse(text: &str) -> Option<Self> {
                 Self::parse(text)
+            }
+
+            fn from_uuid(id: uuid::Uuid) -> Self {
+                Self(id)
             }
 
             fn as_uuid(self) -> uuid::Uuid {

@@ -12,6 +12,7 @@ pub mod group;
 pub mod id;
 pub mod idempotency;
 pub mod in_flight;
+pub mod named;
 pub mod opt_out;
 pub mod pagination;
 pub mod permission;

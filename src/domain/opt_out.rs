@@ -140,3 +140,51 @@ pub trait OptOutRepository: Send + Sync {
 
     async fn offset_page(&self, query: OffsetParams) -> Result<OffsetPage<OptOut>>;
 }
+
+/// The opt-outs of one account.
+pub struct OptOutService {
+    repository: Box<dyn OptOutRepository>,
+}
+
+impl OptOutService {
+    #[must_use]
+    pub fn new(repository: Box<dyn OptOutRepository>) -> Self {
+        Self { repository }
+    }
+
+    /// Opts a number out; one that has opted out already keeps its opt-out unchanged.
+    ///
+    /// # Errors
+    /// As [`OptOutRepository::create`].
+    pub async fn create(
+        &self,
+        new: NewOptOut,
+        idempotent: Option<IdempotentRequest>,
+    ) -> Result<Created<OptOutResult>> {
+        self.repository.create(OptOut::new(new), idempotent).await
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound).
+    pub async fn get(&self, key: OptOutKey) -> Result<OptOut> {
+        self.repository.get(key).await
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NotFound`](super::ErrorCode::NotFound).
+    pub async fn delete(&self, key: OptOutKey) -> Result<()> {
+        self.repository.delete(key).await
+    }
+
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn cursor_page(&self, query: OptOutQuery) -> Result<CursorPage<OptOut>> {
+        self.repository.cursor_page(query).await
+    }
+
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn offset_page(&self, params: OffsetParams) -> Result<OffsetPage<OptOut>> {
+        self.repository.offset_page(params).await
+    }
+}

@@ -128,6 +128,12 @@ macro_rules! stored_text {
                 Self(text)
             }
         }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
     };
 }
 pub(crate) use stored_text;

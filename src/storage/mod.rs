@@ -13,6 +13,7 @@ mod entity;
 mod error;
 mod fair_semaphore;
 mod groups;
+mod named;
 mod opt_outs;
 mod postgres;
 mod sqlite;

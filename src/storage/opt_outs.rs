@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Value};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+};
 
 use super::cache::contacts::{Change, OptedOut};
 use super::database::handle::Database;
-use super::db::json_sql::{self, JsonSql};
 use super::db::transaction::Transaction;
-use super::db::{counters, keyset};
+use super::db::{counters, json_sql, keyset};
 use super::entity::idempotency_key::Reference;
 use super::entity::opt_out::{Column, Entity, Model};
 use super::write::idempotency::Creation;
@@ -166,11 +167,9 @@ pub(super) async fn find_opted_out(
     if phones.is_empty() {
         return Ok(OptedOut::default());
     }
-    let json = JsonSql::of(connection);
-    let among = json.in_query(&format!("SELECT value FROM {}", json.elements("$2")));
     let phones: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
-    let values = vec![account.get().into(), json_sql::to_parameter(&phones)?];
-    fetch_numbers(connection, &format!("account_id = $1 AND phone {among}"), values).await
+    let phones = json_sql::texts(connection, &phones)?;
+    fetch_numbers(connection, account, Some(json_sql::in_query(connection, Column::Phone, phones))).await
 }
 
 /// All opted-out numbers, unless there are more than `max`.
@@ -182,16 +181,19 @@ pub(super) async fn find_all(
     if counters::read(connection, account, counters::OPT_OUTS).await? > max {
         return Ok(None);
     }
-    fetch_numbers(connection, "account_id = $1", vec![account.get().into()]).await.map(Some)
+    fetch_numbers(connection, account, None).await.map(Some)
 }
 
 async fn fetch_numbers(
     connection: &impl ConnectionTrait,
-    condition: &str,
-    values: Vec<Value>,
+    account: AccountId,
+    among: Option<Expr>,
 ) -> Result<OptedOut> {
-    let from = format!("opt_outs WHERE {condition}");
-    let phones: Vec<String> = JsonSql::of(connection).rows(connection, "phone", &from, values).await?;
+    let mut select = Entity::find().select_only().column(Column::Phone).filter(in_account(account));
+    if let Some(among) = among {
+        select = select.filter(among);
+    }
+    let phones: Vec<String> = json_sql::fetch(connection, &select.into_query(), "phone").await?;
     let number = |phone| Phone::from_stored(phone).as_number();
     Ok(Arc::new(phones.into_iter().map(number).collect()))
 }

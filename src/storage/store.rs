@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Expr, Query};
 use tokio::runtime::Handle;
 
 use super::accounts::repository::AccountRepository;
@@ -237,8 +238,7 @@ impl Store for Database {
             return self.run(async move { probe.check().await.map_err(Error::from) }).await;
         }
         self.read(async |reader| {
-            let backend = reader.get_database_backend();
-            reader.query_one_raw(Statement::from_string(backend, "SELECT 1")).await?;
+            reader.query_one(Query::select().expr(Expr::val(1))).await?;
             Ok(())
         })
         .await?;

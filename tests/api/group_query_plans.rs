@@ -6,6 +6,7 @@ use addressbook::domain::group::{
     Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort,
     MemberChange, MemberOp, NewGroup,
 };
+use addressbook::domain::named::NamedResource;
 use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
@@ -101,7 +102,7 @@ async fn query_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[C
         groups.change_members(by_id.clone(), items).await.unwrap();
     }
     let patch = GroupPatch { name: Some(GroupName::parse("renamed").unwrap()), description: None };
-    groups.update(by_id, patch, Timestamp::now()).await.unwrap();
+    groups.update(by_id, patch, Precondition::None, Timestamp::now()).await.unwrap();
 }
 
 /// A group of its own with some of these contacts.
@@ -153,7 +154,7 @@ fn group_queries_are_index_scans(backend: DbBackend) {
         query_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
-            groups.delete(GroupKey::Id(group)).await.unwrap();
+            groups.delete(GroupKey::Id(group), Precondition::None).await.unwrap();
         }
         // The background deletion's queries are checked, too.
         while number(&plain, "SELECT count(*) FROM groups WHERE name IS NULL").await > 0 {
@@ -189,7 +190,7 @@ fn deleting_a_group_deletes_one_row() {
             format!("SELECT count(*) FROM members WHERE group_id = X'{}'", large.id.as_uuid().simple());
         let before = number(&plain, &members).await;
         assert!(before > 10_000, "{before}");
-        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id)).await.unwrap();
+        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id), Precondition::None).await.unwrap();
         assert_eq!(number(&plain, &members).await, before);
         assert!(plain.groups(AccountId::new(1)).find(GroupKey::Id(large.id)).await.is_err());
     });

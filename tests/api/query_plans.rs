@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use addressbook::domain::audience::{LookupRequest, PhoneMatch};
 use addressbook::domain::contact::fields::Phone;
+use addressbook::domain::named::NamedResource;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
 use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
@@ -179,11 +180,11 @@ fn template_queries_are_index_scans(backend: DbBackend) {
             }
         }
         for key in [TemplateKey::Name(name), TemplateKey::Id(some.id)] {
-            templates.find(&key).await.unwrap();
+            templates.find(key).await.unwrap();
         }
         let patch = TemplatePatch { name: Some(TemplateName::parse("renamed").unwrap()), text: None };
-        templates.update(some.id, patch, Precondition::None, Timestamp::now()).await.unwrap();
-        templates.delete(some.id, Precondition::None).await.unwrap();
+        templates.update(TemplateKey::Id(some.id), patch, Precondition::None, Timestamp::now()).await.unwrap();
+        templates.delete(TemplateKey::Id(some.id), Precondition::None).await.unwrap();
         let count = check(&plain, backend, &statements, "templates").await;
         assert!(count >= 12, "{count} queries");
     });

@@ -78,6 +78,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "cleanup",
             "accounts audiences contacts groups opt_outs templates",
+            "named",
             "database",
             "write",
             "cache",
@@ -107,6 +108,7 @@ const LAYERS: &[Layer] = &[
         may_import: &[],
         tiers: &[
             "api_key account audience contact group opt_out store template in_flight",
+            "named",
             "id idempotency error pagination permission precondition text timestamp violation",
         ],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],

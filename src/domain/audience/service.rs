@@ -19,7 +19,7 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::in_flight::{InFlight, InFlightGuard};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::template::engine::Template;
-use crate::domain::template::saved::{TemplateKey, TemplateRepository};
+use crate::domain::template::saved::{TemplateKey, TemplateService};
 use crate::domain::violation::FieldViolation;
 
 /// What a request asks for.
@@ -71,7 +71,7 @@ impl AudienceSettings {
 pub struct AudienceService {
     account: AccountId,
     repository: Arc<dyn AudienceRepository>,
-    templates: Box<dyn TemplateRepository>,
+    templates: TemplateService,
     settings: Arc<AudienceSettings>,
 }
 
@@ -80,7 +80,7 @@ impl AudienceService {
     pub fn new(
         account: AccountId,
         repository: Arc<dyn AudienceRepository>,
-        templates: Box<dyn TemplateRepository>,
+        templates: TemplateService,
         settings: Arc<AudienceSettings>,
     ) -> Self {
         Self { account, repository, templates, settings }
@@ -195,7 +195,7 @@ impl AudienceService {
             None => None,
             Some(TemplateChoice::Inline(template)) => Some(*template),
             Some(TemplateChoice::Saved(key)) => {
-                let saved = self.templates.find(&key).await?;
+                let saved = self.templates.get(key).await?;
                 // It was valid when it was saved.
                 let violation = |violation| FieldViolation::at("template", violation);
                 Some(Template::parse(saved.text.as_str()).map_err(violation)?)

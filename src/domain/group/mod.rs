@@ -4,6 +4,7 @@ mod fields;
 mod members;
 mod model;
 mod repository;
+mod service;
 
 pub use fields::{GroupDescription, GroupName};
 pub use members::{MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, Membership, apply};
@@ -11,3 +12,4 @@ pub use model::{
     Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupSort, NewGroup,
 };
 pub use repository::{GroupRepository, MembersChanged};
+pub use service::GroupService;

@@ -8,7 +8,8 @@ use super::fields::{GroupDescription, GroupName};
 
 use crate::domain::id::id_type;
 use crate::domain::idempotency::Resource;
-use crate::domain::pagination::{CursorParams, OffsetParams};
+use crate::domain::named::{NamedKey, NamedQuery, NamedResource};
+use crate::domain::pagination::OffsetParams;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
 
@@ -44,13 +45,7 @@ pub struct GroupPatch {
     pub description: Option<Option<GroupDescription>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum GroupKey {
-    Id(GroupId),
-    Name(GroupName),
-    /// A text that can be either: the id takes precedence, the name is the fallback.
-    IdOrName(GroupId, GroupName),
-}
+pub type GroupKey = NamedKey<GroupId, GroupName>;
 
 impl GroupKey {
     /// Accepts an id or a name. A name may have the form of an id.
@@ -79,12 +74,8 @@ pub struct GroupRef {
     pub name: GroupName,
 }
 
-/// A page of v1's list, newest first.
-#[derive(Clone, Debug)]
-pub struct GroupQuery {
-    pub page: CursorParams<GroupId>,
-    pub name: Option<GroupName>,
-}
+/// A page of v1's list.
+pub type GroupQuery = NamedQuery<GroupId, GroupName>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupSort {
@@ -107,32 +98,34 @@ impl Resource for Group {
     }
 }
 
-impl Group {
-    #[must_use]
-    pub fn new(new: NewGroup) -> Self {
+impl NamedResource for Group {
+    type Id = GroupId;
+    type Name = GroupName;
+    type New = NewGroup;
+    type Patch = GroupPatch;
+
+    const KIND: &'static str = "group";
+
+    fn new(new: NewGroup) -> Self {
         let NewGroup { name, description } = new;
         let (id, created_at) = GroupId::generate();
         Self { id, name, description, member_count: 0, created_at, updated_at: created_at, version: 1 }
     }
 
-    /// Applies a patch; returns an equal group, version included, if nothing differs.
-    #[must_use]
-    pub fn patched(&self, patch: GroupPatch, now: Timestamp) -> Self {
-        let GroupPatch { name, description } = patch;
-        let mut patched = Self {
-            id: self.id,
-            name: name.unwrap_or_else(|| self.name.clone()),
-            description: description.unwrap_or_else(|| self.description.clone()),
-            member_count: self.member_count,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            version: self.version,
-        };
-        if patched != *self {
-            // Monotonic even if the system clock was set back.
-            patched.updated_at = now.max(self.updated_at);
-            patched.version += 1;
-        }
-        patched
+    fn id(&self) -> GroupId {
+        self.id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn set_fields(&mut self, GroupPatch { name, description }: GroupPatch) {
+        self.name = name.unwrap_or_else(|| self.name.clone());
+        self.description = description.unwrap_or_else(|| self.description.clone());
+    }
+
+    fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp) {
+        (&mut self.version, &mut self.updated_at)
     }
 }

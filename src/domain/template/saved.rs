@@ -2,14 +2,10 @@
 //!
 //! Invariant: the text of a saved template was accepted by the engine when it was stored.
 
-use async_trait::async_trait;
-
 use super::engine::{Template, Variable};
-use crate::domain::error::Result;
 use crate::domain::id::id_type;
-use crate::domain::idempotency::{Created, IdempotentRequest, Resource};
-use crate::domain::pagination::{CursorPage, CursorParams};
-use crate::domain::precondition::Precondition;
+use crate::domain::idempotency::Resource;
+use crate::domain::named::{NamedKey, NamedQuery, NamedRepository, NamedResource, NamedService};
 use crate::domain::text;
 use crate::domain::text::stored_text;
 use crate::domain::timestamp::Timestamp;
@@ -94,80 +90,44 @@ impl Resource for SavedTemplate {
     }
 }
 
-impl SavedTemplate {
-    #[must_use]
-    pub fn new(new: NewTemplate) -> Self {
+impl NamedResource for SavedTemplate {
+    type Id = TemplateId;
+    type Name = TemplateName;
+    type New = NewTemplate;
+    type Patch = TemplatePatch;
+
+    const KIND: &'static str = "template";
+
+    fn new(new: NewTemplate) -> Self {
         let NewTemplate { name, text } = new;
         let (id, created_at) = TemplateId::generate();
         Self { id, name, text, created_at, updated_at: created_at, version: 1 }
     }
 
-    /// Applies a patch; returns an equal template, version included, if nothing differs.
-    #[must_use]
-    pub fn patched(&self, patch: TemplatePatch, now: Timestamp) -> Self {
-        let TemplatePatch { name, text } = patch;
-        let mut patched = Self {
-            name: name.unwrap_or_else(|| self.name.clone()),
-            text: text.unwrap_or_else(|| self.text.clone()),
-            ..self.clone()
-        };
-        if patched != *self {
-            // Monotonic even if the system clock was set back.
-            patched.updated_at = now.max(self.updated_at);
-            patched.version += 1;
-        }
-        patched
+    fn id(&self) -> TemplateId {
+        self.id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn set_fields(&mut self, TemplatePatch { name, text }: TemplatePatch) {
+        self.name = name.unwrap_or_else(|| self.name.clone());
+        self.text = text.unwrap_or_else(|| self.text.clone());
+    }
+
+    fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp) {
+        (&mut self.version, &mut self.updated_at)
     }
 }
 
-#[derive(Clone, Debug)]
-pub enum TemplateKey {
-    Id(TemplateId),
-    Name(TemplateName),
-}
+pub type TemplateKey = NamedKey<TemplateId, TemplateName>;
 
-/// A page of the list, newest first.
-#[derive(Clone, Debug)]
-pub struct TemplateQuery {
-    pub page: CursorParams<TemplateId>,
-    pub name: Option<TemplateName>,
-}
+pub type TemplateQuery = NamedQuery<TemplateId, TemplateName>;
 
-/// Scoped to one account.
-#[async_trait]
-pub trait TemplateRepository: Send + Sync {
-    /// Inserts a template. A repeated request replays the result of the first.
-    ///
-    /// # Errors
-    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken),
-    /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
-    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
-    async fn insert(
-        &self,
-        template: SavedTemplate,
-        attempt: Option<IdempotentRequest>,
-    ) -> Result<Created<SavedTemplate>>;
+pub trait TemplateRepository: NamedRepository<SavedTemplate> {}
 
-    /// # Errors
-    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound).
-    async fn find(&self, key: &TemplateKey) -> Result<SavedTemplate>;
+impl<T: NamedRepository<SavedTemplate>> TemplateRepository for T {}
 
-    /// Reads, patches and writes one template in one transaction.
-    ///
-    /// # Errors
-    /// As [`Self::find`] and [`Self::insert`], and
-    /// [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
-    async fn update(
-        &self,
-        id: TemplateId,
-        patch: TemplatePatch,
-        precondition: Precondition,
-        now: Timestamp,
-    ) -> Result<SavedTemplate>;
-
-    /// # Errors
-    /// As [`Self::find`], and [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
-    async fn delete(&self, id: TemplateId, precondition: Precondition) -> Result<()>;
-
-    async fn cursor_page(&self, query: TemplateQuery) -> Result<CursorPage<SavedTemplate>>;
-}
+pub type TemplateService = NamedService<SavedTemplate, dyn TemplateRepository>;

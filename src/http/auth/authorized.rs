@@ -10,11 +10,11 @@ use actix_web::http::header::AUTHORIZATION;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::contact::service::ContactService;
-use crate::domain::group::GroupRepository;
-use crate::domain::opt_out::OptOutRepository;
+use crate::domain::group::GroupService;
+use crate::domain::opt_out::OptOutService;
 use crate::domain::permission::Grant;
 use crate::domain::store::Store;
-use crate::domain::template::saved::TemplateRepository;
+use crate::domain::template::saved::TemplateService;
 use crate::domain::{AccountId, Permission};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
@@ -75,18 +75,18 @@ impl<G: Grant> Authorized<G> {
     }
 
     #[must_use]
-    pub fn groups(&self) -> Box<dyn GroupRepository> {
-        self.store.groups(self.account())
+    pub fn groups(&self) -> GroupService {
+        GroupService::new(self.store.groups(self.account()))
     }
 
     #[must_use]
-    pub fn opt_outs(&self) -> Box<dyn OptOutRepository> {
-        self.store.opt_outs(self.account())
+    pub fn opt_outs(&self) -> OptOutService {
+        OptOutService::new(self.store.opt_outs(self.account()))
     }
 
     #[must_use]
-    pub fn templates(&self) -> Box<dyn TemplateRepository> {
-        self.store.templates(self.account())
+    pub fn templates(&self) -> TemplateService {
+        TemplateService::new(self.store.templates(self.account()))
     }
 
     #[must_use]

@@ -11,6 +11,7 @@ use crate::storage::cache::contacts::{ContactCache, OptedOut};
 use crate::storage::database::handle::Database;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup::{self, KeyMatch};
+use crate::storage::entity::contact::Column;
 use crate::storage::opt_outs;
 
 pub(crate) async fn find(
@@ -106,7 +107,7 @@ impl LookupQuery {
     async fn run(self, reader: &Connection, account: AccountId) -> Result<LookupRows> {
         let Self { handles, mut ids, phones, cached_phones, opted_out, has_cache } = self;
         let texts: BTreeSet<&str> = phones.iter().map(Phone::as_str).collect();
-        let matches = contact_lookup::match_unique(reader, account, "phone", texts).await?;
+        let matches = contact_lookup::match_unique(reader, account, Column::Phone, texts).await?;
         ids.extend(matches.values().filter_map(|key_match| match key_match {
             KeyMatch::One(id) => Some(id),
             KeyMatch::None | KeyMatch::Several => None,

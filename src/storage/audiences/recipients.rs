@@ -1,23 +1,21 @@
 //! Queries for recipients: contacts, each with whether its number has opted out.
 
-use std::sync::LazyLock;
-
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
-use serde::Serialize;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+};
 use uuid::Uuid;
 
 use crate::domain::audience::Recipient;
 use crate::domain::group::GroupId;
 use crate::domain::{AccountId, ContactId, Error, Result};
 use crate::storage::db::connection::Connection;
-use crate::storage::db::contact_rows::{ROW_AS_JSON, column_list};
-use crate::storage::db::json_sql::{self, JsonSql};
-use crate::storage::entity::contact::Model;
-
-const IS_OPTED_OUT: &str = "EXISTS (SELECT 1 FROM opt_outs \
-     WHERE opt_outs.account_id = contacts.account_id AND opt_outs.phone = contacts.phone)";
-
-static COLUMNS: LazyLock<String> = LazyLock::new(|| column_list(|name| name));
+use crate::storage::db::contact_lookup::in_account;
+use crate::storage::db::contact_rows::ROW_AS_JSON;
+use crate::storage::db::json_sql::{self, in_query};
+use crate::storage::entity::contact::{Column, Entity, Model};
+use crate::storage::entity::{member, opt_out};
 
 #[derive(FromQueryResult)]
 struct RecipientRow {
@@ -34,24 +32,22 @@ impl TryFrom<RecipientRow> for Recipient {
     }
 }
 
-/// The contacts that match a condition, in its order.
-async fn select_recipients(
-    connection: &Connection,
-    condition: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<Vec<Recipient>> {
-    let columns = &*COLUMNS;
-    let backend = connection.get_database_backend();
-    if backend == DbBackend::Sqlite {
-        let item = format!("json_array({}, {IS_OPTED_OUT})", *ROW_AS_JSON);
-        let from = format!("(SELECT {columns} FROM contacts WHERE {condition}) AS contacts");
-        let rows: Vec<(Model, u8)> = JsonSql::of(connection).rows(connection, &item, &from, values).await?;
+/// The contacts that a query selects, in its order.
+async fn fetch_recipients(connection: &Connection, select: Select<Entity>) -> Result<Vec<Recipient>> {
+    let opt_out = opt_out::Entity::find()
+        .select_only()
+        .column(opt_out::Column::Phone)
+        .filter(opt_out::Column::AccountId.into_expr().equals((Entity, Column::AccountId)))
+        .filter(opt_out::Column::Phone.into_expr().equals((Entity, Column::Phone)));
+    let select = select.expr_as(Expr::exists(opt_out.into_query()), "opted_out");
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        let item = format!("json_array({}, opted_out)", *ROW_AS_JSON);
+        let rows: Vec<(Model, u8)> =
+            json_sql::fetch_json(connection, select.build(DbBackend::Sqlite), &item).await?;
         let row = |(contact, opted_out)| RecipientRow { contact, opted_out: opted_out != 0 };
         return rows.into_iter().map(row).map(Recipient::try_from).collect();
     }
-    let sql = format!("SELECT {columns}, {IS_OPTED_OUT} AS opted_out FROM contacts WHERE {condition}");
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let rows = RecipientRow::find_by_statement(statement).all(connection).await?;
+    let rows = select.into_model::<RecipientRow>().all(connection).await?;
     rows.into_iter().map(Recipient::try_from).collect()
 }
 
@@ -62,8 +58,8 @@ pub(crate) async fn page(
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Recipient>> {
-    let condition = "account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    select_recipients(connection, condition, [account.get().into(), before.into(), limit.into()]).await
+    let select = in_account(account).filter(Column::Id.lt(before)).order_by_desc(Column::Id).limit(limit);
+    fetch_recipients(connection, select).await
 }
 
 /// As [`page`], of a group's members.
@@ -74,12 +70,16 @@ pub(crate) async fn member_page(
     before: Uuid,
     limit: u64,
 ) -> Result<Vec<Recipient>> {
-    let members = "SELECT contact_id FROM members WHERE account_id = $1 AND group_id = $2 \
-         AND contact_id < $3 ORDER BY contact_id DESC LIMIT $4";
-    let members = JsonSql::of(connection).in_query(members);
-    let condition = format!("account_id = $1 AND id {members} ORDER BY id DESC");
-    let values = [account.get().into(), group.as_uuid().into(), before.into(), limit.into()];
-    select_recipients(connection, &condition, values).await
+    let members = member::Entity::find()
+        .select_only()
+        .column(member::Column::ContactId)
+        .filter(member::Column::AccountId.eq(account.get()))
+        .filter(member::Column::GroupId.eq(group.as_uuid()))
+        .filter(member::Column::ContactId.lt(before))
+        .order_by_desc(member::Column::ContactId)
+        .limit(limit);
+    let is_member = in_query(connection, (Entity, Column::Id), members.into_query());
+    fetch_recipients(connection, in_account(account).filter(is_member).order_by_desc(Column::Id)).await
 }
 
 /// Contacts by id, in any order.
@@ -88,7 +88,12 @@ pub(crate) async fn by_ids(
     account: AccountId,
     ids: &[ContactId],
 ) -> Result<Vec<Recipient>> {
-    find_by_column(connection, account, "id", &JsonSql::of(connection).parse_id("value"), ids).await
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = json_sql::ids(connection, ids)?;
+    let select = in_account(account).filter(in_query(connection, (Entity, Column::Id), ids));
+    fetch_recipients(connection, select).await
 }
 
 /// Contacts by handle, in any order.
@@ -97,22 +102,10 @@ pub(crate) async fn by_handles(
     account: AccountId,
     handles: &[&str],
 ) -> Result<Vec<Recipient>> {
-    find_by_column(connection, account, "handle", "value", handles).await
-}
-
-/// Contacts by the values of a column; `value` converts an element of the JSON list to the column's type.
-async fn find_by_column<T: Serialize>(
-    connection: &Connection,
-    account: AccountId,
-    column: &str,
-    value: &str,
-    list: &[T],
-) -> Result<Vec<Recipient>> {
-    if list.is_empty() {
+    if handles.is_empty() {
         return Ok(Vec::new());
     }
-    let json = JsonSql::of(connection);
-    let among = json.in_query(&format!("SELECT {value} FROM {}", json.elements("$2")));
-    let condition = format!("account_id = $1 AND {column} {among}");
-    select_recipients(connection, &condition, [account.get().into(), json_sql::to_parameter(list)?]).await
+    let handles = json_sql::texts(connection, handles)?;
+    let select = in_account(account).filter(in_query(connection, (Entity, Column::Handle), handles));
+    fetch_recipients(connection, select).await
 }

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Select, Statement, UpdateResult,
@@ -26,11 +26,11 @@ use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::database::handle::Database;
 use crate::storage::database::snapshot_owner::SnapshotOwner;
-use crate::storage::db::json_sql::{self, JsonSql};
-use crate::storage::db::keyset;
 use crate::storage::db::transaction::Transaction;
+use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
 use crate::storage::entity::audience_entry::{self, Deletion, StoredEntry};
+use crate::storage::entity::contact;
 use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::write::idempotency::{self, Creation};
 
@@ -167,14 +167,14 @@ async fn create(
 
 /// Entries of the account's unexpired snapshots, as counted against its quota.
 async fn stored_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
-    let sql = "SELECT CAST(coalesce(sum(entries), 0) AS bigint) AS entries FROM audiences \
-         WHERE account_id = $1 AND expires_at > $2";
-    let values = [account.get().into(), Timestamp::now().millis().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    let row = transaction.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| internal_error("a sum returned no row"))?;
-    let entries: i64 = row.try_get("", "entries")?;
-    Ok(u64::try_from(entries).unwrap_or(0))
+    // The sum of a bigint column is numeric on PostgreSQL.
+    let sum = Entity::find()
+        .select_only()
+        .expr_as(Column::Entries.sum().cast_as("bigint"), "entries")
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::ExpiresAt.gt(Timestamp::now().millis()));
+    let entries = sum.into_tuple::<Option<i64>>().one(transaction).await?.flatten();
+    Ok(entries.and_then(|entries| u64::try_from(entries).ok()).unwrap_or(0))
 }
 
 /// Mode of the advisory lock of an account's audiences.
@@ -199,9 +199,8 @@ async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> 
         LockMode::Exclusive => "pg_advisory_xact_lock",
         LockMode::Shared => "pg_advisory_xact_lock_shared",
     };
-    let sql = format!("SELECT {function}($1)");
-    let statement = Statement::from_sql_and_values(backend, sql, [(NAMESPACE ^ account.get()).into()]);
-    transaction.query_one_raw(statement).await?;
+    let lock = Func::cust(function).arg(NAMESPACE ^ account.get());
+    transaction.query_one(Query::select().expr(lock)).await?;
     Ok(())
 }
 
@@ -324,12 +323,13 @@ async fn missing_contacts(
     if contacts.is_empty() {
         return Ok(contacts);
     }
-    let json = JsonSql::of(transaction);
-    let among = json.in_query(&json.ids("$2"));
-    let from = format!("contacts WHERE account_id = $1 AND id {among}");
     let ids: Vec<ContactId> = contacts.iter().copied().collect();
-    let values = [account.get().into(), json_sql::to_parameter(&ids)?];
-    let found: Vec<Uuid> = json.rows(transaction, &json.id_to_json("id"), &from, values).await?;
+    let ids = json_sql::ids(transaction, &ids)?;
+    let existing = contact_lookup::in_account(account)
+        .select_only()
+        .column(contact::Column::Id)
+        .filter(json_sql::in_query(transaction, (contact::Entity, contact::Column::Id), ids));
+    let found = contact_rows::fetch_ids(transaction, existing).await?;
     for id in found {
         contacts.remove(&ContactId::from_uuid(id));
     }
@@ -610,22 +610,27 @@ pub(crate) async fn has_expired(reader: &impl ConnectionTrait) -> Result<bool> {
 /// Deletes up to `limit` entries of one expired snapshot, and the snapshot with its last entries; returns
 /// whether there was one. Rows that another instance has locked are skipped.
 pub(crate) async fn delete_expired(connection: &impl ConnectionTrait, limit: u64) -> Result<bool> {
-    let json = JsonSql::of(connection);
-    let backend = connection.get_database_backend();
-    let sql = format!(
-        "SELECT account_id, id FROM audiences WHERE expires_at < $1 ORDER BY expires_at LIMIT 1 {}",
-        json.lock_clause("FOR UPDATE SKIP LOCKED")
-    );
-    let now = Timestamp::now().millis();
-    let found = connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [now.into()])).await;
-    let Some(row) = found? else { return Ok(false) };
-    let account: i64 = row.try_get("", "account_id")?;
-    let id: Uuid = row.try_get("", "id")?;
-    let entries = "DELETE FROM audience_entries WHERE (account_id, audience_id, kind, position) IN \
-         (SELECT account_id, audience_id, kind, position FROM audience_entries \
-         WHERE account_id = $1 AND audience_id = $2 LIMIT $3)";
-    let values = [account.into(), id.into(), limit.into()];
-    if json.execute(connection, entries.to_owned(), values).await? < limit {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
+    let expired = Entity::find()
+        .filter(Column::ExpiresAt.lt(Timestamp::now().millis()))
+        .order_by_asc(Column::ExpiresAt)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let Some(Model { account_id: account, id, .. }) = expired.one(connection).await? else {
+        return Ok(false);
+    };
+    let key = [EntryColumn::AccountId, EntryColumn::AudienceId, EntryColumn::Kind, EntryColumn::Position];
+    let batch = Query::select()
+        .columns(key)
+        .from(Entries)
+        .and_where(EntryColumn::AccountId.eq(account))
+        .and_where(EntryColumn::AudienceId.eq(id))
+        .limit(limit)
+        .to_owned();
+    let deleted = Entries::delete_many()
+        .filter(Expr::tuple(key.map(Expr::col)).in_subquery(batch))
+        .exec(connection)
+        .await?;
+    if deleted.rows_affected < limit {
         Entity::delete_by_id((account, id)).exec(connection).await?;
     }
     Ok(true)

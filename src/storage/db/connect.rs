@@ -5,10 +5,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_orm::sea_query::{Func, Query};
 use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
 use url::Url;
 
 use super::connection::Connection;
@@ -333,18 +334,10 @@ async fn connect(pool: ConnectOptions) -> Result<DatabaseConnection, OpenError> 
     sea_orm::Database::connect(pool).await.map_err(OpenError::unreachable)
 }
 
-#[derive(FromQueryResult)]
-struct SqliteVersion {
-    version: String,
-}
-
 async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), OpenError> {
-    let statement = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version() AS version");
-    let row = connection.query_one_raw(statement).await.map_err(OpenError::unreachable)?;
-    let version = row
-        .and_then(|row| SqliteVersion::from_query_result(&row, "").ok())
-        .map(|row| row.version)
-        .unwrap_or_default();
+    let version = Query::select().expr(Func::cust("sqlite_version")).to_owned();
+    let row = connection.query_one(&version).await.map_err(OpenError::unreachable)?;
+    let version: String = row.and_then(|row| row.try_get_by_index(0).ok()).unwrap_or_default();
     let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     if parts.as_slice() < MIN_SQLITE_VERSION.as_slice() {
         return Err(OpenError::OldSqlite { version });

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 use uuid::Uuid;
 
 use super::contact_rows::{self, ContactKeyPair};
-use super::json_sql::{self, JsonSql};
+use super::json_sql;
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
 use crate::storage::entity::contact::{Column, Entity, Model};
 
@@ -64,37 +67,34 @@ pub(crate) enum KeyMatch {
 pub(crate) async fn match_unique(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    column: &str,
+    column: Column,
     texts: BTreeSet<&str>,
 ) -> Result<HashMap<String, KeyMatch>> {
     if texts.is_empty() {
         return Ok(HashMap::new());
     }
-    let json = JsonSql::of(connection);
-    // The index on numbers is ordered by id. A handle is unique: without an order the planner chooses its
-    // index.
-    let order = if column == "phone" { "ORDER BY id" } else { "" };
-    let nth = |n: u8| {
-        format!(
-            "(SELECT id FROM contacts WHERE account_id = $1 AND {column} = value \
-             {order} LIMIT 1 OFFSET {n})"
-        )
+    let nth = |n: u64| {
+        let mut ids = in_account(account)
+            .select_only()
+            .column(Column::Id)
+            .filter(Expr::col((Entity, column)).eq(Expr::col("value")))
+            .limit(1)
+            .offset(n);
+        // The index on numbers is ordered by id. A handle is unique: without an order the planner chooses its
+        // index.
+        if matches!(column, Column::Phone) {
+            ids = ids.order_by_asc(Column::Id);
+        }
+        Expr::from(ids.into_query())
     };
-    let item = format!("{}(value, {}, {})", json.array, json.id_to_json("first"), json.id_to_json("second"));
-    let from = format!(
-        "(SELECT value, {} AS first, {} AS second FROM {}) AS found",
-        nth(0),
-        nth(1),
-        json.elements("$2")
-    );
     let texts: Vec<&str> = texts.into_iter().collect();
-    let values = [account.get().into(), json_sql::to_parameter(&texts)?];
-    let found: Vec<(String, Option<String>, Option<String>)> =
-        json.rows(connection, &item, &from, values).await?;
-    let read = |id: Option<String>| id.and_then(|id| Uuid::try_parse(&id).ok()).map(ContactId::from_uuid);
-    let outcome = |first, second| match (read(first), read(second)) {
+    let mut query = json_sql::texts(connection, &texts)?;
+    query.expr_as(nth(0), "first").expr_as(nth(1), "second");
+    let item = "json_array(value, nullif(hex(first), ''), nullif(hex(second), ''))";
+    let found: Vec<(String, Option<Uuid>, Option<Uuid>)> = json_sql::fetch(connection, &query, item).await?;
+    let outcome = |first, second| match (first, second) {
         (None, _) => KeyMatch::None,
-        (Some(id), None) => KeyMatch::One(id),
+        (Some(id), None) => KeyMatch::One(ContactId::from_uuid(id)),
         (Some(_), Some(_)) => KeyMatch::Several,
     };
     Ok(found.into_iter().map(|(text, first, second)| (text, outcome(first, second))).collect())

@@ -10,7 +10,6 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryTrait,
     Select, Statement,
 };
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::json_sql;
@@ -69,7 +68,7 @@ pub(crate) async fn fetch_contacts<E: EntityTrait>(
     select: Select<E>,
 ) -> Result<Vec<Contact>> {
     let rows: Vec<Model> = if connection.get_database_backend() == DbBackend::Sqlite {
-        fetch_json(connection, &ROW_AS_JSON, select).await?
+        json_sql::fetch_json(connection, select.build(DbBackend::Sqlite), &ROW_AS_JSON).await?
     } else {
         select.into_model().all(connection).await?
     };
@@ -81,10 +80,7 @@ pub(crate) async fn fetch_ids<E: EntityTrait>(
     connection: &impl ConnectionTrait,
     select: Select<E>,
 ) -> Result<Vec<Uuid>> {
-    if connection.get_database_backend() == DbBackend::Sqlite {
-        return fetch_json(connection, ID_AS_JSON, select).await;
-    }
-    Ok(select.into_tuple().all(connection).await?)
+    json_sql::fetch(connection, &select.into_query(), ID_AS_JSON).await
 }
 
 pub(crate) type ContactKeyPair = (AccountId, ContactId);
@@ -103,17 +99,6 @@ pub(crate) async fn find_by_keys(
         return json_sql::rows(connection, statement).await;
     }
     Ok(Model::find_by_statement(statement).all(connection).await?)
-}
-
-/// Applies an SQLite expression to each row, and fetches all as one JSON array.
-async fn fetch_json<T: DeserializeOwned, E: EntityTrait>(
-    connection: &impl ConnectionTrait,
-    item: &str,
-    select: Select<E>,
-) -> Result<Vec<T>> {
-    let Statement { sql, values, db_backend } = select.build(DbBackend::Sqlite);
-    let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");
-    json_sql::rows(connection, Statement { sql, values, db_backend }).await
 }
 
 /// Contacts of any accounts, encoded for one INSERT.

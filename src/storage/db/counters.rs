@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Set};
 use uuid::Uuid;
 
-use super::json_sql::{JsonSql, to_parameter};
+use super::json_sql;
 use super::transaction::Transaction;
 use crate::domain::{AccountId, Result};
 use crate::storage::entity::contact_count;
@@ -33,11 +33,7 @@ pub(crate) async fn add(
         shard: Set(shard),
         amount: Set(delta),
     };
-    let add = Entity::insert(counter).on_conflict(
-        OnConflict::columns([Column::AccountId, Column::OfId, Column::Shard])
-            .value(Column::Amount, Expr::col((Entity, Column::Amount)).add(delta))
-            .to_owned(),
-    );
+    let add = Entity::insert(counter).on_conflict(adding(delta));
     let statement = add.build(transaction.get_database_backend());
     Ok(transaction.execute_at_commit(statement).await?)
 }
@@ -56,14 +52,31 @@ pub(crate) async fn add_each(
     }
     let mut counted = counted;
     counted.sort_unstable();
-    let json = JsonSql::of(transaction);
-    let sql = format!(
-        "INSERT INTO tallies (account_id, of_id, shard, amount) SELECT $1, id, $2, $3 FROM ({}) AS ids \
-         WHERE true ON CONFLICT (account_id, of_id, shard) DO UPDATE SET amount = tallies.amount + excluded.amount",
-        json.ids("$4")
-    );
-    let values = [account.get().into(), shard.into(), delta.into(), to_parameter(&counted)?];
-    json.execute(transaction, sql, values).await?;
+    let mut rows = json_sql::ids(transaction, &counted)?;
+    rows.exprs([Expr::val(account.get()), Expr::val(shard), Expr::val(delta)]);
+    // Or SQLite would parse ON CONFLICT as a join constraint.
+    rows.and_where(Expr::cust("true"));
+    let columns = [Column::OfId, Column::AccountId, Column::Shard, Column::Amount];
+    let mut insert = json_sql::insert_from(Entity, columns, rows)?;
+    insert.on_conflict(adding(delta));
+    transaction.execute(&insert).await?;
+    Ok(())
+}
+
+/// Adds to a counter that exists.
+fn adding(delta: i64) -> OnConflict {
+    OnConflict::columns([Column::AccountId, Column::OfId, Column::Shard])
+        .value(Column::Amount, Expr::col((Entity, Column::Amount)).add(delta))
+        .to_owned()
+}
+
+/// Deletes the counter of a deleted resource.
+pub(crate) async fn delete(transaction: &Transaction, account: i64, counted: Uuid) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::OfId.eq(counted))
+        .exec(transaction)
+        .await?;
     Ok(())
 }
 
@@ -87,14 +100,14 @@ pub(crate) async fn read_each(
     account: AccountId,
     counted: &[Uuid],
 ) -> Result<HashMap<Uuid, u64>> {
-    let json = JsonSql::of(connection);
-    let item = format!("{}({}, amount)", json.array, json.id_to_json("of_id"));
-    let from = format!("tallies WHERE account_id = $1 AND of_id {}", json.in_query(&json.ids("$2")));
-    let counters: Vec<(Uuid, i64)> =
-        json.rows(connection, &item, &from, [account.get().into(), to_parameter(counted)?]).await?;
+    let counters = Entity::find()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(json_sql::in_query(connection, Column::OfId, json_sql::ids(connection, counted)?))
+        .all(connection)
+        .await?;
     let mut sums = HashMap::<Uuid, i64>::new();
-    for (counted, amount) in counters {
-        *sums.entry(counted).or_default() += amount;
+    for counter in counters {
+        *sums.entry(counter.of_id).or_default() += counter.amount;
     }
     Ok(sums.into_iter().map(|(counted, sum)| (counted, u64::try_from(sum).unwrap_or(0))).collect())
 }

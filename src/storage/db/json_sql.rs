@@ -1,106 +1,95 @@
-//! JSON in SQL: lists as one JSON parameter, and results as one JSON array. A statement for any number of
-//! elements is then a single prepared statement, and its result crosses from SQLite's thread in one piece;
-//! see [`super::contact_rows`].
+//! Lists as one JSON parameter, and results as one JSON array. A statement for any number of elements is then a single
+//! prepared statement, and its result crosses from SQLite's thread in one piece; see [`super::contact_rows`].
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query, SelectStatement,
+};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetableMany, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::{Error, ErrorCode, Result};
 
-/// SQL fragments in a database's dialect.
-pub(crate) struct JsonSql {
-    backend: DbBackend,
-    /// The function that builds a JSON array of its arguments.
-    pub(crate) array: &'static str,
+/// The elements of a list as rows with one text column, `value`.
+pub(crate) fn elements<T: Serialize>(
+    connection: &impl ConnectionTrait,
+    list: &[T],
+) -> Result<SelectStatement> {
+    let list = Expr::val(to_parameter(list)?);
+    let elements = match connection.get_database_backend() {
+        DbBackend::Sqlite => Func::cust("json_each").arg(list),
+        _ => Func::cust("json_array_elements_text").arg(list.cast_as("json")),
+    };
+    Ok(Query::select().from_function(elements, "value").to_owned())
 }
 
-impl JsonSql {
-    pub(crate) fn of(connection: &impl ConnectionTrait) -> Self {
-        let backend = connection.get_database_backend();
-        let array = if backend == DbBackend::Sqlite { "json_array" } else { "json_build_array" };
-        Self { backend, array }
-    }
+/// A list of texts as a query with one column, `value`.
+pub(crate) fn texts<T: Serialize>(connection: &impl ConnectionTrait, list: &[T]) -> Result<SelectStatement> {
+    Ok(elements(connection, list)?.column("value").to_owned())
+}
 
-    /// The elements of a parameter's JSON array, as rows with one text column, `value`.
-    pub(crate) fn elements(&self, parameter: &str) -> String {
-        match self.backend {
-            DbBackend::Sqlite => format!("json_each({parameter})"),
-            _ => format!("json_array_elements_text({parameter}::json) AS value"),
-        }
-    }
+/// A list of ids as a query with one column, `id`.
+pub(crate) fn ids<T: Serialize>(connection: &impl ConnectionTrait, list: &[T]) -> Result<SelectStatement> {
+    Ok(elements(connection, list)?.expr_as(id_of_element(connection), "id").to_owned())
+}
 
-    /// The ids in a parameter's JSON array, as a query with one column, `id`.
-    pub(crate) fn ids(&self, parameter: &str) -> String {
-        format!("SELECT {} AS id FROM {}", self.parse_id("value"), self.elements(parameter))
+/// Converts an element to an id.
+pub(crate) fn id_of_element(connection: &impl ConnectionTrait) -> Expr {
+    let value = Expr::col("value");
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => Func::cust("unhex").args([value, Expr::val("-")]).into(),
+        _ => value.cast_as("uuid"),
     }
+}
 
-    /// Converts text to an id.
-    pub(crate) fn parse_id(&self, text: &str) -> String {
-        match self.backend {
-            DbBackend::Sqlite => format!("unhex({text}, '-')"),
-            _ => format!("{text}::uuid"),
-        }
+/// Membership in the result of a query, which PostgreSQL then runs once, not per row.
+pub(crate) fn in_query(
+    connection: &impl ConnectionTrait,
+    column: impl IntoColumnRef,
+    query: SelectStatement,
+) -> Expr {
+    let column = Expr::col(column);
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => column.in_subquery(query),
+        _ => column.eq(Func::cust("ANY").arg(Func::cust("ARRAY").arg(query))),
     }
+}
 
-    /// Converts an id to JSON text.
-    pub(crate) fn id_to_json(&self, id: &str) -> String {
-        match self.backend {
-            DbBackend::Sqlite => format!("hex({id})"),
-            _ => id.to_owned(),
-        }
-    }
+/// INSERT … SELECT.
+pub(crate) fn insert_from(
+    table: impl IntoTableRef,
+    columns: impl IntoIterator<Item = impl IntoIden>,
+    query: SelectStatement,
+) -> Result<InsertStatement> {
+    let mut insert = Query::insert();
+    insert.into_table(table).columns(columns);
+    insert.select_from(query).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+    Ok(insert)
+}
 
-    /// Aggregates all rows into one JSON array, in their order.
-    pub(crate) fn aggregate(&self, item: &str) -> String {
-        match self.backend {
-            DbBackend::Sqlite => format!("json_group_array({item})"),
-            _ => format!("coalesce(json_agg({item}), '[]'::json)"),
-        }
+/// Fetches the rows of a query; on SQLite as one JSON array, of `item` for each row.
+pub(crate) async fn fetch<T: DeserializeOwned + TryGetableMany>(
+    connection: &impl ConnectionTrait,
+    query: &SelectStatement,
+    item: &str,
+) -> Result<Vec<T>> {
+    let statement = connection.get_database_backend().build(query);
+    if statement.db_backend == DbBackend::Sqlite {
+        return fetch_json(connection, statement, item).await;
     }
+    let rows = connection.query_all_raw(statement).await?;
+    rows.iter().map(|row| Ok(row.try_get_many_by_index()?)).collect()
+}
 
-    /// A subquery whose result is JSON, within JSON.
-    pub(crate) fn nested(&self, query: &str) -> String {
-        if self.backend == DbBackend::Sqlite { format!("json(({query}))") } else { format!("({query})") }
-    }
-
-    /// Membership in the result of a query, which PostgreSQL then runs once, not per row.
-    pub(crate) fn in_query(&self, query: &str) -> String {
-        match self.backend {
-            DbBackend::Sqlite => format!("IN ({query})"),
-            _ => format!("= ANY(ARRAY({query}))"),
-        }
-    }
-
-    /// The locking clause, where there are several writers.
-    pub(crate) fn lock_clause(&self, clause: &'static str) -> &'static str {
-        if self.backend == DbBackend::Sqlite { "" } else { clause }
-    }
-
-    /// Fetches `select` for each row of `from`, as one JSON array.
-    pub(crate) async fn rows<T: DeserializeOwned>(
-        &self,
-        connection: &impl ConnectionTrait,
-        select: &str,
-        from: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<T>> {
-        let text = if self.backend == DbBackend::Sqlite { "" } else { "::text" };
-        let sql = format!("SELECT {}{text} AS \"rows\" FROM {from}", self.aggregate(select));
-        rows(connection, Statement::from_sql_and_values(self.backend, sql, values)).await
-    }
-
-    /// Runs a statement; returns the number of rows affected.
-    pub(crate) async fn execute(
-        &self,
-        connection: &impl ConnectionTrait,
-        sql: String,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<u64> {
-        let statement = Statement::from_sql_and_values(self.backend, sql, values);
-        let done = connection.execute_raw(statement).await?;
-        Ok(done.rows_affected())
-    }
+/// Fetches the rows of a query on SQLite as one JSON array, of `item` for each row.
+pub(crate) async fn fetch_json<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    query: Statement,
+    item: &str,
+) -> Result<Vec<T>> {
+    let Statement { sql, values, db_backend } = query;
+    let sql = format!("SELECT json_group_array({item}) AS \"rows\" FROM ({sql})");
+    rows(connection, Statement { sql, values, db_backend }).await
 }
 
 /// Fetches the result of a statement whose one column, `rows`, is a JSON array.
@@ -113,7 +102,11 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         .await?
         .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
     let rows: String = row.try_get("", "rows")?;
-    serde_json::from_str(&rows)
+    from_json(&rows)
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T> {
+    serde_json::from_str(json)
         .map_err(|_| Error::caused_by(ErrorCode::Internal, "stored rows cannot be read"))
 }
 

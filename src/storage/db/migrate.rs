@@ -1,8 +1,9 @@
 //! Schema migration: once, however many instances start at the same time.
 
 use addressbook_migrations::Migrator;
-use sea_orm::{ConnectionTrait, DbErr, Statement, TransactionTrait};
-use sea_orm_migration::{MigratorTrait, SchemaManager};
+use sea_orm::sea_query::Query;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryOrder, TransactionTrait};
+use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 
 use super::connect::Pools;
 use crate::storage::error::OpenError;
@@ -65,11 +66,9 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
     let table = SchemaManager::new(&pools.pool).has_table(MIGRATIONS_TABLE).await;
     let mut applied = Vec::new();
     if table.map_err(OpenError::unreachable)? {
-        let sql = format!("SELECT version FROM {MIGRATIONS_TABLE} ORDER BY version");
-        let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
-        for row in pools.pool.query_all_raw(statement).await.map_err(OpenError::unreachable)? {
-            applied.push(row.try_get::<String>("", "version").map_err(OpenError::migration)?);
-        }
+        let versions = seaql_migrations::Entity::find().order_by_asc(seaql_migrations::Column::Version);
+        let rows = versions.all(&pools.pool).await.map_err(OpenError::unreachable)?;
+        applied.extend(rows.into_iter().map(|row| row.version));
     }
     let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     if let Some(newer) = applied.iter().find(|applied| !known.contains(applied)) {
@@ -88,9 +87,8 @@ async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenErro
     if !table.map_err(OpenError::unreachable)? {
         return Ok(false);
     }
-    let sql = format!("SELECT oldest_migration FROM {COMPATIBILITY_TABLE}");
-    let statement = Statement::from_string(pools.pool.get_database_backend(), sql);
-    let row = pools.pool.query_one_raw(statement).await.map_err(OpenError::unreachable)?;
+    let oldest = Query::select().column("oldest_migration").from(COMPATIBILITY_TABLE).to_owned();
+    let row = pools.pool.query_one(&oldest).await.map_err(OpenError::unreachable)?;
     let oldest = row.map(|row| row.try_get::<String>("", "oldest_migration")).transpose();
     Ok(oldest.map_err(OpenError::migration)?.is_some_and(|oldest| known.contains(&oldest)))
 }

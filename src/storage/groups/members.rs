@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
-    Select, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Iterable, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -21,17 +21,22 @@ use crate::domain::group::{
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result, Timestamp};
 use crate::storage::db::contact_lookup::{self, KeyMatch};
-use crate::storage::db::json_sql::{JsonSql, to_parameter};
+use crate::storage::db::json_sql::{self, in_query};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_rows, counters, keyset};
-use crate::storage::entity::contact;
 use crate::storage::entity::member::{Column, Entity};
+use crate::storage::entity::{contact, group};
+use crate::storage::named::find_row;
 
 /// Up to so many members, a page of changed ones is sorted from the members.
 const MAX_SMALL_GROUP: u64 = 20_000;
 
+fn is_in_group(account: AccountId, group: Uuid) -> Condition {
+    Condition::all().add(Column::AccountId.eq(account.get())).add(Column::GroupId.eq(group))
+}
+
 fn in_group(account: AccountId, group: GroupId) -> Select<Entity> {
-    Entity::find().filter(Column::AccountId.eq(account.get())).filter(Column::GroupId.eq(group.as_uuid()))
+    Entity::find().filter(is_in_group(account, group.as_uuid()))
 }
 
 /// The contacts of a group. SQLite joins in the order of a cross join: members first, which are in list
@@ -137,7 +142,7 @@ pub(super) async fn change(
     changes: Vec<MemberChange>,
 ) -> Result<MembersChanged> {
     // Serialises changes within a group: the members read stay current.
-    let group = queries::find_row(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
+    let group = find_row::<group::Entity>(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
     let resolved = resolve_keys(transaction, account, changes).await?;
     let wanted: BTreeSet<ContactId> = resolved.iter().filter_map(|(_, contact)| contact.ok()).collect();
     let mut members = lock_memberships(transaction, account, group, &wanted).await?;
@@ -150,27 +155,18 @@ pub(super) async fn change(
         wanted.iter().filter(changed).copied().collect()
     };
     let (joined, left) = (changed(true), changed(false));
-    let json = JsonSql::of(transaction);
-    let ids = json.ids("$3");
-    for (contacts, sql) in [
-        (
-            &joined,
-            format!(
-                "INSERT INTO members (account_id, group_id, contact_id) SELECT $1, $2, id FROM ({ids}) AS ids"
-            ),
-        ),
-        (
-            &left,
-            format!(
-                "DELETE FROM members WHERE account_id = $1 AND group_id = $2 AND contact_id {}",
-                json.in_query(&ids)
-            ),
-        ),
-    ] {
-        if !contacts.is_empty() {
-            let values = [account.get().into(), group.into(), to_parameter(contacts)?];
-            json.execute(transaction, sql, values).await?;
-        }
+    if !joined.is_empty() {
+        let mut rows = json_sql::ids(transaction, &joined)?;
+        rows.exprs([Expr::val(account.get()), Expr::val(group)]);
+        let columns = [Column::ContactId, Column::AccountId, Column::GroupId];
+        transaction.execute(&json_sql::insert_from(Entity, columns, rows)?).await?;
+    }
+    if !left.is_empty() {
+        Entity::delete_many()
+            .filter(is_in_group(account, group))
+            .filter(in_query(transaction, Column::ContactId, json_sql::ids(transaction, &left)?))
+            .exec(transaction)
+            .await?;
     }
     let count = |contacts: &[ContactId]| i64::try_from(contacts.len()).unwrap_or(i64::MAX);
     let by = count(&joined) - count(&left);
@@ -194,8 +190,9 @@ async fn resolve_keys(
             ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
         }
     }
-    let phones = contact_lookup::match_unique(transaction, account, "phone", phones).await?;
-    let handles = contact_lookup::match_unique(transaction, account, "handle", handles).await?;
+    let phones = contact_lookup::match_unique(transaction, account, contact::Column::Phone, phones).await?;
+    let handles =
+        contact_lookup::match_unique(transaction, account, contact::Column::Handle, handles).await?;
     let found = |all: &HashMap<String, KeyMatch>, text: &str| match all.get(text) {
         None | Some(KeyMatch::None) => Err(MemberOutcome::NoSuchContact),
         Some(KeyMatch::One(id)) => Ok(*id),
@@ -216,19 +213,17 @@ async fn lock_memberships(
     group: Uuid,
     contacts: &BTreeSet<ContactId>,
 ) -> Result<HashMap<ContactId, Membership>> {
-    let json = JsonSql::of(transaction);
-    let item = format!("{}({}, member)", json.array, json.id_to_json("id"));
-    let from = format!(
-        "(SELECT id, CAST(EXISTS (SELECT 1 FROM members WHERE members.account_id = $1 \
-          AND members.group_id = $2 AND members.contact_id = contacts.id) AS integer) AS member \
-         FROM contacts WHERE account_id = $1 AND id {} \
-         ORDER BY id {}) AS known",
-        json.in_query(&json.ids("$3")),
-        json.lock_clause("FOR KEY SHARE OF contacts")
-    );
     let contacts: Vec<_> = contacts.iter().collect();
-    let values = [account.get().into(), group.into(), to_parameter(&contacts)?];
-    let found: Vec<(Uuid, i64)> = json.rows(transaction, &item, &from, values).await?;
+    let ids = json_sql::ids(transaction, &contacts)?;
+    let select = contact_lookup::in_account(account)
+        .select_only()
+        .column(contact::Column::Id)
+        .expr_as(contains(account, GroupId::from_uuid(group)).cast_as("integer"), "member")
+        .filter(in_query(transaction, (contact::Entity, contact::Column::Id), ids))
+        .order_by_asc(contact::Column::Id)
+        .lock(LockType::KeyShare);
+    let item = "json_array(hex(id), member)";
+    let found: Vec<(Uuid, i32)> = json_sql::fetch(transaction, &select.into_query(), item).await?;
     let membership = |is| Membership { before: is, after: is };
     Ok(found.into_iter().map(|(id, is)| (ContactId::from_uuid(id), membership(is != 0))).collect())
 }
@@ -240,13 +235,12 @@ pub(crate) async fn remove_from_all(
     shard: i16,
     contact: ContactId,
 ) -> Result<()> {
-    let backend = transaction.get_database_backend();
-    let sql = "DELETE FROM members WHERE account_id = $1 AND contact_id = $2 RETURNING group_id";
-    let values = [account.get().into(), contact.as_uuid().into()];
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let rows = transaction.query_all_raw(statement).await?;
-    let groups = rows.iter().map(|row| row.try_get::<Uuid>("", "group_id"));
-    let groups: Vec<Uuid> = groups.collect::<Result<_, _>>()?;
+    let deleted = Entity::delete_many()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::ContactId.eq(contact.as_uuid()))
+        .exec_with_returning(transaction)
+        .await?;
+    let groups = deleted.into_iter().map(|member| member.group_id).collect();
     counters::add_each(transaction, account, groups, shard, -1).await
 }
 
@@ -256,18 +250,34 @@ pub(super) async fn groups_of(
     account: AccountId,
     contacts: &[ContactId],
 ) -> Result<Vec<Vec<GroupRef>>> {
-    let json = JsonSql::of(connection);
-    let groups = format!(
-        "SELECT {} FROM (SELECT groups.id, groups.name FROM members JOIN groups \
-         ON groups.account_id = members.account_id AND groups.id = members.group_id \
-         WHERE members.account_id = $1 AND members.contact_id = {} AND groups.name IS NOT NULL \
-         ORDER BY members.group_id DESC LIMIT {MAX_SHOWN}) AS shown",
-        json.aggregate(&format!("{}({}, name)", json.array, json.id_to_json("id"))),
-        json.parse_id("value"),
-    );
-    let values = [account.get().into(), to_parameter(contacts)?];
-    let found: Vec<Vec<(Uuid, String)>> =
-        json.rows(connection, &json.nested(&groups), &json.elements("$2"), values).await?;
-    let label = |(id, name)| GroupRef { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
-    Ok(found.into_iter().map(|groups| groups.into_iter().map(label).collect()).collect())
+    // One index search per contact, which ends at the limit.
+    let shown = Query::select()
+        .columns([(group::Entity, group::Column::Id), (group::Entity, group::Column::Name)])
+        .from(Entity)
+        .inner_join(
+            group::Entity,
+            Expr::col((group::Entity, group::Column::AccountId))
+                .equals((Entity, Column::AccountId))
+                .and(Expr::col((group::Entity, group::Column::Id)).equals((Entity, Column::GroupId))),
+        )
+        .and_where(Expr::col((Entity, Column::AccountId)).eq(account.get()))
+        .and_where(Expr::col((Entity, Column::ContactId)).eq(json_sql::id_of_element(connection)))
+        .and_where(Expr::col((group::Entity, group::Column::Name)).is_not_null())
+        .order_by((Entity, Column::GroupId), Order::Desc)
+        .limit(u64::try_from(MAX_SHOWN).unwrap_or(u64::MAX))
+        .to_owned();
+    let list = match connection.get_database_backend() {
+        DbBackend::Sqlite => "json_group_array(json_array(hex(id), name))",
+        _ => "CAST(json_agg(json_build_array(id, name)) AS text)",
+    };
+    let list = Query::select().expr(Expr::cust(list)).from_subquery(shown, "shown").to_owned();
+    let mut query = json_sql::elements(connection, contacts)?;
+    query.expr_as(list, "groups");
+    let found: Vec<Option<String>> = json_sql::fetch(connection, &query, "groups").await?;
+    let group = |(id, name)| GroupRef { id: GroupId::from_uuid(id), name: GroupName::from_stored(name) };
+    let groups = |list: Option<String>| -> Result<Vec<GroupRef>> {
+        let list: Vec<(Uuid, String)> = json_sql::from_json(list.as_deref().unwrap_or("[]"))?;
+        Ok(list.into_iter().map(group).collect())
+    };
+    found.into_iter().map(groups).collect()
 }

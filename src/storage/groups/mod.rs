@@ -1,12 +1,14 @@
-//! The groups of one account: repository, queries, commands, members, and the sweep after deletions.
+//! The groups of one account: repository, queries, members, and the sweep after deletions.
 
-mod commands;
 mod members;
 mod queries;
 mod sweep;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use uuid::Uuid;
 
 pub(super) use members::{contains, cursor_page, is_small, remove_from_all, updated_page};
 pub(super) use queries::id_of;
@@ -15,88 +17,68 @@ pub(super) use sweep::start_sweeper;
 use super::database::handle::Database;
 use super::db::counters;
 use super::db::transaction::Transaction;
-use super::entity::group::Model;
-use super::entity::idempotency_key::Reference;
-use super::write::idempotency::Creation;
+use super::entity::group::{Column, Entity, Model};
+use super::named::{NamedEntity, SqlNamed};
 use super::write::writer::WriteOutput;
 use crate::domain::group::{
-    Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupRepository,
-    MemberChange, MemberOp, MembersChanged,
+    Group, GroupKey, GroupOffsetQuery, GroupRef, GroupRepository, MemberChange, MemberOp, MembersChanged,
 };
-use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::pagination::{CursorPage, OffsetPage};
-use crate::domain::{AccountId, Contact, ContactId, Result, Timestamp};
+use crate::domain::pagination::OffsetPage;
+use crate::domain::{AccountId, Contact, ContactId, Result};
 
-pub(super) struct SqlGroups {
-    database: Database,
-    account: AccountId,
-}
+pub(super) type SqlGroups = SqlNamed<Entity>;
 
-impl SqlGroups {
-    pub(super) fn new(database: Database, account: AccountId) -> Self {
-        Self { database, account }
+impl NamedEntity for Entity {
+    type Resource = Group;
+
+    const ACCOUNT: Column = Column::AccountId;
+    const ID: Column = Column::Id;
+    const NAME: Column = Column::Name;
+    const COUNTER: Option<Uuid> = Some(counters::GROUPS);
+
+    fn to_row(account: AccountId, group: &Group) -> Model {
+        Model::new(account, group)
+    }
+
+    /// Adds the member counts, with one query for all groups.
+    async fn load(
+        connection: &impl ConnectionTrait,
+        account: AccountId,
+        rows: Vec<Model>,
+    ) -> Result<Vec<Group>> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let counts = counters::read_each(connection, account, &ids).await?;
+        rows.into_iter()
+            .map(|row| {
+                let member_count = counts.get(&row.id).copied().unwrap_or_default();
+                row.into_group(member_count)
+            })
+            .collect()
+    }
+
+    fn in_account(account: AccountId) -> Select<Self> {
+        Self::find().filter(Column::AccountId.eq(account.get())).filter(Column::Name.is_not_null())
+    }
+
+    /// Sets the name to NULL: the group is deleted for all readers, and its name is free. [`sweep`] deletes its members
+    /// and its row.
+    async fn delete_row(transaction: &Transaction, account: AccountId, id: Uuid) -> Result<()> {
+        Self::update_many()
+            .col_expr(Column::Name, Expr::value(Option::<String>::None))
+            .filter(Column::AccountId.eq(account.get()))
+            .filter(Column::Id.eq(id))
+            .exec(transaction)
+            .await?;
+        Ok(())
+    }
+
+    fn deleted(database: &Database) {
+        database.wake_sweeper();
     }
 }
 
 #[async_trait]
 impl GroupRepository for SqlGroups {
-    async fn insert(&self, group: Group, request: Option<IdempotentRequest>) -> Result<Created<Group>> {
-        let (account, shard) = (self.account, self.database.shard());
-        let row = Model::new(account, &group);
-        let made = self.database.create(account, request, Vec::new(), move |transaction| {
-            Box::pin(async move {
-                let is_new = commands::insert(transaction, row.clone()).await?;
-                if is_new {
-                    counters::add(transaction, account, counters::GROUPS, shard, 1).await?;
-                }
-                Ok(is_new.then_some((Reference::created(row.id), row)))
-            })
-        });
-        match made.await? {
-            // A new group has no members.
-            Creation::New(row) => Ok(Created { made: row.into_group(0)?, replayed: false }),
-            Creation::Replayed(Reference { id, is_new: _ }) => {
-                Created::replay(self.find(GroupKey::Id(GroupId::from_uuid(id))).await, "group")
-            }
-        }
-    }
-
-    async fn find(&self, key: GroupKey) -> Result<Group> {
-        let account = self.account;
-        self.database.read(async move |reader| queries::find(&reader, account, &key).await).await
-    }
-
-    async fn update(&self, key: GroupKey, patch: GroupPatch, now: Timestamp) -> Result<Group> {
-        let account = self.account;
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    Ok((commands::update(transaction, account, &key, patch, now).await?, Vec::new()))
-                })
-            })
-            .await
-    }
-
-    async fn delete(&self, key: GroupKey) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard());
-        self.database
-            .write_deletion(move |transaction| {
-                Box::pin(async move {
-                    commands::delete(transaction, account, &key).await?;
-                    counters::add(transaction, account, counters::GROUPS, shard, -1).await?;
-                    Ok(((), Vec::new()))
-                })
-            })
-            .await?;
-        self.database.wake_sweeper();
-        Ok(())
-    }
-
-    async fn cursor_page(&self, query: GroupQuery) -> Result<CursorPage<Group>> {
-        let account = self.account;
-        self.database.read(async move |reader| queries::by_cursor(&reader, account, query).await).await
-    }
-
     async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
         let account = self.account;
         self.database.read(async move |reader| queries::by_offset(&reader, account, query).await).await

@@ -7,15 +7,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
+use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QuerySelect, Select};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::Result;
 use crate::storage::database::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
-use crate::storage::db::json_sql::JsonSql;
+use crate::storage::db::counters;
+use crate::storage::db::json_sql::in_query;
 use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::group;
+use crate::storage::entity::member::{Column, Entity};
 use crate::storage::write::batched_deletes::in_batches;
 use crate::storage::write::writer::Writer;
 
@@ -44,36 +48,53 @@ async fn delete_all(writer: &Writer, reader: &Connection) -> Result<()> {
     in_batches(writer, reader, |transaction, limit| Box::pin(delete_batch(transaction, limit))).await
 }
 
+fn deleted() -> Select<group::Entity> {
+    group::Entity::find().filter(group::Column::Name.is_null())
+}
+
 async fn has_deleted(reader: &Connection) -> Result<bool> {
-    let select = "SELECT 1 FROM groups WHERE name IS NULL LIMIT 1";
-    let found = reader.query_one_raw(Statement::from_string(reader.get_database_backend(), select)).await;
+    let found = deleted().select_only().column(group::Column::Id).into_tuple::<Uuid>().one(reader).await;
     Ok(found?.is_some())
 }
 
 /// Deletes one batch of members, and the group with its last ones; returns whether there was anything to do.
 /// Rows that another instance has locked are skipped.
 async fn delete_batch(transaction: &Transaction, limit: u64) -> Result<bool> {
-    let json = JsonSql::of(transaction);
-    let backend = transaction.get_database_backend();
-    let skip = json.lock_clause("FOR UPDATE SKIP LOCKED");
-    let sql = format!("SELECT account_id, id FROM groups WHERE name IS NULL LIMIT 1 {skip}");
-    let found = transaction.query_one_raw(Statement::from_string(backend, sql)).await;
-    let Some(row) = found? else { return Ok(false) };
-    let account: i64 = row.try_get("", "account_id")?;
-    let group: Uuid = row.try_get("", "id")?;
-
-    let values = || -> [Value; 2] { [account.into(), group.into()] };
-    let of_group = "FROM members WHERE account_id = $1 AND group_id = $2";
+    let select = deleted().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let Some(group::Model { account_id: account, id: group, .. }) = select.one(transaction).await? else {
+        return Ok(false);
+    };
+    let members = |limit: u64| {
+        let mut query = Query::select();
+        query
+            .column(Column::ContactId)
+            .from(Entity)
+            .and_where(Column::AccountId.eq(account))
+            .and_where(Column::GroupId.eq(group))
+            .order_by(Column::ContactId, Order::Asc)
+            .limit(limit);
+        query
+    };
     // Members whose contact is being deleted are skipped: that transaction deletes them.
-    let batch = format!("SELECT contact_id {of_group} ORDER BY contact_id LIMIT {limit} {skip}");
-    let members = format!("DELETE {of_group} AND contact_id {}", json.in_query(&batch));
-    if json.execute(transaction, members, values()).await? < limit {
+    let mut batch = members(limit);
+    batch.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let deleted = Entity::delete_many()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::GroupId.eq(group))
+        .filter(in_query(transaction, Column::ContactId, batch))
+        .exec(transaction)
+        .await?;
+    if deleted.rows_affected < limit {
         // In index order, or PostgreSQL might scan all members for one that does not exist.
-        let is_empty = format!("(SELECT contact_id {of_group} ORDER BY contact_id LIMIT 1) IS NULL");
-        let group = format!("DELETE FROM groups WHERE account_id = $1 AND id = $2 AND {is_empty}");
-        if json.execute(transaction, group, values()).await? > 0 {
-            let counter = "DELETE FROM tallies WHERE account_id = $1 AND of_id = $2".to_owned();
-            json.execute(transaction, counter, values()).await?;
+        let is_empty = Expr::from(members(1)).is_null();
+        let deleted = group::Entity::delete_many()
+            .filter(group::Column::AccountId.eq(account))
+            .filter(group::Column::Id.eq(group))
+            .filter(is_empty)
+            .exec(transaction)
+            .await?;
+        if deleted.rows_affected > 0 {
+            counters::delete(transaction, account, group).await?;
         }
     }
     Ok(true)

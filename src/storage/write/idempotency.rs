@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QuerySelect, Set};
 
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::in_flight;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
-use crate::storage::db::json_sql::JsonSql;
+use crate::storage::db::json_sql::in_query;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
 
@@ -158,24 +158,23 @@ pub(crate) async fn delete_expired(
     ttl: Duration,
     limit: u64,
 ) -> Result<u64> {
-    let json = JsonSql::of(connection);
     // By row address: the primary key contains a text of up to 255 characters, and is a further index to
     // search.
     let row = if connection.get_database_backend() == DbBackend::Sqlite { "rowid" } else { "ctid" };
-    let oldest = format!(
-        "SELECT {row} FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2 {}",
-        json.lock_clause("FOR UPDATE SKIP LOCKED")
-    );
-    let delete = format!("DELETE FROM idempotency_keys WHERE {row} {}", json.in_query(&oldest));
-    json.execute(connection, delete, [expired_before(ttl).into(), limit.into()]).await
+    let oldest = Query::select()
+        .column(row)
+        .from(Entity)
+        .and_where(is_expired(ttl))
+        .order_by(Column::CreatedAt, Order::Asc)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .to_owned();
+    let deleted = Entity::delete_many().filter(in_query(connection, row, oldest)).exec(connection).await?;
+    Ok(deleted.rows_affected)
 }
 
 fn is_expired(ttl: Duration) -> Expr {
-    Column::CreatedAt.lt(expired_before(ttl))
-}
-
-fn expired_before(ttl: Duration) -> i64 {
-    Timestamp::now().before(ttl).millis()
+    Column::CreatedAt.lt(Timestamp::now().before(ttl).millis())
 }
 
 type InFlightKey = (AccountId, &'static str, String);

@@ -5,9 +5,10 @@ use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateRecord, Record, RecordList, RecordResponse};
 use super::list::ListRecords;
-use crate::domain::group::{Group, GroupKey};
-use crate::domain::idempotency::{self, Created};
+use crate::domain::group::GroupKey;
+use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
+use crate::domain::precondition::Precondition;
 use crate::domain::{Permission, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::authorized::Authorized;
@@ -52,9 +53,7 @@ pub(super) async fn create_record(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
-    let Created { made: group, replayed } =
-        idempotency::create(Group::new(new), idempotent, may_read, insert).await?;
+    let Created { made: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(group)))
 }
 
@@ -96,7 +95,7 @@ pub(super) async fn get_record(
     authorized: Authorized<ReadGroups>,
     PathParam(key): PathParam<GroupKey>,
 ) -> HandlerResult {
-    let group = authorized.groups().find(key).await?;
+    let group = authorized.groups().get(key).await?;
     Ok(HttpResponse::Ok().json(RecordResponse::from(group)))
 }
 
@@ -115,6 +114,6 @@ pub(super) async fn delete_record(
     authorized: Authorized<DeleteGroups>,
     PathParam(key): PathParam<GroupKey>,
 ) -> HandlerResult {
-    authorized.groups().delete(key).await?;
+    authorized.groups().delete(key, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }

@@ -165,7 +165,7 @@ pub(super) async fn list_contacts(
     PathParam(group): PathParam<GroupKey>,
     Query(MemberQuery { offset, limit }): Query<ListMembers>,
 ) -> HandlerResult {
-    let page = authorized.groups().members_by_offset(group, offset, limit).await?;
+    let page = authorized.groups().members(group, offset, limit).await?;
     let records = page.items.into_iter().map(Record::from).collect();
     Ok(HttpResponse::Ok().json(RecordList { success: true, records, offset, limit, total: page.total }))
 }

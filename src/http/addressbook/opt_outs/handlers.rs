@@ -8,7 +8,7 @@ use super::list::ListRecords;
 use crate::domain::idempotency::Created;
 use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{OptOut, OptOutKey, Violation};
+use crate::domain::{OptOutKey, Violation};
 use crate::http::addressbook::envelope::Deleted;
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
@@ -59,7 +59,7 @@ pub(super) async fn create_record(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        authorized.opt_outs().create(OptOut::new(new), idempotent).await?;
+        authorized.opt_outs().create(new, idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::from(opt_out)))
 }

@@ -6,10 +6,11 @@ use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateGroup, Group, GroupList, UpdateGroup, UpdatedGroup};
 use super::list::{ListGroups, links};
-use crate::domain::group::{self, GroupId, GroupKey};
-use crate::domain::idempotency::{self, Created};
+use crate::domain::group::{GroupId, GroupKey};
+use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
-use crate::domain::{Permission, Timestamp, Violation};
+use crate::domain::precondition::Precondition;
+use crate::domain::{Permission, Violation};
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::{Body, PathParam, PathValue, Query};
@@ -59,9 +60,7 @@ pub(super) async fn create_group(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let insert = async |group, idempotent| authorized.groups().insert(group, idempotent).await;
-    let Created { made: group, replayed } =
-        idempotency::create(group::Group::new(new), idempotent, may_read, insert).await?;
+    let Created { made: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", group.id))));
     Ok(response.json(Group::from(group)))
@@ -108,7 +107,7 @@ pub(super) async fn get_group(
     authorized: Authorized<ReadGroups>,
     PathParam(id): PathParam<GroupId>,
 ) -> HandlerResult {
-    let group = authorized.groups().find(GroupKey::Id(id)).await?;
+    let group = authorized.groups().get(GroupKey::Id(id)).await?;
     Ok(HttpResponse::Ok().json(Group::from(group)))
 }
 
@@ -130,7 +129,7 @@ pub(super) async fn update_group(
     PathParam(id): PathParam<GroupId>,
     body: Body<UpdateGroup>,
 ) -> HandlerResult {
-    let group = authorized.groups().update(GroupKey::Id(id), body.command, Timestamp::now()).await?;
+    let group = authorized.groups().update(GroupKey::Id(id), body.command, Precondition::None).await?;
     Ok(HttpResponse::Ok().json(UpdatedGroup::new(&visibility, group.id.as_uuid(), group.updated_at, group)))
 }
 
@@ -149,6 +148,6 @@ pub(super) async fn delete_group(
     authorized: Authorized<DeleteGroups>,
     PathParam(id): PathParam<GroupId>,
 ) -> HandlerResult {
-    authorized.groups().delete(GroupKey::Id(id)).await?;
+    authorized.groups().delete(GroupKey::Id(id), Precondition::None).await?;
     Ok(HttpResponse::NoContent().finish())
 }

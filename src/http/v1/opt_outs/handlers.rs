@@ -9,7 +9,7 @@ use super::list::{ListOptOuts, links};
 use crate::domain::idempotency::Created;
 use crate::domain::opt_out::OptOutResult;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{self, OptOutKey, Violation};
+use crate::domain::{OptOutKey, Violation};
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::{Body, PathParam, PathValue, Query};
@@ -73,7 +73,7 @@ pub(super) async fn create_opt_out(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_idempotent(CREATE);
     let Created { made: OptOutResult { opt_out, is_new }, replayed } =
-        authorized.opt_outs().create(domain::OptOut::new(new), idempotent).await?;
+        authorized.opt_outs().create(new, idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     let mut response =
         response::created(if is_new { HttpResponse::Created() } else { HttpResponse::Ok() }, replayed);

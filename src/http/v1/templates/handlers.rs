@@ -6,9 +6,9 @@ use utoipa::openapi::schema::Object;
 
 use super::dto::{CreateTemplate, MessageTemplate, TemplateList, UpdateTemplate, UpdatedMessageTemplate};
 use super::list::{ListTemplates, links};
-use crate::domain::idempotency::{self, Created};
+use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
-use crate::domain::{Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp, Violation};
+use crate::domain::{Permission, SavedTemplate, TemplateId, TemplateKey, Violation};
 use crate::http::auth::access::Visibility;
 use crate::http::auth::authorized::Authorized;
 use crate::http::extract::{Body, IfMatch, IfNoneMatch, PathParam, PathValue, Query, entity_tag};
@@ -60,9 +60,8 @@ pub(super) async fn create_template(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_idempotent(CREATE);
     let may_read = authorized.may(Permission::ReadTemplates);
-    let insert = async |template, idempotent| authorized.templates().insert(template, idempotent).await;
     let Created { made: template, replayed } =
-        idempotency::create(SavedTemplate::new(new), idempotent, may_read, insert).await?;
+        authorized.templates().create(new, idempotent, may_read).await?;
     let mut response = response::created(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.prepend_to(format_args!("{PATH}/{}", template.id))));
     Ok(with_tag(response, template))
@@ -127,7 +126,7 @@ pub(super) async fn get_template(
     PathParam(id): PathParam<TemplateId>,
     if_none_match: IfNoneMatch,
 ) -> HandlerResult {
-    let template = authorized.templates().find(&TemplateKey::Id(id)).await?;
+    let template = authorized.templates().get(TemplateKey::Id(id)).await?;
     let tag = entity_tag(template.version);
     if if_none_match.has(&tag) {
         return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
@@ -158,7 +157,7 @@ pub(super) async fn update_template(
     IfMatch(precondition): IfMatch,
     body: Body<UpdateTemplate>,
 ) -> HandlerResult {
-    let template = authorized.templates().update(id, body.command, precondition, Timestamp::now()).await?;
+    let template = authorized.templates().update(TemplateKey::Id(id), body.command, precondition).await?;
     let (updated_at, tag) = (template.updated_at, entity_tag(template.version));
     let updated = UpdatedMessageTemplate::new(&visibility, template.id.as_uuid(), updated_at, template);
     Ok(HttpResponse::Ok().insert_header(ETag(tag)).json(updated))
@@ -179,6 +178,6 @@ pub(super) async fn delete_template(
     PathParam(id): PathParam<TemplateId>,
     IfMatch(precondition): IfMatch,
 ) -> HandlerResult {
-    authorized.templates().delete(id, precondition).await?;
+    authorized.templates().delete(TemplateKey::Id(id), precondition).await?;
     Ok(HttpResponse::NoContent().finish())
 }

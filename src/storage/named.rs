@@ -1,0 +1,262 @@
+//! The repository of named, versioned resources, generic over their entity.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, Select,
+};
+use uuid::Uuid;
+
+use super::database::handle::Database;
+use super::db::transaction::Transaction;
+use super::db::{counters, keyset};
+use super::entity::idempotency_key::Reference;
+use super::error::name_conflict;
+use super::write::idempotency::Creation;
+use crate::domain::id::Id;
+use crate::domain::idempotency::{Created, IdempotentRequest};
+use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
+use crate::domain::pagination::CursorPage;
+use crate::domain::precondition::Precondition;
+use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
+
+/// A table of named resources, with a unique index on account and name. The defaults suit a resource that is one row.
+pub(super) trait NamedEntity:
+    EntityTrait<Model: IntoActiveModel<Self::ActiveModel> + Sync, ActiveModel: Send>
+{
+    type Resource: NamedResource;
+
+    const ACCOUNT: Self::Column;
+    const ID: Self::Column;
+    const NAME: Self::Column;
+
+    /// The counter of the account's resources, for lists that show a total.
+    const COUNTER: Option<Uuid> = None;
+
+    fn to_row(account: AccountId, resource: &Self::Resource) -> Self::Model;
+
+    /// The resources in these rows, in their order.
+    fn load(
+        connection: &impl ConnectionTrait,
+        account: AccountId,
+        rows: Vec<Self::Model>,
+    ) -> impl Future<Output = Result<Vec<Self::Resource>>> + Send;
+
+    fn in_account(account: AccountId) -> Select<Self> {
+        Self::find().filter(Self::ACCOUNT.eq(account.get()))
+    }
+
+    /// Deletes a row that exists and is locked.
+    fn delete_row(
+        transaction: &Transaction,
+        account: AccountId,
+        id: Uuid,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            let row: DeleteMany<Self> = Self::delete_many();
+            row.filter(Self::ACCOUNT.eq(account.get())).filter(Self::ID.eq(id)).exec(transaction).await?;
+            Ok(())
+        }
+    }
+
+    /// Called after a deletion was committed.
+    fn deleted(_database: &Database) {}
+}
+
+/// The resources of one account.
+pub(super) struct SqlNamed<E> {
+    pub(super) database: Database,
+    pub(super) account: AccountId,
+    entity: PhantomData<E>,
+}
+
+impl<E: NamedEntity> SqlNamed<E> {
+    pub(super) fn new(database: Database, account: AccountId) -> Self {
+        Self { database, account, entity: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
+    async fn insert(
+        &self,
+        resource: E::Resource,
+        request: Option<IdempotentRequest>,
+    ) -> Result<Created<E::Resource>> {
+        let (account, shard) = (self.account, self.database.shard());
+        let created = self.database.create(account, request, Vec::new(), move |transaction| {
+            Box::pin(async move {
+                let is_new = insert_row::<E>(transaction, E::to_row(account, &resource)).await?;
+                if is_new {
+                    count::<E>(transaction, account, shard, 1).await?;
+                }
+                Ok(is_new.then(|| (Reference::created(resource.id().as_uuid()), resource)))
+            })
+        });
+        match created.await? {
+            Creation::New(made) => Ok(Created { made, replayed: false }),
+            Creation::Replayed(Reference { id, is_new: _ }) => {
+                Created::replay(self.find(NamedKey::Id(Id::from_uuid(id))).await, E::Resource::KIND)
+            }
+        }
+    }
+
+    async fn find(&self, key: KeyOf<E::Resource>) -> Result<E::Resource> {
+        let account = self.account;
+        self.database
+            .read(async move |reader| {
+                let row = find_row::<E>(&reader, account, &key, None).await?;
+                load_one::<E>(&reader, account, row).await
+            })
+            .await
+    }
+
+    async fn update(
+        &self,
+        key: KeyOf<E::Resource>,
+        patch: <E::Resource as NamedResource>::Patch,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<E::Resource> {
+        let account = self.account;
+        self.database
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let before = find_for_update::<E>(transaction, account, &key, &precondition).await?;
+                    let after = before.patched(patch, now);
+                    if after.version() != before.version() {
+                        update_row::<E>(transaction, account, &after).await?;
+                    }
+                    Ok((after, Vec::new()))
+                })
+            })
+            .await
+    }
+
+    async fn delete(&self, key: KeyOf<E::Resource>, precondition: Precondition) -> Result<()> {
+        let (account, shard) = (self.account, self.database.shard());
+        self.database
+            .write_deletion(move |transaction| {
+                Box::pin(async move {
+                    let before = find_for_update::<E>(transaction, account, &key, &precondition).await?;
+                    E::delete_row(transaction, account, before.id().as_uuid()).await?;
+                    count::<E>(transaction, account, shard, -1).await?;
+                    Ok(((), Vec::new()))
+                })
+            })
+            .await?;
+        E::deleted(&self.database);
+        Ok(())
+    }
+
+    async fn cursor_page(&self, query: QueryOf<E::Resource>) -> Result<CursorPage<E::Resource>> {
+        let account = self.account;
+        let NamedQuery { page, name } = query;
+        let mut select = E::in_account(account);
+        if let Some(name) = &name {
+            select = select.filter(E::NAME.eq(name.as_ref()));
+        }
+        let at_most_one = name.is_some();
+        self.database
+            .read(async move |reader| {
+                let page = keyset::by_cursor(&reader, select, E::ID, at_most_one, &page).await?;
+                let CursorPage { items, has_more } = page;
+                Ok(CursorPage { items: E::load(&reader, account, items).await?, has_more })
+            })
+            .await
+    }
+}
+
+/// The row with a key. A lock lasts until the transaction ends (on PostgreSQL; SQLite has one writer).
+pub(super) async fn find_row<E: NamedEntity>(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    key: &KeyOf<E::Resource>,
+    lock: Option<LockType>,
+) -> Result<E::Model> {
+    let (id, name) = match key {
+        NamedKey::Id(id) => (Some(id), None),
+        NamedKey::Name(name) => (None, Some(name)),
+        NamedKey::IdOrName(id, name) => (Some(id), Some(name)),
+    };
+    // A statement for each, which uses one index.
+    let conditions = [id.map(|id| E::ID.eq(id.as_uuid())), name.map(|name| E::NAME.eq(name.as_ref()))];
+    for condition in conditions.into_iter().flatten() {
+        let mut select = E::in_account(account).filter(condition);
+        if let Some(lock) = lock {
+            select = select.lock(lock);
+        }
+        if let Some(row) = select.one(connection).await? {
+            return Ok(row);
+        }
+    }
+    Err(Error::no_such(E::Resource::KIND))
+}
+
+async fn load_one<E: NamedEntity>(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    row: E::Model,
+) -> Result<E::Resource> {
+    let resource = E::load(connection, account, vec![row]).await?.pop();
+    resource.ok_or_else(|| Error::no_such(E::Resource::KIND))
+}
+
+/// Locks a resource for a change, and checks the precondition.
+async fn find_for_update<E: NamedEntity>(
+    transaction: &Transaction,
+    account: AccountId,
+    key: &KeyOf<E::Resource>,
+    precondition: &Precondition,
+) -> Result<E::Resource> {
+    let row = find_row::<E>(transaction, account, key, Some(LockType::Update)).await?;
+    let resource = load_one::<E>(transaction, account, row).await?;
+    if precondition.allows(resource.version()) {
+        Ok(resource)
+    } else {
+        Err(ErrorCode::PreconditionFailed.into())
+    }
+}
+
+/// Inserts a row; returns whether its name was free.
+async fn insert_row<E: NamedEntity>(transaction: &Transaction, row: E::Model) -> Result<bool> {
+    let name = OnConflict::columns([E::ACCOUNT, E::NAME]).do_nothing().to_owned();
+    let inserted =
+        E::insert(row.into_active_model()).on_conflict(name).exec_without_returning(transaction).await?;
+    Ok(inserted > 0)
+}
+
+async fn update_row<E: NamedEntity>(
+    transaction: &Transaction,
+    account: AccountId,
+    resource: &E::Resource,
+) -> Result<()> {
+    let mut row = E::to_row(account, resource).into_active_model().reset_all();
+    // Not the key: SQLite would check the foreign keys that refer to it.
+    row.not_set(E::ACCOUNT);
+    row.not_set(E::ID);
+    E::update_many()
+        .set(row)
+        .filter(E::ACCOUNT.eq(account.get()))
+        .filter(E::ID.eq(resource.id().as_uuid()))
+        .exec(transaction)
+        .await
+        .map_err(name_conflict)?;
+    Ok(())
+}
+
+/// Adds to the counter of the account's resources, if they have one.
+async fn count<E: NamedEntity>(
+    transaction: &Transaction,
+    account: AccountId,
+    shard: i16,
+    delta: i64,
+) -> Result<()> {
+    match E::COUNTER {
+        Some(counter) => counters::add(transaction, account, counter, shard, delta).await,
+        None => Ok(()),
+    }
+}
