@@ -1,5 +1,6 @@
 //! What the database is asked about groups and who is in them: every query is a scan of an index.
 
+use addressbook::domain::audience::LookupRequest;
 use addressbook::domain::contact::ContactQuery;
 use addressbook::domain::contact::ContactRepository;
 use addressbook::domain::group::{
@@ -11,6 +12,7 @@ use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, Timestamp};
 use addressbook::storage::Database;
+use futures_util::StreamExt as _;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::harness::{Backend, new_database};
@@ -156,6 +158,18 @@ fn of_groups(backend: DbBackend) {
         ask_about_groups(groups.as_ref(), &large, &contacts).await;
         let small = small(plain.groups(account).as_ref(), &contacts).await;
         ask_about_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
+        let audiences = database.audiences(account);
+        for group in [None, Some(large.id)] {
+            let read = audiences.stream(group).take(3).map(|page| page.unwrap().len());
+            assert!(read.collect::<Vec<_>>().await.iter().sum::<usize>() > 100);
+        }
+        let request = LookupRequest {
+            handles: contacts[1..].iter().map(|contact| &contact.handle).collect(),
+            ids: contacts[1..].iter().map(|contact| contact.id).collect(),
+            phones: contacts[1..].iter().map(|contact| &contact.phone).collect(),
+        };
+        let found = audiences.find(request).await.unwrap();
+        assert!(found.by_handle.iter().chain(&found.by_id).all(Option::is_some));
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
             groups.delete(GroupKey::Id(group), Precondition::None).await.unwrap();
