@@ -23,7 +23,8 @@ use crate::domain::pagination::CursorPage;
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 
-/// A table of named resources, with a unique index on account and name. The defaults suit a resource that is one row.
+/// A table of named resources, with a unique index on account and name. The defaults suit a resource that is
+/// one row.
 pub(super) trait NamedEntity:
     EntityTrait<Model: IntoActiveModel<Self::ActiveModel> + Sync, ActiveModel: Send>
 {

@@ -156,6 +156,12 @@ impl Database {
             PoolGeneration::default(),
         );
         parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
+        parts.cleaner = Some(Arc::new(cleanup::start(
+            &parts.writer,
+            &parts.reader,
+            parts.idempotency_ttl,
+            parts.snapshot_owner,
+        )));
         parts.read_batcher = ReadBatcher::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
         (Self { parts: Arc::new(parts), account: self.account }, statements)
     }

@@ -1,5 +1,6 @@
 //! Query plans of groups and memberships: every query is an index scan.
 
+use addressbook::domain::audience::LookupRequest;
 use addressbook::domain::contact::ContactQuery;
 use addressbook::domain::contact::ContactRepository;
 use addressbook::domain::group::{
@@ -12,6 +13,7 @@ use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactId, ContactKey, Timestamp};
 use addressbook::storage::Database;
+use futures_util::StreamExt as _;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::harness::{Backend, new_database};

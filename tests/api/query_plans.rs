@@ -12,7 +12,7 @@ use addressbook::domain::store::Store;
 use addressbook::domain::template::saved::{
     NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText,
 };
-use addressbook::domain::{AccountId, OptOut, OptOutKey, SavedTemplate, TemplateKey, Timestamp};
+use addressbook::domain::{AccountId, ContactId, OptOut, OptOutKey, SavedTemplate, TemplateKey, Timestamp};
 use addressbook::storage::{Database, Statements};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 

@@ -7,6 +7,8 @@
 //!
 //! An unfinished snapshot belongs to the process that began it, for as long as that renews its lease; see
 //! [`SnapshotOwner`].
+//!
+//! [`save_entries`] is raw SQL: one prepared statement for any number of entries, decoded from JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,9 @@
 //! An SQLite connection is a thread of its own, and each row and each parameter would cross to it separately;
 //! SQLite reads and writes JSON faster than that. A statement for any number of rows is then a single
 //! prepared statement.
+//!
+//! The statements are raw SQL: they insert and read contacts on the benchmark's path. Their texts are held by a test
+//! below, their plans by `tests/api/storage.rs`.
 
 use std::sync::LazyLock;
 
@@ -115,34 +118,88 @@ impl ContactBatch {
 
     /// Inserts the contacts whose handle is free, in order. Returns whether all were.
     pub(crate) async fn insert(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        let columns = column_list(|name| name);
-        let statement = self.statement(connection, |rows| {
-            format!(
-                "INSERT INTO contacts ({columns}) {rows} \
-                 ON CONFLICT (account_id, handle) DO NOTHING"
-            )
-        });
+        let statement = self.statement(connection.get_database_backend(), insert_sql);
         let done = connection.execute_raw(statement).await?;
         Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
     }
 
     /// The ids of the contacts that exist.
     pub(crate) async fn inserted_ids(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
-        let statement = self.statement(connection, |rows| {
-            format!(
-                "SELECT id FROM contacts WHERE (account_id, id) IN \
-                 (SELECT account_id, id FROM ({rows}) AS given)"
-            )
-        });
+        let statement = self.statement(connection.get_database_backend(), inserted_sql);
         let rows = connection.query_all_raw(statement).await?;
         rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
     /// A statement around the query that decodes the rows.
-    fn statement(&self, connection: &impl ConnectionTrait, around: impl FnOnce(&str) -> String) -> Statement {
-        let backend = connection.get_database_backend();
+    fn statement(&self, backend: DbBackend, around: fn(&str) -> String) -> Statement {
         let rows =
             if backend == DbBackend::Sqlite { &SQLITE_ROWS_FROM_JSON } else { &POSTGRES_ROWS_FROM_JSON };
         Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
+    }
+}
+
+fn insert_sql(rows: &str) -> String {
+    let columns = column_list(|name| name);
+    format!("INSERT INTO contacts ({columns}) {rows} ON CONFLICT (account_id, handle) DO NOTHING")
+}
+
+fn inserted_sql(rows: &str) -> String {
+    format!(
+        "SELECT id FROM contacts WHERE (account_id, id) IN (SELECT account_id, id FROM ({rows}) AS given)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &str = "account_id, id, handle, phone, display_name, avatar_url, meta, created_at, updated_at, \
+         version";
+    const JSON_ARRAY: &str = "json_array(account_id, hex(id), handle, phone, display_name, avatar_url, meta, \
+         created_at, updated_at, version)";
+    const SQLITE_ROWS: &str = "SELECT value ->> 'account_id' AS account_id, unhex(value ->> 'id', '-') AS id, \
+         value ->> 'handle' AS handle, value ->> 'phone' AS phone, value ->> 'display_name' AS display_name, \
+         value ->> 'avatar_url' AS avatar_url, value ->> 'meta' AS meta, value ->> 'created_at' AS created_at, \
+         value ->> 'updated_at' AS updated_at, value ->> 'version' AS version FROM jsonb_each($1) WHERE true";
+
+    #[test]
+    fn statements_that_insert_contacts() {
+        let batch = ContactBatch::new(std::iter::empty()).unwrap();
+        let postgres_rows =
+            format!("SELECT {COLUMNS} FROM json_populate_recordset(NULL::contacts, $1::json)");
+        for (backend, rows) in [(DbBackend::Sqlite, SQLITE_ROWS), (DbBackend::Postgres, &postgres_rows)] {
+            assert_eq!(
+                batch.statement(backend, insert_sql).sql,
+                format!(
+                    "INSERT INTO contacts ({COLUMNS}) {rows} ON CONFLICT (account_id, handle) DO NOTHING"
+                )
+            );
+            assert_eq!(
+                batch.statement(backend, inserted_sql).sql,
+                format!(
+                    "SELECT id FROM contacts WHERE (account_id, id) IN \
+                     (SELECT account_id, id FROM ({rows}) AS given)"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn statements_that_read_contacts() {
+        assert_eq!(
+            *SQLITE_BY_KEYS,
+            format!(
+                "SELECT json_group_array({JSON_ARRAY}) AS \"rows\" FROM (SELECT contacts.* FROM jsonb_each($1) \
+                 AS asked CROSS JOIN \"contacts\" ON account_id = value ->> 0 AND contacts.id = \
+                 unhex(value ->> 1, '-'))"
+            )
+        );
+        assert_eq!(
+            *POSTGRES_BY_KEYS,
+            format!(
+                "SELECT {COLUMNS} FROM json_array_elements($1::json) AS asked, LATERAL (SELECT * FROM \"contacts\" \
+                 WHERE account_id = (asked ->> 0)::bigint AND id = (asked ->> 1)::uuid LIMIT 1) AS contacts"
+            )
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Lists as one JSON parameter, and results as one JSON array. A statement for any number of elements is then a single
-//! prepared statement, and its result crosses from SQLite's thread in one piece; see [`super::contact_rows`].
+//! Lists as one JSON parameter, and on SQLite results as one JSON array. A statement for any number of elements
+//! is then a single prepared statement, and its result crosses from SQLite's thread in one piece; see
+//! [`super::contact_rows`].
 
 use sea_orm::sea_query::{
     Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query, SelectStatement,

@@ -60,8 +60,8 @@ impl NamedEntity for Entity {
         Self::find().filter(Column::AccountId.eq(account.get())).filter(Column::Name.is_not_null())
     }
 
-    /// Sets the name to NULL: the group is deleted for all readers, and its name is free. [`sweep`] deletes its members
-    /// and its row.
+    /// Sets the name to NULL: the group is deleted for all readers, and its name is free. [`sweep`] deletes its
+    /// members and its row.
     async fn delete_row(transaction: &Transaction, account: AccountId, id: Uuid) -> Result<()> {
         Self::update_many()
             .col_expr(Column::Name, Expr::value(Option::<String>::None))
