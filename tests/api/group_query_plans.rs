@@ -154,6 +154,18 @@ fn group_queries_are_index_scans(backend: DbBackend) {
         query_groups(groups.as_ref(), &large, &contacts).await;
         let small = small(plain.groups(account).as_ref(), &contacts).await;
         query_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
+        let audiences = database.audiences(account);
+        for group in [None, Some(large.id)] {
+            let read = audiences.stream(group).take(3).map(|page| page.unwrap().len());
+            assert!(read.collect::<Vec<_>>().await.iter().sum::<usize>() > 100);
+        }
+        let request = LookupRequest {
+            handles: contacts[1..].iter().map(|contact| &contact.handle).collect(),
+            ids: contacts[1..].iter().map(|contact| contact.id).collect(),
+            phones: contacts[1..].iter().map(|contact| &contact.phone).collect(),
+        };
+        let found = audiences.find(request).await.unwrap();
+        assert!(found.by_handle.iter().chain(&found.by_id).all(Option::is_some));
         let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
         for group in [other.id, large.id] {
             groups.delete(GroupKey::Id(group), Precondition::None).await.unwrap();
