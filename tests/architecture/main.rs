@@ -10,6 +10,7 @@
 
 mod cycles;
 mod edges;
+mod guides;
 mod layers;
 mod modules;
 mod report;
