@@ -13,12 +13,22 @@ pub use postgres::Cluster;
 pub use proxy::{Freezer, Hold, delay_replies, serve_under};
 pub use service::{Backend, Service, new_account, new_database};
 
+use std::io::Write as _;
+
 /// Upper bound on the time until a change of a key is effective on every instance: the cache's TTL and a margin.
 pub const KEY_CHANGE_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The timeout of a service for a working database: longer than the default, since a busy test machine must not fail
 /// tests.
 pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Reports that the running test is skipped. Past the capture of the test harness, which discards what passing tests
+/// print.
+pub fn skip(reason: &str) {
+    let thread = std::thread::current();
+    let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a thread of a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
 
 /// Runs a test on SQLite and on PostgreSQL, each on the server that all tests share. Every test uses accounts of its
 /// own.

@@ -18,7 +18,10 @@ pub(super) fn new_database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
     // Without fsync: most tests do not test durability.
-    let cluster = CLUSTER.get_or_init(|| Cluster::start(&["-c", "fsync=off"])).as_ref()?;
+    let Some(cluster) = CLUSTER.get_or_init(|| Cluster::start(&["-c", "fsync=off"])) else {
+        super::skip("PostgreSQL's programs are not found");
+        return None;
+    };
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     cluster.run(&format!("CREATE DATABASE {name}"));
     Some(cluster.url(&name))
@@ -37,7 +40,7 @@ impl Cluster {
     pub fn start(options: &[&str]) -> Option<Self> {
         let Some(bin_directory) = bin_directory() else {
             assert!(std::env::var_os("TEST_POSTGRES").is_none(), "PostgreSQL's programs are not found");
-            eprintln!("PostgreSQL's programs are not found: its tests do nothing");
+            super::skip("PostgreSQL's programs are not found");
             return None;
         };
         let home = folder();
