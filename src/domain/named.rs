@@ -161,3 +161,28 @@ impl<R: NamedResource, P: NamedRepository<R> + ?Sized> NamedService<R, P> {
         &self.repository
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::template::saved::{
+        NewTemplate, SavedTemplate, TemplateName, TemplatePatch, TemplateText,
+    };
+
+    #[test]
+    fn only_an_effective_change_is_a_new_version() {
+        let (name, other) =
+            (TemplateName::parse("welcome").unwrap(), TemplateName::parse("farewell").unwrap());
+        let text = TemplateText::parse("Hello").unwrap();
+        let template = SavedTemplate::new(NewTemplate { name: name.clone(), text });
+        let later = Timestamp::from_millis(template.updated_at.millis() + 1);
+        let earlier = Timestamp::from_millis(template.updated_at.millis() - 1);
+        let rename = |name| TemplatePatch { name: Some(name), text: None };
+
+        assert_eq!(template.patched(rename(name), later), template);
+        let renamed = template.patched(rename(other.clone()), later);
+        assert_eq!((&renamed.name, renamed.version, renamed.updated_at), (&other, 2, later));
+        let clock_was_set_back = template.patched(rename(other), earlier);
+        assert_eq!((clock_was_set_back.version, clock_was_set_back.updated_at), (2, template.updated_at));
+    }
+}

@@ -162,12 +162,22 @@ fn audience_queries_are_index_scans(backend: DbBackend) {
         let bytes = if backend == DbBackend::Sqlite { "blob" } else { "bytea" };
         let ends = Timestamp::now().millis() + 3_600_000;
         let report = r#"{"asked":0,"recipients":0,"excluded":0,"parts":0,"problems":[]}"#;
-        for rows in [
-            format!("audiences (account_id, id, created_at, expires_at, report, entries) SELECT a.i, $id, n.i, {ends} + n.i, '{report}', 1"),
-            "audience_entries (account_id, audience_id, kind, position, entry, contact_id) SELECT a.i, $id, 0, n.i, '{}', $id".to_owned(),
-            format!("idempotency_keys (account_id, operation, key, fingerprint, created_at) SELECT a.i, 'op', 'key ' || n.i, CAST('0' AS {bytes}), CASE WHEN n.i % 100 = 0 THEN 0 ELSE {ends} END"),
+        for (columns, values) in [
+            (
+                "audiences (account_id, id, created_at, expires_at, report, entries)",
+                format!("a.i, $id, n.i, {ends} + n.i, '{report}', 1"),
+            ),
+            (
+                "audience_entries (account_id, audience_id, kind, position, entry, contact_id)",
+                "a.i, $id, 0, n.i, '{}', $id".to_owned(),
+            ),
+            (
+                "idempotency_keys (account_id, operation, key, fingerprint, created_at)",
+                format!(
+                    "a.i, 'op', 'key ' || n.i, CAST('0' AS {bytes}), CASE WHEN n.i % 100 = 0 THEN 0 ELSE {ends} END"
+                ),
+            ),
         ] {
-            let (columns, values) = rows.split_once(" SELECT ").unwrap();
             let rows = fill(backend, |numbers, id| {
                 let values = values.replace("$id", id);
                 format!("INSERT INTO {columns} {numbers} SELECT {values} FROM n, n AS a WHERE a.i < 3")

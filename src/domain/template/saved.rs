@@ -59,14 +59,13 @@ impl TemplateText {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedTemplate {
     pub id: TemplateId,
-    /// Unique within the account.
     pub name: TemplateName,
     pub text: TemplateText,
     /// The timestamp in the id.
     pub created_at: Timestamp,
     /// Initially `created_at`.
     pub updated_at: Timestamp,
-    /// Initially 1; grows by one with each effective change.
+    /// Initially 1.
     pub version: i64,
 }
 
@@ -123,7 +122,6 @@ impl NamedResource for SavedTemplate {
 }
 
 pub type TemplateKey = NamedKey<TemplateId, TemplateName>;
-
 pub type TemplateQuery = NamedQuery<TemplateId, TemplateName>;
 
 pub trait TemplateRepository: NamedRepository<SavedTemplate> {}
