@@ -42,13 +42,13 @@ fn within(ranges: &[RangeInclusive<char>], character: char) -> bool {
     ranges.iter().any(|range| range.contains(&character))
 }
 
-/// Whether a character is in [`CONTROLS`].
+/// Whether a character is a control, a line or paragraph separator, or a bidi control.
 #[must_use]
 pub fn is_control(character: char) -> bool {
     within(CONTROLS, character)
 }
 
-/// Whether a character is in [`CONTROLS`] or [`ZERO_WIDTH`].
+/// Whether a character is a control (see [`is_control`]) or has no width.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     is_control(character) || within(ZERO_WIDTH, character)

@@ -217,7 +217,7 @@ pub struct PendingSnapshot {
 
 impl PendingSnapshot {
     /// # Errors
-    /// As [`save`].
+    /// [`ErrorCode::AudienceTooLarge`], [`ErrorCode::AudienceQuota`], and whatever ends the resolution early.
     pub async fn create(self) -> Result<Created<AudienceSnapshot>> {
         let Self { repository, request, idempotent, limits, _guard } = self;
         save(repository, request, idempotent, limits).await
