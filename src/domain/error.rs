@@ -1,4 +1,4 @@
-//! The error of the domain: a code, which knows neither an HTTP status nor a dialect, and what the caller is told.
+//! The error of the domain: a code, which knows neither an HTTP status nor a dialect, a message, and violations.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::permission::Permission;
 use super::violation::{Field, FieldViolation, Violation};
 
-/// The result of anything that the domain does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
@@ -32,7 +31,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A member, parameter or path segment is at fault; `details` says which.
+    /// A member, parameter or path segment is invalid; the violations say which.
     Invalid => "The request is not valid";
     /// The body is no JSON object at all.
     Malformed => "The body must be a JSON object";
@@ -80,7 +79,7 @@ codes! {
     UnsupportedMediaType => "Content-Type must be application/json, without Content-Encoding";
     /// The idempotency key was used before, with another body.
     IdempotencyKeyReused => "This Idempotency-Key has already been used for a different request";
-    /// A fault of ours; the log has it under the request id.
+    /// A bug or an unexpected failure; the cause is logged, and never sent.
     Internal => "Something went wrong on our side";
     /// The disk of the database is full.
     StorageFull => "There is not enough storage space; nothing was changed";
@@ -88,8 +87,7 @@ codes! {
     Unavailable => "The service is temporarily unavailable; try again";
 }
 
-/// Why something could not be done: a code, the sentence for the caller, the fields at fault, and
-/// for the log alone what lies behind it.
+/// `source` is for the log alone; code, message and violations are for the client.
 #[derive(Debug)]
 pub struct Error {
     code: ErrorCode,
@@ -100,12 +98,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with a better message than the table's.
+    /// An error with a more specific message than the code's.
     pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), ..Self::from(code) }
     }
 
-    /// Faults of a request, in the order in which they are to be reported.
+    /// The violations of a request, in the order in which they are reported.
     #[must_use]
     pub fn invalid(violations: Vec<FieldViolation>) -> Self {
         Self { violations, ..Self::from(ErrorCode::Invalid) }
@@ -145,7 +143,7 @@ impl Error {
         Self::with_message(ErrorCode::TemplateTooCostly, message)
     }
 
-    /// Another one of its kind has the name.
+    /// Another resource of the kind has the name.
     #[must_use]
     pub fn name_taken() -> Self {
         Self {
@@ -156,7 +154,7 @@ impl Error {
 
     /// More recipients than one JSON response may have.
     #[must_use]
-    pub fn answer_too_large(count: u64, limit: u64) -> Self {
+    pub fn response_too_large(count: u64, limit: u64) -> Self {
         let message = format!(
             "The audience has {count} recipients, but a JSON response can have at most {limit}; stream it as \
              application/x-ndjson, or request a dry run"
@@ -166,7 +164,7 @@ impl Error {
 
     /// More recipients than a kept audience may have.
     #[must_use]
-    pub fn kept_too_large(count: u64, limit: u64) -> Self {
+    pub fn snapshot_too_large(count: u64, limit: u64) -> Self {
         let message =
             format!("The audience has {count} recipients, but a kept audience can have at most {limit}");
         Self::with_message(ErrorCode::AudienceTooLarge, message)
@@ -182,7 +180,7 @@ impl Error {
         Self::with_message(ErrorCode::AudienceQuota, message)
     }
 
-    /// The resource that an earlier attempt created has been deleted; `what` is its kind.
+    /// The resource that the first request created has been deleted; `what` is its kind.
     #[must_use]
     pub fn gone(what: &str) -> Self {
         let message =
@@ -207,25 +205,24 @@ impl Error {
         )
     }
 
-    /// With what lies behind it, for the log.
+    /// An error with a cause for the log.
     #[must_use]
     pub fn caused_by(code: ErrorCode, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..Self::from(code) }
     }
 
-    /// Whether the request is at fault: sent again as it is, it fails again. Else the service or its database is.
+    /// Whether the request itself is the cause: repeated unchanged, it fails again.
     #[must_use]
     pub fn is_client_error(&self) -> bool {
         !matches!(self.code, ErrorCode::Internal | ErrorCode::Unavailable | ErrorCode::StorageFull)
     }
 
-    /// The code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The fields at fault; none for most codes.
+    /// Empty for most codes.
     #[must_use]
     pub fn violations(&self) -> &[FieldViolation] {
         &self.violations
@@ -237,13 +234,13 @@ impl Error {
         self.has_more_violations
     }
 
-    /// What lies behind it, for the log; empty where nothing does.
+    /// The cause, for the log; empty if there is none.
     #[must_use]
     pub fn cause(&self) -> String {
         self.source.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// The sentence for the caller where no field is at fault.
+    /// The message for the client, unless there are violations.
     #[must_use]
     pub fn message(&self) -> &str {
         self.message.as_deref().unwrap_or(self.code.message())

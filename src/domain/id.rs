@@ -22,8 +22,8 @@ pub trait Id: Copy + fmt::Display + Send + Sync + 'static {
 /// A new id and the timestamp in it. Ids of one process ascend even within a millisecond.
 pub(super) fn generate() -> (Uuid, Timestamp) {
     let id = Uuid::now_v7();
-    let created_at = id.get_timestamp().map_or_else(Timestamp::now, |moment| {
-        let (seconds, nanos) = moment.to_unix();
+    let created_at = id.get_timestamp().map_or_else(Timestamp::now, |timestamp| {
+        let (seconds, nanos) = timestamp.to_unix();
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX / 1_000);
         Timestamp::from_millis(seconds * 1_000 + i64::from(nanos / 1_000_000))
     });

@@ -1,21 +1,18 @@
-//! Requests that can be sent again without doing their work twice.
+//! Idempotent creates: a request that is repeated under its `Idempotency-Key` creates nothing a second time.
+//!
+//! Invariant: the record of a key is part of the transaction that creates the resource; a request that failed has none.
 
 use super::error::{Error, ErrorCode};
 use super::violation::Violation;
 
-/// What a client calls one attempt to create: the header `Idempotency-Key`
-/// (draft-ietf-httpapi-idempotency-key-header).
+/// The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Longest key, in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// Reads a key: visible ASCII characters.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
+    /// Accepts visible ASCII characters.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.is_empty() {
             Err(Violation::Blank)
@@ -28,39 +25,35 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One attempt: which operation, under which key, with which body. The same key under another
-/// operation, or of another account, is another attempt.
+/// A create with an idempotency key. Keys are scoped to the account and the operation.
 #[derive(Clone, Debug)]
 pub struct IdempotentRequest {
-    /// The operation id.
     pub operation: &'static str,
-    /// The client's key.
     pub key: IdempotencyKey,
     /// SHA-256 of the body.
     pub fingerprint: [u8; 32],
 }
 
-/// What became of a create.
+/// The result of a create.
 #[derive(Clone, Debug)]
 pub struct Created<T> {
-    /// What was made, as it is now.
+    /// In its current state.
     pub made: T,
-    /// Whether an earlier request with the same key made it.
+    /// Whether an earlier request with the same key created it.
     pub replayed: bool,
 }
 
 impl<T> Created<T> {
-    /// The answer to an attempt that was made before: what it made, as it was found; `what` is its kind.
+    /// The result of a repeated request, from the lookup of what the first one created; `what` is its kind.
     ///
     /// # Errors
-    /// [`ErrorCode::Gone`] where it was not found any more; whatever else the search answers.
+    /// [`ErrorCode::Gone`] if it has been deleted.
     pub fn replay(found: Result<T, Error>, what: &str) -> Result<Self, Error> {
         match found {
             Ok(made) => Ok(Self { made, replayed: true }),
@@ -70,26 +63,27 @@ impl<T> Created<T> {
     }
 }
 
-/// What a request creates.
+/// A resource that idempotent requests create.
 pub trait Resource: Clone {
-    /// The resource as the request created it that is repeated now; `stored` is what it created, as it is now.
+    /// The resource as the first request created it: `self` is what the repeated request asks for, `stored` the current
+    /// state.
     #[must_use]
     fn first_created(self, stored: &Self) -> Self;
 }
 
-/// Creates a resource with `insert`. The response to a repeated request shows the resource as it is now; to a key that
-/// may not read it, as it was created, without what others have changed since.
+/// Creates a resource with `insert`. A repeated request gets its current state or, if the key may not read it, its
+/// state when it was created: later changes stay hidden.
 ///
 /// # Errors
-/// Whatever `insert` answers.
+/// Those of `insert`.
 pub async fn create<T: Resource>(
     requested: T,
-    attempt: Option<IdempotentRequest>,
+    idempotent: Option<IdempotentRequest>,
     may_read: bool,
     insert: impl AsyncFnOnce(T, Option<IdempotentRequest>) -> Result<Created<T>, Error>,
 ) -> Result<Created<T>, Error> {
-    let unread = (attempt.is_some() && !may_read).then(|| requested.clone());
-    let created = insert(requested, attempt).await?;
+    let unread = (idempotent.is_some() && !may_read).then(|| requested.clone());
+    let created = insert(requested, idempotent).await?;
     Ok(match unread {
         Some(requested) if created.replayed => {
             Created { made: requested.first_created(&created.made), replayed: true }

@@ -44,7 +44,7 @@ impl Timestamp {
             }
             _ => text.to_owned(),
         };
-        DateTime::parse_from_rfc3339(&with_sign).ok().map(|moment| Self(moment.timestamp_millis()))
+        DateTime::parse_from_rfc3339(&with_sign).ok().map(|time| Self(time.timestamp_millis()))
     }
 
     #[must_use]
@@ -76,8 +76,8 @@ impl fmt::Display for Timestamp {
         if let Ok(since) = u64::try_from(millis) {
             return humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since)).fmt(f);
         }
-        let moment = DateTime::<Utc>::from_timestamp_millis(millis).ok_or(fmt::Error)?;
-        f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+        let time = DateTime::<Utc>::from_timestamp_millis(millis).ok_or(fmt::Error)?;
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 

@@ -47,7 +47,7 @@ async fn fill(
         // Groups may have grown since the count.
         let count = resolver.report().counts.asked;
         if count > limits.entries {
-            return Err(Error::kept_too_large(count, limits.entries));
+            return Err(Error::snapshot_too_large(count, limits.entries));
         }
         let mut with_position = |entry: Entry| {
             let position = match entry {

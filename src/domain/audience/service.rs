@@ -225,5 +225,5 @@ impl PendingSnapshot {
 }
 
 fn check_size(count: u64, limit: u64) -> Result<()> {
-    if count > limit { Err(Error::answer_too_large(count, limit)) } else { Ok(()) }
+    if count > limit { Err(Error::response_too_large(count, limit)) } else { Ok(()) }
 }

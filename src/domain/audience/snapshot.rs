@@ -46,7 +46,7 @@ impl SnapshotLimits {
     pub fn check(self, entries: u64, used: u64) -> Result<()> {
         let Self { entries: limit, quota } = self;
         if entries > limit {
-            return Err(Error::kept_too_large(entries, limit));
+            return Err(Error::snapshot_too_large(entries, limit));
         }
         let weight = Self::weight(entries);
         if used.saturating_add(weight) > quota {

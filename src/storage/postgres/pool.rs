@@ -264,10 +264,10 @@ async fn with_timeout<T>(
 }
 
 async fn fetch_all(connection: &mut PgConnection, statement: Statement) -> Result<StatementResult, Error> {
-    let mut answers = connection.fetch_many(query(statement));
+    let mut replies = connection.fetch_many(query(statement));
     let (mut done, mut rows) = StatementResult::default();
-    while let Some(answer) = answers.try_next().await? {
-        match answer {
+    while let Some(reply) = replies.try_next().await? {
+        match reply {
             Either::Left(one) => done = one,
             Either::Right(row) => rows.push(row),
         }

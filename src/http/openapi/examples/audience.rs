@@ -64,7 +64,7 @@ pub fn report() -> Report {
 /// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn kept_audience() -> AudienceSnapshot {
-    let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");
+    let created_at = Timestamp::parse(super::CREATED_AT).expect("a timestamp");
     AudienceSnapshot {
         id: AudienceId::parse(super::ID).expect("an id"),
         created_at,

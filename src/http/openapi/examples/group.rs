@@ -11,7 +11,7 @@ pub const DESCRIPTION: &str = "Customers in London";
 /// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn group() -> Group {
-    let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");
+    let created_at = Timestamp::parse(super::CREATED_AT).expect("a timestamp");
     Group {
         id: GroupId::parse(super::ID).expect("an id"),
         name: GroupName::parse(NAME).expect("a name"),

@@ -41,7 +41,7 @@ pub fn entity_tag() -> String {
 /// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn contact() -> Contact {
-    let created_at = Timestamp::parse(CREATED_AT).expect("a moment");
+    let created_at = Timestamp::parse(CREATED_AT).expect("a timestamp");
     Contact {
         id: ContactId::parse(ID).expect("an id"),
         handle: Handle::parse(HANDLE).expect("a handle"),

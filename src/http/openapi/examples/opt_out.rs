@@ -16,6 +16,6 @@ pub fn opt_out() -> OptOut {
         phone: Phone::parse(super::PHONE).expect("a phone number"),
         source: Some(Source::parse(SOURCE).expect("a source")),
         note: Some(Note::parse(NOTE).expect("a note")),
-        created_at: Timestamp::parse(super::CREATED_AT).expect("a moment"),
+        created_at: Timestamp::parse(super::CREATED_AT).expect("a timestamp"),
     }
 }

@@ -11,7 +11,7 @@ pub const OTHER_TEXT: &str = "Hello {{ contact.alias }}, see you in {{ CITY }}!"
 /// A constant is invalid: every test that builds the document fails.
 #[must_use]
 pub fn template() -> SavedTemplate {
-    let created_at = Timestamp::parse(super::CREATED_AT).expect("a moment");
+    let created_at = Timestamp::parse(super::CREATED_AT).expect("a timestamp");
     SavedTemplate {
         id: TemplateId::parse(super::ID).expect("an id"),
         name: TemplateName::parse(NAME).expect("a name"),
