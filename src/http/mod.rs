@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod docs;
 pub mod error;
 pub mod extract;
+pub mod field;
 pub mod forwarded_prefix;
 pub mod headers;
 pub mod health;

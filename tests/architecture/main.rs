@@ -66,6 +66,7 @@ const LAYERS: &[Layer] = &[
             "extract",
             "middleware",
             "connection",
+            "field",
             "app_state base_url dialect error forwarded_prefix headers media_type request_id resource response response_body",
         ],
         forbidden_crates: &["sea_orm", "sqlx", "migrations"],

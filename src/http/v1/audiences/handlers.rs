@@ -2,43 +2,29 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use utoipa::openapi::schema::Object;
 
-use super::list::{EntryQuery, ListAudiences, ListEntries, links, next_link};
+use super::list::{EntryQuery, links, next_link};
 use super::request::CreateAudience;
 use super::response::{
     Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
     AudienceRecipientPage, KeptAudience,
 };
-use super::schema;
 use crate::domain::audience::{AudienceId, Caller, Entry, EntryPage, Kind, Resolver, save};
 use crate::domain::idempotency::Created;
+use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
-use crate::domain::{Error, ErrorCode, Violation};
+use crate::domain::{Error, ErrorCode};
 use crate::http::audience::stream::stream;
 use crate::http::audience::{ResponseFormat, resolve_all};
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, PathParam, PathValue, Query};
+use crate::http::extract::{IdempotentBody, PathParam, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::media_type::NDJSON;
-use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response::{self, HandlerResult};
 
 const PATH: &str = "/v1/audiences";
 const CREATE: &str = "createAudience";
-
-impl PathValue for AudienceId {
-    const NAME: &'static str = "id";
-
-    fn parse(text: &str) -> Result<Self, Violation> {
-        Self::parse(text).ok_or(Violation::NotUuid)
-    }
-
-    fn schema() -> Object {
-        schema::id()
-    }
-}
 
 /// Resolve an audience
 ///
@@ -64,8 +50,6 @@ impl PathValue for AudienceId {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(IdempotencyKeyHeader),
-    request_body = CreateAudience,
     responses(
         (
             status = 200,
@@ -86,9 +70,9 @@ impl PathValue for AudienceId {
 pub(super) async fn create_audience(
     authorized: Authorized<ReadContacts>,
     format: ResponseFormat,
-    body: Body<CreateAudience>,
+    body: IdempotentBody<CreateAudience>,
 ) -> HandlerResult {
-    let (command, idempotent) = body.into_idempotent(CREATE);
+    let (command, idempotent) = body.into_parts(CREATE);
     let (dry_run, keeps) = (command.dry_run, command.keep && !command.dry_run);
     let source = authorized.audiences();
     let caller = Caller::default();
@@ -128,7 +112,6 @@ pub(super) async fn create_audience(
     get,
     path = PATH,
     operation_id = "listAudiences",
-    params(ListAudiences),
     responses((
         status = 200,
         description = "A page of audiences.",
@@ -139,7 +122,7 @@ pub(super) async fn create_audience(
 pub(super) async fn list_audiences(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
-    Query(query): Query<ListAudiences>,
+    Query { command: query, .. }: Query<CursorParams<AudienceId>>,
 ) -> HandlerResult {
     let page = authorized.audiences().list(query).await?;
     let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
@@ -154,7 +137,6 @@ pub(super) async fn list_audiences(
     get,
     path = "/v1/audiences/{id}",
     operation_id = "getAudience",
-    params(PathParam<AudienceId>),
     responses((status = 200, description = "The audience.", body = KeptAudience)),
 )]
 pub(super) async fn get_audience(
@@ -172,7 +154,6 @@ pub(super) async fn get_audience(
     delete,
     path = "/v1/audiences/{id}",
     operation_id = "deleteAudience",
-    params(PathParam<AudienceId>),
     responses((status = 204, description = "The audience was deleted.")),
 )]
 pub(super) async fn delete_audience(
@@ -190,7 +171,6 @@ pub(super) async fn delete_audience(
     get,
     path = "/v1/audiences/{id}/recipients",
     operation_id = "listAudienceRecipients",
-    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of recipients.",
@@ -202,7 +182,7 @@ pub(super) async fn list_recipients(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(query): Query<ListEntries>,
+    Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Recipients, query).await?;
     let mut response =
@@ -222,7 +202,6 @@ pub(super) async fn list_recipients(
     get,
     path = "/v1/audiences/{id}/exclusions",
     operation_id = "listAudienceExclusions",
-    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of exclusions.",
@@ -234,7 +213,7 @@ pub(super) async fn list_exclusions(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(query): Query<ListEntries>,
+    Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Exclusions, query).await?;
     let mut response =
