@@ -19,6 +19,7 @@ pub mod health;
 pub mod media_type;
 pub mod middleware;
 pub mod openapi;
+pub mod prelude;
 pub mod request_id;
 pub mod resource;
 pub mod response;

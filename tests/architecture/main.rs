@@ -58,6 +58,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "server",
             "v1 | addressbook | docs | swagger_ui | health",
+            "prelude",
             "routes",
             "audience",
             "openapi",

@@ -1,11 +1,6 @@
 //! `/addressbook/contacts`, and the same under `/contacts`.
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use validator::Validate;
 
 use super::dialect::DIALECT;
 use super::envelope::Deleted;
@@ -17,21 +12,12 @@ use crate::domain::contact::{ContactOffsetQuery, ContactSort};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
-use crate::domain::{
-    Contact, ContactId, ContactKey, ContactPatch, ErrorCode, Field, FieldViolation, NewContact, Permission,
-    Timestamp, Violation,
-};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::extract::{
-    Body, IdempotentBody, Parameters, PathParam, PathValue, Payload, Query, QueryReader, Violations,
-};
-use crate::http::field::{Optional, Patch, Required};
 use crate::http::openapi::fields::contact::Msisdn;
-use crate::http::openapi::{OperationDoc, ResourceDoc, examples, fields};
-use crate::http::response::{self, HandlerResult};
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
+use crate::http::response;
 
 const CREATE: &str = "createAddressBookContact";
 

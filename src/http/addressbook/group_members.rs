@@ -1,11 +1,6 @@
 //! The operations of `/addressbook/groups/{group}/contacts`, with their bodies.
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
-use validator::Validate;
 
 use super::contacts::Record;
 use super::dialect::DIALECT;
@@ -18,15 +13,11 @@ use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
 use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{ContactKey, Error, ErrorCode, FieldViolation, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{ContactKey, Error};
+use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
-use crate::http::extract::{Body, Items, Parameters, PathParam, Payload, Query, QueryReader, Violations};
-use crate::http::field::WireText;
-use crate::http::openapi::{OperationDoc, ResourceDoc, examples, fields};
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
 
 /// The body is a list of changes.
 static RESOURCE: ResourceDoc = ResourceDoc { argument: "changes", ..groups::RESOURCE };

@@ -1,11 +1,6 @@
 //! `/addressbook/groups`
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use validator::Validate;
 
 use super::dialect::DIALECT;
 use super::envelope::Deleted;
@@ -19,16 +14,10 @@ use crate::domain::group::{
 use crate::domain::idempotency::{self, Created};
 use crate::domain::pagination::OffsetParams;
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
-use crate::domain::{ErrorCode, FieldViolation, Permission, Timestamp, Violation};
-use crate::http::auth::authorized::Authorized;
-use crate::http::extract::{
-    IdempotentBody, Parameters, PathParam, PathValue, Payload, Query, QueryReader, Violations,
-};
-use crate::http::field::{Nullable, Optional, Required};
 use crate::http::openapi::examples::group as example;
-use crate::http::openapi::{ResourceDoc, fields};
-use crate::http::response::{self, HandlerResult};
-use crate::http::routes::RouteTable;
+use crate::http::openapi::fields;
+use crate::http::prelude::*;
+use crate::http::response;
 
 const CREATE: &str = "createAddressBookGroup";
 

@@ -1,11 +1,6 @@
 //! `/addressbook/optouts`
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use validator::Validate;
 
 use super::dialect::DIALECT;
 use super::envelope::Deleted;
@@ -17,19 +12,13 @@ use crate::domain::idempotency::Created;
 use crate::domain::opt_out::{NewOptOut, Note, OptOutResult, Source};
 use crate::domain::pagination::OffsetParams;
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{Field, FieldViolation, OptOut, OptOutId, OptOutKey, Timestamp, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
-use crate::http::extract::{
-    IdempotentBody, Parameters, PathParam, PathValue, Payload, Query, QueryReader, Violations,
-};
-use crate::http::field::{Nullable, Optional, Required};
+use crate::domain::{Field, OptOut, OptOutId, OptOutKey};
 use crate::http::headers::IDEMPOTENT_REPLAYED;
 use crate::http::openapi::examples::opt_out as example;
 use crate::http::openapi::fields::contact::Msisdn;
-use crate::http::openapi::{ResourceDoc, examples, fields};
-use crate::http::response::{self, HandlerResult};
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
+use crate::http::response;
 
 const CREATE: &str = "createAddressBookOptOut";
 

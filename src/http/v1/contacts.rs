@@ -1,12 +1,7 @@
 //! `/v1/contacts`
 
-use actix_web::HttpResponse;
 use actix_web::http::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
-use validator::Validate;
 
 use super::dialect::DIALECT;
 use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged};
@@ -19,23 +14,11 @@ use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
-use crate::domain::{
-    self, ContactId, ContactKey, ContactPatch, ErrorCode, Field, FieldViolation, NewContact, Permission,
-    Timestamp, Violation,
-};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{self, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::extract::{
-    Body, ConditionalPermission, IdempotentBody, IfMatch, IfNoneMatch, Parameters, PathParam, Payload, Query,
-    QueryReader, Violations,
-};
-use crate::http::field::{Clearable, Nullable, Optional, Patch, Required, WireText};
-use crate::http::forwarded_prefix::Prefix;
-use crate::http::openapi::{ResourceDoc, examples, fields};
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
 
 const PATH: &str = "/v1/contacts";
 const CREATE: &str = "createContact";

@@ -1,11 +1,6 @@
 //! The operations of `/v1/groups/{id}/members`, with their bodies.
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
-use validator::Validate;
 
 use super::contacts::Contact;
 use super::dialect::DIALECT;
@@ -17,15 +12,11 @@ use crate::domain::contact::ContactQuery;
 use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{ContactId, ContactKey, FieldViolation, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{ContactId, ContactKey};
+use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchList, parse_lists};
-use crate::http::extract::{Body, Items, PathParam, Payload, Query, Violations};
-use crate::http::forwarded_prefix::Prefix;
-use crate::http::openapi::{OperationDoc, ResourceDoc, examples, fields};
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
 
 /// The body is a list of changes.
 static RESOURCE: ResourceDoc = ResourceDoc { argument: "changes", ..groups::RESOURCE };

@@ -1,11 +1,5 @@
 //! `/v1/groups`
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
-use validator::Validate;
-
 use super::dialect::DIALECT;
 use super::operations::{self, created, invalid_cursor, invalid_id};
 use super::pagination::{Listed, cursor_params, respond};
@@ -16,18 +10,9 @@ use crate::domain::group::{
 };
 use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
-use crate::domain::{ErrorCode, FieldViolation, Permission, Timestamp, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
-use crate::http::extract::{
-    Body, IdempotentBody, Parameters, PathParam, Payload, Query, QueryReader, Violations,
-};
-use crate::http::field::{Clearable, Nullable, Optional, Required};
-use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::examples::group as example;
-use crate::http::openapi::{ResourceDoc, fields};
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::openapi::fields;
+use crate::http::prelude::*;
 
 pub(super) const PATH: &str = "/v1/groups";
 const CREATE: &str = "createGroup";

@@ -1,12 +1,7 @@
 //! `/v1/opt_outs`
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
-use validator::Validate;
 
 use super::dialect::DIALECT;
 use super::operations::{self, created, invalid_cursor};
@@ -16,19 +11,11 @@ use crate::domain::contact::fields::Phone;
 use crate::domain::idempotency::Created;
 use crate::domain::opt_out::{NewOptOut, Note, OptOutQuery, OptOutResult, Source};
 use crate::domain::permission::granted::{CreateOptOuts, DeleteOptOuts, ReadOptOuts};
-use crate::domain::{self, FieldViolation, OptOutId, OptOutKey, Timestamp, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
-use crate::http::extract::{
-    IdempotentBody, Parameters, PathParam, PathValue, Payload, Query, QueryReader, Violations,
-};
-use crate::http::field::{Nullable, Optional, Required};
-use crate::http::forwarded_prefix::Prefix;
+use crate::domain::{self, OptOutId, OptOutKey};
 use crate::http::headers::IDEMPOTENT_REPLAYED;
 use crate::http::openapi::examples::opt_out as example;
-use crate::http::openapi::{ResourceDoc, examples, fields};
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
 
 const PATH: &str = "/v1/opt_outs";
 const CREATE: &str = "createOptOut";

@@ -1,11 +1,5 @@
 //! `/v1/templates`
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
-use validator::Validate;
-
 use super::dialect::DIALECT;
 use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged};
 use super::pagination::{Listed, cursor_params, respond};
@@ -15,21 +9,9 @@ use crate::domain::idempotency::{self, Created};
 use crate::domain::permission::granted::{CreateTemplates, DeleteTemplates, ReadTemplates, UpdateTemplates};
 use crate::domain::template::engine::{Template, Variable};
 use crate::domain::template::saved::{NewTemplate, TemplateName, TemplatePatch, TemplateQuery, TemplateText};
-use crate::domain::{
-    ErrorCode, FieldViolation, Permission, SavedTemplate, TemplateId, TemplateKey, Timestamp, Violation,
-};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
-use crate::http::extract::{
-    Body, IdempotentBody, IfMatch, IfNoneMatch, Parameters, PathParam, Payload, Query, QueryReader,
-    Violations,
-};
-use crate::http::field::{Optional, Required};
-use crate::http::forwarded_prefix::Prefix;
-use crate::http::openapi::ResourceDoc;
+use crate::domain::{SavedTemplate, TemplateId, TemplateKey};
 use crate::http::openapi::examples::template as examples;
-use crate::http::response::HandlerResult;
-use crate::http::routes::RouteTable;
+use crate::http::prelude::*;
 
 const PATH: &str = "/v1/templates";
 const CREATE: &str = "createTemplate";

@@ -16,13 +16,6 @@ pub(super) const LINKS: &[LinkSpec] = &[
         about: OTHER_DIALECT,
     },
     LinkSpec {
-        from: "createContact",
-        status: "409",
-        to: &["listContacts"],
-        with: &[("username", "$request.body#/username")],
-        about: "The contact that already has the username.",
-    },
-    LinkSpec {
         from: "listContacts",
         status: "200",
         to: &["listContacts"],

@@ -6,7 +6,6 @@ mod group;
 mod health;
 mod opt_out;
 mod spec;
-mod template;
 mod versioned;
 
 use utoipa::openapi::RefOr;
@@ -15,8 +14,8 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 6] =
-    [contact::LINKS, group::LINKS, opt_out::LINKS, template::LINKS, audience::LINKS, health::LINKS];
+const TABLES: [&[LinkSpec]; 5] =
+    [contact::LINKS, group::LINKS, opt_out::LINKS, audience::LINKS, health::LINKS];
 
 /// Adds the links of an operation.
 ///
