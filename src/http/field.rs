@@ -271,8 +271,8 @@ pub const INLINE: &str = "inline:";
 /// Of those whose member is not required.
 const OPTIONAL: &str = "inline:optional:";
 
-/// Implements what utoipa requires of the type of a member, for a type with an inlined schema.
-macro_rules! inline_schema {
+/// Implements what utoipa requires of the type of a member, with a schema that follows from the description.
+macro_rules! wrapper_schema {
     ($wrapper:ident, $name:expr, $schema:expr) => {
         impl<T: WireText> ComposeSchema for $wrapper<T> {
             fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
@@ -289,13 +289,13 @@ macro_rules! inline_schema {
     };
 }
 
-inline_schema!(Required, INLINE, |doc| doc.accepted().into());
-inline_schema!(Optional, OPTIONAL, |doc| doc.accepted().into());
-inline_schema!(Clearable, "inline:clearable:", |doc| {
+wrapper_schema!(Required, INLINE, |doc| doc.accepted().into());
+wrapper_schema!(Optional, OPTIONAL, |doc| doc.accepted().into());
+wrapper_schema!(Clearable, "inline:clearable:", |doc| {
     let about = doc.in_updates;
     or_null(doc.accepted(), about).into()
 });
-inline_schema!(Nullable, "inline:nullable:", |doc| {
+wrapper_schema!(Nullable, "inline:nullable:", |doc| {
     let about = doc.or_null;
     or_null(doc.stored(), about).into()
 });

@@ -81,25 +81,29 @@ impl OperationDoc {
     }
 
     /// A header of a response; replaces one with the same name.
+    ///
+    /// # Panics
+    /// There is no such response: every test that builds the document fails.
     #[must_use]
     pub fn header(mut self, status: u16, name: &str, about: impl Into<String>) -> Self {
-        let response = self.responses.iter_mut().find(|(own, _)| *own == status);
-        debug_assert!(response.is_some(), "no response with {status}");
-        if let Some((_, response)) = response {
-            response.headers.insert(name.to_owned(), text_header(about, None).into());
-        }
+        self.response_mut(status).headers.insert(name.to_owned(), text_header(about, None).into());
         self
     }
 
     /// Replaces the description of a response.
+    ///
+    /// # Panics
+    /// As [`Self::header`].
     #[must_use]
     pub fn describe(mut self, status: u16, about: &str) -> Self {
-        for (own, response) in &mut self.responses {
-            if *own == status {
-                about.clone_into(&mut response.description);
-            }
-        }
+        about.clone_into(&mut self.response_mut(status).description);
         self
+    }
+
+    fn response_mut(&mut self, status: u16) -> &mut Response {
+        let response = self.responses.iter_mut().find(|(own, _)| *own == status);
+        let (_, response) = response.unwrap_or_else(|| panic!("no response with {status}"));
+        response
     }
 
     #[must_use]

@@ -31,7 +31,7 @@ macro_rules! inline_schema {
 }
 pub(super) use inline_schema;
 
-/// For types that are [`WireText`].
+/// For types that are [`WireText`](crate::http::field::WireText).
 macro_rules! texts {
     ($($type:ident),*) => {
         $($crate::http::openapi::fields::value::inline_schema!(
