@@ -24,7 +24,7 @@ const FULL: &str = r#"{"username":"josé.núñez","phone_number":"+44 (0)20 7946
 const PAGE: usize = 50;
 
 fn new_contact(body: &str) -> NewContact {
-    let payload: v1::contacts::dto::CreateContact = serde_json::from_str(body).expect("the body is JSON");
+    let payload: v1::contacts::CreateContact = serde_json::from_str(body).expect("the body is JSON");
     payload.into_command(&mut Violations::default()).expect("the body has no fault")
 }
 
@@ -53,7 +53,7 @@ fn parse(criterion: &mut Criterion) {
 
 /// From the bytes of a body to the domain command.
 fn create(criterion: &mut Criterion) {
-    use v1::contacts::dto::CreateContact;
+    use v1::contacts::CreateContact;
 
     let mut group = criterion.benchmark_group("create");
     for (size, body) in [("small", SMALL), ("full", FULL)] {
@@ -87,14 +87,20 @@ fn answer(criterion: &mut Criterion) {
         group.bench_function(format!("v1, one {size}"), |b| {
             b.iter_batched(
                 || contact.clone(),
-                |contact| serde_json::to_vec(&v1::contacts::dto::Contact::from(contact)),
+                |contact| serde_json::to_vec(&v1::contacts::Contact::from(contact)),
                 BatchSize::SmallInput,
             )
         });
         group.bench_function(format!("address book, one {size}"), |b| {
             b.iter_batched(
                 || contact.clone(),
-                |contact| serde_json::to_vec(&address_book::contacts::dto::RecordResponse::from(contact)),
+                |contact| {
+                    serde_json::to_vec(
+                        &address_book::records::RecordResponse::<address_book::contacts::Record>::new(
+                            contact,
+                        ),
+                    )
+                },
                 BatchSize::SmallInput,
             )
         });
@@ -105,8 +111,8 @@ fn answer(criterion: &mut Criterion) {
         b.iter_batched(
             || page.clone(),
             |page| {
-                let data = page.into_iter().map(v1::contacts::dto::Contact::from).collect();
-                serde_json::to_vec(&v1::contacts::dto::ContactList { has_more: true, data })
+                let data = page.into_iter().map(v1::contacts::Contact::from).collect();
+                serde_json::to_vec(&v1::pagination::Page::new(true, data))
             },
             BatchSize::SmallInput,
         )

@@ -12,11 +12,12 @@ use super::id::Id;
 use super::idempotency::{self, Created, IdempotentRequest, Resource};
 use super::pagination::{CursorPage, CursorParams};
 use super::precondition::Precondition;
+use super::text::Text;
 use super::timestamp::Timestamp;
 
 pub trait NamedResource: Resource + PartialEq + fmt::Debug + Send + Sync + 'static {
     type Id: Id;
-    type Name: AsRef<str> + Clone + Send + Sync + 'static;
+    type Name: Text + Clone + Send + Sync + 'static;
     type New;
     type Patch: Clone + Send + Sync + 'static;
 

@@ -108,6 +108,14 @@ fn class(ranges: &[RangeInclusive<char>]) -> String {
         .collect()
 }
 
+/// What the text types of all resources have in common, for generic code (members of bodies, query parameters).
+pub trait Text: Sized {
+    /// Validates and normalises.
+    fn parse(text: &str) -> Result<Self, Violation>;
+
+    fn as_str(&self) -> &str;
+}
+
 /// Access to the text of a newtype, and its construction from a stored value.
 macro_rules! stored_text {
     ($name:ident) => {
@@ -129,9 +137,19 @@ macro_rules! stored_text {
             }
         }
 
-        impl AsRef<str> for $name {
-            fn as_ref(&self) -> &str {
+        impl $crate::domain::text::Text for $name {
+            fn parse(text: &str) -> std::result::Result<Self, $crate::domain::Violation> {
+                Self::parse(text)
+            }
+
+            fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
     };

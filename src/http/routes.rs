@@ -12,7 +12,7 @@ use utoipa::__dev::SchemaReferences;
 use utoipa::openapi::HttpMethod;
 
 use super::app_state::AppState;
-use super::auth::access::{Access, ConditionDoc, HandlerArgument};
+use super::auth::access::{Access, HandlerArgument, RequestDoc};
 use super::auth::authorized::Authorized;
 use super::dialect::{Dialect, Dialects};
 use super::openapi::{Document, OperationDoc};
@@ -31,8 +31,8 @@ pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
     /// The permissions that every request requires.
     const PERMISSIONS: &'static [Permission];
 
-    /// The permissions that some requests require, as the other arguments declare them.
-    fn conditions() -> Vec<ConditionDoc>;
+    /// The documentation of the request, as the other arguments declare it.
+    fn request_doc() -> RequestDoc;
 
     fn handle(self, request: HttpRequest, payload: dev::Payload) -> HandlerFuture;
 }
@@ -48,9 +48,11 @@ macro_rules! protected_handler {
         {
             const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
 
-            fn conditions() -> Vec<ConditionDoc> {
-                let conditions: [Vec<ConditionDoc>; _] = [$($arg::conditions()),*];
-                conditions.into_iter().flatten().collect()
+            #[allow(unused_mut)]
+            fn request_doc() -> RequestDoc {
+                let mut doc = RequestDoc::default();
+                $($arg::document(&mut doc);)*
+                doc
             }
 
             #[allow(unused_mut, unused_variables)]
@@ -106,8 +108,10 @@ impl RouteTable {
         P: utoipa::Path + SchemaReferences,
         F: ProtectedHandler<Args>,
     {
-        let access = Access { dialect, always: F::PERMISSIONS, conditions: F::conditions() };
-        let template = self.document.add(&path, Some(&access), doc);
+        let mut request = F::request_doc();
+        let conditions = std::mem::take(&mut request.conditions);
+        let access = Access { dialect, always: F::PERMISSIONS, conditions };
+        let template = self.document.add(&path, Some(&access), request, doc);
         let new_route: NewRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
@@ -125,7 +129,7 @@ impl RouteTable {
         F: Fn(HttpRequest) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = HandlerResult> + 'static,
     {
-        let template = self.document.add(&path, None, doc);
+        let template = self.document.add(&path, None, RequestDoc::default(), doc);
         let new_route: NewRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest| with_timeout(request.clone(), handler(request)))

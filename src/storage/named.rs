@@ -21,6 +21,7 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
 use crate::domain::pagination::CursorPage;
 use crate::domain::precondition::Precondition;
+use crate::domain::text::Text as _;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 
 /// A table of named resources, with a unique index on account and name. The defaults suit a resource that is
@@ -158,7 +159,7 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         let NamedQuery { page, name } = query;
         let mut select = E::in_account(account);
         if let Some(name) = &name {
-            select = select.filter(E::NAME.eq(name.as_ref()));
+            select = select.filter(E::NAME.eq(name.as_str()));
         }
         let at_most_one = name.is_some();
         self.database
@@ -184,7 +185,7 @@ pub(super) async fn find_row<E: NamedEntity>(
         NamedKey::IdOrName(id, name) => (Some(id), Some(name)),
     };
     // A statement for each, which uses one index.
-    let conditions = [id.map(|id| E::ID.eq(id.as_uuid())), name.map(|name| E::NAME.eq(name.as_ref()))];
+    let conditions = [id.map(|id| E::ID.eq(id.as_uuid())), name.map(|name| E::NAME.eq(name.as_str()))];
     for condition in conditions.into_iter().flatten() {
         let mut select = E::in_account(account).filter(condition);
         if let Some(lock) = lock {

@@ -59,6 +59,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "server",
             "v1 | addressbook | docs | swagger_ui | health",
+            "prelude",
             "routes",
             "audience",
             "openapi",
@@ -67,6 +68,7 @@ const LAYERS: &[Layer] = &[
             "extract",
             "middleware",
             "connection",
+            "field",
             "app_state base_url dialect error forwarded_prefix headers media_type request_id resource response response_body",
         ],
         forbidden_crates: &["sea_orm", "sqlx", "migrations"],

@@ -3,15 +3,19 @@
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
+mod group_members;
 pub mod groups;
 mod names;
+mod operations;
 pub mod opt_outs;
 mod pagination;
+pub mod records;
 pub mod resolve;
 mod tags;
 
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    resolve::routes(opt_outs::routes(groups::routes(contacts::routes(table))))
+    let table = group_members::routes(groups::routes(contacts::routes(table)));
+    resolve::routes(opt_outs::routes(table))
 }

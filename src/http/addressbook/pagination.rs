@@ -1,51 +1,72 @@
-//! Offset-based lists: schemas and parsers of their parameters.
+//! The parameters of offset-based lists.
 
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::domain::Violation;
 use crate::domain::pagination::SortDirection;
-use crate::http::extract::{Violations, query};
+use crate::http::extract::QueryReader;
+use crate::http::extract::query::{integer, number};
 
 /// The values of `sortDir`, enumerated in a sentence.
 pub(super) const DIRECTIONS: &str = "ASC, DESC";
 
 const MAX_OFFSET: u64 = i32::MAX as u64;
 
-/// An enumeration with a title, from which generators can derive a type name. (A named component would do so for every
-/// generator, but then the C client does not compile, and the C++ client sends the name of a value in its place.)
-pub(super) fn enumeration(name: &str, about: &str, list: &str, default: &str) -> Object {
-    ObjectBuilder::new()
-        .title(Some(name))
-        .description(Some(about))
-        .schema_type(SchemaType::new(Type::String))
-        .enum_values(Some(list.split(", ")))
-        .default(Some(default.into()))
-        .build()
+/// Reads `sortField`. `values` enumerates its values in a sentence.
+pub(super) fn sort_field<T>(
+    query: &mut QueryReader<'_>,
+    title: &str,
+    values: &'static str,
+    parse: fn(&str) -> Option<T>,
+) -> Option<T> {
+    enumeration(query, "sortField", (title, "The field to sort by."), values, "created_on", parse)
 }
 
-pub(super) fn sort_direction() -> Object {
-    enumeration("SortDirection", "The sort direction.", DIRECTIONS, "DESC")
+/// Reads `sortDir`.
+pub(super) fn sort_direction(query: &mut QueryReader<'_>) -> Option<SortDirection> {
+    let parse = |text: &str| match text {
+        "ASC" | "asc" => Some(SortDirection::Ascending),
+        "DESC" | "desc" => Some(SortDirection::Descending),
+        _ => None,
+    };
+    enumeration(query, "sortDir", ("SortDirection", "The sort direction."), DIRECTIONS, "DESC", parse)
 }
 
-pub(super) fn offset(nouns: &str) -> Object {
-    ObjectBuilder::new()
-        .description(Some(format!("The number of {nouns} to skip at the start.")))
-        .schema_type(SchemaType::new(Type::Integer))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .minimum(Some(0))
-        .maximum(Some(MAX_OFFSET as usize))
-        .default(Some(0.into()))
-        .build()
-}
-
-pub(super) fn parse_direction(text: Option<String>, violations: &mut Violations) -> Option<SortDirection> {
-    violations.parse("sortDir", text.or(Some("DESC".to_owned())), |text| match text {
-        "ASC" | "asc" => Ok(SortDirection::Ascending),
-        "DESC" | "desc" => Ok(SortDirection::Descending),
-        _ => Err(Violation::NotOneOf { allowed: DIRECTIONS }),
+/// Reads `offset` of a list of `nouns`.
+pub(super) fn offset(query: &mut QueryReader<'_>, nouns: &str) -> Option<u64> {
+    let schema = || {
+        integer(&format!("The number of {nouns} to skip at the start."))
+            .minimum(Some(0))
+            .maximum(Some(MAX_OFFSET as usize))
+            .default(Some(0.into()))
+    };
+    query.parameter("offset", schema, |text, _, violations| match text {
+        None => Some(0),
+        Some(text) => violations.check("offset", number(&text, 0, MAX_OFFSET)),
     })
 }
 
-pub(super) fn parse_offset(text: Option<String>, violations: &mut Violations) -> Option<u64> {
-    text.map_or(Some(0), |text| query::number("offset", &text, 0, MAX_OFFSET, violations))
+/// An enumeration with a title, from which generators can derive a type name. (A named component would do so for every
+/// generator, but then the C client does not compile, and the C++ client sends the name of a value in its place.)
+fn enumeration<T>(
+    query: &mut QueryReader<'_>,
+    name: &'static str,
+    (title, about): (&str, &str),
+    values: &'static str,
+    default: &str,
+    parse: fn(&str) -> Option<T>,
+) -> Option<T> {
+    let schema = || -> Object {
+        ObjectBuilder::new()
+            .title(Some(title))
+            .description(Some(about))
+            .schema_type(SchemaType::new(Type::String))
+            .enum_values(Some(values.split(", ")))
+            .default(Some(default.into()))
+            .build()
+    };
+    query.parameter(name, schema, |text, _, violations| {
+        let value = parse(text.as_deref().unwrap_or(default));
+        violations.check(name, value.ok_or(Violation::NotOneOf { allowed: values }))
+    })
 }

@@ -14,16 +14,21 @@ use std::marker::PhantomData;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 use crate::domain::Permission;
 use crate::domain::api_key::Principal;
 use crate::domain::permission::Single;
-use crate::http::dialect::Dialect;
+use crate::http::dialect::{Dialect, NamedSchema, schemas_of};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::{
-    Body, ConditionalPermission, IfMatch, IfNoneMatch, Parameters, PathParam, PathValue, Payload, Query,
+    Body, ConditionalPermission, IdempotentBody, IfMatch, IfNoneMatch, Parameters, PathParam, PathValue,
+    Payload, Query, query,
 };
 use crate::http::forwarded_prefix::Prefix;
+use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH};
 
 /// A conditional permission in the OpenAPI document.
 #[derive(Clone, Debug, Serialize)]
@@ -44,13 +49,34 @@ pub enum Otherwise {
     Hidden,
 }
 
+/// What the arguments of a handler add to the documentation of its operation.
+#[derive(Default)]
+pub struct RequestDoc {
+    pub conditions: Vec<ConditionDoc>,
+    /// The document adds the schemas of headers.
+    pub parameters: Vec<Parameter>,
+    /// The name of the schema of the body.
+    pub body: Option<String>,
+    /// The schema of the body and those that it refers to.
+    pub schemas: Vec<NamedSchema>,
+}
+
+impl RequestDoc {
+    fn add_header(&mut self, name: &str) {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
+        self.parameters.push(parameter.required(Required::False).build());
+    }
+
+    fn add_body<P: Payload>(&mut self) {
+        self.conditions.extend(conditions(P::CONDITIONAL_PERMISSIONS));
+        self.body = Some(<P as ToSchema>::name().into_owned());
+        self.schemas.extend(schemas_of::<P>());
+    }
+}
+
 /// An argument of a protected handler after the first one.
 pub trait HandlerArgument: FromRequest<Error = ApiError> + 'static {
-    /// The conditional permissions that the argument adds to the operation.
-    #[must_use]
-    fn conditions() -> Vec<ConditionDoc> {
-        Vec::new()
-    }
+    fn document(_: &mut RequestDoc) {}
 
     /// Those that this request requires.
     fn required_permissions(&self) -> Vec<Permission> {
@@ -73,8 +99,8 @@ fn required<C>(permissions: &[ConditionalPermission<C>], command: &C) -> Vec<Per
 }
 
 impl<P: Payload> HandlerArgument for Body<P> {
-    fn conditions() -> Vec<ConditionDoc> {
-        conditions(P::CONDITIONAL_PERMISSIONS)
+    fn document(doc: &mut RequestDoc) {
+        doc.add_body::<P>();
     }
 
     fn required_permissions(&self) -> Vec<Permission> {
@@ -82,13 +108,25 @@ impl<P: Payload> HandlerArgument for Body<P> {
     }
 }
 
-impl<P: Parameters> HandlerArgument for Query<P> {
-    fn conditions() -> Vec<ConditionDoc> {
-        conditions(P::CONDITIONAL_PERMISSIONS)
+impl<P: Payload> HandlerArgument for IdempotentBody<P> {
+    fn document(doc: &mut RequestDoc) {
+        doc.add_header(IDEMPOTENCY_KEY);
+        doc.add_body::<P>();
     }
 
     fn required_permissions(&self) -> Vec<Permission> {
-        required(P::CONDITIONAL_PERMISSIONS, &self.0)
+        required(P::CONDITIONAL_PERMISSIONS, self.command())
+    }
+}
+
+impl<P: Parameters> HandlerArgument for Query<P> {
+    fn document(doc: &mut RequestDoc) {
+        doc.conditions.extend(conditions(P::CONDITIONAL_PERMISSIONS));
+        doc.parameters.extend(query::document::<P>());
+    }
+
+    fn required_permissions(&self) -> Vec<Permission> {
+        required(P::CONDITIONAL_PERMISSIONS, &self.command)
     }
 }
 
@@ -124,16 +162,31 @@ impl<G: Single> FromRequest for Visibility<G> {
 }
 
 impl<G: Single> HandlerArgument for Visibility<G> {
-    fn conditions() -> Vec<ConditionDoc> {
+    fn document(doc: &mut RequestDoc) {
         let permission = G::PERMISSION.as_str();
         let when = "values that the request did not send";
-        vec![ConditionDoc { permission, when, otherwise: Otherwise::Hidden }]
+        doc.conditions.push(ConditionDoc { permission, when, otherwise: Otherwise::Hidden });
     }
 }
 
-impl<T: PathValue> HandlerArgument for PathParam<T> {}
-impl HandlerArgument for IfNoneMatch {}
-impl HandlerArgument for IfMatch {}
+impl<T: PathValue> HandlerArgument for PathParam<T> {
+    fn document(doc: &mut RequestDoc) {
+        doc.parameters.push(Self::document());
+    }
+}
+
+impl HandlerArgument for IfNoneMatch {
+    fn document(doc: &mut RequestDoc) {
+        doc.add_header(IF_NONE_MATCH);
+    }
+}
+
+impl HandlerArgument for IfMatch {
+    fn document(doc: &mut RequestDoc) {
+        doc.add_header(IF_MATCH);
+    }
+}
+
 impl HandlerArgument for Prefix {}
 
 /// The permissions of an operation, for the OpenAPI document.

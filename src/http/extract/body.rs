@@ -9,6 +9,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 use validator::{Validate, ValidationErrors};
 
 use super::conditional_permission::ConditionalPermission;
@@ -28,7 +29,7 @@ use crate::http::headers::IDEMPOTENCY_KEY;
 ///
 /// Every member is optional to serde; a required one is `#[validate(required)]`, so that one response reports all missing
 /// members.
-pub trait Payload: DeserializeOwned + Validate + 'static {
+pub trait Payload: DeserializeOwned + Validate + ToSchema + 'static {
     type Command: 'static;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
@@ -50,13 +51,31 @@ pub struct Body<P: Payload> {
     idempotency: Option<(IdempotencyKey, [u8; 32])>,
 }
 
-impl<P: Payload> Body<P> {
+/// The body of an operation that accepts an `Idempotency-Key`.
+pub struct IdempotentBody<P: Payload>(Body<P>);
+
+impl<P: Payload> IdempotentBody<P> {
+    /// The command, which the access check inspects.
+    #[must_use]
+    pub fn command(&self) -> &P::Command {
+        &self.0.command
+    }
+
     /// The command, and the idempotent request if the client sent an `Idempotency-Key`.
     #[must_use]
-    pub fn into_idempotent(self, operation: &'static str) -> (P::Command, Option<IdempotentRequest>) {
-        let request =
-            self.idempotency.map(|(key, fingerprint)| IdempotentRequest { operation, key, fingerprint });
-        (self.command, request)
+    pub fn into_parts(self, operation: &'static str) -> (P::Command, Option<IdempotentRequest>) {
+        let Body { command, idempotency } = self.0;
+        (command, idempotency.map(|(key, fingerprint)| IdempotentRequest { operation, key, fingerprint }))
+    }
+}
+
+impl<P: Payload> FromRequest for IdempotentBody<P> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let body = Body::from_request(request, payload);
+        Box::pin(async { Ok(Self(body.await?)) })
     }
 }
 

@@ -6,9 +6,9 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::patch::Patch;
 use super::violations::Violations;
 use crate::domain::contact::fields::{Meta, MetaPatch};
+use crate::http::field::Patch;
 
 /// The message of a deserialisation error; [`super::diagnose`] turns it into a violation with a path.
 pub(super) const DUPLICATE_KEY: &str = "duplicate key";

@@ -9,16 +9,14 @@ pub mod items;
 mod member_names;
 pub mod meta;
 mod number;
-pub mod patch;
 pub mod path;
 pub mod query;
 pub mod violations;
 
-pub use body::{Body, Payload};
+pub use body::{Body, IdempotentBody, Payload};
 pub use conditional::{IfMatch, IfNoneMatch, entity_tag};
 pub use conditional_permission::ConditionalPermission;
 pub use items::{Entries, Items, Object};
-pub use patch::Patch;
 pub use path::{PathParam, PathValue};
-pub use query::{Parameters, Query};
+pub use query::{Parameters, Query, QueryReader};
 pub use violations::Violations;

@@ -4,7 +4,6 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev};
 use percent_encoding::percent_decode_str;
-use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::Object;
@@ -25,7 +24,7 @@ pub trait PathValue: Sized + 'static {
     fn schema() -> Object;
 }
 
-/// The path parameter named [`PathValue::NAME`]: the extractor, and what `#[utoipa::path]` documents.
+/// The path parameter named [`PathValue::NAME`].
 pub struct PathParam<T>(pub T);
 
 impl<T: PathValue> FromRequest for PathParam<T> {
@@ -43,9 +42,10 @@ impl<T: PathValue> FromRequest for PathParam<T> {
     }
 }
 
-impl<T: PathValue> IntoParams for PathParam<T> {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+impl<T: PathValue> PathParam<T> {
+    #[must_use]
+    pub fn document() -> Parameter {
         let parameter = ParameterBuilder::new().name(T::NAME).parameter_in(ParameterIn::Path);
-        vec![parameter.required(Required::True).schema(Some(T::schema())).build()]
+        parameter.required(Required::True).schema(Some(T::schema())).build()
     }
 }

@@ -1,8 +1,9 @@
 //! Collects violations while a request is parsed.
 
-use super::patch::Patch;
+use crate::domain::text::Text;
 use crate::domain::violation::{MAX_REPORTED_VIOLATIONS, Place};
 use crate::domain::{Error, FieldViolation, Violation};
+use crate::http::field::{Clearable, Patch, TextMember};
 
 /// At most [`MAX_REPORTED_VIOLATIONS`], which bounds the response and each search in the list.
 #[derive(Debug, Default)]
@@ -63,17 +64,17 @@ impl Violations {
         value.and_then(|text| self.check(name, parse(&text)))
     }
 
-    /// Parses an optional value that null clears.
-    pub fn parse_patch<T>(
-        &mut self,
-        name: &'static str,
-        value: Patch<String>,
-        parse: Parser<T>,
-    ) -> Option<Option<T>> {
-        match value {
+    /// Parses a member. (`validator` checks whether a required one is missing.)
+    pub fn read<T: Text>(&mut self, name: &'static str, member: impl TextMember<T>) -> Option<T> {
+        self.parse(name, member.into_text(), T::parse)
+    }
+
+    /// Parses a member that null clears.
+    pub fn read_patch<T: Text>(&mut self, name: &'static str, member: Clearable<T>) -> Option<Option<T>> {
+        match member.into_patch() {
             Patch::Absent => None,
             Patch::Null => Some(None),
-            Patch::Value(text) => self.check(name, parse(&text)).map(Some),
+            Patch::Value(text) => self.check(name, T::parse(&text)).map(Some),
         }
     }
 

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Header, Ref, RefOr};
 
-use super::operation_doc::{OperationDoc, add_example};
+use super::operation_doc::{OperationDoc, add_example, text_header};
 use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
 use crate::http::dialect::Dialect;
@@ -156,9 +154,4 @@ pub(super) fn document_headers(operation: &mut Operation) {
             _ => {}
         }
     }
-}
-
-fn text_header(about: &str, max: Option<usize>) -> Header {
-    let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).max_length(max).build();
-    HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
 }

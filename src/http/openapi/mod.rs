@@ -9,7 +9,7 @@ mod headers;
 mod info;
 mod links;
 mod operation_doc;
-pub mod parameters;
+mod parameters;
 pub mod samples;
 mod variant;
 mod version_3_0;
@@ -19,14 +19,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::__dev::SchemaReferences;
 use utoipa::Path;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, HttpMethod, OpenApiBuilder, Paths, RefOr, Required, Schema};
+use utoipa::openapi::{Components, HttpMethod, OpenApiBuilder, Paths, Ref, RefOr, Required, Schema};
 
-use super::auth::access::Access;
+use super::auth::access::{Access, RequestDoc};
 use super::dialect::Dialects;
 use super::error::api_error::FieldError;
+use super::field;
+use super::media_type::JSON;
 use crate::config::Limits;
 use crate::domain::audience::Report;
 use crate::domain::group::MAX_SHOWN;
@@ -55,11 +59,14 @@ impl Document {
         &mut self,
         _path: &P,
         access: Option<&Access>,
+        request: RequestDoc,
         doc: OperationDoc,
     ) -> String {
         let dialect = access.map_or(self.dialects.default, |access| access.dialect);
         let mut operation = P::operation();
         unwrap_paragraphs(&mut operation);
+        add_request(&mut operation, &request);
+        doc.add_responses(&mut operation);
         describe_parameters(&mut operation);
         doc.add_examples(&mut operation);
         name_body(&mut operation, &doc);
@@ -89,6 +96,7 @@ impl Document {
         let mut schemas = Vec::new();
         P::schemas(&mut schemas);
         self.schemas.extend(schemas);
+        self.schemas.extend(request.schemas);
         self.schemas.extend(doc.schemas);
         template
     }
@@ -98,7 +106,8 @@ impl Document {
     /// # Errors
     /// The document cannot be serialised.
     pub fn finish(self, limits: &Limits) -> serde_json::Result<Value> {
-        let Self { dialects, mut paths, schemas } = self;
+        let Self { dialects, mut paths, mut schemas } = self;
+        field::inline(&mut schemas);
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
                 set_page_limits(operation, limits);
@@ -143,6 +152,25 @@ fn order_conditions(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(order_conditions),
         _ => {}
+    }
+}
+
+/// Adds what follows from the arguments of the handler.
+fn add_request(operation: &mut Operation, request: &RequestDoc) {
+    let RequestDoc { conditions: _, parameters, body, schemas: _ } = request;
+    let parameters = parameters.iter().cloned().map(|mut parameter| {
+        if parameter.parameter_in == ParameterIn::Header {
+            parameter.schema = parameters::schema(&parameter.name).map(RefOr::from);
+        }
+        RefOr::T(parameter)
+    });
+    if parameters.len() > 0 {
+        operation.parameters.get_or_insert_default().extend(parameters);
+    }
+    if let Some(name) = body {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
+        let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True)).build();
+        operation.request_body = Some(body.into());
     }
 }
 

@@ -3,9 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, RefOr};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Content, Header, Ref, RefOr, Response};
 
 use crate::domain::{ErrorCode, FieldViolation};
 use crate::http::dialect::{NamedSchema, schemas_of};
@@ -17,6 +21,7 @@ use crate::http::media_type::JSON;
 pub struct OperationDoc {
     request_examples: Vec<(&'static str, &'static str, Value)>,
     response_examples: Vec<(u16, Value)>,
+    responses: Vec<(u16, Response)>,
     pub(super) errors: Vec<ErrorCode>,
     pub(super) violations: Vec<FieldViolation>,
     /// `None` for public operations.
@@ -34,6 +39,8 @@ pub struct ResourceDoc {
     pub noun: &'static str,
     /// The body argument of generated client methods: `group`.
     pub argument: &'static str,
+    /// Whether responses with the resource have an entity tag.
+    pub versioned: bool,
 }
 
 impl OperationDoc {
@@ -47,6 +54,56 @@ impl OperationDoc {
     #[must_use]
     pub fn no_content() -> Self {
         Self::default()
+    }
+
+    /// An operation on a kind of resource.
+    #[must_use]
+    pub fn of(resource: &'static ResourceDoc) -> Self {
+        Self { resource: Some(resource), ..Self::default() }
+    }
+
+    /// A response with a `T`, and an example of it.
+    #[must_use]
+    pub fn responds<T: ToSchema>(self, status: u16, about: impl Into<String>, body: impl Serialize) -> Self {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
+        let response = ResponseBuilder::new().description(about).content(JSON, content).build();
+        let mut doc = self.and_response(status, body);
+        doc.schemas.extend(schemas_of::<T>());
+        doc.responses.push((status, response));
+        doc
+    }
+
+    /// A response without a body.
+    #[must_use]
+    pub fn responds_empty(mut self, status: u16, about: impl Into<String>) -> Self {
+        self.responses.push((status, ResponseBuilder::new().description(about).build()));
+        self
+    }
+
+    /// A header of a response; replaces one with the same name.
+    ///
+    /// # Panics
+    /// There is no such response: every test that builds the document fails.
+    #[must_use]
+    pub fn header(mut self, status: u16, name: &str, about: impl Into<String>) -> Self {
+        self.response_mut(status).headers.insert(name.to_owned(), text_header(about, None).into());
+        self
+    }
+
+    /// Replaces the description of a response.
+    ///
+    /// # Panics
+    /// As [`Self::header`].
+    #[must_use]
+    pub fn describe(mut self, status: u16, about: &str) -> Self {
+        about.clone_into(&mut self.response_mut(status).description);
+        self
+    }
+
+    fn response_mut(&mut self, status: u16) -> &mut Response {
+        let response = self.responses.iter_mut().find(|(own, _)| *own == status);
+        let (_, response) = response.unwrap_or_else(|| panic!("no response with {status}"));
+        response
     }
 
     #[must_use]
@@ -94,6 +151,12 @@ impl OperationDoc {
         self
     }
 
+    pub(super) fn add_responses(&self, operation: &mut Operation) {
+        let responses = self.responses.iter().cloned();
+        let responses = responses.map(|(status, response)| (status.to_string(), response.into()));
+        operation.responses.responses.extend(responses);
+    }
+
     pub(super) fn add_examples(&self, operation: &mut Operation) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             for content in body.content.values_mut().filter_map(inline) {
@@ -110,6 +173,11 @@ impl OperationDoc {
             }
         }
     }
+}
+
+pub(super) fn text_header(about: impl Into<String>, max: Option<usize>) -> Header {
+    let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).max_length(max).build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(about)).build()
 }
 
 fn inline(content: &mut RefOr<Content>) -> Option<&mut Content> {

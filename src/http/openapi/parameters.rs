@@ -1,33 +1,19 @@
-//! Header parameters in the document. (The extractors read the headers, not these types.)
+//! The schemas of header parameters.
 
-use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::examples;
 use crate::domain::idempotency::IdempotencyKey;
+use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH};
 
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code)] // read by utoipa
-pub struct IdempotencyKeyHeader {
-    #[param(rename = "Idempotency-Key", schema_with = idempotency_key)]
-    key: String,
-}
-
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code)] // read by utoipa
-pub struct IfMatchHeader {
-    #[param(rename = "If-Match", schema_with = if_match)]
-    tag: String,
-}
-
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[allow(dead_code)] // read by utoipa
-pub struct IfNoneMatchHeader {
-    #[param(rename = "If-None-Match", schema_with = if_none_match)]
-    tag: String,
+/// The schema of a header.
+pub(super) fn schema(name: &str) -> Option<Object> {
+    match name {
+        IDEMPOTENCY_KEY => Some(idempotency_key()),
+        IF_MATCH => Some(if_match()),
+        IF_NONE_MATCH => Some(if_none_match()),
+        _ => None,
+    }
 }
 
 fn header(about: &str) -> ObjectBuilder {

@@ -4,10 +4,12 @@ pub mod audiences;
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
+mod group_members;
 pub mod groups;
 mod names;
+mod operations;
 pub mod opt_outs;
-mod pagination;
+pub mod pagination;
 mod tags;
 pub mod templates;
 mod updated;
@@ -15,6 +17,6 @@ mod updated;
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    let table = opt_outs::routes(groups::routes(contacts::routes(table)));
-    audiences::routes(templates::routes(table))
+    let table = group_members::routes(groups::routes(contacts::routes(table)));
+    audiences::routes(templates::routes(opt_outs::routes(table)))
 }

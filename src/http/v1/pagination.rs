@@ -1,50 +1,141 @@
-//! Cursor-based lists: schemas and parsers of their parameters, and the `Link` header of a page.
+//! Cursor-based lists: parameters, pages, and the `Link` header.
 
-use actix_web::http::header::HeaderValue;
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderValue, LINK};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use utoipa::openapi::schema::Object;
+use serde::Serialize;
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 
 use crate::domain::Violation;
 use crate::domain::id::Id;
-use crate::domain::pagination::{Cursor, CursorPage};
-use crate::http::extract::Violations;
-use crate::http::openapi::fields;
+use crate::domain::pagination::{Cursor, CursorPage, CursorParams};
+use crate::http::dialect::{NamedSchema, schemas_of};
+use crate::http::extract::{Parameters, QueryReader};
+use crate::http::openapi::fields::{ResourceId, id_of, with_description};
 
-pub(super) fn starting_after(noun: &str) -> Object {
-    let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
-    fields::with_description(fields::id(), &about)
-}
-
-pub(super) fn ending_before(noun: &str) -> Object {
-    let about = format!(
-        "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together with \
-         `starting_after`, the page starts there and continues to older {noun}s."
+/// Reads `limit`, `starting_after` and `ending_before`.
+pub(super) fn cursor_params<I: ResourceId>(query: &mut QueryReader<'_>) -> Option<CursorParams<I>> {
+    let noun = I::NOUN;
+    let limit = query.limit();
+    let after = query.optional(
+        "starting_after",
+        || {
+            let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
+            with_description(id_of(noun), &about)
+        },
+        parse_id,
     );
-    fields::with_description(fields::id(), &about)
+    let before = query.optional(
+        "ending_before",
+        || {
+            let about = format!(
+                "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together \
+                 with `starting_after`, the page starts there and continues to older {noun}s."
+            );
+            with_description(id_of(noun), &about)
+        },
+        parse_id,
+    );
+    Some(CursorParams { cursor: Cursor { after, before }, limit: limit? })
 }
 
-pub(super) fn parse_cursor<I: Id>(
-    starting_after: Option<String>,
-    ending_before: Option<String>,
-    violations: &mut Violations,
-) -> Cursor<I> {
-    let id = |text: &str| I::parse(text).ok_or(Violation::NotUuid);
-    Cursor {
-        after: violations.parse("starting_after", starting_after, id),
-        before: violations.parse("ending_before", ending_before, id),
+/// A list without filters.
+impl<I: ResourceId> Parameters for CursorParams<I> {
+    fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        cursor_params(query)
     }
 }
 
-/// The `Link` header of a page (RFC 8288) that has a neighbour. `filters` are the parameters of the request other than cursor
-/// and limit.
-pub(super) fn links<T, I: Id>(
+fn parse_id<I: Id>(text: &str) -> Result<I, Violation> {
+    I::parse(text).ok_or(Violation::NotUuid)
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    has_more: bool,
+    data: Vec<T>,
+}
+
+/// An item of a [`Page`].
+pub trait Listed: Serialize + ToSchema {
+    /// The name of the schema of a page.
+    const PAGE: &'static str;
+    /// In a sentence: `contacts`.
+    const PLURAL: &'static str;
+}
+
+impl<T> Page<T> {
+    #[must_use]
+    pub fn new(has_more: bool, data: Vec<T>) -> Self {
+        Self { has_more, data }
+    }
+}
+
+impl<T: Listed> ComposeSchema for Page<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let plural = T::PLURAL;
+        let has_more = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::Boolean))
+            .description(Some(format!("Whether there are more {plural} in the direction of the cursor.")));
+        let data = ArrayBuilder::new()
+            .items(Ref::from_schema_name(T::name()))
+            .description(Some(format!("The {plural}, newest first.")));
+        ObjectBuilder::new()
+            .description(Some(format!("A page of {plural}.")))
+            .property("has_more", has_more)
+            .required("has_more")
+            .property("data", data)
+            .required("data")
+            .into()
+    }
+}
+
+impl<T: Listed> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        T::PAGE.into()
+    }
+
+    fn schemas(schemas: &mut Vec<NamedSchema>) {
+        schemas.extend(schemas_of::<T>());
+    }
+}
+
+/// Responds with a page, and the links to its neighbours. `filters` are the parameters of the request other than cursor and
+/// limit.
+pub(super) fn respond<T: Serialize, R: Into<T>, I: Id>(
     path: &str,
-    cursor: &Cursor<I>,
-    limit: u64,
-    filters: &[(&str, Option<String>)],
-    page: &CursorPage<T>,
-    id_of: fn(&T) -> I,
+    params: &CursorParams<I>,
+    filters: &[(&str, String)],
+    page: CursorPage<R>,
+    id_of: fn(&R) -> I,
+) -> HttpResponse {
+    let links = links(path, params, filters, &page, id_of);
+    respond_with_links(links, Page::new(page.has_more, page.items.into_iter().map(R::into).collect()))
+}
+
+pub(super) fn respond_with_links<T: Serialize>(links: Option<HeaderValue>, page: Page<T>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(links) = links {
+        response.insert_header((LINK, links));
+    }
+    response.json(page)
+}
+
+/// The `Link` header of a page (RFC 8288) that has a neighbour.
+pub(super) fn links<R, I: Id>(
+    path: &str,
+    params: &CursorParams<I>,
+    filters: &[(&str, String)],
+    page: &CursorPage<R>,
+    id_of: fn(&R) -> I,
 ) -> Option<HeaderValue> {
+    let CursorParams { cursor, limit } = params;
     let (first, last) = (page.items.first()?, page.items.last()?);
     // The item that a cursor names is on the neighbouring page, so that one exists.
     let (has_previous, has_next) = match (cursor.after, cursor.before) {
@@ -61,9 +152,7 @@ pub(super) fn links<T, I: Id>(
             add("ending_before", &other_end.to_string());
         }
         for (name, value) in filters {
-            if let Some(value) = value {
-                add(name, value);
-            }
+            add(name, value);
         }
         format!("<{target}>; rel=\"{relation}\"")
     };

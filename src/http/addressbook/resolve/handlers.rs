@@ -18,7 +18,6 @@ use crate::http::response::HandlerResult;
     post,
     path = "/addressbook/resolve",
     operation_id = "resolveAddressBookAliases",
-    request_body = ResolveRequest,
     responses((status = 200, description = "The messages and the exclusions.", body = ResolveResponse)),
 )]
 pub(super) async fn resolve(

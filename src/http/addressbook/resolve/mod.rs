@@ -12,7 +12,7 @@ use crate::http::routes::RouteTable;
 use dto::{ResolveRequest, ResolveResponse};
 
 const RESOURCE: ResourceDoc =
-    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "template", argument: "audience" };
+    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "template", argument: "audience", versioned: false };
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;

@@ -1,71 +1,35 @@
-//! Schemas of the members of a group and of batches of its contacts.
+//! The members of a group and of batches of its contacts.
 
 use utoipa::openapi::schema::{
     Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{RefOr, Schema};
 
-use super::{id_of, or_null, reject_matches, text, timestamp, with_description, without_description};
+use super::value::{text, texts, timestamp, with_description};
 use crate::domain::group::{GroupDescription, GroupName, MemberOutcome};
 use crate::domain::pagination::MAX_BATCH;
-use crate::domain::text as rules;
+use crate::http::field::{TextDoc, WireText};
 use crate::http::openapi::examples::group as examples;
 
-const DESCRIPTION: &str = "The purpose of the group.";
+texts!(GroupName, GroupDescription);
 
-#[must_use]
-pub fn id() -> Object {
-    id_of("group")
+impl WireText for GroupName {
+    fn doc() -> TextDoc {
+        TextDoc::unique_name("The name of the group.", Self::MAX_CHARS, examples::NAME)
+    }
 }
 
-#[must_use]
-pub fn name() -> Object {
-    text()
-        .description(Some(
-            "The name of the group. Unique within the account and compared exactly; leading and trailing \
-             whitespace is removed.",
-        ))
-        .min_length(Some(1))
-        .max_length(Some(GroupName::MAX_CHARS))
-        .pattern(Some(rules::PATTERN))
-        .extensions(Some(reject_matches(&rules::forbidden_pattern(true))))
-        .examples([examples::NAME])
-        .build()
-}
-
-#[must_use]
-pub fn stored_name() -> Object {
-    let about = "The name of the group.";
-    text().description(Some(about)).max_length(Some(GroupName::MAX_CHARS)).examples([examples::NAME]).build()
+impl WireText for GroupDescription {
+    fn doc() -> TextDoc {
+        TextDoc::trimmed("The purpose of the group.", Self::MAX_CHARS, examples::DESCRIPTION)
+            .or_null("The purpose of the group; null removes it.", "The purpose of the group, or null.")
+    }
 }
 
 /// The id or the name.
 #[must_use]
 pub fn key() -> Object {
-    with_description(name(), "The id of the group, or its name.")
-}
-
-#[must_use]
-pub fn description() -> Object {
-    text()
-        .description(Some(format!("{DESCRIPTION} Leading and trailing whitespace is removed.")))
-        .min_length(Some(1))
-        .max_length(Some(GroupDescription::MAX_CHARS))
-        .pattern(Some(rules::PATTERN))
-        .extensions(Some(reject_matches(&rules::forbidden_pattern(false))))
-        .examples([examples::DESCRIPTION])
-        .build()
-}
-
-#[must_use]
-pub fn description_or_null() -> Schema {
-    or_null(without_description(description()), "The purpose of the group; null removes it.")
-}
-
-#[must_use]
-pub fn stored_description() -> Schema {
-    let stored = text().max_length(Some(GroupDescription::MAX_CHARS)).examples([examples::DESCRIPTION]);
-    or_null(stored, "The purpose of the group, or null.")
+    with_description(GroupName::doc().accepted(), "The id of the group, or its name.")
 }
 
 #[must_use]
@@ -86,11 +50,6 @@ pub fn shown_member_count() -> Object {
         member_count(),
         "The number of contacts in the group; absent if the key may not read groups.",
     )
-}
-
-#[must_use]
-pub fn created() -> Object {
-    timestamp("The time at which the group was created, in UTC with millisecond precision.")
 }
 
 #[must_use]

@@ -3,21 +3,11 @@
 use super::spec::LinkSpec;
 
 const IN_RESPONSE: &str = "Uses the id of the contact in the response.";
-const IF_UNCHANGED: &str =
-    "The entity tag ensures that no other client has changed the contact in the meantime.";
 const OTHER_DIALECT: &str = "The same contact is immediately available in the other dialect.";
 const ON_PAGE: &str = "Uses the id of a contact on the page, here the first one.";
-const CURRENT_STATE: &str = "Another client has changed the contact; this is its current state.";
 const REMAINING: &str = "The remaining contacts.";
 
 pub(super) const LINKS: &[LinkSpec] = &[
-    LinkSpec {
-        from: "createContact",
-        status: "201",
-        to: &["getContact", "updateContact", "deleteContact"],
-        with: &[("id", "$response.body#/id")],
-        about: IN_RESPONSE,
-    },
     LinkSpec {
         from: "createContact",
         status: "201",
@@ -26,68 +16,11 @@ pub(super) const LINKS: &[LinkSpec] = &[
         about: OTHER_DIALECT,
     },
     LinkSpec {
-        from: "createContact",
-        status: "409",
-        to: &["listContacts"],
-        with: &[("username", "$request.body#/username")],
-        about: "The contact that already has the username.",
-    },
-    LinkSpec {
-        from: "listContacts",
-        status: "200",
-        to: &["getContact", "updateContact", "deleteContact"],
-        with: &[("id", "$response.body#/data/0/id")],
-        about: ON_PAGE,
-    },
-    LinkSpec {
         from: "listContacts",
         status: "200",
         to: &["listContacts"],
         with: &[("ending_before", "$response.body#/data/0/id")],
         about: "The contacts that have been created since.",
-    },
-    LinkSpec {
-        from: "getContact",
-        status: "200",
-        to: &["getContact"],
-        with: &[("id", "$response.body#/id"), ("If-None-Match", "$response.header.ETag")],
-        about: "The response is 304, without a body, as long as the contact does not change.",
-    },
-    LinkSpec {
-        from: "getContact",
-        status: "200",
-        to: &["updateContact", "deleteContact"],
-        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
-        about: IF_UNCHANGED,
-    },
-    LinkSpec {
-        from: "updateContact",
-        status: "200",
-        to: &["getContact", "deleteContact"],
-        with: &[("id", "$response.body#/id")],
-        about: IN_RESPONSE,
-    },
-    LinkSpec {
-        from: "updateContact",
-        status: "200",
-        to: &["updateContact"],
-        with: &[("id", "$response.body#/id"), ("If-Match", "$response.header.ETag")],
-        about: IF_UNCHANGED,
-    },
-    LinkSpec {
-        from: "updateContact",
-        status: "412",
-        to: &["getContact"],
-        with: &[("id", "$request.path.id")],
-        about: CURRENT_STATE,
-    },
-    LinkSpec { from: "deleteContact", status: "204", to: &["listContacts"], with: &[], about: REMAINING },
-    LinkSpec {
-        from: "deleteContact",
-        status: "412",
-        to: &["getContact"],
-        with: &[("id", "$request.path.id")],
-        about: CURRENT_STATE,
     },
     LinkSpec {
         from: "createAddressBookContact",

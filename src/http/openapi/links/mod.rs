@@ -6,16 +6,16 @@ mod group;
 mod health;
 mod opt_out;
 mod spec;
-mod template;
+mod versioned;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::link::Link;
+use utoipa::openapi::link;
 use utoipa::openapi::path::Operation;
 
-use spec::LinkSpec;
+use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 6] =
-    [contact::LINKS, group::LINKS, opt_out::LINKS, template::LINKS, audience::LINKS, health::LINKS];
+const TABLES: [&[LinkSpec]; 5] =
+    [contact::LINKS, group::LINKS, opt_out::LINKS, audience::LINKS, health::LINKS];
 
 /// Adds the links of an operation.
 ///
@@ -25,15 +25,13 @@ const TABLES: [&[LinkSpec]; 6] =
 pub(super) fn document(operation: &mut Operation) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let specs = TABLES.into_iter().flatten().filter(|spec| spec.from == id);
-    for LinkSpec { from: _, status, to, with, about } in specs {
-        let Some(RefOr::T(response)) = operation.responses.responses.get_mut(*status) else {
+    for Link { status, to, with, about } in specs.flat_map(LinkSpec::links).chain(versioned::links(&id)) {
+        let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) else {
             panic!("{id} has no {status}");
         };
-        for target in *to {
-            let link = Link::builder().operation_id(*target).description(*about);
-            let link = with.iter().fold(link, |link, (name, value)| link.parameter(*name, *value)).build();
-            let previous = response.links.insert((*target).to_owned(), link.into());
-            assert!(previous.is_none(), "{id} {status} links to {target} twice");
-        }
+        let link = link::Link::builder().operation_id(&to).description(about);
+        let link = with.iter().fold(link, |link, (name, value)| link.parameter(*name, *value)).build();
+        let previous = response.links.insert(to.clone(), link.into());
+        assert!(previous.is_none(), "{id} {status} links to {to} twice");
     }
 }

@@ -1,45 +1,31 @@
 //! The operations of `/v1/audiences`.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::LOCATION;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::schema::Object;
 
-use super::list::{EntryQuery, ListAudiences, ListEntries, links, next_link};
+use super::list::{EntryQuery, links, next_link};
 use super::request::CreateAudience;
 use super::response::{
     Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
     AudienceRecipientPage, KeptAudience,
 };
-use super::schema;
 use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind};
 use crate::domain::idempotency::Created;
+use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{DeleteAudiences, ReadAudiences, ReadContacts};
-use crate::domain::{Error, ErrorCode, Violation};
+use crate::domain::{Error, ErrorCode};
 use crate::http::audience::ResponseFormat;
 use crate::http::audience::stream::stream;
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
-use crate::http::extract::{Body, PathParam, PathValue, Query};
+use crate::http::extract::{IdempotentBody, PathParam, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::media_type::NDJSON;
-use crate::http::openapi::parameters::IdempotencyKeyHeader;
 use crate::http::response::{self, HandlerResult};
+use crate::http::v1::operations;
 
 const PATH: &str = "/v1/audiences";
 const CREATE: &str = "createAudience";
-
-impl PathValue for AudienceId {
-    const NAME: &'static str = "id";
-
-    fn parse(text: &str) -> Result<Self, Violation> {
-        Self::parse(text).ok_or(Violation::NotUuid)
-    }
-
-    fn schema() -> Object {
-        schema::id()
-    }
-}
 
 /// Resolve an audience
 ///
@@ -65,8 +51,6 @@ impl PathValue for AudienceId {
     post,
     path = PATH,
     operation_id = CREATE,
-    params(IdempotencyKeyHeader),
-    request_body = CreateAudience,
     responses(
         (
             status = 200,
@@ -87,9 +71,9 @@ impl PathValue for AudienceId {
 pub(super) async fn create_audience(
     authorized: Authorized<ReadContacts>,
     format: ResponseFormat,
-    body: Body<CreateAudience>,
+    body: IdempotentBody<CreateAudience>,
 ) -> HandlerResult {
-    let (command, idempotent) = body.into_idempotent(CREATE);
+    let (command, idempotent) = body.into_parts(CREATE);
     let audiences = authorized.audiences();
     if command.keep && !command.dry_run {
         let cancelled = CancellationToken::new();
@@ -99,8 +83,7 @@ pub(super) async fn create_audience(
         let created = actix_web::rt::spawn(pending.create()).await;
         let Created { made, replayed } =
             created.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??;
-        let mut response = response::created(HttpResponse::Created(), replayed);
-        response.insert_header((LOCATION, format.prefix.prepend_to(format_args!("{PATH}/{}", made.id))));
+        let mut response = operations::created(&format.prefix, PATH, made.id, replayed);
         return Ok(response.json(Audience::from(made)));
     }
     if format.ndjson && !command.dry_run {
@@ -118,7 +101,6 @@ pub(super) async fn create_audience(
     get,
     path = PATH,
     operation_id = "listAudiences",
-    params(ListAudiences),
     responses((
         status = 200,
         description = "A page of audiences.",
@@ -129,7 +111,7 @@ pub(super) async fn create_audience(
 pub(super) async fn list_audiences(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
-    Query(query): Query<ListAudiences>,
+    Query { command: query, .. }: Query<CursorParams<AudienceId>>,
 ) -> HandlerResult {
     let page = authorized.audiences().list(query).await?;
     let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
@@ -144,7 +126,6 @@ pub(super) async fn list_audiences(
     get,
     path = "/v1/audiences/{id}",
     operation_id = "getAudience",
-    params(PathParam<AudienceId>),
     responses((status = 200, description = "The audience.", body = KeptAudience)),
 )]
 pub(super) async fn get_audience(
@@ -162,7 +143,6 @@ pub(super) async fn get_audience(
     delete,
     path = "/v1/audiences/{id}",
     operation_id = "deleteAudience",
-    params(PathParam<AudienceId>),
     responses((status = 204, description = "The audience was deleted.")),
 )]
 pub(super) async fn delete_audience(
@@ -180,7 +160,6 @@ pub(super) async fn delete_audience(
     get,
     path = "/v1/audiences/{id}/recipients",
     operation_id = "listAudienceRecipients",
-    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of recipients.",
@@ -192,7 +171,7 @@ pub(super) async fn list_recipients(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(query): Query<ListEntries>,
+    Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Recipients, query).await?;
     let mut response =
@@ -212,7 +191,6 @@ pub(super) async fn list_recipients(
     get,
     path = "/v1/audiences/{id}/exclusions",
     operation_id = "listAudienceExclusions",
-    params(PathParam<AudienceId>, ListEntries),
     responses((
         status = 200,
         description = "A page of exclusions.",
@@ -224,7 +202,7 @@ pub(super) async fn list_exclusions(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     PathParam(id): PathParam<AudienceId>,
-    Query(query): Query<ListEntries>,
+    Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Exclusions, query).await?;
     let mut response =

@@ -17,11 +17,11 @@ use request::{AudienceItem, CreateAudience};
 use response::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
 
 const RESOURCE: ResourceDoc =
-    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "audience", argument: "audience" };
+    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "audience", argument: "audience", versioned: false };
 
 /// Of the create operation, whose 404 is about the template.
 const CREATE_RESOURCE: ResourceDoc =
-    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "template", argument: "audience" };
+    ResourceDoc { tag: Some(tags::AUDIENCES), noun: "template", argument: "audience", versioned: false };
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;

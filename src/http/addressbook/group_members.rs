@@ -1,26 +1,26 @@
 //! The operations of `/addressbook/groups/{group}/contacts`, with their bodies.
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
-use validator::Validate;
 
-use super::list::{ListMembers, MemberQuery};
+use super::contacts::Record;
+use super::dialect::DIALECT;
+use super::envelope::Deleted;
+use super::groups::{self, invalid_name};
+use super::operations;
+use super::pagination::offset;
+use super::records::RecordPage;
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
 use crate::domain::group::{GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{ContactKey, Error, ErrorCode};
-use crate::http::addressbook::contacts::dto::{Record, RecordList};
-use crate::http::addressbook::envelope::Deleted;
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{ContactKey, Error};
+use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
-use crate::http::extract::{Body, Items, PathParam, Payload, Query, Violations};
 use crate::http::openapi::{examples, fields};
-use crate::http::response::HandlerResult;
+use crate::http::prelude::*;
+
+/// The body is a list of changes.
+static RESOURCE: ResourceDoc = ResourceDoc { argument: "changes", ..groups::RESOURCE };
 
 /// The contacts to add to a group: 1 to 1,000 in all. A list that is null is treated as absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -41,13 +41,7 @@ fn contacts() -> Array {
 }
 
 fn aliases() -> Array {
-    fields::group::batch(fields::handle(), "The contacts to add, by alias.")
-}
-
-impl AddContacts {
-    pub(super) fn example() -> Value {
-        json!({"contacts": [examples::MSISDN], "aliases": [examples::HANDLE]})
-    }
+    fields::group::batch(Handle::doc().accepted(), "The contacts to add, by alias.")
 }
 
 /// A contact, with the identifier as in the request.
@@ -88,13 +82,13 @@ impl Payload for AddContacts {
 pub struct ContactsAdded {
     /// Always true.
     #[schema(example = true)]
-    pub(super) success: bool,
+    success: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::group::shown_member_count, required = false)]
-    pub(super) member_count: Option<u64>,
+    member_count: Option<u64>,
     /// The result for each contact: first those of `contacts`, then those of `aliases`, each in the order of
     /// its list.
-    pub(super) results: Vec<ContactResult>,
+    results: Vec<ContactResult>,
 }
 
 /// The result for one contact, identified as in the request.
@@ -104,13 +98,26 @@ pub struct ContactResult {
     /// The id or the msisdn, as in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "4479000000001")]
-    pub(super) contact: Option<String>,
+    contact: Option<String>,
     /// The alias, as in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, example = "john")]
-    pub(super) alias: Option<String>,
+    alias: Option<String>,
     #[schema(schema_with = fields::group::outcome_of_adding)]
-    pub(super) outcome: MemberOutcome,
+    outcome: MemberOutcome,
+}
+
+struct MemberQuery {
+    offset: u64,
+    limit: u64,
+}
+
+impl Parameters for MemberQuery {
+    fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        let offset = offset(query, "contacts");
+        let limit = query.limit();
+        Some(Self { offset: offset?, limit: limit? })
+    }
 }
 
 /// Add contacts to a group
@@ -120,12 +127,9 @@ pub struct ContactResult {
 #[utoipa::path(
     post,
     path = "/addressbook/groups/{group}/contacts",
-    operation_id = "addAddressBookGroupContacts",
-    params(PathParam<GroupKey>),
-    request_body = AddContacts,
-    responses((status = 200, description = "The result for each contact.", body = ContactsAdded)),
+    operation_id = "addAddressBookGroupContacts"
 )]
-pub(super) async fn add_contacts(
+async fn add_contacts(
     authorized: Authorized<UpdateGroups>,
     visibility: Visibility<ReadGroups>,
     PathParam(group): PathParam<GroupKey>,
@@ -156,18 +160,15 @@ pub(super) async fn add_contacts(
 #[utoipa::path(
     get,
     path = "/addressbook/groups/{group}/contacts",
-    operation_id = "listAddressBookGroupContacts",
-    params(PathParam<GroupKey>, ListMembers),
-    responses((status = 200, description = "A page of contacts.", body = RecordList)),
+    operation_id = "listAddressBookGroupContacts"
 )]
-pub(super) async fn list_contacts(
+async fn list_contacts(
     authorized: Authorized<(ReadGroups, ReadContacts)>,
     PathParam(group): PathParam<GroupKey>,
-    Query(MemberQuery { offset, limit }): Query<ListMembers>,
+    Query { command: MemberQuery { offset, limit }, .. }: Query<MemberQuery>,
 ) -> HandlerResult {
     let page = authorized.groups().members(group, offset, limit).await?;
-    let records = page.items.into_iter().map(Record::from).collect();
-    Ok(HttpResponse::Ok().json(RecordList { success: true, records, offset, limit, total: page.total }))
+    Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, offset, limit)))
 }
 
 /// Remove a contact from a group
@@ -176,11 +177,9 @@ pub(super) async fn list_contacts(
 #[utoipa::path(
     delete,
     path = "/addressbook/groups/{group}/contacts/{contact}",
-    operation_id = "removeAddressBookGroupContact",
-    params(PathParam<GroupKey>, PathParam<ContactKey>),
-    responses((status = 200, description = "The contact was removed from the group.", body = Deleted)),
+    operation_id = "removeAddressBookGroupContact"
 )]
-pub(super) async fn remove_contact(
+async fn remove_contact(
     authorized: Authorized<UpdateGroups>,
     PathParam(group): PathParam<GroupKey>,
     PathParam(contact): PathParam<ContactKey>,
@@ -193,4 +192,37 @@ pub(super) async fn remove_contact(
         Some(MemberOutcome::NotMember) => Err(Error::no_such("contact in the group").into()),
         _ => Err(Error::no_such("contact").into()),
     }
+}
+
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let result = |contact: Option<&str>, alias: Option<&str>, outcome| {
+        let (contact, alias) = (contact.map(str::to_owned), alias.map(str::to_owned));
+        ContactResult { contact, alias, outcome }
+    };
+    let added = ContactsAdded {
+        success: true,
+        member_count: Some(1),
+        results: vec![
+            result(Some(examples::MSISDN), None, MemberOutcome::Added),
+            result(None, Some(examples::HANDLE), MemberOutcome::AlreadyMember),
+        ],
+    };
+    let add = OperationDoc::of(&RESOURCE)
+        .responds::<ContactsAdded>(200, "The result for each contact.", added)
+        .request_example(
+            "contacts",
+            "The same contact twice: by its number and by its alias",
+            json!({"contacts": [examples::MSISDN], "aliases": [examples::HANDLE]}),
+        )
+        .example_violation(FieldViolation::at("contacts.0", Violation::NotContactKey));
+    let list = operations::lists(&groups::RESOURCE, Record::from(examples::contact()))
+        .example_violation(invalid_name());
+    let remove = operations::deletes(&groups::RESOURCE)
+        .describe(200, "The contact was removed from the group.")
+        .errors(&[ErrorCode::PhoneAmbiguous])
+        .example_violation(FieldViolation::at("contact", Violation::NotContactKey));
+    table
+        .protected(&DIALECT, __path_add_contacts, add_contacts, add)
+        .protected(&DIALECT, __path_list_contacts, list_contacts, list)
+        .protected(&DIALECT, __path_remove_contact, remove_contact, remove)
 }

@@ -1,59 +1,25 @@
 //! The operations of `/v1/groups/{id}/members`, with their bodies.
 
-use actix_web::HttpResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::openapi::schema::{Array, Object};
-use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use utoipa::openapi::schema::Array;
 
-use super::handlers::PATH;
+use super::contacts::Contact;
+use super::dialect::DIALECT;
+use super::groups::{self, PATH};
+use super::operations::{self, invalid_id};
+use super::pagination::respond;
 use crate::config::Limits;
 use crate::domain::contact::ContactQuery;
 use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
-use crate::domain::{ContactId, ContactKey, Violation};
-use crate::http::auth::access::Visibility;
-use crate::http::auth::authorized::Authorized;
+use crate::domain::{ContactId, ContactKey};
+use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchList, parse_lists};
-use crate::http::extract::{Body, Items, Parameters, PathParam, Payload, Query, Violations, query};
-use crate::http::forwarded_prefix::Prefix;
 use crate::http::openapi::{examples, fields};
-use crate::http::response::{self, HandlerResult};
-use crate::http::v1::contacts::dto::{Contact, ContactList};
-use crate::http::v1::pagination;
+use crate::http::prelude::*;
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListMembers {
-    #[param(schema_with = fields::page_limit, required = false)]
-    limit: Option<String>,
-    #[param(schema_with = starting_after, required = false)]
-    starting_after: Option<String>,
-    #[param(schema_with = ending_before, required = false)]
-    ending_before: Option<String>,
-}
-
-fn starting_after() -> Object {
-    pagination::starting_after("contact")
-}
-
-fn ending_before() -> Object {
-    pagination::ending_before("contact")
-}
-
-impl Parameters for ListMembers {
-    type Command = CursorParams<ContactId>;
-
-    fn into_command(self, limits: &Limits, violations: &mut Violations) -> Option<Self::Command> {
-        let Self { limit, starting_after, ending_before } = self;
-        let limit = query::limit("limit", limit, limits, violations);
-        let cursor = pagination::parse_cursor(starting_after, ending_before, violations);
-        Some(CursorParams { cursor, limit: limit? })
-    }
-}
+/// The body is a list of changes.
+static RESOURCE: ResourceDoc = ResourceDoc { argument: "changes", ..groups::RESOURCE };
 
 /// The contacts to add to a group and to remove from it: 1 to 1,000 in all. Contacts are added first, then
 /// removed. A list that is null is treated as absent.
@@ -72,12 +38,6 @@ fn to_add() -> Array {
 
 fn to_remove() -> Array {
     fields::group::batch(fields::id(), "The contacts to remove from the group.")
-}
-
-impl ChangeMembers {
-    pub(super) fn example() -> Value {
-        json!({"add": [examples::ID]})
-    }
 }
 
 impl Payload for ChangeMembers {
@@ -109,51 +69,36 @@ impl Payload for ChangeMembers {
 pub struct GroupMembersChanged {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::group::shown_member_count, required = false)]
-    pub(super) member_count: Option<u64>,
+    member_count: Option<u64>,
     /// The result for each contact: first those of `add`, then those of `remove`, each in the order of its
     /// list.
-    pub(super) data: Vec<GroupMemberResult>,
+    data: Vec<GroupMemberResult>,
 }
 
 /// The result for one contact.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GroupMemberResult {
-    #[schema(schema_with = fields::id)]
-    pub(super) id: ContactId,
+    id: ContactId,
     #[schema(schema_with = fields::group::outcome)]
-    pub(super) outcome: MemberOutcome,
+    outcome: MemberOutcome,
 }
 
 /// List the contacts of a group
 ///
 /// Returns a page of the contacts in the group, newest contact first. `has_more` indicates whether there are
 /// more; the `Link` header contains the URLs of the next and the previous page.
-#[utoipa::path(
-    get,
-    path = "/v1/groups/{id}/members",
-    operation_id = "listGroupMembers",
-    params(PathParam<GroupId>, ListMembers),
-    responses((
-        status = 200,
-        description = "A page of contacts.",
-        body = ContactList,
-        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
-    )),
-)]
-pub(super) async fn list_group_members(
+#[utoipa::path(get, path = "/v1/groups/{id}/members", operation_id = "listGroupMembers")]
+async fn list_group_members(
     authorized: Authorized<(ReadGroups, ReadContacts)>,
     PathParam(id): PathParam<GroupId>,
     prefix: Prefix,
-    Query(CursorParams { cursor, limit }): Query<ListMembers>,
+    Query { command: params, filters }: Query<CursorParams<ContactId>>,
 ) -> HandlerResult {
-    let group = Some(GroupKey::Id(id));
+    let (CursorParams { cursor, limit }, group) = (params, Some(GroupKey::Id(id)));
     let query = ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
     let page = authorized.contacts().cursor_page(query).await?;
     let path = prefix.prepend_to(format_args!("{PATH}/{id}/members"));
-    let mut response =
-        response::page(pagination::links(&path, &cursor, limit, &[], &page, |contact| contact.id));
-    let data = page.items.into_iter().map(Contact::from).collect();
-    Ok(response.json(ContactList { has_more: page.has_more, data }))
+    Ok(respond::<Contact, _, _>(&path, &params, &filters, page, |contact| contact.id))
 }
 
 /// Add and remove contacts of a group
@@ -161,15 +106,8 @@ pub(super) async fn list_group_members(
 /// Adds contacts to the group and removes contacts from it, at most 1,000 in all, atomically: either the
 /// whole request is carried out or none of it. Each contact has its own result; a contact that does not exist
 /// is reported as such and does not affect the others.
-#[utoipa::path(
-    post,
-    path = "/v1/groups/{id}/members",
-    operation_id = "changeGroupMembers",
-    params(PathParam<GroupId>),
-    request_body = ChangeMembers,
-    responses((status = 200, description = "The result for each contact.", body = GroupMembersChanged)),
-)]
-pub(super) async fn change_group_members(
+#[utoipa::path(post, path = "/v1/groups/{id}/members", operation_id = "changeGroupMembers")]
+async fn change_group_members(
     authorized: Authorized<UpdateGroups>,
     visibility: Visibility<ReadGroups>,
     PathParam(id): PathParam<GroupId>,
@@ -182,4 +120,21 @@ pub(super) async fn change_group_members(
     let results = contacts.into_iter().zip(outcomes);
     let data = results.map(|(id, outcome)| GroupMemberResult { id, outcome }).collect();
     Ok(HttpResponse::Ok().json(GroupMembersChanged { member_count: visibility.filter(member_count), data }))
+}
+
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let contact = examples::contact();
+    let result = GroupMemberResult { id: contact.id, outcome: MemberOutcome::Added };
+    let changed = GroupMembersChanged { member_count: Some(1), data: vec![result] };
+    let list = operations::lists(&groups::RESOURCE, Contact::from(contact)).example_violation(invalid_id());
+    let change = OperationDoc::of(&RESOURCE)
+        .responds::<GroupMembersChanged>(200, "The result for each contact.", changed)
+        .request_example("add", "One contact to add", json!({"add": [examples::ID]}))
+        .example_violation(FieldViolation::at("add.0", Violation::NotUuid));
+    table.protected(&DIALECT, __path_list_group_members, list_group_members, list).protected(
+        &DIALECT,
+        __path_change_group_members,
+        change_group_members,
+        change,
+    )
 }

@@ -1,0 +1,260 @@
+//! `/addressbook/contacts`, and the same under `/contacts`.
+
+use utoipa::openapi::schema::Object;
+
+use super::dialect::DIALECT;
+use super::envelope::Deleted;
+use super::operations::{self, invalid_direction};
+use super::pagination::{offset, sort_direction, sort_field};
+use super::records::{RecordDoc, RecordPage, RecordResponse};
+use crate::domain::contact::fields::{Handle, Meta};
+use crate::domain::contact::{ContactOffsetQuery, ContactSort};
+use crate::domain::idempotency::Created;
+use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
+use crate::domain::precondition::Precondition;
+use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewContact};
+use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
+use crate::http::openapi::fields::contact::Msisdn;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
+use crate::http::response;
+
+const CREATE: &str = "createAddressBookContact";
+
+static RESOURCE: ResourceDoc =
+    ResourceDoc { tag: None, noun: "contact", argument: "contact", versioned: false };
+
+/// A new contact. `alias` and `msisdn` are required. Null in an optional member is treated as absent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateAddressBookRecord)]
+pub struct CreateRecord {
+    #[validate(required)]
+    alias: Required<Handle>,
+    #[validate(required)]
+    msisdn: Required<Msisdn>,
+    #[schema(schema_with = fields::meta, required = false)]
+    meta: Option<MetaObject>,
+}
+
+impl Payload for CreateRecord {
+    type Command = NewContact;
+
+    fn into_command(self, violations: &mut Violations) -> Option<NewContact> {
+        let handle = violations.read("alias", self.alias);
+        let msisdn = violations.read("msisdn", self.msisdn);
+        let meta = new_meta(self.meta, violations);
+        let (handle, Msisdn(phone), meta) = (handle?, msisdn?, meta?);
+        Some(NewContact { handle, phone, display_name: None, avatar_url: None, meta })
+    }
+}
+
+/// The changes to a contact. An absent member keeps its value, a value sets it. Null clears `meta`; `alias`
+/// and `msisdn` cannot be cleared, and null is treated as absent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateAddressBookRecord)]
+pub struct UpdateRecord {
+    alias: Optional<Handle>,
+    msisdn: Optional<Msisdn>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta_patch, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl Payload for UpdateRecord {
+    type Command = ContactPatch;
+
+    fn into_command(self, violations: &mut Violations) -> Option<ContactPatch> {
+        Some(ContactPatch {
+            handle: violations.read("alias", self.alias),
+            phone: violations.read("msisdn", self.msisdn).map(|Msisdn(phone)| phone),
+            display_name: None,
+            avatar_url: None,
+            meta: changed_meta(self.meta, violations),
+        })
+    }
+}
+
+/// A contact in the address book dialect.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecord)]
+pub struct Record {
+    id: ContactId,
+    alias: Handle,
+    msisdn: Msisdn,
+    #[schema(schema_with = fields::meta)]
+    meta: Meta,
+    /// The time at which the contact was created, in UTC with millisecond precision.
+    created_on: Timestamp,
+    /// The time at which the contact was last changed, in UTC with millisecond precision.
+    updated_on: Timestamp,
+}
+
+impl From<Contact> for Record {
+    fn from(contact: Contact) -> Self {
+        let Contact {
+            id,
+            handle,
+            phone,
+            display_name: _, // of v1 alone
+            avatar_url: _,   // of v1 alone
+            meta,
+            created_at,
+            updated_at,
+            version: _, // of v1 alone
+        } = contact;
+        Self {
+            id,
+            alias: handle,
+            msisdn: Msisdn(phone),
+            meta,
+            created_on: created_at,
+            updated_on: updated_at,
+        }
+    }
+}
+
+impl RecordDoc for Record {
+    const NOUN: &'static str = "contact";
+    const RESPONSE: &'static str = "AddressBookRecordAnswer";
+    const PAGE: &'static str = "AddressBookRecordList";
+    const TOTAL: &'static str = ", on all pages of the list";
+}
+
+/// A response with the updated contact.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecordUpdated)]
+pub struct RecordUpdated {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The contact; absent if the key may not read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    record: Option<Record>,
+}
+
+impl Parameters for ContactOffsetQuery {
+    fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        let field = sort_field(query, "SortField", "created_on, alias, msisdn", |text| match text {
+            "created_on" => Some(ContactSort::CreatedOn),
+            "alias" => Some(ContactSort::Handle),
+            "msisdn" => Some(ContactSort::Phone),
+            _ => None,
+        });
+        let direction = sort_direction(query);
+        let offset = offset(query, "contacts");
+        let limit = query.limit();
+        Some(Self { field: field?, direction: direction?, offset: offset?, limit: limit? })
+    }
+}
+
+impl PathValue for ContactKey {
+    const NAME: &'static str = "contact";
+
+    fn parse(text: &str) -> Result<Self, Violation> {
+        Self::parse(text)
+    }
+
+    fn schema() -> Object {
+        fields::id_or_phone("The id or the msisdn of the contact.")
+    }
+}
+
+/// Create a contact
+///
+/// Creates a contact. Contacts can be referenced later when sending messages using aliases, batch campaigns,
+/// or templates. The alias must not be in use; several contacts may share an msisdn.
+#[utoipa::path(post, path = "/addressbook/contacts", operation_id = CREATE)]
+async fn create_record(
+    authorized: Authorized<CreateContacts>,
+    body: IdempotentBody<CreateRecord>,
+) -> HandlerResult {
+    let (new, idempotent) = body.into_parts(CREATE);
+    let may_read = authorized.may(Permission::ReadContacts);
+    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
+    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(contact)))
+}
+
+/// List contacts
+///
+/// Returns a page of the contacts, newest first by default, and the total number of contacts.
+#[utoipa::path(get, path = "/addressbook/contacts", operation_id = "listAddressBookContacts")]
+async fn list_records(
+    authorized: Authorized<ReadContacts>,
+    Query { command: query, .. }: Query<ContactOffsetQuery>,
+) -> HandlerResult {
+    let page = authorized.contacts().offset_page(query).await?;
+    Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, query.offset, query.limit)))
+}
+
+/// Get a contact
+///
+/// Returns the contact with this id or this msisdn. If several contacts share the msisdn, use the id.
+#[utoipa::path(get, path = "/addressbook/contacts/{contact}", operation_id = "getAddressBookContact")]
+async fn get_record(
+    authorized: Authorized<ReadContacts>,
+    PathParam(key): PathParam<ContactKey>,
+) -> HandlerResult {
+    let contact = authorized.contacts().get(key).await?;
+    Ok(HttpResponse::Ok().json(RecordResponse::<Record>::new(contact)))
+}
+
+/// Update a contact
+///
+/// Changes the members in the body; every member is optional. `meta` is merged key by key: a key that is null
+/// is removed.
+#[utoipa::path(post, path = "/addressbook/contacts/{contact}", operation_id = "updateAddressBookContact")]
+async fn update_record(
+    authorized: Authorized<UpdateContacts>,
+    visibility: Visibility<ReadContacts>,
+    PathParam(key): PathParam<ContactKey>,
+    body: Body<UpdateRecord>,
+) -> HandlerResult {
+    let contact = authorized.contacts().update(key, body.command, Precondition::None).await?;
+    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: visibility.filter(contact.into()) }))
+}
+
+/// Delete a contact
+///
+/// Deletes the contact permanently.
+#[utoipa::path(delete, path = "/addressbook/contacts/{contact}", operation_id = "deleteAddressBookContact")]
+async fn delete_record(
+    authorized: Authorized<DeleteContacts>,
+    PathParam(key): PathParam<ContactKey>,
+) -> HandlerResult {
+    authorized.contacts().delete(key, Precondition::None).await?;
+    Ok(HttpResponse::Ok().json(Deleted { success: true }))
+}
+
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let record = || Record::from(examples::contact());
+    let updated = RecordUpdated { success: true, record: Some(record()) };
+    let invalid_key = || FieldViolation::at("contact", Violation::NotContactKey);
+    let too_long = Violation::TooLong { max: Handle::MAX_CHARS };
+    let new = json!({"alias": examples::HANDLE, "msisdn": examples::MSISDN, "meta": examples::meta()});
+    let changes = json!({"alias": "johnny", "meta": {"CITY": "Paris"}});
+    let create = operations::creates(&RESOURCE, record())
+        .request_example("contact", "With data for templates", new)
+        .errors(&[ErrorCode::HandleTaken])
+        .example_violation(FieldViolation::of(Field::Handle, Violation::Required));
+    let list = operations::lists(&RESOURCE, record()).example_violation(invalid_direction());
+    let get = operations::gets(&RESOURCE, record())
+        .errors(&[ErrorCode::PhoneAmbiguous])
+        .example_violation(invalid_key());
+    let update = OperationDoc::of(&RESOURCE)
+        .responds::<RecordUpdated>(200, "The contact after the change.", updated)
+        .request_example("change", "A new alias, one key of meta changed", changes)
+        .errors(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
+        .example_violation(FieldViolation::of(Field::Handle, too_long));
+    let delete =
+        operations::deletes(&RESOURCE).errors(&[ErrorCode::PhoneAmbiguous]).example_violation(invalid_key());
+    table
+        .protected(&DIALECT, __path_create_record, create_record, create)
+        .protected(&DIALECT, __path_list_records, list_records, list)
+        .protected(&DIALECT, __path_get_record, get_record, get)
+        .protected(&DIALECT, __path_update_record, update_record, update)
+        .protected(&DIALECT, __path_delete_record, delete_record, delete)
+        .alias("/addressbook/contacts", "/contacts")
+}
