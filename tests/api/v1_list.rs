@@ -134,6 +134,10 @@ on_both_databases! {
             let (_, at, what) = client.get(&format!("/v1/contacts?{query}")).violation(400);
             assert_eq!((at.as_str(), what.as_str()), (field, code), "{query}");
         }
+        let error = client.get("/v1/contacts?limit=0&username=%20&group=a%00").expect(400);
+        let details = error["error"]["details"].as_array().unwrap();
+        let fields: Vec<_> = details.iter().map(|violation| violation["field"].as_str().unwrap()).collect();
+        assert_eq!(fields, ["limit", "username", "group"]);
         // In order of change, a deleted contact has no position.
         let reply = client.get(&format!("/v1/contacts?updated_since=2001-01-01T00:00:00Z&starting_after={id}"));
         assert_eq!(reply.expect(404)["error"]["code"], "not_found");
