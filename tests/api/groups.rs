@@ -66,9 +66,21 @@ on_both_databases! {
         assert_eq!(taken, ("name is already taken".into(), "name".into(), "taken".into()));
         assert_eq!(client.get(&path).expect(200), renamed);
 
+        // In the address book, by name.
+        let by_name = "/addressbook/groups/Tea";
+        let changed = client.post(by_name, &json!({"description": "With biscuits"})).expect(200);
+        let record = client.get(by_name).expect(200)["record"].clone();
+        assert_eq!((&changed["success"], &changed["record"]), (&json!(true), &record));
+        assert_eq!((&record["id"], &record["description"]), (&json!(id), &json!("With biscuits")));
+        let taken = client.post(by_name, &json!({"name": "Caf\u{e9}"})).expect(409);
+        assert_eq!(taken["error"]["name"], "ConflictError");
+        let cleared = client.post(by_name, &json!({"description": null, "name": null})).expect(200);
+        assert_eq!((&cleared["record"]["name"], &cleared["record"]["description"]), (&json!("Tea"), &Value::Null));
+
         assert_eq!(client.delete(&path).status, 204);
         for reply in [client.get(&path), client.delete(&path), client.patch(&path, &json!({"name": "Tea"})),
-            client.get("/addressbook/groups/Tea"), client.delete("/addressbook/groups/Tea"),
+            client.get("/addressbook/groups/Tea"), client.delete(by_name),
+            client.post(by_name, &json!({"name": "Tea"})),
             client.get(&format!("{path}/members")), client.get("/addressbook/groups/Tea/contacts"),
             client.post(&format!("{path}/members"), &json!({"add": [id]}))]
         {

@@ -108,6 +108,8 @@ pub const OPERATIONS: &[Operation] = &[
     row("listAddressBookGroups", "GET /addressbook/groups", 200, &["read:Groups"]),
     row("createAddressBookGroup", "POST /addressbook/groups", 200, &["create:Groups"]),
     row("getAddressBookGroup", "GET /addressbook/groups/{group}", 200, &["read:Groups"]),
+    row("updateAddressBookGroup", "POST /addressbook/groups/{group}", 200, &["update:Groups"])
+        .shows_more_with(&["read:Groups"]),
     row("deleteAddressBookGroup", "DELETE /addressbook/groups/{group}", 200, &["delete:Groups"]),
     row(
         "listAddressBookGroupContacts",

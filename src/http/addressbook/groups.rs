@@ -9,11 +9,11 @@ use super::pagination::{offset, sort_direction, sort_field};
 use super::records::{RecordDoc, RecordPage, RecordResponse};
 use super::tags;
 use crate::domain::group::{
-    Group, GroupDescription, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupSort, NewGroup,
+    Group, GroupDescription, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupSort, NewGroup,
 };
 use crate::domain::idempotency::Created;
 use crate::domain::pagination::OffsetParams;
-use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups};
+use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::precondition::Precondition;
 use crate::http::openapi::examples::group as example;
 use crate::http::openapi::fields;
@@ -45,6 +45,27 @@ impl Payload for CreateRecord {
     }
 }
 
+/// The changes to a group. An absent member keeps its value; null clears `description`. `name` cannot be cleared, and
+/// null is treated as absent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateAddressBookGroup)]
+pub struct UpdateRecord {
+    name: Optional<GroupName>,
+    #[serde(default)]
+    description: Clearable<GroupDescription>,
+}
+
+impl Payload for UpdateRecord {
+    type Command = GroupPatch;
+
+    fn into_command(self, violations: &mut Violations) -> Option<GroupPatch> {
+        let name = violations.read("name", self.name);
+        let description = violations.read_patch("description", self.description);
+        Some(GroupPatch { name, description })
+    }
+}
+
 /// A group in the address book dialect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AddressBookGroup)]
@@ -72,6 +93,19 @@ impl RecordDoc for Record {
     const NOUN: &'static str = "group";
     const RESPONSE: &'static str = "AddressBookGroupAnswer";
     const PAGE: &'static str = "AddressBookGroupList";
+}
+
+/// A response with the updated group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookGroupUpdated)]
+pub struct RecordUpdated {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The group; absent if the key may not read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    record: Option<Record>,
 }
 
 impl Parameters for GroupOffsetQuery {
@@ -139,6 +173,21 @@ async fn get_record(
     Ok(HttpResponse::Ok().json(RecordResponse::<Record>::new(group)))
 }
 
+/// Update a group
+///
+/// Changes the members in the body: an absent member keeps its value, and null removes the description. The
+/// contacts in the group do not change.
+#[utoipa::path(post, path = "/addressbook/groups/{group}", operation_id = "updateAddressBookGroup")]
+async fn update_record(
+    authorized: Authorized<UpdateGroups>,
+    visibility: Visibility<ReadGroups>,
+    PathParam(key): PathParam<GroupKey>,
+    body: Body<UpdateRecord>,
+) -> HandlerResult {
+    let group = authorized.groups().update(key, body.command, Precondition::None).await?;
+    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: visibility.filter(group.into()) }))
+}
+
 /// Delete a group
 ///
 /// Deletes the group permanently. The contacts in it are not deleted. The name can be reused immediately,
@@ -159,16 +208,24 @@ pub(super) fn invalid_name() -> FieldViolation {
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let record = || Record::from(example::group());
     let new = json!({"name": example::NAME, "description": example::DESCRIPTION});
+    let changes = json!({"name": "subscribers", "description": null});
     let create = operations::creates(&RESOURCE, Record::from(example::new_group()))
         .request_example("group", "All members", new)
         .errors(&[ErrorCode::NameTaken])
         .example_violation(FieldViolation::at("name", Violation::Required));
     let list = operations::lists(&RESOURCE, record()).example_violation(invalid_direction());
     let get = operations::gets(&RESOURCE, record()).example_violation(invalid_name());
+    let updated = RecordUpdated { success: true, record: Some(record()) };
+    let update = OperationDoc::of(&RESOURCE)
+        .responds::<RecordUpdated>(200, "The group after the change.", updated)
+        .request_example("change", "A new name, and the description removed", changes)
+        .errors(&[ErrorCode::NameTaken])
+        .example_violation(FieldViolation::at("name", Violation::TooLong { max: GroupName::MAX_CHARS }));
     let delete = operations::deletes(&RESOURCE).example_violation(invalid_name());
     table
         .protected(&DIALECT, __path_create_record, create_record, create)
         .protected(&DIALECT, __path_list_records, list_records, list)
         .protected(&DIALECT, __path_get_record, get_record, get)
+        .protected(&DIALECT, __path_update_record, update_record, update)
         .protected(&DIALECT, __path_delete_record, delete_record, delete)
 }

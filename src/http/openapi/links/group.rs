@@ -86,6 +86,7 @@ pub(super) const LINKS: &[LinkSpec] = &[
         status: "200",
         to: &[
             "getAddressBookGroup",
+            "updateAddressBookGroup",
             "deleteAddressBookGroup",
             "addAddressBookGroupContacts",
             "listAddressBookGroupContacts",
@@ -115,7 +116,19 @@ pub(super) const LINKS: &[LinkSpec] = &[
     LinkSpec {
         from: "getAddressBookGroup",
         status: "200",
-        to: &["deleteAddressBookGroup", "addAddressBookGroupContacts", "listAddressBookGroupContacts"],
+        to: &[
+            "updateAddressBookGroup",
+            "deleteAddressBookGroup",
+            "addAddressBookGroupContacts",
+            "listAddressBookGroupContacts",
+        ],
+        with: &[("group", "$response.body#/record/id")],
+        about: IN_RESPONSE,
+    },
+    LinkSpec {
+        from: "updateAddressBookGroup",
+        status: "200",
+        to: &["getAddressBookGroup", "deleteAddressBookGroup"],
         with: &[("group", "$response.body#/record/id")],
         about: IN_RESPONSE,
     },
