@@ -44,7 +44,7 @@ pub struct IdempotentRequest {
 #[derive(Clone, Debug)]
 pub struct Created<T> {
     /// In its current state.
-    pub made: T,
+    pub resource: T,
     /// Whether an earlier request with the same key created it.
     pub replayed: bool,
 }
@@ -56,7 +56,7 @@ impl<T> Created<T> {
     /// [`ErrorCode::Gone`] if it has been deleted.
     pub fn replay(found: Result<T, Error>, what: &str) -> Result<Self, Error> {
         match found {
-            Ok(made) => Ok(Self { made, replayed: true }),
+            Ok(resource) => Ok(Self { resource, replayed: true }),
             Err(error) if error.code() == ErrorCode::NotFound => Err(Error::gone(what)),
             Err(error) => Err(error),
         }
@@ -86,7 +86,7 @@ pub async fn create<T: Resource>(
     let created = insert(requested, idempotent).await?;
     Ok(match unread {
         Some(requested) if created.replayed => {
-            Created { made: requested.first_created(&created.made), replayed: true }
+            Created { resource: requested.first_created(&created.resource), replayed: true }
         }
         _ => created,
     })

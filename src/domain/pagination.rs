@@ -42,7 +42,7 @@ pub struct CursorPage<T> {
 impl<T> CursorPage<T> {
     /// `rows` are up to `limit + 1` rows in the direction of the cursor; the extra row sets `has_more`.
     #[must_use]
-    pub fn of<I>(mut rows: Vec<T>, cursor: &Cursor<I>, limit: u64) -> Self {
+    pub fn from_rows<I>(mut rows: Vec<T>, cursor: &Cursor<I>, limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = rows.len() > limit;
         rows.truncate(limit);

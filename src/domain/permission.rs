@@ -21,7 +21,7 @@ macro_rules! permissions {
 
             /// Whether it permits writes.
             #[must_use]
-            pub fn changes_something(self) -> bool {
+            pub fn is_write(self) -> bool {
                 !self.as_str().starts_with("read:")
             }
 

@@ -99,7 +99,7 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
             })
         });
         match created.await? {
-            Creation::New(made) => Ok(Created { made, replayed: false }),
+            Creation::New(resource) => Ok(Created { resource, replayed: false }),
             Creation::Replayed(Reference { id, is_new: _ }) => {
                 Created::replay(self.find(NamedKey::Id(Id::from_uuid(id))).await, E::Resource::KIND)
             }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cli::{ServerProcess, addressbook};
+use crate::contacts::create;
 use crate::harness::{Backend, Client, TIMEOUT, folder, new_database, raw};
-use crate::v1::create;
 
 /// Just within one recipient's data budget, and therefore as slow as rendering can be.
 const SLOW: &str = "{{ A | title | title | title | title | first }}";

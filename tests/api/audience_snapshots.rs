@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::audiences::wait_until;
 use crate::cli::{ServerProcess, addressbook};
+use crate::contacts::create;
 use crate::harness::{Backend, Client, Reply, Service, folder, new_database};
-use crate::v1::create;
 
 const BACKENDS: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
 
@@ -213,10 +213,11 @@ fn deleting_a_contact_erases_its_data_from_snapshots() {
         let (before, recipients, exclusions) = adds_up(&client, &id);
         assert_eq!(before["counts"], json!({"asked": 6, "recipients": 2, "excluded": 4, "parts": 2}));
         // The contact has been renamed since the snapshot.
-        confidant = client.patch(&crate::v1::path(&confidant), &json!({"username": "changed"})).expect(200);
+        confidant =
+            client.patch(&crate::contacts::path(&confidant), &json!({"username": "changed"})).expect(200);
 
         for contact in [&confidant, &optant, &lacker] {
-            client.delete(&crate::v1::path(contact)).expect(204);
+            client.delete(&crate::contacts::path(contact)).expect(204);
             adds_up(&client, &id);
         }
         let (after, left, exclusions_after) = adds_up(&client, &id);
@@ -276,7 +277,7 @@ fn a_contact_deleted_while_a_snapshot_is_written_is_erased_too() {
         let audience = std::thread::scope(|scope| {
             let keeper = scope.spawn(|| keep(&client, "key", &json!(recipients)).expect(201));
             for contact in contacts.iter().step_by(2) {
-                client.delete(&crate::v1::path(contact)).expect(204);
+                client.delete(&crate::contacts::path(contact)).expect(204);
             }
             keeper.join().unwrap()
         });

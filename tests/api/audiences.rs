@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::contacts::{create, path};
 use crate::harness::{Backend, Client, Service, TIMEOUT, new_account};
-use crate::v1::{create, path};
 
 fn contact(client: &Client, username: &str, phone_number: &str, meta: Value) -> Value {
     let body = json!({"username": username, "phone_number": phone_number, "meta": meta});

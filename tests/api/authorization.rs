@@ -1,4 +1,4 @@
-//! Authorisation and account scoping of every operation: a new operation needs a row in [`crate::operation_table`], and is
+//! Authorisation and account scoping of every operation: a new operation needs a row in [`crate::harness::operation_table`], and is
 //! covered without further code.
 
 use std::str::FromStr;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
-use crate::fixtures::Fixtures;
+use crate::harness::fixtures::Fixtures;
+use crate::harness::operations::Call;
 use crate::harness::{Client, Service, new_account};
-use crate::operations::Call;
 
 /// The number of the fixtures in the account, which occurs nonexistent else.
 const NUMBER: usize = 87_654_321;

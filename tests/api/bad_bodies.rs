@@ -4,10 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::{ServerProcess, addressbook};
-use crate::fixtures::{Fixtures, account_for};
+use crate::harness::fixtures::{Fixtures, account_for};
+use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Service, folder};
 use crate::openapi::{document, resolve_ref};
-use crate::operations::Call;
 
 /// Maximum number of violations in one response.
 const MAX_REPORTED: usize = 100;
@@ -249,7 +249,7 @@ on_both_databases! {
 /// The body of a create with unique names.
 fn other(body: &Value) -> String {
     let number = usize::try_from(fastrand::u32(..100_000_000)).unwrap();
-    crate::fixtures::other(body.clone(), number).to_string()
+    crate::harness::fixtures::other(body.clone(), number).to_string()
 }
 
 /// Processor time of a process, in hundredths of a second.

@@ -107,7 +107,7 @@ fn the_first_start_creates_a_key_and_prints_it_once() {
     assert!(serving.banner.contains(&format!("http://{}/swagger-ui/", serving.address())));
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
-    crate::v1::create(&client, "john", "+4479000000001");
+    crate::contacts::create(&client, "john", "+4479000000001");
     serving.signal("-TERM");
     serving.end();
     assert!(folder.join("data/addressbook.db").exists());
@@ -419,7 +419,7 @@ fn the_log_contains_requests_and_no_personal_data() {
     client
         .post("/v1/contacts", &json!({"username": "Secretname", "phone_number": "Secretphone"}))
         .expect(400);
-    client.patch(&crate::v1::path(&contact), &json!({"username": "Secrettoo"})).expect(200);
+    client.patch(&crate::contacts::path(&contact), &json!({"username": "Secrettoo"})).expect(200);
     client.get("/addressbook/contacts/4479111222333").expect(200);
     client.get("/v1/contacts?username=Secrettoo&phone_number=%2B4479111222333").expect(200);
     client.with_key("Secretnokey").get("/v1/contacts").expect(401);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::v1::{create, path};
+use crate::contacts::{create, path};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 

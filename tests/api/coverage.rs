@@ -11,10 +11,10 @@ use addressbook::domain::Permission;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::fixtures::{Fixtures, account_for, other, unique_member, with_contact};
+use crate::harness::fixtures::{Fixtures, account_for, other, unique_member, with_contact};
+use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
 use crate::middleware::raw;
-use crate::operations::Call;
 use crate::resource_exhaustion::SmallDisk;
 
 /// Headers that only some responses with a status have.
@@ -205,7 +205,7 @@ fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
     }
     Fixtures::create_renamed(calls, client, 2);
     if call.body.is_none() {
-        crate::v1::create(client, "mary", NUMBER);
+        crate::contacts::create(client, "mary", NUMBER);
         let contact = call.last_path_parameter().unwrap();
         return call.clone().with(contact, NUMBER.trim_start_matches('+')).send(client);
     }

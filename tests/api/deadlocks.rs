@@ -96,7 +96,7 @@ fn swapping_two_usernames_is_a_conflict_and_not_an_error() {
         let barrier = Barrier::new(2);
         let rename = |contact: &Value, name: &str| {
             barrier.wait();
-            client.patch(&crate::v1::path(contact), &json!({"username": name}))
+            client.patch(&crate::contacts::path(contact), &json!({"username": name}))
         };
         let replies = std::thread::scope(|scope| {
             let first = scope.spawn(|| rename(&contacts[0], &names[1]));
@@ -107,7 +107,7 @@ fn swapping_two_usernames_is_a_conflict_and_not_an_error() {
             assert_eq!(reply.violation(409).2, "taken");
         }
         for (contact, name) in contacts.iter().zip(&names) {
-            assert_eq!(client.get(&crate::v1::path(contact)).expect(200)["username"], **name);
+            assert_eq!(client.get(&crate::contacts::path(contact)).expect(200)["username"], **name);
         }
     }
     drop(service);

@@ -40,7 +40,7 @@ fn prepare(client: &Client) -> (Vec<Vec<String>>, Vec<String>) {
     let make = |name: String| {
         let contact = client.send_json("POST", "/v1/contacts", &new(&name)).expect(201);
         client.get("/v1/contacts?limit=50").expect(200);
-        let path = crate::v1::path(&contact);
+        let path = crate::contacts::path(&contact);
         client.patch(&path, &fields(&name)).expect(200);
         path
     };
@@ -216,7 +216,7 @@ fn assert_writes_are_atomic(client: &Client, created: &HashMap<String, Option<St
         let before = names.get(name.as_str());
         assert_eq!(reply.header("Idempotent-Replayed") == "true", before.is_some(), "{name}");
         assert!(before.is_none_or(|before| before["id"] == contact["id"]), "{name}");
-        client.get(&crate::v1::path(&contact)).expect(200);
+        client.get(&crate::contacts::path(&contact)).expect(200);
     }
 }
 

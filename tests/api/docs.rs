@@ -3,8 +3,8 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Service};
-use crate::operations::Call;
 
 const RELEASED: &str = include_str!("../../openapi/released/LAST");
 

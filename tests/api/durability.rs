@@ -161,7 +161,7 @@ fn the_log_is_synced_before_the_response_is_sent() {
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
     for i in 0..REQUESTS {
-        crate::v1::create(&client, &format!("u{i}"), "+4479000000001");
+        crate::contacts::create(&client, &format!("u{i}"), "+4479000000001");
     }
     let pid = Command::new("pgrep").args(["-P", &serving.id().to_string()]).output().unwrap();
     let pid = String::from_utf8(pid.stdout).unwrap();

@@ -27,7 +27,7 @@ fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, 
     };
     let Some(service) = Service::start(Backend::Postgres, change) else { return };
     let (busy, quiet, (_, runtime)) = (service.client(), service.client(), service.keys());
-    let contact = crate::v1::create(&quiet, "john", "+4479000000001");
+    let contact = crate::contacts::create(&quiet, "john", "+4479000000001");
     quiet.get("/v1/contacts").expect(200);
     let templates: Vec<String> = (0..3 * CONNECTIONS)
         .map(|i| {
@@ -63,9 +63,11 @@ fn assert_another_account_gets_a_connection(status: u16, slow: impl Fn(&Client, 
         }
         for i in 0..20 {
             quiet.get("/v1/contacts?limit=5").expect(200);
-            quiet.patch(&crate::v1::path(&contact), &json!({"display_name": i.to_string()})).expect(200);
-            let new = crate::v1::create(&quiet, &i.to_string(), "+4479000000001");
-            quiet.delete(&crate::v1::path(&new)).expect(204);
+            quiet
+                .patch(&crate::contacts::path(&contact), &json!({"display_name": i.to_string()}))
+                .expect(200);
+            let new = crate::contacts::create(&quiet, &i.to_string(), "+4479000000001");
+            quiet.delete(&crate::contacts::path(&new)).expect(204);
         }
         assert_eq!(waiting(), max_per_account, "the busy account has the rest all the time");
         runtime.block_on(lock.rollback()).unwrap();

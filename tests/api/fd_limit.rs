@@ -39,8 +39,8 @@ impl ConnectedClient<'_> {
     fn work(&mut self, number: usize) {
         for round in 0..ROUNDS {
             let new = |name| json!({"username": format!("{name}-{number}-{round}"), "phone_number": "+4479000000001"});
-            let deleted = crate::v1::path(&self.request("POST", "/v1/contacts", &new("gone"), 201));
-            let kept = crate::v1::path(&self.request("POST", "/v1/contacts", &new("kept"), 201));
+            let deleted = crate::contacts::path(&self.request("POST", "/v1/contacts", &new("gone"), 201));
+            let kept = crate::contacts::path(&self.request("POST", "/v1/contacts", &new("kept"), 201));
             self.request("GET", "/v1/contacts?limit=100", &Value::Null, 200);
             self.request("PATCH", &kept, &json!({"display_name": "changed"}), 200);
             self.request("DELETE", &deleted, &Value::Null, 204);

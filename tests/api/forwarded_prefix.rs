@@ -3,8 +3,8 @@
 use addressbook::http::forwarded_prefix::MAX_BYTES;
 use serde_json::json;
 
+use crate::contacts::create;
 use crate::harness::{Backend, Client, Reply, Service, serve_under};
-use crate::v1::create;
 
 fn service_that_trusts_its_proxy() -> Service {
     Service::start(Backend::Sqlite, |settings| settings.trust_proxy = true).unwrap()

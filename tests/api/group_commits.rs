@@ -168,10 +168,10 @@ async fn check_life_cycle(database: &Database, round: usize) {
     };
     let first = contacts.insert(new.clone(), Some(attempt())).await.unwrap();
     // One that waited for long is stored with a later time than it came with.
-    let new = Contact { updated_at: first.made.updated_at, ..new };
-    assert_eq!((&first.made, first.replayed), (&new, false));
+    let new = Contact { updated_at: first.resource.updated_at, ..new };
+    assert_eq!((&first.resource, first.replayed), (&new, false));
     let again = contacts.insert(contact(new.handle.as_str()), Some(attempt())).await.unwrap();
-    assert_eq!((again.made, again.replayed), (new, true));
+    assert_eq!((again.resource, again.replayed), (new, true));
 
     let handle = Handle::parse(&format!("renamed {round}")).unwrap();
     let handle_only = ContactPatch {
@@ -204,7 +204,7 @@ fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
             while !stop.load(Ordering::Relaxed) {
                 let (account, contact) =
                     (AccountId::new(1 + i64::from(i % 2 == 0)), contact(&format!("{i} {}", created.len())));
-                let inserted = database.contacts(account).insert(contact, None).await.unwrap().made;
+                let inserted = database.contacts(account).insert(contact, None).await.unwrap().resource;
                 let found = database.contacts(account).get(ContactKey::Id(inserted.id)).await.unwrap();
                 assert_eq!(found, inserted);
                 created.push(account);

@@ -16,9 +16,9 @@ use addressbook::storage::Database;
 use futures_util::StreamExt as _;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
+use crate::contact_query_plans::{contact, multiply, open};
 use crate::harness::{Backend, new_database};
 use crate::query_plans::{check, fill, run};
-use crate::storage::{contact, multiply, open};
 
 fn named(name: &str) -> NewGroup {
     NewGroup { name: GroupName::parse(name).unwrap(), description: None }
@@ -39,7 +39,7 @@ async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
             plain.contacts(AccountId::new(account)).insert(contact(i), None).await.unwrap();
         }
         let group = plain.groups(AccountId::new(account)).insert(Group::new(named("large")), None).await;
-        large = Some(group.unwrap().made);
+        large = Some(group.unwrap().resource);
     }
     multiply(&plain, backend).await;
     // Few contacts share a number, as in practice.
@@ -99,8 +99,8 @@ async fn query_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[C
             ContactKey::Handle(contact.handle.clone()),
         ]
     });
-    for verb in [MemberOp::Remove, MemberOp::Add] {
-        let items = items.clone().map(|contact| MemberChange { verb, contact }).collect();
+    for op in [MemberOp::Remove, MemberOp::Add] {
+        let items = items.clone().map(|contact| MemberChange { op, contact }).collect();
         groups.change_members(by_id.clone(), items).await.unwrap();
     }
     let patch = GroupPatch { name: Some(GroupName::parse("renamed").unwrap()), description: None };
@@ -109,8 +109,8 @@ async fn query_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[C
 
 /// A group of its own with some of these contacts.
 async fn small(groups: &dyn GroupRepository, contacts: &[Contact]) -> Group {
-    let small = groups.insert(Group::new(named("small")), None).await.unwrap().made;
-    let add = |contact: &Contact| MemberChange { verb: MemberOp::Add, contact: ContactKey::Id(contact.id) };
+    let small = groups.insert(Group::new(named("small")), None).await.unwrap().resource;
+    let add = |contact: &Contact| MemberChange { op: MemberOp::Add, contact: ContactKey::Id(contact.id) };
     groups.change_members(GroupKey::Id(small.id), contacts.iter().take(20).map(add).collect()).await.unwrap();
     small
 }
@@ -166,7 +166,7 @@ fn group_queries_are_index_scans(backend: DbBackend) {
         };
         let found = audiences.find(request).await.unwrap();
         assert!(found.by_handle.iter().chain(&found.by_id).all(Option::is_some));
-        let other = groups.insert(Group::new(named("other")), None).await.unwrap().made;
+        let other = groups.insert(Group::new(named("other")), None).await.unwrap().resource;
         for group in [other.id, large.id] {
             groups.delete(GroupKey::Id(group), Precondition::None).await.unwrap();
         }

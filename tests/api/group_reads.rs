@@ -52,7 +52,7 @@ async fn gets(database: &Database) -> Vec<Get> {
     let mut gets = Vec::new();
     for (owner, stranger) in [(one, other), (other, one)] {
         for i in 0..CONTACTS {
-            let created = database.contacts(owner).insert(contact(i), None).await.unwrap().made;
+            let created = database.contacts(owner).insert(contact(i), None).await.unwrap().resource;
             gets.push((stranger, created.id, None));
             gets.push((stranger, ContactId::from_uuid(Uuid::now_v7()), None));
             gets.push((owner, created.id, Some(created.clone())));
@@ -133,7 +133,7 @@ fn a_get_sees_writes_acknowledged_before_it_was_sent() {
         let (account, hold) = (AccountId::new(1), Arc::new(Hold::default()));
         let writer = open(&url, 4).await.contacts(account);
         let reader = open(&delay_replies(&url, &hold), 2).await;
-        let id = writer.insert(contact(0), None).await.unwrap().made.id;
+        let id = writer.insert(contact(0), None).await.unwrap().resource.id;
         let get = || {
             let contacts = reader.contacts(account);
             tokio::spawn(async move { contacts.get(ContactKey::Id(id)).await.is_ok() })

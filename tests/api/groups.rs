@@ -8,7 +8,7 @@ use crate::harness::Client;
 
 /// Creates a contact; returns its id.
 pub fn contact(client: &Client, name: &str, number: &str) -> String {
-    crate::v1::create(client, name, number)["id"].as_str().unwrap().to_owned()
+    crate::contacts::create(client, name, number)["id"].as_str().unwrap().to_owned()
 }
 
 /// Creates a group; returns its id.
@@ -106,7 +106,7 @@ on_both_databases! {
             assert_eq!(send(r#"{"name": "b"}"#).status, 422);
             // In its current state.
             let id = first.json().pointer("/record/id").or(first.json().get("id")).unwrap().as_str().unwrap().to_owned();
-            let john = crate::v1::create(&client, "john", "+4479000000001");
+            let john = crate::contacts::create(&client, "john", "+4479000000001");
             client.post(&format!("/v1/groups/{id}/members"), &json!({"add": [john["id"]]})).expect(200);
             let now = send(r#"{"name": "a", "description": "b"}"#).json().to_string();
             let then = String::from_utf8(first.body.clone()).unwrap();

@@ -133,11 +133,11 @@ on_both_databases! {
     fn failed_requests_are_not_stored(service: &Service) {
         for (path, body, _) in BODIES {
             let client = service.client();
-            let john = crate::v1::create(&client, "john", "+4479000000001");
+            let john = crate::contacts::create(&client, "john", "+4479000000001");
             let key = format!("failed {path}").replace(' ', "-");
             assert_eq!(create(&client, path, &key, body).status, 409);
             assert_eq!(stored_row(service, &key), None);
-            client.delete(&crate::v1::path(&john)).expect(204);
+            client.delete(&crate::contacts::path(&john)).expect(204);
             assert!((200..300).contains(&create(&client, path, &key, body).status));
             assert!(stored_row(service, &key).is_some());
         }

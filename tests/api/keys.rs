@@ -89,7 +89,7 @@ fn a_key_revoked_on_one_instance_is_rejected_on_all() {
     let (one, other) = (Service::start_on(&url, |_| {}), Service::start_on(&url, |_| {}));
     let client = one.client();
     let elsewhere = Client::new(&other.address, client.key.clone());
-    crate::v1::create(&client, "john", "+4479000000001");
+    crate::contacts::create(&client, "john", "+4479000000001");
     assert_eq!(elsewhere.get("/v1/contacts?username=john").expect(200)["data"][0]["username"], "john");
     let (keys, runtime) = one.keys();
     runtime.block_on(keys.revoke(&id(&client))).unwrap();

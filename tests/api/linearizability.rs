@@ -229,7 +229,9 @@ fn every_history_is_linearizable(backend: Backend) {
     };
     let client = service.client();
     let others: Vec<String> = (0..OTHER_CONTACTS)
-        .map(|i| crate::v1::path(&crate::v1::create(&client, &format!("others-{i}"), "+4479000000001")))
+        .map(|i| {
+            crate::contacts::path(&crate::contacts::create(&client, &format!("others-{i}"), "+4479000000001"))
+        })
         .collect();
     let (started, mut histories) = (Instant::now(), 0);
     while started.elapsed() < duration() {

@@ -1,8 +1,8 @@
 //! The links of the document: each is followed and leads to the documented response.
 
-use crate::fixtures::account_for;
+use crate::harness::fixtures::account_for;
+use crate::harness::operations::Call;
 use crate::harness::{Client, Reply, Service};
-use crate::operations::Call;
 
 /// Makes an operation return this status.
 fn provoke(service: &Service, calls: &[Call], call: &Call, status: u16) -> (Client, Call, Reply) {

@@ -50,8 +50,8 @@ on_both_databases! {
 
     fn authenticated_responses_are_not_cacheable(service: &Service) {
         let (client, anonymous) = (service.client(), service.anonymous());
-        let contact = crate::v1::create(&client, "john", "+4479000000001");
-        let path = crate::v1::path(&contact);
+        let contact = crate::contacts::create(&client, "john", "+4479000000001");
+        let path = crate::contacts::path(&contact);
         let tag = client.get(&path).header("ETag").to_owned();
         let unchanged = client.send("GET", &path, &[("If-None-Match", &tag)], b"");
         let long = format!("/v1/contacts?{}", "x".repeat(9_000));
@@ -69,8 +69,8 @@ on_both_databases! {
 
     fn head_answers_like_get_without_a_body(service: &Service) {
         let client = service.client();
-        let contact = crate::v1::create(&client, "john", "+4479000000001");
-        for path in ["/v1/contacts", "/contacts", &crate::v1::path(&contact)] {
+        let contact = crate::contacts::create(&client, "john", "+4479000000001");
+        for path in ["/v1/contacts", "/contacts", &crate::contacts::path(&contact)] {
             let (head, get) = (client.send("HEAD", path, &[], b""), client.get(path));
             assert_eq!((head.status, head.body.len()), (200, 0));
             assert_eq!(head.header("Content-Length"), get.body.len().to_string());
@@ -112,7 +112,7 @@ fn a_database_that_does_not_answer_is_503_with_retry_after() {
         return;
     };
     let client = service.client();
-    let contact = crate::v1::create(&client, "john", "+4479000000001");
+    let contact = crate::contacts::create(&client, "john", "+4479000000001");
     let (_, runtime) = service.keys();
     let lock = runtime.block_on(async {
         let admin = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();

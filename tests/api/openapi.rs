@@ -6,8 +6,8 @@ use addressbook::app;
 use addressbook::config::Settings;
 use serde_json::{Value, json};
 
+use crate::harness::operation_table::OPERATIONS;
 use crate::harness::{Backend, Service};
-use crate::operation_table::OPERATIONS;
 
 pub fn document() -> Value {
     serde_json::from_str(&app::openapi(&Settings::default().limits).unwrap()).unwrap()
@@ -141,7 +141,7 @@ fn its_examples_validate() {
 #[test]
 fn its_samples_validate() {
     let document = document();
-    for call in crate::operations::Call::all(&document) {
+    for call in crate::harness::operations::Call::all(&document) {
         let operation = format!("/paths/{}/{}", call.path.replace('/', "~1"), call.method.to_lowercase());
         let described = document.pointer(&operation).unwrap();
         let sample = &described["x-codeSamples"][0];
@@ -207,7 +207,7 @@ fn every_body_has_an_example() {
 #[test]
 fn every_operation_documents_every_status() {
     let document = document();
-    for call in crate::operations::Call::all(&document) {
+    for call in crate::harness::operations::Call::all(&document) {
         let id = &call.id;
         let statuses = BTreeSet::from_iter(call.statuses.iter().copied());
         let Some(permission) = &call.permission else {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::contacts::{create, path};
 use crate::harness::{Client, Reply, new_account};
-use crate::v1::{create, path};
 use addressbook::domain::Permission;
 
 const NUMBER: &str = "+442079460000";

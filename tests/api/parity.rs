@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::contacts::path;
 use crate::harness::Client;
-use crate::v1::path;
 
 fn as_record(contact: &Value) -> Value {
     json!({

@@ -140,9 +140,10 @@ fn work(client: &Client, prefix: &str) {
     std::thread::scope(|scope| {
         for thread in 0..16 {
             scope.spawn(move || {
-                let contact = crate::v1::create(client, &format!("{prefix}-{thread}"), "+4479000000001");
+                let contact =
+                    crate::contacts::create(client, &format!("{prefix}-{thread}"), "+4479000000001");
                 for i in 0..10 {
-                    let path = crate::v1::path(&contact);
+                    let path = crate::contacts::path(&contact);
                     client.patch(&path, &json!({"display_name": i.to_string()})).expect(200);
                     client.get("/v1/contacts").expect(200);
                 }
@@ -238,7 +239,7 @@ fn a_read_only_database_is_not_ready() {
     // `ALTER SYSTEM` is not a write to the database.
     read_only(&cluster, "off");
     assert_eq!(wait_for_readiness(&client, 200), json!({"status": "ok"}));
-    crate::v1::create(&client, "john", "+4479000000001");
+    crate::contacts::create(&client, "john", "+4479000000001");
     cluster.crash();
     assert_eq!(wait_for_readiness(&client, 503), unavailable("the database does not respond"));
     cluster.resume();

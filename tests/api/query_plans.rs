@@ -18,8 +18,8 @@ use addressbook::domain::{AccountId, ContactId, OptOut, OptOutKey, SavedTemplate
 use addressbook::storage::{Database, Statements};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
+use crate::contact_query_plans::{open, plan};
 use crate::harness::{Backend, new_database};
-use crate::storage::{open, plan};
 
 /// Enough rows for a planner to prefer an index, in each of two accounts.
 pub const ROWS: usize = 4_000;
@@ -112,7 +112,7 @@ fn opt_out_queries_are_index_scans(backend: DbBackend) {
         let phone = Phone::parse("+447910000007").unwrap();
         let new =
             OptOut::new(NewOptOut { phone: Phone::parse("+14155550100").unwrap(), source: None, note: None });
-        let some = opt_outs.create(new, None).await.unwrap().made.opt_out;
+        let some = opt_outs.create(new, None).await.unwrap().resource.opt_out;
         for (after, before) in
             [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
         {
@@ -188,7 +188,7 @@ fn audience_queries_are_index_scans(backend: DbBackend) {
         let (database, statements) = plain.clone().recording();
         let audiences = database.audiences(AccountId::new(1));
         let limits = SnapshotLimits { entries: 1_000_000, quota: 1_000_000 };
-        let audience = audiences.begin(None, 2, limits).await.unwrap().made;
+        let audience = audiences.begin(None, 2, limits).await.unwrap().resource;
         let entry = |index| {
             let handle = Handle::parse("john").unwrap();
             let phone = Phone::parse("+14155550100").unwrap();
@@ -253,7 +253,7 @@ fn template_queries_are_index_scans(backend: DbBackend) {
         let name = TemplateName::parse("name 7").unwrap();
         let text = TemplateText::parse("text").unwrap();
         let new = NewTemplate { name: TemplateName::parse("new").unwrap(), text };
-        let some = templates.insert(SavedTemplate::new(new), None).await.unwrap().made;
+        let some = templates.insert(SavedTemplate::new(new), None).await.unwrap().resource;
         for (after, before) in
             [(None, None), (Some(some.id), None), (None, Some(some.id)), (Some(some.id), Some(some.id))]
         {

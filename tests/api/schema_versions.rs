@@ -72,7 +72,7 @@ fn servers_wait_for_a_slow_migration() {
         runtime.block_on(lock.commit()).unwrap();
         for (i, start) in starts.into_iter().enumerate() {
             let service = start.join().unwrap();
-            crate::v1::create(&service.client(), &i.to_string(), "+4479000000001");
+            crate::contacts::create(&service.client(), &i.to_string(), "+4479000000001");
         }
     });
 }
@@ -85,8 +85,8 @@ fn a_newer_schema(backend: Backend) {
     for change in [|_: &mut Settings| {}, never] {
         let service = Service::start_on(&url, change);
         let client = service.client();
-        let contact = crate::v1::create(&client, "john", "+4479000000001");
-        assert_eq!(client.get(&crate::v1::path(&contact)).expect(200), contact);
+        let contact = crate::contacts::create(&client, "john", "+4479000000001");
+        assert_eq!(client.get(&crate::contacts::path(&contact)).expect(200), contact);
     }
     run(&url, &["UPDATE schema_compatibility SET oldest_migration = 'm29991231_000001_future'"]);
     let refused = refusal(&url, |_| {});
@@ -122,8 +122,8 @@ fn a_role_without_ddl_permission_is_sufficient() {
     }
     let service = Service::start_on(&url, never);
     let client = service.client();
-    let contact = crate::v1::create(&client, "john", "+4479000000001");
-    let path = crate::v1::path(&contact);
+    let contact = crate::contacts::create(&client, "john", "+4479000000001");
+    let path = crate::contacts::path(&contact);
     client.patch(&path, &json!({"display_name": "John"})).expect(200);
     let group = client.post("/v1/groups", &json!({"name": "friends"})).expect(201);
     let members = format!("/v1/groups/{}/members", group["id"].as_str().unwrap());

@@ -87,7 +87,7 @@ fn well_behaved(address: &str, key: &str, thread: usize) -> Duration {
         };
         let body = json!({"username": format!("honest-{thread}-{i}"), "phone_number": "+4479000000001"});
         let contact = timed(&|| client.post("/v1/contacts", &body), 201);
-        let path = crate::v1::path(&contact);
+        let path = crate::contacts::path(&contact);
         timed(&|| client.get(&path), 200);
         timed(&|| client.get("/addressbook/contacts"), 200);
         timed(&|| client.patch(&path, &json!({"display_name": "changed"})), 200);

@@ -103,7 +103,7 @@ fn a_write_that_waited_has_the_time_after_the_wait() {
     let (client, (_, runtime)) = (service.client(), service.keys());
     // Dropping a connection in a failing test requires a runtime.
     let _context = runtime.enter();
-    let contact = crate::v1::create(&client, "john", "+4479000000001");
+    let contact = crate::contacts::create(&client, "john", "+4479000000001");
     let lock = runtime.block_on(async {
         let database = sea_orm::Database::connect(&service.settings.database.database_url).await.unwrap();
         let lock = database.begin().await.unwrap();
@@ -118,8 +118,9 @@ fn a_write_that_waited_has_the_time_after_the_wait() {
         client.send("POST", "/v1/contacts", &headers, body.as_bytes())
     };
     std::thread::scope(|scope| {
-        let patched = scope
-            .spawn(|| client.patch(&crate::v1::path(&contact), &json!({"display_name": "John"})).expect(200));
+        let patched = scope.spawn(|| {
+            client.patch(&crate::contacts::path(&contact), &json!({"display_name": "John"})).expect(200)
+        });
         let created = [("plain", None), ("keyed", Some("key"))]
             .map(|(username, key)| scope.spawn(move || create(username, key).expect(201)));
         std::thread::sleep(WAIT);
@@ -129,7 +130,7 @@ fn a_write_that_waited_has_the_time_after_the_wait() {
         for contact in [&patched.join().unwrap(), &created[0], &created[1]] {
             assert!(updated_at(contact) > released - TimeDelta::milliseconds(500), "{contact}");
             // The response equals the stored contact.
-            assert_eq!(client.get(&crate::v1::path(contact)).expect(200), *contact);
+            assert_eq!(client.get(&crate::contacts::path(contact)).expect(200), *contact);
         }
         assert_eq!(create("keyed", Some("key")).expect(201)["id"], created[1]["id"], "made once");
     });

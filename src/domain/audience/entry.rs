@@ -44,7 +44,7 @@ pub struct Exclusion {
 /// The reason for an exclusion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    UnknownAlias,
+    UnknownHandle,
     UnknownId,
     UnknownGroup,
     /// The recipient was requested by a number that several contacts share.
@@ -77,7 +77,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    Self::UnknownAlias => "unknown_alias", "no contact has this name";
+    Self::UnknownHandle => "unknown_alias", "no contact has this name";
     Self::UnknownId => "unknown_id", "no contact has this id";
     Self::UnknownGroup => "unknown_group", "no group has this id or name";
     Self::AmbiguousNumber => "ambiguous_number", "several contacts have this number";

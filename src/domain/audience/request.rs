@@ -22,7 +22,7 @@ pub enum Selector {
 
 #[derive(Clone, Debug)]
 pub struct RecipientSpec {
-    pub who: Selector,
+    pub selector: Selector,
     /// Values for these recipients only; they override the contact's `meta`.
     pub fields: Option<Map<String, Value>>,
 }
@@ -33,7 +33,7 @@ pub struct Options {
     pub opted_out: bool,
     /// Whether a number may get more than one message.
     pub repeated_numbers: bool,
-    pub gaps: MissingVariables,
+    pub missing_variables: MissingVariables,
 }
 
 #[derive(Debug)]

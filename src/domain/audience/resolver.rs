@@ -112,7 +112,7 @@ impl Resolver {
         let lookup_table = LookupTable::look_up(repository.as_ref(), &specs).await?;
         let groups = look_up_groups(repository.as_ref(), &specs).await?;
         let (mut singles, mut all) = (0, false);
-        for (index, RecipientSpec { who: selector, fields: _ }) in specs.iter().enumerate() {
+        for (index, RecipientSpec { selector, fields: _ }) in specs.iter().enumerate() {
             match selector {
                 Selector::All => all = true,
                 Selector::Group(_) if groups.contains_key(&index) => {}
@@ -168,7 +168,9 @@ impl Resolver {
         self.slice.resume();
         while entries.len() < BATCH_SIZE {
             self.slice.yield_if_due().await?;
-            let Some((index, RecipientSpec { who: selector, fields })) = self.specs.next() else { break };
+            let Some((index, RecipientSpec { selector, fields })) = self.specs.next() else {
+                break;
+            };
             let group = match &selector {
                 Selector::All => None,
                 Selector::Group(key) => match self.groups.get(&index) {
@@ -209,7 +211,7 @@ async fn look_up_groups(
     specs: &[RecipientSpec],
 ) -> Result<HashMap<usize, GroupId>> {
     let (mut groups, mut seen) = (HashMap::new(), HashSet::new());
-    for (index, RecipientSpec { who: selector, fields: _ }) in specs.iter().enumerate() {
+    for (index, RecipientSpec { selector, fields: _ }) in specs.iter().enumerate() {
         let Selector::Group(key) = selector else { continue };
         match repository.group(key.clone()).await {
             Ok(group) if seen.insert(group) => drop(groups.insert(index, group)),
@@ -228,7 +230,7 @@ async fn look_up_groups(
 impl LookupTable {
     async fn look_up(repository: &dyn AudienceRepository, specs: &[RecipientSpec]) -> Result<Self> {
         let mut keys = LookupRequest::default();
-        for RecipientSpec { who: selector, fields: _ } in specs {
+        for RecipientSpec { selector, fields: _ } in specs {
             match selector {
                 Selector::Handle(handle) => keys.handles.push(handle),
                 Selector::Id(id) => keys.ids.push(*id),
@@ -252,7 +254,7 @@ impl LookupTable {
     ) -> Result<Entry> {
         let (recipient, named, unknown) = match selector {
             Selector::Handle(handle) => {
-                (self.by_handle.next().flatten(), handle.into_string(), Reason::UnknownAlias)
+                (self.by_handle.next().flatten(), handle.into_string(), Reason::UnknownHandle)
             }
             Selector::Id(id) => (self.by_id.next().flatten(), id.to_string(), Reason::UnknownId),
             Selector::Phone(phone) => {
@@ -335,7 +337,8 @@ impl Evaluator {
             return Ok(Err(Reason::DuplicateNumber));
         }
         let input = RenderInput { phone, contact, fields };
-        let message = self.template.as_ref().map(|template| template.render(input, self.options.gaps));
+        let message =
+            self.template.as_ref().map(|template| template.render(input, self.options.missing_variables));
         let message = message.transpose().map_err(|TooCostly| ErrorCode::TemplateTooCostly)?;
         Ok(message.transpose().map_err(|error| {
             // The template may render for another contact with this number.

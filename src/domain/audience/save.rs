@@ -23,12 +23,12 @@ pub(super) async fn save(
 ) -> Result<Created<AudienceSnapshot>> {
     let resolver = Resolver::begin(Arc::clone(&repository), request).await?;
     let expected = resolver.expected().await?;
-    let Created { made: id, replayed } = repository.begin(idempotent.clone(), expected, limits).await?;
+    let Created { resource: id, replayed } = repository.begin(idempotent.clone(), expected, limits).await?;
     if replayed {
         return Created::replay(repository.get(id).await, "audience");
     }
     match fill(&repository, resolver, id, limits).await {
-        Ok(snapshot) => Ok(Created { made: snapshot, replayed }),
+        Ok(snapshot) => Ok(Created { resource: snapshot, replayed }),
         Err(error) => {
             repository.abandon(id, idempotent).await;
             Err(error)

@@ -16,7 +16,7 @@ pub enum MemberOp {
 /// One item of a batch.
 #[derive(Clone, Debug)]
 pub struct MemberChange {
-    pub verb: MemberOp,
+    pub op: MemberOp,
     pub contact: ContactKey,
 }
 

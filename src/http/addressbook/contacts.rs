@@ -173,7 +173,8 @@ async fn create_record(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
+    let Created { resource: contact, replayed } =
+        authorized.contacts().create(new, idempotent, may_read).await?;
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(contact)))
 }
 

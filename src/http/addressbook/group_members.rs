@@ -138,7 +138,7 @@ async fn add_contacts(
     let items = body
         .command
         .iter()
-        .map(|requested| MemberChange { verb: MemberOp::Add, contact: requested.key.clone() });
+        .map(|requested| MemberChange { op: MemberOp::Add, contact: requested.key.clone() });
     let MembersChanged { member_count, outcomes } =
         authorized.groups().change_members(group, items.collect()).await?;
     let result = |(contact, outcome): (RequestedContact, MemberOutcome)| {
@@ -184,7 +184,7 @@ async fn remove_contact(
     PathParam(group): PathParam<GroupKey>,
     PathParam(contact): PathParam<ContactKey>,
 ) -> HandlerResult {
-    let items = vec![MemberChange { verb: MemberOp::Remove, contact }];
+    let items = vec![MemberChange { op: MemberOp::Remove, contact }];
     let changed = authorized.groups().change_members(group, items).await?;
     match changed.outcomes.first() {
         Some(MemberOutcome::Removed) => Ok(HttpResponse::Ok().json(Deleted { success: true })),

@@ -145,7 +145,7 @@ async fn create_record(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let Created { made: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
+    let Created { resource: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(group)))
 }
 

@@ -111,7 +111,7 @@ async fn create_record(
     body: IdempotentBody<CreateRecord>,
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
-    let Created { made: OptOutResult { opt_out, is_new }, replayed } =
+    let Created { resource: OptOutResult { opt_out, is_new }, replayed } =
         authorized.opt_outs().create(new, idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(opt_out)))

@@ -28,7 +28,9 @@ use stream::Origin;
 pub const READ_GROUPS: ConditionalPermission<ResolveCommand> = ConditionalPermission {
     permission: Permission::ReadGroups,
     when: "a recipient is a group",
-    applies: |command| command.recipients.iter().any(|recipient| matches!(recipient.who, Selector::Group(_))),
+    applies: |command| {
+        command.recipients.iter().any(|recipient| matches!(recipient.selector, Selector::Group(_)))
+    },
 };
 
 /// The rendered texts show the saved template.

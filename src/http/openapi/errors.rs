@@ -71,8 +71,7 @@ fn codes(
     frees_storage: bool,
 ) -> Vec<ErrorCode> {
     let Some(access) = access else { return vec![ErrorCode::UriTooLong] };
-    let takes_storage =
-        !frees_storage && access.always.iter().any(|permission| permission.changes_something());
+    let takes_storage = !frees_storage && access.always.iter().any(|permission| permission.is_write());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters

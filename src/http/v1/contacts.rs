@@ -246,7 +246,8 @@ async fn create_contact(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadContacts);
-    let Created { made: contact, replayed } = authorized.contacts().create(new, idempotent, may_read).await?;
+    let Created { resource: contact, replayed } =
+        authorized.contacts().create(new, idempotent, may_read).await?;
     let response = created(&prefix, PATH, contact.id, replayed);
     Ok(tagged(response, contact.version, Contact::from(contact)))
 }

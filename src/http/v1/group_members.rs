@@ -114,7 +114,7 @@ async fn change_group_members(
     body: Body<ChangeMembers>,
 ) -> HandlerResult {
     let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
-    let items = body.command.into_iter().map(|(verb, id)| MemberChange { verb, contact: ContactKey::Id(id) });
+    let items = body.command.into_iter().map(|(op, id)| MemberChange { op, contact: ContactKey::Id(id) });
     let MembersChanged { member_count, outcomes } =
         authorized.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);

@@ -106,7 +106,7 @@ async fn create_group(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
-    let Created { made: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
+    let Created { resource: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
     Ok(created(&prefix, PATH, group.id, replayed).json(Group::from(group)))
 }
 

@@ -101,7 +101,7 @@ async fn create_opt_out(
     body: IdempotentBody<CreateOptOut>,
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
-    let Created { made: OptOutResult { opt_out, is_new }, replayed } =
+    let Created { resource: OptOutResult { opt_out, is_new }, replayed } =
         authorized.opt_outs().create(new, idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
     let mut response = created(&prefix, PATH, opt_out.id, replayed);

@@ -120,7 +120,7 @@ async fn create_template(
 ) -> HandlerResult {
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadTemplates);
-    let Created { made: template, replayed } =
+    let Created { resource: template, replayed } =
         authorized.templates().create(new, idempotent, may_read).await?;
     let response = created(&prefix, PATH, template.id, replayed);
     Ok(tagged(response, template.version, MessageTemplate::from(template)))

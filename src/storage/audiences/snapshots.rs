@@ -119,11 +119,11 @@ pub(crate) async fn begin(
 ) -> Result<Created<AudienceId>> {
     loop {
         match create(database, account, request.clone(), entries, limits).await? {
-            Creation::New(id) => return Ok(Created { made: id, replayed: false }),
+            Creation::New(id) => return Ok(Created { resource: id, replayed: false }),
             Creation::Replayed(Reference { id, is_new: _ }) => {
                 let id = AudienceId::from_uuid(id);
                 if !expire_if_abandoned(database, account, id).await? {
-                    return Ok(Created { made: id, replayed: true });
+                    return Ok(Created { resource: id, replayed: true });
                 }
             }
         }

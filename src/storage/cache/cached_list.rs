@@ -35,7 +35,7 @@ where
         ids.into_iter().map(|id| cache.get(account, ContactId::from_uuid(id))).collect();
     // Otherwise the page could show the later of two writes without the earlier one.
     let undisturbed = cache.last_write(account) == last_write;
-    Ok(contacts.filter(|_| undisturbed).map(|contacts| CursorPage::of(contacts, &cursor, limit)))
+    Ok(contacts.filter(|_| undisturbed).map(|contacts| CursorPage::from_rows(contacts, &cursor, limit)))
 }
 
 #[cfg(test)]

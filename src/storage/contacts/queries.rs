@@ -67,7 +67,7 @@ pub(crate) async fn cursor_page(
 
     // One more than requested, to learn whether there are more.
     let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
-    Ok(CursorPage::of(contacts, &cursor, limit))
+    Ok(CursorPage::from_rows(contacts, &cursor, limit))
 }
 
 /// The ids between cursors, in the order of [`cursor_page`].

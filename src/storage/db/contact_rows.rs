@@ -5,7 +5,7 @@
 //! prepared statement.
 //!
 //! The statements are raw SQL: they insert and read contacts on the benchmark's path. Their texts are held by a test
-//! below, their plans by `tests/api/storage.rs`.
+//! below, their plans by `tests/api/contact_query_plans.rs`.
 
 use std::sync::LazyLock;
 

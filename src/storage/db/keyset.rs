@@ -30,7 +30,7 @@ where
     }
     // One more than requested, to learn whether there are more.
     let found = select.limit(limit + 1).all(connection).await;
-    Ok(CursorPage::of(found?, cursor, *limit))
+    Ok(CursorPage::from_rows(found?, cursor, *limit))
 }
 
 /// Newest first if the cursor goes forward, else oldest first.

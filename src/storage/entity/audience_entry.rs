@@ -167,7 +167,7 @@ impl TryFrom<StoredEntry> for Entry {
 impl From<&Reason> for StoredReason {
     fn from(reason: &Reason) -> Self {
         match reason {
-            Reason::UnknownAlias => Self::UnknownAlias,
+            Reason::UnknownHandle => Self::UnknownAlias,
             Reason::UnknownId => Self::UnknownId,
             Reason::UnknownGroup => Self::UnknownGroup,
             Reason::AmbiguousNumber => Self::AmbiguousNumber,
@@ -187,7 +187,7 @@ impl From<&Reason> for StoredReason {
 impl From<StoredReason> for Reason {
     fn from(reason: StoredReason) -> Self {
         match reason {
-            StoredReason::UnknownAlias => Self::UnknownAlias,
+            StoredReason::UnknownAlias => Self::UnknownHandle,
             StoredReason::UnknownId => Self::UnknownId,
             StoredReason::UnknownGroup => Self::UnknownGroup,
             StoredReason::AmbiguousNumber => Self::AmbiguousNumber,

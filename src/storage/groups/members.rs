@@ -60,7 +60,7 @@ pub(crate) async fn cursor_page(
 ) -> Result<CursorPage<Contact>> {
     let select = keyset::between(contacts_in_group(account, group), Column::ContactId, &cursor);
     let select = select.order_by(Column::ContactId, keyset::order(&cursor)).limit(limit + 1);
-    Ok(CursorPage::of(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
+    Ok(CursorPage::from_rows(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
 }
 
 /// Whether the members are few enough to be sorted by change. In a larger group, enough changed members are
@@ -94,7 +94,7 @@ pub(crate) async fn updated_page(
         .order_by(contact(contact::Column::UpdatedAt).add(0), order.clone())
         .order_by(contact(contact::Column::Id), order)
         .limit(limit + 1);
-    Ok(CursorPage::of(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
+    Ok(CursorPage::from_rows(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
 }
 
 /// A page of a group's contacts at an offset, newest first.
@@ -183,7 +183,7 @@ async fn resolve_keys(
     changes: Vec<MemberChange>,
 ) -> Result<Vec<(MemberOp, Result<ContactId, MemberOutcome>)>> {
     let (mut phones, mut handles) = (BTreeSet::new(), BTreeSet::new());
-    for MemberChange { verb: _, contact } in &changes {
+    for MemberChange { op: _, contact } in &changes {
         match contact {
             ContactKey::Id(_) => {}
             ContactKey::Phone(phone) => drop(phones.insert(phone.as_str())),
@@ -203,7 +203,7 @@ async fn resolve_keys(
         ContactKey::Phone(phone) => found(&phones, phone.as_str()),
         ContactKey::Handle(handle) => found(&handles, handle.as_str()),
     };
-    Ok(changes.iter().map(|MemberChange { verb, contact }| (*verb, id(contact))).collect())
+    Ok(changes.iter().map(|MemberChange { op, contact }| (*op, id(contact))).collect())
 }
 
 /// Which of the contacts exist, and whether they are in the group. Locks them until the transaction ends.

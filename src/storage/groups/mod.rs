@@ -93,7 +93,7 @@ impl GroupRepository for SqlGroups {
 
     async fn change_members(&self, key: GroupKey, changes: Vec<MemberChange>) -> Result<MembersChanged> {
         let (account, shard) = (self.account, self.database.shard());
-        let only_removes = changes.iter().all(|item| item.verb == MemberOp::Remove);
+        let only_removes = changes.iter().all(|item| item.op == MemberOp::Remove);
         let change = change_members(account, shard, key, changes);
         if only_removes {
             self.database.write_deletion(change).await

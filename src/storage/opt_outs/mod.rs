@@ -58,7 +58,7 @@ impl OptOutRepository for SqlOptOuts {
             });
         match outcome.await? {
             Creation::New(InsertOutcome { row, is_new }) => {
-                Ok(Created { made: OptOutResult { opt_out: row.into(), is_new }, replayed: false })
+                Ok(Created { resource: OptOutResult { opt_out: row.into(), is_new }, replayed: false })
             }
             Creation::Replayed(Reference { id, is_new }) => {
                 let found = self.get(OptOutKey::Id(OptOutId::from_uuid(id))).await;

@@ -1,7 +1,10 @@
 //! Test harness: real servers on real databases, on ephemeral ports, over HTTP.
 
 mod client;
+pub mod fixtures;
 mod folder;
+pub mod operation_table;
+pub mod operations;
 mod postgres;
 mod proxy;
 pub mod raw;

@@ -115,7 +115,7 @@ impl Payload for ResolveRequest {
             match Handle::parse(alias) {
                 Ok(handle) => {
                     recipients.push(RecipientSpec {
-                        who: Selector::Handle(handle),
+                        selector: Selector::Handle(handle),
                         fields: per_alias.get(alias).cloned(),
                     });
                 }
@@ -139,7 +139,7 @@ impl Payload for ResolveRequest {
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),
-                gaps: missing_variables?,
+                missing_variables: missing_variables?,
             },
             dry_run: dry_run.unwrap_or_default(),
             keep: false,

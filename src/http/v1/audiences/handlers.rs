@@ -81,10 +81,10 @@ pub(super) async fn create_audience(
         let _cancel_on_drop = cancelled.clone().drop_guard();
         let pending = audiences.keep(command, idempotent, format.deadline, cancelled).await?;
         let created = actix_web::rt::spawn(pending.create()).await;
-        let Created { made, replayed } =
+        let Created { resource, replayed } =
             created.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??;
-        let mut response = operations::created(&format.prefix, PATH, made.id, replayed);
-        return Ok(response.json(Audience::from(made)));
+        let mut response = operations::created(&format.prefix, PATH, resource.id, replayed);
+        return Ok(response.json(Audience::from(resource)));
     }
     if format.ndjson && !command.dry_run {
         let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin(&authorized));

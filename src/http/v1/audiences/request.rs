@@ -150,7 +150,7 @@ impl Payload for CreateAudience {
             options: Options {
                 opted_out: include_opted_out.unwrap_or_default(),
                 repeated_numbers: repeat_numbers.unwrap_or_default(),
-                gaps: missing_variables?,
+                missing_variables: missing_variables?,
             },
             dry_run: dry_run.unwrap_or_default(),
             keep: keep.unwrap_or_default(),
@@ -162,7 +162,7 @@ impl Payload for CreateAudience {
 fn reject_repeated(specs: &[RecipientSpec], violations: &mut Violations) {
     let (mut groups, mut all) = (HashSet::new(), false);
     for (index, spec) in specs.iter().enumerate() {
-        let (member, repeated) = match &spec.who {
+        let (member, repeated) = match &spec.selector {
             Selector::Group(key) => ("group", !groups.insert(key)),
             Selector::All => ("all", std::mem::replace(&mut all, true)),
             Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => continue,
@@ -177,8 +177,8 @@ impl AudienceItem {
     fn into_spec(self, path: &str, violations: &mut Violations) -> Option<RecipientSpec> {
         let Self { username, id, phone_number, group, all, fields } = self;
         let mut selectors = Vec::new();
-        let mut add = |name: &str, who: Result<Selector, Violation>| match who {
-            Ok(who) => selectors.push(Some(who)),
+        let mut add = |name: &str, selector: Result<Selector, Violation>| match selector {
+            Ok(selector) => selectors.push(Some(selector)),
             Err(violation) => {
                 violations.add(format!("{path}.{name}"), violation);
                 selectors.push(None);
@@ -207,7 +207,7 @@ impl AudienceItem {
             }
         };
         match <[Option<Selector>; 1]>::try_from(selectors) {
-            Ok([who]) => who.map(|who| RecipientSpec { who, fields }),
+            Ok([selector]) => selector.map(|selector| RecipientSpec { selector, fields }),
             Err(_) => {
                 let of = "username, id, phone_number, group and all";
                 violations.add(path.to_owned(), Violation::NotExactlyOne { of });

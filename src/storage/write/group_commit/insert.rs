@@ -121,7 +121,9 @@ fn outcomes(
             // The request has its own copy of an unchanged contact.
             let contact = &create.contact;
             let is_unchanged = contact.updated_at == contact.created_at;
-            return Ok((!is_unchanged).then(|| Created { made: contact.as_ref().clone(), replayed: false }));
+            return Ok(
+                (!is_unchanged).then(|| Created { resource: contact.as_ref().clone(), replayed: false })
+            );
         }
         resolved.remove(&id).unwrap_or_else(|| Err(Error::handle_taken()))
     };

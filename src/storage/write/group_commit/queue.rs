@@ -50,7 +50,7 @@ pub(super) fn reply(group: Vec<PendingCreate>, outcomes: Vec<CreateOutcome>) {
             // First: a caller with its reply may reuse the key.
             drop(in_flight_guard);
             let created = |earlier: Option<_>| {
-                earlier.unwrap_or_else(|| Created { made: into_contact(create), replayed: false })
+                earlier.unwrap_or_else(|| Created { resource: into_contact(create), replayed: false })
             };
             (reply, outcome.map(created))
         });

@@ -1,11 +1,11 @@
 //! Calls of documented operations: parameters and bodies come from the document, permissions and the statuses of success
-//! from [`crate::operation_table`].
+//! from [`crate::harness::operation_table`].
 
 use serde_json::{Map, Value};
 
-use crate::fixtures::Fixtures;
+use crate::harness::fixtures::Fixtures;
+use crate::harness::operation_table::Operation;
 use crate::harness::{Client, Reply};
-use crate::operation_table::Operation;
 
 /// An operation of the document, with the arguments of a call.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::harness::operations::Call;
 use crate::harness::{Client, Service};
-use crate::operations::Call;
 
 struct Kind {
     /// The name of its collection in paths, before the parameter; under `/v1` first.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::contacts::{create, path};
 use crate::harness::Client;
-use crate::v1::{create, path};
 
 fn ids(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|contact| contact["id"].as_str().unwrap()).collect()

@@ -157,7 +157,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         }
         multiply(&plain, backend).await;
         let contacts = plain.contacts(AccountId::new(1));
-        let some = contacts.insert(contact(1_000_000), None).await.unwrap().made;
+        let some = contacts.insert(contact(1_000_000), None).await.unwrap().resource;
         let page = contacts
             .cursor_page(ContactQuery {
                 cursor: Cursor::default(),
