@@ -99,7 +99,11 @@ fn have_the_url_of_the_request() {
     }
     let forwarded =
         "Host: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Forwarded-Prefix: /c\r\n";
-    assert_eq!(server_url(service, forwarded), "http://a", "nobody is believed without the setting");
+    assert_eq!(
+        server_url(service, forwarded),
+        "http://a",
+        "forwarded headers are ignored without the setting"
+    );
 
     // Another server URL is another representation.
     let [one, other] = ["example.com", "other.example"].map(|host| {

@@ -6,7 +6,7 @@ use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::operations::{self, invalid_direction};
 use super::pagination::{offset, sort_direction, sort_field};
-use super::records::{RecordDoc, RecordPage, RecordResponse};
+use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use crate::domain::contact::fields::{Handle, Meta};
 use crate::domain::contact::{ContactOffsetQuery, ContactSort};
 use crate::domain::idempotency::Created;
@@ -122,17 +122,8 @@ impl RecordDoc for Record {
     const TOTAL: &'static str = ", on all pages of the list";
 }
 
-/// A response with the updated contact.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AddressBookRecordUpdated)]
-pub struct RecordUpdated {
-    /// Always true.
-    #[schema(example = true)]
-    success: bool,
-    /// The contact; absent if the key may not read it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
-    record: Option<Record>,
+impl UpdatableDoc for Record {
+    const UPDATED: &'static str = "AddressBookRecordUpdated";
 }
 
 impl Parameters for ContactOffsetQuery {
@@ -214,7 +205,7 @@ async fn update_record(
     body: Body<UpdateRecord>,
 ) -> HandlerResult {
     let contact = authorized.contacts().update(key, body.command, Precondition::None).await?;
-    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: visibility.filter(contact.into()) }))
+    Ok(HttpResponse::Ok().json(RecordUpdated::<Record>::new(visibility.filter(contact.into()))))
 }
 
 /// Delete a contact
@@ -231,7 +222,6 @@ async fn delete_record(
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let record = || Record::from(examples::contact());
-    let updated = RecordUpdated { success: true, record: Some(record()) };
     let invalid_key = || FieldViolation::at("contact", Violation::NotContactKey);
     let too_long = Violation::TooLong { max: Handle::MAX_CHARS };
     let new = json!({"alias": examples::HANDLE, "msisdn": examples::MSISDN, "meta": examples::meta()});
@@ -244,8 +234,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let get = operations::gets(&RESOURCE, record())
         .errors(&[ErrorCode::PhoneAmbiguous])
         .example_violation(invalid_key());
-    let update = OperationDoc::of(&RESOURCE)
-        .responds::<RecordUpdated>(200, "The contact after the change.", updated)
+    let update = operations::updates(&RESOURCE, record())
         .request_example("change", "A new alias, one key of meta changed", changes)
         .errors(&[ErrorCode::HandleTaken, ErrorCode::PhoneAmbiguous])
         .example_violation(FieldViolation::of(Field::Handle, too_long));

@@ -6,7 +6,7 @@ use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::operations::{self, invalid_direction};
 use super::pagination::{offset, sort_direction, sort_field};
-use super::records::{RecordDoc, RecordPage, RecordResponse};
+use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use super::tags;
 use crate::domain::group::{
     Group, GroupDescription, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupSort, NewGroup,
@@ -95,17 +95,8 @@ impl RecordDoc for Record {
     const PAGE: &'static str = "AddressBookGroupList";
 }
 
-/// A response with the updated group.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = AddressBookGroupUpdated)]
-pub struct RecordUpdated {
-    /// Always true.
-    #[schema(example = true)]
-    success: bool,
-    /// The group; absent if the key may not read it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
-    record: Option<Record>,
+impl UpdatableDoc for Record {
+    const UPDATED: &'static str = "AddressBookGroupUpdated";
 }
 
 impl Parameters for GroupOffsetQuery {
@@ -185,7 +176,7 @@ async fn update_record(
     body: Body<UpdateRecord>,
 ) -> HandlerResult {
     let group = authorized.groups().update(key, body.command, Precondition::None).await?;
-    Ok(HttpResponse::Ok().json(RecordUpdated { success: true, record: visibility.filter(group.into()) }))
+    Ok(HttpResponse::Ok().json(RecordUpdated::<Record>::new(visibility.filter(group.into()))))
 }
 
 /// Delete a group
@@ -215,9 +206,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(FieldViolation::at("name", Violation::Required));
     let list = operations::lists(&RESOURCE, record()).example_violation(invalid_direction());
     let get = operations::gets(&RESOURCE, record()).example_violation(invalid_name());
-    let updated = RecordUpdated { success: true, record: Some(record()) };
-    let update = OperationDoc::of(&RESOURCE)
-        .responds::<RecordUpdated>(200, "The group after the change.", updated)
+    let update = operations::updates(&RESOURCE, record())
         .request_example("change", "A new name, and the description removed", changes)
         .errors(&[ErrorCode::NameTaken])
         .example_violation(FieldViolation::at("name", Violation::TooLong { max: GroupName::MAX_CHARS }));

@@ -2,7 +2,7 @@
 
 use super::envelope::Deleted;
 use super::pagination;
-use super::records::{RecordDoc, RecordPage, RecordResponse};
+use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use crate::domain::pagination::OffsetPage;
 use crate::domain::{FieldViolation, Violation};
 use crate::http::headers::IDEMPOTENT_REPLAYED;
@@ -29,6 +29,11 @@ pub(super) fn lists<T: RecordDoc>(resource: &'static ResourceDoc, example: T) ->
 pub(super) fn gets<T: RecordDoc>(resource: &'static ResourceDoc, example: T) -> OperationDoc {
     let about = format!("The {}.", resource.noun);
     OperationDoc::of(resource).responds::<RecordResponse<T>>(200, about, RecordResponse::<T>::new(example))
+}
+
+pub(super) fn updates<T: UpdatableDoc>(resource: &'static ResourceDoc, example: T) -> OperationDoc {
+    let about = format!("The {} after the change.", resource.noun);
+    OperationDoc::of(resource).responds::<RecordUpdated<T>>(200, about, RecordUpdated::new(Some(example)))
 }
 
 pub(super) fn deletes(resource: &'static ResourceDoc) -> OperationDoc {

@@ -64,6 +64,51 @@ impl<T: RecordDoc> ToSchema for RecordResponse<T> {
     }
 }
 
+/// A record that can be updated.
+pub trait UpdatableDoc: RecordDoc {
+    /// The name of the schema of [`RecordUpdated`].
+    const UPDATED: &'static str;
+}
+
+/// `record` is absent if the key may not read the resource.
+#[derive(Debug, Serialize)]
+pub struct RecordUpdated<T> {
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<T>,
+}
+
+impl<T> RecordUpdated<T> {
+    pub fn new(record: Option<T>) -> Self {
+        Self { success: true, record }
+    }
+}
+
+impl<T: UpdatableDoc> ComposeSchema for RecordUpdated<T> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let noun = T::NOUN;
+        let record = RefBuilder::new()
+            .ref_location_from_schema_name(T::name())
+            .description(Some(format!("The {noun}; absent if the key may not read it.")));
+        ObjectBuilder::new()
+            .description(Some(format!("A response with the updated {noun}.")))
+            .property("success", success())
+            .required("success")
+            .property("record", record)
+            .into()
+    }
+}
+
+impl<T: UpdatableDoc> ToSchema for RecordUpdated<T> {
+    fn name() -> Cow<'static, str> {
+        T::UPDATED.into()
+    }
+
+    fn schemas(schemas: &mut Vec<NamedSchema>) {
+        schemas.extend(schemas_of::<T>());
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub struct RecordPage<T> {
     success: bool,

@@ -120,15 +120,15 @@ impl SeekPoints {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Two accounts; pages are read of the first.
-    fn accounts() -> [AccountId; 2] {
+    pub(in crate::storage::cache) fn accounts() -> [AccountId; 2] {
         [1, 2].map(AccountId::new)
     }
 
-    fn at(offset: u64) -> ContactOffsetQuery {
+    pub(in crate::storage::cache) fn at(offset: u64) -> ContactOffsetQuery {
         ContactOffsetQuery {
             field: ContactSort::Handle,
             direction: SortDirection::Ascending,

@@ -40,24 +40,9 @@ mod tests {
 
     use super::*;
     use crate::domain::NewContact;
-    use crate::domain::contact::ContactSort;
     use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::domain::pagination::SortDirection;
     use crate::storage::cache::contacts::Change;
-
-    /// Two accounts; pages are read of the first.
-    fn accounts() -> [AccountId; 2] {
-        [1, 2].map(AccountId::new)
-    }
-
-    fn at(offset: u64) -> ContactOffsetQuery {
-        ContactOffsetQuery {
-            field: ContactSort::Handle,
-            direction: SortDirection::Ascending,
-            offset,
-            limit: 10,
-        }
-    }
+    use crate::storage::cache::seek_points::tests::{accounts, at};
 
     fn contact() -> Contact {
         Contact::new(NewContact {
