@@ -206,7 +206,8 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         database_acquire_timeout,
         database_statement_timeout,
     } = database;
-    let StorageSettings { write_queue, contact_cache, idempotency_ttl, audience_ttl } = storage;
+    let StorageSettings { write_queue, contact_cache, idempotency_ttl, audience_ttl, change_retention } =
+        storage;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
@@ -216,6 +217,7 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         contact_cache: *contact_cache,
         idempotency_ttl: *idempotency_ttl,
         audience_ttl: *audience_ttl,
+        change_retention: *change_retention,
     };
     (options, safe_url(database_url))
 }

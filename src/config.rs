@@ -148,11 +148,11 @@ impl fmt::Debug for DatabaseSettings {
     }
 }
 
-/// The write queue, the contact cache, and how long idempotency keys and kept audiences are stored.
+/// The write queue, the contact cache, and how long idempotency keys, kept audiences and the change log are stored.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageSettings {
-    /// Maximum number of creates that wait for a commit; beyond it, the response is 503 immediately
+    /// Maximum number of writes that wait for a commit; beyond it, the response is 503 immediately
     #[arg(
         long,
         env = "ADDRESSBOOK_WRITE_QUEUE",
@@ -185,6 +185,16 @@ pub struct StorageSettings {
         value_parser = duration::<1_000, CENTURY>
     )]
     pub audience_ttl: Duration,
+
+    /// How long the change log keeps an entry
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_CHANGE_RETENTION",
+        value_name = "TIME",
+        default_value = "30d",
+        value_parser = duration::<1_000, CENTURY>
+    )]
+    pub change_retention: Duration,
 }
 
 /// How the log is written.

@@ -5,7 +5,7 @@ use super::violation::Violation;
 
 /// Internal account number; never on the wire. A small integer and not a UUID because it is the leading column of
 /// every primary key and index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(i64);
 
 impl AccountId {

@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod audience;
 pub mod contact;
+pub mod context;
 pub mod error;
 pub mod group;
 pub mod id;
@@ -25,6 +26,7 @@ pub mod violation;
 
 pub use account::{AccountId, AccountName};
 pub use contact::{Contact, ContactId, ContactKey, ContactPatch, NewContact};
+pub use context::RequestContext;
 pub use error::{Error, ErrorCode, Result};
 pub use opt_out::{OptOut, OptOutId, OptOutKey};
 pub use permission::{Permission, Permissions};

@@ -33,6 +33,9 @@ pub trait NamedResource: Resource + PartialEq + fmt::Debug + Send + Sync + 'stat
     /// Sets the fields that a patch has.
     fn set_fields(&mut self, patch: Self::Patch);
 
+    /// The fields that a patch can set, by name, where this version differs from an earlier one.
+    fn changed_fields(&self, before: &Self) -> Vec<&'static str>;
+
     /// Version and time of the last change.
     fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp);
 

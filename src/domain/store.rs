@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::account::AccountId;
 use super::api_key::repository::KeyRepository;
 use super::audience::AudienceRepository;
 use super::contact::ContactRepository;
+use super::context::RequestContext;
 use super::error::Result;
 use super::group::GroupRepository;
 use super::opt_out::OptOutRepository;
@@ -16,20 +16,20 @@ use super::template::saved::TemplateRepository;
 /// A database: where repositories come from.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The contacts of one account.
-    fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository>;
+    /// The contacts of the request's account.
+    fn contacts(&self, context: &Arc<RequestContext>) -> Box<dyn ContactRepository>;
 
-    /// The groups of one account.
-    fn groups(&self, account: AccountId) -> Box<dyn GroupRepository>;
+    /// The groups of the request's account.
+    fn groups(&self, context: &Arc<RequestContext>) -> Box<dyn GroupRepository>;
 
-    /// The opt-outs of one account.
-    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository>;
+    /// The opt-outs of the request's account.
+    fn opt_outs(&self, context: &Arc<RequestContext>) -> Box<dyn OptOutRepository>;
 
-    /// The templates of one account.
-    fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository>;
+    /// The templates of the request's account.
+    fn templates(&self, context: &Arc<RequestContext>) -> Box<dyn TemplateRepository>;
 
-    /// Recipients in one account.
-    fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository>;
+    /// Recipients in the request's account.
+    fn audiences(&self, context: &Arc<RequestContext>) -> Arc<dyn AudienceRepository>;
 
     /// Accounts and keys.
     fn keys(&self) -> Box<dyn KeyRepository>;

@@ -12,8 +12,8 @@ use super::database::background_task::BackgroundTask;
 use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connection::Connection;
 use super::write::batched_deletes::in_batches;
-use super::write::idempotency;
 use super::write::writer::Writer;
+use super::write::{change_log, idempotency};
 use crate::domain::Result;
 
 /// Delay after a start, interval between rounds, and delay after a failure.
@@ -25,16 +25,16 @@ const RETRY_DELAY: Duration = Duration::from_secs(60);
 pub(super) fn start(
     writer: &Writer,
     reader: &Connection,
-    idempotency_ttl: Duration,
+    change_retention: Duration,
     owner: SnapshotOwner,
 ) -> BackgroundTask {
-    BackgroundTask::start(|wake| run(writer.clone(), reader.clone(), idempotency_ttl, owner, wake))
+    BackgroundTask::start(|wake| run(writer.clone(), reader.clone(), change_retention, owner, wake))
 }
 
 async fn run(
     writer: Writer,
     reader: Connection,
-    idempotency_ttl: Duration,
+    change_retention: Duration,
     owner: SnapshotOwner,
     wake: Arc<Notify>,
 ) {
@@ -42,8 +42,12 @@ async fn run(
     loop {
         drop(tokio::time::timeout(wait, wake.notified()).await);
         wait = INTERVAL;
-        if let Err(error) = delete_expired_keys(&writer, &reader, idempotency_ttl).await {
+        if let Err(error) = delete_expired_keys(&writer, &reader, writer.idempotency_ttl()).await {
             tracing::warn!(reason = error.cause(), "expired idempotency keys could not be deleted");
+            wait = RETRY_DELAY;
+        }
+        if let Err(error) = delete_expired_changes(&writer, &reader, change_retention).await {
+            tracing::warn!(reason = error.cause(), "expired entries of the change log could not be deleted");
             wait = RETRY_DELAY;
         }
         if let Err(error) = expire_abandoned_audiences(&writer, &reader, owner).await {
@@ -66,6 +70,16 @@ async fn delete_expired_keys(writer: &Writer, reader: &Connection, ttl: Duration
     }
     in_batches(writer, reader, move |transaction, rows| {
         Box::pin(async move { Ok(idempotency::delete_expired(transaction, ttl, rows).await? == rows) })
+    })
+    .await
+}
+
+async fn delete_expired_changes(writer: &Writer, reader: &Connection, retention: Duration) -> Result<()> {
+    if change_log::find_expired(reader, retention).await?.is_none() {
+        return Ok(());
+    }
+    in_batches(writer, reader, move |transaction, rows| {
+        Box::pin(change_log::delete_expired(transaction, retention, rows))
     })
     .await
 }

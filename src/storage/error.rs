@@ -132,6 +132,18 @@ pub(super) fn timestamp_too_old() -> Error {
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
+/// Another instance has recorded an idempotency key since it was looked up: the transaction is to be run again.
+pub(super) fn idempotency_conflict() -> Error {
+    let cause = "an idempotency key was recorded by another transaction";
+    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
+}
+
+/// A row that conflicted with an insert was deleted before it could be read: the transaction is to be run again.
+pub(super) fn concurrent_deletion() -> Error {
+    let cause = "a conflicting row was deleted by another transaction";
+    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
+}
+
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 

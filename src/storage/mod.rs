@@ -5,7 +5,9 @@
 mod accounts;
 mod audiences;
 mod cache;
+mod change_set;
 mod cleanup;
+mod commands;
 mod contacts;
 mod database;
 mod db;

@@ -1,6 +1,7 @@
 //! The repository of named, versioned resources, generic over their entity.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockType, OnConflict};
@@ -10,9 +11,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::change_set::{ChangeKind, ChangeSet};
 use super::database::handle::Database;
+use super::db::keyset;
 use super::db::transaction::Transaction;
-use super::db::{counters, keyset};
+use super::entity::change::Event;
 use super::entity::idempotency_key::Reference;
 use super::error::name_conflict;
 use super::write::idempotency::Creation;
@@ -37,6 +40,9 @@ pub(super) trait NamedEntity:
 
     /// The counter of the account's resources, for lists that show a total.
     const COUNTER: Option<Uuid> = None;
+
+    /// What the change log calls a create, an update and a deletion.
+    const EVENTS: [Event; 3];
 
     fn to_row(account: AccountId, resource: &Self::Resource) -> Self::Model;
 
@@ -88,14 +94,15 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         resource: E::Resource,
         request: Option<IdempotentRequest>,
     ) -> Result<Created<E::Resource>> {
-        let (account, shard) = (self.account, self.database.shard());
-        let created = self.database.create(account, request, Vec::new(), move |transaction| {
+        let context = Arc::clone(self.database.context()?);
+        let created = self.database.create(request, move |transaction| {
             Box::pin(async move {
-                let is_new = insert_row::<E>(transaction, E::to_row(account, &resource)).await?;
-                if is_new {
-                    count::<E>(transaction, account, shard, 1).await?;
+                if !insert_row::<E>(transaction, E::to_row(context.account(), &resource)).await? {
+                    return Ok(None);
                 }
-                Ok(is_new.then(|| (Reference::created(resource.id().as_uuid()), resource)))
+                let [created, _, _] = E::EVENTS;
+                let changes = ChangeSet::of(&context, change::<E>(created, &resource, Vec::new(), 1));
+                Ok(Some(((Reference::created(resource.id().as_uuid()), resource), changes)))
             })
         });
         match created.await? {
@@ -123,30 +130,35 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         precondition: Precondition,
         now: Timestamp,
     ) -> Result<E::Resource> {
-        let account = self.account;
+        let context = Arc::clone(self.database.context()?);
         self.database
             .write(move |transaction| {
                 Box::pin(async move {
+                    let account = context.account();
                     let before = find_for_update::<E>(transaction, account, &key, &precondition).await?;
                     let after = before.patched(patch, now);
-                    if after.version() != before.version() {
-                        update_row::<E>(transaction, account, &after).await?;
+                    if after.version() == before.version() {
+                        return Ok((after, ChangeSet::default()));
                     }
-                    Ok((after, Vec::new()))
+                    update_row::<E>(transaction, account, &after).await?;
+                    let [_, updated, _] = E::EVENTS;
+                    let change = change::<E>(updated, &after, after.changed_fields(&before), 0);
+                    Ok((after, ChangeSet::of(&context, change)))
                 })
             })
             .await
     }
 
     async fn delete(&self, key: KeyOf<E::Resource>, precondition: Precondition) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard());
+        let context = Arc::clone(self.database.context()?);
         self.database
             .write_deletion(move |transaction| {
                 Box::pin(async move {
+                    let account = context.account();
                     let before = find_for_update::<E>(transaction, account, &key, &precondition).await?;
                     E::delete_row(transaction, account, before.id().as_uuid()).await?;
-                    count::<E>(transaction, account, shard, -1).await?;
-                    Ok(((), Vec::new()))
+                    let [_, _, deleted] = E::EVENTS;
+                    Ok(((), ChangeSet::of(&context, change::<E>(deleted, &before, Vec::new(), -1))))
                 })
             })
             .await?;
@@ -250,15 +262,18 @@ async fn update_row<E: NamedEntity>(
     Ok(())
 }
 
-/// Adds to the counter of the account's resources, if they have one.
-async fn count<E: NamedEntity>(
-    transaction: &Transaction,
-    account: AccountId,
-    shard: i16,
+/// A change of a resource, which adds `delta` to their number.
+fn change<E: NamedEntity>(
+    event: Event,
+    resource: &E::Resource,
+    fields: Vec<&'static str>,
     delta: i64,
-) -> Result<()> {
-    match E::COUNTER {
-        Some(counter) => counters::add(transaction, account, counter, shard, delta).await,
-        None => Ok(()),
+) -> ChangeKind {
+    ChangeKind::Named {
+        event,
+        id: resource.id().as_uuid(),
+        version: resource.version(),
+        fields,
+        counted: E::COUNTER.map(|counter| (counter, delta)),
     }
 }

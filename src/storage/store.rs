@@ -12,6 +12,7 @@ use super::accounts::repository::AccountRepository;
 use super::audiences::repository::SqlAudiences;
 use super::cache::contacts::ContactCache;
 use super::cleanup;
+use super::commands;
 use super::contacts::repository::SqlContacts;
 use super::database::handle::{Database, Parts};
 use super::database::read_batching::ReadBatcher;
@@ -36,13 +37,10 @@ use crate::domain::group::GroupRepository;
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
-use crate::domain::{AccountId, Error, ErrorCode, Result};
+use crate::domain::{Error, ErrorCode, RequestContext, Result};
 
 /// Groups committed concurrently on PostgreSQL. SQLite has one writer.
 const COMMITTERS: usize = 2;
-
-/// Shards per counter on PostgreSQL, so that instances seldom wait for each other's row locks.
-const SHARDS: u16 = 16;
 
 /// How long closing waits for connections in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,29 +95,26 @@ impl Database {
     fn assemble(options: &Options, mut pools: Pools) -> Self {
         let file_lock = pools.lock.take();
         let sqlite = pools.file.is_some();
-        let shard = if sqlite {
-            0
-        } else {
-            let mut random = [0; 2];
-            // Any shard is as good.
-            getrandom::fill(&mut random).unwrap_or_default();
-            i16::try_from(u16::from_ne_bytes(random) % SHARDS).unwrap_or_default()
-        };
         let cache = file_lock.is_some().then(|| ContactCache::new(options.contact_cache));
-        let writer =
-            Writer::new(pools.writer.clone(), cache.clone(), options.acquire_timeout, pools.generation);
+        let writer = Writer::new(
+            pools.writer.clone(),
+            cache.clone(),
+            options.acquire_timeout,
+            pools.generation,
+            options.idempotency_ttl,
+        );
         let snapshot_owner = SnapshotOwner::new(file_lock.is_some());
         let has_background_tasks = file_lock.is_some() || !sqlite;
         let reader = &pools.reader;
         let sweeper = has_background_tasks.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
         let cleaner = has_background_tasks
-            .then(|| Arc::new(cleanup::start(&writer, reader, options.idempotency_ttl, snapshot_owner)));
+            .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, snapshot_owner)));
         Self {
             parts: Arc::new(Parts {
                 group_commit: GroupCommit::start(
                     &writer,
-                    shard,
-                    options,
+                    commands::execute,
+                    options.write_queue,
                     if sqlite { 1 } else { COMMITTERS },
                 ),
                 read_batcher: ReadBatcher::new(pools.reader.clone(), cache.clone(), options.acquire_timeout),
@@ -127,9 +122,8 @@ impl Database {
                 write_pool: pools.writer,
                 reader: pools.reader,
                 runtime: Handle::current(),
-                shard,
                 in_flight: InFlight::default(),
-                idempotency_ttl: options.idempotency_ttl,
+                change_retention: options.change_retention,
                 sweeper,
                 audience_ttl: options.audience_ttl,
                 snapshot_owner,
@@ -138,7 +132,7 @@ impl Database {
                 cleaner,
                 _lock: file_lock.map(Arc::new),
             }),
-            account: None,
+            context: None,
         }
     }
 
@@ -154,16 +148,17 @@ impl Database {
             parts.cache.clone(),
             CLOSE_TIMEOUT,
             PoolGeneration::default(),
+            parts.writer.idempotency_ttl(),
         );
         parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
         parts.cleaner = Some(Arc::new(cleanup::start(
             &parts.writer,
             &parts.reader,
-            parts.idempotency_ttl,
+            parts.change_retention,
             parts.snapshot_owner,
         )));
         parts.read_batcher = ReadBatcher::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
-        (Self { parts: Arc::new(parts), account: self.account }, statements)
+        (Self { parts: Arc::new(parts), context: self.context }, statements)
     }
 }
 
@@ -215,24 +210,24 @@ async fn check_file_writable(writer: &Connection) -> Result<()> {
 
 #[async_trait]
 impl Store for Database {
-    fn contacts(&self, account: AccountId) -> Box<dyn ContactRepository> {
-        Box::new(SqlContacts::new(self.for_account(account), account))
+    fn contacts(&self, context: &Arc<RequestContext>) -> Box<dyn ContactRepository> {
+        Box::new(SqlContacts::new(self.for_request(context), context.account()))
     }
 
-    fn groups(&self, account: AccountId) -> Box<dyn GroupRepository> {
-        Box::new(SqlGroups::new(self.for_account(account), account))
+    fn groups(&self, context: &Arc<RequestContext>) -> Box<dyn GroupRepository> {
+        Box::new(SqlGroups::new(self.for_request(context), context.account()))
     }
 
-    fn opt_outs(&self, account: AccountId) -> Box<dyn OptOutRepository> {
-        Box::new(SqlOptOuts::new(self.for_account(account), account))
+    fn opt_outs(&self, context: &Arc<RequestContext>) -> Box<dyn OptOutRepository> {
+        Box::new(SqlOptOuts::new(self.for_request(context), context.account()))
     }
 
-    fn templates(&self, account: AccountId) -> Box<dyn TemplateRepository> {
-        Box::new(SqlTemplates::new(self.for_account(account), account))
+    fn templates(&self, context: &Arc<RequestContext>) -> Box<dyn TemplateRepository> {
+        Box::new(SqlTemplates::new(self.for_request(context), context.account()))
     }
 
-    fn audiences(&self, account: AccountId) -> Arc<dyn AudienceRepository> {
-        Arc::new(SqlAudiences::new(self.for_account(account), account))
+    fn audiences(&self, context: &Arc<RequestContext>) -> Arc<dyn AudienceRepository> {
+        Arc::new(SqlAudiences::new(self.for_request(context), context.account()))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {

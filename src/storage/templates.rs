@@ -2,6 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
+use super::entity::change::Event;
 use super::entity::template::{Column, Entity, Model};
 use super::named::{NamedEntity, SqlNamed};
 use crate::domain::{AccountId, Result, SavedTemplate};
@@ -14,6 +15,7 @@ impl NamedEntity for Entity {
     const ACCOUNT: Column = Column::AccountId;
     const ID: Column = Column::Id;
     const NAME: Column = Column::Name;
+    const EVENTS: [Event; 3] = [Event::TemplateCreated, Event::TemplateUpdated, Event::TemplateDeleted];
 
     fn to_row(account: AccountId, template: &SavedTemplate) -> Model {
         Model::new(account, template.clone())

@@ -13,7 +13,7 @@ use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewConta
 use addressbook::storage::{Database, Options};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::harness::{Backend, new_database};
+use crate::harness::{Backend, context, new_database};
 
 /// Enough contacts for the planner to prefer an index; there are two accounts.
 const CONTACTS: usize = 4_000;
@@ -29,6 +29,7 @@ fn options(url: &str) -> Options {
         contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
+        change_retention: Duration::from_secs(3_600),
     }
 }
 
@@ -150,13 +151,13 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let plain = open(&url).await;
         for account in [1, 2] {
-            let contacts = plain.contacts(AccountId::new(account));
+            let contacts = plain.contacts(&context(AccountId::new(account)));
             for i in 0..4 {
                 contacts.insert(contact(i), None).await.unwrap();
             }
         }
         multiply(&plain, backend).await;
-        let contacts = plain.contacts(AccountId::new(1));
+        let contacts = plain.contacts(&context(AccountId::new(1)));
         let some = contacts.insert(contact(1_000_000), None).await.unwrap().resource;
         let page = contacts
             .cursor_page(ContactQuery {
@@ -172,7 +173,7 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
         assert_eq!(page.items.len(), 100, "there is something to plan for");
 
         let (database, statements) = Database::open_to_serve(&options(&url)).await.unwrap().recording();
-        run_every_query(database.contacts(AccountId::new(1)).as_ref(), &some).await;
+        run_every_query(database.contacts(&context(AccountId::new(1))).as_ref(), &some).await;
         // Every other possible plan is preferred to a sort or a scan of the table.
         let mut plans = BTreeMap::new();
         let recorded = statements.lock().unwrap().clone();

@@ -186,7 +186,7 @@ fn disconnects_leak_nothing(backend: Backend) {
     });
     assert_writes_are_atomic(&client(), &created);
     if let Some((runtime, database)) = postgres {
-        assert_every_connection_works(&client(), &shared, &runtime, &database);
+        assert_every_connection_works(&client(), &runtime, &database);
         runtime.block_on(database.close()).unwrap();
     }
     serving.signal("-TERM");
@@ -230,22 +230,22 @@ async fn sessions(database: &DatabaseConnection, condition: &str) -> usize {
     usize::try_from(row.unwrap().try_get_by_index::<i64>(0).unwrap()).unwrap()
 }
 
-/// As many blocked updates as pool connections: each must get a connection.
-fn assert_every_connection_works(
-    client: &Client,
-    shared: &[String],
-    runtime: &Runtime,
-    database: &DatabaseConnection,
-) {
+/// As many blocked updates as pool connections: each must get a connection. (Of groups, which have transactions of their
+/// own.)
+fn assert_every_connection_works(client: &Client, runtime: &Runtime, database: &DatabaseConnection) {
+    let groups: Vec<String> = (0..CONNECTIONS)
+        .map(|i| client.post("/v1/groups", &json!({"name": i.to_string()})).expect(201))
+        .map(|group| format!("/v1/groups/{}", group["id"].as_str().unwrap()))
+        .collect();
     let lock = runtime.block_on(async {
         let lock = database.begin().await.unwrap();
-        lock.execute_unprepared("SELECT 1 FROM contacts FOR UPDATE").await.unwrap();
+        lock.execute_unprepared("SELECT 1 FROM groups FOR UPDATE").await.unwrap();
         lock
     });
     std::thread::scope(|scope| {
-        let changes: Vec<_> = shared[..CONNECTIONS]
+        let changes: Vec<_> = groups
             .iter()
-            .map(|path| scope.spawn(|| client.patch(path, &fields("last")).status))
+            .map(|path| scope.spawn(|| client.patch(path, &json!({"description": "last"})).status))
             .collect();
         let wait = || runtime.block_on(sessions(database, "wait_event_type = 'Lock'"));
         let all_wait = becomes_true(|| wait() == CONNECTIONS);

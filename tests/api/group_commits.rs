@@ -15,7 +15,7 @@ use addressbook::storage::{Database, Options};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 
-use crate::harness::{Backend, new_database};
+use crate::harness::{Backend, context, new_database};
 
 /// Concurrent creates per account.
 const CONCURRENT_CREATES: usize = 40;
@@ -43,6 +43,7 @@ async fn open(url: &str) -> Database {
         contact_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(60),
         audience_ttl: Duration::from_secs(1),
+        change_retention: Duration::from_secs(3_600),
     };
     Database::open_to_serve(&options).await.unwrap()
 }
@@ -62,7 +63,7 @@ async fn create(database: &Database, handles: &[String]) -> Vec<(AccountId, Cont
     let creates = [1, 2].into_iter().flat_map(|account| handles.iter().map(move |handle| (account, handle)));
     let created = creates.map(async |(account, handle)| {
         let (account, contact) = (AccountId::new(account), contact(handle));
-        let outcome = database.contacts(account).insert(contact.clone(), None).await;
+        let outcome = database.contacts(&context(account)).insert(contact.clone(), None).await;
         (account, contact, outcome.err().map(|error| error.code()))
     });
     join_all(created).await
@@ -76,13 +77,13 @@ async fn page(database: &Database, account: AccountId) -> OffsetPage<Contact> {
         offset: 0,
         limit: 100,
     };
-    database.contacts(account).offset_page(all).await.unwrap()
+    database.contacts(&context(account)).offset_page(all).await.unwrap()
 }
 
 /// Acknowledged contacts are found, others are not, and the counter agrees.
 async fn check(database: &Database, created: &[(AccountId, Contact, Option<ErrorCode>)]) {
     for (account, contact, failed) in created {
-        let found = database.contacts(*account).get(ContactKey::Id(contact.id)).await;
+        let found = database.contacts(&context(*account)).get(ContactKey::Id(contact.id)).await;
         assert_eq!(found.is_ok(), failed.is_none(), "{:?}: {failed:?}", contact.handle);
     }
     for account in [1, 2].map(AccountId::new) {
@@ -110,7 +111,7 @@ fn concurrent_creates_with_one_handle_succeed_once(backend: Backend) {
 
         // A deleted contact no longer counts.
         let (account, deleted, failed) = created.iter_mut().find(|(_, _, failed)| failed.is_none()).unwrap();
-        let contacts = database.contacts(*account);
+        let contacts = database.contacts(&context(*account));
         contacts.delete(ContactKey::Id(deleted.id), Precondition::None).await.unwrap();
         *failed = Some(ErrorCode::NotFound);
         check(&database, &created).await;
@@ -158,7 +159,7 @@ fn a_rejected_create_does_not_fail_its_group(backend: Backend) {
 
 /// The life cycle of one contact, each step with its expected result.
 async fn check_life_cycle(database: &Database, round: usize) {
-    let contacts = database.contacts(AccountId::new(1));
+    let contacts = database.contacts(&context(AccountId::new(1)));
     let new = contact(&format!("kept {round}"));
     let key = ContactKey::Id(new.id);
     let attempt = || IdempotentRequest {
@@ -204,8 +205,10 @@ fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
             while !stop.load(Ordering::Relaxed) {
                 let (account, contact) =
                     (AccountId::new(1 + i64::from(i % 2 == 0)), contact(&format!("{i} {}", created.len())));
-                let inserted = database.contacts(account).insert(contact, None).await.unwrap().resource;
-                let found = database.contacts(account).get(ContactKey::Id(inserted.id)).await.unwrap();
+                let inserted =
+                    database.contacts(&context(account)).insert(contact, None).await.unwrap().resource;
+                let found =
+                    database.contacts(&context(account)).get(ContactKey::Id(inserted.id)).await.unwrap();
                 assert_eq!(found, inserted);
                 created.push(account);
             }

@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::contact_query_plans::{contact, multiply, open};
-use crate::harness::{Backend, new_database};
+use crate::harness::{Backend, context, new_database};
 use crate::query_plans::{check, fill, run};
 
 fn named(name: &str) -> NewGroup {
@@ -36,9 +36,10 @@ async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
     let mut large = None;
     for account in [2, 1] {
         for i in 0..4 {
-            plain.contacts(AccountId::new(account)).insert(contact(i), None).await.unwrap();
+            plain.contacts(&context(AccountId::new(account))).insert(contact(i), None).await.unwrap();
         }
-        let group = plain.groups(AccountId::new(account)).insert(Group::new(named("large")), None).await;
+        let group =
+            plain.groups(&context(AccountId::new(account))).insert(Group::new(named("large")), None).await;
         large = Some(group.unwrap().resource);
     }
     multiply(&plain, backend).await;
@@ -54,8 +55,8 @@ async fn full(url: &str, backend: DbBackend) -> (Database, Group) {
         )
     });
     run(&plain, backend, &groups).await;
-    let tallies = "INSERT INTO tallies SELECT account_id, id, 0, 1 FROM groups WHERE name <> 'large'";
-    run(&plain, backend, tallies).await;
+    let counters = "INSERT INTO counters SELECT account_id, id, 1 FROM groups WHERE name <> 'large'";
+    run(&plain, backend, counters).await;
     (plain, large.unwrap())
 }
 
@@ -146,15 +147,15 @@ fn group_queries_are_index_scans(backend: DbBackend) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (plain, large) = full(&url, backend).await;
         let account = AccountId::new(1);
-        let contacts = members(plain.contacts(account).as_ref(), &large, None, 100).await;
+        let contacts = members(plain.contacts(&context(account)).as_ref(), &large, None, 100).await;
         assert_eq!(contacts.len(), 100, "there is something to plan for");
 
         let (database, statements) = plain.clone().recording();
-        let groups = database.groups(account);
+        let groups = database.groups(&context(account));
         query_groups(groups.as_ref(), &large, &contacts).await;
-        let small = small(plain.groups(account).as_ref(), &contacts).await;
-        query_contacts(database.contacts(account).as_ref(), &large, &small, &contacts).await;
-        let audiences = database.audiences(account);
+        let small = small(plain.groups(&context(account)).as_ref(), &contacts).await;
+        query_contacts(database.contacts(&context(account)).as_ref(), &large, &small, &contacts).await;
+        let audiences = database.audiences(&context(account));
         for group in [None, Some(large.id)] {
             let read = audiences.stream(group).take(3).map(|page| page.unwrap().len());
             assert!(read.collect::<Vec<_>>().await.iter().sum::<usize>() > 100);
@@ -177,7 +178,7 @@ fn group_queries_are_index_scans(backend: DbBackend) {
         let changed = statements.lock().unwrap().clone();
         let changed = changed.iter().filter(|statement| statement.sql.contains("\"updated_at\" + ")).count();
         assert_eq!(changed, 3, "without a cursor, and to either side of one");
-        for (table, least) in [("members", 20), ("groups", 14), ("contacts", 20), ("tallies", 3)] {
+        for (table, least) in [("members", 20), ("groups", 14), ("contacts", 20), ("counters", 3)] {
             let count = check(&plain, backend, &statements, table).await;
             assert!(count >= least, "{count} queries of {table}");
         }
@@ -204,8 +205,12 @@ fn deleting_a_group_deletes_one_row() {
             format!("SELECT count(*) FROM members WHERE group_id = X'{}'", large.id.as_uuid().simple());
         let before = number(&plain, &members).await;
         assert!(before > 10_000, "{before}");
-        plain.groups(AccountId::new(1)).delete(GroupKey::Id(large.id), Precondition::None).await.unwrap();
+        plain
+            .groups(&context(AccountId::new(1)))
+            .delete(GroupKey::Id(large.id), Precondition::None)
+            .await
+            .unwrap();
         assert_eq!(number(&plain, &members).await, before);
-        assert!(plain.groups(AccountId::new(1)).find(GroupKey::Id(large.id)).await.is_err());
+        assert!(plain.groups(&context(AccountId::new(1))).find(GroupKey::Id(large.id)).await.is_err());
     });
 }

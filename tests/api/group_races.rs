@@ -59,7 +59,7 @@ impl<'s> Admin<'s> {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(self.members(group), 0);
-        assert_eq!(self.number(&format!("SELECT count(*) FROM tallies WHERE of_id = {id}")), 0);
+        assert_eq!(self.number(&format!("SELECT count(*) FROM counters WHERE counted = {id}")), 0);
     }
 }
 
@@ -83,7 +83,7 @@ fn fill(service: &Service, client: &Client, group: &str) {
         "INSERT INTO members SELECT account_id, {group}, id FROM contacts WHERE id <> {first} AND \
          account_id = (SELECT account_id FROM groups WHERE id = {group})"
     ));
-    admin.run(&format!("UPDATE tallies SET amount = {MANY} WHERE of_id = {group}"));
+    admin.run(&format!("UPDATE counters SET amount = {MANY} WHERE counted = {group}"));
 }
 
 on_both_databases! {

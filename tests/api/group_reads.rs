@@ -14,7 +14,7 @@ use futures_util::future::{FutureExt, join_all};
 use sea_orm::Statement;
 use uuid::Uuid;
 
-use crate::harness::{Backend, Hold, delay_replies, new_database};
+use crate::harness::{Backend, Hold, context, delay_replies, new_database};
 
 /// Per account; more gets of them than fit into one batch.
 const CONTACTS: usize = 100;
@@ -39,6 +39,7 @@ async fn open(url: &str, connections: u32) -> Database {
         contact_cache: 0,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
+        change_retention: Duration::from_secs(3_600),
     };
     Database::open(&options).await.unwrap()
 }
@@ -52,7 +53,7 @@ async fn gets(database: &Database) -> Vec<Get> {
     let mut gets = Vec::new();
     for (owner, stranger) in [(one, other), (other, one)] {
         for i in 0..CONTACTS {
-            let created = database.contacts(owner).insert(contact(i), None).await.unwrap().resource;
+            let created = database.contacts(&context(owner)).insert(contact(i), None).await.unwrap().resource;
             gets.push((stranger, created.id, None));
             gets.push((stranger, ContactId::from_uuid(Uuid::now_v7()), None));
             gets.push((owner, created.id, Some(created.clone())));
@@ -65,7 +66,7 @@ async fn gets(database: &Database) -> Vec<Get> {
 }
 
 async fn check(database: &Database, (account, id, expected): &Get) {
-    let found = database.contacts(*account).get(ContactKey::Id(*id)).await;
+    let found = database.contacts(&context(*account)).get(ContactKey::Id(*id)).await;
     match expected {
         Some(contact) => assert_eq!(found.as_ref().unwrap(), contact),
         None => assert_eq!(found.unwrap_err().code(), ErrorCode::NotFound),
@@ -131,11 +132,11 @@ fn a_get_sees_writes_acknowledged_before_it_was_sent() {
     let Some(url) = new_database(Backend::Postgres) else { return };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (account, hold) = (AccountId::new(1), Arc::new(Hold::default()));
-        let writer = open(&url, 4).await.contacts(account);
+        let writer = open(&url, 4).await.contacts(&context(account));
         let reader = open(&delay_replies(&url, &hold), 2).await;
         let id = writer.insert(contact(0), None).await.unwrap().resource.id;
         let get = || {
-            let contacts = reader.contacts(account);
+            let contacts = reader.contacts(&context(account));
             tokio::spawn(async move { contacts.get(ContactKey::Id(id)).await.is_ok() })
         };
         // Both connections have prepared the statement by then, so that the next reply is that to a get.

@@ -19,7 +19,7 @@ use addressbook::storage::{Database, Statements};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::contact_query_plans::{open, plan};
-use crate::harness::{Backend, new_database};
+use crate::harness::{Backend, context, new_database};
 
 /// Enough rows for a planner to prefer an index, in each of two accounts.
 pub const ROWS: usize = 4_000;
@@ -100,15 +100,13 @@ fn opt_out_queries_are_index_scans(backend: DbBackend) {
             )
         });
         run(&plain, backend, &rows).await;
-        let tallies = fill(backend, |numbers, id| {
-            format!(
-                "INSERT INTO tallies (account_id, of_id, shard, amount) {numbers} SELECT 1, {id}, 0, i FROM n"
-            )
+        let counters = fill(backend, |numbers, id| {
+            format!("INSERT INTO counters (account_id, counted, amount) {numbers} SELECT 1, {id}, i FROM n")
         });
-        run(&plain, backend, &tallies).await;
+        run(&plain, backend, &counters).await;
 
         let (database, statements) = plain.clone().recording();
-        let opt_outs = database.opt_outs(AccountId::new(1));
+        let opt_outs = database.opt_outs(&context(AccountId::new(1)));
         let phone = Phone::parse("+447910000007").unwrap();
         let new =
             OptOut::new(NewOptOut { phone: Phone::parse("+14155550100").unwrap(), source: None, note: None });
@@ -129,7 +127,7 @@ fn opt_out_queries_are_index_scans(backend: DbBackend) {
         let asked: Vec<Phone> =
             (0..1_000).map(|i| Phone::parse(&format!("+4479{}", 10_000_001 + i * 8)).unwrap()).collect();
         let named = LookupRequest { phones: asked.iter().collect(), ..LookupRequest::default() };
-        let found = database.audiences(AccountId::new(1)).find(named).await.unwrap();
+        let found = database.audiences(&context(AccountId::new(1))).find(named).await.unwrap();
         let out = |number: &PhoneMatch| matches!(number, PhoneMatch::None { opted_out: true });
         assert_eq!(found.numbers.len(), 1_000);
         assert_eq!(found.numbers.iter().filter(|number| out(number)).count(), ROWS / 8);
@@ -140,7 +138,7 @@ fn opt_out_queries_are_index_scans(backend: DbBackend) {
         }
         let count = check(&plain, backend, &statements, "opt_outs").await;
         assert!(count >= 13, "{count} queries");
-        assert!(check(&plain, backend, &statements, "tallies").await >= 1);
+        assert!(check(&plain, backend, &statements, "counters").await >= 1);
     });
 }
 
@@ -186,7 +184,7 @@ fn audience_queries_are_index_scans(backend: DbBackend) {
         }
 
         let (database, statements) = plain.clone().recording();
-        let audiences = database.audiences(AccountId::new(1));
+        let audiences = database.audiences(&context(AccountId::new(1)));
         let limits = SnapshotLimits { entries: 1_000_000, quota: 1_000_000 };
         let audience = audiences.begin(None, 2, limits).await.unwrap().resource;
         let entry = |index| {
@@ -249,7 +247,7 @@ fn template_queries_are_index_scans(backend: DbBackend) {
         run(&plain, backend, &rows).await;
 
         let (database, statements) = plain.clone().recording();
-        let templates = database.templates(AccountId::new(1));
+        let templates = database.templates(&context(AccountId::new(1)));
         let name = TemplateName::parse("name 7").unwrap();
         let text = TemplateText::parse("text").unwrap();
         let new = NewTemplate { name: TemplateName::parse("new").unwrap(), text };

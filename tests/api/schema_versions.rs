@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::{Backend, Cluster, Service, new_database};
 
-const LATEST: &str = "m20261126_000012_compatibility";
+const LATEST: &str = "m20261127_000013_change_log";
 
 fn run(url: &str, statements: &[&str]) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -45,7 +45,9 @@ fn servers_wait_for_a_slow_migration() {
         &url,
         &[
             &format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'"),
-            "DROP TABLE schema_compatibility",
+            "DROP TABLE changes, change_heads, counters",
+            "CREATE TABLE tallies (account_id bigint, of_id uuid, shard smallint, amount bigint)",
+            "CREATE TABLE contact_counts (account_id bigint, shard smallint, contacts bigint)",
             &format!("ALTER DATABASE {database} SET idle_in_transaction_session_timeout = '300ms'"),
             &format!("ALTER DATABASE {database} SET statement_timeout = '300ms'"),
             &format!("ALTER DATABASE {database} SET lock_timeout = '300ms'"),
@@ -59,7 +61,7 @@ fn servers_wait_for_a_slow_migration() {
         database.execute_unprepared("SET idle_in_transaction_session_timeout = 0").await.unwrap();
         let lock = database.begin().await.unwrap();
         lock.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await.unwrap();
-        lock.execute_unprepared("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        lock.execute_unprepared("LOCK TABLE tallies IN ACCESS EXCLUSIVE MODE").await.unwrap();
         lock
     });
     std::thread::scope(|scope| {

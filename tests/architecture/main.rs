@@ -79,7 +79,7 @@ const LAYERS: &[Layer] = &[
         may_import: &["domain", "migrations"],
         tiers: &[
             "store",
-            "cleanup",
+            "cleanup commands",
             "accounts audiences contacts groups opt_outs templates",
             "named",
             "database",
@@ -87,6 +87,7 @@ const LAYERS: &[Layer] = &[
             "cache",
             "db",
             "sqlite | postgres",
+            "change_set",
             "entity error fair_semaphore",
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
@@ -110,7 +111,7 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience contact group opt_out store template in_flight",
+            "api_key account audience contact context group opt_out store template in_flight",
             "named",
             "id idempotency error pagination permission precondition text timestamp violation",
         ],

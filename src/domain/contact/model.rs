@@ -104,6 +104,31 @@ impl Contact {
         }
     }
 
+    /// The fields in which this version differs from an earlier one, by their names in the domain; a member of meta is
+    /// `meta.KEY`.
+    #[must_use]
+    pub fn changed_fields(&self, before: &Self) -> Vec<String> {
+        let Self {
+            id: _,
+            handle,
+            phone,
+            display_name,
+            avatar_url,
+            meta,
+            created_at: _,
+            updated_at: _,
+            version: _,
+        } = self;
+        let fields = [
+            ("handle", *handle != before.handle),
+            ("phone", *phone != before.phone),
+            ("display_name", *display_name != before.display_name),
+            ("avatar_url", *avatar_url != before.avatar_url),
+        ];
+        let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+        fields.chain(meta.changed_keys(&before.meta).into_iter().map(|key| format!("meta.{key}"))).collect()
+    }
+
     /// Applies a patch; returns an equal contact, version included, if nothing differs.
     ///
     /// # Errors

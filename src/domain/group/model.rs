@@ -125,6 +125,12 @@ impl NamedResource for Group {
         self.description = description.unwrap_or_else(|| self.description.clone());
     }
 
+    fn changed_fields(&self, before: &Self) -> Vec<&'static str> {
+        let fields =
+            [("name", self.name != before.name), ("description", self.description != before.description)];
+        fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp) {
         (&mut self.version, &mut self.updated_at)
     }

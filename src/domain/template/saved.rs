@@ -116,6 +116,11 @@ impl NamedResource for SavedTemplate {
         self.text = text.unwrap_or_else(|| self.text.clone());
     }
 
+    fn changed_fields(&self, before: &Self) -> Vec<&'static str> {
+        let fields = [("name", self.name != before.name), ("text", self.text != before.text)];
+        fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     fn revision_mut(&mut self) -> (&mut i64, &mut Timestamp) {
         (&mut self.version, &mut self.updated_at)
     }

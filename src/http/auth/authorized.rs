@@ -15,9 +15,10 @@ use crate::domain::opt_out::OptOutService;
 use crate::domain::permission::Grant;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateService;
-use crate::domain::{AccountId, Permission};
+use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
+use crate::http::request_id::RequestId;
 
 pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
 const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
@@ -28,6 +29,7 @@ pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
     audience_settings: Arc<AudienceSettings>,
     principal: Principal,
+    context: Arc<RequestContext>,
     grant: PhantomData<G>,
 }
 
@@ -40,8 +42,11 @@ impl<G: Grant> Authorized<G> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+        let context =
+            RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
         let (store, audience_settings) = (Arc::clone(&state.store), Arc::clone(&state.audiences));
-        let authorized = Self { store, audience_settings, principal, grant: PhantomData };
+        let authorized = Self { store, audience_settings, principal, context, grant: PhantomData };
         authorized.require(G::PERMISSIONS.iter().copied())?;
         Ok(authorized)
     }
@@ -71,28 +76,28 @@ impl<G: Grant> Authorized<G> {
 
     #[must_use]
     pub fn contacts(&self) -> ContactService {
-        ContactService::new(self.store.contacts(self.account()))
+        ContactService::new(self.store.contacts(&self.context))
     }
 
     #[must_use]
     pub fn groups(&self) -> GroupService {
-        GroupService::new(self.store.groups(self.account()))
+        GroupService::new(self.store.groups(&self.context))
     }
 
     #[must_use]
     pub fn opt_outs(&self) -> OptOutService {
-        OptOutService::new(self.store.opt_outs(self.account()))
+        OptOutService::new(self.store.opt_outs(&self.context))
     }
 
     #[must_use]
     pub fn templates(&self) -> TemplateService {
-        TemplateService::new(self.store.templates(self.account()))
+        TemplateService::new(self.store.templates(&self.context))
     }
 
     #[must_use]
     pub fn audiences(&self) -> AudienceService {
         let (account, settings) = (self.account(), Arc::clone(&self.audience_settings));
-        AudienceService::new(account, self.store.audiences(account), self.templates(), settings)
+        AudienceService::new(account, self.store.audiences(&self.context), self.templates(), settings)
     }
 }
 

@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
 use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
+use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
@@ -28,7 +29,9 @@ impl AccountRepository {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
     {
         self.database
-            .write(move |transaction| Box::pin(async move { Ok((job(transaction).await?, Vec::new())) }))
+            .write(move |transaction| {
+                Box::pin(async move { Ok((job(transaction).await?, ChangeSet::default())) })
+            })
             .await
     }
 }

@@ -59,7 +59,8 @@ impl AudienceRepository for SqlAudiences {
             .read(async move |reader| {
                 let groups: Vec<Uuid> = groups.iter().map(|group| group.as_uuid()).collect();
                 let members: u64 = counters::read_each(&reader, account, &groups).await?.values().sum();
-                Ok(members + if all { counters::read_contacts(&reader, account).await? } else { 0 })
+                Ok(members
+                    + if all { counters::read(&reader, account, counters::CONTACTS).await? } else { 0 })
             })
             .await
     }

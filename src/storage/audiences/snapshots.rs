@@ -26,6 +26,7 @@ use crate::domain::audience::{
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
+use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::database::snapshot_owner::SnapshotOwner;
 use crate::storage::db::transaction::Transaction;
@@ -155,13 +156,13 @@ async fn create(
         attempt_key,
     };
     database
-        .create(account, request, Vec::new(), move |transaction| {
+        .create(request, move |transaction| {
             Box::pin(async move {
                 lock(transaction, account, LockMode::Exclusive).await?;
                 limits.check(entries, stored_entries(transaction, account).await?)?;
                 let insert = Entity::insert(ActiveModel::from(row));
                 insert.exec_without_returning(transaction).await?;
-                Ok(Some((Reference::created(id.as_uuid()), id)))
+                Ok(Some(((Reference::created(id.as_uuid()), id), ChangeSet::default())))
             })
         })
         .await
@@ -217,7 +218,7 @@ async fn expire_if_abandoned(database: &Database, account: AccountId, id: Audien
     }
     database
         .write_deletion(move |transaction| {
-            Box::pin(async move { Ok((expire_all(transaction, this()).await?, Vec::new())) })
+            Box::pin(async move { Ok((expire_all(transaction, this()).await?, ChangeSet::default())) })
         })
         .await?;
     database.wake_cleaner();
@@ -307,10 +308,10 @@ pub(crate) async fn save_entries(
                 let values = [account.get().into(), id.as_uuid().into(), rows.into()];
                 let statement = Statement::from_sql_and_values(backend, sql, values);
                 transaction.execute_raw(statement).await?;
-                for contact in missing_contacts(transaction, account, contacts).await? {
-                    remove_contact(transaction, account, contact).await?;
-                }
-                Ok(((), Vec::new()))
+                let missing: Vec<_> =
+                    missing_contacts(transaction, account, contacts).await?.into_iter().collect();
+                remove_contacts(transaction, account, &missing).await?;
+                Ok(((), ChangeSet::default()))
             })
         })
         .await
@@ -341,14 +342,34 @@ async fn missing_contacts(
 /// Offset of exclusions that were recipients: behind all others, in their former order.
 const MOVED_POSITION: i64 = 1 << 30;
 
-/// Turns the entries of a deleted contact into exclusions without personal data, and updates the reports.
-pub(crate) async fn remove_contact(
+/// Turns the entries of deleted contacts into exclusions without personal data, and updates the reports.
+pub(crate) async fn remove_contacts(
     transaction: &Transaction,
     account: AccountId,
-    contact: ContactId,
+    contacts: &[ContactId],
 ) -> Result<()> {
     use audience_entry::{Column as EntryColumn, Entity as Entries};
     lock(transaction, account, LockMode::Shared).await?;
+    let with_entries = Entries::find()
+        .select_only()
+        .column_as(EntryColumn::ContactId, "id")
+        .filter(EntryColumn::AccountId.eq(account.get()))
+        .filter(json_sql::in_query(
+            transaction,
+            EntryColumn::ContactId,
+            json_sql::ids(transaction, contacts)?,
+        ));
+    // A contact may be in several audiences.
+    let contacts: BTreeSet<Uuid> =
+        contact_rows::fetch_ids(transaction, with_entries).await?.into_iter().collect();
+    for contact in contacts {
+        remove_contact(transaction, account, ContactId::from_uuid(contact)).await?;
+    }
+    Ok(())
+}
+
+async fn remove_contact(transaction: &Transaction, account: AccountId, contact: ContactId) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
     let about = Entries::find()
         .filter(EntryColumn::AccountId.eq(account.get()))
         .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
@@ -463,7 +484,7 @@ pub(crate) async fn finish(
                 let row = row?;
                 let row =
                     row.ok_or_else(|| internal_error("an audience disappeared before it was complete"))?;
-                Ok((to_snapshot(&row, report), Vec::new()))
+                Ok((to_snapshot(&row, report), ChangeSet::default()))
             })
         })
         .await
@@ -495,7 +516,7 @@ pub(crate) async fn abandon(
                 if let (Some(request), true) = (request, was_ours) {
                     idempotency::delete(transaction, account, &request).await?;
                 }
-                Ok(((), Vec::new()))
+                Ok(((), ChangeSet::default()))
             })
         })
         .await?;
@@ -512,7 +533,11 @@ pub(crate) async fn delete(database: &Database, account: AccountId, id: Audience
                     .add(Column::ExpiresAt.gt(Timestamp::now().millis()))
                     .add(Column::Report.is_not_null());
                 let done = expire(transaction, which).await?;
-                if done.rows_affected == 0 { Err(Error::no_such("audience")) } else { Ok(((), Vec::new())) }
+                if done.rows_affected == 0 {
+                    Err(Error::no_such("audience"))
+                } else {
+                    Ok(((), ChangeSet::default()))
+                }
             })
         })
         .await?;

@@ -40,13 +40,10 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::storage::cache::contacts::Change;
-    use crate::storage::cache::contacts::tests::contact;
+    use crate::storage::cache::contacts::tests::{contact, created, deleted};
 
     fn after(contact: &Contact, limit: u64) -> ContactQuery {
         ContactQuery {
@@ -64,9 +61,8 @@ mod tests {
         let (cache, account, other) = (ContactCache::new(1 << 20), AccountId::new(1), AccountId::new(2));
         let [first, second, third] = ["first", "second", "third"].map(contact);
         let write = |account, contact: &Contact| {
-            let put = || [Change::Put { account, contact: Arc::new(contact.clone()), old_handle: None }];
-            cache.begin(&put());
-            cache.end(put());
+            cache.start([created(account, contact)]);
+            cache.end([created(account, contact)]);
         };
         let page = |query: &ContactQuery, meanwhile: &dyn Fn()| {
             let read = |cursor, limit| {
@@ -91,7 +87,7 @@ mod tests {
         let newer = Contact { version: 2, ..third.clone() };
         assert!(page(&after(&first, 2), &|| write(account, &newer)).is_none(), "it was written to");
         assert_eq!(page(&after(&first, 2), &|| ()).unwrap().items, [second.clone(), newer]);
-        cache.begin(&[Change::Remove { account, handle: third.handle.clone() }]);
+        cache.start([deleted(account, &third)]);
         assert!(page(&after(&first, 2), &|| ()).is_none(), "a deletion is in progress");
     }
 }

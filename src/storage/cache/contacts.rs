@@ -24,36 +24,23 @@ use super::versions::{ReadVersion, Scope, WriteVersions};
 use crate::domain::contact::fields::Handle;
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
 use crate::domain::pagination::{CursorPage, OffsetPage};
-use crate::domain::{AccountId, Contact, ContactId, Timestamp};
+use crate::domain::{AccountId, Contact, ContactId};
+use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
 
-/// What a write has changed: the cache's view of its change set.
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// The contact as it is now; `old_handle` is the one before an update, `None` for a create.
-    Put { account: AccountId, contact: Arc<Contact>, old_handle: Option<Handle> },
-    /// A contact was deleted.
-    Remove { account: AccountId, handle: Handle },
-    /// The account's set of opted-out numbers has changed.
-    OptOuts(AccountId),
-}
-
-impl Change {
-    /// The timestamp that the change gave the contact.
-    pub(crate) fn updated_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Put { contact, .. } => Some(contact.updated_at),
-            Self::Remove { .. } | Self::OptOuts(_) => None,
+/// What a change makes stale.
+fn scopes(change: &Change) -> [Option<Scope>; 2] {
+    let account = change.account();
+    match &change.kind {
+        ChangeKind::ContactCreated(_) => [Some(Scope::List(account)), None],
+        ChangeKind::ContactUpdated { .. } | ChangeKind::ContactDeleted(_) => {
+            [Some(Scope::List(account)), Some(Scope::Contacts(account))]
         }
-    }
-
-    fn scopes(&self) -> [Option<Scope>; 2] {
-        match *self {
-            Self::Put { account, old_handle: None, .. } => [Some(Scope::List(account)), None],
-            Self::Put { account, old_handle: Some(_), .. } | Self::Remove { account, .. } => {
-                [Some(Scope::List(account)), Some(Scope::Contacts(account))]
-            }
-            Self::OptOuts(account) => [Some(Scope::OptOuts(account)), None],
-        }
+        ChangeKind::OptOutCreated(_) | ChangeKind::OptOutDeleted(_) => [Some(Scope::OptOuts(account)), None],
+        // Neither members, groups nor templates are cached.
+        ChangeKind::MemberAdded { .. }
+        | ChangeKind::MemberRemoved { .. }
+        | ChangeKind::MembershipEnded { .. }
+        | ChangeKind::Named { .. } => [None, None],
     }
 }
 
@@ -102,6 +89,12 @@ struct EncodedEntry {
     id: u64,
     slot: Slot,
     contact: EncodedContact,
+}
+
+/// A committed change of a contact.
+enum Published {
+    Put(EncodedEntry),
+    Removed(Slot),
 }
 
 impl ContactCache {
@@ -235,34 +228,53 @@ impl ContactCache {
     }
 
     /// Announces a write before its commit, and removes what it changes. The caller serialises writes.
-    pub(crate) fn begin(&self, changes: &[Change]) {
+    pub(crate) fn begin(&self, change_set: &ChangeSet) {
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
-        versions.begin(changes.iter().flat_map(Change::scopes).flatten());
-        for change in changes {
-            match change {
-                // A new contact is not cached.
-                Change::Put { old_handle: None, .. } => {}
-                Change::Put { account, contact, old_handle: Some(old_handle) } => {
-                    self.contacts.remove(&self.slot(*account, old_handle));
-                    self.contacts.remove(&self.slot(*account, &contact.handle));
+        versions.begin(change_set.changes.iter().flat_map(scopes).flatten());
+        for change in &change_set.changes {
+            let account = change.account();
+            match &change.kind {
+                ChangeKind::ContactUpdated { before, after } => {
+                    self.contacts.remove(&self.slot(account, &before.handle));
+                    self.contacts.remove(&self.slot(account, &after.handle));
                 }
-                Change::Remove { account, handle } => {
-                    drop(self.contacts.remove(&self.slot(*account, handle)))
+                ChangeKind::ContactDeleted(contact) => {
+                    drop(self.contacts.remove(&self.slot(account, &contact.handle)));
                 }
-                Change::OptOuts(account) => drop(self.opted_out.remove(account)),
+                ChangeKind::OptOutCreated(_) | ChangeKind::OptOutDeleted(_) => {
+                    drop(self.opted_out.remove(&account));
+                }
+                // A new contact is not cached, nor is any of the others.
+                ChangeKind::ContactCreated(_)
+                | ChangeKind::MemberAdded { .. }
+                | ChangeKind::MemberRemoved { .. }
+                | ChangeKind::MembershipEnded { .. }
+                | ChangeKind::Named { .. } => {}
             }
         }
     }
 
-    /// Inserts what was committed; to be called before the write is acknowledged.
-    pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
-        let put = changes.into_iter().filter_map(|change| match change {
-            Change::Put { account, contact, old_handle: _ } => self.encode(account, &contact),
-            Change::Remove { .. } | Change::OptOuts(_) => None,
+    /// Inserts what was committed; to be called before the write is acknowledged. Of several changes of a contact, the
+    /// last one counts.
+    pub(crate) fn publish(&self, change_set: &ChangeSet) {
+        let published = change_set.changes.iter().filter_map(|change| match &change.kind {
+            ChangeKind::ContactCreated(contact) | ChangeKind::ContactUpdated { after: contact, .. } => {
+                self.encode(change.account(), contact).map(Published::Put)
+            }
+            ChangeKind::ContactDeleted(contact) => {
+                Some(Published::Removed(self.slot(change.account(), &contact.handle)))
+            }
+            _ => None,
         });
-        let put: Vec<EncodedEntry> = put.collect();
+        // Encoded before the lock is taken, which readers wait for.
+        let published: Vec<Published> = published.collect();
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
-        put.into_iter().for_each(|entry| self.insert(entry));
+        for one in published {
+            match one {
+                Published::Put(entry) => self.insert(entry),
+                Published::Removed(slot) => drop(self.contacts.remove(&slot)),
+            }
+        }
         versions.publish();
     }
 
@@ -285,17 +297,48 @@ impl ContactCache {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::NewContact;
+    use crate::domain::api_key::KeyId;
     use crate::domain::contact::ContactSort;
     use crate::domain::contact::fields::{Handle, Meta, Phone};
     use crate::domain::pagination::SortDirection;
+    use crate::domain::{NewContact, OptOutId, RequestContext};
 
     impl ContactCache {
+        pub(crate) fn start(&self, changes: impl IntoIterator<Item = Change>) {
+            self.begin(&change_set(changes));
+        }
+
         /// Ends a write that is not pipelined.
         pub(crate) fn end(&self, changes: impl IntoIterator<Item = Change>) {
-            self.publish(changes);
+            self.publish(&change_set(changes));
             self.release();
         }
+    }
+
+    fn change_set(changes: impl IntoIterator<Item = Change>) -> ChangeSet {
+        ChangeSet { changes: changes.into_iter().collect(), ..ChangeSet::default() }
+    }
+
+    fn change(account: AccountId, kind: ChangeKind) -> Change {
+        let context = RequestContext::new(account, KeyId::from_stored("test".to_owned()), "test");
+        Change { context, kind }
+    }
+
+    pub(crate) fn created(account: AccountId, contact: &Contact) -> Change {
+        change(account, ChangeKind::ContactCreated(Arc::new(contact.clone())))
+    }
+
+    fn updated(account: AccountId, before: &Contact, after: &Contact) -> Change {
+        let (before, after) = (Arc::new(before.clone()), Arc::new(after.clone()));
+        change(account, ChangeKind::ContactUpdated { before, after })
+    }
+
+    pub(crate) fn deleted(account: AccountId, contact: &Contact) -> Change {
+        change(account, ChangeKind::ContactDeleted(Arc::new(contact.clone())))
+    }
+
+    pub(crate) fn opted_out(account: AccountId) -> Change {
+        change(account, ChangeKind::OptOutCreated(OptOutId::generate().0))
     }
 
     pub(crate) fn contact(name: &str) -> Contact {
@@ -312,14 +355,11 @@ pub(crate) mod tests {
     fn a_stale_read_is_not_inserted() {
         let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
         let new = Contact { version: 2, ..old.clone() };
-        let put = |contact: &Contact| {
-            let old_handle = Some(old.handle.clone());
-            Change::Put { account, contact: Arc::new(contact.clone()), old_handle }
-        };
-        let remove = |account| Change::Remove { account, handle: old.handle.clone() };
+        let put = |contact: &Contact| updated(account, &old, contact);
+        let remove = |account| deleted(account, &old);
 
         let before = cache.read_version();
-        cache.begin(&[put(&new)]);
+        cache.start([put(&new)]);
         let during = cache.read_version();
         cache.insert_if_current(before, account, [&old]);
         cache.insert_if_current(during, account, [&old]);
@@ -329,7 +369,7 @@ pub(crate) mod tests {
         cache.insert_if_current(during, account, [&old]);
         assert_eq!(cache.get(account, old.id), Some(new.clone()));
 
-        cache.begin(&[remove(account)]);
+        cache.start([remove(account)]);
         assert!(cache.get(account, old.id).is_none(), "a list may already lack it");
         cache.end([remove(account)]);
         assert!(cache.get(account, old.id).is_none());
@@ -349,10 +389,10 @@ pub(crate) mod tests {
         let get = |account| cache.page(&pages, account, &query).map(|page| page.total);
         assert_eq!(get(account), Some(1));
         assert_eq!(get(AccountId::new(2)), None, "another account's");
-        cache.begin(&[remove(AccountId::new(2))]);
+        cache.start([remove(AccountId::new(2))]);
         cache.end([]);
         assert_eq!(get(account), Some(1), "another account was written to");
-        cache.begin(&[remove(AccountId::new(2))]);
+        cache.start([remove(AccountId::new(2))]);
         cache.insert_page_if_current(
             &pages,
             early,
@@ -365,14 +405,14 @@ pub(crate) mod tests {
             cache.page(&pages, account, &ContactOffsetQuery { offset: 10, ..query }).is_some(),
             "the write was to another account"
         );
-        cache.begin(&[remove(account)]);
+        cache.start([remove(account)]);
         assert_eq!(get(account), None, "the write may be visible already");
         cache.insert_page_if_current(&pages, cache.read_version(), account, query, &page);
         cache.end([]);
         cache.insert_page_if_current(&pages, early, account, query, &page);
         assert_eq!(get(account), None);
 
-        cache.begin(&[]);
+        cache.start([]);
         cache.clear();
         cache.release();
         assert!(cache.get(account, old.id).is_none());
@@ -381,9 +421,10 @@ pub(crate) mod tests {
     #[test]
     fn a_create_does_not_make_reads_of_other_contacts_stale() {
         let (cache, account, here) = (ContactCache::new(1 << 20), AccountId::new(1), contact("here"));
-        let create = || [Change::Put { account, contact: Arc::new(contact("new")), old_handle: None }];
+        let new = contact("new");
+        let create = || [created(account, &new)];
         let before = cache.read_version();
-        cache.begin(&create());
+        cache.start(create());
         cache.insert_if_current(cache.read_version(), account, [&here]);
         assert_eq!(cache.get(account, here.id), Some(here.clone()));
         cache.end(create());
@@ -403,21 +444,32 @@ pub(crate) mod tests {
         assert_eq!(find(AccountId::new(2), &old), None, "another account's");
 
         let renamed = Contact { handle: Handle::parse("two").unwrap(), ..old.clone() };
-        let renaming = || Change::Put {
-            account,
-            contact: Arc::new(renamed.clone()),
-            old_handle: Some(old.handle.clone()),
-        };
-        cache.begin(&[renaming()]);
+        let renaming = || updated(account, &old, &renamed);
+        cache.start([renaming()]);
         assert_eq!((find(account, &old), find(account, &renamed)), (None, None));
         cache.end([renaming()]);
         assert_eq!((find(account, &old), find(account, &renamed)), (None, Some(renamed.clone())));
         assert_eq!(cache.get(account, old.id), Some(renamed.clone()));
         let heir = contact("one");
-        cache.begin(&[]);
-        cache.end([Change::Put { account, contact: Arc::new(heir.clone()), old_handle: None }]);
+        cache.start([]);
+        cache.end([created(account, &heir)]);
         assert_eq!((find(account, &old), cache.get(account, heir.id)), (Some(heir.clone()), Some(heir)));
         assert_eq!(cache.get(account, old.id), Some(renamed), "the former contact with the handle");
+    }
+
+    #[test]
+    fn of_several_changes_in_a_write_the_last_counts() {
+        let (cache, account, old) = (ContactCache::new(1 << 20), AccountId::new(1), contact("old"));
+        let new = Contact { version: 2, ..old.clone() };
+        let newer = Contact { version: 3, ..old.clone() };
+        let updates = || [updated(account, &old, &new), updated(account, &new, &newer)];
+        cache.start(updates());
+        cache.end(updates());
+        assert_eq!(cache.get(account, old.id), Some(newer.clone()));
+        let deletion = || [updated(account, &newer, &new), deleted(account, &new)];
+        cache.start(deletion());
+        cache.end(deletion());
+        assert_eq!(cache.get(account, old.id), None);
     }
 
     #[test]
@@ -447,18 +499,18 @@ pub(crate) mod tests {
         cache.insert_opted_out_if_current(early, account, Arc::clone(&numbers));
         assert_eq!(cache.opted_out(account), Some(numbers.clone()));
         assert_eq!(cache.opted_out(AccountId::new(2)), None);
-        cache.begin(&[Change::Put { account, contact: Arc::new(contact("one")), old_handle: None }]);
+        cache.start([created(account, &contact("one"))]);
         cache.end([]);
         assert_eq!(cache.opted_out(account), Some(numbers.clone()), "a contact was written");
 
-        cache.begin(&[Change::OptOuts(account)]);
+        cache.start([opted_out(account)]);
         assert_eq!(cache.opted_out(account), None);
         cache.insert_opted_out_if_current(cache.read_version(), account, numbers.clone());
-        cache.end([Change::OptOuts(account)]);
+        cache.end([opted_out(account)]);
         cache.insert_opted_out_if_current(early, account, numbers.clone());
         assert_eq!(cache.opted_out(account), None, "it was read before the write");
         cache.insert_opted_out_if_current(cache.read_version(), account, numbers.clone());
-        cache.begin(&[]);
+        cache.start([]);
         cache.clear();
         cache.release();
         assert_eq!(cache.opted_out(account), None);

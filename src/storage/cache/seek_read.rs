@@ -34,14 +34,13 @@ where
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::sync::Arc;
 
     use futures_util::FutureExt;
 
     use super::*;
     use crate::domain::NewContact;
     use crate::domain::contact::fields::{Handle, Meta, Phone};
-    use crate::storage::cache::contacts::Change;
+    use crate::storage::cache::contacts::tests::{created, deleted, opted_out};
     use crate::storage::cache::seek_points::tests::{accounts, at};
 
     fn contact() -> Contact {
@@ -76,30 +75,30 @@ mod tests {
     #[test]
     fn seek_points_are_valid_until_their_account_is_written_to() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
+        let put = |account| [created(account, &contact())];
         assert_eq!(read(&cache, 1_000, || {}), [None]);
         assert_eq!(read(&cache, 1_600, || {}), [Some(1_000)]);
         assert_eq!(read(&cache, 1_700, || {}), [Some(1_600)]);
         assert_eq!(read(&cache, 900, || {}), [None]);
-        cache.begin(&put(other));
+        cache.start(put(other));
         assert_eq!(read(&cache, 2_500, || {}), [Some(1_600)], "another account is being written to");
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "it was recorded all the same");
         cache.end(put(other));
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
-        cache.begin(&[Change::OptOuts(account)]);
+        cache.start([opted_out(account)]);
         cache.end([]);
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)], "no contact was written");
 
-        cache.begin(&put(account));
+        cache.start(put(account));
         assert_eq!(read(&cache, 2_500, || {}), [None], "the write may be visible already");
         cache.end(put(account));
         assert_eq!(read(&cache, 2_500, || {}), [None]);
         assert_eq!(read(&cache, 2_500, || {}), [Some(2_500)]);
         assert_eq!(read(&cache, 1_600, || {}), [None], "seek points from before the write are stale");
-        cache.begin(&[Change::Remove { account, handle: contact().handle }]);
+        cache.start([deleted(account, &contact())]);
         cache.end([]);
         assert_eq!(read(&cache, 2_500, || {}), [None]);
-        cache.begin(&[]);
+        cache.start([]);
         cache.clear();
         assert_eq!(read(&cache, 2_500, || {}), [None]);
     }
@@ -107,9 +106,9 @@ mod tests {
     #[test]
     fn a_page_with_a_stale_seek_point_is_read_again_without_one() {
         let (cache, [account, other]) = (ContactCache::new(1 << 20), accounts());
-        let put = |account| [Change::Put { account, contact: Arc::new(contact()), old_handle: None }];
+        let put = |account| [created(account, &contact())];
         let write = |account| {
-            cache.begin(&put(account));
+            cache.start(put(account));
             cache.end(put(account));
         };
         assert_eq!(read(&cache, 1_000, || write(account)), [None], "it was not read from a seek point");
@@ -117,11 +116,7 @@ mod tests {
         assert_eq!(read(&cache, 2_000, || write(other)), [Some(1_000)], "it was to another account");
         assert_eq!(read(&cache, 2_000, || write(account)), [Some(2_000), None]);
         assert_eq!(read(&cache, 2_000, || {}), [None]);
-        assert_eq!(
-            read(&cache, 2_000, || cache.begin(&put(account))),
-            [Some(2_000), None],
-            "or is under way"
-        );
+        assert_eq!(read(&cache, 2_000, || cache.start(put(account))), [Some(2_000), None], "or is under way");
         cache.clear();
         assert_eq!(read(&cache, 2_000, || {}), [None]);
     }

@@ -1,62 +1,299 @@
-//! Writes of contacts, each within its caller's transaction.
+//! Creates, updates and deletions of contacts, as sets: each kind of a group takes a fixed number of statements, however
+//! many commands it has.
+//!
+//! **An update never overwrites a newer version.** The contacts of all updates and deletions are read and locked first,
+//! then the commands are applied in memory, one after the other, each to what the one before it left; at last the final
+//! state of each contact is written.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::domain::contact::fields::Handle;
+use sea_orm::sea_query::LockType;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
+use uuid::Uuid;
+
 use crate::domain::precondition::Precondition;
-use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, Result, Timestamp};
+use crate::domain::{
+    AccountId, Contact, ContactId, ContactKey, ContactPatch, Error, ErrorCode, RequestContext, Result,
+    Timestamp,
+};
 use crate::storage::audiences::snapshots;
-use crate::storage::db::contact_lookup::find;
-use crate::storage::db::counters;
+use crate::storage::change_set::{ChangeKind, ChangeSet};
+use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
+use crate::storage::db::contact_rows::{self, ContactBatch, ContactKeyPair};
+use crate::storage::db::json_sql;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::contact::{Column, Entity, Row};
 use crate::storage::error::handle_conflict;
 use crate::storage::groups;
 
-/// Returns the old handle and the updated contact; no handle if nothing has changed.
-pub(crate) async fn update(
-    transaction: &Transaction,
-    account: AccountId,
-    key: ContactKey,
-    patch: ContactPatch,
-    precondition: &Precondition,
-    now: Timestamp,
-) -> Result<(Option<Handle>, Contact)> {
-    let before = find(transaction, account, &key, true).await?;
-    check_precondition(&before, precondition)?;
-    // Waiting for the row lock may have taken long; see `writer::MAX_TIMESTAMP_AGE`.
-    let now = now.max(Timestamp::now());
-    let after = before.patched(patch, now)?;
-    if after.version != before.version {
-        Entity::update_many()
-            .set(Row::new(account, &after).into_change())
-            .filter(Column::AccountId.eq(account.get()))
-            .filter(Column::Id.eq(after.id.as_uuid()))
-            .exec(transaction)
-            .await
-            .map_err(handle_conflict)?;
-        return Ok((Some(before.handle), after));
+pub(crate) struct Create<'c> {
+    pub(crate) context: &'c Arc<RequestContext>,
+    pub(crate) contact: &'c Arc<Contact>,
+}
+
+/// A change of an existing contact.
+pub(crate) struct Edit<'c> {
+    pub(crate) context: &'c Arc<RequestContext>,
+    pub(crate) key: &'c ContactKey,
+    pub(crate) precondition: &'c Precondition,
+    pub(crate) kind: EditKind<'c>,
+}
+
+pub(crate) enum EditKind<'c> {
+    Update { patch: &'c ContactPatch, now: Timestamp },
+    Delete,
+}
+
+/// What an edit left.
+pub(crate) enum Edited {
+    Updated(Arc<Contact>),
+    Deleted,
+    /// Nothing was done: it renames the contact, and has to be executed alone. If the name were taken after all, the
+    /// database would reject the whole group.
+    Postponed,
+}
+
+/// Age at which the timestamp of a create is renewed; well below the writer's `MAX_TIMESTAMP_AGE`.
+const REFRESH_TIMESTAMP_AFTER: Duration = Duration::from_millis(500);
+
+/// `updated_at` of a create that has waited long is renewed: it must not be long past when it becomes visible.
+/// (`created_at` stays: it is part of the id.)
+fn refreshed(contact: &Arc<Contact>, now: Timestamp) -> Arc<Contact> {
+    if now.since(contact.updated_at) > REFRESH_TIMESTAMP_AFTER {
+        Arc::new(Contact { updated_at: now, ..contact.as_ref().clone() })
+    } else {
+        Arc::clone(contact)
     }
-    Ok((None, after))
 }
 
-/// Returns the handle that the deletion frees.
-pub(crate) async fn delete(
+/// Inserts the contacts whose handles are free; of several with the same handle, one. Returns each contact, or that its
+/// handle is taken.
+pub(crate) async fn create(
+    transaction: &Transaction,
+    creates: &[Create<'_>],
+    change_set: &mut ChangeSet,
+) -> Result<Vec<Result<Arc<Contact>>>> {
+    if creates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = Timestamp::now();
+    let contacts: Vec<Arc<Contact>> = creates.iter().map(|create| refreshed(create.contact, now)).collect();
+    let mut rows: Vec<(AccountId, &Contact)> = creates
+        .iter()
+        .zip(&contacts)
+        .map(|(create, contact)| (create.context.account(), contact.as_ref()))
+        .collect();
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        // In the order of handles: in different orders, two transactions would wait for each other's.
+        rows.sort_by_key(|(account, contact)| (account.get(), contact.handle.as_str()));
+    }
+    let batch = ContactBatch::new(rows.into_iter())?;
+    // The ids are new: rows with them were inserted by this statement.
+    let inserted: Option<HashSet<Uuid>> = match batch.insert(transaction).await? {
+        true => None,
+        false => Some(batch.inserted_ids(transaction).await?.into_iter().collect()),
+    };
+    let results = creates.iter().zip(contacts).map(|(create, contact)| {
+        if inserted.as_ref().is_some_and(|ids| !ids.contains(&contact.id.as_uuid())) {
+            return Err(Error::handle_taken());
+        }
+        change_set.push(create.context, ChangeKind::ContactCreated(Arc::clone(&contact)));
+        Ok(contact)
+    });
+    Ok(results.collect())
+}
+
+/// A contact that edits change.
+struct Edits {
+    stored: Arc<Contact>,
+    /// `None`: deleted.
+    current: Option<Arc<Contact>>,
+    /// On whose behalf it was last changed.
+    context: Option<Arc<RequestContext>>,
+}
+
+/// Carries out edits in their order. Returns what each left, or why it failed. An edit that renames a contact is carried
+/// out only if it is the only command of its group.
+pub(crate) async fn edit(
+    transaction: &Transaction,
+    edits: &[Edit<'_>],
+    is_alone: bool,
+    change_set: &mut ChangeSet,
+) -> Result<Vec<Result<Edited>>> {
+    if edits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = resolve(transaction, edits).await?;
+    let keys: BTreeSet<ContactKeyPair> = edits
+        .iter()
+        .zip(&ids)
+        .filter_map(|(edit, id)| Some((edit.context.account(), *id.as_ref().ok()?)))
+        .collect();
+    let deletes = edits.iter().any(|edit| matches!(edit.kind, EditKind::Delete));
+    let mut contacts = lock(transaction, keys, deletes).await?;
+    let mut results = Vec::with_capacity(edits.len());
+    for (edit, id) in edits.iter().zip(ids) {
+        results.push(id.and_then(|id| {
+            let contact = contacts.get_mut(&(edit.context.account(), id)).ok_or_else(not_found)?;
+            contact.apply(edit, is_alone, change_set)
+        }));
+    }
+    write(transaction, contacts, change_set).await?;
+    Ok(results)
+}
+
+fn not_found() -> Error {
+    Error::no_such("contact")
+}
+
+/// The ids of the edited contacts.
+async fn resolve(transaction: &Transaction, edits: &[Edit<'_>]) -> Result<Vec<Result<ContactId>>> {
+    let mut keys: BTreeMap<AccountId, Vec<&ContactKey>> = BTreeMap::new();
+    for edit in edits {
+        keys.entry(edit.context.account()).or_default().push(edit.key);
+    }
+    let mut matches = HashMap::new();
+    for (account, keys) in keys {
+        matches.insert(account, KeyMatches::find(transaction, account, keys.into_iter()).await?);
+    }
+    let id = |edit: &Edit<'_>| match matches.get(&edit.context.account()).map(|found| found.get(edit.key)) {
+        Some(KeyMatch::One(id)) => Ok(id),
+        Some(KeyMatch::Several) => Err(ErrorCode::PhoneAmbiguous.into()),
+        Some(KeyMatch::None) | None => Err(not_found()),
+    };
+    Ok(edits.iter().map(id).collect())
+}
+
+/// Reads the contacts that exist, and locks them until the transaction ends, in the order of their keys (on PostgreSQL;
+/// SQLite has one writer).
+async fn lock(
+    transaction: &Transaction,
+    keys: BTreeSet<ContactKeyPair>,
+    deletes: bool,
+) -> Result<HashMap<ContactKeyPair, Edits>> {
+    let keys: Vec<ContactKeyPair> = keys.into_iter().collect();
+    // Members refer to the key of a contact, which an update leaves.
+    let lock = if deletes { LockType::Update } else { LockType::NoKeyUpdate };
+    let mut contacts = HashMap::with_capacity(keys.len());
+    for row in contact_rows::lock_by_keys(transaction, &keys, lock).await? {
+        let key = (AccountId::new(row.account_id), ContactId::from_uuid(row.id));
+        let stored = Arc::new(Contact::try_from(row)?);
+        contacts.insert(key, Edits { current: Some(Arc::clone(&stored)), stored, context: None });
+    }
+    Ok(contacts)
+}
+
+impl Edits {
+    /// Applies an edit in memory.
+    fn apply(&mut self, edit: &Edit<'_>, is_alone: bool, change_set: &mut ChangeSet) -> Result<Edited> {
+        let before =
+            self.current.as_ref().filter(|contact| has_key(contact, edit.key)).ok_or_else(not_found)?;
+        if !edit.precondition.allows(before.version) {
+            return Err(ErrorCode::PreconditionFailed.into());
+        }
+        match &edit.kind {
+            EditKind::Update { patch, now } => {
+                // Waiting for the locks may have taken long; see `writer::MAX_TIMESTAMP_AGE`.
+                let now = (*now).max(Timestamp::now());
+                let after = before.patched((*patch).clone(), now)?;
+                if after.version == before.version {
+                    return Ok(Edited::Updated(Arc::clone(before)));
+                }
+                if after.handle != before.handle && !is_alone {
+                    return Ok(Edited::Postponed);
+                }
+                let (before, after) = (Arc::clone(before), Arc::new(after));
+                self.current = Some(Arc::clone(&after));
+                self.context = Some(Arc::clone(edit.context));
+                let updated = Edited::Updated(Arc::clone(&after));
+                change_set.push(edit.context, ChangeKind::ContactUpdated { before, after });
+                Ok(updated)
+            }
+            EditKind::Delete => {
+                change_set.push(edit.context, ChangeKind::ContactDeleted(Arc::clone(before)));
+                self.current = None;
+                self.context = Some(Arc::clone(edit.context));
+                Ok(Edited::Deleted)
+            }
+        }
+    }
+}
+
+/// Whether a contact still has the name or number by which it was found.
+fn has_key(contact: &Contact, key: &ContactKey) -> bool {
+    match key {
+        ContactKey::Id(id) => contact.id == *id,
+        ContactKey::Phone(phone) => contact.phone == *phone,
+        ContactKey::Handle(handle) => contact.handle == *handle,
+    }
+}
+
+/// Writes the final states.
+async fn write(
+    transaction: &Transaction,
+    contacts: HashMap<ContactKeyPair, Edits>,
+    change_set: &mut ChangeSet,
+) -> Result<()> {
+    let (mut updated, mut renumbered) = (Vec::new(), Vec::new());
+    let mut deleted: BTreeMap<AccountId, Vec<(ContactId, Arc<RequestContext>)>> = BTreeMap::new();
+    for ((account, id), Edits { stored, current, context }) in contacts {
+        let Some(context) = context else { continue };
+        match current {
+            Some(contact) if contact.handle != stored.handle => {
+                rename(transaction, account, &contact).await?
+            }
+            Some(contact) if contact.phone != stored.phone => renumbered.push((account, contact)),
+            Some(contact) => updated.push((account, contact)),
+            None => deleted.entry(account).or_default().push((id, context)),
+        }
+    }
+    for (contacts, columns) in
+        [(updated, ContactBatch::UPDATED), (renumbered, ContactBatch::UPDATED_WITH_PHONE)]
+    {
+        if contacts.is_empty() {
+            continue;
+        }
+        let rows = contacts.iter().map(|(account, contact)| (*account, contact.as_ref()));
+        let update = ContactBatch::new(rows)?.update(transaction, columns);
+        transaction.execute_at_commit(update).await?;
+    }
+    for (account, contacts) in deleted {
+        delete(transaction, account, contacts, change_set).await?;
+    }
+    Ok(())
+}
+
+/// Updates a contact that gets another handle.
+async fn rename(transaction: &Transaction, account: AccountId, contact: &Contact) -> Result<()> {
+    Entity::update_many()
+        .set(Row::new(account, contact).into_change())
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::Id.eq(contact.id.as_uuid()))
+        .exec(transaction)
+        .await
+        .map_err(handle_conflict)?;
+    Ok(())
+}
+
+/// Deletes locked contacts of an account, their memberships, and their entries in kept audiences.
+async fn delete(
     transaction: &Transaction,
     account: AccountId,
-    shard: i16,
-    key: ContactKey,
-    precondition: &Precondition,
-) -> Result<Handle> {
-    let contact = find(transaction, account, &key, true).await?;
-    check_precondition(&contact, precondition)?;
-    groups::remove_from_all(transaction, account, shard, contact.id).await?;
-    Entity::delete_by_id((account.get(), contact.id.as_uuid())).exec(transaction).await?;
-    snapshots::remove_contact(transaction, account, contact.id).await?;
-    counters::add_contacts(transaction, account, shard, -1).await?;
-    Ok(contact.handle)
-}
-
-fn check_precondition(contact: &Contact, precondition: &Precondition) -> Result<()> {
-    if precondition.allows(contact.version) { Ok(()) } else { Err(ErrorCode::PreconditionFailed.into()) }
+    contacts: Vec<(ContactId, Arc<RequestContext>)>,
+    change_set: &mut ChangeSet,
+) -> Result<()> {
+    let contexts: HashMap<ContactId, Arc<RequestContext>> = contacts.into_iter().collect();
+    let ids: Vec<ContactId> = contexts.keys().copied().collect();
+    for (group, contact) in groups::remove_from_all(transaction, account, &ids).await? {
+        if let Some(context) = contexts.get(&contact) {
+            change_set.push(context, ChangeKind::MembershipEnded { group });
+        }
+    }
+    let delete = Entity::delete_many()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(json_sql::in_query(transaction, Column::Id, json_sql::ids(transaction, &ids)?));
+    transaction.execute_at_commit(delete.build(transaction.get_database_backend())).await?;
+    snapshots::remove_contacts(transaction, account, &ids).await
 }

@@ -137,7 +137,7 @@ pub(crate) async fn offset_page(
     let ids = select.select_only().column(Column::Id).offset(skipped).limit(limit);
     let ids = contact_rows::fetch_ids(connection, ids).await?;
     let items = by_ids(connection, account, &ids).await?;
-    Ok(OffsetPage { items, total: counters::read_contacts(connection, account).await? })
+    Ok(OffsetPage { items, total: counters::read(connection, account, counters::CONTACTS).await? })
 }
 
 /// The contact's position and all behind it, in the requested order.

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{commands, queries};
+use super::queries;
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
-use crate::domain::{AccountId, Contact, ContactKey, ContactPatch, Result, Timestamp};
-use crate::storage::cache::contacts::Change;
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::cache::{cached_list, seek_points, seek_read};
 use crate::storage::database::handle::Database;
+use crate::storage::entity::idempotency_key::Reference;
+use crate::storage::write::command::{Action, Outcome};
 
 pub(crate) struct SqlContacts {
     database: Database,
@@ -29,7 +30,16 @@ impl SqlContacts {
 #[async_trait]
 impl ContactRepository for SqlContacts {
     async fn insert(&self, contact: Contact, request: Option<IdempotentRequest>) -> Result<Created<Contact>> {
-        self.database.insert_contact(self.account, contact, request).await
+        match self.database.execute(Action::CreateContact(Arc::new(contact)), request).await? {
+            Outcome::Contact(contact) => {
+                Ok(Created { resource: Arc::unwrap_or_clone(contact), replayed: false })
+            }
+            Outcome::Replayed(Reference { id, is_new: _ }) => {
+                let found = self.get(ContactKey::Id(ContactId::from_uuid(id))).await;
+                Created::replay(found, "contact")
+            }
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn get(&self, key: ContactKey) -> Result<Contact> {
@@ -43,37 +53,17 @@ impl ContactRepository for SqlContacts {
         precondition: Precondition,
         now: Timestamp,
     ) -> Result<Contact> {
-        let account = self.account;
-        let updated = self
-            .database
-            .write(move |transaction| {
-                Box::pin(async move {
-                    let (old_handle, contact) =
-                        commands::update(transaction, account, key, patch, &precondition, now).await?;
-                    let contact = Arc::new(contact);
-                    let put = |old_handle| Change::Put {
-                        account,
-                        contact: Arc::clone(&contact),
-                        old_handle: Some(old_handle),
-                    };
-                    let changes = old_handle.map(put).into_iter().collect();
-                    Ok((contact, changes))
-                })
-            })
-            .await;
-        updated.map(Arc::unwrap_or_clone)
+        match self.database.execute(Action::UpdateContact { key, patch, precondition, now }, None).await? {
+            Outcome::Contact(contact) => Ok(Arc::unwrap_or_clone(contact)),
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
-        let (account, shard) = (self.account, self.database.shard());
-        self.database
-            .write_deletion(move |transaction| {
-                Box::pin(async move {
-                    let handle = commands::delete(transaction, account, shard, key, &precondition).await?;
-                    Ok(((), vec![Change::Remove { account, handle }]))
-                })
-            })
-            .await
+        match self.database.execute(Action::DeleteContact { key, precondition }, None).await? {
+            Outcome::Deleted => Ok(()),
+            other => Err(other.unexpected()),
+        }
     }
 
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {

@@ -1,7 +1,7 @@
 //! The handle to an open database: the only way in which repositories read and write.
 //!
-//! Reads run on the reader pool, single contacts through the cache and read batching; creates of contacts go
-//! through group commit, all other writes through the [`Writer`].
+//! Reads run on the reader pool, single contacts through the cache and read batching. Commands are written through group
+//! commit, everything else through the [`Writer`], in a transaction of its own.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use tokio::runtime::Handle;
 use super::background_task::BackgroundTask;
 use super::read_batching::ReadBatcher;
 use super::snapshot_owner::SnapshotOwner;
-use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, Result};
-use crate::storage::cache::contacts::{Change, ContactCache};
+use crate::domain::idempotency::IdempotentRequest;
+use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, RequestContext, Result};
+use crate::storage::cache::contacts::ContactCache;
 use crate::storage::cache::pages::{CacheablePage, PageCache};
+use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup;
 use crate::storage::db::transaction::Transaction;
@@ -25,17 +26,18 @@ use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
 use crate::storage::sqlite::database_file::FileLock;
-use crate::storage::write::group_commit::{Create, GroupCommit};
-use crate::storage::write::idempotency::{self, Creation, InFlight};
-use crate::storage::write::writer::{WriteOutput, Writer};
+use crate::storage::write::command::{Action, Command, Outcome};
+use crate::storage::write::group_commit::GroupCommit;
+use crate::storage::write::idempotency::{self, Creation, EarlierRequests, InFlight, InFlightGuard};
+use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
 
 /// An open, migrated database. Cloned for each request: one reference count, so that threads do not contend
-/// for several. `account` is the account on whose behalf connections are acquired, fairly
-/// between accounts.
+/// for several. Connections are acquired on behalf of the request's account, fairly between accounts.
 #[derive(Clone)]
 pub struct Database {
     pub(in crate::storage) parts: Arc<Parts>,
-    pub(in crate::storage) account: Owner,
+    /// `None`: no request, but the program itself.
+    pub(in crate::storage) context: Option<Arc<RequestContext>>,
 }
 
 #[derive(Clone)]
@@ -46,12 +48,11 @@ pub(in crate::storage) struct Parts {
     /// The runtime of the connections. A web server's worker threads have runtimes of their own; a connection
     /// opened on one of them would end with it.
     pub(in crate::storage) runtime: Handle,
-    /// Which of an account's counters this process adds to.
-    pub(in crate::storage) shard: i16,
     pub(in crate::storage) group_commit: GroupCommit,
     pub(in crate::storage) read_batcher: ReadBatcher,
     pub(in crate::storage) in_flight: InFlight,
-    pub(in crate::storage) idempotency_ttl: Duration,
+    /// How long entries of the change log are kept.
+    pub(in crate::storage) change_retention: Duration,
     /// Deletes the members of deleted groups; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) sweeper: Option<Arc<BackgroundTask>>,
     /// Lifetime of audience snapshots.
@@ -66,14 +67,21 @@ pub(in crate::storage) struct Parts {
 }
 
 impl Database {
-    /// The handle of an account.
-    pub(in crate::storage) fn for_account(&self, account: AccountId) -> Self {
-        Self { parts: Arc::clone(&self.parts), account: Some(account) }
+    /// The handle of a request.
+    pub(in crate::storage) fn for_request(&self, context: &Arc<RequestContext>) -> Self {
+        Self { parts: Arc::clone(&self.parts), context: Some(Arc::clone(context)) }
     }
 
-    /// Which of an account's counters this process adds to.
-    pub(in crate::storage) fn shard(&self) -> i16 {
-        self.parts.shard
+    /// # Errors
+    /// This is not the handle of a request.
+    pub(in crate::storage) fn context(&self) -> Result<&Arc<RequestContext>> {
+        let no_context = || Error::caused_by(ErrorCode::Internal, "a write without a request");
+        self.context.as_ref().ok_or_else(no_context)
+    }
+
+    /// On whose behalf connections are acquired.
+    fn owner(&self) -> Owner {
+        self.context.as_ref().map(|context| context.account())
     }
 
     pub(in crate::storage) fn audience_ttl(&self) -> Duration {
@@ -96,9 +104,7 @@ impl Database {
         key: ContactKey,
     ) -> Result<Contact> {
         let ContactKey::Id(id) = key else {
-            return self
-                .read(async move |reader| contact_lookup::find(&reader, account, &key, false).await)
-                .await;
+            return self.read(async move |reader| contact_lookup::find(&reader, account, &key).await).await;
         };
         match self.parts.cache.as_ref().and_then(|cache| cache.get(account, id)) {
             Some(contact) => Ok(contact),
@@ -135,49 +141,62 @@ impl Database {
         Ok(page)
     }
 
-    /// Creates a contact through group commit.
-    pub(in crate::storage) async fn insert_contact(
+    /// Executes a command in a group, and waits until it is durable. `request` is that of an idempotent create.
+    pub(in crate::storage) async fn execute(
         &self,
-        account: AccountId,
-        contact: Contact,
+        action: Action,
         request: Option<IdempotentRequest>,
-    ) -> Result<Created<Contact>> {
-        let in_flight_guard = request
-            .as_ref()
-            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
-            .transpose()?;
+    ) -> Result<Outcome> {
+        let context = Arc::clone(self.context()?);
+        let in_flight_guard = self.begin(context.account(), request.as_ref())?;
         self.parts
             .group_commit
-            .insert(Create { account, contact: Arc::new(contact), request }, in_flight_guard)
+            .execute(Command { context, idempotent: request, action }, in_flight_guard)
             .await
     }
 
-    /// Creates any other resource in one transaction, once per idempotency key. `create` returns it, or
-    /// `None` if its name is taken; `changes` are published to the cache.
-    pub(in crate::storage) async fn create<M, F>(
+    fn begin(
         &self,
         account: AccountId,
+        request: Option<&IdempotentRequest>,
+    ) -> Result<Option<InFlightGuard>> {
+        request.map(|request| idempotency::begin(&self.parts.in_flight, account, request)).transpose()
+    }
+
+    /// Creates a resource that has no command in a transaction of its own, once per idempotency key. `create` returns
+    /// it, or `None` if its name is taken.
+    pub(in crate::storage) async fn create<M, F>(
+        &self,
         request: Option<IdempotentRequest>,
-        changes: Vec<Change>,
         create: F,
     ) -> Result<Creation<M>>
     where
         M: Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<WriteOutput<(Reference, M)>>>>
             + Clone
             + Send
             + 'static,
     {
-        let in_flight_guard = request
-            .as_ref()
-            .map(|request| idempotency::begin(&self.parts.in_flight, account, request))
-            .transpose()?;
-        let ttl = self.parts.idempotency_ttl;
-        let writer = self.parts.writer.for_owner(self.account);
+        let account = self.context()?.account();
+        let in_flight_guard = self.begin(account, request.as_ref())?;
+        let writer = self.parts.writer.for_owner(self.owner());
+        let ttl = writer.idempotency_ttl();
         let outcome = self.run(async move {
             let job = writer.transact(move |transaction| {
                 Box::pin(async move {
-                    Ok((idempotency::run_once(transaction, account, request, ttl, create).await?, changes))
+                    let requests: Vec<_> = request.iter().map(|request| (account, request)).collect();
+                    let earlier = EarlierRequests::find(transaction, &requests, ttl).await?;
+                    if let Some(request) = &request
+                        && let Some(reference) = earlier.replay(account, request)?
+                    {
+                        return Ok((Creation::Replayed(reference), ChangeSet::default()));
+                    }
+                    let ((reference, resource), mut change_set) =
+                        create(transaction).await?.ok_or_else(Error::name_taken)?;
+                    if let Some(request) = request {
+                        change_set.record(account, request, reference);
+                    }
+                    Ok((Creation::New(resource), change_set))
                 })
             });
             let outcome = job.await;
@@ -217,7 +236,7 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.parts.reader.for_owner(self.account));
+        let work = job(self.parts.reader.for_owner(self.owner()));
         if self.parts.reader.get_database_backend() == DbBackend::Sqlite {
             work.await
         } else {
@@ -231,7 +250,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.parts.writer.for_owner(self.account);
+        let writer = self.parts.writer.for_owner(self.owner());
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
@@ -242,14 +261,9 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.parts.writer.for_owner(self.account);
-        let done = self.run(async move { Ok(writer.transact_deletion(job).await?) }).await;
-        done.map_err(|error| match error.code() {
-            ErrorCode::StorageFull => {
-                Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
-            }
-            _ => error,
-        })
+        let writer = self.parts.writer.for_owner(self.owner());
+        self.run(async move { writer.transact_deletion(job).await.map_err(WriteError::into_deletion_error) })
+            .await
     }
 
     /// Runs work to its end, independently of the request.

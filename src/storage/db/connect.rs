@@ -31,7 +31,7 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// Timeout of a statement on PostgreSQL; its connection is then discarded.
     pub statement_timeout: Duration,
-    /// Maximum number of creates waiting for group commit.
+    /// Maximum number of commands waiting for group commit.
     pub write_queue: usize,
     /// Maximum size of the contact cache in bytes; in a server on SQLite only.
     pub contact_cache: usize,
@@ -39,6 +39,8 @@ pub struct Options {
     pub idempotency_ttl: Duration,
     /// Lifetime of audience snapshots.
     pub audience_ttl: Duration,
+    /// How long entries of the change log are kept.
+    pub change_retention: Duration,
 }
 
 impl fmt::Debug for Options {

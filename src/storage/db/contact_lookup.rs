@@ -17,12 +17,11 @@ pub(crate) fn in_account(account: AccountId) -> Select<Entity> {
     Entity::find().filter(Column::AccountId.eq(account.get()))
 }
 
-/// One contact. `lock` locks its row until the transaction ends (on PostgreSQL; SQLite has one writer).
+/// One contact.
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     account: AccountId,
     key: &ContactKey,
-    lock: bool,
 ) -> Result<Contact> {
     let select = match key {
         ContactKey::Id(id) => in_account(account).filter(Column::Id.eq(id.as_uuid())),
@@ -30,7 +29,6 @@ pub(crate) async fn find(
         ContactKey::Phone(phone) => in_account(account).filter(Column::Phone.eq(phone.as_str())).limit(2),
         ContactKey::Handle(handle) => in_account(account).filter(Column::Handle.eq(handle.as_str())),
     };
-    let select = if lock { select.lock_exclusive() } else { select };
     let mut found = contact_rows::fetch_contacts(connection, select).await?;
     match (found.pop(), found.is_empty()) {
         (Some(contact), true) => Ok(contact),
@@ -60,6 +58,46 @@ pub(crate) enum KeyMatch {
     None,
     One(ContactId),
     Several,
+}
+
+/// The contacts that have the keys of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct KeyMatches {
+    phones: HashMap<String, KeyMatch>,
+    handles: HashMap<String, KeyMatch>,
+}
+
+impl KeyMatches {
+    /// Looks up all numbers and all handles at once.
+    pub(crate) async fn find<'k>(
+        connection: &impl ConnectionTrait,
+        account: AccountId,
+        keys: impl Iterator<Item = &'k ContactKey>,
+    ) -> Result<Self> {
+        let (mut phones, mut handles) = (BTreeSet::new(), BTreeSet::new());
+        for key in keys {
+            match key {
+                ContactKey::Id(_) => {}
+                ContactKey::Phone(phone) => drop(phones.insert(phone.as_str())),
+                ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
+            }
+        }
+        Ok(Self {
+            phones: match_unique(connection, account, Column::Phone, phones).await?,
+            handles: match_unique(connection, account, Column::Handle, handles).await?,
+        })
+    }
+
+    /// Of an id it is not known whether a contact has it.
+    pub(crate) fn get(&self, key: &ContactKey) -> KeyMatch {
+        match key {
+            ContactKey::Id(id) => KeyMatch::One(*id),
+            ContactKey::Phone(phone) => self.phones.get(phone.as_str()).copied().unwrap_or(KeyMatch::None),
+            ContactKey::Handle(handle) => {
+                self.handles.get(handle.as_str()).copied().unwrap_or(KeyMatch::None)
+            }
+        }
+    }
 }
 
 /// For each value of an indexed column, the contact that has it. Reads at most two contacts of a shared

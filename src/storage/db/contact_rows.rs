@@ -9,6 +9,7 @@
 
 use std::sync::LazyLock;
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, Iterable, QueryTrait,
     Select, Statement,
@@ -33,7 +34,7 @@ static SQLITE_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
         "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
         name => format!("value ->> '{name}' AS {name}"),
     });
-    format!("SELECT {values} FROM jsonb_each($1) WHERE true")
+    format!("SELECT {values} FROM jsonb_each(?) WHERE true")
 });
 
 /// As [`SQLITE_ROWS_FROM_JSON`], on PostgreSQL.
@@ -50,14 +51,22 @@ static SQLITE_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// As [`SQLITE_BY_KEYS`], on PostgreSQL. LIMIT rules out a scan of the whole table.
-static POSTGRES_BY_KEYS: LazyLock<String> = LazyLock::new(|| {
+/// As [`SQLITE_BY_KEYS`], on PostgreSQL.
+static POSTGRES_BY_KEYS: LazyLock<String> = LazyLock::new(|| postgres_by_keys(""));
+
+/// Their rows are locked one by one, in the order of the keys.
+static POSTGRES_FOR_UPDATE: LazyLock<String> = LazyLock::new(|| postgres_by_keys(" FOR UPDATE"));
+static POSTGRES_FOR_NO_KEY_UPDATE: LazyLock<String> =
+    LazyLock::new(|| postgres_by_keys(" FOR NO KEY UPDATE"));
+
+/// LIMIT rules out a scan of the whole table.
+fn postgres_by_keys(lock: &str) -> String {
     format!(
         "SELECT {} FROM json_array_elements($1::json) AS asked, LATERAL (SELECT * FROM \"contacts\" \
-         WHERE account_id = (asked ->> 0)::bigint AND id = (asked ->> 1)::uuid LIMIT 1) AS contacts",
+         WHERE account_id = (asked ->> 0)::bigint AND id = (asked ->> 1)::uuid LIMIT 1{lock}) AS contacts",
         column_list(|name| name)
     )
-});
+}
 
 /// An expression for each column, in column order, separated by commas.
 pub(crate) fn column_list<T: AsRef<str>>(item: impl Fn(&'static str) -> T) -> String {
@@ -104,7 +113,28 @@ pub(crate) async fn find_by_keys(
     Ok(Model::find_by_statement(statement).all(connection).await?)
 }
 
-/// Contacts of any accounts, encoded for one INSERT.
+/// As [`find_by_keys`], in the order of `keys`, and locks them until the transaction ends (on PostgreSQL; SQLite has one
+/// writer).
+pub(crate) async fn lock_by_keys(
+    transaction: &impl ConnectionTrait,
+    keys: &[ContactKeyPair],
+    lock: LockType,
+) -> Result<Vec<Model>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Sqlite {
+        return find_by_keys(transaction, keys).await;
+    }
+    let sql =
+        if matches!(lock, LockType::Update) { &POSTGRES_FOR_UPDATE } else { &POSTGRES_FOR_NO_KEY_UPDATE };
+    let keys: Vec<(i64, Uuid)> = keys.iter().map(|(account, id)| (account.get(), id.as_uuid())).collect();
+    let statement = Statement::from_sql_and_values(backend, sql.as_str(), [json_sql::to_parameter(&keys)?]);
+    Ok(Model::find_by_statement(statement).all(transaction).await?)
+}
+
+/// Contacts of any accounts, encoded for one statement.
 pub(crate) struct ContactBatch {
     json: String,
     rows: usize,
@@ -130,8 +160,27 @@ impl ContactBatch {
         rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
     }
 
+    /// What an update sets that leaves handle and number: the columns of two indexes less to maintain.
+    pub(crate) const UPDATED: &[Column] =
+        &[Column::DisplayName, Column::AvatarUrl, Column::Meta, Column::UpdatedAt, Column::Version];
+
+    /// What an update sets that leaves the handle.
+    pub(crate) const UPDATED_WITH_PHONE: &[Column] = &[
+        Column::Phone,
+        Column::DisplayName,
+        Column::AvatarUrl,
+        Column::Meta,
+        Column::UpdatedAt,
+        Column::Version,
+    ];
+
+    /// Sets columns of contacts that exist.
+    pub(crate) fn update(&self, connection: &impl ConnectionTrait, columns: &[Column]) -> Statement {
+        self.statement(connection.get_database_backend(), |rows| update_sql(rows, columns))
+    }
+
     /// A statement around the query that decodes the rows.
-    fn statement(&self, backend: DbBackend, around: fn(&str) -> String) -> Statement {
+    fn statement(&self, backend: DbBackend, around: impl FnOnce(&str) -> String) -> Statement {
         let rows =
             if backend == DbBackend::Sqlite { &SQLITE_ROWS_FROM_JSON } else { &POSTGRES_ROWS_FROM_JSON };
         Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
@@ -141,6 +190,16 @@ impl ContactBatch {
 fn insert_sql(rows: &str) -> String {
     let columns = column_list(|name| name);
     format!("INSERT INTO contacts ({columns}) {rows} ON CONFLICT (account_id, handle) DO NOTHING")
+}
+
+fn update_sql(rows: &str, columns: &[Column]) -> String {
+    let set: Vec<_> =
+        columns.iter().map(|column| column.as_str()).map(|name| format!("{name} = changed.{name}")).collect();
+    format!(
+        "UPDATE contacts SET {} FROM ({rows}) AS changed WHERE contacts.account_id = changed.account_id AND \
+         contacts.id = changed.id",
+        set.join(", ")
+    )
 }
 
 fn inserted_sql(rows: &str) -> String {
@@ -160,7 +219,7 @@ mod tests {
     const SQLITE_ROWS: &str = "SELECT value ->> 'account_id' AS account_id, unhex(value ->> 'id', '-') AS id, \
          value ->> 'handle' AS handle, value ->> 'phone' AS phone, value ->> 'display_name' AS display_name, \
          value ->> 'avatar_url' AS avatar_url, value ->> 'meta' AS meta, value ->> 'created_at' AS created_at, \
-         value ->> 'updated_at' AS updated_at, value ->> 'version' AS version FROM jsonb_each($1) WHERE true";
+         value ->> 'updated_at' AS updated_at, value ->> 'version' AS version FROM jsonb_each(?) WHERE true";
 
     #[test]
     fn statements_that_insert_contacts() {
@@ -179,6 +238,15 @@ mod tests {
                 format!(
                     "SELECT id FROM contacts WHERE (account_id, id) IN \
                      (SELECT account_id, id FROM ({rows}) AS given)"
+                )
+            );
+            assert_eq!(
+                batch.statement(backend, |rows| update_sql(rows, ContactBatch::UPDATED)).sql,
+                format!(
+                    "UPDATE contacts SET display_name = changed.display_name, avatar_url = changed.avatar_url, \
+                     meta = changed.meta, updated_at = changed.updated_at, version = changed.version FROM \
+                     ({rows}) AS changed WHERE contacts.account_id = changed.account_id AND \
+                     contacts.id = changed.id"
                 )
             );
         }

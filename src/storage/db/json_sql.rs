@@ -34,6 +34,51 @@ pub(crate) fn ids<T: Serialize>(connection: &impl ConnectionTrait, list: &[T]) -
     Ok(elements(connection, list)?.expr_as(id_of_element(connection), "id").to_owned())
 }
 
+/// The type of a member of a [`records`] list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Type {
+    Integer,
+    Text,
+    Id,
+    /// Bytes as hexadecimal text.
+    Bytes,
+}
+
+/// A list of arrays as rows with one column for each of their members.
+pub(crate) fn records<T: Serialize>(
+    connection: &impl ConnectionTrait,
+    list: &[T],
+    columns: &[(&'static str, Type)],
+) -> Result<SelectStatement> {
+    let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+    let list = Expr::val(to_parameter(list)?);
+    let rows = if sqlite {
+        Func::cust("jsonb_each").arg(list)
+    } else {
+        Func::cust("json_array_elements").arg(list.cast_as("json"))
+    };
+    let mut query = Query::select().from_function(rows, "value").to_owned();
+    for (i, (name, r#type)) in columns.iter().enumerate() {
+        query.expr_as(Expr::cust(member(sqlite, i, *r#type)), *name);
+    }
+    // Or SQLite would parse a following ON CONFLICT as a join constraint.
+    query.and_where(Expr::cust("true"));
+    Ok(query)
+}
+
+/// The SQL of one member of a record.
+fn member(sqlite: bool, i: usize, r#type: Type) -> String {
+    match (sqlite, r#type) {
+        (true, Type::Integer | Type::Text) => format!("value ->> {i}"),
+        (true, Type::Id) => format!("unhex(value ->> {i}, '-')"),
+        (true, Type::Bytes) => format!("unhex(value ->> {i})"),
+        (false, Type::Integer) => format!("(value ->> {i})::bigint"),
+        (false, Type::Text) => format!("value ->> {i}"),
+        (false, Type::Id) => format!("(value ->> {i})::uuid"),
+        (false, Type::Bytes) => format!("decode(value ->> {i}, 'hex')"),
+    }
+}
+
 /// Converts an element to an id.
 pub(crate) fn id_of_element(connection: &impl ConnectionTrait) -> Expr {
     let value = Expr::col("value");

@@ -1,10 +1,11 @@
 //! Write transactions.
 //!
 //! On SQLite each statement costs a thread hop to the connection while the next write waits; so the last
-//! statement is sent together with COMMIT. (BEGIN is not sent with the first statement: if a prepared
-//! statement cannot be prepared again, sqlx panics unless it is the first of its batch.)
+//! statements, whose results nobody needs, are sent together with COMMIT. (BEGIN is not sent with the first
+//! statement: if that fails, the transaction would stay open unnoticed.)
 
 use async_trait::async_trait;
+use sea_orm::Values;
 use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
@@ -25,8 +26,8 @@ struct Inner {
     session: Session,
     /// Begun, and neither committed nor rolled back.
     open: bool,
-    /// Executed with the commit; SQLite only.
-    deferred: Option<Statement>,
+    /// Executed with the commit, in this order; SQLite only.
+    deferred: Vec<Statement>,
     statement_log: Option<Statements>,
 }
 
@@ -40,7 +41,7 @@ impl Transaction {
     pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
         let backend = session.backend();
         // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
-        let mut inner = Inner { session, open: true, deferred: None, statement_log };
+        let mut inner = Inner { session, open: true, deferred: Vec::new(), statement_log };
         if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
             inner.open = false;
             return Err(exec_error(error));
@@ -55,9 +56,8 @@ impl Transaction {
         if self.backend != DbBackend::Sqlite {
             return inner.run(statement).await.map(drop).map_err(exec_error);
         }
-        inner.flush_deferred().await.map_err(exec_error)?;
         log(inner.statement_log.as_ref(), &statement);
-        inner.deferred = Some(statement);
+        inner.deferred.push(statement);
         Ok(())
     }
 
@@ -77,19 +77,20 @@ impl Inner {
         self.session.run(statement).await
     }
 
-    /// Executes the deferred statement before another one.
+    /// Executes the deferred statements before another one.
     async fn flush_deferred(&mut self) -> Result<(), SqlxError> {
-        let Some(deferred) = self.deferred.take() else { return Ok(()) };
-        self.session.run(deferred).await.map(drop)
+        for deferred in std::mem::take(&mut self.deferred) {
+            self.session.run(deferred).await?;
+        }
+        Ok(())
     }
 
     async fn commit(mut self) -> Result<(), SqlxError> {
-        let committed = match self.deferred.take() {
-            Some(deferred) => {
-                let commit = Statement { sql: format!("{}; COMMIT", deferred.sql), ..deferred };
-                self.session.run(commit).await.map(drop)
-            }
-            None => self.session.commit().await,
+        let deferred = std::mem::take(&mut self.deferred);
+        let committed = if deferred.is_empty() {
+            self.session.commit().await
+        } else {
+            self.session.run(with_commit(deferred)).await.map(drop)
         };
         if let Err(error) = committed {
             // Some errors leave the transaction open, others end it.
@@ -108,6 +109,18 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// SQLite statements and COMMIT as one batch. Their parameters are anonymous (`?`): each statement takes as many of the
+/// values as it has, from where the one before it ended.
+fn with_commit(statements: Vec<Statement>) -> Statement {
+    let (mut sql, mut all) = (String::new(), Vec::new());
+    for Statement { sql: one, values, db_backend: _ } in statements {
+        sql += &one;
+        sql += "; ";
+        all.extend(values.map(|Values(values)| values).unwrap_or_default());
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql + "COMMIT", all)
 }
 
 impl Drop for Inner {
@@ -174,6 +187,7 @@ mod tests {
             contact_cache: 0,
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
+            change_retention: Duration::from_secs(1),
         };
         connect::open(&options).await.unwrap()
     }

@@ -4,7 +4,9 @@
 //! change of members locks their contacts first, as a deletion of a contact does: conflicts arise there,
 //! never between member rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
@@ -19,14 +21,14 @@ use crate::domain::group::{
     Membership, apply,
 };
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
-use crate::domain::{AccountId, Contact, ContactId, ContactKey, Result, Timestamp};
-use crate::storage::db::contact_lookup::{self, KeyMatch};
-use crate::storage::db::json_sql::{self, in_query};
+use crate::domain::{AccountId, Contact, ContactId, RequestContext, Result, Timestamp};
+use crate::storage::change_set::{ChangeKind, ChangeSet};
+use crate::storage::db::contact_lookup::{self, KeyMatch, KeyMatches};
+use crate::storage::db::json_sql::{self, Type, in_query};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::entity::{contact, group};
-use crate::storage::named::find_row;
 
 /// Up to so many members, a page of changed ones is sorted from the members.
 const MAX_SMALL_GROUP: u64 = 20_000;
@@ -134,114 +136,253 @@ pub(crate) fn contains(account: AccountId, group: GroupId) -> Expr {
 }
 
 /// Adds contacts to a group, and removes others.
-pub(super) async fn change(
-    transaction: &Transaction,
-    account: AccountId,
-    shard: i16,
-    key: &GroupKey,
-    changes: Vec<MemberChange>,
-) -> Result<MembersChanged> {
-    // Serialises changes within a group: the members read stay current.
-    let group = find_row::<group::Entity>(transaction, account, key, Some(LockType::NoKeyUpdate)).await?.id;
-    let resolved = resolve_keys(transaction, account, changes).await?;
-    let wanted: BTreeSet<ContactId> = resolved.iter().filter_map(|(_, contact)| contact.ok()).collect();
-    let mut members = lock_memberships(transaction, account, group, &wanted).await?;
-    let outcomes = apply(&resolved, &mut members);
-
-    let changed = |joins: bool| -> Vec<ContactId> {
-        let changed = |contact: &&ContactId| {
-            members.get(contact).is_some_and(|is| is.before != is.after && is.after == joins)
-        };
-        wanted.iter().filter(changed).copied().collect()
-    };
-    let (joined, left) = (changed(true), changed(false));
-    if !joined.is_empty() {
-        let mut rows = json_sql::ids(transaction, &joined)?;
-        rows.exprs([Expr::val(account.get()), Expr::val(group)]);
-        let columns = [Column::ContactId, Column::AccountId, Column::GroupId];
-        transaction.execute(&json_sql::insert_from(Entity, columns, rows)?).await?;
-    }
-    if !left.is_empty() {
-        Entity::delete_many()
-            .filter(is_in_group(account, group))
-            .filter(in_query(transaction, Column::ContactId, json_sql::ids(transaction, &left)?))
-            .exec(transaction)
-            .await?;
-    }
-    let count = |contacts: &[ContactId]| i64::try_from(contacts.len()).unwrap_or(i64::MAX);
-    let by = count(&joined) - count(&left);
-    if by != 0 {
-        counters::add(transaction, account, group, shard, by).await?;
-    }
-    Ok(MembersChanged { member_count: counters::read(transaction, account, group).await?, outcomes })
+pub(crate) struct MembersCommand<'c> {
+    pub(crate) context: &'c Arc<RequestContext>,
+    pub(crate) group: &'c GroupKey,
+    pub(crate) changes: &'c [MemberChange],
 }
 
-/// The contacts' ids, by the keys in the request.
-async fn resolve_keys(
+/// Carries out changes of members in their order, each on what the one before it left. Returns the result of each.
+pub(crate) async fn change(
     transaction: &Transaction,
-    account: AccountId,
-    changes: Vec<MemberChange>,
-) -> Result<Vec<(MemberOp, Result<ContactId, MemberOutcome>)>> {
-    let (mut phones, mut handles) = (BTreeSet::new(), BTreeSet::new());
-    for MemberChange { op: _, contact } in &changes {
-        match contact {
-            ContactKey::Id(_) => {}
-            ContactKey::Phone(phone) => drop(phones.insert(phone.as_str())),
-            ContactKey::Handle(handle) => drop(handles.insert(handle.as_str())),
+    commands: &[MembersCommand<'_>],
+    change_set: &mut ChangeSet,
+) -> Result<Vec<Result<MembersChanged>>> {
+    let mut accounts: BTreeMap<AccountId, AccountMembers> = BTreeMap::new();
+    for command in commands {
+        let account = command.context.account();
+        if let Entry::Vacant(vacant) = accounts.entry(account) {
+            let of_account = commands.iter().filter(|other| other.context.account() == account);
+            vacant.insert(AccountMembers::lock(transaction, account, of_account).await?);
         }
     }
-    let phones = contact_lookup::match_unique(transaction, account, contact::Column::Phone, phones).await?;
-    let handles =
-        contact_lookup::match_unique(transaction, account, contact::Column::Handle, handles).await?;
-    let found = |all: &HashMap<String, KeyMatch>, text: &str| match all.get(text) {
-        None | Some(KeyMatch::None) => Err(MemberOutcome::NoSuchContact),
-        Some(KeyMatch::One(id)) => Ok(*id),
-        Some(KeyMatch::Several) => Err(MemberOutcome::Ambiguous),
-    };
-    let id = |contact: &ContactKey| match contact {
-        ContactKey::Id(id) => Ok(*id),
-        ContactKey::Phone(phone) => found(&phones, phone.as_str()),
-        ContactKey::Handle(handle) => found(&handles, handle.as_str()),
-    };
-    Ok(changes.iter().map(|MemberChange { op, contact }| (*op, id(contact))).collect())
+    let mut results = Vec::with_capacity(commands.len());
+    for command in commands {
+        let account = accounts.get_mut(&command.context.account());
+        let changed = account.and_then(|members| members.apply(command, change_set));
+        results.push(changed.ok_or_else(queries::not_found));
+    }
+    for members in accounts.into_values() {
+        members.write(transaction).await?;
+    }
+    Ok(results)
 }
 
-/// Which of the contacts exist, and whether they are in the group. Locks them until the transaction ends.
+/// What changes of members in one account need, locked until the transaction ends.
+struct AccountMembers {
+    account: AccountId,
+    groups: LockedGroups,
+    keys: KeyMatches,
+    /// For each group, its membership with each contact that exists.
+    memberships: HashMap<GroupId, HashMap<ContactId, Membership>>,
+    counts: HashMap<Uuid, u64>,
+}
+
+impl AccountMembers {
+    async fn lock<'c>(
+        transaction: &Transaction,
+        account: AccountId,
+        commands: impl Iterator<Item = &'c MembersCommand<'c>> + Clone,
+    ) -> Result<Self> {
+        // Serialises changes within a group: the members read stay current.
+        let groups = LockedGroups::lock(transaction, account, commands.clone().map(|one| one.group)).await?;
+        let contacts = commands.clone().flat_map(|one| one.changes).map(|change| &change.contact);
+        let keys = KeyMatches::find(transaction, account, contacts).await?;
+        let mut pairs: BTreeSet<(GroupId, ContactId)> = BTreeSet::new();
+        for command in commands {
+            let Some(group) = groups.get(command.group) else { continue };
+            let ids = command.changes.iter().filter_map(|change| match keys.get(&change.contact) {
+                KeyMatch::One(id) => Some((group, id)),
+                KeyMatch::None | KeyMatch::Several => None,
+            });
+            pairs.extend(ids);
+        }
+        let memberships = lock_memberships(transaction, account, &pairs).await?;
+        let ids: Vec<Uuid> = memberships.keys().map(|group| group.as_uuid()).collect();
+        let counts = counters::read_each(transaction, account, &ids).await?;
+        Ok(Self { account, groups, keys, memberships, counts })
+    }
+
+    /// Applies a command in memory. `None` if there is no such group.
+    fn apply(&mut self, command: &MembersCommand<'_>, change_set: &mut ChangeSet) -> Option<MembersChanged> {
+        let MembersCommand { context, group, changes } = command;
+        let group = self.groups.get(group)?;
+        let resolved: Vec<(MemberOp, Result<ContactId, MemberOutcome>)> = changes
+            .iter()
+            .map(|MemberChange { op, contact }| {
+                let contact = match self.keys.get(contact) {
+                    KeyMatch::One(id) => Ok(id),
+                    KeyMatch::None => Err(MemberOutcome::NoSuchContact),
+                    KeyMatch::Several => Err(MemberOutcome::Ambiguous),
+                };
+                (*op, contact)
+            })
+            .collect();
+        let outcomes = apply(&resolved, self.memberships.entry(group).or_default());
+        let count = self.counts.entry(group.as_uuid()).or_default();
+        for ((_, contact), outcome) in resolved.iter().zip(&outcomes) {
+            match (outcome, contact) {
+                (MemberOutcome::Added, Ok(contact)) => {
+                    *count += 1;
+                    change_set.push(context, ChangeKind::MemberAdded { group, contact: *contact });
+                }
+                (MemberOutcome::Removed, Ok(contact)) => {
+                    *count = count.saturating_sub(1);
+                    change_set.push(context, ChangeKind::MemberRemoved { group, contact: *contact });
+                }
+                _ => {}
+            }
+        }
+        Some(MembersChanged { member_count: *count, outcomes })
+    }
+
+    /// Stores the memberships that differ from those before.
+    async fn write(self, transaction: &Transaction) -> Result<()> {
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
+        for (group, contacts) in self.memberships {
+            for (contact, Membership { before, after }) in contacts {
+                match (before, after) {
+                    (false, true) => joined.push((self.account.get(), group, contact)),
+                    (true, false) => left.push((self.account.get(), group, contact)),
+                    (false, false) | (true, true) => {}
+                }
+            }
+        }
+        joined.sort_unstable();
+        left.sort_unstable();
+        let backend = transaction.get_database_backend();
+        if !joined.is_empty() {
+            let rows = json_sql::records(transaction, &joined, &MEMBER)?;
+            let insert = json_sql::insert_from(Entity, Column::iter(), rows)?;
+            transaction.execute_at_commit(backend.build(&insert)).await?;
+        }
+        if !left.is_empty() {
+            let rows = json_sql::records(transaction, &left, &MEMBER)?;
+            let key = Expr::tuple(Column::iter().map(Expr::col));
+            let delete = Entity::delete_many().filter(key.in_subquery(rows));
+            transaction.execute_at_commit(delete.build(backend)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A row of `members` as a JSON array.
+const MEMBER: [(&str, Type); 3] =
+    [("account_id", Type::Integer), ("group_id", Type::Id), ("contact_id", Type::Id)];
+
+/// The groups that commands name.
+struct LockedGroups {
+    by_id: HashSet<GroupId>,
+    by_name: HashMap<String, GroupId>,
+}
+
+impl LockedGroups {
+    /// Locks the groups in the order of their ids, until the transaction ends (on PostgreSQL; SQLite has one writer).
+    async fn lock<'k>(
+        transaction: &Transaction,
+        account: AccountId,
+        keys: impl Iterator<Item = &'k GroupKey>,
+    ) -> Result<Self> {
+        let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for key in keys {
+            let (id, name) = match key {
+                GroupKey::Id(id) => (Some(id), None),
+                GroupKey::Name(name) => (None, Some(name)),
+                GroupKey::IdOrName(id, name) => (Some(id), Some(name)),
+            };
+            ids.extend(id.copied());
+            names.extend(name.map(GroupName::as_str));
+        }
+        if !names.is_empty() {
+            ids.extend(queries::ids_by_name(transaction, account, &names).await?);
+        }
+        let rows = queries::lock_by_ids(transaction, account, &ids).await?;
+        let mut locked = Self { by_id: HashSet::new(), by_name: HashMap::new() };
+        for (id, name) in rows {
+            locked.by_id.insert(id);
+            locked.by_name.insert(name, id);
+        }
+        Ok(locked)
+    }
+
+    fn get(&self, key: &GroupKey) -> Option<GroupId> {
+        let by_name = |name: &GroupName| self.by_name.get(name.as_str()).copied();
+        match key {
+            GroupKey::Id(id) => self.by_id.get(id).copied(),
+            GroupKey::Name(name) => by_name(name),
+            GroupKey::IdOrName(id, name) => self.by_id.get(id).copied().or_else(|| by_name(name)),
+        }
+    }
+}
+
+/// Which of the contacts exist, and whether they are in their groups. Locks the contacts until the transaction ends.
 async fn lock_memberships(
     transaction: &Transaction,
     account: AccountId,
-    group: Uuid,
-    contacts: &BTreeSet<ContactId>,
-) -> Result<HashMap<ContactId, Membership>> {
-    let contacts: Vec<_> = contacts.iter().collect();
-    let ids = json_sql::ids(transaction, &contacts)?;
+    pairs: &BTreeSet<(GroupId, ContactId)>,
+) -> Result<HashMap<GroupId, HashMap<ContactId, Membership>>> {
+    let mut memberships: HashMap<GroupId, HashMap<ContactId, Membership>> = HashMap::new();
+    for (group, _) in pairs {
+        memberships.entry(*group).or_default();
+    }
+    if pairs.is_empty() {
+        return Ok(memberships);
+    }
+    let contacts: BTreeSet<ContactId> = pairs.iter().map(|(_, contact)| *contact).collect();
+    let contacts: Vec<ContactId> = contacts.into_iter().collect();
     let select = contact_lookup::in_account(account)
         .select_only()
         .column(contact::Column::Id)
-        .expr_as(contains(account, GroupId::from_uuid(group)).cast_as("integer"), "member")
-        .filter(in_query(transaction, (contact::Entity, contact::Column::Id), ids))
+        .filter(in_query(
+            transaction,
+            (contact::Entity, contact::Column::Id),
+            json_sql::ids(transaction, &contacts)?,
+        ))
         .order_by_asc(contact::Column::Id)
         .lock(LockType::KeyShare);
-    let item = "json_array(hex(id), member)";
-    let found: Vec<(Uuid, i32)> = json_sql::fetch(transaction, &select.into_query(), item).await?;
-    let membership = |is| Membership { before: is, after: is };
-    Ok(found.into_iter().map(|(id, is)| (ContactId::from_uuid(id), membership(is != 0))).collect())
+    let existing: HashSet<Uuid> = contact_rows::fetch_ids(transaction, select).await?.into_iter().collect();
+    for (group, contact) in pairs.iter().filter(|(_, contact)| existing.contains(&contact.as_uuid())) {
+        memberships.entry(*group).or_default().insert(*contact, Membership { before: false, after: false });
+    }
+    let pairs: Vec<_> = pairs.iter().map(|(group, contact)| (account.get(), group, contact)).collect();
+    let mut members = json_sql::records(transaction, &pairs, &MEMBER)?;
+    let asked = |column| Expr::col(("asked", column));
+    let stored = |column| Expr::col((Entity, column));
+    members = Query::select()
+        .columns([("asked", Column::GroupId), ("asked", Column::ContactId)])
+        .from_subquery(members, "asked")
+        .cross_join(Entity)
+        .and_where(asked(Column::AccountId).eq(stored(Column::AccountId)))
+        .and_where(asked(Column::GroupId).eq(stored(Column::GroupId)))
+        .and_where(asked(Column::ContactId).eq(stored(Column::ContactId)))
+        .to_owned();
+    let item = "json_array(hex(group_id), hex(contact_id))";
+    let members: Vec<(Uuid, Uuid)> = json_sql::fetch(transaction, &members, item).await?;
+    for (group, contact) in members {
+        let group = memberships.entry(GroupId::from_uuid(group)).or_default();
+        if let Some(membership) = group.get_mut(&ContactId::from_uuid(contact)) {
+            *membership = Membership { before: true, after: true };
+        }
+    }
+    Ok(memberships)
 }
 
-/// Removes a contact from all groups before its deletion. The caller has locked its row.
+/// Removes contacts from all groups before their deletion; returns the memberships that end. The caller has locked the
+/// contacts.
 pub(crate) async fn remove_from_all(
     transaction: &Transaction,
     account: AccountId,
-    shard: i16,
-    contact: ContactId,
-) -> Result<()> {
+    contacts: &[ContactId],
+) -> Result<Vec<(GroupId, ContactId)>> {
     let deleted = Entity::delete_many()
         .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::ContactId.eq(contact.as_uuid()))
+        .filter(in_query(transaction, Column::ContactId, json_sql::ids(transaction, contacts)?))
         .exec_with_returning(transaction)
         .await?;
-    let groups = deleted.into_iter().map(|member| member.group_id).collect();
-    counters::add_each(transaction, account, groups, shard, -1).await
+    Ok(deleted
+        .into_iter()
+        .map(|member| (GroupId::from_uuid(member.group_id), ContactId::from_uuid(member.contact_id)))
+        .collect())
 }
 
 /// The groups of each contact, in the order of `contacts`, newest first.

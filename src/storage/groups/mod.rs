@@ -5,23 +5,25 @@ mod queries;
 mod sweep;
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
-pub(super) use members::{contains, cursor_page, is_small, remove_from_all, updated_page};
+pub(super) use members::{
+    MembersCommand, change, contains, cursor_page, is_small, remove_from_all, updated_page,
+};
 pub(super) use queries::id_of;
 pub(super) use sweep::start_sweeper;
 
 use super::database::handle::Database;
 use super::db::counters;
 use super::db::transaction::Transaction;
+use super::entity::change::Event;
 use super::entity::group::{Column, Entity, Model};
 use super::named::{NamedEntity, SqlNamed};
-use super::write::writer::WriteOutput;
+use super::write::command::{Action, Outcome};
 use crate::domain::group::{
-    Group, GroupKey, GroupOffsetQuery, GroupRef, GroupRepository, MemberChange, MemberOp, MembersChanged,
+    Group, GroupKey, GroupOffsetQuery, GroupRef, GroupRepository, MemberChange, MembersChanged,
 };
 use crate::domain::pagination::OffsetPage;
 use crate::domain::{AccountId, Contact, ContactId, Result};
@@ -35,6 +37,7 @@ impl NamedEntity for Entity {
     const ID: Column = Column::Id;
     const NAME: Column = Column::Name;
     const COUNTER: Option<Uuid> = Some(counters::GROUPS);
+    const EVENTS: [Event; 3] = [Event::GroupCreated, Event::GroupUpdated, Event::GroupDeleted];
 
     fn to_row(account: AccountId, group: &Group) -> Model {
         Model::new(account, group)
@@ -92,34 +95,14 @@ impl GroupRepository for SqlGroups {
     }
 
     async fn change_members(&self, key: GroupKey, changes: Vec<MemberChange>) -> Result<MembersChanged> {
-        let (account, shard) = (self.account, self.database.shard());
-        let only_removes = changes.iter().all(|item| item.op == MemberOp::Remove);
-        let change = change_members(account, shard, key, changes);
-        if only_removes {
-            self.database.write_deletion(change).await
-        } else {
-            self.database.write(change).await
+        match self.database.execute(Action::ChangeMembers { group: key, changes }, None).await? {
+            Outcome::Members(changed) => Ok(changed),
+            other => Err(other.unexpected()),
         }
     }
 
     async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupRef>>> {
         let account = self.account;
         self.database.read(async move |reader| members::groups_of(&reader, account, &contacts).await).await
-    }
-}
-
-fn change_members(
-    account: AccountId,
-    shard: i16,
-    key: GroupKey,
-    changes: Vec<MemberChange>,
-) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<MembersChanged>>>
-+ Clone
-+ Send
-+ 'static {
-    move |transaction| {
-        Box::pin(async move {
-            Ok((members::change(transaction, account, shard, &key, changes).await?, Vec::new()))
-        })
     }
 }

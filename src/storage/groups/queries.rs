@@ -1,11 +1,16 @@
 //! Queries for groups. A row without a name is a deleted group; see [`super::sweep`].
 
-use sea_orm::{ConnectionTrait, Order, QueryOrder, QuerySelect};
+use std::collections::BTreeSet;
+
+use sea_orm::sea_query::LockType;
+use sea_orm::{ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
 
 use crate::domain::group::{Group, GroupId, GroupKey, GroupOffsetQuery, GroupSort};
+use crate::domain::named::NamedResource as _;
 use crate::domain::pagination::{OffsetPage, OffsetParams, SortDirection};
-use crate::domain::{AccountId, Result};
-use crate::storage::db::{counters, keyset};
+use crate::domain::{AccountId, Error, Result};
+use crate::storage::db::{counters, json_sql, keyset};
 use crate::storage::entity::group::{Column, Entity};
 use crate::storage::named::{NamedEntity, find_row};
 
@@ -15,6 +20,44 @@ pub(crate) async fn id_of(
     key: &GroupKey,
 ) -> Result<GroupId> {
     Ok(GroupId::from_uuid(find_row::<Entity>(connection, account, key, None).await?.id))
+}
+
+pub(super) fn not_found() -> Error {
+    Error::no_such(Group::KIND)
+}
+
+/// The ids of the groups that have these names.
+pub(super) async fn ids_by_name(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    names: &BTreeSet<&str>,
+) -> Result<Vec<GroupId>> {
+    let names: Vec<&str> = names.iter().copied().collect();
+    let names = json_sql::texts(connection, &names)?;
+    let select = Entity::in_account(account).select_only().column(Column::Id);
+    let select = select.filter(json_sql::in_query(connection, Column::Name, names));
+    let found: Vec<Uuid> = select.into_tuple().all(connection).await?;
+    Ok(found.into_iter().map(GroupId::from_uuid).collect())
+}
+
+/// The groups with these ids that exist, with their names; locked in the order of ids until the transaction ends (on
+/// PostgreSQL; SQLite has one writer).
+pub(super) async fn lock_by_ids(
+    transaction: &impl ConnectionTrait,
+    account: AccountId,
+    ids: &BTreeSet<GroupId>,
+) -> Result<Vec<(GroupId, String)>> {
+    let ids: Vec<GroupId> = ids.iter().copied().collect();
+    let found: Vec<(Uuid, String)> = Entity::in_account(account)
+        .select_only()
+        .columns([Column::Id, Column::Name])
+        .filter(json_sql::in_query(transaction, Column::Id, json_sql::ids(transaction, &ids)?))
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    Ok(found.into_iter().map(|(id, name)| (GroupId::from_uuid(id), name)).collect())
 }
 
 /// A page of the list sorted as requested.

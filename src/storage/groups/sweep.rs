@@ -12,15 +12,15 @@ use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QuerySelect, Select}
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::domain::Result;
+use crate::domain::{AccountId, Result};
 use crate::storage::database::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
-use crate::storage::db::counters;
 use crate::storage::db::json_sql::in_query;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::group;
 use crate::storage::entity::member::{Column, Entity};
 use crate::storage::write::batched_deletes::in_batches;
+use crate::storage::write::counters;
 use crate::storage::write::writer::Writer;
 
 /// Runs without being woken, too: another instance may have terminated before it was done.
@@ -94,7 +94,7 @@ async fn delete_batch(transaction: &Transaction, limit: u64) -> Result<bool> {
             .exec(transaction)
             .await?;
         if deleted.rows_affected > 0 {
-            counters::delete(transaction, account, group).await?;
+            counters::delete(transaction, AccountId::new(account), group).await?;
         }
     }
     Ok(true)

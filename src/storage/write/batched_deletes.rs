@@ -15,6 +15,7 @@ use sea_orm::ConnectionTrait;
 
 use super::writer::Writer;
 use crate::domain::{Error, Result};
+use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 
@@ -42,7 +43,7 @@ where
             Box::pin(async move {
                 // Waiting for the lock does not count.
                 let began = Instant::now();
-                Ok(((delete(transaction, rows).await?, began), Vec::new()))
+                Ok(((delete(transaction, rows).await?, began), ChangeSet::default()))
             })
         });
         let (has_more, began) = done.await.map_err(Error::from)?;

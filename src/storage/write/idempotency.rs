@@ -1,27 +1,25 @@
-//! Idempotency keys: reserved and recorded within the transaction that creates the resource.
+//! Idempotency keys: looked up first in the transaction that creates the resource, and recorded last.
 //!
-//! A key is recorded if and only if its resource is committed; concurrent requests with the same key wait for
-//! its row, or fail while it is in flight in this process.
+//! **Invariant: a key is recorded if and only if its resource is committed.** Of concurrent requests with the same key,
+//! one is carried out: within a process the others fail while it is in flight; across instances the record of the second
+//! conflicts with that of the first, and its transaction is run again, which then finds the record.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Order, QueryFilter, QuerySelect,
+};
 
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::in_flight;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
-use crate::storage::db::json_sql::in_query;
+use crate::storage::change_set::IdempotencyRecord;
+use crate::storage::db::json_sql::{self, Type, in_query};
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::idempotency_key::{ActiveModel, Column, Entity, Model, Reference};
-
-pub(crate) enum Reservation {
-    /// The first request with its key.
-    Reserved,
-    /// An earlier request created this.
-    Replay(Reference),
-}
+use crate::storage::entity::idempotency_key::{Column, Entity, Reference};
+use crate::storage::error::idempotency_conflict;
 
 /// The outcome of a create.
 pub(crate) enum Creation<M> {
@@ -30,97 +28,142 @@ pub(crate) enum Creation<M> {
     Replayed(Reference),
 }
 
-/// Runs `store`, unless an earlier request with the key did. If it fails, the reservation is rolled back with
-/// it.
-pub(crate) async fn run_once<M, F>(
+/// What earlier requests with the same keys created.
+#[derive(Debug, Default)]
+pub(crate) struct EarlierRequests(HashMap<Key, Earlier>);
+
+/// Account, operation, idempotency key.
+type Key = (i64, String, String);
+
+#[derive(Debug, FromQueryResult)]
+struct Earlier {
+    account_id: i64,
+    operation: String,
+    key: String,
+    fingerprint: Vec<u8>,
+    resource: Option<String>,
+}
+
+impl EarlierRequests {
+    /// Looks up the keys of several requests; keys older than `ttl` are ignored.
+    pub(crate) async fn find(
+        transaction: &Transaction,
+        requests: &[(AccountId, &IdempotentRequest)],
+        ttl: Duration,
+    ) -> Result<Self> {
+        if requests.is_empty() {
+            return Ok(Self::default());
+        }
+        let keys: Vec<_> = requests
+            .iter()
+            .map(|(account, request)| (account.get(), request.operation, request.key.as_str()))
+            .collect();
+        let columns = [("account_id", Type::Integer), ("operation", Type::Text), ("key", Type::Text)];
+        let asked = json_sql::records(transaction, &keys, &columns)?;
+        let column = |column| Expr::col((Entity, column));
+        let mut select = Query::select();
+        select
+            .columns(
+                [Column::AccountId, Column::Operation, Column::Key, Column::Fingerprint]
+                    .map(|column| (Entity, column)),
+            )
+            .expr_as(column(Column::Resource), "resource")
+            .from_subquery(asked, "asked");
+        let same = |asked, stored| Expr::col(("asked", asked)).eq(column(stored));
+        // Each key is one search of the primary key.
+        select.cross_join(Entity).and_where(
+            same("account_id", Column::AccountId)
+                .and(same("operation", Column::Operation))
+                .and(same("key", Column::Key)),
+        );
+        select.and_where(column(Column::CreatedAt).gte(Timestamp::now().before(ttl).millis()));
+        let found = transaction.query_all(&select).await?;
+        let mut earlier = HashMap::new();
+        for row in &found {
+            let row = Earlier::from_query_result(row, "")?;
+            earlier.insert((row.account_id, row.operation.clone(), row.key.clone()), row);
+        }
+        Ok(Self(earlier))
+    }
+
+    /// What an earlier request with the key created; `None` if this is the first.
+    ///
+    /// # Errors
+    /// [`ErrorCode::IdempotencyKeyReused`] if that was another request.
+    pub(crate) fn replay(
+        &self,
+        account: AccountId,
+        request: &IdempotentRequest,
+    ) -> Result<Option<Reference>> {
+        let IdempotentRequest { operation, key, fingerprint } = request;
+        let key = (account.get(), (*operation).to_owned(), key.as_str().to_owned());
+        let Some(earlier) = self.0.get(&key) else { return Ok(None) };
+        if earlier.fingerprint != fingerprint {
+            return Err(ErrorCode::IdempotencyKeyReused.into());
+        }
+        // Keys without a resource are those of an earlier version of this program, which recorded conflicts.
+        let resource = earlier.resource.as_ref().ok_or(ErrorCode::IdempotencyKeyInUse)?;
+        let resource = serde_json::from_str(resource).map_err(|_| {
+            Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read")
+        })?;
+        Ok(Some(resource))
+    }
+}
+
+/// Records what requests created; expired records of their keys are replaced.
+///
+/// # Errors
+/// A conflict, if another instance has recorded one of the keys in the meantime.
+pub(super) async fn record(
     transaction: &Transaction,
-    account: AccountId,
-    request: Option<IdempotentRequest>,
+    records: &[IdempotencyRecord],
     ttl: Duration,
-    store: F,
-) -> Result<Creation<M>>
-where
-    F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<(Reference, M)>>>,
-{
-    if let Some(request) = &request
-        && let Reservation::Replay(reference) = reserve(transaction, account, request, None, ttl).await?
-    {
-        return Ok(Creation::Replayed(reference));
-    }
-    let (reference, resource) = store(transaction).await?.ok_or_else(Error::name_taken)?;
-    if let Some(request) = &request {
-        record_resource(transaction, account, request, reference).await?;
-    }
-    Ok(Creation::New(resource))
-}
-
-/// Reserves a request's key, with what it creates if that is known. A key older than `ttl` is reused.
-pub(crate) async fn reserve(
-    transaction: &Transaction,
-    account: AccountId,
-    request: &IdempotentRequest,
-    resource: Option<Reference>,
-    ttl: Duration,
-) -> Result<Reservation> {
-    let IdempotentRequest { operation, key, fingerprint } = request;
-    let now = Timestamp::now();
-    let row = ActiveModel {
-        account_id: Set(account.get()),
-        operation: Set((*operation).to_owned()),
-        key: Set(key.as_str().to_owned()),
-        fingerprint: Set(fingerprint.to_vec()),
-        resource: Set(resource.as_ref().map(to_json).transpose()?),
-        created_at: Set(now.millis()),
-    };
-    let inserted = Entity::insert(row)
-        .on_conflict(
-            OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
-                .update_columns([Column::Fingerprint, Column::Resource, Column::CreatedAt])
-                .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
-                .to_owned(),
-        )
-        .exec_without_returning(transaction)
-        .await?;
-    if inserted > 0 {
-        return Ok(Reservation::Reserved);
-    }
-    let earlier = find(transaction, account, request).await?;
-    if earlier.fingerprint != fingerprint {
-        return Err(ErrorCode::IdempotencyKeyReused.into());
-    }
-    // Keys without a resource are those of an earlier version of this program, which recorded conflicts.
-    let resource = earlier.resource.ok_or(ErrorCode::IdempotencyKeyInUse)?;
-    let resource = serde_json::from_str(&resource)
-        .map_err(|_| Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read"))?;
-    Ok(Reservation::Replay(resource))
-}
-
-fn to_json(resource: &Reference) -> Result<String> {
-    serde_json::to_string(resource).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
-}
-
-async fn find(transaction: &Transaction, account: AccountId, request: &IdempotentRequest) -> Result<Model> {
-    let id = (account.get(), request.operation.to_owned(), request.key.as_str().to_owned());
-    Entity::find_by_id(id).one(transaction).await?.ok_or_else(|| {
-        Error::caused_by(ErrorCode::Unavailable, "an idempotency record was deleted while in use")
-    })
-}
-
-/// Records the resource of a reserved key.
-async fn record_resource(
-    transaction: &Transaction,
-    account: AccountId,
-    request: &IdempotentRequest,
-    resource: Reference,
 ) -> Result<()> {
-    Entity::update_many()
-        .col_expr(Column::Resource, Expr::value(to_json(&resource)?))
-        .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Operation.eq(request.operation))
-        .filter(Column::Key.eq(request.key.as_str()))
-        .exec(transaction)
-        .await?;
-    Ok(())
+    if records.is_empty() {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let mut rows = Vec::new();
+    for IdempotencyRecord { account, request, resource } in records {
+        let IdempotentRequest { operation, key, fingerprint } = request;
+        let fingerprint = data_encoding::HEXLOWER.encode(fingerprint);
+        let resource =
+            serde_json::to_string(resource).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        rows.push((account.get(), *operation, key.as_str(), fingerprint, resource, now.millis()));
+    }
+    // In the order of keys: in different orders, transactions would deadlock.
+    rows.sort_unstable();
+    let columns = [
+        ("account_id", Type::Integer),
+        ("operation", Type::Text),
+        ("key", Type::Text),
+        ("fingerprint", Type::Bytes),
+        ("resource", Type::Text),
+        ("created_at", Type::Integer),
+    ];
+    let values = json_sql::records(transaction, &rows, &columns)?;
+    let columns = [
+        Column::AccountId,
+        Column::Operation,
+        Column::Key,
+        Column::Fingerprint,
+        Column::Resource,
+        Column::CreatedAt,
+    ];
+    let mut insert = json_sql::insert_from(Entity, columns, values)?;
+    insert.on_conflict(
+        OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
+            .update_columns([Column::Fingerprint, Column::Resource, Column::CreatedAt])
+            .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
+            .to_owned(),
+    );
+    if transaction.get_database_backend() == DbBackend::Sqlite {
+        // There is one writer: nobody has recorded a key since it was looked up.
+        let statement = DbBackend::Sqlite.build(&insert);
+        return Ok(transaction.execute_at_commit(statement).await?);
+    }
+    let recorded = transaction.execute(&insert).await?.rows_affected();
+    if usize::try_from(recorded) == Ok(rows.len()) { Ok(()) } else { Err(idempotency_conflict()) }
 }
 
 /// Frees a request's key.

@@ -1,5 +1,10 @@
 //! The writer: the order of every write. Lock, one transaction, then the cache, before the write is
 //! acknowledged.
+//!
+//! **The way of a write**: (1) the write lock, where there is a cache; (2) BEGIN; (3) the job; (4) what its change set
+//! adds: idempotency records, counters and, last, the change log; (5) what is about to change is taken
+//! out of the cache; (6) COMMIT; (7) the new values are put into the cache; (8) the lock is released, and the caller gets
+//! the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +14,10 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::{change_log, counters, idempotency};
 use crate::domain::{Error, ErrorCode, Result, Timestamp};
-use crate::storage::cache::contacts::{Change, ContactCache};
+use crate::storage::cache::contacts::ContactCache;
+use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::error::{
@@ -26,6 +33,7 @@ pub(crate) struct Writer {
     cache_lock: Option<CacheLock>,
     acquire_timeout: Duration,
     generation: PoolGeneration,
+    idempotency_ttl: Duration,
 }
 
 /// The lock that keeps the cache consistent with the database.
@@ -71,8 +79,8 @@ pub(crate) enum WriteError {
 /// [`OVERLAP`](crate::domain::contact::OVERLAP), and leave half a second for clock skew.
 const MAX_TIMESTAMP_AGE: Duration = Duration::from_millis(1_500);
 
-fn is_too_old(changes: &[Change]) -> bool {
-    let Some(oldest) = changes.iter().filter_map(Change::updated_at).min() else { return false };
+fn is_too_old(change_set: &ChangeSet) -> bool {
+    let Some(oldest) = change_set.oldest_timestamp() else { return false };
     Timestamp::now().since(oldest) > MAX_TIMESTAMP_AGE
 }
 
@@ -95,20 +103,32 @@ const MIN_FREE_PAGES: i64 = 1_024;
 
 impl WriteError {
     /// Whether the disk was full. Nothing was stored then: SQLite rolls back what it cannot write.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         let (Self::NotCommitted(error) | Self::CommitUnknown(error)) = self;
         error.code() == ErrorCode::StorageFull
     }
 
-    /// Of a commit. (A conflict ends a transaction before it is durable.)
-    fn from_commit(error: Error) -> Self {
-        if is_conflict(&error) { Self::NotCommitted(error) } else { Self::CommitUnknown(error) }
+    /// Of a commit. (A conflict ends a transaction before it is durable; so does a statement that SQLite rejects, of
+    /// those that are executed with the commit.)
+    fn from_commit(error: DbErr) -> Self {
+        let is_rejected = is_rejected(&error);
+        let error = Error::from(error);
+        if is_rejected || is_conflict(&error) {
+            Self::NotCommitted(error)
+        } else {
+            Self::CommitUnknown(error)
+        }
     }
 
-    /// Of an autocommit statement.
-    pub(crate) fn from_statement(error: DbErr) -> Self {
-        let failure = if is_rejected(&error) { Self::NotCommitted } else { Self::CommitUnknown };
-        failure(error.into())
+    /// Of a deletion, which stores nothing: that the disk is full is no reason to reject it.
+    pub(crate) fn into_deletion_error(self) -> Error {
+        let error = Error::from(self);
+        match error.code() {
+            ErrorCode::StorageFull => {
+                Error::caused_by(ErrorCode::Unavailable, "the disk is too full to delete")
+            }
+            _ => error,
+        }
     }
 }
 
@@ -119,20 +139,21 @@ impl From<WriteError> for Error {
     }
 }
 
-/// What a job returns: its result, and the changes to publish.
-pub(crate) type WriteOutput<T> = (T, Vec<Change>);
+/// What a job returns: its result, and what it changed.
+pub(crate) type WriteOutput<T> = (T, ChangeSet);
 
 impl Writer {
-    /// `acquire_timeout` limits the wait for the write lock.
+    /// `acquire_timeout` limits the wait for the write lock; idempotency keys are kept for `idempotency_ttl`.
     pub(crate) fn new(
         connection: Connection,
         cache: Option<ContactCache>,
         acquire_timeout: Duration,
         generation: PoolGeneration,
+        idempotency_ttl: Duration,
     ) -> Self {
         let cache_lock =
             cache.map(|cache| CacheLock { cache, order: Arc::default(), waiting: Arc::default() });
-        Self { connection, cache_lock, acquire_timeout, generation }
+        Self { connection, cache_lock, acquire_timeout, generation, idempotency_ttl }
     }
 
     /// Runs a job in one transaction: committed if it succeeds, rolled back if not. On a conflict with
@@ -145,7 +166,7 @@ impl Writer {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
         let guard = self.lock().await?;
-        self.transact_with_retries(&guard, job).await
+        self.commit_and_publish(&guard, job).await
     }
 
     /// As [`Self::transact`], for a deletion: on a full disk it uses the disk reserve.
@@ -154,12 +175,25 @@ impl Writer {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
         let guard = self.lock_for_deletion().await?;
-        match self.transact_with_retries(&guard, job.clone()).await {
+        match self.commit_and_publish(&guard, job.clone()).await {
             Err(failure) if failure.is_full() && self.release_reserve().await => {
-                self.transact_with_retries(&guard, job).await
+                self.commit_and_publish(&guard, job).await
             }
             outcome => outcome,
         }
+    }
+
+    async fn commit_and_publish<T, F>(
+        &self,
+        guard: &WriteGuard<'_>,
+        job: F,
+    ) -> std::result::Result<T, WriteError>
+    where
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
+    {
+        let (value, change_set) = self.commit(guard, job).await?;
+        guard.publish(&change_set);
+        Ok(value)
     }
 
     /// Releases the disk reserve; returns whether there is one.
@@ -187,16 +221,17 @@ impl Writer {
         }
     }
 
-    async fn transact_with_retries<T, F>(
+    /// Runs a job and commits it, without publishing its changes: the caller does.
+    pub(crate) async fn commit<T, F>(
         &self,
         guard: &WriteGuard<'_>,
         job: F,
-    ) -> std::result::Result<T, WriteError>
+    ) -> std::result::Result<WriteOutput<T>, WriteError>
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
         for attempt in 1..MAX_ATTEMPTS {
-            match self.transact_once(guard, job.clone()).await {
+            match self.commit_once(guard, job.clone()).await {
                 Err(WriteError::NotCommitted(error)) if is_conflict(&error) => {
                     tracing::debug!(attempt, cause = error.cause(), "retrying a transaction");
                 }
@@ -204,25 +239,39 @@ impl Writer {
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
-        self.transact_once(guard, job).await
+        self.commit_once(guard, job).await
     }
 
-    async fn transact_once<T, F>(&self, guard: &WriteGuard<'_>, job: F) -> std::result::Result<T, WriteError>
+    async fn commit_once<T, F>(
+        &self,
+        guard: &WriteGuard<'_>,
+        job: F,
+    ) -> std::result::Result<WriteOutput<T>, WriteError>
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>>,
     {
-        let (transaction, (value, changes)) = self.run_uncommitted(job).await?;
-        if is_too_old(&changes) {
+        let (transaction, (value, change_set)) = self.run_uncommitted(job).await?;
+        if is_too_old(&change_set) {
             if let Err(rollback) = transaction.rollback().await {
                 tracing::warn!(reason = Error::from(rollback).cause(), "rollback failed");
             }
             return Err(WriteError::NotCommitted(timestamp_too_old()));
         }
-        let commit =
-            async { transaction.commit().await.map_err(|error| WriteError::from_commit(error.into())) };
-        guard.commit(&changes, commit).await?;
-        guard.publish(changes);
-        Ok(value)
+        let commit = async { transaction.commit().await.map_err(WriteError::from_commit) };
+        guard.commit(&change_set, commit).await?;
+        Ok((value, change_set))
+    }
+
+    /// Runs a job, and stores with its changes what they imply.
+    async fn run_job<T, F>(&self, transaction: &Transaction, job: F) -> Result<WriteOutput<T>>
+    where
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>>,
+    {
+        let (value, change_set) = job(transaction).await?;
+        idempotency::record(transaction, &change_set.idempotency_records, self.idempotency_ttl).await?;
+        counters::add(transaction, &change_set).await?;
+        change_log::append(transaction, &change_set).await?;
+        Ok((value, change_set))
     }
 
     /// Acquires the write lock, where there is a cache; without one the database serialises.
@@ -254,6 +303,11 @@ impl Writer {
         Self { connection: self.connection.for_owner(owner), ..self.clone() }
     }
 
+    /// How long idempotency keys are kept.
+    pub(crate) fn idempotency_ttl(&self) -> Duration {
+        self.idempotency_ttl
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -274,7 +328,7 @@ impl Writer {
             }
             WriteError::NotCommitted(error.into())
         })?;
-        match job(&transaction).await {
+        match self.run_job(&transaction, job).await {
             Ok(done) => Ok((transaction, done)),
             Err(error) => {
                 if let (ErrorCode::Unavailable, Some(file)) = (error.code(), self.connection.file()) {
@@ -298,13 +352,13 @@ impl WriteGuard<'_> {
     /// To be called in a task of its own, as [`Writer::transact`].
     pub(crate) async fn commit<T>(
         &self,
-        changes: &[Change],
+        change_set: &ChangeSet,
         commit: impl Future<Output = std::result::Result<T, WriteError>>,
     ) -> std::result::Result<T, WriteError> {
         require_in_place(self.file)?;
         let cache = self.cache_guard.as_ref().map(|cache_guard| cache_guard.cache);
         if let Some(cache) = cache {
-            cache.begin(changes);
+            cache.begin(change_set);
         }
         let outcome = match commit.await {
             // If the file has lost its name in the meantime, the write is lost at the next restart.
@@ -323,9 +377,9 @@ impl WriteGuard<'_> {
     }
 
     /// Publishes committed changes to the cache, before the write is acknowledged.
-    pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
+    pub(crate) fn publish(&self, change_set: &ChangeSet) {
         if let Some(CacheGuard { cache, .. }) = &self.cache_guard {
-            cache.publish(changes);
+            cache.publish(change_set);
         }
     }
 

@@ -17,6 +17,10 @@ pub use proxy::{Freezer, Hold, delay_replies, serve_under};
 pub use service::{Backend, Service, new_account, new_database};
 
 use std::io::Write as _;
+use std::sync::Arc;
+
+use addressbook::domain::api_key::KeyId;
+use addressbook::domain::{AccountId, RequestContext};
 
 /// Upper bound on the time until a change of a key is effective on every instance: the cache's TTL and a margin.
 pub const KEY_CHANGE_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -31,6 +35,11 @@ pub fn skip(reason: &str) {
     let thread = std::thread::current();
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a thread of a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// A request for an account, for tests that call the store without a server.
+pub fn context(account: AccountId) -> Arc<RequestContext> {
+    RequestContext::new(account, KeyId::from_stored("test".to_owned()), "test")
 }
 
 /// Runs a test on SQLite and on PostgreSQL, each on the server that all tests share. Every test uses accounts of its

@@ -72,6 +72,23 @@ impl Meta {
         }
     }
 
+    /// The top-level keys whose values differ, were added or removed.
+    #[must_use]
+    pub fn changed_keys(&self, before: &Self) -> Vec<String> {
+        if self == before {
+            return Vec::new();
+        }
+        let (before, mut after) = (before.to_map(), self.to_map());
+        let mut changed = Vec::new();
+        for (key, value) in before {
+            if after.shift_remove(&key).is_none_or(|new| new != value) {
+                changed.push(key);
+            }
+        }
+        changed.extend(after.into_iter().map(|(key, _)| key));
+        changed
+    }
+
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
         // Cannot fail: the text is a JSON object.

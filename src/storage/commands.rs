@@ -1,0 +1,166 @@
+//! Executes the commands of a group in one transaction, kind by kind: each kind as a set.
+//!
+//! All commands of a group are concurrent, so their order is free. It is: creates of contacts, updates and deletions of
+//! contacts, changes of members, opt-outs. On PostgreSQL, that is also the **order of locks**: handles of new contacts,
+//! contacts by key, members, opt-outs by number; then, by the [writer](super::write::writer), idempotency keys, counters
+//! and the head of the change log. (Changes of members lock their groups and contacts in one more order, and are in groups
+//! of their own.)
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::change_set::ChangeSet;
+use super::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited};
+use super::db::transaction::Transaction;
+use super::entity::idempotency_key::Reference;
+use super::groups::{self, MembersCommand};
+use super::opt_outs;
+use super::write::command::{Action, Command, Outcome, Outcomes};
+use super::write::idempotency::EarlierRequests;
+use crate::domain::Result;
+
+/// The implementation of [`Execute`](super::write::group_commit::Execute).
+pub(super) fn execute(
+    transaction: &Transaction,
+    group: Vec<Arc<Command>>,
+    idempotency_ttl: Duration,
+) -> BoxFuture<'_, Result<(Outcomes, ChangeSet)>> {
+    Box::pin(async move { Group::new(&group).execute(transaction, idempotency_ttl).await })
+}
+
+/// The commands that are executed, by kind, each with its place in the group.
+#[derive(Default)]
+struct Group<'c> {
+    commands: &'c [Arc<Command>],
+    outcomes: Outcomes,
+    change_set: ChangeSet,
+}
+
+impl<'c> Group<'c> {
+    fn new(commands: &'c [Arc<Command>]) -> Self {
+        let outcomes = commands.iter().map(|_| None).collect();
+        Self { commands, outcomes, change_set: ChangeSet::default() }
+    }
+
+    async fn execute(
+        mut self,
+        transaction: &Transaction,
+        idempotency_ttl: Duration,
+    ) -> Result<(Outcomes, ChangeSet)> {
+        self.replay(transaction, idempotency_ttl).await?;
+        self.create_contacts(transaction).await?;
+        self.edit_contacts(transaction).await?;
+        self.change_members(transaction).await?;
+        self.create_opt_outs(transaction).await?;
+        self.delete_opt_outs(transaction).await?;
+        self.record();
+        Ok((self.outcomes, self.change_set))
+    }
+
+    /// The commands of a kind that have no outcome yet, and their places.
+    fn select<T>(&self, kind: impl Fn(&'c Command) -> Option<T>) -> (Vec<usize>, Vec<T>) {
+        let commands = self.commands.iter().enumerate().filter(|(place, _)| self.outcomes[*place].is_none());
+        commands.filter_map(|(place, command)| Some((place, kind(command)?))).unzip()
+    }
+
+    fn set(&mut self, places: Vec<usize>, outcomes: impl IntoIterator<Item = Option<Result<Outcome>>>) {
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            self.outcomes[place] = outcome;
+        }
+    }
+
+    /// Commands whose idempotency keys have been used get their outcome from the earlier requests.
+    async fn replay(&mut self, transaction: &Transaction, idempotency_ttl: Duration) -> Result<()> {
+        let (places, requests) =
+            self.select(|command| Some((command.account(), command.idempotent.as_ref()?)));
+        let earlier = EarlierRequests::find(transaction, &requests, idempotency_ttl).await?;
+        let outcomes = requests.iter().map(|(account, request)| {
+            earlier.replay(*account, request).transpose().map(|reference| reference.map(Outcome::Replayed))
+        });
+        let outcomes: Vec<_> = outcomes.collect();
+        self.set(places, outcomes);
+        Ok(())
+    }
+
+    async fn create_contacts(&mut self, transaction: &Transaction) -> Result<()> {
+        let (places, creates) = self.select(|command| match &command.action {
+            Action::CreateContact(contact) => Some(Create { context: &command.context, contact }),
+            _ => None,
+        });
+        let created = contacts::create(transaction, &creates, &mut self.change_set).await?;
+        self.set(places, created.into_iter().map(|contact| Some(contact.map(Outcome::Contact))));
+        Ok(())
+    }
+
+    async fn edit_contacts(&mut self, transaction: &Transaction) -> Result<()> {
+        let (places, edits) = self.select(|command| {
+            let (key, precondition, kind) = match &command.action {
+                Action::UpdateContact { key, patch, precondition, now } => {
+                    (key, precondition, EditKind::Update { patch, now: *now })
+                }
+                Action::DeleteContact { key, precondition } => (key, precondition, EditKind::Delete),
+                _ => return None,
+            };
+            Some(Edit { context: &command.context, key, precondition, kind })
+        });
+        let is_alone = self.commands.len() == 1;
+        let edited = contacts::edit(transaction, &edits, is_alone, &mut self.change_set).await?;
+        let outcomes = edited.into_iter().map(|edited| match edited {
+            Ok(Edited::Updated(contact)) => Some(Ok(Outcome::Contact(contact))),
+            Ok(Edited::Deleted) => Some(Ok(Outcome::Deleted)),
+            Ok(Edited::Postponed) => None,
+            Err(error) => Some(Err(error)),
+        });
+        self.set(places, outcomes);
+        Ok(())
+    }
+
+    async fn change_members(&mut self, transaction: &Transaction) -> Result<()> {
+        let (places, changes) = self.select(|command| match &command.action {
+            Action::ChangeMembers { group, changes } => {
+                Some(MembersCommand { context: &command.context, group, changes })
+            }
+            _ => None,
+        });
+        let changed = groups::change(transaction, &changes, &mut self.change_set).await?;
+        self.set(places, changed.into_iter().map(|changed| Some(changed.map(Outcome::Members))));
+        Ok(())
+    }
+
+    async fn create_opt_outs(&mut self, transaction: &Transaction) -> Result<()> {
+        let (places, creates) = self.select(|command| match &command.action {
+            Action::CreateOptOut(opt_out) => Some((&command.context, opt_out)),
+            _ => None,
+        });
+        let created = opt_outs::create(transaction, &creates, &mut self.change_set).await?;
+        self.set(places, created.into_iter().map(|result| Some(Ok(Outcome::OptOut(result)))));
+        Ok(())
+    }
+
+    async fn delete_opt_outs(&mut self, transaction: &Transaction) -> Result<()> {
+        let (places, deletes) = self.select(|command| match &command.action {
+            Action::DeleteOptOut(key) => Some((&command.context, key)),
+            _ => None,
+        });
+        let deleted = opt_outs::delete(transaction, &deletes, &mut self.change_set).await?;
+        self.set(places, deleted.into_iter().map(|deleted| Some(deleted.map(|()| Outcome::Deleted))));
+        Ok(())
+    }
+
+    /// Records what the idempotent requests created. A request that failed does not use up its key.
+    fn record(&mut self) {
+        for (command, outcome) in self.commands.iter().zip(&self.outcomes) {
+            let Some(request) = &command.idempotent else { continue };
+            let reference = match outcome {
+                Some(Ok(Outcome::Contact(contact))) => Reference::created(contact.id.as_uuid()),
+                Some(Ok(Outcome::OptOut(result))) => {
+                    Reference { id: result.opt_out.id.as_uuid(), is_new: result.is_new }
+                }
+                _ => continue,
+            };
+            self.change_set.record(command.account(), request.clone(), reference);
+        }
+    }
+}

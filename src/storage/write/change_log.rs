@@ -1,0 +1,243 @@
+//! The change log: what was changed, in which order, and on whose behalf.
+//!
+//! **Invariant: per account, the numbers of the log are without gaps and in the order of commits.** The account's row in
+//! `change_heads` is advanced last in the transaction, once for all its changes, and on PostgreSQL stays locked until the
+//! commit: whoever reads number n sees every number before it. (A sequence of PostgreSQL's own would hand out its numbers
+//! in another order than transactions commit.)
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+};
+use uuid::Uuid;
+
+use crate::domain::{AccountId, Contact, Result, Timestamp};
+use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
+use crate::storage::db::json_sql::{self, Type};
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::change::{Column, Entity, Event};
+use crate::storage::entity::{change, change_head};
+
+/// A row of the log, but for what it shares with the others of its transaction.
+struct Entry {
+    event: Event,
+    resource: Uuid,
+    group: Option<Uuid>,
+    version: Option<i64>,
+    fields: Option<String>,
+}
+
+/// Appends a change set to the log. The last statements of a transaction: from here to the commit, no other transaction
+/// of the same accounts can append.
+pub(super) async fn append(transaction: &Transaction, change_set: &ChangeSet) -> Result<()> {
+    let mut entries: BTreeMap<AccountId, Vec<(&Change, Entry)>> = BTreeMap::new();
+    for change in &change_set.changes {
+        if let Some(entry) = entry(change)? {
+            entries.entry(change.account()).or_default().push((change, entry));
+        }
+    }
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<(i64, usize)> =
+        entries.iter().map(|(account, entries)| (account.get(), entries.len())).collect();
+    transaction.execute_at_commit(advance_heads(transaction, &numbers)?).await?;
+    transaction.execute_at_commit(insert(transaction, &entries)?).await?;
+    Ok(())
+}
+
+/// Advances the last number of each account, in the order of accounts: in different orders, transactions would deadlock.
+fn advance_heads(transaction: &Transaction, numbers: &[(i64, usize)]) -> Result<Statement> {
+    use change_head::{Column, Entity};
+    let rows = json_sql::records(
+        transaction,
+        numbers,
+        &[("account_id", Type::Integer), ("sequence", Type::Integer)],
+    )?;
+    let mut advance = json_sql::insert_from(Entity, [Column::AccountId, Column::Sequence], rows)?;
+    let sum = Expr::col((Entity, Column::Sequence)).add(Expr::cust("excluded.sequence"));
+    advance.on_conflict(OnConflict::column(Column::AccountId).value(Column::Sequence, sum).to_owned());
+    Ok(transaction.get_database_backend().build(&advance))
+}
+
+/// The columns of a row as a member of the JSON list; `back` is its distance from the account's last number.
+const COLUMNS: [(&str, Type); 10] = [
+    ("account_id", Type::Integer),
+    ("back", Type::Integer),
+    ("at", Type::Integer),
+    ("event", Type::Text),
+    ("resource_id", Type::Id),
+    ("group_id", Type::Id),
+    ("version", Type::Integer),
+    ("fields", Type::Text),
+    ("key_id", Type::Text),
+    ("request_id", Type::Text),
+];
+
+fn insert(
+    transaction: &Transaction,
+    entries: &BTreeMap<AccountId, Vec<(&Change, Entry)>>,
+) -> Result<Statement> {
+    let now = Timestamp::now().millis();
+    let mut rows = Vec::new();
+    for (account, entries) in entries {
+        for (i, (change, entry)) in entries.iter().enumerate() {
+            let Entry { event, resource, group, version, fields } = entry;
+            let back = entries.len() - 1 - i;
+            let (key, request) = (change.context.key().as_str(), change.context.request_id());
+            rows.push((
+                account.get(),
+                back,
+                now,
+                event.as_str(),
+                resource,
+                group,
+                version,
+                fields,
+                key,
+                request,
+            ));
+        }
+    }
+    let rows = json_sql::records(transaction, &rows, &COLUMNS)?;
+    let head = Query::select()
+        .column(change_head::Column::Sequence)
+        .from(change_head::Entity)
+        .and_where(
+            Expr::col((change_head::Entity, change_head::Column::AccountId))
+                .equals(("entries", Column::AccountId)),
+        )
+        .to_owned();
+    let sequence = Expr::from(head).sub(Expr::col("back"));
+    let select = Query::select()
+        .column(("entries", Column::AccountId))
+        .expr(sequence)
+        .columns([
+            Column::At,
+            Column::Event,
+            Column::ResourceId,
+            Column::GroupId,
+            Column::Version,
+            Column::Fields,
+            Column::KeyId,
+            Column::RequestId,
+        ])
+        .from_subquery(rows, "entries")
+        .to_owned();
+    let columns = [
+        Column::AccountId,
+        Column::Sequence,
+        Column::At,
+        Column::Event,
+        Column::ResourceId,
+        Column::GroupId,
+        Column::Version,
+        Column::Fields,
+        Column::KeyId,
+        Column::RequestId,
+    ];
+    let insert = json_sql::insert_from(Entity, columns, select)?;
+    Ok(transaction.get_database_backend().build(&insert))
+}
+
+/// `None` for what other entries imply.
+fn entry(change: &Change) -> Result<Option<Entry>> {
+    let contact = |event, contact: &Contact| Entry {
+        event,
+        resource: contact.id.as_uuid(),
+        group: None,
+        version: Some(contact.version),
+        fields: None,
+    };
+    let member = |event, group: Uuid, contact: Uuid| Entry {
+        event,
+        resource: contact,
+        group: Some(group),
+        version: None,
+        fields: None,
+    };
+    let opt_out = |event, id: Uuid| Entry { event, resource: id, group: None, version: None, fields: None };
+    let entry = match &change.kind {
+        ChangeKind::ContactCreated(created) => contact(Event::ContactCreated, created),
+        ChangeKind::ContactUpdated { before, after } => Entry {
+            fields: Some(json_sql::to_json(&after.changed_fields(before))?),
+            ..contact(Event::ContactUpdated, after)
+        },
+        ChangeKind::ContactDeleted(deleted) => contact(Event::ContactDeleted, deleted),
+        ChangeKind::MemberAdded { group, contact } => {
+            member(Event::MemberAdded, group.as_uuid(), contact.as_uuid())
+        }
+        ChangeKind::MemberRemoved { group, contact } => {
+            member(Event::MemberRemoved, group.as_uuid(), contact.as_uuid())
+        }
+        ChangeKind::MembershipEnded { group: _ } => return Ok(None),
+        ChangeKind::OptOutCreated(id) => opt_out(Event::OptOutCreated, id.as_uuid()),
+        ChangeKind::OptOutDeleted(id) => opt_out(Event::OptOutDeleted, id.as_uuid()),
+        ChangeKind::Named { event, id, version, fields, counted: _ } => Entry {
+            event: *event,
+            resource: *id,
+            group: None,
+            version: Some(*version),
+            fields: if fields.is_empty() { None } else { Some(json_sql::to_json(fields)?) },
+        },
+    };
+    Ok(Some(entry))
+}
+
+/// An account whose oldest entry has expired.
+pub(crate) async fn find_expired(
+    connection: &impl ConnectionTrait,
+    retention: Duration,
+) -> Result<Option<i64>> {
+    let oldest = change::Entity::find()
+        .select_only()
+        .column(Column::At)
+        .filter(
+            Expr::col((Entity, Column::AccountId))
+                .equals((change_head::Entity, change_head::Column::AccountId)),
+        )
+        .order_by_asc(Column::Sequence)
+        .limit(1)
+        .into_query();
+    let account = change_head::Entity::find()
+        .select_only()
+        .column(change_head::Column::AccountId)
+        .filter(Expr::from(oldest).lt(cutoff(retention)))
+        .limit(1)
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?;
+    Ok(account)
+}
+
+fn cutoff(retention: Duration) -> i64 {
+    Timestamp::now().before(retention).millis()
+}
+
+/// Deletes up to `limit` expired entries of one account from the beginning of its log; returns whether more may be left.
+pub(crate) async fn delete_expired(
+    transaction: &Transaction,
+    retention: Duration,
+    limit: u64,
+) -> Result<bool> {
+    let Some(account) = find_expired(transaction, retention).await? else { return Ok(false) };
+    let beginning = change::Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .order_by_asc(Column::Sequence)
+        .limit(limit)
+        .all(transaction)
+        .await?;
+    // Times need not ascend exactly as numbers do: the log ends where the first entry has not expired.
+    let cutoff = cutoff(retention);
+    // Another instance may have deleted them.
+    let Some(last) = beginning.iter().take_while(|entry| entry.at < cutoff).last() else { return Ok(true) };
+    change::Entity::delete_many()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Sequence.lte(last.sequence))
+        .exec(transaction)
+        .await?;
+    Ok(true)
+}

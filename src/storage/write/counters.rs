@@ -1,0 +1,69 @@
+//! What a change set adds to the counters.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::domain::{AccountId, Result};
+use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
+use crate::storage::db::counters::{CONTACTS, OPT_OUTS};
+use crate::storage::db::json_sql::{self, Type};
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::counter::{Column, Entity};
+
+/// Adds a change set to the counters, in the order of their keys: transactions that update the same counters in
+/// different orders would deadlock.
+pub(super) async fn add(transaction: &Transaction, change_set: &ChangeSet) -> Result<()> {
+    let mut sums: BTreeMap<(AccountId, Uuid), i64> = BTreeMap::new();
+    for change in &change_set.changes {
+        if let Some((counted, delta)) = counted(change) {
+            *sums.entry((change.account(), counted)).or_default() += delta;
+        }
+    }
+    let rows: Vec<(i64, Uuid, i64)> = sums
+        .into_iter()
+        .filter(|(_, delta)| *delta != 0)
+        .map(|((account, counted), delta)| (account.get(), counted, delta))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = [("account_id", Type::Integer), ("counted", Type::Id), ("amount", Type::Integer)];
+    let rows = json_sql::records(transaction, &rows, &columns)?;
+    let mut insert =
+        json_sql::insert_from(Entity, [Column::AccountId, Column::Counted, Column::Amount], rows)?;
+    let sum = Expr::col((Entity, Column::Amount)).add(Expr::cust("excluded.amount"));
+    insert.on_conflict(
+        OnConflict::columns([Column::AccountId, Column::Counted]).value(Column::Amount, sum).to_owned(),
+    );
+    let statement = transaction.get_database_backend().build(&insert);
+    Ok(transaction.execute_at_commit(statement).await?)
+}
+
+/// The counter that a change affects, and what it adds.
+fn counted(change: &Change) -> Option<(Uuid, i64)> {
+    match &change.kind {
+        ChangeKind::ContactCreated(_) => Some((CONTACTS, 1)),
+        ChangeKind::ContactUpdated { .. } => None,
+        ChangeKind::ContactDeleted(_) => Some((CONTACTS, -1)),
+        ChangeKind::MemberAdded { group, contact: _ } => Some((group.as_uuid(), 1)),
+        ChangeKind::MemberRemoved { group, contact: _ } | ChangeKind::MembershipEnded { group } => {
+            Some((group.as_uuid(), -1))
+        }
+        ChangeKind::OptOutCreated(_) => Some((OPT_OUTS, 1)),
+        ChangeKind::OptOutDeleted(_) => Some((OPT_OUTS, -1)),
+        ChangeKind::Named { counted, .. } => *counted,
+    }
+}
+
+/// Deletes the counter of a deleted group's members.
+pub(crate) async fn delete(transaction: &Transaction, account: AccountId, counted: Uuid) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::AccountId.eq(account.get()))
+        .filter(Column::Counted.eq(counted))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
