@@ -19,6 +19,8 @@ from .goals import (
     OURS,
     PAGES,
     POSTGRES_CREATES,
+    POSTGRES_DELETE,
+    POSTGRES_UPDATE,
     SMALL,
     UPDATES,
     WAL,
@@ -33,6 +35,9 @@ from .systems.system import contact
 FEW = 10_000
 # Each may have all of the few contacts; together they have more members than are added in one measurement.
 GROUPS = 40
+# Contacts that there are to delete, as a multiple of those that the system creates in the time of one measurement. All
+# of the measurements of an account together delete fewer.
+TO_DELETE = 3
 # More than a system opts out in a second.
 OPTED_OUT = 100_000
 # More than the service caches.
@@ -128,7 +133,7 @@ def mixed(run, system, ids):
 
 def deletes(run, system, works, at, name=None):
     """Deletes contacts, in random order, for each number of connections."""
-    doomed = expendable(system, 3 * run.seconds)
+    doomed = expendable(system, TO_DELETE * run.seconds)
     for work, connections in zip(works, at, strict=True):
         used = run.send(system, name or system.name, work, connections, system.delete_request(doomed))
         doomed = doomed[used:]
@@ -205,7 +210,7 @@ def fill_to(system, count):
 
 
 def on_postgres(run):
-    """Creates on PostgreSQL: all systems on one server, with a new database per round."""
+    """Creates, updates and deletes on PostgreSQL: all systems on one server, with a new database per round."""
     python = run.venv / "bin/python"
     with Cluster(run.folder) as cluster:
         run.facts.append(f"PostgreSQL {cluster.version()} as it comes: fsync, synchronous_commit on")
@@ -221,7 +226,11 @@ def on_postgres(run):
 def _pgbench(run, cluster, _python, database):
     pgbench = Pgbench(cluster, database, run.place("pgbench"))
     for work, order in zip(POSTGRES_CREATES, ORDERS, strict=True):
-        run.note(pgbench.name, work, pgbench.create(CREATORS, run.seconds, order))
+        rate = pgbench.create(CREATORS, run.seconds, order)
+        run.note(pgbench.name, work, rate)
+    run.note(pgbench.name, POSTGRES_UPDATE, pgbench.update(CREATORS, run.seconds, FEW))
+    doomed = round(TO_DELETE * run.seconds * rate)
+    run.note(pgbench.name, POSTGRES_DELETE, pgbench.delete(CREATORS, run.seconds, doomed))
 
 
 def _fastapi(run, _cluster, python, database):
@@ -230,10 +239,16 @@ def _fastapi(run, _cluster, python, database):
         run.create(system, system.name, POSTGRES_CREATES)
 
 
-def _addressbook(run, _cluster, _python, database):
+def _addressbook(run, cluster, _python, database):
     with Addressbook(run.place("addressbook"), database) as system:
         load.create(system, CREATORS, 1, "random")
         run.create(system, OURS, POSTGRES_CREATES)
+        ids = fill(system, [contact(number) for number in range(FEW)])
+        cluster.checkpoint()
+        run.send(system, OURS, POSTGRES_UPDATE, CREATORS, system.update_request(ids))
+        doomed = expendable(system, TO_DELETE * run.seconds)
+        cluster.checkpoint()
+        run.send(system, OURS, POSTGRES_DELETE, CREATORS, system.delete_request(doomed))
 
 
 def write_ahead_log(run):
