@@ -1,6 +1,7 @@
--- The requests of wrk, which come in one or more kinds. Arguments, four for each kind: its weight among the others; the
--- request; how its items are chosen, "any" for random ones or "once" for each in turn; and the file of its items, to
--- whose name each thread adds its number, so that threads share no item. `-` means that the kind has no items.
+-- The requests of wrk, which come in one or more kinds. Arguments: the number of threads; a file that does not exist yet;
+-- and four for each kind of request: its weight among the others; the request; how its items are chosen, "any" for random
+-- ones or "once" for each in turn; and the file of its items, to whose name each thread adds its number, so that threads
+-- share no item. `-` means that the kind has no items.
 --
 -- In a request, these stand for values that differ from one request to the next, and have a fixed length, because
 -- Content-Length is part of the request:
@@ -12,6 +13,8 @@
 --
 -- Everything is prepared before the load as far as possible: wrk shares the machine with the measured system.
 local kinds = {}
+-- The file that the last thread creates when it is ready; nil if this thread need not wait for it.
+local ready
 local prefix, number = "", 0
 -- The items of a kind that are used up; read by `done`.
 taken = 0
@@ -97,16 +100,35 @@ function init(args)
     math.randomseed(os.time() * 100 + thread_number)
     for _ = 1, 10 do math.random() end
     prefix = string.format("%08x", random_half())
-    for first = 1, #args, 4 do
+    for first = 3, #args, 4 do
         local next_request = kind(args[first + 1], args[first + 2], args[first + 3])
         for _ = 1, tonumber(args[first]) do
             kinds[#kinds + 1] = next_request
         end
     end
+    if thread_number < tonumber(args[1]) then
+        ready = args[2]
+    else
+        io.open(args[2], "w"):close()
+    end
+end
+
+-- wrk prepares its threads one after the other, but starts each at once, and its clock with the last: the first would
+-- have more time than is measured.
+local function wait()
+    -- wrk asks the first thread for a request before it starts.
+    if thread_number == 1 and number == 1 then
+        return
+    end
+    while not io.open(ready) do end
+    ready = nil
 end
 
 function request()
     number = number + 1
+    if ready then
+        wait()
+    end
     return kinds[math.random(#kinds)]()
 end
 

@@ -72,7 +72,7 @@ class Load:
     def __init__(self, system, connections, seconds, requests):
         self.system, self.folder = system, tempfile.TemporaryDirectory()
         self.threads = min(THREADS, connections)
-        files, arguments = {}, []
+        files, arguments = {}, [str(self.threads), f"{self.folder.name}/ready"]
         for request in requests:
             # Kinds of requests may have the same items.
             file = files.get(id(request.items)) or self._write(request.items, len(files))

@@ -35,9 +35,8 @@ from .systems.system import contact
 FEW = 10_000
 # Each may have all of the few contacts; together they have more members than are added in one measurement.
 GROUPS = 40
-# Contacts that there are to delete, as a multiple of those that the system creates in the time of one measurement. All
-# of the measurements of an account together delete fewer.
-TO_DELETE = 3
+# How many contacts there are to delete, as a multiple of those that the system creates in the same time.
+TO_DELETE = 2
 # More than a system opts out in a second.
 OPTED_OUT = 100_000
 # More than the service caches.
@@ -83,15 +82,15 @@ def _store(run, system):
         members(run, system, ids)
     if "opt-outs" in run.only:
         opt_outs(run, system)
+    if "mixed" in run.only:
+        mixed(run, system, ids)
     if "create" in run.only:
         run.create(system, system.name)
     if "keyed" in run.only:
         for work, connections in zip(KEYED, CONNECTIONS, strict=True):
             run.send(system, system.name, work, connections, system.keyed_request())
-    if "mixed" in run.only:
-        mixed(run, system, ids)
     if "delete" in run.only:
-        deletes(run, system, DELETES, CONNECTIONS)
+        deletes(run, system)
     if "memory" in run.only:
         run.note(system.name, MEMORY, system.memory())
 
@@ -108,35 +107,33 @@ def members(run, system, ids):
 
 def opt_outs(run, system):
     """Opts out numbers, none of them twice."""
-    numbers = [f"{number:07}" for number in random.sample(range(10**7), OPTED_OUT * run.seconds * 3)]
-    for work, connections in zip(OPT_OUTS, CONNECTIONS, strict=True):
-        numbers = numbers[run.send(system, system.name, work, connections, system.opt_out_request(numbers)) :]
+    count = OPTED_OUT * run.seconds
+    numbers = [f"{number:07}" for number in random.sample(range(10**7), count * len(CONNECTIONS))]
+    for first, (work, connections) in enumerate(zip(OPT_OUTS, CONNECTIONS, strict=True)):
+        request = system.opt_out_request(numbers[first * count : (first + 1) * count])
+        run.send(system, system.name, work, connections, request)
 
 
 def mixed(run, system, ids):
     """Mostly reads, of contacts that are not deleted meanwhile."""
     doomed = expendable(system, 0.3 * run.seconds, ids)
     for work, connections in zip(MIXED, CONNECTIONS, strict=True):
-        used = run.send(
-            system,
-            system.name,
-            work,
-            connections,
+        mix = (
             load.Request("GET", "<item>", items=[system.one(one) for one in ids], weight=60),
             load.Request("GET", "<item>", items=system.anywhere(ids), weight=20),
             system.create_request("random", weight=10),
             system.update_request(ids, weight=8),
             system.delete_request(doomed, weight=2),
         )
-        doomed = doomed[used:]
+        doomed = doomed[run.send(system, system.name, work, connections, *mix) :]
 
 
-def deletes(run, system, works, at, name=None):
-    """Deletes contacts, in random order, for each number of connections."""
-    doomed = expendable(system, TO_DELETE * run.seconds)
-    for work, connections in zip(works, at, strict=True):
-        used = run.send(system, name or system.name, work, connections, system.delete_request(doomed))
-        doomed = doomed[used:]
+def deletes(run, system):
+    """Deletes contacts, in random order."""
+    # One connection needs only a few.
+    doomed = expendable(system, 2 * TO_DELETE * run.seconds)
+    for work, connections in zip(DELETES, CONNECTIONS, strict=True):
+        doomed = doomed[run.send(system, system.name, work, connections, system.delete_request(doomed)) :]
 
 
 def expendable(system, seconds, kept=()):
@@ -174,7 +171,9 @@ def large_account(run):
                     run.get(system, name, LISTS, ([system.newest()], system.anywhere(some)))
                     run.send(system, name, UPDATES[-1], CREATORS, system.update_request(some))
                     run.create(system, name)
-                    deletes(run, system, DELETES[-1:], CONNECTIONS[-1:], name)
+                    # The small account has too few to delete at first.
+                    doomed = some if name == LARGE else expendable(system, TO_DELETE * run.seconds)
+                    run.send(system, name, DELETES[-1], CREATORS, system.delete_request(doomed))
 
 
 def pages(run, system):
