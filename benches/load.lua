@@ -1,7 +1,7 @@
--- The requests of wrk, which come in one or more kinds. Arguments: the number of threads; a file that does not exist yet;
--- and four for each kind of request: its weight among the others; the request; how its items are chosen, "any" for random
--- ones or "once" for each in turn; and the file of its items, to whose name each thread adds its number, so that threads
--- share no item. `-` means that the kind has no items.
+-- The requests of wrk, which come in one or more kinds. Arguments: the number of threads; a file that does not exist
+-- yet; and four for each kind of request: its weight among the others; the request; how its items are chosen, "any" for
+-- random ones or "once" for each in turn; and the file of its items, to whose name each thread adds its number, so that
+-- threads share no item. `-` means that the kind has no items.
 --
 -- In a request, these stand for values that differ from one request to the next, and have a fixed length, because
 -- Content-Length is part of the request:
