@@ -9,7 +9,7 @@ from .http import Failure
 from .run import Run
 
 KINDS = (
-    ({"create", "get", "list", "memory"}, works.beside_peers),
+    (options.BESIDE_PEERS, works.beside_peers),
     ({"million", "pages"}, works.large_account),
     ({"audience"}, audiences.measure),
     ({"postgres"}, works.on_postgres),

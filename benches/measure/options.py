@@ -5,7 +5,7 @@ from pathlib import Path
 
 ABOUT = """Measures addressbook and the systems that it is compared with, one after the other, on loopback.
 
-    benches/run                                  everything, in about 20 minutes
+    benches/run                                  everything, in about 35 minutes
     benches/run --only create,get --rounds 1     some of the rows
 
 Prints a Markdown table, and writes it to benches/results.md, and a plot to benches/results.svg. Needs
@@ -13,7 +13,10 @@ cargo, Python with venv, wrk and PostgreSQL's programs; everything else is insta
 temporary folder. benches/README.md describes the rows and why the comparison is fair.
 """
 
-WORKS = ("create", "get", "list", "memory", "million", "pages", "audience", "postgres", "wal")
+# In this order, `memory` after the others.
+MEASURED = ("get", "list", "update", "members", "opt-outs", "mixed", "create", "keyed", "delete")
+BESIDE_PEERS = {*MEASURED, "memory"}
+WORKS = (*MEASURED, "memory", "million", "pages", "audience", "postgres", "wal")
 
 
 def read(arguments=None):
@@ -39,8 +42,8 @@ def read(arguments=None):
 
 
 def works(text):
-    """Parses a list of works; `memory` requires create, get and list."""
+    """Parses a list of works; `memory` is that after all works beside peers."""
     chosen = set(text.split(","))
     if unknown := chosen - set(WORKS):
         raise argparse.ArgumentTypeError(f"no such work: {', '.join(sorted(unknown))}")
-    return chosen | ({"create", "get", "list"} if "memory" in chosen else set())
+    return chosen | (BESIDE_PEERS if "memory" in chosen else set())

@@ -6,7 +6,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
 
-COLOURS = {True: "#2f8f5b", False: "#d0542a"}
+COLOURS = {True: "#2f8f5b", False: "#d0542a", None: "#6b7280"}
 MARK = "#111827"
 FAINT = "#d1d5db"
 
@@ -27,14 +27,19 @@ def draw(verdicts, file):
     )
     for (rows, draw_panel), axis in zip(panels, axes[:, 0], strict=True):
         draw_panel(axis, rows)
-    figure.suptitle("addressbook: green is reached, red is not, the black mark is the goal", x=0.01, ha="left")
+    figure.suptitle(
+        "addressbook: green is reached, red is not, grey has no goal, the black mark is the goal", x=0.01, ha="left"
+    )
     figure.savefig(file, metadata={"Date": None})
     pyplot.close(figure)
 
 
 def _ratios(axis, verdicts):
     values = [verdict.value for verdict in verdicts]
-    labels = [f"{verdict.value:.2f}×  ({verdict.goal.sense} {verdict.goal.limit:g})" for verdict in verdicts]
+    bounds = [
+        "" if verdict.reached is None else f"  ({verdict.goal.sense} {verdict.goal.limit:g})" for verdict in verdicts
+    ]
+    labels = [f"{value:.2f}×{bound}" for value, bound in zip(values, bounds, strict=True)]
     _bars(axis, verdicts, values, [verdict.goal.limit for verdict in verdicts], labels)
     axis.set_title("times the figure of what it is measured beside", loc="left", fontsize=9.5)
 
@@ -54,7 +59,9 @@ def _bars(axis, verdicts, values, marks, labels):
     colours = [COLOURS[verdict.reached] for verdict in verdicts]
     axis.barh(rows, [value - 1 for value in values], left=1, height=0.5, color=colours)
     axis.scatter(values, rows, s=30, color=colours, zorder=2)
-    axis.scatter(marks, rows, marker="|", s=200, linewidths=2.4, color=MARK, zorder=3)
+    marked = [(mark, row) for row, mark in enumerate(marks) if mark is not None]
+    marks = [mark for mark, _ in marked]
+    axis.scatter(marks, [row for _, row in marked], marker="|", s=200, linewidths=2.4, color=MARK, zorder=3)
     axis.set_yticks(rows, [verdict.goal.label for verdict in verdicts])
     for row, label in enumerate(labels):
         axis.annotate(label, (1.01, row), xycoords=("axes fraction", "data"), va="center")

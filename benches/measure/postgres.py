@@ -53,6 +53,12 @@ class Cluster:
         """Flushes dirty pages of the previous load, so that the next one does not pay for them."""
         self._run("psql", "-c", "CHECKPOINT", "postgres").check_returncode()
 
+    def ask(self, database, statement):
+        """The text that a statement returns."""
+        command = [self.programs / "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
+        command += ["--command", statement, database]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
     def version(self):
         """For example `15.18`."""
         result = subprocess.run([self.programs / "postgres", "--version"], check=True, capture_output=True, text=True)

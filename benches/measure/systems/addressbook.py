@@ -3,15 +3,16 @@
 import subprocess
 from pathlib import Path
 
-from ..http import Failure
-from .system import CONTACT, System
+from ..http import Connection, Failure
+from ..load import Request
+from .system import System
 
 PROGRAM = Path(__file__).resolve().parents[3] / "target/release/addressbook"
 
 
 class Addressbook(System):
     name = "addressbook"
-    create = ("/v1/contacts", CONTACT)
+    contacts, groups, opt_outs = "/v1/contacts", "/v1/groups", "/v1/opt_outs"
 
     def __init__(self, folder, database="sqlite://contacts.db", token=None, flags=()):
         """`token` is required if the database already has its first key."""
@@ -44,6 +45,25 @@ class Addressbook(System):
     def anywhere(self, ids):
         # Ids are in order of creation; after the oldest ones there is no complete page.
         return [f"/v1/contacts?limit=50&starting_after={contact_id}" for contact_id in sorted(ids)[50:]]
+
+    def count(self):
+        return Connection(self.base, self.token).ask("GET", "/addressbook/contacts?limit=1")["total"]
+
+    def ids(self, at_once=100):
+        connection = Connection(self.base, self.token)
+        ids, more, after = [], True, ""
+        while more:
+            page = connection.ask("GET", f"/v1/contacts?limit={at_once}{after}")
+            ids += [one["id"] for one in page["data"]]
+            more, after = page["has_more"], f"&starting_after={ids[-1]}" if ids else ""
+        return ids
+
+    def keyed_request(self):
+        # Random keys, as clients make them.
+        return self.create_request("random", headers={"Idempotency-Key": "<any name><any name>"})
+
+    def member_request(self, group, ids):
+        return Request("POST", f"{self.groups}/{group}/members", {"add": ["<item>"]}, items=ids, once=True)
 
     def write_ahead_log(self):
         """The size of SQLite's WAL in MiB."""

@@ -2,13 +2,13 @@
 
 from ..http import free_port, wait_for
 from .addressbook import PROGRAM
-from .system import CONTACT, System
+from .system import System
 
 
 class Bare(System):
     name = "bare actix-web"
     token = "Bearer none"
-    create = ("/contacts", CONTACT)
+    contacts = "/contacts"
 
     def __init__(self, _folder):
         port = free_port()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ..http import free_port, wait_for
-from .system import CONTACT, System
+from .system import System
 
 PEERS = Path(__file__).resolve().parents[2] / "peers"
 WORKERS = 2
@@ -12,7 +12,7 @@ WORKERS = 2
 
 class FastApi(System):
     name = "FastAPI"
-    create = ("/contacts", CONTACT)
+    contacts = "/contacts"
     token = "Bearer a-long-key-that-is-only-in-memory"
 
     def __init__(self, folder, python, database):

@@ -3,15 +3,16 @@
 import subprocess
 
 from ..http import Connection, free_port, wait_for
-from .system import CONTACT, System
+from ..load import Request
+from .system import System
 
-RECORDS = "/api/collections/contacts/records"
+RECORDS = "/api/collections/{}/records"
 PASSWORD = "a-long-password"
 
 
 class PocketBase(System):
     name = "PocketBase"
-    create = (RECORDS, CONTACT)
+    contacts, groups, opt_outs = map(RECORDS.format, ("contacts", "groups", "opt_outs"))
 
     def __init__(self, folder, program):
         email, data = "admin@example.com", ["--dir", str(folder / "pb_data")]
@@ -25,7 +26,10 @@ class PocketBase(System):
         )
         wait_for(self.base, self.process)
         admin = Connection(self.base, self._log_in("_superusers", email))
-        admin.ask("POST", "/api/collections", collection())
+        groups = admin.ask("POST", "/api/collections", named())
+        contacts = admin.ask("POST", "/api/collections", people())
+        admin.ask("POST", "/api/collections", members(contacts["id"], groups["id"]))
+        admin.ask("POST", "/api/collections", opted_out())
         # An ordinary user, whose token is checked as in production, unlike the administrator's.
         user = "user@example.com"
         account = {"email": user, "password": PASSWORD, "passwordConfirm": PASSWORD}
@@ -38,31 +42,86 @@ class PocketBase(System):
         return Connection(self.base).ask("POST", address, login)["token"]
 
     def one(self, contact_id):
-        return f"{RECORDS}/{contact_id}"
+        return f"{self.contacts}/{contact_id}"
 
     def newest(self):
-        return f"{RECORDS}?perPage=50&skipTotal=1&sort=-created"
+        return f"{self.contacts}?perPage=50&skipTotal=1&sort=-created"
 
     def anywhere(self, ids):
         return [f"{self.newest()}&page={page}" for page in range(1, len(ids) // 50 + 1)]
 
+    def count(self):
+        return Connection(self.base, self.token).ask("GET", f"{self.contacts}?perPage=1&fields=id")["totalItems"]
 
-def collection():
-    """The contacts collection, accessible to every authenticated user."""
-    texts = [{"name": name, "type": "text"} for name in ("username", "phone_number", "display_name", "avatar_url")]
+    def ids(self):
+        connection = Connection(self.base, self.token)
+        ids, last = [], ""
+        while True:
+            where = f"&filter=(id%3E'{last}')" if last else ""
+            page = connection.ask("GET", f"{self.contacts}?perPage=1000&skipTotal=1&fields=id&sort=id{where}")
+            if not page["items"]:
+                return ids
+            ids += [one["id"] for one in page["items"]]
+            last = ids[-1]
+
+    def member_request(self, group, ids):
+        body = {"contact": "<item>", "group": group}
+        return Request("POST", RECORDS.format("members"), body, items=ids, once=True)
+
+
+def collection(name, fields, *indexes):
+    """A collection that is accessible to every authenticated user."""
     moments = [
         {"name": "created", "type": "autodate", "onCreate": True},
         {"name": "updated", "type": "autodate", "onCreate": True, "onUpdate": True},
     ]
     rules = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "@request.auth.id != ''")
-    return {
-        "name": "contacts",
-        "type": "base",
-        "fields": [*texts, {"name": "meta", "type": "json"}, *moments],
-        "indexes": [
-            "CREATE UNIQUE INDEX contacts_username ON contacts (username)",
-            "CREATE INDEX contacts_phone ON contacts (phone_number)",
-            "CREATE INDEX contacts_created ON contacts (created)",
-        ],
-        **rules,
-    }
+    return {"name": name, "type": "base", "fields": [*fields, *moments], "indexes": indexes, **rules}
+
+
+def texts(*names):
+    return [{"name": name, "type": "text"} for name in names]
+
+
+def people():
+    return collection(
+        "contacts",
+        [*texts("username", "phone_number", "display_name", "avatar_url"), {"name": "meta", "type": "json"}],
+        "CREATE UNIQUE INDEX contacts_username ON contacts (username)",
+        "CREATE INDEX contacts_phone ON contacts (phone_number)",
+        "CREATE INDEX contacts_created ON contacts (created)",
+    )
+
+
+def named():
+    return collection("groups", texts("name", "description"), "CREATE UNIQUE INDEX groups_name ON groups (name)")
+
+
+def members(contacts, groups):
+    """The join of these collections. A deleted contact or group takes its memberships with it, as in addressbook."""
+    relations = [
+        {
+            "name": name,
+            "type": "relation",
+            "collectionId": target,
+            "maxSelect": 1,
+            "required": True,
+            "cascadeDelete": True,
+        }
+        for name, target in (("contact", contacts), ("group", groups))
+    ]
+    return collection(
+        "members",
+        relations,
+        "CREATE UNIQUE INDEX members_pair ON members (`group`, contact)",
+        "CREATE INDEX members_contact ON members (contact)",
+    )
+
+
+def opted_out():
+    return collection(
+        "opt_outs",
+        texts("phone_number", "source", "note"),
+        "CREATE UNIQUE INDEX opt_outs_phone ON opt_outs (phone_number)",
+        "CREATE INDEX opt_outs_created ON opt_outs (created)",
+    )

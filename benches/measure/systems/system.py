@@ -6,12 +6,13 @@ import subprocess
 from pathlib import Path
 
 from ..http import Failure
+from ..load import Request
 
-# Placeholders for `load.lua`, with a fixed width so that all bodies have one length.
-CONTACT = {
-    "username": "%s",
-    "phone_number": "+44790%07d",
-    "meta": {"NAME": "John", "CITY": "London"},
+CONTACT = {"username": "", "phone_number": "", "meta": {"NAME": "John", "CITY": "London"}}
+# Names and numbers in the order of an import, and as in production; `load.lua` describes the placeholders.
+CREATED = {
+    "order": {**CONTACT, "username": "<next name>", "phone_number": "+44790<next number>"},
+    "random": {**CONTACT, "username": "<any name>", "phone_number": "+44790<any number>"},
 }
 
 
@@ -28,8 +29,12 @@ class System:
     """Scheme, host and port."""
     token: str
     """The value of the `Authorization` header."""
-    create: tuple
-    """The URL of create, and a request body."""
+    contacts: str
+    """The URL that contacts are created at."""
+    groups: str
+    """The URL that groups are created at."""
+    opt_outs: str
+    """The URL that opt-outs are created at."""
     process: subprocess.Popen
 
     def start(self, command, **how):
@@ -52,6 +57,38 @@ class System:
     def anywhere(self, ids):
         """URLs of pages of 50, from positions throughout a store of these contacts."""
         raise NotImplementedError
+
+    def count(self):
+        """The number of contacts."""
+        raise NotImplementedError
+
+    def ids(self):
+        """The ids of all contacts."""
+        raise NotImplementedError
+
+    def create_request(self, order, **how):
+        """Creates contacts with names and numbers in `order` or at `random`."""
+        return Request("POST", self.contacts, CREATED[order], **how)
+
+    def keyed_request(self):
+        """Creates contacts at random, with an idempotency key if the system has them."""
+        return self.create_request("random")
+
+    def update_request(self, ids, **how):
+        """Sets another name of random ones of these contacts, one that they never had."""
+        return Request("PATCH", self.one("<item>"), {"display_name": "<next name>"}, items=ids, **how)
+
+    def delete_request(self, ids, **how):
+        """Deletes these contacts."""
+        return Request("DELETE", self.one("<item>"), items=ids, once=True, **how)
+
+    def member_request(self, group, ids):
+        """Adds these contacts to a group, one per request."""
+        raise NotImplementedError
+
+    def opt_out_request(self, numbers):
+        """Opts out these numbers of seven digits."""
+        return Request("POST", self.opt_outs, {"phone_number": "+44790<item>"}, items=numbers, once=True)
 
     def memory(self):
         """Peak resident memory in MiB."""
