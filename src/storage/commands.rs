@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::cache::contacts::ContactCache;
 use super::change_set::ChangeSet;
 use super::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited};
 use super::db::transaction::Transaction;
@@ -19,15 +20,16 @@ use super::groups::{self, MembersCommand};
 use super::opt_outs;
 use super::write::command::{Action, Command, Outcome, Outcomes};
 use super::write::idempotency::EarlierRequests;
+use super::write::writer::Writer;
 use crate::domain::Result;
 
 /// The implementation of [`Execute`](super::write::group_commit::Execute).
 pub(super) fn execute(
     transaction: &Transaction,
     group: Vec<Arc<Command>>,
-    idempotency_ttl: Duration,
+    writer: Writer,
 ) -> BoxFuture<'_, Result<(Outcomes, ChangeSet)>> {
-    Box::pin(async move { Group::new(&group).execute(transaction, idempotency_ttl).await })
+    Box::pin(async move { Group::new(&group).execute(transaction, &writer).await })
 }
 
 /// The commands that are executed, by kind, each with its place in the group.
@@ -44,14 +46,10 @@ impl<'c> Group<'c> {
         Self { commands, outcomes, change_set: ChangeSet::default() }
     }
 
-    async fn execute(
-        mut self,
-        transaction: &Transaction,
-        idempotency_ttl: Duration,
-    ) -> Result<(Outcomes, ChangeSet)> {
-        self.replay(transaction, idempotency_ttl).await?;
+    async fn execute(mut self, transaction: &Transaction, writer: &Writer) -> Result<(Outcomes, ChangeSet)> {
+        self.replay(transaction, writer.idempotency_ttl()).await?;
         self.create_contacts(transaction).await?;
-        self.edit_contacts(transaction).await?;
+        self.edit_contacts(transaction, writer.cache()).await?;
         self.change_members(transaction).await?;
         self.create_opt_outs(transaction).await?;
         self.delete_opt_outs(transaction).await?;
@@ -94,7 +92,7 @@ impl<'c> Group<'c> {
         Ok(())
     }
 
-    async fn edit_contacts(&mut self, transaction: &Transaction) -> Result<()> {
+    async fn edit_contacts(&mut self, transaction: &Transaction, cache: Option<&ContactCache>) -> Result<()> {
         let (places, edits) = self.select(|command| {
             let (key, precondition, kind) = match &command.action {
                 Action::UpdateContact { key, patch, precondition, now } => {
@@ -106,7 +104,7 @@ impl<'c> Group<'c> {
             Some(Edit { context: &command.context, key, precondition, kind })
         });
         let is_alone = self.commands.len() == 1;
-        let edited = contacts::edit(transaction, &edits, is_alone, &mut self.change_set).await?;
+        let edited = contacts::edit(transaction, &edits, is_alone, cache, &mut self.change_set).await?;
         let outcomes = edited.into_iter().map(|edited| match edited {
             Ok(Edited::Updated(contact)) => Some(Ok(Outcome::Contact(contact))),
             Ok(Edited::Deleted) => Some(Ok(Outcome::Deleted)),

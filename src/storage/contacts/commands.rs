@@ -19,6 +19,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::storage::audiences::snapshots;
+use crate::storage::cache::contacts::ContactCache;
 use crate::storage::change_set::{ChangeKind, ChangeSet};
 use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
 use crate::storage::db::contact_rows::{self, ContactBatch, ContactKeyPair};
@@ -89,7 +90,7 @@ pub(crate) async fn create(
         // In the order of handles: in different orders, two transactions would wait for each other's.
         rows.sort_by_key(|(account, contact)| (account.get(), contact.handle.as_str()));
     }
-    let batch = ContactBatch::new(rows.into_iter())?;
+    let batch = ContactBatch::new(transaction, ContactBatch::ALL, rows.into_iter())?;
     // The ids are new: rows with them were inserted by this statement.
     let inserted: Option<HashSet<Uuid>> = match batch.insert(transaction).await? {
         true => None,
@@ -120,6 +121,7 @@ pub(crate) async fn edit(
     transaction: &Transaction,
     edits: &[Edit<'_>],
     is_alone: bool,
+    cache: Option<&ContactCache>,
     change_set: &mut ChangeSet,
 ) -> Result<Vec<Result<Edited>>> {
     if edits.is_empty() {
@@ -132,7 +134,7 @@ pub(crate) async fn edit(
         .filter_map(|(edit, id)| Some((edit.context.account(), *id.as_ref().ok()?)))
         .collect();
     let deletes = edits.iter().any(|edit| matches!(edit.kind, EditKind::Delete));
-    let mut contacts = lock(transaction, keys, deletes).await?;
+    let mut contacts = lock(transaction, keys, deletes, cache).await?;
     let mut results = Vec::with_capacity(edits.len());
     for (edit, id) in edits.iter().zip(ids) {
         results.push(id.and_then(|id| {
@@ -167,25 +169,37 @@ async fn resolve(transaction: &Transaction, edits: &[Edit<'_>]) -> Result<Vec<Re
 }
 
 /// Reads the contacts that exist, and locks them until the transaction ends, in the order of their keys (on PostgreSQL;
-/// SQLite has one writer).
+/// SQLite has one writer). The writer itself keeps the cache: to whoever holds the write guard, a cached contact is the
+/// stored one.
 async fn lock(
     transaction: &Transaction,
     keys: BTreeSet<ContactKeyPair>,
     deletes: bool,
+    cache: Option<&ContactCache>,
 ) -> Result<HashMap<ContactKeyPair, Edits>> {
-    let keys: Vec<ContactKeyPair> = keys.into_iter().collect();
+    let mut contacts = HashMap::with_capacity(keys.len());
+    let mut keys: Vec<ContactKeyPair> = keys.into_iter().collect();
+    if let Some(cache) = cache {
+        keys.retain(|key| {
+            let cached = cache.get(key.0, key.1);
+            cached.map(|contact| contacts.insert(*key, Edits::new(contact))).is_none()
+        });
+    }
     // Members refer to the key of a contact, which an update leaves.
     let lock = if deletes { LockType::Update } else { LockType::NoKeyUpdate };
-    let mut contacts = HashMap::with_capacity(keys.len());
     for row in contact_rows::lock_by_keys(transaction, &keys, lock).await? {
         let key = (AccountId::new(row.account_id), ContactId::from_uuid(row.id));
-        let stored = Arc::new(Contact::try_from(row)?);
-        contacts.insert(key, Edits { current: Some(Arc::clone(&stored)), stored, context: None });
+        contacts.insert(key, Edits::new(Contact::try_from(row)?));
     }
     Ok(contacts)
 }
 
 impl Edits {
+    fn new(stored: Contact) -> Self {
+        let stored = Arc::new(stored);
+        Self { current: Some(Arc::clone(&stored)), stored, context: None }
+    }
+
     /// Applies an edit in memory.
     fn apply(&mut self, edit: &Edit<'_>, is_alone: bool, change_set: &mut ChangeSet) -> Result<Edited> {
         let before =
@@ -238,6 +252,9 @@ async fn write(
 ) -> Result<()> {
     let (mut updated, mut renumbered) = (Vec::new(), Vec::new());
     let mut deleted: BTreeMap<AccountId, Vec<(ContactId, Arc<RequestContext>)>> = BTreeMap::new();
+    // In the order of keys: neighbours are on the same page.
+    let mut contacts: Vec<_> = contacts.into_iter().collect();
+    contacts.sort_unstable_by_key(|(key, _)| *key);
     for ((account, id), Edits { stored, current, context }) in contacts {
         let Some(context) = context else { continue };
         match current {
@@ -256,7 +273,7 @@ async fn write(
             continue;
         }
         let rows = contacts.iter().map(|(account, contact)| (*account, contact.as_ref()));
-        let update = ContactBatch::new(rows)?.update(transaction, columns);
+        let update = ContactBatch::new(transaction, columns, rows)?.update();
         transaction.execute_at_commit(update).await?;
     }
     for (account, contacts) in deleted {
@@ -291,9 +308,11 @@ async fn delete(
             change_set.push(context, ChangeKind::MembershipEnded { group });
         }
     }
+    // Before the deletion itself, which on SQLite is then executed with the commit.
+    snapshots::remove_contacts(transaction, account, &ids).await?;
     let delete = Entity::delete_many()
         .filter(Column::AccountId.eq(account.get()))
         .filter(json_sql::in_query(transaction, Column::Id, json_sql::ids(transaction, &ids)?));
     transaction.execute_at_commit(delete.build(transaction.get_database_backend())).await?;
-    snapshots::remove_contacts(transaction, account, &ids).await
+    Ok(())
 }

@@ -28,16 +28,17 @@ pub(crate) static ROW_AS_JSON: LazyLock<String> = LazyLock::new(|| {
     format!("json_array({})", column_list(|name| if name == "id" { ID_AS_JSON } else { name }))
 });
 
-/// Rows from JSON objects, on SQLite. (Without WHERE it would parse a following ON as a join constraint.)
-static SQLITE_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
-    let values = column_list(|name| match name {
-        "id" => "unhex(value ->> 'id', '-') AS id".to_owned(),
-        name => format!("value ->> '{name}' AS {name}"),
-    });
+/// Rows from JSON arrays that begin with the key, on SQLite: it finds a member of an array by counting, one of an object by
+/// comparing names. (Without WHERE it would parse a following ON as a join constraint.)
+fn sqlite_rows_from_json(columns: &[Column]) -> String {
+    let mut values = String::from("value ->> 0 AS account_id, unhex(value ->> 1, '-') AS id");
+    for (i, column) in columns.iter().enumerate() {
+        values += &format!(", value ->> {} AS {}", i + 2, column.as_str());
+    }
     format!("SELECT {values} FROM jsonb_each(?) WHERE true")
-});
+}
 
-/// As [`SQLITE_ROWS_FROM_JSON`], on PostgreSQL.
+/// Rows from JSON objects, on PostgreSQL.
 static POSTGRES_ROWS_FROM_JSON: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {} FROM json_populate_recordset(NULL::contacts, $1::json)", column_list(|name| name))
 });
@@ -136,36 +137,32 @@ pub(crate) async fn lock_by_keys(
 
 /// Contacts of any accounts, encoded for one statement.
 pub(crate) struct ContactBatch {
+    backend: DbBackend,
+    /// Those that the statement sets, beside the key.
+    columns: &'static [Column],
     json: String,
     rows: usize,
 }
 
 impl ContactBatch {
-    pub(crate) fn new<'c>(contacts: impl Iterator<Item = (AccountId, &'c Contact)>) -> Result<Self> {
-        let rows: Vec<Row<'_>> = contacts.map(|(account, contact)| Row::new(account, contact)).collect();
-        Ok(Self { json: json_sql::to_json(&rows)?, rows: rows.len() })
-    }
-
-    /// Inserts the contacts whose handle is free, in order. Returns whether all were.
-    pub(crate) async fn insert(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        let statement = self.statement(connection.get_database_backend(), insert_sql);
-        let done = connection.execute_raw(statement).await?;
-        Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
-    }
-
-    /// The ids of the contacts that exist.
-    pub(crate) async fn inserted_ids(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
-        let statement = self.statement(connection.get_database_backend(), inserted_sql);
-        let rows = connection.query_all_raw(statement).await?;
-        rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
-    }
+    /// All columns but the key.
+    pub(crate) const ALL: &'static [Column] = &[
+        Column::Handle,
+        Column::Phone,
+        Column::DisplayName,
+        Column::AvatarUrl,
+        Column::Meta,
+        Column::CreatedAt,
+        Column::UpdatedAt,
+        Column::Version,
+    ];
 
     /// What an update sets that leaves handle and number: the columns of two indexes less to maintain.
-    pub(crate) const UPDATED: &[Column] =
+    pub(crate) const UPDATED: &'static [Column] =
         &[Column::DisplayName, Column::AvatarUrl, Column::Meta, Column::UpdatedAt, Column::Version];
 
     /// What an update sets that leaves the handle.
-    pub(crate) const UPDATED_WITH_PHONE: &[Column] = &[
+    pub(crate) const UPDATED_WITH_PHONE: &'static [Column] = &[
         Column::Phone,
         Column::DisplayName,
         Column::AvatarUrl,
@@ -174,16 +171,46 @@ impl ContactBatch {
         Column::Version,
     ];
 
-    /// Sets columns of contacts that exist.
-    pub(crate) fn update(&self, connection: &impl ConnectionTrait, columns: &[Column]) -> Statement {
-        self.statement(connection.get_database_backend(), |rows| update_sql(rows, columns))
+    pub(crate) fn new<'c>(
+        connection: &impl ConnectionTrait,
+        columns: &'static [Column],
+        contacts: impl Iterator<Item = (AccountId, &'c Contact)>,
+    ) -> Result<Self> {
+        let rows: Vec<Row<'_>> = contacts.map(|(account, contact)| Row::new(account, contact)).collect();
+        let backend = connection.get_database_backend();
+        let json = if backend == DbBackend::Sqlite {
+            json_sql::to_json(&rows.iter().map(|row| row.to_array(columns)).collect::<Vec<_>>())?
+        } else {
+            json_sql::to_json(&rows)?
+        };
+        Ok(Self { backend, columns, json, rows: rows.len() })
+    }
+
+    /// Inserts the contacts whose handle is free, in order. Returns whether all were.
+    pub(crate) async fn insert(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        let done = connection.execute_raw(self.statement(insert_sql)).await?;
+        Ok(usize::try_from(done.rows_affected()) == Ok(self.rows))
+    }
+
+    /// The ids of the contacts that exist.
+    pub(crate) async fn inserted_ids(&self, connection: &impl ConnectionTrait) -> Result<Vec<Uuid>> {
+        let rows = connection.query_all_raw(self.statement(inserted_sql)).await?;
+        rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
+    }
+
+    /// Sets the columns of contacts that exist.
+    pub(crate) fn update(&self) -> Statement {
+        self.statement(|rows| update_sql(rows, self.columns))
     }
 
     /// A statement around the query that decodes the rows.
-    fn statement(&self, backend: DbBackend, around: impl FnOnce(&str) -> String) -> Statement {
-        let rows =
-            if backend == DbBackend::Sqlite { &SQLITE_ROWS_FROM_JSON } else { &POSTGRES_ROWS_FROM_JSON };
-        Statement::from_sql_and_values(backend, around(rows), [self.json.as_str().into()])
+    fn statement(&self, around: impl FnOnce(&str) -> String) -> Statement {
+        let sql = if self.backend == DbBackend::Sqlite {
+            around(&sqlite_rows_from_json(self.columns))
+        } else {
+            around(&POSTGRES_ROWS_FROM_JSON)
+        };
+        Statement::from_sql_and_values(self.backend, sql, [self.json.as_str().into()])
     }
 }
 
@@ -216,36 +243,42 @@ mod tests {
          version";
     const JSON_ARRAY: &str = "json_array(account_id, hex(id), handle, phone, display_name, avatar_url, meta, \
          created_at, updated_at, version)";
-    const SQLITE_ROWS: &str = "SELECT value ->> 'account_id' AS account_id, unhex(value ->> 'id', '-') AS id, \
-         value ->> 'handle' AS handle, value ->> 'phone' AS phone, value ->> 'display_name' AS display_name, \
-         value ->> 'avatar_url' AS avatar_url, value ->> 'meta' AS meta, value ->> 'created_at' AS created_at, \
-         value ->> 'updated_at' AS updated_at, value ->> 'version' AS version FROM jsonb_each(?) WHERE true";
+    const SQLITE_ROWS: &str = "SELECT value ->> 0 AS account_id, unhex(value ->> 1, '-') AS id, value ->> 2 AS handle, \
+         value ->> 3 AS phone, value ->> 4 AS display_name, value ->> 5 AS avatar_url, value ->> 6 AS meta, \
+         value ->> 7 AS created_at, value ->> 8 AS updated_at, value ->> 9 AS version FROM jsonb_each(?) WHERE true";
+    const SQLITE_UPDATED: &str = "SELECT value ->> 0 AS account_id, unhex(value ->> 1, '-') AS id, \
+         value ->> 2 AS display_name, value ->> 3 AS avatar_url, value ->> 4 AS meta, value ->> 5 AS updated_at, \
+         value ->> 6 AS version FROM jsonb_each(?) WHERE true";
 
     #[test]
-    fn statements_that_insert_contacts() {
-        let batch = ContactBatch::new(std::iter::empty()).unwrap();
+    fn statements_that_write_contacts() {
         let postgres_rows =
             format!("SELECT {COLUMNS} FROM json_populate_recordset(NULL::contacts, $1::json)");
-        for (backend, rows) in [(DbBackend::Sqlite, SQLITE_ROWS), (DbBackend::Postgres, &postgres_rows)] {
+        let all = [
+            (DbBackend::Sqlite, SQLITE_ROWS, SQLITE_UPDATED),
+            (DbBackend::Postgres, &postgres_rows, &postgres_rows),
+        ];
+        for (backend, rows, updated) in all {
+            let batch = |columns| ContactBatch { backend, columns, json: "[]".to_owned(), rows: 0 };
             assert_eq!(
-                batch.statement(backend, insert_sql).sql,
+                batch(ContactBatch::ALL).statement(insert_sql).sql,
                 format!(
                     "INSERT INTO contacts ({COLUMNS}) {rows} ON CONFLICT (account_id, handle) DO NOTHING"
                 )
             );
             assert_eq!(
-                batch.statement(backend, inserted_sql).sql,
+                batch(ContactBatch::ALL).statement(inserted_sql).sql,
                 format!(
                     "SELECT id FROM contacts WHERE (account_id, id) IN \
                      (SELECT account_id, id FROM ({rows}) AS given)"
                 )
             );
             assert_eq!(
-                batch.statement(backend, |rows| update_sql(rows, ContactBatch::UPDATED)).sql,
+                batch(ContactBatch::UPDATED).update().sql,
                 format!(
                     "UPDATE contacts SET display_name = changed.display_name, avatar_url = changed.avatar_url, \
                      meta = changed.meta, updated_at = changed.updated_at, version = changed.version FROM \
-                     ({rows}) AS changed WHERE contacts.account_id = changed.account_id AND \
+                     ({updated}) AS changed WHERE contacts.account_id = changed.account_id AND \
                      contacts.id = changed.id"
                 )
             );

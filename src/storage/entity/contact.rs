@@ -97,6 +97,24 @@ impl<'c> Row<'c> {
         }
     }
 
+    /// The key, and these columns.
+    pub(crate) fn to_array(&self, columns: &[Column]) -> Vec<Cell<'c>> {
+        let key = [Cell::Integer(self.account_id), Cell::Id(self.id)];
+        let cell = |column: &Column| match column {
+            Column::AccountId => Cell::Integer(self.account_id),
+            Column::Id => Cell::Id(self.id),
+            Column::Handle => Cell::Text(Some(self.handle)),
+            Column::Phone => Cell::Text(Some(self.phone)),
+            Column::DisplayName => Cell::Text(self.display_name),
+            Column::AvatarUrl => Cell::Text(self.avatar_url),
+            Column::Meta => Cell::Text(Some(self.meta)),
+            Column::CreatedAt => Cell::Integer(self.created_at),
+            Column::UpdatedAt => Cell::Integer(self.updated_at),
+            Column::Version => Cell::Integer(self.version),
+        };
+        key.into_iter().chain(columns.iter().map(cell)).collect()
+    }
+
     /// The columns that an update sets: all but the key. (SQLite would otherwise check the foreign keys of
     /// members.)
     pub(crate) fn into_change(self) -> ActiveModel {
@@ -125,4 +143,13 @@ impl<'c> Row<'c> {
             version: Set(version),
         }
     }
+}
+
+/// A column of a [`Row`].
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Cell<'c> {
+    Integer(i64),
+    Text(Option<&'c str>),
+    Id(Uuid),
 }

@@ -10,7 +10,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join};
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -28,9 +27,9 @@ use crate::storage::db::transaction::Transaction;
 const MAX_GROUP_SIZE: usize = 128;
 const MAX_GROUP_ROWS: usize = 1_024;
 
-/// Executes the commands of a group in a transaction. Idempotency keys older than the duration are ignored.
+/// Executes the commands of a group in a transaction of the writer.
 pub(crate) type Execute =
-    for<'t> fn(&'t Transaction, Vec<Arc<Command>>, Duration) -> BoxFuture<'t, Result<(Outcomes, ChangeSet)>>;
+    for<'t> fn(&'t Transaction, Vec<Arc<Command>>, Writer) -> BoxFuture<'t, Result<(Outcomes, ChangeSet)>>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct GroupCommit {
@@ -194,8 +193,8 @@ impl Committer {
         commands: Vec<Arc<Command>>,
     ) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<(Outcomes, ChangeSet)>> + Clone + use<>
     {
-        let (execute, idempotency_ttl) = (self.execute, self.writer.idempotency_ttl());
-        move |transaction| execute(transaction, commands, idempotency_ttl)
+        let (execute, writer) = (self.execute, self.writer.clone());
+        move |transaction| execute(transaction, commands, writer)
     }
 
     /// An internal error may be due to one command of the group: each is retried alone. On a full disk deletions are

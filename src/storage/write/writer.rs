@@ -308,6 +308,11 @@ impl Writer {
         self.idempotency_ttl
     }
 
+    /// To be read by whoever holds the write guard.
+    pub(crate) fn cache(&self) -> Option<&ContactCache> {
+        self.cache_lock.as_ref().map(|lock| &lock.cache)
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
