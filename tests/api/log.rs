@@ -114,6 +114,24 @@ fn errors_and_timeouts_are_logged_with_caller_and_cause() {
 }
 
 #[test]
+fn statements_are_logged_without_their_values() {
+    let folder = folder();
+    let (serving, client) = serve(&folder, &["--log=info,addressbook::sql=trace"]);
+    let body = json!({"username": "john", "phone_number": "+4479000000001", "meta": {"plan": "gold"}});
+    client.post("/v1/contacts", &body).expect(201);
+    client.get("/v1/contacts?phone_number=%2B4479000000001").expect(200);
+    client.post("/v1/groups", &json!({"name": "customers"})).expect(201);
+    let events = events(serving);
+    let statements: Vec<_> = events.iter().filter_map(|event| event["sql"].as_str()).collect();
+    for part in ["INSERT INTO contacts", "FROM \"contacts\"", "INSERT INTO \"groups\"", "COMMIT"] {
+        assert!(statements.iter().any(|sql| sql.contains(part)), "{part}: {statements:?}");
+    }
+    for value in ["john", "4479000000001", "gold", "customers"] {
+        assert!(!statements.iter().any(|sql| sql.contains(value)), "{value}: {statements:?}");
+    }
+}
+
+#[test]
 fn unparsable_requests_are_logged() {
     let folder = folder();
     let (serving, _) = serve(&folder, &["--header-timeout=2s"]);

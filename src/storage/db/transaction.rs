@@ -10,7 +10,6 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use tokio::sync::Mutex;
 
 use super::session::Session;
-use super::statement_log::{Statements, log};
 use crate::storage::error::{exec_error, query_error};
 
 /// Ended by [`Self::commit`] or [`Self::rollback`]; dropped before, it is rolled back with its connection.
@@ -27,7 +26,6 @@ struct Inner {
     open: bool,
     /// Executed with the commit; SQLite only.
     deferred: Option<Statement>,
-    statement_log: Option<Statements>,
 }
 
 /// On SQLite the write lock is taken at once: a deferred transaction that reads first fails if another
@@ -37,10 +35,10 @@ fn begin(backend: DbBackend) -> &'static str {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
+    pub(crate) async fn begin(session: Session) -> Result<Self, DbErr> {
         let backend = session.backend();
         // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
-        let mut inner = Inner { session, open: true, deferred: None, statement_log };
+        let mut inner = Inner { session, open: true, deferred: None };
         if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
             inner.open = false;
             return Err(exec_error(error));
@@ -56,7 +54,6 @@ impl Transaction {
             return inner.run(statement).await.map(drop).map_err(exec_error);
         }
         inner.flush_deferred().await.map_err(exec_error)?;
-        log(inner.statement_log.as_ref(), &statement);
         inner.deferred = Some(statement);
         Ok(())
     }
@@ -73,7 +70,6 @@ impl Transaction {
 impl Inner {
     async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
         self.flush_deferred().await?;
-        log(self.statement_log.as_ref(), &statement);
         self.session.run(statement).await
     }
 

@@ -9,6 +9,7 @@ mod postgres;
 mod proxy;
 pub mod raw;
 mod service;
+pub mod statements;
 
 pub use client::{Client, Reply};
 pub use folder::folder;
