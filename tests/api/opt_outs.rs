@@ -239,7 +239,7 @@ on_both_databases! {
             assert_eq!(again.header("Idempotent-Replayed"), "true");
             // A retry does not opt the number out again after the opt-out was deleted.
             client.delete("/v1/opt_outs/442079460000").expect(204);
-            let message = "The opt-out that the first request with this Idempotency-Key created has been deleted";
+            let message = "The opt-out that the first request with this idempotency key created has been deleted";
             assert_eq!(send("key", &body).violation(410).0, message);
             assert!(!is_opted_out(&client, "442079460000"));
             assert_eq!(send("key", &json!({member: "+14155550100"}).to_string()).status, 422);

@@ -15,6 +15,7 @@ use crate::http::audience::ResponseFormat;
 use crate::http::audience::stream::stream;
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
+use crate::http::error::table::with_alternatives;
 use crate::http::extract::{IdempotentBody, PathParam, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::media_type::NDJSON;
@@ -68,8 +69,16 @@ pub(super) async fn create_audience(
         let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin(&authorized));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = audiences.resolve(command, format.deadline).await?;
+    let audience = audiences.resolve(command, format.deadline).await.map_err(suggest_stream)?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
+}
+
+/// The domain does not know that a response can be streamed.
+fn suggest_stream(error: Error) -> Error {
+    if error.code() == ErrorCode::AudienceTooLarge {
+        return Error::with_message(error.code(), with_alternatives(&error));
+    }
+    error
 }
 
 /// List audiences
