@@ -332,7 +332,7 @@ fn a_server_killed_while_writing_a_snapshot_leaves_its_key_usable() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 serving.signal("-KILL");
-                assert!(!sender.join().unwrap(), "it was answered before it was killed");
+                assert!(!sender.join().unwrap(), "it got a response before it was killed");
             });
             drop(serving);
             let after = insider.rows();

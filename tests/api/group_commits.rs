@@ -228,32 +228,8 @@ fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
     });
 }
 
-#[test]
-fn continuous_creates_do_not_starve_other_writes_on_sqlite() {
-    continuous_creates_do_not_starve_other_writes(Backend::Sqlite);
-}
-
-#[test]
-fn continuous_creates_do_not_starve_other_writes_on_postgres() {
-    continuous_creates_do_not_starve_other_writes(Backend::Postgres);
-}
-
-#[test]
-fn concurrent_creates_with_one_handle_succeed_once_on_sqlite() {
-    concurrent_creates_with_one_handle_succeed_once(Backend::Sqlite);
-}
-
-#[test]
-fn concurrent_creates_with_one_handle_succeed_once_on_postgres() {
-    concurrent_creates_with_one_handle_succeed_once(Backend::Postgres);
-}
-
-#[test]
-fn a_rejected_create_does_not_fail_its_group_on_sqlite() {
-    a_rejected_create_does_not_fail_its_group(Backend::Sqlite);
-}
-
-#[test]
-fn a_rejected_create_does_not_fail_its_group_on_postgres() {
-    a_rejected_create_does_not_fail_its_group(Backend::Postgres);
+on_each! {
+    continuous_creates_do_not_starve_other_writes
+    concurrent_creates_with_one_handle_succeed_once
+    a_rejected_create_does_not_fail_its_group
 }

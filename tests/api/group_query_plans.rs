@@ -186,16 +186,6 @@ fn group_queries_are_index_scans(kind: Backend) {
     });
 }
 
-#[test]
-fn group_queries_are_index_scans_on_sqlite() {
-    group_queries_are_index_scans(Backend::Sqlite);
-}
-
-#[test]
-fn group_queries_are_index_scans_on_postgres() {
-    group_queries_are_index_scans(Backend::Postgres);
-}
-
 /// Deleting a group does not touch its memberships: on SQLite, a running server deletes them later.
 #[test]
 fn deleting_a_group_deletes_one_row() {
@@ -210,4 +200,8 @@ fn deleting_a_group_deletes_one_row() {
         assert_eq!(number(&planner, &members).await, before);
         assert!(plain.groups(AccountId::new(1)).find(GroupKey::Id(large.id)).await.is_err());
     });
+}
+
+on_each! {
+    group_queries_are_index_scans
 }

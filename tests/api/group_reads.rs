@@ -1,4 +1,4 @@
-//! Read batching: concurrent gets share a query, each gets its own contact, and none is answered with data read
+//! Read batching: concurrent gets share a query, each gets its own contact, and none gets data read
 //! before it was sent.
 
 use std::sync::Arc;
@@ -121,17 +121,7 @@ fn each_get_returns_its_own_contact(backend: Backend) {
     });
 }
 
-#[test]
-fn each_get_returns_its_own_contact_on_sqlite() {
-    each_get_returns_its_own_contact(Backend::Sqlite);
-}
-
-#[test]
-fn each_get_returns_its_own_contact_on_postgres() {
-    each_get_returns_its_own_contact(Backend::Postgres);
-}
-
-/// Data that was already read may be stale for a get that arrives later: it must not be answered with it.
+/// Data that was already read may be stale for a get that arrives later: it must not get it.
 #[test]
 fn a_get_sees_writes_acknowledged_before_it_was_sent() {
     let Some(url) = new_database(Backend::Postgres) else { return };
@@ -161,4 +151,8 @@ fn a_get_sees_writes_acknowledged_before_it_was_sent() {
         assert!(!late.await.unwrap(), "it was gone before anybody asked");
         join_all(early).await;
     });
+}
+
+on_each! {
+    each_get_returns_its_own_contact
 }

@@ -144,11 +144,11 @@ fn unparsable_requests_are_logged() {
         let mut stream: TcpStream = raw::connect(serving.address());
         stream.write_all(bytes.as_bytes()).unwrap();
         let local = stream.local_addr().unwrap().to_string();
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         // The connection may end with RST where unread data remained.
-        drop(std::io::Read::read_to_end(&mut stream, &mut answer));
-        let answer = String::from_utf8(answer).unwrap();
-        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
+        drop(std::io::Read::read_to_end(&mut stream, &mut response));
+        let response = String::from_utf8(response).unwrap();
+        let id = response.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
         ids.push((id, status, code, local));
     }
     let events = events(serving);

@@ -126,16 +126,6 @@ fn opt_out_queries_are_index_scans(kind: Backend) {
     });
 }
 
-#[test]
-fn opt_out_queries_are_index_scans_on_sqlite() {
-    opt_out_queries_are_index_scans(Backend::Sqlite);
-}
-
-#[test]
-fn opt_out_queries_are_index_scans_on_postgres() {
-    opt_out_queries_are_index_scans(Backend::Postgres);
-}
-
 fn audience_queries_are_index_scans(kind: Backend) {
     let Some(url) = new_database(kind) else { return };
     run_recorded(async |statements: &Statements| {
@@ -209,16 +199,6 @@ fn audience_queries_are_index_scans(kind: Backend) {
     });
 }
 
-#[test]
-fn audience_queries_are_index_scans_on_sqlite() {
-    audience_queries_are_index_scans(Backend::Sqlite);
-}
-
-#[test]
-fn audience_queries_are_index_scans_on_postgres() {
-    audience_queries_are_index_scans(Backend::Postgres);
-}
-
 fn template_queries_are_index_scans(kind: Backend) {
     let Some(url) = new_database(kind) else { return };
     run_recorded(async |statements: &Statements| {
@@ -262,12 +242,8 @@ fn template_queries_are_index_scans(kind: Backend) {
     });
 }
 
-#[test]
-fn template_queries_are_index_scans_on_sqlite() {
-    template_queries_are_index_scans(Backend::Sqlite);
-}
-
-#[test]
-fn template_queries_are_index_scans_on_postgres() {
-    template_queries_are_index_scans(Backend::Postgres);
+on_each! {
+    opt_out_queries_are_index_scans
+    audience_queries_are_index_scans
+    template_queries_are_index_scans
 }

@@ -59,3 +59,23 @@ macro_rules! on_both_databases {
         }
     )*};
 }
+
+/// Runs functions of a [`Backend`] as tests, on SQLite and on PostgreSQL: each makes a database of its own.
+#[macro_export]
+macro_rules! on_each {
+    ($($test:ident)*) => {$(
+        mod $test {
+            use $crate::harness::Backend;
+
+            #[test]
+            fn sqlite() {
+                super::$test(Backend::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                super::$test(Backend::Postgres);
+            }
+        }
+    )*};
+}
