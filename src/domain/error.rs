@@ -56,9 +56,9 @@ codes! {
     /// Several contacts share the phone number that identifies one in the request.
     PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
     /// A request with the same idempotency key is in progress.
-    IdempotencyKeyInUse => "A request with this Idempotency-Key is still being processed; try again";
+    IdempotencyKeyInUse => "A request with this idempotency key is still being processed; try again";
     /// The resource that a request with the same idempotency key created has since been deleted.
-    Gone => "The resource that the first request with this Idempotency-Key created has been deleted";
+    Gone => "The resource that the first request with this idempotency key created has been deleted";
     /// Another kept audience of the account is being created.
     AudienceInProgress => "Another kept audience of this account is still being created; try again when it is complete";
     /// The resource has another version than the client expects.
@@ -67,18 +67,18 @@ codes! {
     PayloadTooLarge => "The body is too large";
     /// The URL is longer than allowed.
     UriTooLong => "The URL is too long";
-    /// More recipients than one JSON response, or a kept audience, may have.
-    AudienceTooLarge => "The audience is too large; stream it as application/x-ndjson, or request a dry run";
+    /// More recipients than one response, or a kept audience, may have.
+    AudienceTooLarge => "The audience is too large";
     /// More kept audience entries than an account may have.
     AudienceQuota => "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
     /// Rendering a template takes more than the limit of a request, or of one recipient.
     TemplateTooCostly => "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.
-    HeadersTooLarge => "The request headers are too large";
-    /// The body is not declared as JSON.
-    UnsupportedMediaType => "Content-Type must be application/json, without Content-Encoding";
+    HeadersTooLarge => "The head of the request is too large";
+    /// The body is declared as something else than JSON.
+    UnsupportedMediaType => "The media type of the body is not supported";
     /// The idempotency key was used before, with another body.
-    IdempotencyKeyReused => "This Idempotency-Key has already been used for a different request";
+    IdempotencyKeyReused => "This idempotency key has already been used for a different request";
     /// A bug or an unexpected failure; the cause is logged, and never sent.
     Internal => "Something went wrong on our side";
     /// The disk of the database is full.
@@ -152,13 +152,11 @@ impl Error {
         }
     }
 
-    /// More recipients than one JSON response may have.
+    /// More recipients than one response may have.
     #[must_use]
     pub fn response_too_large(count: u64, limit: u64) -> Self {
-        let message = format!(
-            "The audience has {count} recipients, but a JSON response can have at most {limit}; stream it as \
-             application/x-ndjson, or request a dry run"
-        );
+        let message =
+            format!("The audience has {count} recipients, but a single response can have at most {limit}");
         Self::with_message(ErrorCode::AudienceTooLarge, message)
     }
 
@@ -184,7 +182,7 @@ impl Error {
     #[must_use]
     pub fn gone(what: &str) -> Self {
         let message =
-            format!("The {what} that the first request with this Idempotency-Key created has been deleted");
+            format!("The {what} that the first request with this idempotency key created has been deleted");
         Self::with_message(ErrorCode::Gone, message)
     }
 
@@ -243,7 +241,13 @@ impl Error {
     /// The message for the client, unless there are violations.
     #[must_use]
     pub fn message(&self) -> &str {
-        self.message.as_deref().unwrap_or(self.code.message())
+        self.own_message().unwrap_or(self.code.message())
+    }
+
+    /// A message that is more specific than the code's.
+    #[must_use]
+    pub fn own_message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 }
 

@@ -23,7 +23,7 @@ pub const MAX_REPORTED_VIOLATIONS: usize = 100;
 pub enum UnknownKind {
     /// Of a JSON object.
     Member,
-    /// Of the query or a header.
+    /// Beside the body.
     Parameter,
 }
 

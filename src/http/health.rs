@@ -15,11 +15,16 @@ use crate::http::response::HandlerResult;
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    table.public(__path_healthz, healthz, OperationDoc::response(200, Health::of("ok"))).public(
+    let responds = |about: &str| OperationDoc::default().responds::<Health>(200, about, Health::of("ok"));
+    let unready = "The database does not respond, or does not accept writes.";
+    table.public(__path_healthz, healthz, responds("The process is running.")).public(
         __path_readyz,
         readyz,
-        OperationDoc::response(200, Health::of("ok"))
-            .and_response(503, Health::unavailable("the database is read-only")),
+        responds("The database accepts writes.").responds::<Health>(
+            503,
+            unready,
+            Health::unavailable("the database is read-only"),
+        ),
     )
 }
 
@@ -49,12 +54,7 @@ impl Health {
 ///
 /// Responds as long as the process is running, regardless of the state of the database. No API key is
 /// required.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    operation_id = "getHealth",
-    responses((status = 200, description = "The process is running.", body = Health)),
-)]
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth")]
 async fn healthz(_: HttpRequest) -> HandlerResult {
     Ok(HttpResponse::Ok().json(Health::of("ok")))
 }
@@ -63,15 +63,7 @@ async fn healthz(_: HttpRequest) -> HandlerResult {
 ///
 /// Checks that the database accepts writes, on a connection that is not used for requests: a server that is
 /// merely busy stays ready. No API key is required.
-#[utoipa::path(
-    get,
-    path = "/readyz",
-    operation_id = "getReadiness",
-    responses(
-        (status = 200, description = "The database accepts writes.", body = Health),
-        (status = 503, description = "The database does not respond, or does not accept writes.", body = Health),
-    ),
-)]
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness")]
 async fn readyz(request: HttpRequest) -> HandlerResult {
     let state = AppState::of(&request)?;
     let ready = tokio::time::timeout(READINESS_TIMEOUT, state.store.ping()).await;

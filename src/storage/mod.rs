@@ -26,5 +26,4 @@ mod write;
 pub use database::handle::Database;
 pub use db::connect::{Options, safe_url};
 pub use db::connection::Connection;
-pub use db::statement_log::Statements;
 pub use error::OpenError;

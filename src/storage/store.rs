@@ -20,12 +20,10 @@ use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connect::{self, Access, Options, Pools};
 use super::db::connection::Connection;
 use super::db::migrate;
-use super::db::statement_log::Statements;
 use super::error::{OpenError, is_file_error};
 use super::groups::{SqlGroups, start_sweeper};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
-use super::postgres::failover::PoolGeneration;
 use super::templates::SqlTemplates;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
@@ -123,7 +121,6 @@ impl Database {
                 reader: pools.reader,
                 runtime: Handle::current(),
                 in_flight: InFlight::default(),
-                change_retention: options.change_retention,
                 sweeper,
                 audience_ttl: options.audience_ttl,
                 snapshot_owner,
@@ -134,31 +131,6 @@ impl Database {
             }),
             context: None,
         }
-    }
-
-    /// Logs each statement executed through this handle from now on. To be called within a Tokio runtime.
-    #[must_use]
-    pub fn recording(self) -> (Self, Statements) {
-        let statements = Statements::default();
-        let mut parts = Arc::unwrap_or_clone(self.parts);
-        parts.write_pool.log_statements(Arc::clone(&statements));
-        parts.reader.log_statements(Arc::clone(&statements));
-        parts.writer = Writer::new(
-            parts.write_pool.clone(),
-            parts.cache.clone(),
-            CLOSE_TIMEOUT,
-            PoolGeneration::default(),
-            parts.writer.idempotency_ttl(),
-        );
-        parts.sweeper = Some(Arc::new(start_sweeper(parts.writer.clone(), parts.reader.clone())));
-        parts.cleaner = Some(Arc::new(cleanup::start(
-            &parts.writer,
-            &parts.reader,
-            parts.change_retention,
-            parts.snapshot_owner,
-        )));
-        parts.read_batcher = ReadBatcher::new(parts.reader.clone(), parts.cache.clone(), CLOSE_TIMEOUT);
-        (Self { parts: Arc::new(parts), context: self.context }, statements)
     }
 }
 

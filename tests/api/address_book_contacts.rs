@@ -15,19 +15,20 @@ const EXAMPLE: &str = r#"{
   }"#;
 
 fn create(client: &Client, alias: &str, msisdn: &str) -> Value {
-    let answer = client.post("/addressbook/contacts", &json!({"alias": alias, "msisdn": msisdn})).expect(200);
-    assert_eq!(answer["success"], true);
-    answer["record"].clone()
+    let response =
+        client.post("/addressbook/contacts", &json!({"alias": alias, "msisdn": msisdn})).expect(200);
+    assert_eq!(response["success"], true);
+    response["record"].clone()
 }
 
 on_both_databases! {
     fn the_contracts_example_works_on_both_paths(service: &Service) {
         for path in ["/addressbook/contacts", "/contacts"] {
             let client = service.client();
-            let answer = client.send_json("POST", path, EXAMPLE).expect(200);
-            let record = &answer["record"];
+            let response = client.send_json("POST", path, EXAMPLE).expect(200);
+            let record = &response["record"];
             assert_eq!(
-                answer,
+                response,
                 json!({"success": true, "record": {
                     "id": record["id"],
                     "alias": "john",
@@ -42,20 +43,20 @@ on_both_databases! {
             let created = record["created_on"].as_str().unwrap();
             assert!(created.ends_with('Z') && created.len() == 24, "{created}");
             for name in [id, "4479000000001", "+4479000000001", "00%2044%2079-000000001", &id.to_uppercase()] {
-                assert_eq!(client.get(&format!("{path}/{name}")).expect(200), answer, "{name}");
+                assert_eq!(client.get(&format!("{path}/{name}")).expect(200), response, "{name}");
             }
             // Both paths serve the same contacts.
-            assert_eq!(client.get(&format!("/addressbook/contacts/{id}")).expect(200), answer);
-            assert_eq!(client.get(&format!("/contacts/{id}")).expect(200), answer);
+            assert_eq!(client.get(&format!("/addressbook/contacts/{id}")).expect(200), response);
+            assert_eq!(client.get(&format!("/contacts/{id}")).expect(200), response);
         }
     }
 
     fn the_contracts_error_is_reproduced_literally(service: &Service) {
-        let answer = service.client().post("/addressbook/contacts", &json!({"msisdn": "4479000000001"})).expect(400);
-        assert_eq!(answer["success"], false);
-        assert_eq!(answer["error"]["name"], "ValidationError");
-        assert_eq!(answer["error"]["statusCode"], 400);
-        assert_eq!(answer["error"]["message"], "Alias is required");
+        let response = service.client().post("/addressbook/contacts", &json!({"msisdn": "4479000000001"})).expect(400);
+        assert_eq!(response["success"], false);
+        assert_eq!(response["error"]["name"], "ValidationError");
+        assert_eq!(response["error"]["statusCode"], 400);
+        assert_eq!(response["error"]["message"], "Alias is required");
     }
 
     fn lists_with_offset_and_total(service: &Service) {
@@ -173,9 +174,9 @@ on_both_databases! {
                 &json!({"alias": "john", "msisdn": "14155550100"}),
             ),
         ] {
-            let answer = reply.expect(409);
-            assert_eq!(answer["error"]["name"], "ConflictError");
-            assert_eq!(answer["error"]["message"], "Alias is already taken");
+            let response = reply.expect(409);
+            assert_eq!(response["error"]["name"], "ConflictError");
+            assert_eq!(response["error"]["message"], "Alias is already taken");
         }
         assert_eq!(client.get("/addressbook/contacts").expect(200), before);
     }

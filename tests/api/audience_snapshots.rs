@@ -103,7 +103,7 @@ fn a_snapshot_beyond_its_limit_is_rejected_before_anything_is_stored() {
         }
         assert_eq!(insider.rows(), (0, 0, 0), "{backend:?}");
         let reply = client.post("/v1/audiences", &json!({"recipients": recipients}));
-        let message = "The audience has 11 recipients, but a JSON response can have at most 6; stream it as \
+        let message = "The audience has 11 recipients, but a single response can have at most 6; stream it as \
                        application/x-ndjson, or request a dry run";
         assert_eq!(reply.violation(422).0, message);
 
@@ -332,7 +332,7 @@ fn a_server_killed_while_writing_a_snapshot_leaves_its_key_usable() {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 serving.signal("-KILL");
-                assert!(!sender.join().unwrap(), "it was answered before it was killed");
+                assert!(!sender.join().unwrap(), "it got a response before it was killed");
             });
             drop(serving);
             let after = insider.rows();

@@ -179,7 +179,7 @@ on_both_databases! {
         assert_eq!((&problem["count"], &problem["variable"]), (&json!(10), &json!("CITY")));
         let examples: Vec<_> = problem["examples"].as_array().unwrap().iter().map(|example| example["username"].as_str().unwrap()).collect();
         assert_eq!(examples, ["u27", "u24", "u21", "u18", "u15"], "the first ones, in the order of the list");
-        assert_eq!(resolve(&client, &body), audience, "the same answer when asked again");
+        assert_eq!(resolve(&client, &body), audience, "the same request has the same response");
     }
 
     fn json_lines_contain_the_same_audience(service: &Service) {
@@ -355,8 +355,8 @@ on_both_databases! {
 
         let unknown = json!({"recipients": [{"all": true}], "template": {"name": "unknown"}});
         assert_eq!(client.post("/v1/audiences", &unknown).violation(404).0, "There is no such template");
-        let answer = client.post("/addressbook/resolve", &json!({"aliases": ["anna"], "template_name": "welcome", "missing_variables": "blank"})).expect(200);
-        assert_eq!(answer["records"][0]["text"], "Hi anna");
+        let response = client.post("/addressbook/resolve", &json!({"aliases": ["anna"], "template_name": "welcome", "missing_variables": "blank"})).expect(200);
+        assert_eq!(response["records"][0]["text"], "Hi anna");
         let stranger = service.client();
         let other = json!({"recipients": [{"group": "customers"}, {"username": "anna"}, {"id": contacts[1]["id"]}, {"phone_number": "+447900000001"}, {"all": true}]});
         let audience = resolve(&stranger, &other);
@@ -371,12 +371,12 @@ on_both_databases! {
         client.post("/addressbook/optouts", &json!({"msisdn": "14155550100"})).expect(200);
         contact(&client, "anna", "+14155550100", json!({"NAME": "Anna"}));
         let body = json!({"aliases": ["john", "mary", "jon", "anna"], "fields": {"mary": {"NAME": "Mary"}}, "template": "Hi {{NAME}} €"});
-        let answer = client.post("/addressbook/resolve", &body).expect(200);
-        assert_eq!(answer["success"], true);
-        assert_eq!(answer["counts"], json!({"asked": 4, "recipients": 2, "excluded": 2, "parts": 2}));
-        let texts: Vec<_> = answer["records"].as_array().unwrap().iter().map(|record| (record["alias"].as_str().unwrap(), record["msisdn"].as_str().unwrap(), record["text"].as_str().unwrap())).collect();
+        let response = client.post("/addressbook/resolve", &body).expect(200);
+        assert_eq!(response["success"], true);
+        assert_eq!(response["counts"], json!({"asked": 4, "recipients": 2, "excluded": 2, "parts": 2}));
+        let texts: Vec<_> = response["records"].as_array().unwrap().iter().map(|record| (record["alias"].as_str().unwrap(), record["msisdn"].as_str().unwrap(), record["text"].as_str().unwrap())).collect();
         assert_eq!(texts, [("john", "4479000000001", "Hi John €"), ("mary", "442079460000", "Hi Mary €")]);
-        let reasons: Vec<_> = answer["excluded"].as_array().unwrap().iter().map(|record| (record["alias"].as_str().unwrap(), record["reason"].as_str().unwrap())).collect();
+        let reasons: Vec<_> = response["excluded"].as_array().unwrap().iter().map(|record| (record["alias"].as_str().unwrap(), record["reason"].as_str().unwrap())).collect();
         assert_eq!(reasons, [("jon", "unknown_alias"), ("anna", "opted_out")]);
         let reply = client.post("/addressbook/resolve", &json!({"aliases": ["john"], "template": "Hi {{ NAME"}));
         let (message, field, code) = reply.violation(400);

@@ -54,7 +54,7 @@ fn assert_succeeds(call: &Call, client: &Client) {
 }
 
 /// Values in the response that the call did not send, except for the effects of the change itself.
-fn values_not_sent(call: &Call, answer: &Value) -> Vec<String> {
+fn values_not_sent(call: &Call, response: &Value) -> Vec<String> {
     fn leaves(name: &str, value: &Value, into: &mut Vec<(String, Value)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| leaves(name, value, into)),
@@ -64,7 +64,7 @@ fn values_not_sent(call: &Call, answer: &Value) -> Vec<String> {
     }
     let (mut sent, mut got) = (Vec::new(), Vec::new());
     leaves("", &call.json(), &mut sent);
-    leaves("", answer, &mut got);
+    leaves("", response, &mut got);
     let in_path = |value: &Value| {
         value.as_str().is_some_and(|text| call.target().split('/').any(|segment| segment == text))
     };

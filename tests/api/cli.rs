@@ -116,7 +116,7 @@ fn the_first_start_creates_a_key_and_prints_it_once() {
     let again =
         ServerProcess::start(&mut addressbook(&folder, &["serve", "--bind=127.0.0.1:0", "--log=off"]));
     assert_eq!(
-        Client::new(again.address(), client.key.clone()).get("/v1/contacts").expect(200)["data"][0]["username"],
+        Client::new(again.address(), client.key).get("/v1/contacts").expect(200)["data"][0]["username"],
         "john"
     );
     let banner = again.banner.clone();
@@ -389,9 +389,9 @@ fn shutdown_completes_accepted_requests() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(TcpStream::connect(serving.address()).is_err(), "it takes no new connections");
     stream.write_all(rest.as_bytes()).unwrap();
-    let mut answer = String::new();
-    drop(stream.read_to_string(&mut answer));
-    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let mut response = String::new();
+    drop(stream.read_to_string(&mut response));
+    assert!(response.starts_with("HTTP/1.1 201 "), "{response}");
     serving.end();
 
     let again = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));

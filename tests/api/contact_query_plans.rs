@@ -1,6 +1,5 @@
 //! Query plans of contacts: every list is an index scan, whatever the size of the table; and concurrent starts.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use addressbook::domain::contact::ContactRepository;
@@ -11,8 +10,9 @@ use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::DbBackend;
 
+use crate::harness::statements::{Planner, Statements, run_recorded};
 use crate::harness::{Backend, context, new_database};
 
 /// Enough contacts for the planner to prefer an index; there are two accounts.
@@ -37,6 +37,11 @@ pub async fn open(url: &str) -> Database {
     Database::open(&options(url)).await.unwrap()
 }
 
+/// As a server opens it.
+pub async fn serve(url: &str) -> Database {
+    Database::open_to_serve(&options(url)).await.unwrap()
+}
+
 pub fn contact(i: usize) -> Contact {
     Contact::new(NewContact {
         handle: Handle::parse(&format!("contact {i}")).unwrap(),
@@ -48,8 +53,8 @@ pub fn contact(i: usize) -> Contact {
 }
 
 /// Copies a contact under other ids, by SQL: faster than one request per row.
-pub async fn multiply(database: &Database, backend: DbBackend) {
-    let id = match backend {
+pub async fn multiply(planner: &Planner) {
+    let id = match planner.backend {
         DbBackend::Sqlite => "randomblob(16)",
         _ => "gen_random_uuid()",
     };
@@ -59,21 +64,13 @@ pub async fn multiply(database: &Database, backend: DbBackend) {
         "INSERT INTO contacts {numbers} SELECT account_id, {id}, handle || '#' || i, phone, display_name, \
          avatar_url, meta, created_at + i, updated_at + i, version FROM contacts, n"
     );
-    if backend == DbBackend::Sqlite {
-        // Without statistics, as in production: no operator runs ANALYZE on SQLite.
-        database.reader().execute_unprepared(&format!("PRAGMA query_only = off; {copy}")).await.unwrap();
-    } else {
-        for sql in [copy.as_str(), "ANALYZE"] {
-            database.reader().execute_unprepared(sql).await.unwrap();
-        }
-    }
+    planner.fill(&copy).await;
 }
 
 async fn run_every_query(contacts: &dyn ContactRepository, some: &Contact) {
     let keys = [ContactKey::Id(some.id), ContactKey::Phone(Phone::parse("+14155550199").unwrap())];
-    for key in keys.clone() {
-        drop(contacts.get(key).await);
-    }
+    assert_eq!(contacts.get(keys[0].clone()).await.unwrap().id, some.id);
+    assert!(contacts.get(keys[1].clone()).await.is_err(), "no contact has the number");
     let nothing =
         ContactPatch { handle: None, phone: None, display_name: None, avatar_url: None, meta: None };
     let renamed = ContactPatch { handle: Some(Handle::parse("renamed").unwrap()), ..nothing };
@@ -111,18 +108,6 @@ async fn run_every_query(contacts: &dyn ContactRepository, some: &Contact) {
     contacts.delete(keys[0].clone(), Precondition::None).await.unwrap();
 }
 
-/// The plan of a statement as text.
-pub async fn plan(database: &Database, backend: DbBackend, statement: &Statement) -> String {
-    let (explain, column) = match backend {
-        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN ", "detail"),
-        _ => ("EXPLAIN ", "QUERY PLAN"),
-    };
-    let mut statement = statement.clone();
-    statement.sql.insert_str(0, explain);
-    let rows = database.reader().query_all_raw(statement).await.unwrap();
-    rows.iter().map(|row| row.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
-}
-
 fn check(backend: DbBackend, sql: &str, plan: &str) {
     let words: &[&str] = match backend {
         DbBackend::Sqlite => &["SCAN contacts", "TEMP B-TREE"],
@@ -145,18 +130,17 @@ fn check(backend: DbBackend, sql: &str, plan: &str) {
     }
 }
 
-fn every_query_is_an_index_scan(backend: DbBackend) {
-    let kind = if backend == DbBackend::Sqlite { Backend::Sqlite } else { Backend::Postgres };
+fn every_query_is_an_index_scan(kind: Backend) {
     let Some(url) = new_database(kind) else { return };
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let plain = open(&url).await;
+    run_recorded(async |statements: &Statements| {
+        let (plain, planner) = (open(&url).await, Planner::connect(&url).await);
         for account in [1, 2] {
             let contacts = plain.contacts(&context(AccountId::new(account)));
             for i in 0..4 {
                 contacts.insert(contact(i), None).await.unwrap();
             }
         }
-        multiply(&plain, backend).await;
+        multiply(&planner).await;
         let contacts = plain.contacts(&context(AccountId::new(1)));
         let some = contacts.insert(contact(1_000_000), None).await.unwrap().resource;
         let page = contacts
@@ -172,18 +156,11 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
             .unwrap();
         assert_eq!(page.items.len(), 100, "there is something to plan for");
 
-        let (database, statements) = Database::open_to_serve(&options(&url)).await.unwrap().recording();
+        let database = serve(&url).await;
+        statements.clear();
         run_every_query(database.contacts(&context(AccountId::new(1))).as_ref(), &some).await;
         // Every other possible plan is preferred to a sort or a scan of the table.
-        let mut plans = BTreeMap::new();
-        let recorded = statements.lock().unwrap().clone();
-        for statement in recorded {
-            let about_contacts = statement.sql.contains("\"contacts\"");
-            let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| statement.sql.starts_with(verb));
-            if about_contacts && reads {
-                plans.insert(statement.sql.clone(), plan(&plain, backend, &statement).await);
-            }
-        }
+        let (backend, plans) = (planner.backend, statements.plans(&planner, "contacts").await);
         assert!(plans.len() >= 20, "{} queries", plans.len());
         let anchored = |sql: &str| sql.contains(" OFFSET ") && (sql.contains(" >= ") || sql.contains(" <= "));
         let anchored: Vec<_> = plans.iter().filter(|(sql, _)| anchored(sql)).collect();
@@ -213,20 +190,9 @@ fn every_query_is_an_index_scan(backend: DbBackend) {
             check(backend, sql, plan);
         }
         // Self-check: a query without an index is detected.
-        let bad = Statement::from_string(backend, "SELECT * FROM contacts ORDER BY display_name");
-        let bad_plan = plan(&plain, backend, &bad).await;
+        let bad_plan = planner.plan("SELECT * FROM contacts ORDER BY display_name").await;
         assert!(std::panic::catch_unwind(|| check(backend, "", &bad_plan)).is_err(), "{bad_plan}");
     });
-}
-
-#[test]
-fn every_query_is_an_index_scan_on_sqlite() {
-    every_query_is_an_index_scan(DbBackend::Sqlite);
-}
-
-#[test]
-fn every_query_is_an_index_scan_on_postgres() {
-    every_query_is_an_index_scan(DbBackend::Postgres);
 }
 
 /// Concurrent first starts on one empty database all succeed, and create one key.
@@ -251,12 +217,7 @@ fn concurrent_first_starts_create_one_key(kind: Backend) {
     assert_eq!(tables.iter().sum::<usize>(), 1, "one first key: {tables:?}");
 }
 
-#[test]
-fn concurrent_first_starts_create_one_key_on_sqlite() {
-    concurrent_first_starts_create_one_key(Backend::Sqlite);
-}
-
-#[test]
-fn concurrent_first_starts_create_one_key_on_postgres() {
-    concurrent_first_starts_create_one_key(Backend::Postgres);
+on_each! {
+    every_query_is_an_index_scan
+    concurrent_first_starts_create_one_key
 }

@@ -159,7 +159,7 @@ impl Servers {
                 let tries = fixtures.iter().zip(others).enumerate().map(|(index, (fixtures, others))| {
                     let call = call.with_keep();
                     let call = match call.json() {
-                        Value::Null => call.clone(),
+                        Value::Null => call,
                         body => {
                             let body = with_contact(other(body, 1_000 + index), others.id("contacts"));
                             call.with_body(body.to_string())
@@ -169,13 +169,13 @@ impl Servers {
                 });
                 tries.into_iter().find(|reply| reply.status == 507)?
             }
-            other => panic!("{}: nothing is known that would be answered with {other}", call.id),
+            other => panic!("{}: no known request gets {other}", call.id),
         })
     }
 
     /// A body that never arrives.
     fn never_finish(&self, call: &Call) -> Reply {
-        let answer = raw(
+        let response = raw(
             &self.hasty,
             format!(
                 "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
@@ -186,7 +186,7 @@ impl Servers {
             )
             .as_bytes(),
         );
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| {

@@ -169,7 +169,7 @@ fn the_log_is_synced_before_the_response_is_sent() {
     serving.end();
 
     let trace = std::fs::read_to_string(trace).unwrap();
-    let (mut synced, mut answers) = (false, 0);
+    let (mut synced, mut sent) = (false, 0);
     for line in trace.lines() {
         let (thread, call) = line.split_once(' ').unwrap();
         let done = call.contains("= 0") && !call.contains("unfinished");
@@ -190,9 +190,9 @@ fn the_log_is_synced_before_the_response_is_sent() {
             synced = true;
         }
         if call.contains("\"HTTP/1.1 201 Cre") && !call.contains("resumed") {
-            assert!(synced, "answer {answers} went out before its commit was on the disk");
-            answers += 1;
+            assert!(synced, "response {sent} was sent before its commit was on the disk");
+            sent += 1;
         }
     }
-    assert_eq!(answers, REQUESTS, "every answer was seen");
+    assert_eq!(sent, REQUESTS, "every response was seen");
 }

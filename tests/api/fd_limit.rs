@@ -30,7 +30,7 @@ impl ConnectedClient<'_> {
     fn request(&mut self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.stream.write_all(&raw::request(self.key, method, path, &[], &body)).unwrap();
-        let (answered, body) = raw::answer(&mut self.stream).expect("turned out");
+        let (answered, body) = raw::response(&mut self.stream).expect("turned out");
         assert_eq!(answered, status, "{method} {path}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).unwrap_or_default()
     }
@@ -99,7 +99,7 @@ fn a_server_without_free_file_descriptors_keeps_serving(backend: Backend) {
     let mut crowd = crowd.into_iter();
     drop(crowd.by_ref().take(CLIENTS - 10).collect::<Vec<_>>());
     for mut stream in crowd {
-        assert_eq!(raw::answer(&mut stream).expect("not answered").0, 200);
+        assert_eq!(raw::response(&mut stream).expect("no response").0, 200);
     }
     drop(early);
     let client = Client::new(&address, Some(key));

@@ -118,8 +118,8 @@ fn an_invalid_prefix_is_ignored() {
     assert_eq!(client.send("GET", "/", &twice, b"").header("Location"), "/swagger-ui/");
     // A line break ends the header; the rest is another header, which is never echoed.
     let bytes = b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Prefix: /a\r\n Set-Cookie: b=c\r\nConnection: close\r\n\r\n";
-    let answer = crate::middleware::raw(&service, bytes);
-    assert!(!answer.to_lowercase().contains("set-cookie"), "{answer}");
+    let response = crate::middleware::raw(&service, bytes);
+    assert!(!response.to_lowercase().contains("set-cookie"), "{response}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn load(address: &str, key: &str, prefix: &str, acknowledged: &Mutex<HashSet<Str
         if stream.write_all(&create(key, &name)).is_err() {
             return;
         }
-        let Some((status, body)) = raw::answer(&mut stream) else { return };
+        let Some((status, body)) = raw::response(&mut stream) else { return };
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
         acknowledged.lock().unwrap().insert(name);
     }
@@ -116,7 +116,7 @@ fn shutdown_loses_nothing(backend: Backend) {
         stop(serving);
     });
     for stream in &mut waiting {
-        assert_eq!(raw::answer(stream).expect("accepted, and not answered").0, 201);
+        assert_eq!(raw::response(stream).expect("accepted, but without a response").0, 201);
     }
 
     let serving = start();

@@ -13,8 +13,8 @@ use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, ErrorCode, NewContact, Timestamp};
 use addressbook::storage::{Database, Options};
 use futures_util::future::join_all;
-use sea_orm::ConnectionTrait;
 
+use crate::harness::statements::{Planner, Statements, run_recorded};
 use crate::harness::{Backend, context, new_database};
 
 /// Concurrent creates per account.
@@ -27,7 +27,7 @@ const MANY_CREATES: usize = 300;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Makes storing a contact slower than submitting one.
-const SLOW_INSERT_TRIGGER: &str = "PRAGMA query_only = off; CREATE TRIGGER slowly BEFORE INSERT ON contacts BEGIN \
+const SLOW_INSERT_TRIGGER: &str = "CREATE TRIGGER slowly BEFORE INSERT ON contacts BEGIN \
      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT sum(i) FROM n; END";
 
 /// A handle that the database rejects.
@@ -121,18 +121,18 @@ fn concurrent_creates_with_one_handle_succeed_once(backend: Backend) {
 
 fn a_rejected_create_does_not_fail_its_group(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
+    run_recorded(async |statements: &Statements| {
         let database = open(&url).await;
         let refuse = match backend {
             Backend::Sqlite => format!(
-                "PRAGMA query_only = off; CREATE TRIGGER refuses BEFORE INSERT ON contacts \
+                "CREATE TRIGGER refuses BEFORE INSERT ON contacts \
                  WHEN new.handle = '{REFUSED}' BEGIN SELECT RAISE(ABORT, 'no'); END"
             ),
             Backend::Postgres => {
                 format!("ALTER TABLE contacts ADD CONSTRAINT refuses CHECK (handle <> '{REFUSED}')")
             }
         };
-        database.reader().execute_unprepared(&refuse).await.unwrap();
+        Planner::connect(&url).await.run(&refuse).await;
         let mut handles = handles();
         handles.insert(CONCURRENT_CREATES / 2, REFUSED.to_owned());
         let created = create(&database, &handles).await;
@@ -143,13 +143,13 @@ fn a_rejected_create_does_not_fail_its_group(backend: Backend) {
         check(&database, &created).await;
 
         // Every write has completed: reads now fill the cache, if there is one.
-        let (database, statements) = database.recording();
+        statements.clear();
         let lists = async || {
             for account in [1, 2].map(AccountId::new) {
                 page(&database, account).await;
             }
             // The background deletion of groups reads at any time, too.
-            statements.lock().unwrap().iter().filter(|statement| statement.sql.contains("contacts")).count()
+            statements.all().iter().filter(|sql| sql.contains("contacts")).count()
         };
         let read = lists().await;
         assert_eq!(lists().await == read, backend == Backend::Sqlite);
@@ -197,7 +197,7 @@ fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let database = open(&url).await;
         if backend == Backend::Sqlite {
-            database.reader().execute_unprepared(SLOW_INSERT_TRIGGER).await.unwrap();
+            Planner::connect(&url).await.run(SLOW_INSERT_TRIGGER).await;
         }
         let stop = AtomicBool::new(false);
         let creates = (0..MANY_CREATES).map(async |i| {
@@ -231,32 +231,8 @@ fn continuous_creates_do_not_starve_other_writes(backend: Backend) {
     });
 }
 
-#[test]
-fn continuous_creates_do_not_starve_other_writes_on_sqlite() {
-    continuous_creates_do_not_starve_other_writes(Backend::Sqlite);
-}
-
-#[test]
-fn continuous_creates_do_not_starve_other_writes_on_postgres() {
-    continuous_creates_do_not_starve_other_writes(Backend::Postgres);
-}
-
-#[test]
-fn concurrent_creates_with_one_handle_succeed_once_on_sqlite() {
-    concurrent_creates_with_one_handle_succeed_once(Backend::Sqlite);
-}
-
-#[test]
-fn concurrent_creates_with_one_handle_succeed_once_on_postgres() {
-    concurrent_creates_with_one_handle_succeed_once(Backend::Postgres);
-}
-
-#[test]
-fn a_rejected_create_does_not_fail_its_group_on_sqlite() {
-    a_rejected_create_does_not_fail_its_group(Backend::Sqlite);
-}
-
-#[test]
-fn a_rejected_create_does_not_fail_its_group_on_postgres() {
-    a_rejected_create_does_not_fail_its_group(Backend::Postgres);
+on_each! {
+    continuous_creates_do_not_starve_other_writes
+    concurrent_creates_with_one_handle_succeed_once
+    a_rejected_create_does_not_fail_its_group
 }

@@ -221,12 +221,6 @@ fn a_start_resumes_an_interrupted_deletion(backend: Backend) {
     Admin::of(&service).wait_for_the_sweeper(&id);
 }
 
-#[test]
-fn a_start_resumes_an_interrupted_deletion_on_sqlite() {
-    a_start_resumes_an_interrupted_deletion(Backend::Sqlite);
-}
-
-#[test]
-fn a_start_resumes_an_interrupted_deletion_on_postgres() {
-    a_start_resumes_an_interrupted_deletion(Backend::Postgres);
+on_each! {
+    a_start_resumes_an_interrupted_deletion
 }

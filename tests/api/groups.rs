@@ -18,10 +18,10 @@ pub fn group(client: &Client, name: &str) -> String {
 
 /// Adds and removes members; returns the member count and the outcomes.
 pub fn change(client: &Client, group: &str, body: &Value) -> (u64, Vec<String>) {
-    let answer = client.post(&format!("/v1/groups/{group}/members"), body).expect(200);
-    let results = answer["data"].as_array().unwrap().iter();
+    let response = client.post(&format!("/v1/groups/{group}/members"), body).expect(200);
+    let results = response["data"].as_array().unwrap().iter();
     let results = results.map(|item| item["outcome"].as_str().unwrap().to_owned()).collect();
-    (answer["member_count"].as_u64().unwrap(), results)
+    (response["member_count"].as_u64().unwrap(), results)
 }
 
 /// The values of one member of a list, in its order.
@@ -206,8 +206,8 @@ on_both_databases! {
         let both = json!({"add": [ids[1], ids[0]], "remove": [ids[0], ids[0], ids[4], stranger, ids[1]]});
         let results = ["added", "already_member", "removed", "not_member", "not_member", "no_such_contact", "removed"];
         assert_eq!(change(&client, &id, &both), (1, results.map(str::to_owned).to_vec()));
-        let answer = client.post(&format!("/v1/groups/{id}/members"), &json!({"add": [ids[4], ids[3]]})).expect(200);
-        assert_eq!(values(&answer["data"], "id"), [ids[4].as_str(), &ids[3]], "in the order given");
+        let response = client.post(&format!("/v1/groups/{id}/members"), &json!({"add": [ids[4], ids[3]]})).expect(200);
+        assert_eq!(values(&response["data"], "id"), [ids[4].as_str(), &ids[3]], "in the order given");
 
         let path = format!("/v1/groups/{id}/members");
         let newest_first = [&ids[4], &ids[3], &ids[2]];
@@ -239,7 +239,7 @@ on_both_databases! {
             "contacts": ["4479000000001", one, "+44 7900 000000 2", "4479000000003"],
             "aliases": ["two", " two ", "nobody"],
         });
-        let answer = client.post(&format!("{path}/contacts"), &body).expect(200);
+        let response = client.post(&format!("{path}/contacts"), &body).expect(200);
         let result = |kind: &str, text: &str, result: &str| json!({kind: text, "outcome": result});
         let expected = json!({"success": true, "member_count": 2, "results": [
             result("contact", "4479000000001", "added"),
@@ -250,7 +250,7 @@ on_both_databases! {
             result("alias", " two ", "already_member"),
             result("alias", "nobody", "no_such_contact"),
         ]});
-        assert_eq!(answer, expected);
+        assert_eq!(response, expected);
         let listed = client.get(&format!("{path}/contacts")).expect(200);
         assert_eq!((values(&listed["records"], "alias"), &listed["total"]), (vec!["two".to_owned(), "one".to_owned()], &json!(2)));
 
@@ -377,8 +377,8 @@ on_both_databases! {
         assert_eq!(client.delete(&format!("/v1/contacts/{}", ids[0])).status, 204);
         assert_eq!(client.delete("/addressbook/contacts/447900000001").status, 200);
         for group in &groups {
-            let answer = client.get(&format!("/v1/groups/{group}")).expect(200);
-            assert_eq!(answer["member_count"], 1);
+            let response = client.get(&format!("/v1/groups/{group}")).expect(200);
+            assert_eq!(response["member_count"], 1);
             let members = client.get(&format!("/v1/groups/{group}/members")).expect(200);
             assert_eq!(values(&members["data"], "id"), [ids[2].as_str()]);
         }

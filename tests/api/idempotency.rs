@@ -77,7 +77,7 @@ on_both_databases! {
             for _ in 0..2 {
                 let replay_after_delete = again();
                 let error = &replay_after_delete.expect(410)["error"];
-                let message = "The contact that the first request with this Idempotency-Key created has been deleted";
+                let message = "The contact that the first request with this idempotency key created has been deleted";
                 assert_eq!(error["message"], message);
                 assert!(error["code"] == "gone" || error["name"] == "GoneError", "{error}");
                 assert_eq!(replay_after_delete.header("Idempotent-Replayed"), "");

@@ -30,12 +30,12 @@ on_both_databases! {
                         target.with(name, source.evaluate(expression.as_str().unwrap(), &reply))
                     });
                     assert!(!link["description"].as_str().unwrap().is_empty());
-                    let answer = target.send(&client);
+                    let reply = target.send(&client);
                     // A resource just read is unchanged; one just updated is not.
                     let expected = if target.parameters.contains_key("If-None-Match") { 304..305 } else { 200..300 };
-                    assert!(expected.contains(&answer.status), "{} {status} {name}: {}", source.id, answer.status);
-                    let shown = String::from_utf8(answer.body).unwrap();
-                    if let Some(id) = target.last_path_parameter().filter(|_| target.method == "GET" && answer.status == 200) {
+                    assert!(expected.contains(&reply.status), "{} {status} {name}: {}", source.id, reply.status);
+                    let shown = String::from_utf8(reply.body).unwrap();
+                    if let Some(id) = target.last_path_parameter().filter(|_| target.method == "GET" && reply.status == 200) {
                         assert!(shown.contains(target.parameters[id].as_str().unwrap()), "{} {name}", source.id);
                     }
                     followed += 1;

@@ -114,6 +114,24 @@ fn errors_and_timeouts_are_logged_with_caller_and_cause() {
 }
 
 #[test]
+fn statements_are_logged_without_their_values() {
+    let folder = folder();
+    let (serving, client) = serve(&folder, &["--log=info,addressbook::sql=trace"]);
+    let body = json!({"username": "john", "phone_number": "+4479000000001", "meta": {"plan": "gold"}});
+    client.post("/v1/contacts", &body).expect(201);
+    client.get("/v1/contacts?phone_number=%2B4479000000001").expect(200);
+    client.post("/v1/groups", &json!({"name": "customers"})).expect(201);
+    let events = events(serving);
+    let statements: Vec<_> = events.iter().filter_map(|event| event["sql"].as_str()).collect();
+    for part in ["INSERT INTO contacts", "FROM \"contacts\"", "INSERT INTO \"groups\"", "COMMIT"] {
+        assert!(statements.iter().any(|sql| sql.contains(part)), "{part}: {statements:?}");
+    }
+    for value in ["john", "4479000000001", "gold", "customers"] {
+        assert!(!statements.iter().any(|sql| sql.contains(value)), "{value}: {statements:?}");
+    }
+}
+
+#[test]
 fn unparsable_requests_are_logged() {
     let folder = folder();
     let (serving, _) = serve(&folder, &["--header-timeout=2s"]);
@@ -126,11 +144,11 @@ fn unparsable_requests_are_logged() {
         let mut stream: TcpStream = raw::connect(serving.address());
         stream.write_all(bytes.as_bytes()).unwrap();
         let local = stream.local_addr().unwrap().to_string();
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         // The connection may end with RST where unread data remained.
-        drop(std::io::Read::read_to_end(&mut stream, &mut answer));
-        let answer = String::from_utf8(answer).unwrap();
-        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
+        drop(std::io::Read::read_to_end(&mut stream, &mut response));
+        let response = String::from_utf8(response).unwrap();
+        let id = response.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
         ids.push((id, status, code, local));
     }
     let events = events(serving);

@@ -14,9 +14,9 @@ pub fn raw(service: &Service, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(&service.address).unwrap();
     stream.write_all(bytes).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer));
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    drop(stream.read_to_end(&mut response));
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 on_both_databases! {
@@ -67,7 +67,7 @@ on_both_databases! {
         }
     }
 
-    fn head_answers_like_get_without_a_body(service: &Service) {
+    fn head_responds_like_get_without_a_body(service: &Service) {
         let client = service.client();
         let contact = crate::contacts::create(&client, "john", "+4479000000001");
         for path in ["/v1/contacts", "/contacts", &crate::contacts::path(&contact)] {
@@ -80,7 +80,7 @@ on_both_databases! {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
+fn a_body_that_does_not_arrive_in_time_gets_408() {
     let service = Service::start(Backend::Sqlite, |settings| {
         settings.limits.body_timeout = Duration::from_millis(300);
         settings.limits.header_timeout = Duration::from_secs(2);
@@ -93,17 +93,17 @@ fn a_body_that_does_not_arrive_in_time_is_answered_with_408() {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
         );
-        let answer = raw(&service, head.as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(envelope), "{answer}");
+        let response = raw(&service, head.as_bytes());
+        assert!(response.starts_with("HTTP/1.1 408 ") && response.contains(envelope), "{response}");
     }
     let started = Instant::now();
-    let answer = raw(&service, b"GET /v1/contacts HTTP/1.1\r\nHost:");
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let response = raw(&service, b"GET /v1/contacts HTTP/1.1\r\nHost:");
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408 "), "{response}");
     assert!(started.elapsed() < Duration::from_secs(10), "a slow head is not waited for");
 }
 
 #[test]
-fn a_database_that_does_not_answer_is_503_with_retry_after() {
+fn a_database_that_does_not_respond_is_503_with_retry_after() {
     let Some(service) = Service::start(Backend::Postgres, |settings| {
         settings.limits.request_timeout = Duration::from_secs(2);
         settings.database.database_acquire_timeout = Duration::from_millis(1_500);
@@ -152,9 +152,9 @@ fn an_internal_error_is_500_and_reveals_nothing() {
     let body = json!({"username": "john", "phone_number": "+4479000000001"});
     let error = json!({"error": {"code": "internal_error", "message": "Something went wrong on our side"}});
     assert_eq!(client.post("/v1/contacts", &body).expect(500), error);
-    let answer = client.get("/addressbook/contacts").expect(500);
+    let response = client.get("/addressbook/contacts").expect(500);
     assert_eq!(
-        (&answer["error"]["name"], &answer["error"]["statusCode"]),
+        (&response["error"]["name"], &response["error"]["statusCode"]),
         (&json!("InternalServerError"), &json!(500))
     );
 }
@@ -169,8 +169,8 @@ fn an_upgrade_offer_is_declined_with_connection_close() {
             "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
              HTTP2-Settings: AAEAAEAAAAIAAAAB\r\n\r\n"
         );
-        let answer = raw(service, head.as_bytes()).to_ascii_lowercase();
-        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-        assert!(!answer.contains("connection: upgrade"), "{answer}");
+        let response = raw(service, head.as_bytes()).to_ascii_lowercase();
+        assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
+        assert!(!response.contains("connection: upgrade"), "{response}");
     }
 }

@@ -133,22 +133,22 @@ on_both_databases! {
         let owner = service.client_of(&account, &[]);
         let said = json!({"phone_number": NUMBER, "source": "sms", "note": "wrote STOP"});
         let id = owner.post("/v1/opt_outs", &said).expect(201)["id"].clone();
-        let remarks = |answer: &Value| [answer["id"].clone(), answer["source"].clone(), answer["note"].clone()];
+        let remarks = |response: &Value| [response["id"].clone(), response["source"].clone(), response["note"].clone()];
         for (permissions, expected) in [
             (vec![Permission::CreateOptOuts], [id.clone(), Value::Null, Value::Null]),
-            (vec![Permission::CreateOptOuts, Permission::ReadOptOuts], [id.clone(), json!("sms"), json!("wrote STOP")]),
+            (vec![Permission::CreateOptOuts, Permission::ReadOptOuts], [id, json!("sms"), json!("wrote STOP")]),
         ] {
             let client = service.client_of(&account, &permissions);
-            let answer = client.post("/v1/opt_outs", &json!({"phone_number": NUMBER})).expect(200);
-            assert_eq!(remarks(&answer), expected);
-            let answer = client.post("/addressbook/optouts", &json!({"msisdn": NUMBER})).expect(200);
-            assert_eq!(remarks(&answer["record"]), expected);
+            let response = client.post("/v1/opt_outs", &json!({"phone_number": NUMBER})).expect(200);
+            assert_eq!(remarks(&response), expected);
+            let response = client.post("/addressbook/optouts", &json!({"msisdn": NUMBER})).expect(200);
+            assert_eq!(remarks(&response["record"]), expected);
         }
         // The caller's own source and note are returned.
         let client = service.client_of(&account, &[Permission::CreateOptOuts]);
         let said = json!({"phone_number": "+4479000000777", "source": "web", "note": "asked for it"});
-        let answer = client.post("/v1/opt_outs", &said).expect(201);
-        assert_eq!(remarks(&answer)[1..], [json!("web"), json!("asked for it")]);
+        let response = client.post("/v1/opt_outs", &said).expect(201);
+        assert_eq!(remarks(&response)[1..], [json!("web"), json!("asked for it")]);
     }
 
     fn deleting_requires_its_own_permission(service: &Service) {
@@ -168,8 +168,8 @@ on_both_databases! {
         assert_eq!(client.delete(&by_id).violation(404).0, "There is no such opt-out");
 
         let first = opt_out(&owner, NUMBER);
-        let answer = owner.delete("/addressbook/optouts/00%2044%2020%207946%200000").expect(200);
-        assert_eq!((answer, total(&owner)), (json!({"success": true}), json!(0)));
+        let response = owner.delete("/addressbook/optouts/00%2044%2020%207946%200000").expect(200);
+        assert_eq!((response, total(&owner)), (json!({"success": true}), json!(0)));
         // Opted out again: a new opt-out with a new time.
         assert_ne!(opt_out(&owner, NUMBER)["id"], first["id"]);
     }
@@ -239,7 +239,7 @@ on_both_databases! {
             assert_eq!(again.header("Idempotent-Replayed"), "true");
             // A retry does not opt the number out again after the opt-out was deleted.
             client.delete("/v1/opt_outs/442079460000").expect(204);
-            let message = "The opt-out that the first request with this Idempotency-Key created has been deleted";
+            let message = "The opt-out that the first request with this idempotency key created has been deleted";
             assert_eq!(send("key", &body).violation(410).0, message);
             assert!(!is_opted_out(&client, "442079460000"));
             assert_eq!(send("key", &json!({member: "+14155550100"}).to_string()).status, 422);

@@ -28,23 +28,24 @@ fn curl_lines_run() {
         .unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
-    let answers: Vec<Value> =
+    let responses: Vec<Value> =
         serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.len(), 17, "{stdout}");
-    assert_eq!(answers[0]["record"]["alias"], "john");
-    assert_eq!(answers[1]["phone_number"], "+442079460000");
-    assert_eq!(answers[2]["data"][1]["username"], "john");
-    assert_eq!(answers[3]["record"]["meta"]["CITY"], "Paris");
-    assert_eq!(answers[4]["success"], true);
-    assert_eq!(answers[5]["username"], "paul");
-    let joined = answers[10]["results"].as_array().unwrap();
+    assert_eq!(responses.len(), 17, "{stdout}");
+    assert_eq!(responses[0]["record"]["alias"], "john");
+    assert_eq!(responses[1]["phone_number"], "+442079460000");
+    assert_eq!(responses[2]["data"][1]["username"], "john");
+    assert_eq!(responses[3]["record"]["meta"]["CITY"], "Paris");
+    assert_eq!(responses[4]["success"], true);
+    assert_eq!(responses[5]["username"], "paul");
+    let joined = responses[10]["results"].as_array().unwrap();
     assert!(joined.len() == 3 && joined.iter().all(|result| result["outcome"] == "added"), "{stdout}");
-    assert_eq!(answers[11]["record"]["msisdn"], "4479000000013");
-    let problems = answers[12]["problems"].as_array().unwrap();
+    assert_eq!(responses[11]["record"]["msisdn"], "4479000000013");
+    let problems = responses[12]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["message"] == "1 of 3 lack CITY"), "{stdout}");
-    let texts: Vec<_> = answers[13..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
+    let texts: Vec<_> =
+        responses[13..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
     assert_eq!(texts, ["Hi Ben, we open in your town!", "Hi Anna, we open in Leeds!"]);
-    assert_eq!(answers[16]["summary"]["counts"]["asked"], 3);
+    assert_eq!(responses[16]["summary"]["counts"]["asked"], 3);
 }
 
 #[test]

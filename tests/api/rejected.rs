@@ -10,9 +10,9 @@ use crate::harness::{Backend, Service, raw};
 use crate::middleware::raw as send;
 
 /// The last response on a connection: status, head in lower case, and error.
-fn last(answer: &str) -> (u16, String, Value) {
-    let start = answer.rfind("HTTP/1.").unwrap_or_else(|| panic!("no response: {answer}"));
-    let (head, body) = answer[start..].split_once("\r\n\r\n").unwrap();
+fn last(response: &str) -> (u16, String, Value) {
+    let start = response.rfind("HTTP/1.").unwrap_or_else(|| panic!("no response: {response}"));
+    let (head, body) = response[start..].split_once("\r\n\r\n").unwrap();
     let head = head.to_lowercase();
     let header = |name: &str| {
         let lines = head.lines().filter_map(|line| line.strip_prefix(name));
@@ -31,16 +31,16 @@ fn last(answer: &str) -> (u16, String, Value) {
 }
 
 #[track_caller]
-fn is_v1(answer: &str, status: u16, code: &str) {
-    let (found, _, json) = last(answer);
+fn is_v1(response: &str, status: u16, code: &str) {
+    let (found, _, json) = last(response);
     assert_eq!((found, json["error"]["code"].as_str()), (status, Some(code)), "{json}");
     assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
     assert!(json["error"]["message"].is_string());
 }
 
 #[track_caller]
-fn is_address_book(answer: &str, status: u16, name: &str) {
-    let (found, _, json) = last(answer);
+fn is_address_book(response: &str, status: u16, name: &str) {
+    let (found, _, json) = last(response);
     assert_eq!((found, json["error"]["name"].as_str()), (status, Some(name)), "{json}");
     assert_eq!(
         (&json["success"], json["error"]["statusCode"].as_u64()),
@@ -85,7 +85,7 @@ fn earlier_responses_on_the_connection_are_unaffected() {
     let mut stream = raw::connect(&service.address);
     for _ in 0..2 {
         stream.write_all(good.as_bytes()).unwrap();
-        let (status, body) = raw::answer(&mut stream).unwrap();
+        let (status, body) = raw::response(&mut stream).unwrap();
         assert_eq!((status, &*body), (200, &br#"{"status":"ok"}"#[..]));
     }
     stream.write_all(bad.as_bytes()).unwrap();
@@ -94,20 +94,20 @@ fn earlier_responses_on_the_connection_are_unaffected() {
     assert_eq!(rest.matches("HTTP/1.1 ").count(), 1, "{rest}");
     is_address_book(&rest, 400, "ValidationError");
     // Pipelined.
-    let answer = send(service, format!("{good}{good}{bad}{good}").as_bytes());
+    let response = send(service, format!("{good}{good}{bad}{good}").as_bytes());
     assert_eq!(
-        (answer.matches("HTTP/1.1 200 OK").count(), answer.matches("HTTP/1.1 ").count()),
+        (response.matches("HTTP/1.1 200 OK").count(), response.matches("HTTP/1.1 ").count()),
         (2, 3),
-        "{answer}"
+        "{response}"
     );
-    assert_eq!(last(&answer).0, 400);
+    assert_eq!(last(&response).0, 400);
     // Other responses without a body are unaffected.
-    let answer = send(service, b"HEAD /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    let response = send(service, b"HEAD /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(response.starts_with("HTTP/1.1 404 ") && response.ends_with("\r\n\r\n"), "{response}");
 }
 
 #[test]
-fn a_head_that_does_not_arrive_is_answered_with_408() {
+fn a_head_that_does_not_arrive_gets_408() {
     let service = Service::start(Backend::Sqlite, |settings| {
         settings.limits.header_timeout = Duration::from_secs(2);
     })

@@ -208,11 +208,11 @@ fn a_full_disk_is_507_and_needs_no_restart() {
     for round in 0..3 {
         let body = json!({"username": format!("full{round}"), "phone_number": "+4479000000001", "meta": {"padding": "x".repeat(15_000)}});
         assert_eq!(client.post("/v1/contacts", &body).expect(507)["error"]["code"], "storage_full");
-        let answer = client.post(
+        let response = client.post(
             "/contacts",
             &json!({"alias": format!("full{round}"), "msisdn": "4479000000001", "meta": body["meta"]}),
         );
-        assert_eq!(answer.expect(507)["error"]["name"], "InsufficientStorageError");
+        assert_eq!(response.expect(507)["error"]["name"], "InsufficientStorageError");
         assert_eq!(client.get("/v1/contacts").status, 200, "reads go on");
         assert_eq!(client.get(&format!("/v1/contacts/{id}")).status, 200);
     }

@@ -79,7 +79,7 @@ fn servers_wait_for_a_slow_migration() {
     });
 }
 
-fn a_newer_schema(backend: Backend) {
+fn a_newer_schema_is_used_if_compatible(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
     drop(Service::start_on(&url, |_| {}));
     let future = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_future', 0)";
@@ -93,16 +93,6 @@ fn a_newer_schema(backend: Backend) {
     run(&url, &["UPDATE schema_compatibility SET oldest_migration = 'm29991231_000001_future'"]);
     let refused = refusal(&url, |_| {});
     assert!(refused.contains("newer") && refused.contains("m29991231_000001_future"), "{refused}");
-}
-
-#[test]
-fn a_newer_schema_is_used_if_compatible_on_sqlite() {
-    a_newer_schema(Backend::Sqlite);
-}
-
-#[test]
-fn a_newer_schema_is_used_if_compatible_on_postgres() {
-    a_newer_schema(Backend::Postgres);
 }
 
 /// A role with permission to read and write rows only.
@@ -139,4 +129,8 @@ fn a_role_without_ddl_permission_is_sufficient() {
     run(&owner, &[&format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'")]);
     let refused = refusal(&url, never);
     assert!(refused.contains("older") && refused.contains(LATEST), "{refused}");
+}
+
+on_each! {
+    a_newer_schema_is_used_if_compatible
 }

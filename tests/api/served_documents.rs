@@ -71,8 +71,8 @@ fn are_compressed_and_have_entity_tags() {
 /// The server URL in the document for a request with these headers.
 fn server_url(service: &Service, headers: &str) -> String {
     let request = format!("GET /openapi.json HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
-    let answer = raw(service, request.as_bytes());
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let response = raw(service, request.as_bytes());
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{headers}: {head}");
     serde_json::from_str::<Value>(body).unwrap()["servers"][0]["url"].as_str().unwrap().to_owned()
 }

@@ -44,7 +44,7 @@ fn idle(address: &str, number: usize) -> TcpStream {
     let mut stream = raw::connect(address);
     if number.is_multiple_of(10) {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        assert_eq!(raw::answer(&mut stream).unwrap().0, 200);
+        assert_eq!(raw::response(&mut stream).unwrap().0, 200);
     }
     stream
 }
@@ -134,7 +134,7 @@ fn idle_connections_and_slow_senders_do_not_block_others() {
     slow.truncate(200);
     slow.iter_mut().for_each(|slow| slow.send(usize::MAX));
     for Slow { stream, .. } in &mut slow {
-        assert_eq!(raw::answer(stream).expect("a slow sender was turned out").0, 201);
+        assert_eq!(raw::response(stream).expect("a slow sender was turned out").0, 201);
     }
     drop(idle);
     serving.signal("-TERM");

@@ -193,7 +193,7 @@ on_both_databases! {
         assert_eq!((again.expect(201)["name"].clone(), again.header("ETag")), (json!("changed"), "\"2\""));
         assert_eq!(again.header("Idempotent-Replayed"), "true");
         client.delete(&path(&template)).expect(204);
-        let message = "The template that the first request with this Idempotency-Key created has been deleted";
+        let message = "The template that the first request with this idempotency key created has been deleted";
         assert_eq!(send("key", "welcome").violation(410).0, message);
         assert_eq!(send("key", "other").status, 422);
         assert_eq!(client.get("/v1/templates").expect(200)["data"], json!([]));

@@ -145,7 +145,7 @@ impl Token {
     }
 }
 
-/// Lower-case base 32: no character needs quoting in a shell or a header, and a double click selects all of it.
+/// Lower-case base 32: no character needs quoting in a shell or on the wire, and a double click selects all of it.
 fn encode(bytes: &[u8]) -> String {
     const BASE32: Encoding = BASE32_NOPAD;
     let mut text = BASE32.encode(bytes);

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::table::wire_code;
+use super::table::{self, wire_code};
 use crate::domain::violation::Place;
 use crate::domain::{Error, ErrorCode, FieldViolation, Permission, Violation};
 use crate::http::dialect::{Dialect, FieldNames};
@@ -150,5 +150,5 @@ fn field_error(place: &Place, violation: &Violation, names: &FieldNames) -> Fiel
 /// The sentence of the first violation, if there is one, else that of the error.
 #[must_use]
 pub fn message(error: &Error, details: &[FieldError]) -> String {
-    details.first().map_or_else(|| error.message().to_owned(), |first| first.message.clone())
+    details.first().map_or_else(|| table::message(error).into_owned(), |first| first.message.clone())
 }

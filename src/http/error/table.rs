@@ -1,9 +1,12 @@
-//! Domain error codes on the wire: the one place that maps an [`ErrorCode`] to an HTTP status and to the code of each
-//! dialect.
+//! Domain error codes on the wire: the one place that maps an [`ErrorCode`] to an HTTP status, to the code of each
+//! dialect, and to a message where that names headers or formats.
+
+use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 
-use crate::domain::ErrorCode;
+use crate::domain::{Error, ErrorCode};
+use crate::http::media_type::NDJSON;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -62,4 +65,26 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::StorageFull => row(S::INSUFFICIENT_STORAGE, "storage_full", "InsufficientStorageError"),
         E::Unavailable => row(S::SERVICE_UNAVAILABLE, "unavailable", "ServiceUnavailableError"),
     }
+}
+
+/// The message of an error.
+#[must_use]
+pub fn message(error: &Error) -> Cow<'_, str> {
+    if let Some(own) = error.own_message() {
+        return own.into();
+    }
+    match error.code() {
+        ErrorCode::AudienceTooLarge => with_alternatives(error).into(),
+        ErrorCode::HeadersTooLarge => "The request headers are too large".into(),
+        ErrorCode::UnsupportedMediaType => {
+            "Content-Type must be application/json, without Content-Encoding".into()
+        }
+        _ => error.message().into(),
+    }
+}
+
+/// The message for an audience that is too large for one response, with what to request instead.
+#[must_use]
+pub fn with_alternatives(error: &Error) -> String {
+    format!("{}; stream it as {NDJSON}, or request a dry run", error.message())
 }

@@ -14,7 +14,7 @@ use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
 use crate::http::dialect::Dialect;
 use crate::http::error::api_error::{field_errors, message};
-use crate::http::error::table::wire_code;
+use crate::http::error::table::{self, wire_code};
 use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 use crate::http::request_id::RequestId;
 
@@ -41,8 +41,8 @@ pub(super) fn document(
                 // The member has the dialect's name.
                 ErrorCode::HandleTaken | ErrorCode::NameTaken => message(&example, &details),
                 // The message of the example names the permissions of this operation only.
-                ErrorCode::Forbidden => Error::from(code).message().to_owned(),
-                _ => example.message().to_owned(),
+                ErrorCode::Forbidden => table::message(&Error::from(code)).into_owned(),
+                _ => table::message(&example).into_owned(),
             };
             let mut description = format!("{message}.");
             if let (ErrorCode::Forbidden, Some(access)) = (code, access) {

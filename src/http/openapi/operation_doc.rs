@@ -44,18 +44,6 @@ pub struct ResourceDoc {
 }
 
 impl OperationDoc {
-    /// An operation whose response has a body, with an example.
-    #[must_use]
-    pub fn response(status: u16, body: impl Serialize) -> Self {
-        Self::default().and_response(status, body)
-    }
-
-    /// An operation whose response has no body.
-    #[must_use]
-    pub fn no_content() -> Self {
-        Self::default()
-    }
-
     /// An operation on a kind of resource.
     #[must_use]
     pub fn of(resource: &'static ResourceDoc) -> Self {
@@ -64,13 +52,18 @@ impl OperationDoc {
 
     /// A response with a `T`, and an example of it.
     #[must_use]
-    pub fn responds<T: ToSchema>(self, status: u16, about: impl Into<String>, body: impl Serialize) -> Self {
+    pub fn responds<T: ToSchema>(
+        mut self,
+        status: u16,
+        about: impl Into<String>,
+        body: impl Serialize,
+    ) -> Self {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build();
         let response = ResponseBuilder::new().description(about).content(JSON, content).build();
-        let mut doc = self.and_response(status, body);
-        doc.schemas.extend(schemas_of::<T>());
-        doc.responses.push((status, response));
-        doc
+        self.response_examples.push((status, example(body)));
+        self.schemas.extend(schemas_of::<T>());
+        self.responses.push((status, response));
+        self
     }
 
     /// A response without a body.
@@ -106,12 +99,6 @@ impl OperationDoc {
         response
     }
 
-    #[must_use]
-    pub fn and_response(mut self, status: u16, body: impl Serialize) -> Self {
-        self.response_examples.push((status, example(body)));
-        self
-    }
-
     /// An example of the request body.
     #[must_use]
     pub fn request_example(
@@ -131,6 +118,7 @@ impl OperationDoc {
         self
     }
 
+    /// Another kind of resource in the common errors than in the responses.
     #[must_use]
     pub fn resource(mut self, resource: &'static ResourceDoc) -> Self {
         self.resource = Some(resource);

@@ -68,6 +68,7 @@ pub trait Listed: Serialize + ToSchema {
     const PAGE: &'static str;
     /// In a sentence: `contacts`.
     const PLURAL: &'static str;
+    const ORDER: &'static str = "newest first";
 }
 
 impl<T> Page<T> {
@@ -79,13 +80,13 @@ impl<T> Page<T> {
 
 impl<T: Listed> ComposeSchema for Page<T> {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
-        let plural = T::PLURAL;
+        let (plural, order) = (T::PLURAL, T::ORDER);
         let has_more = ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::Boolean))
             .description(Some(format!("Whether there are more {plural} in the direction of the cursor.")));
         let data = ArrayBuilder::new()
             .items(Ref::from_schema_name(T::name()))
-            .description(Some(format!("The {plural}, newest first.")));
+            .description(Some(format!("The {plural}, {order}.")));
         ObjectBuilder::new()
             .description(Some(format!("A page of {plural}.")))
             .property("has_more", has_more)

@@ -7,15 +7,13 @@
 //!
 //! An unfinished snapshot belongs to the process that began it, for as long as that renews its lease; see
 //! [`SnapshotOwner`].
-//!
-//! [`save_entries`] is raw SQL: one prepared statement for any number of entries, decoded from JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select, Statement, UpdateResult,
+    Select, UpdateResult, Value,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,6 +27,7 @@ use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::database::snapshot_owner::SnapshotOwner;
+use crate::storage::db::json_sql::{json_member, member};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
@@ -282,7 +281,7 @@ pub(crate) async fn save_entries(
             (kind_code(kind), *position, entry.contact(), StoredEntry::from(entry))
         })
         .collect();
-    let rows = serde_json::to_string(&rows).map_err(internal_error)?;
+    let rows = json_sql::to_parameter(&rows)?;
     let owner = database.snapshot_owner();
     database
         .write(move |transaction| {
@@ -294,20 +293,7 @@ pub(crate) async fn save_entries(
                     .exec(transaction)
                     .await;
                 require_lease(renewed?)?;
-                let backend = transaction.get_database_backend();
-                let rows_of = if backend == DbBackend::Sqlite {
-                    "value ->> 0, value ->> 1, unhex(value ->> 2, '-'), value -> 3 FROM json_each($3)"
-                } else {
-                    "(value ->> 0)::smallint, (value ->> 1)::bigint, (value ->> 2)::uuid, (value -> 3)::text \
-                     FROM json_array_elements($3::json) AS value"
-                };
-                let sql = format!(
-                    "INSERT INTO audience_entries (account_id, audience_id, kind, position, contact_id, entry) \
-                     SELECT $1, $2, {rows_of}"
-                );
-                let values = [account.get().into(), id.as_uuid().into(), rows.into()];
-                let statement = Statement::from_sql_and_values(backend, sql, values);
-                transaction.execute_raw(statement).await?;
+                insert_entries(transaction, account, id, rows).await?;
                 let missing: Vec<_> =
                     missing_contacts(transaction, account, contacts).await?.into_iter().collect();
                 remove_contacts(transaction, account, &missing).await?;
@@ -315,6 +301,31 @@ pub(crate) async fn save_entries(
             })
         })
         .await
+}
+
+/// `rows` is a list of tuples: kind, position, contact, and the entry.
+async fn insert_entries(
+    transaction: &Transaction,
+    account: AccountId,
+    id: AudienceId,
+    rows: Value,
+) -> Result<()> {
+    use audience_entry::{Column, Entity};
+    let columns = [
+        (Column::AccountId, Expr::val(account.get())),
+        (Column::AudienceId, Expr::val(id.as_uuid())),
+        (Column::Kind, member(0).cast_as("smallint")),
+        (Column::Position, member(1).cast_as("bigint")),
+        (Column::ContactId, json_sql::to_id(transaction, member(2))),
+        (Column::Entry, json_member(3).cast_as("text")),
+    ];
+    let mut rows = json_sql::tuples(transaction, rows);
+    let columns = columns.map(|(column, value)| {
+        rows.expr(value);
+        column
+    });
+    transaction.execute(&json_sql::insert_from(Entity, columns, rows)?).await?;
+    Ok(())
 }
 
 /// Those of the ids that have no contact any more.

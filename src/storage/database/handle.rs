@@ -51,8 +51,6 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) group_commit: GroupCommit,
     pub(in crate::storage) read_batcher: ReadBatcher,
     pub(in crate::storage) in_flight: InFlight,
-    /// How long entries of the change log are kept.
-    pub(in crate::storage) change_retention: Duration,
     /// Deletes the members of deleted groups; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) sweeper: Option<Arc<BackgroundTask>>,
     /// Lifetime of audience snapshots.

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use super::session::Session;
-use super::statement_log::{Statements, log};
 use super::transaction::Transaction;
 use crate::storage::error::{acquire_error, exec_error, query_error};
 use crate::storage::fair_semaphore::Owner;
@@ -16,7 +15,6 @@ use crate::storage::sqlite::pool::SqlitePool;
 #[derive(Clone, Debug)]
 pub struct Connection {
     connections: Connections,
-    statement_log: Option<Statements>,
     /// On whose behalf connections are acquired.
     owner: Owner,
 }
@@ -29,11 +27,11 @@ enum Connections {
 
 impl Connection {
     pub(crate) fn postgres(pool: PostgresPool) -> Self {
-        Self { connections: Connections::Postgres(pool), statement_log: None, owner: None }
+        Self { connections: Connections::Postgres(pool), owner: None }
     }
 
     pub(crate) fn sqlite(pool: SqlitePool) -> Self {
-        Self { connections: Connections::Sqlite(pool), statement_log: None, owner: None }
+        Self { connections: Connections::Sqlite(pool), owner: None }
     }
 
     /// The same pool, on behalf of an account.
@@ -49,13 +47,9 @@ impl Connection {
         }
     }
 
-    pub(crate) fn log_statements(&mut self, statements: Statements) {
-        self.statement_log = Some(statements);
-    }
-
     /// A write transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
-        Transaction::begin(self.session().await?, self.statement_log.clone()).await
+        Transaction::begin(self.session().await?).await
     }
 
     async fn session(&self) -> Result<Session, DbErr> {
@@ -64,11 +58,6 @@ impl Connection {
             Connections::Sqlite(pool) => pool.acquire(self.owner).await.map(Session::Sqlite),
         }
         .map_err(acquire_error)
-    }
-
-    async fn session_for(&self, statement: &Statement) -> Result<Session, DbErr> {
-        log(self.statement_log.as_ref(), statement);
-        self.session().await
     }
 
     /// Waits for connections in use, and closes all.
@@ -90,24 +79,23 @@ impl ConnectionTrait for Connection {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let mut session = self.session_for(&statement).await?;
+        let mut session = self.session().await?;
         let (done, _) = session.run(statement).await.map_err(exec_error)?;
         Ok(done)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let statement = Statement::from_string(self.get_database_backend(), sql);
-        let mut session = self.session_for(&statement).await?;
+        let mut session = self.session().await?;
         session.run_unprepared(sql).await.map_err(exec_error)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut session = self.session_for(&statement).await?;
+        let mut session = self.session().await?;
         session.first_row(statement).await.map_err(query_error)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut session = self.session_for(&statement).await?;
+        let mut session = self.session().await?;
         let (_, rows) = session.run(statement).await.map_err(query_error)?;
         Ok(rows)
     }

@@ -3,7 +3,8 @@
 //! [`super::contact_rows`].
 
 use sea_orm::sea_query::{
-    Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query, SelectStatement,
+    BinOper, Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query,
+    SelectStatement,
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetableMany, Value};
 use serde::Serialize;
@@ -16,12 +17,32 @@ pub(crate) fn elements<T: Serialize>(
     connection: &impl ConnectionTrait,
     list: &[T],
 ) -> Result<SelectStatement> {
-    let list = Expr::val(to_parameter(list)?);
-    let elements = match connection.get_database_backend() {
+    Ok(rows_from(connection, to_parameter(list)?, "json_array_elements_text"))
+}
+
+/// The elements of a list of tuples, encoded by [`to_parameter`], as rows with one JSON column, `value`, that has
+/// [`member`]s.
+pub(crate) fn tuples(connection: &impl ConnectionTrait, list: Value) -> SelectStatement {
+    rows_from(connection, list, "json_array_elements")
+}
+
+fn rows_from(connection: &impl ConnectionTrait, list: Value, on_postgres: &'static str) -> SelectStatement {
+    let list = Expr::val(list);
+    let rows = match connection.get_database_backend() {
         DbBackend::Sqlite => Func::cust("json_each").arg(list),
-        _ => Func::cust("json_array_elements_text").arg(list.cast_as("json")),
+        _ => Func::cust(on_postgres).arg(list.cast_as("json")),
     };
-    Ok(Query::select().from_function(elements, "value").to_owned())
+    Query::select().from_function(rows, "value").to_owned()
+}
+
+/// A member of a tuple as text; on SQLite, a number as a number.
+pub(crate) fn member(index: i32) -> Expr {
+    Expr::col("value").binary(BinOper::Custom("->>"), Expr::Constant(index.into()))
+}
+
+/// A member of a tuple as JSON.
+pub(crate) fn json_member(index: i32) -> Expr {
+    Expr::col("value").binary(BinOper::Custom("->"), Expr::Constant(index.into()))
 }
 
 /// A list of texts as a query with one column, `value`.
@@ -59,7 +80,7 @@ pub(crate) fn records<T: Serialize>(
     };
     let mut query = Query::select().from_function(rows, "value").to_owned();
     for (i, (name, r#type)) in columns.iter().enumerate() {
-        query.expr_as(Expr::cust(member(sqlite, i, *r#type)), *name);
+        query.expr_as(Expr::cust(typed_member(sqlite, i, *r#type)), *name);
     }
     // Or SQLite would parse a following ON CONFLICT as a join constraint.
     query.and_where(Expr::cust("true"));
@@ -67,7 +88,7 @@ pub(crate) fn records<T: Serialize>(
 }
 
 /// The SQL of one member of a record.
-fn member(sqlite: bool, i: usize, r#type: Type) -> String {
+fn typed_member(sqlite: bool, i: usize, r#type: Type) -> String {
     match (sqlite, r#type) {
         (true, Type::Integer | Type::Text) => format!("value ->> {i}"),
         (true, Type::Id) => format!("unhex(value ->> {i}, '-')"),
@@ -81,10 +102,14 @@ fn member(sqlite: bool, i: usize, r#type: Type) -> String {
 
 /// Converts an element to an id.
 pub(crate) fn id_of_element(connection: &impl ConnectionTrait) -> Expr {
-    let value = Expr::col("value");
+    to_id(connection, Expr::col("value"))
+}
+
+/// Converts a text to an id.
+pub(crate) fn to_id(connection: &impl ConnectionTrait, text: Expr) -> Expr {
     match connection.get_database_backend() {
-        DbBackend::Sqlite => Func::cust("unhex").args([value, Expr::val("-")]).into(),
-        _ => value.cast_as("uuid"),
+        DbBackend::Sqlite => Func::cust("unhex").args([text, Expr::val("-")]).into(),
+        _ => text.cast_as("uuid"),
     }
 }
 

@@ -11,5 +11,4 @@ pub(super) mod json_sql;
 pub(super) mod keyset;
 pub(super) mod migrate;
 pub(super) mod session;
-pub(super) mod statement_log;
 pub(super) mod transaction;

@@ -1,10 +1,17 @@
-//! A connection in use, to either database.
+//! A connection in use, to either database. Each statement of the repositories is executed here, and logged at
+//! the level `trace` under [`LOG_TARGET`]: its text alone, since its values are personal data.
 
 use sea_orm::sqlx::Error;
 use sea_orm::{DbBackend, ExecResult, QueryResult, Statement};
 
 use crate::storage::postgres;
 use crate::storage::sqlite::pool::{self as sqlite, without_parameters};
+
+const LOG_TARGET: &str = "addressbook::sql";
+
+fn log(sql: &str) {
+    tracing::trace!(target: LOG_TARGET, sql, "statement");
+}
 
 /// Returned to its pool when dropped.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ impl Session {
         &mut self,
         statement: Statement,
     ) -> Result<(ExecResult, Vec<QueryResult>), Error> {
+        log(&statement.sql);
         match self {
             Self::Postgres(connection) => {
                 let (done, rows) = connection.run(statement).await?;
@@ -40,6 +48,7 @@ impl Session {
 
     /// Runs a statement up to its first row.
     pub(crate) async fn first_row(&mut self, statement: Statement) -> Result<Option<QueryResult>, Error> {
+        log(&statement.sql);
         match self {
             Self::Postgres(connection) => {
                 let (_, rows) = connection.run(statement).await?;
@@ -51,6 +60,7 @@ impl Session {
 
     /// Runs one or several statements without parameters.
     pub(crate) async fn run_unprepared(&mut self, sql: &str) -> Result<ExecResult, Error> {
+        log(sql);
         match self {
             Self::Postgres(connection) => Ok(connection.run_unprepared(sql).await?.into()),
             Self::Sqlite(connection) => Ok(connection.run(without_parameters(sql)).await?.0.into()),
@@ -58,6 +68,7 @@ impl Session {
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
+        log("COMMIT");
         match self {
             Self::Postgres(connection) => connection.commit().await,
             Self::Sqlite(connection) => connection.run(without_parameters("COMMIT")).await.map(drop),

@@ -13,7 +13,6 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use tokio::sync::Mutex;
 
 use super::session::Session;
-use super::statement_log::{Statements, log};
 use crate::storage::error::{exec_error, query_error};
 
 /// Ended by [`Self::commit`] or [`Self::rollback`]; dropped before, it is rolled back with its connection.
@@ -30,7 +29,6 @@ struct Inner {
     open: bool,
     /// Executed with the commit, in this order; SQLite only.
     deferred: Vec<Statement>,
-    statement_log: Option<Statements>,
 }
 
 /// On SQLite the write lock is taken at once: a deferred transaction that reads first fails if another
@@ -38,9 +36,9 @@ struct Inner {
 const BEGIN: &str = "BEGIN IMMEDIATE; ";
 
 impl Transaction {
-    pub(crate) async fn begin(session: Session, statement_log: Option<Statements>) -> Result<Self, DbErr> {
+    pub(crate) async fn begin(session: Session) -> Result<Self, DbErr> {
         let backend = session.backend();
-        let mut inner = Inner { session, open: false, deferred: Vec::new(), statement_log };
+        let mut inner = Inner { session, open: false, deferred: Vec::new() };
         if backend != DbBackend::Sqlite {
             // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
             inner.open = true;
@@ -59,7 +57,6 @@ impl Transaction {
         if self.backend != DbBackend::Sqlite {
             return inner.run(statement).await.map(drop).map_err(exec_error);
         }
-        log(inner.statement_log.as_ref(), &statement);
         inner.deferred.push(statement);
         Ok(())
     }
@@ -76,7 +73,6 @@ impl Transaction {
 impl Inner {
     async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
         self.flush_deferred().await?;
-        log(self.statement_log.as_ref(), &statement);
         self.send(statement).await
     }
 

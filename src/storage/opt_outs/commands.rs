@@ -173,16 +173,15 @@ impl Locked {
             conditions.push(in_query(transaction, Column::Phone, json_sql::texts(transaction, &phones)?));
         }
         for condition in conditions {
-            let found: Vec<(Uuid, String)> = Entity::find()
+            let mut select = Entity::find()
                 .select_only()
                 .columns([Column::Id, Column::Phone])
                 .filter(Column::AccountId.eq(account.get()))
-                .filter(condition)
-                .order_by_asc(Column::Phone)
-                .lock(LockType::Update)
-                .into_tuple()
-                .all(transaction)
-                .await?;
+                .filter(condition);
+            if transaction.get_database_backend() == DbBackend::Postgres {
+                select = select.order_by_asc(Column::Phone).lock(LockType::Update);
+            }
+            let found: Vec<(Uuid, String)> = select.into_tuple().all(transaction).await?;
             for (id, phone) in found {
                 locked.ids.insert(id);
                 locked.phones.insert(phone, id);

@@ -9,6 +9,7 @@ mod postgres;
 mod proxy;
 pub mod raw;
 mod service;
+pub mod statements;
 
 pub use client::{Client, Reply};
 pub use folder::folder;
@@ -63,6 +64,26 @@ macro_rules! on_both_databases {
                 if let Some(service) = Service::shared(Backend::Postgres) {
                     super::$name(service);
                 }
+            }
+        }
+    )*};
+}
+
+/// Runs functions of a [`Backend`] as tests, on SQLite and on PostgreSQL: each makes a database of its own.
+#[macro_export]
+macro_rules! on_each {
+    ($($test:ident)*) => {$(
+        mod $test {
+            use $crate::harness::Backend;
+
+            #[test]
+            fn sqlite() {
+                super::$test(Backend::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                super::$test(Backend::Postgres);
             }
         }
     )*};

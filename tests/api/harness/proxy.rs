@@ -77,13 +77,13 @@ pub fn delay_replies(database: &str, hold: &Arc<Hold>) -> String {
             std::thread::spawn(move || std::io::copy(&mut client_reader, &mut server_writer));
             let hold = Arc::clone(&hold);
             std::thread::spawn(move || {
-                let mut answer = [0; 4096];
-                while let Ok(length @ 1..) = server.read(&mut answer) {
+                let mut response = [0; 4096];
+                while let Ok(length @ 1..) = server.read(&mut response) {
                     while hold.on.load(Ordering::SeqCst) {
                         hold.has_held.store(true, Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(1));
                     }
-                    if client.write_all(&answer[..length]).is_err() {
+                    if client.write_all(&response[..length]).is_err() {
                         return;
                     }
                 }

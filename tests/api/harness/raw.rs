@@ -27,7 +27,7 @@ pub fn request(key: &str, method: &str, path: &str, headers: &[(&str, &str)], bo
 /// # Panics
 ///
 /// The connection ended within the response.
-pub fn answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
+pub fn response(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -37,7 +37,7 @@ pub fn answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
         match stream.read(&mut byte) {
             Ok(1..) => bytes.push(byte[0]),
             Ok(0) => {
-                assert!(bytes.is_empty(), "half an answer: {}", String::from_utf8_lossy(&bytes));
+                assert!(bytes.is_empty(), "half a response: {}", String::from_utf8_lossy(&bytes));
                 return None;
             }
             Err(error) if bytes.is_empty() && error.kind() == ErrorKind::ConnectionReset => return None,
@@ -47,6 +47,6 @@ pub fn answer(stream: &mut impl Read) -> Option<(u16, Vec<u8>)> {
     let status = head[9..12].parse().unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-    stream.read_exact(&mut body).unwrap_or_else(|error| panic!("half an answer ({error}): {head}"));
+    stream.read_exact(&mut body).unwrap_or_else(|error| panic!("half a response ({error}): {head}"));
     Some((status, body))
 }

@@ -14,12 +14,7 @@ use crate::http::response::HandlerResult;
 /// Determines exactly who gets which text, who does not, and why, for up to 1,000 aliases. By default,
 /// numbers that have opted out and numbers that already get a message are excluded. Nothing is sent. With
 /// `dry_run`, the response contains only counts and problems.
-#[utoipa::path(
-    post,
-    path = "/addressbook/resolve",
-    operation_id = "resolveAddressBookAliases",
-    responses((status = 200, description = "The messages and the exclusions.", body = ResolveResponse)),
-)]
+#[utoipa::path(post, path = "/addressbook/resolve", operation_id = "resolveAddressBookAliases")]
 pub(super) async fn resolve(
     authorized: Authorized<ReadContacts>,
     format: ResponseFormat,

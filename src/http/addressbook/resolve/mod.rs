@@ -21,8 +21,12 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         &DIALECT,
         __path_resolve,
         resolve,
-        OperationDoc::response(200, ResolveResponse::from(audience::example()))
-            .resource(&RESOURCE)
+        OperationDoc::of(&RESOURCE)
+            .responds::<ResolveResponse>(
+                200,
+                "The messages and the exclusions.",
+                ResolveResponse::from(audience::example()),
+            )
             .request_example("aliases", "Two aliases and a text", ResolveRequest::example())
             .request_example("dry_run", "Counts and problems only", ResolveRequest::dry_run_example())
             .errors(&[ErrorCode::NotFound, ErrorCode::TemplateTooCostly])

@@ -3,12 +3,9 @@
 use actix_web::HttpResponse;
 use tokio_util::sync::CancellationToken;
 
-use super::list::{EntryQuery, links, next_link};
+use super::list::{EntryQuery, next_link};
 use super::request::CreateAudience;
-use super::response::{
-    Audience, AudienceExclusion, AudienceExclusionPage, AudienceLine, AudienceList, AudienceRecipient,
-    AudienceRecipientPage, KeptAudience,
-};
+use super::response::{Audience, AudienceExclusion, AudienceLine, AudienceRecipient, KeptAudience};
 use crate::domain::audience::{AudienceId, Entry, EntryPage, Kind};
 use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
@@ -18,11 +15,13 @@ use crate::http::audience::ResponseFormat;
 use crate::http::audience::stream::stream;
 use crate::http::auth::authorized::Authorized;
 use crate::http::error::api_error::ApiError;
+use crate::http::error::table::with_alternatives;
 use crate::http::extract::{IdempotentBody, PathParam, Query};
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::media_type::NDJSON;
-use crate::http::response::{self, HandlerResult};
+use crate::http::response::HandlerResult;
 use crate::http::v1::operations;
+use crate::http::v1::pagination::{self, Page, respond_with_links};
 
 const PATH: &str = "/v1/audiences";
 const CREATE: &str = "createAudience";
@@ -47,27 +46,7 @@ const CREATE: &str = "createAudience";
 /// `recipients` has at most 1,000 items, but groups can add more contacts: {answer_limit} contacts in one
 /// JSON response, {kept_limit} in a kept audience, any number in a stream and in a dry run. A larger audience
 /// is rejected with 422.
-#[utoipa::path(
-    post,
-    path = PATH,
-    operation_id = CREATE,
-    responses(
-        (
-            status = 200,
-            description = "The audience.",
-            body = Audience,
-        ),
-        (
-            status = 201,
-            description = "The kept audience was created.",
-            body = Audience,
-            headers(
-                ("Location" = String, description = "The path of the audience."),
-                ("Idempotent-Replayed" = String, description = "`true` if an earlier request with the same `Idempotency-Key` created the audience."),
-            ),
-        ),
-    ),
-)]
+#[utoipa::path(post, path = PATH, operation_id = CREATE)]
 pub(super) async fn create_audience(
     authorized: Authorized<ReadContacts>,
     format: ResponseFormat,
@@ -90,44 +69,36 @@ pub(super) async fn create_audience(
         let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin(&authorized));
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = audiences.resolve(command, format.deadline).await?;
+    let audience = audiences.resolve(command, format.deadline).await.map_err(suggest_stream)?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
+}
+
+/// The domain does not know that a response can be streamed.
+fn suggest_stream(error: Error) -> Error {
+    if error.code() == ErrorCode::AudienceTooLarge {
+        return Error::with_message(error.code(), with_alternatives(&error));
+    }
+    error
 }
 
 /// List audiences
 ///
 /// Returns a page of the kept audiences, newest first.
-#[utoipa::path(
-    get,
-    path = PATH,
-    operation_id = "listAudiences",
-    responses((
-        status = 200,
-        description = "A page of audiences.",
-        body = AudienceList,
-        headers(("Link" = String, description = "The links to the next and the previous page, if they exist (RFC 8288).")),
-    )),
-)]
+#[utoipa::path(get, path = PATH, operation_id = "listAudiences")]
 pub(super) async fn list_audiences(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
     Query { command: query, .. }: Query<CursorParams<AudienceId>>,
 ) -> HandlerResult {
     let page = authorized.audiences().list(query).await?;
-    let mut response = response::page(links(&prefix.prepend_to(PATH), &query, &page));
-    let data = page.items.into_iter().map(KeptAudience::from).collect();
-    Ok(response.json(AudienceList { has_more: page.has_more, data }))
+    let path = prefix.prepend_to(PATH);
+    Ok(pagination::respond::<KeptAudience, _, _>(&path, &query, &[], page, |audience| audience.id))
 }
 
 /// Get an audience
 ///
 /// Returns a kept audience: its counts, and the reasons why some recipients get no message.
-#[utoipa::path(
-    get,
-    path = "/v1/audiences/{id}",
-    operation_id = "getAudience",
-    responses((status = 200, description = "The audience.", body = KeptAudience)),
-)]
+#[utoipa::path(get, path = "/v1/audiences/{id}", operation_id = "getAudience")]
 pub(super) async fn get_audience(
     authorized: Authorized<ReadAudiences>,
     PathParam(id): PathParam<AudienceId>,
@@ -139,12 +110,7 @@ pub(super) async fn get_audience(
 /// Delete an audience
 ///
 /// Deletes the audience immediately. It no longer counts towards the account's limit.
-#[utoipa::path(
-    delete,
-    path = "/v1/audiences/{id}",
-    operation_id = "deleteAudience",
-    responses((status = 204, description = "The audience was deleted.")),
-)]
+#[utoipa::path(delete, path = "/v1/audiences/{id}", operation_id = "deleteAudience")]
 pub(super) async fn delete_audience(
     authorized: Authorized<DeleteAudiences>,
     PathParam(id): PathParam<AudienceId>,
@@ -156,17 +122,7 @@ pub(super) async fn delete_audience(
 /// List the recipients of an audience
 ///
 /// Returns a page of the recipients that get a message, in the order of the audience.
-#[utoipa::path(
-    get,
-    path = "/v1/audiences/{id}/recipients",
-    operation_id = "listAudienceRecipients",
-    responses((
-        status = 200,
-        description = "A page of recipients.",
-        body = AudienceRecipientPage,
-        headers(("Link" = String, description = "The link to the next page, if there is one (RFC 8288).")),
-    )),
-)]
+#[utoipa::path(get, path = "/v1/audiences/{id}/recipients", operation_id = "listAudienceRecipients")]
 pub(super) async fn list_recipients(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
@@ -174,30 +130,19 @@ pub(super) async fn list_recipients(
     Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Recipients, query).await?;
-    let mut response =
-        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), query, &page));
+    let links = next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/recipients")), query, &page);
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Included(included) => Some(AudienceRecipient::at(Some(position), included)),
         Entry::Excluded(_) => None,
     });
-    Ok(response.json(AudienceRecipientPage { has_more, data: data.collect() }))
+    Ok(respond_with_links(links, Page::new(has_more, data.collect())))
 }
 
 /// List the exclusions of an audience
 ///
 /// Returns a page of the recipients that get no message, and the reasons, in the order of the audience.
-#[utoipa::path(
-    get,
-    path = "/v1/audiences/{id}/exclusions",
-    operation_id = "listAudienceExclusions",
-    responses((
-        status = 200,
-        description = "A page of exclusions.",
-        body = AudienceExclusionPage,
-        headers(("Link" = String, description = "The link to the next page, if there is one (RFC 8288).")),
-    )),
-)]
+#[utoipa::path(get, path = "/v1/audiences/{id}/exclusions", operation_id = "listAudienceExclusions")]
 pub(super) async fn list_exclusions(
     authorized: Authorized<ReadAudiences>,
     prefix: Prefix,
@@ -205,14 +150,13 @@ pub(super) async fn list_exclusions(
     Query { command: query, .. }: Query<EntryQuery>,
 ) -> HandlerResult {
     let page = page(&authorized, id, Kind::Exclusions, query).await?;
-    let mut response =
-        response::page(next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), query, &page));
+    let links = next_link(&prefix.prepend_to(format_args!("{PATH}/{id}/exclusions")), query, &page);
     let has_more = page.has_more;
     let data = page.entries.into_iter().filter_map(|(position, entry)| match entry {
         Entry::Excluded(exclusion) => Some(AudienceExclusion::at(Some(position), exclusion)),
         Entry::Included(_) => None,
     });
-    Ok(response.json(AudienceExclusionPage { has_more, data: data.collect() }))
+    Ok(respond_with_links(links, Page::new(has_more, data.collect())))
 }
 
 async fn page(

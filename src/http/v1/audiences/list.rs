@@ -1,21 +1,11 @@
-//! The query parameters and `Link` headers of the lists of `/v1/audiences`.
+//! The query parameters and `Link` headers of the lists of an audience's entries.
 
 use actix_web::http::header::HeaderValue;
 use utoipa::openapi::schema::Object;
 
-use crate::domain::audience::{AudienceId, AudienceSnapshot, EntryPage};
-use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::domain::audience::EntryPage;
 use crate::http::extract::query::{integer, number};
 use crate::http::extract::{Parameters, QueryReader};
-use crate::http::v1::pagination;
-
-pub(super) fn links(
-    path: &str,
-    query: &CursorParams<AudienceId>,
-    page: &CursorPage<AudienceSnapshot>,
-) -> Option<HeaderValue> {
-    pagination::links(path, query, &[], page, |audience| audience.id)
-}
 
 /// Of the lists of recipients and of exclusions.
 #[derive(Clone, Copy)]

@@ -7,6 +7,8 @@ mod response;
 mod schema;
 
 use super::dialect::DIALECT;
+use super::operations::{self, invalid_cursor, invalid_id};
+use super::pagination::Listed;
 use super::tags;
 use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::audience;
@@ -14,7 +16,7 @@ use crate::http::openapi::examples::audience as examples;
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::routes::RouteTable;
 use request::{AudienceItem, CreateAudience};
-use response::{Audience, AudienceExclusionPage, AudienceList, AudienceRecipientPage, KeptAudience};
+use response::{Audience, AudienceExclusion, AudienceRecipient, KeptAudience};
 
 const RESOURCE: ResourceDoc =
     ResourceDoc { tag: Some(tags::AUDIENCES), noun: "audience", argument: "audience", versioned: false };
@@ -27,23 +29,16 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
     let kept = || KeptAudience::from(examples::kept_audience());
-    let audience = Audience::from(audience::example());
-    let recipients = AudienceRecipientPage {
-        has_more: false,
-        data: vec![response::AudienceRecipient::at(Some(0), examples::included())],
-    };
-    let exclusions = AudienceExclusionPage {
-        has_more: false,
-        data: vec![response::AudienceExclusion::at(Some(0), examples::exclusion())],
-    };
-    let not_uuid = || FieldViolation::at("id", Violation::NotUuid);
+    let recipient = AudienceRecipient::at(Some(0), examples::included());
+    let exclusion = AudienceExclusion::at(Some(0), examples::exclusion());
     table
         .protected(
             &DIALECT,
             __path_create_audience,
             create_audience,
-            OperationDoc::response(200, audience)
-                .and_response(201, Audience::from(examples::kept_audience()))
+            operations::creates(&RESOURCE, Audience::from(examples::kept_audience()))
+                .describe(201, "The kept audience was created.")
+                .responds::<Audience>(200, "The audience.", Audience::from(audience::example()))
                 .resource(&CREATE_RESOURCE)
                 .refers_to::<AudienceItem>()
                 .request_example("aliases", "Two recipients and a text", CreateAudience::example())
@@ -71,32 +66,27 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_list_audiences,
             list_audiences,
-            OperationDoc::response(200, AudienceList { has_more: false, data: vec![kept()] })
-                .resource(&RESOURCE)
-                .example_violation(FieldViolation::at("starting_after", Violation::NotUuid)),
+            operations::lists(&RESOURCE, kept()).example_violation(invalid_cursor()),
         )
         .protected(
             &DIALECT,
             __path_get_audience,
             get_audience,
-            OperationDoc::response(200, kept()).resource(&RESOURCE).example_violation(not_uuid()),
+            operations::gets(&RESOURCE, kept()).example_violation(invalid_id()),
         )
         .protected(
             &DIALECT,
             __path_delete_audience,
             delete_audience,
-            OperationDoc::no_content().resource(&RESOURCE).example_violation(not_uuid()),
+            operations::deletes(&RESOURCE).example_violation(invalid_id()),
         )
-        .protected(
-            &DIALECT,
-            __path_list_recipients,
-            list_recipients,
-            OperationDoc::response(200, recipients).resource(&RESOURCE).example_violation(not_uuid()),
-        )
-        .protected(
-            &DIALECT,
-            __path_list_exclusions,
-            list_exclusions,
-            OperationDoc::response(200, exclusions).resource(&RESOURCE).example_violation(not_uuid()),
-        )
+        .protected(&DIALECT, __path_list_recipients, list_recipients, lists_entries(recipient))
+        .protected(&DIALECT, __path_list_exclusions, list_exclusions, lists_entries(exclusion))
+}
+
+/// A list of a kept audience goes in one direction.
+fn lists_entries<T: Listed>(example: T) -> OperationDoc {
+    operations::lists(&RESOURCE, example)
+        .header(200, "Link", "The link to the next page, if there is one (RFC 8288).")
+        .example_violation(invalid_id())
 }

@@ -13,6 +13,7 @@ use crate::http::audience::stream::LineFormat;
 use crate::http::audience::{contact_fields, render, schema};
 use crate::http::openapi::fields;
 use crate::http::v1::envelope::{self, V1ErrorBody};
+use crate::http::v1::pagination::Listed;
 
 /// A recipient that gets a message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -157,7 +158,7 @@ pub struct Audience {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptAudience {
     #[schema(schema_with = super::schema::id)]
-    pub id: AudienceId,
+    id: AudienceId,
     /// The counts.
     counts: AudienceCounts,
     /// The reasons why some recipients get no message, in the order in which they came up.
@@ -168,31 +169,21 @@ pub struct KeptAudience {
     expires_at: Timestamp,
 }
 
-/// A page of audiences.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AudienceList {
-    /// Whether there are more audiences in the direction of the cursor.
-    pub has_more: bool,
-    /// The kept audiences, newest first.
-    pub data: Vec<KeptAudience>,
+impl Listed for KeptAudience {
+    const PAGE: &'static str = "AudienceList";
+    const PLURAL: &'static str = "kept audiences";
 }
 
-/// A page of the recipients that get a message.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AudienceRecipientPage {
-    /// Whether there are more entries.
-    pub has_more: bool,
-    /// The recipients, in the order of the audience.
-    pub data: Vec<AudienceRecipient>,
+impl Listed for AudienceRecipient {
+    const PAGE: &'static str = "AudienceRecipientPage";
+    const PLURAL: &'static str = "recipients";
+    const ORDER: &'static str = "in the order of the audience";
 }
 
-/// A page of the recipients that get no message.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AudienceExclusionPage {
-    /// Whether there are more entries.
-    pub has_more: bool,
-    /// The exclusions, in the order of the audience.
-    pub data: Vec<AudienceExclusion>,
+impl Listed for AudienceExclusion {
+    const PAGE: &'static str = "AudienceExclusionPage";
+    const PLURAL: &'static str = "exclusions";
+    const ORDER: &'static str = "in the order of the audience";
 }
 
 /// A line of a streamed audience, which has one of these members. The last line has `summary`, or `error` if the stream was
