@@ -23,12 +23,12 @@ NEXT = r"""
 """
 PHONE = r"\set phone random(0, 9999999)"
 NAMES = {"order": ":number::bigint", "random": "hashint8extended(:number::bigint, 0)"}
-# The service writes all columns but the keys, changed or not. A new `updated_at` moves the row in an index.
+# The columns that the service writes, changed or not. A new `updated_at` moves the row in an index.
 UPDATE = r"""
 \set one {first} + random(0, {count} - 1)
 UPDATE contacts
-SET handle = handle, phone = phone, display_name = lpad(to_hex(:number::bigint), 16, '0'), avatar_url = avatar_url,
-    meta = meta, created_at = created_at, updated_at = 1900000000000 + :number::bigint, version = version + 1
+SET display_name = lpad(to_hex(:number::bigint), 16, '0'), avatar_url = avatar_url, meta = meta,
+    updated_at = 1900000000000 + :number::bigint, version = version + 1
 WHERE account_id = 1 AND id = {id};
 """
 # In random order, each once.
