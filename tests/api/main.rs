@@ -10,6 +10,7 @@ mod audiences;
 mod authorization;
 mod bad_bodies;
 mod bad_requests;
+mod change_log;
 mod cli;
 mod conditional;
 mod contact_lists;
