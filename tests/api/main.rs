@@ -28,6 +28,7 @@ mod fd_limit;
 mod forwarded_prefix;
 mod graceful_shutdown;
 mod group_commits;
+mod group_outcomes;
 mod group_query_plans;
 mod group_races;
 mod group_reads;

@@ -105,11 +105,17 @@ const COUNTED: [u128; 3] = [0, 1, 2];
 impl Follower {
     /// Follows the log of the client's account from its beginning.
     pub fn of(url: &str, client: &Client) -> Self {
+        let mut this = Self::of_account(url, 0);
+        let sql = format!("SELECT account_id FROM api_keys WHERE id = '{}'", key_id(client));
+        let row = this.runtime.block_on(rows(&this.database, &sql)).pop().unwrap();
+        this.account = row.try_get_by_index(0).unwrap();
+        this
+    }
+
+    /// The same for the id of an account.
+    pub fn of_account(url: &str, account: i64) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let database = runtime.block_on(sea_orm::Database::connect(url)).unwrap();
-        let sql = format!("SELECT account_id FROM api_keys WHERE id = '{}'", key_id(client));
-        let row = runtime.block_on(rows(&database, &sql)).pop().unwrap();
-        let account = row.try_get_by_index(0).unwrap();
         Self { runtime, database, account, log: Followed::default() }
     }
 
