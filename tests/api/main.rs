@@ -57,3 +57,4 @@ mod sqlite_file;
 mod swagger_ui;
 mod templates;
 mod updated_since;
+mod upgrades;
