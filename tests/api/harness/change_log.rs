@@ -44,7 +44,9 @@ type Row = (Option<i64>, String);
 /// client of a feed does: whatever an entry names, it reads.
 pub struct Follower {
     runtime: Runtime,
-    database: DatabaseConnection,
+    url: String,
+    /// `None` while disconnected.
+    database: Option<DatabaseConnection>,
     account: i64,
     log: Followed,
 }
@@ -106,8 +108,9 @@ impl Follower {
     /// Follows the log of the client's account from its beginning.
     pub fn of(url: &str, client: &Client) -> Self {
         let mut this = Self::of_account(url, 0);
+        this.connect();
         let sql = format!("SELECT account_id FROM api_keys WHERE id = '{}'", key_id(client));
-        let row = this.runtime.block_on(rows(&this.database, &sql)).pop().unwrap();
+        let row = this.runtime.block_on(rows(this.database.as_ref().unwrap(), &sql)).pop().unwrap();
         this.account = row.try_get_by_index(0).unwrap();
         this
     }
@@ -115,8 +118,21 @@ impl Follower {
     /// The same for the id of an account.
     pub fn of_account(url: &str, account: i64) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let database = runtime.block_on(sea_orm::Database::connect(url)).unwrap();
-        Self { runtime, database, account, log: Followed::default() }
+        Self { runtime, url: url.to_owned(), database: None, account, log: Followed::default() }
+    }
+
+    fn connect(&mut self) {
+        if self.database.is_none() {
+            self.database = Some(self.runtime.block_on(sea_orm::Database::connect(&self.url)).unwrap());
+        }
+    }
+
+    /// Closes the connection; what was followed is kept. (An SQLite database that somebody has open needs no recovery when
+    /// its server is killed.)
+    pub fn disconnect(&mut self) {
+        if let Some(database) = self.database.take() {
+            drop(self.runtime.block_on(database.close()));
+        }
     }
 
     /// Reads up to `limit` further entries; returns how many there were.
@@ -124,8 +140,9 @@ impl Follower {
     /// # Panics
     /// They do not continue the log without a gap, or contradict those before them or the rows that they name.
     pub fn step(&mut self, limit: usize) -> usize {
-        let Self { runtime, database, account, log } = self;
-        runtime.block_on(log.step(database, *account, limit))
+        self.connect();
+        let Self { runtime, database, account, log, .. } = self;
+        runtime.block_on(log.step(database.as_ref().unwrap(), *account, limit))
     }
 
     /// Reads the rest of the log and all tables in one snapshot of the database.
@@ -134,9 +151,10 @@ impl Follower {
     /// Log, counters and tables do not agree.
     #[track_caller]
     pub fn assert_agreement(&mut self) {
-        let Self { runtime, database, account, log } = self;
+        self.connect();
+        let Self { runtime, database, account, log, .. } = self;
         let mismatch = runtime.block_on(async {
-            let snapshot = snapshot(database).await;
+            let snapshot = snapshot(database.as_ref().unwrap()).await;
             while log.step(&snapshot, *account, 1_000).await > 0 {}
             let mismatch = log.mismatch(&snapshot, *account).await;
             snapshot.rollback().await.unwrap();
