@@ -11,6 +11,7 @@ mod authorization;
 mod bad_bodies;
 mod bad_requests;
 mod change_log;
+mod change_retention;
 mod cli;
 mod conditional;
 mod contact_lists;
