@@ -2,56 +2,31 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli::{ServerProcess, addressbook};
+use crate::harness::acknowledged::Acknowledged;
+use crate::harness::change_log::Follower;
 use crate::harness::{Client, folder, skip};
 
-/// Minimum number of acknowledged creates before the kill.
-const ACKNOWLEDGED: usize = 200;
+/// Minimum number of acknowledged writes before a kill.
+const ACKNOWLEDGED: usize = 250;
 
 /// Number of kills; `CRASH_ROUNDS` for a longer run.
 fn rounds() -> usize {
     std::env::var("CRASH_ROUNDS").map_or(25, |rounds| rounds.parse().unwrap())
 }
 
-/// An acknowledged contact: id, name, and whether an update of it was acknowledged.
-struct ContactRef {
-    id: String,
-    name: String,
-    changed: bool,
-}
-
-/// Creates and updates contacts until the server is killed; records what was acknowledged.
-fn load(client: &Client, prefix: &str, known: &Mutex<Vec<ContactRef>>, count: &AtomicUsize) {
+/// Writes until the server is killed.
+fn load(client: &Client, acknowledged: &Acknowledged, writer: &str, round: usize) {
     for i in 0.. {
-        let name = format!("{prefix}-{i}");
-        let body = json!({"username": name, "phone_number": "+4479000000001"}).to_string();
-        let key = ("Idempotency-Key", name.as_str());
-        let headers = [("Content-Type", "application/json"), key];
-        // Every other one with an idempotency key, to cover both write paths.
-        let Ok(reply) = client.try_send("POST", "/v1/contacts", &headers[..1 + i % 2], body.as_bytes())
-        else {
-            return;
-        };
-        assert_eq!(reply.status, 201);
-        let id = reply.json()["id"].as_str().unwrap().to_owned();
-        count.fetch_add(1, Ordering::Relaxed);
-        let change = client.try_send(
-            "PATCH",
-            &format!("/v1/contacts/{id}"),
-            &headers[..1],
-            br#"{"display_name":"changed"}"#,
-        );
-        let changed = change.as_ref().is_ok_and(|reply| reply.status == 200);
-        known.lock().unwrap().push(ContactRef { id, name, changed });
-        if change.is_err() {
-            return;
+        match acknowledged.write(client, writer, round * 1_000_000 + i) {
+            Ok(()) => {}
+            Err(None) => return,
+            Err(Some(reply)) => panic!("{reply:?}"),
         }
     }
 }
@@ -83,50 +58,41 @@ fn integrity(folder: &Path) -> String {
     })
 }
 
+/// Creates, updates, changes of members and deletions survive, and log, counters and tables agree after each kill.
 #[test]
 fn acknowledged_writes_survive_kill_9() {
     let folder = folder();
-    let known = Mutex::new(Vec::new());
-    let mut key = None;
+    let url = format!("sqlite://{}", folder.join("data/addressbook.db").display());
+    let start =
+        || ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
+    let mut serving = start();
+    let key = serving.first_key();
+    let client = Client::new(serving.address(), Some(key));
+    let acknowledged = Acknowledged::new(&client);
+    let mut follower = Follower::of(&url, &client);
     for round in 0..rounds() {
-        let mut serving =
-            ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
-        let key = key.get_or_insert_with(|| serving.first_key()).clone();
-        let count = AtomicUsize::new(0);
+        follower.disconnect();
+        let goal = acknowledged.count() + ACKNOWLEDGED + round;
         std::thread::scope(|scope| {
             for thread in 0..8 {
-                let client = Client::new(serving.address(), Some(key.clone()));
-                let (known, count) = (&known, &count);
-                scope.spawn(move || load(&client, &format!("{round}-{thread}"), known, count));
+                let client = Client::new(serving.address(), client.key.clone());
+                let acknowledged = &acknowledged;
+                scope.spawn(move || load(&client, acknowledged, &format!("writer{thread}"), round));
             }
-            while count.load(Ordering::Relaxed) < ACKNOWLEDGED + round {
+            while acknowledged.count() < goal {
                 std::thread::sleep(Duration::from_millis(1));
             }
             serving.signal("-KILL");
         });
+        serving = start();
+        acknowledged.assert_survived(&mut follower);
     }
-    let folder_is = integrity(&folder);
-    assert_eq!(folder_is, "ok");
-    let serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
-    let client = Client::new(serving.address(), key);
-    let stored = all(&client);
-    let known = known.into_inner().unwrap();
-    assert!(known.len() >= ACKNOWLEDGED * rounds(), "{} acknowledged", known.len());
-
-    let by_name: std::collections::HashMap<&str, &Value> =
-        stored.iter().map(|contact| (contact["username"].as_str().unwrap(), contact)).collect();
-    assert_eq!(by_name.len(), stored.len(), "nothing is stored twice");
-    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], stored.len(), "the count is right");
-    for ContactRef { id, name, changed } in &known {
-        let contact =
-            by_name.get(name.as_str()).unwrap_or_else(|| panic!("{name} was acknowledged and is lost"));
-        assert_eq!(contact["id"], *id, "{name}");
-        assert!(
-            !changed || contact["display_name"] == "changed",
-            "the change of {name} was acknowledged and is lost"
-        );
-    }
-    println!("{} acknowledged, {} stored", known.len(), stored.len());
+    acknowledged.assert_served(&Client::new(serving.address(), client.key), &mut follower);
+    follower.disconnect();
+    serving.signal("-TERM");
+    serving.end();
+    assert_eq!(integrity(&folder), "ok");
+    println!("{} acknowledged, {} logged", acknowledged.count(), follower.entries().len());
 }
 
 /// `kill -9` cannot reveal a missing sync, since the page cache outlives the process; the order of system calls can:

@@ -33,7 +33,7 @@ const SLOW_INSERT_TRIGGER: &str = "CREATE TRIGGER slowly BEFORE INSERT ON contac
 /// A handle that the database rejects.
 const REFUSED: &str = "refused";
 
-async fn open(url: &str) -> Database {
+pub async fn open(url: &str) -> Database {
     let options = Options {
         url: url.to_owned(),
         connections: 4,
@@ -48,7 +48,7 @@ async fn open(url: &str) -> Database {
     Database::open_to_serve(&options).await.unwrap()
 }
 
-fn contact(handle: &str) -> Contact {
+pub fn contact(handle: &str) -> Contact {
     Contact::new(NewContact {
         handle: Handle::parse(handle).unwrap(),
         phone: Phone::parse("+4479000000001").unwrap(),

@@ -1,42 +1,33 @@
 //! PostgreSQL failures under load: no acknowledged write is lost, clients get a retryable error, and the service
 //! recovers without a restart.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use addressbook::config::Settings;
 use serde_json::{Value, json};
 
-use crate::durability::all;
+use crate::harness::acknowledged::Acknowledged;
+use crate::harness::change_log::Follower;
 use crate::harness::{Client, Cluster, Freezer, Service, TIMEOUT};
 
 /// Maximum time until the service has recovered.
 const RECOVERY_TIME: Duration = Duration::from_secs(5);
 
-/// Concurrent creators.
+/// Concurrent writers.
 const THREADS: usize = 6;
 
-/// Creates contacts until stopped; records the acknowledged ones.
-fn load(client: &Client, prefix: &str, stop: &AtomicBool, acknowledged: &Mutex<HashSet<String>>) {
+/// Writes until stopped. A request that fails has a retryable error.
+fn load(client: &Client, writer: &str, stop: &AtomicBool, acknowledged: &Acknowledged) {
     for i in 0.. {
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let name = format!("{prefix}-{i}");
-        let reply = client.post("/v1/contacts", &json!({"username": name, "phone_number": "+4479000000001"}));
-        match reply.status {
-            201 => drop(acknowledged.lock().unwrap().insert(name)),
-            status => {
-                assert_eq!(
-                    (status, reply.header("Retry-After")),
-                    (503, "1"),
-                    "{}",
-                    String::from_utf8_lossy(&reply.body)
-                );
-                std::thread::sleep(Duration::from_millis(20));
-            }
+        if let Err(failure) = acknowledged.write(client, writer, i) {
+            let reply = failure.expect("every request gets a response");
+            let error = String::from_utf8_lossy(&reply.body);
+            assert_eq!((reply.status, reply.header("Retry-After")), (503, "1"), "{error}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
@@ -50,61 +41,72 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Runs a load during a failure of the database; afterwards every acknowledged contact must exist.
-fn assert_nothing_is_lost(failure: impl FnOnce(&Cluster, &Client, &dyn Fn(usize))) {
-    let Some(cluster) = Cluster::start(&[]) else { return };
-    let url = cluster.url("postgres");
-    assert_nothing_is_lost_through(&url, |_| {}, |client, more| failure(&cluster, client, more));
+/// What a failure is told: how to wait until so many more writes have been acknowledged, and how to check that all that
+/// were have survived.
+struct Load<'l> {
+    client: &'l Client,
+    acknowledged: &'l Acknowledged,
+    follower: Follower,
 }
 
-/// The same with the service connected through a proxy.
+impl Load<'_> {
+    fn wait_for(&self, writes: usize) {
+        let (goal, started) = (self.acknowledged.count() + writes, Instant::now());
+        while self.acknowledged.count() < goal {
+            assert!(
+                started.elapsed() < RECOVERY_TIME + Duration::from_secs(10),
+                "nothing is acknowledged any more"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// During the load.
+    fn assert_survived(&mut self) {
+        // A connection of before may have been terminated.
+        self.follower.disconnect();
+        self.acknowledged.assert_survived(&mut self.follower);
+    }
+}
+
+/// Runs a load during a failure of the database; afterwards whatever was acknowledged must be there.
+fn assert_nothing_is_lost(failure: impl FnOnce(&Cluster, &mut Load<'_>)) {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let url = cluster.url("postgres");
+    assert_nothing_is_lost_through(&url, &url, |_| {}, |load| failure(&cluster, load));
+}
+
+/// The same with the service connected through a proxy, and the checks to the database itself.
 fn assert_nothing_is_lost_through(
-    url: &str,
+    proxy: &str,
+    database: &str,
     change: impl FnOnce(&mut Settings),
-    failure: impl FnOnce(&Client, &dyn Fn(usize)),
+    failure: impl FnOnce(&mut Load<'_>),
 ) {
-    let service = Service::start_on(url, change);
+    let service = Service::start_on(proxy, change);
     let client = service.client();
-    let (stop, acknowledged) = (AtomicBool::new(false), Mutex::new(HashSet::new()));
+    let (stop, acknowledged) = (AtomicBool::new(false), Acknowledged::new(&client));
+    let follower = Follower::of(database, &client);
+    let mut running = Load { client: &client, acknowledged: &acknowledged, follower };
     std::thread::scope(|scope| {
         let stop_at_end = Stop(&stop);
         for thread in 0..THREADS {
             let (client, stop, acknowledged) = (client.clone(), &stop, &acknowledged);
-            scope.spawn(move || load(&client, &thread.to_string(), stop, acknowledged));
+            scope.spawn(move || load(&client, &format!("writer{thread}"), stop, acknowledged));
         }
-        let more = |count: usize| {
-            let (goal, started) = (acknowledged.lock().unwrap().len() + count, Instant::now());
-            while acknowledged.lock().unwrap().len() < goal {
-                assert!(
-                    started.elapsed() < RECOVERY_TIME + Duration::from_secs(10),
-                    "nothing is acknowledged any more"
-                );
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        };
-        failure(&client, &more);
+        failure(&mut running);
         drop(stop_at_end);
     });
-    let stored = all(&client);
-    let names: HashSet<String> =
-        stored.iter().map(|contact| contact["username"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names.len(), stored.len(), "nothing is stored twice");
-    let acknowledged = acknowledged.into_inner().unwrap();
-    let lost: Vec<_> = acknowledged.difference(&names).collect();
-    assert!(
-        lost.is_empty(),
-        "{} of {} were acknowledged and are lost: {lost:?}",
-        lost.len(),
-        acknowledged.len()
-    );
-    assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], stored.len());
+    running.follower.disconnect();
+    acknowledged.assert_served(&client, &mut running.follower);
 }
 
 #[test]
 fn a_crash_of_the_database_loses_nothing() {
-    assert_nothing_is_lost(|cluster, client, more| {
+    assert_nothing_is_lost(|cluster, load| {
+        let client = load.client;
         for _ in 0..3 {
-            more(200);
+            load.wait_for(250);
             cluster.crash();
             let reply = client.get("/v1/contacts");
             assert_eq!((reply.status, reply.header("Retry-After")), (503, "1"));
@@ -117,21 +119,23 @@ fn a_crash_of_the_database_loses_nothing() {
                 std::thread::sleep(Duration::from_millis(50));
             }
             assert_eq!(client.get("/v1/contacts").status, 200);
+            load.assert_survived();
         }
-        more(200);
+        load.wait_for(250);
     });
 }
 
 #[test]
 fn connections_that_are_terminated_lose_nothing() {
-    assert_nothing_is_lost(|cluster, _, more| {
+    assert_nothing_is_lost(|cluster, load| {
         for _ in 0..10 {
-            more(50);
+            load.wait_for(60);
             cluster.run(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'addressbook'",
             );
+            load.assert_survived();
         }
-        more(200);
+        load.wait_for(250);
     });
 }
 
@@ -156,19 +160,21 @@ fn work(client: &Client, prefix: &str) {
 #[test]
 fn silent_connections_are_discarded() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
-    let way = Freezer::new(&cluster.url("postgres"));
+    let url = cluster.url("postgres");
+    let way = Freezer::new(&url);
     let patient = |settings: &mut Settings| settings.database.database_acquire_timeout = TIMEOUT;
-    assert_nothing_is_lost_through(&way.url, patient, |client, more| {
+    assert_nothing_is_lost_through(&way.url, &url, patient, |load| {
         for round in 0..2 {
-            work(client, &format!("before-{round}"));
-            more(50);
+            work(load.client, &format!("before-{round}"));
+            load.wait_for(60);
             way.freeze();
             let frozen = Instant::now();
             // A reply from before the failure may still arrive: at most one per thread.
-            more(THREADS + 1);
+            load.wait_for(THREADS + 1);
             assert!(frozen.elapsed() < RECOVERY_TIME, "no write for {:?}", frozen.elapsed());
             // Idle connections were discarded, too, not only those in use.
-            work(client, &format!("after-{round}"));
+            work(load.client, &format!("after-{round}"));
+            load.assert_survived();
         }
     });
 }

@@ -1,5 +1,7 @@
 //! Test harness: real servers on real databases, on ephemeral ports, over HTTP.
 
+pub mod acknowledged;
+pub mod change_log;
 mod client;
 pub mod fixtures;
 mod folder;
