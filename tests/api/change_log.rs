@@ -422,8 +422,12 @@ impl<'l> WriterThread<'l> {
 
     fn change_members(&self) {
         let Some(group) = any(&self.shared.groups) else { return };
-        let some =
-            || (0..fastrand::usize(1..6)).filter_map(|_| any(&self.shared.contacts)).collect::<Vec<_>>();
+        let Some(one) = any(&self.shared.contacts) else { return };
+        // At least one, whatever the others delete meanwhile.
+        let some = || {
+            let others = (0..fastrand::usize(0..5)).filter_map(|_| any(&self.shared.contacts));
+            std::iter::once(one.clone()).chain(others).collect::<Vec<_>>()
+        };
         let member = |event, contact: &str| Change {
             event,
             resource: uuid(contact),

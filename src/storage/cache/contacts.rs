@@ -229,17 +229,17 @@ impl ContactCache {
 
     /// Announces a write before its commit, and removes what it changes. The caller serialises writes.
     pub(crate) fn begin(&self, change_set: &ChangeSet) {
+        // Held to the end: no reader puts back what has been removed.
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
-        versions.begin(change_set.changes.iter().flat_map(scopes).flatten());
+        let mut changing = HashSet::new();
         for change in &change_set.changes {
             let account = change.account();
             match &change.kind {
                 ChangeKind::ContactUpdated { before, after } => {
-                    self.contacts.remove(&self.slot(account, &before.handle));
-                    self.contacts.remove(&self.slot(account, &after.handle));
+                    changing.extend([before, after].map(|contact| self.slot(account, &contact.handle)));
                 }
                 ChangeKind::ContactDeleted(contact) => {
-                    drop(self.contacts.remove(&self.slot(account, &contact.handle)));
+                    changing.insert(self.slot(account, &contact.handle));
                 }
                 ChangeKind::OptOutCreated(_) | ChangeKind::OptOutDeleted(_) => {
                     drop(self.opted_out.remove(&account));
@@ -252,6 +252,10 @@ impl ContactCache {
                 | ChangeKind::Named { .. } => {}
             }
         }
+        for slot in &changing {
+            self.contacts.remove(slot);
+        }
+        versions.begin(change_set.changes.iter().flat_map(scopes).flatten(), changing);
     }
 
     /// Inserts what was committed; to be called before the write is acknowledged. Of several changes of a contact, the
@@ -269,13 +273,15 @@ impl ContactCache {
         // Encoded before the lock is taken, which readers wait for.
         let published: Vec<Published> = published.collect();
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+        versions.publish();
         for one in published {
             match one {
+                // The next write may have begun already.
+                Published::Put(entry) if versions.is_changing(entry.slot) => {}
                 Published::Put(entry) => self.insert(entry),
                 Published::Removed(slot) => drop(self.contacts.remove(&slot)),
             }
         }
-        versions.publish();
     }
 
     /// To be called when no write is in progress.
@@ -470,6 +476,22 @@ pub(crate) mod tests {
         cache.start(deletion());
         cache.end(deletion());
         assert_eq!(cache.get(account, old.id), None);
+    }
+
+    #[test]
+    fn a_write_is_published_without_what_the_next_one_changes() {
+        let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
+        let (old, other) = (contact("old"), contact("other"));
+        let at = |version| Contact { version, ..old.clone() };
+        let first = || [updated(account, &old, &at(2)), created(account, &other)];
+        let second = || [updated(account, &at(2), &at(3))];
+        cache.start(first());
+        cache.start(second());
+        cache.publish(&change_set(first()));
+        assert_eq!(cache.get(account, old.id), None, "the second write may be visible already");
+        assert_eq!(cache.get(account, other.id), Some(other));
+        cache.end(second());
+        assert_eq!(cache.get(account, old.id), Some(at(3)));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The cache of the only process that writes an SQLite database: contacts, pages, seek points, and the
 //! versions that decide whether what a reader has read may still be inserted.
 
-pub(super) mod cached_list;
 pub(super) mod contacts;
 pub(super) mod encoded_contact;
 pub(super) mod pages;

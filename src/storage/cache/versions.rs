@@ -1,6 +1,6 @@
 //! Write versions: decide whether a reader may insert into the cache what it has read while writes go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::domain::AccountId;
 
@@ -24,6 +24,8 @@ pub(crate) struct WriteVersions {
     published: u64,
     /// The last write of each scope.
     last: HashMap<Scope, u64>,
+    /// The keys of cached contacts that unpublished writes change, by write, in the order in which they began.
+    changing: VecDeque<HashSet<u64>>,
 }
 
 /// Taken by a reader before it reads the database: the last write that was published then.
@@ -31,20 +33,29 @@ pub(crate) struct WriteVersions {
 pub(crate) struct ReadVersion(u64);
 
 impl WriteVersions {
-    /// A write begins.
-    pub(crate) fn begin(&mut self, scopes: impl IntoIterator<Item = Scope>) {
+    /// A write begins, which changes the contacts with these keys.
+    pub(crate) fn begin(&mut self, scopes: impl IntoIterator<Item = Scope>, changing: HashSet<u64>) {
+        self.changing.push_back(changing);
         self.started += 1;
         self.last.extend(scopes.into_iter().map(|scope| (scope, self.started)));
     }
 
     /// The oldest unpublished write is published.
     pub(crate) fn publish(&mut self) {
+        self.changing.pop_front();
         self.published = self.started.min(self.published + 1);
     }
 
     /// No write is in progress: failed ones count as published.
     pub(crate) fn release(&mut self) {
+        self.changing.clear();
         self.published = self.started;
+    }
+
+    /// Whether a write that has begun, and is not published, changes the contact with this key: the version of an earlier
+    /// write must not be put into the cache any more.
+    pub(crate) fn is_changing(&self, key: u64) -> bool {
+        self.changing.iter().any(|keys| keys.contains(&key))
     }
 
     pub(crate) fn read_version(&self) -> ReadVersion {
@@ -72,7 +83,7 @@ mod tests {
         let (mine, other) = (Scope::List(AccountId::new(1)), Scope::List(AccountId::new(2)));
         let mut writes = WriteVersions::default();
         let before = writes.read_version();
-        writes.begin([mine]);
+        writes.begin([mine], HashSet::new());
         let during = writes.read_version();
         writes.release();
         let after = writes.read_version();
@@ -89,16 +100,16 @@ mod tests {
         let mut writes = WriteVersions::default();
         let current =
             |writes: &WriteVersions| [one, two].map(|scope| writes.is_current(scope, writes.read_version()));
-        writes.begin([one]);
+        writes.begin([one], HashSet::new());
         assert_eq!(current(&writes), [false, true]);
-        writes.begin([two]);
+        writes.begin([two], HashSet::new());
         assert_eq!(current(&writes), [false, false]);
         writes.publish();
         assert_eq!(current(&writes), [true, false], "the first write is published");
         writes.publish();
         assert_eq!(current(&writes), [true, true]);
         writes.release();
-        writes.begin([one]);
+        writes.begin([one], HashSet::new());
         assert_eq!(current(&writes), [false, true]);
     }
 }

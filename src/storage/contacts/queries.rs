@@ -6,8 +6,6 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use uuid::Uuid;
-
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery, ContactSort};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
@@ -68,18 +66,6 @@ pub(crate) async fn cursor_page(
     // One more than requested, to learn whether there are more.
     let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::from_rows(contacts, &cursor, limit))
-}
-
-/// The ids between cursors, in the order of [`cursor_page`].
-pub(crate) async fn ids(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    cursor: Cursor<ContactId>,
-    limit: u64,
-) -> Result<Vec<Uuid>> {
-    let select = keyset::between(in_account(account), Column::Id, &cursor).select_only().column(Column::Id);
-    contact_rows::fetch_ids(connection, select.order_by(Column::Id, keyset::order(&cursor)).limit(limit))
-        .await
 }
 
 /// The range between cursors, in the order of changes.

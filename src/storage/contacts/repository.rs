@@ -11,7 +11,7 @@ use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
-use crate::storage::cache::{cached_list, seek_points, seek_read};
+use crate::storage::cache::{seek_points, seek_read};
 use crate::storage::database::handle::Database;
 use crate::storage::entity::idempotency_key::Reference;
 use crate::storage::write::command::{Action, Outcome};
@@ -71,14 +71,6 @@ impl ContactRepository for SqlContacts {
         let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
         // Cached pages are invalidated by changes of contacts, not of group members.
         let beginning = query.cursor == Cursor::default() && query.group.is_none();
-        if let Some(cache) = self.database.cache() {
-            let ids = |cursor, limit| {
-                self.database.read(async move |reader| queries::ids(&reader, account, cursor, limit).await)
-            };
-            if let Some(page) = cached_list::page(cache, account, &query, ids).await? {
-                return Ok(page);
-            }
-        }
         self.database.cached_page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::ContactCache;
-use crate::storage::db::batched_replies::{self, ReplyReceiver, ReplySender};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_rows::{self, ContactKeyPair};
 
@@ -43,7 +43,7 @@ struct Queue {
 
 struct WaitingRead {
     key: ContactKeyPair,
-    reply: ReplySender<Result<Arc<Contact>>>,
+    reply: oneshot::Sender<Result<Arc<Contact>>>,
 }
 
 /// The contacts that exist. An unreadable row fails its own read only.
@@ -60,9 +60,10 @@ impl ReadBatcher {
         let contact = match ReadPermit::take(&self.0, key) {
             Ok(permit) => reply_for(&permit.read_one(key).await, key)?,
             Err(receiver) => {
-                tokio::time::timeout(self.0.acquire_timeout, receiver.receive()).await.map_err(
-                    |_| Error::caused_by(ErrorCode::Unavailable, "another read is taking too long"),
-                )???
+                let reply = tokio::time::timeout(self.0.acquire_timeout, receiver).await.map_err(|_| {
+                    Error::caused_by(ErrorCode::Unavailable, "another read is taking too long")
+                })?;
+                reply.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??
             }
         };
         Ok(Arc::unwrap_or_clone(contact))
@@ -98,13 +99,13 @@ impl ReadPermit {
     fn take(
         shared: &Arc<Shared>,
         key: ContactKeyPair,
-    ) -> std::result::Result<Self, ReplyReceiver<Result<Arc<Contact>>>> {
+    ) -> std::result::Result<Self, oneshot::Receiver<Result<Arc<Contact>>>> {
         let mut queue = shared.queue();
         if let Some(free) = queue.free_permits.checked_sub(1) {
             queue.free_permits = free;
             return Ok(Self(Arc::clone(shared)));
         }
-        let (reply, receiver) = batched_replies::channel();
+        let (reply, receiver) = oneshot::channel();
         queue.waiting.push(WaitingRead { key, reply });
         Err(receiver)
     }
@@ -122,9 +123,10 @@ impl ReadPermit {
     async fn read_batch(self, batch: Vec<WaitingRead>) {
         let keys: Vec<ContactKeyPair> = batch.iter().map(|waiting| waiting.key).collect();
         let found = self.read(&keys).await;
-        batched_replies::send_all(
-            batch.into_iter().map(|WaitingRead { key, reply }| (reply, reply_for(&found, key))),
-        );
+        for WaitingRead { key, reply } in batch {
+            // The caller may have gone.
+            drop(reply.send(reply_for(&found, key)));
+        }
     }
 
     /// Releases the permit when the database has answered: the next batch need not wait for the decoding.

@@ -1,7 +1,6 @@
 //! Foundation of the repositories, for both databases: connections, transactions, migration, counters, lookup
 //! of contacts by key, and SQL helpers.
 
-pub(super) mod batched_replies;
 pub(super) mod connect;
 pub(super) mod connection;
 pub(super) mod contact_lookup;

@@ -13,14 +13,13 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, join};
 use sea_orm::{ConnectionTrait, DbBackend};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::command::{Command, Outcome, Outcomes};
 use super::idempotency::InFlightGuard;
 use super::writer::{WriteError, WriteGuard, Writer};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::storage::change_set::ChangeSet;
-use crate::storage::db::batched_replies::{self, ReplySender};
 use crate::storage::db::transaction::Transaction;
 
 /// Maximum number of commands in a group, and of rows that they change (a command with more has a group of its own).
@@ -38,7 +37,7 @@ pub(crate) struct GroupCommit {
 
 struct Pending {
     command: Arc<Command>,
-    reply: ReplySender<Result<Outcome>>,
+    reply: oneshot::Sender<Result<Outcome>>,
     /// Released with the reply, not when the client disconnects.
     in_flight_guard: Option<InFlightGuard>,
 }
@@ -63,12 +62,12 @@ impl GroupCommit {
         command: Command,
         in_flight_guard: Option<InFlightGuard>,
     ) -> Result<Outcome> {
-        let (sender, receiver) = batched_replies::channel();
+        let (sender, receiver) = oneshot::channel();
         let pending = Pending { command: Arc::new(command), reply: sender, in_flight_guard };
         self.queue.try_send(pending).map_err(|_| {
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
-        receiver.receive().await?
+        receiver.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }
 
@@ -239,23 +238,22 @@ impl Committed {
     fn publish(self, guard: &WriteGuard<'_>, alone: &mut Vec<Pending>) {
         let Self { group, outcomes, change_set } = self;
         guard.publish(&change_set);
-        let mut replies = Vec::with_capacity(group.len());
         for (pending, outcome) in group.into_iter().zip(outcomes) {
             match outcome {
-                Some(outcome) => replies.push(pending.into_reply(outcome)),
+                Some(outcome) => pending.reply(outcome),
                 None => alone.push(pending),
             }
         }
-        batched_replies::send_all(replies);
     }
 }
 
 impl Pending {
-    fn into_reply(self, outcome: Result<Outcome>) -> (ReplySender<Result<Outcome>>, Result<Outcome>) {
+    fn reply(self, outcome: Result<Outcome>) {
         let Self { command: _, reply, in_flight_guard } = self;
         // First: a caller with its reply may reuse the key.
         drop(in_flight_guard);
-        (reply, outcome)
+        // The caller may have gone.
+        drop(reply.send(outcome));
     }
 
     fn reply_alone(self, outcomes: Result<Outcomes>) {
@@ -264,7 +262,7 @@ impl Pending {
                 || Err(Error::caused_by(ErrorCode::Internal, "a command was not executed on its own"));
             outcomes.into_iter().flatten().next().unwrap_or_else(not_executed)
         });
-        batched_replies::send_all([self.into_reply(outcome)]);
+        self.reply(outcome);
     }
 }
 
@@ -274,14 +272,11 @@ fn commands(group: &[Pending]) -> Vec<Arc<Command>> {
 
 fn reply_error(mut group: Vec<Pending>, failure: WriteError) {
     let error = Error::from(failure);
-    if group.len() == 1 {
-        // Its own error, which may have violations.
-        let pending = group.pop();
-        return batched_replies::send_all(pending.map(|pending| pending.into_reply(Err(error))));
+    for pending in group.split_off(group.len().min(1)) {
+        pending.reply(Err(Error::caused_by(error.code(), error.cause())));
     }
-    batched_replies::send_all(
-        group
-            .into_iter()
-            .map(|pending| pending.into_reply(Err(Error::caused_by(error.code(), error.cause())))),
-    );
+    // The first has the error itself: alone, it is its own, and may have violations.
+    if let Some(pending) = group.pop() {
+        pending.reply(Err(error));
+    }
 }
