@@ -21,7 +21,7 @@ use super::opt_outs;
 use super::write::command::{Action, Command, Outcome, Outcomes};
 use super::write::idempotency::EarlierRequests;
 use super::write::writer::Writer;
-use crate::domain::Result;
+use crate::domain::{ErrorCode, Result};
 
 /// The implementation of [`Execute`](super::write::group_commit::Execute).
 pub(super) fn execute(
@@ -47,8 +47,10 @@ impl<'c> Group<'c> {
     }
 
     async fn execute(mut self, transaction: &Transaction, writer: &Writer) -> Result<(Outcomes, ChangeSet)> {
-        self.replay(transaction, writer.idempotency_ttl()).await?;
+        let ttl = writer.idempotency_ttl();
+        self.replay(transaction, ttl).await?;
         self.create_contacts(transaction).await?;
+        self.replay_taken(transaction, ttl).await?;
         self.edit_contacts(transaction, writer.cache()).await?;
         self.change_members(transaction).await?;
         self.create_opt_outs(transaction).await?;
@@ -79,6 +81,26 @@ impl<'c> Group<'c> {
         });
         let outcomes: Vec<_> = outcomes.collect();
         self.set(places, outcomes);
+        Ok(())
+    }
+
+    /// A handle may be taken by the same request, sent through another instance: the insert waited for its transaction,
+    /// and found the contact. Its key is recorded by now.
+    async fn replay_taken(&mut self, transaction: &Transaction, idempotency_ttl: Duration) -> Result<()> {
+        let is_taken = |outcome: &Option<Result<Outcome>>| matches!(outcome, Some(Err(error)) if error.code() == ErrorCode::HandleTaken);
+        let failed = self.commands.iter().zip(&self.outcomes).enumerate();
+        let (places, requests): (Vec<_>, Vec<_>) = failed
+            .filter(|(_, (_, outcome))| is_taken(outcome))
+            .filter_map(|(place, (command, _))| {
+                Some((place, (command.account(), command.idempotent.as_ref()?)))
+            })
+            .unzip();
+        let earlier = EarlierRequests::find(transaction, &requests, idempotency_ttl).await?;
+        for (place, (account, request)) in places.into_iter().zip(requests) {
+            if let Some(outcome) = earlier.replay(account, request).transpose() {
+                self.outcomes[place] = Some(outcome.map(Outcome::Replayed));
+            }
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Reply, Service, new_account};
+use crate::harness::{Backend, Client, Reply, Service, new_account, new_database};
 
 fn create(client: &Client, path: &str, key: &str, body: &str) -> Reply {
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
@@ -208,5 +208,47 @@ on_both_databases! {
             assert_eq!(again.body, created[0].body);
         }
         assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], 5);
+    }
+}
+
+/// The same request through several instances at once: one is carried out, and all get its result.
+#[test]
+fn concurrent_requests_through_two_instances_have_one_effect() {
+    let Some(url) = new_database(Backend::Postgres) else { return };
+    let services = [(); 2].map(|()| Service::start_on(&url, |_| {}));
+    let first = services[0].client();
+    let clients = [first.clone(), Client::new(&services[1].address, first.key.clone())];
+    let creates = [
+        ("/v1/contacts", r#"{"username":"NAME","phone_number":"+4479000000001"}"#),
+        ("/v1/groups", r#"{"name":"NAME"}"#),
+        ("/v1/templates", r#"{"name":"NAME","text":"Hello"}"#),
+        ("/v1/opt_outs", r#"{"phone_number":"+4479100000NUM"}"#),
+    ];
+    for (path, body) in creates {
+        for round in 0..12 {
+            let number = format!("{round:03}");
+            let body = body.replace("NAME", &number).replace("NUM", &number);
+            let replies: Vec<Reply> = std::thread::scope(|scope| {
+                let requests: Vec<_> = (0..8)
+                    .map(|i| {
+                        scope.spawn({
+                            let (clients, number, body) = (&clients, &number, &body);
+                            move || create(&clients[i % 2], path, number, body)
+                        })
+                    })
+                    .collect();
+                requests.into_iter().map(|request| request.join().unwrap()).collect()
+            });
+            let mut ids = std::collections::BTreeSet::new();
+            for reply in replies {
+                // In flight within the same instance, or done.
+                if reply.status == 409 {
+                    assert_eq!(reply.json()["error"]["code"], "idempotency_key_in_use", "{path} {number}");
+                } else {
+                    ids.insert(reply.expect(201)["id"].as_str().unwrap().to_owned());
+                }
+            }
+            assert_eq!(ids.len(), 1, "{path} {number}");
+        }
     }
 }

@@ -189,8 +189,13 @@ impl Database {
                     {
                         return Ok((Creation::Replayed(reference), ChangeSet::default()));
                     }
-                    let ((reference, resource), mut change_set) =
-                        create(transaction).await?.ok_or_else(Error::name_taken)?;
+                    let Some(((reference, resource), mut change_set)) = create(transaction).await? else {
+                        // Perhaps by the same request, sent through another instance.
+                        let earlier = EarlierRequests::find(transaction, &requests, ttl).await?;
+                        let replay = request.as_ref().map(|request| earlier.replay(account, request));
+                        let reference = replay.transpose()?.flatten().ok_or_else(Error::name_taken)?;
+                        return Ok((Creation::Replayed(reference), ChangeSet::default()));
+                    };
                     if let Some(request) = request {
                         change_set.record(account, request, reference);
                     }
