@@ -1,13 +1,7 @@
 //! The contact cache of the only process that writes contacts (SQLite; see
 //! [`crate::storage::sqlite::database_file`]): reading one contact needs no round trip to the database.
 //!
-//! **Invariant: the cache never contradicts the database.** A contact is inserted by the writer after its
-//! commit, or by a reader if no write that changes contacts has begun since its read version was taken:
-//! otherwise the reader could overwrite the writer's version with an older one ([`super::versions`]). What a
-//! write is about to change is removed before its commit: until then all requests, for one contact or for a
-//! list, see what the database returns, and none sees an old version after a new one.
-//!
-//! Contacts are stored under the hash of account and handle; ids map to that hash. Two contacts with the same
+//! The [module above](super) states the invariant. Contacts are stored under the hash of account and handle; ids map to that hash. Two contacts with the same
 //! hash evict each other, and every hit is compared with the key.
 
 use std::collections::HashSet;

@@ -1,5 +1,16 @@
-//! The cache of the only process that writes an SQLite database: contacts, pages, seek points, and the
-//! versions that decide whether what a reader has read may still be inserted.
+//! The cache of the only process that writes an SQLite database: contacts, pages, seek points.
+//!
+//! **Invariant: the cache never contradicts the database; whoever reads after a write was acknowledged sees it, and nobody
+//! sees an old version after a new one.** It follows from four rules, which [`versions`] decides:
+//! 1. What a write is about to change is removed before its commit. From then until the write is published, all requests
+//!    see what the database returns.
+//! 2. A reader inserts what it has read only if no write of the same scope has begun since it took its read version:
+//!    otherwise it could put an old version in the place of a new one.
+//! 3. The writer inserts what it has committed, in the order of commits: the write guard is held until then.
+//! 4. It leaves out what a later write changes that has begun already: writes are pipelined, and a write may begin before
+//!    its predecessor is published.
+//!
+//! So, to whoever holds the write guard, a cached contact is the stored one.
 
 pub(super) mod contacts;
 pub(super) mod encoded_contact;
