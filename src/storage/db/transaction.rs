@@ -1,10 +1,9 @@
 //! Write transactions.
 //!
-//! On SQLite each statement costs a thread hop to the connection while the next write waits; so BEGIN is sent
-//! with the first statement, and the last statements, whose results nobody needs, together with COMMIT.
-//!
-//! sqlx panics if a statement other than the first of such a batch cannot be prepared again, that is, if its table has
-//! been dropped. Nobody does that beside a running server: migrations need the lock that it holds.
+//! On SQLite each statement costs a thread hop to the connection while the next write waits; so the last
+//! statements, whose results nobody needs, are sent together with COMMIT. (BEGIN is not sent with the first statement: if
+//! a prepared statement cannot be prepared again, because its table has been dropped, sqlx panics unless it is the first
+//! of its batch, and the connection is lost with the transaction open.)
 
 use async_trait::async_trait;
 use sea_orm::Values;
@@ -25,7 +24,7 @@ pub(crate) struct Transaction {
 #[derive(Debug)]
 struct Inner {
     session: Session,
-    /// Begun, perhaps, and neither committed nor rolled back.
+    /// Begun, and neither committed nor rolled back.
     open: bool,
     /// Executed with the commit, in this order; SQLite only.
     deferred: Vec<Statement>,
@@ -33,19 +32,18 @@ struct Inner {
 
 /// On SQLite the write lock is taken at once: a deferred transaction that reads first fails if another
 /// process has written in between.
-const BEGIN: &str = "BEGIN IMMEDIATE; ";
+fn begin(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }
+}
 
 impl Transaction {
     pub(crate) async fn begin(session: Session) -> Result<Self, DbErr> {
         let backend = session.backend();
-        let mut inner = Inner { session, open: false, deferred: Vec::new() };
-        if backend != DbBackend::Sqlite {
-            // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
-            inner.open = true;
-            if let Err(error) = inner.session.run_unprepared("BEGIN").await {
-                inner.open = false;
-                return Err(exec_error(error));
-            }
+        // Open before the database confirms: if the caller is dropped now, the transaction may have begun.
+        let mut inner = Inner { session, open: true, deferred: Vec::new() };
+        if let Err(error) = inner.session.run_unprepared(begin(backend)).await {
+            inner.open = false;
+            return Err(exec_error(error));
         }
         Ok(Self { backend, inner: Mutex::new(inner) })
     }
@@ -73,24 +71,13 @@ impl Transaction {
 impl Inner {
     async fn run(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
         self.flush_deferred().await?;
-        self.send(statement).await
-    }
-
-    /// Sends a statement, and BEGIN with the first one.
-    async fn send(&mut self, statement: Statement) -> Result<(ExecResult, Vec<QueryResult>), SqlxError> {
-        if self.open {
-            return self.session.run(statement).await;
-        }
-        // Open before the database confirms, as on PostgreSQL. If it is BEGIN that fails, ROLLBACK is told so.
-        self.open = true;
-        let sql = format!("{BEGIN}{}", statement.sql);
-        self.session.run(Statement { sql, ..statement }).await
+        self.session.run(statement).await
     }
 
     /// Executes the deferred statements before another one.
     async fn flush_deferred(&mut self) -> Result<(), SqlxError> {
         for deferred in std::mem::take(&mut self.deferred) {
-            self.send(deferred).await?;
+            self.session.run(deferred).await?;
         }
         Ok(())
     }
@@ -98,11 +85,9 @@ impl Inner {
     async fn commit(mut self) -> Result<(), SqlxError> {
         let deferred = std::mem::take(&mut self.deferred);
         let committed = if !deferred.is_empty() {
-            self.send(with_commit(deferred)).await.map(drop)
-        } else if self.open {
-            self.session.commit().await
+            self.session.run(with_commit(deferred)).await.map(drop)
         } else {
-            Ok(())
+            self.session.commit().await
         };
         if let Err(error) = committed {
             // Some errors leave the transaction open, others end it.
@@ -114,9 +99,6 @@ impl Inner {
     }
 
     async fn rollback(mut self) -> Result<(), SqlxError> {
-        if !self.open {
-            return Ok(());
-        }
         match self.session.run_unprepared("ROLLBACK").await {
             // Some errors, a full disk for one, have ended it already.
             Ok(_) | Err(SqlxError::Database(_)) => self.open = false,
@@ -291,10 +273,8 @@ mod tests {
         let transaction = writer.begin().await.unwrap();
         transaction.execute_raw(put(&[1])).await.unwrap();
         for _ in 0..3 {
-            let transaction = other.begin().await.unwrap();
-            let error = transaction.execute_raw(put(&[2])).await.unwrap_err();
+            let error = other.begin().await.unwrap_err();
             assert_eq!(Error::from(error).code(), ErrorCode::Unavailable);
-            transaction.rollback().await.unwrap();
         }
         transaction.commit().await.unwrap();
         let late = other.begin().await.unwrap();
