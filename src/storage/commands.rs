@@ -32,8 +32,11 @@ pub(super) fn execute(
     Box::pin(async move { Group::new(&group).execute(transaction, &writer).await })
 }
 
-/// The commands that are executed, by kind, each with its place in the group.
-#[derive(Default)]
+fn is_handle_taken(outcome: Option<&Result<Outcome>>) -> bool {
+    matches!(outcome, Some(Err(error)) if error.code() == ErrorCode::HandleTaken)
+}
+
+/// The commands of a group, with the outcomes that they have so far.
 struct Group<'c> {
     commands: &'c [Arc<Command>],
     outcomes: Outcomes,
@@ -48,9 +51,11 @@ impl<'c> Group<'c> {
 
     async fn execute(mut self, transaction: &Transaction, writer: &Writer) -> Result<(Outcomes, ChangeSet)> {
         let ttl = writer.idempotency_ttl();
-        self.replay(transaction, ttl).await?;
+        self.replay(transaction, ttl, |outcome| outcome.is_none()).await?;
         self.create_contacts(transaction).await?;
-        self.replay_taken(transaction, ttl).await?;
+        // A handle may be taken by the same request, sent through another instance: the insert waited for its
+        // transaction, which has recorded the key.
+        self.replay(transaction, ttl, is_handle_taken).await?;
         self.edit_contacts(transaction, writer.cache()).await?;
         self.change_members(transaction).await?;
         self.create_opt_outs(transaction).await?;
@@ -71,34 +76,25 @@ impl<'c> Group<'c> {
         }
     }
 
-    /// Commands whose idempotency keys have been used get their outcome from the earlier requests.
-    async fn replay(&mut self, transaction: &Transaction, idempotency_ttl: Duration) -> Result<()> {
-        let (places, requests) =
-            self.select(|command| Some((command.account(), command.idempotent.as_ref()?)));
-        let earlier = EarlierRequests::find(transaction, &requests, idempotency_ttl).await?;
-        let outcomes = requests.iter().map(|(account, request)| {
-            earlier.replay(*account, request).transpose().map(|reference| reference.map(Outcome::Replayed))
-        });
-        let outcomes: Vec<_> = outcomes.collect();
-        self.set(places, outcomes);
-        Ok(())
-    }
-
-    /// A handle may be taken by the same request, sent through another instance: the insert waited for its transaction,
-    /// and found the contact. Its key is recorded by now.
-    async fn replay_taken(&mut self, transaction: &Transaction, idempotency_ttl: Duration) -> Result<()> {
-        let is_taken = |outcome: &Option<Result<Outcome>>| matches!(outcome, Some(Err(error)) if error.code() == ErrorCode::HandleTaken);
-        let failed = self.commands.iter().zip(&self.outcomes).enumerate();
-        let (places, requests): (Vec<_>, Vec<_>) = failed
-            .filter(|(_, (_, outcome))| is_taken(outcome))
+    /// Of the commands with such an outcome, those whose idempotency keys have been used get theirs from the earlier
+    /// requests.
+    async fn replay(
+        &mut self,
+        transaction: &Transaction,
+        idempotency_ttl: Duration,
+        is_asked: fn(Option<&Result<Outcome>>) -> bool,
+    ) -> Result<()> {
+        let asked = self.commands.iter().zip(&self.outcomes).enumerate();
+        let (places, requests): (Vec<_>, Vec<_>) = asked
+            .filter(|(_, (_, outcome))| is_asked(outcome.as_ref()))
             .filter_map(|(place, (command, _))| {
                 Some((place, (command.account(), command.idempotent.as_ref()?)))
             })
             .unzip();
         let earlier = EarlierRequests::find(transaction, &requests, idempotency_ttl).await?;
         for (place, (account, request)) in places.into_iter().zip(requests) {
-            if let Some(outcome) = earlier.replay(account, request).transpose() {
-                self.outcomes[place] = Some(outcome.map(Outcome::Replayed));
+            if let Some(reference) = earlier.replay(account, request).transpose() {
+                self.outcomes[place] = Some(reference.map(Outcome::Replayed));
             }
         }
         Ok(())

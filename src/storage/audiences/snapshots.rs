@@ -27,7 +27,7 @@ use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::database::snapshot_owner::SnapshotOwner;
-use crate::storage::db::json_sql::{json_member, member};
+use crate::storage::db::json_sql::Type;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
@@ -303,7 +303,7 @@ pub(crate) async fn save_entries(
         .await
 }
 
-/// `rows` is a list of tuples: kind, position, contact, and the entry.
+/// `rows` is an encoded list of arrays: kind, position, contact, and the entry.
 async fn insert_entries(
     transaction: &Transaction,
     account: AccountId,
@@ -311,19 +311,22 @@ async fn insert_entries(
     rows: Value,
 ) -> Result<()> {
     use audience_entry::{Column, Entity};
-    let columns = [
-        (Column::AccountId, Expr::val(account.get())),
-        (Column::AudienceId, Expr::val(id.as_uuid())),
-        (Column::Kind, member(0).cast_as("smallint")),
-        (Column::Position, member(1).cast_as("bigint")),
-        (Column::ContactId, json_sql::to_id(transaction, member(2))),
-        (Column::Entry, json_member(3).cast_as("text")),
+    let members = [
+        ("kind", Type::Integer),
+        ("position", Type::Integer),
+        ("contact_id", Type::Id),
+        ("entry", Type::Json),
     ];
-    let mut rows = json_sql::tuples(transaction, rows);
-    let columns = columns.map(|(column, value)| {
-        rows.expr(value);
-        column
-    });
+    let mut rows = json_sql::encoded_records(transaction, rows, &members);
+    rows.exprs([Expr::val(account.get()), Expr::val(id.as_uuid())]);
+    let columns = [
+        Column::Kind,
+        Column::Position,
+        Column::ContactId,
+        Column::Entry,
+        Column::AccountId,
+        Column::AudienceId,
+    ];
     transaction.execute(&json_sql::insert_from(Entity, columns, rows)?).await?;
     Ok(())
 }

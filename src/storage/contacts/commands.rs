@@ -25,7 +25,7 @@ use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
 use crate::storage::db::contact_rows::{self, ContactBatch, ContactKeyPair};
 use crate::storage::db::json_sql;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::contact::{Column, Entity, Row};
+use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::error::handle_conflict;
 use crate::storage::groups;
 
@@ -169,7 +169,7 @@ async fn resolve(transaction: &Transaction, edits: &[Edit<'_>]) -> Result<Vec<Re
 }
 
 /// Reads the contacts that exist, and locks them until the transaction ends, in the order of their keys (on PostgreSQL;
-/// SQLite has one writer). The writer itself keeps the cache: to whoever holds the write guard, a cached contact is the
+/// SQLite has one writer). The writer itself keeps the cache: to the holder of the write guard, a cached contact is the
 /// stored one.
 async fn lock(
     transaction: &Transaction,
@@ -284,13 +284,9 @@ async fn write(
 
 /// Updates a contact that gets another handle.
 async fn rename(transaction: &Transaction, account: AccountId, contact: &Contact) -> Result<()> {
-    Entity::update_many()
-        .set(Row::new(account, contact).into_change())
-        .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Id.eq(contact.id.as_uuid()))
-        .exec(transaction)
-        .await
-        .map_err(handle_conflict)?;
+    let update =
+        ContactBatch::new(transaction, ContactBatch::ALL, [(account, contact)].into_iter())?.update();
+    transaction.execute_raw(update).await.map_err(handle_conflict)?;
     Ok(())
 }
 

@@ -224,12 +224,6 @@ impl Database {
         }
     }
 
-    /// The reader pool.
-    #[must_use]
-    pub fn reader(&self) -> &Connection {
-        &self.parts.reader
-    }
-
     /// Runs a read. On PostgreSQL in a task of its own, to its end even if the request is dropped: a
     /// connection with an unread response would be lost. An SQLite connection is a thread that completes what
     /// it has begun; a task would cost more than the read.

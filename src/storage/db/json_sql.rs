@@ -3,10 +3,9 @@
 //! [`super::contact_rows`].
 
 use sea_orm::sea_query::{
-    BinOper, Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query,
-    SelectStatement,
+    Expr, ExprTrait, Func, InsertStatement, IntoColumnRef, IntoIden, IntoTableRef, Query, SelectStatement,
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetableMany, Value};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Statement, TryGetableMany, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,32 +16,22 @@ pub(crate) fn elements<T: Serialize>(
     connection: &impl ConnectionTrait,
     list: &[T],
 ) -> Result<SelectStatement> {
-    Ok(rows_from(connection, to_parameter(list)?, "json_array_elements_text"))
+    Ok(rows_from(connection, to_parameter(list)?, "json_each", "json_array_elements_text"))
 }
 
-/// The elements of a list of tuples, encoded by [`to_parameter`], as rows with one JSON column, `value`, that has
-/// [`member`]s.
-pub(crate) fn tuples(connection: &impl ConnectionTrait, list: Value) -> SelectStatement {
-    rows_from(connection, list, "json_array_elements")
-}
-
-fn rows_from(connection: &impl ConnectionTrait, list: Value, on_postgres: &'static str) -> SelectStatement {
+/// A JSON list as rows, through a function of each database.
+fn rows_from(
+    connection: &impl ConnectionTrait,
+    list: Value,
+    on_sqlite: &'static str,
+    on_postgres: &'static str,
+) -> SelectStatement {
     let list = Expr::val(list);
     let rows = match connection.get_database_backend() {
-        DbBackend::Sqlite => Func::cust("json_each").arg(list),
+        DbBackend::Sqlite => Func::cust(on_sqlite).arg(list),
         _ => Func::cust(on_postgres).arg(list.cast_as("json")),
     };
     Query::select().from_function(rows, "value").to_owned()
-}
-
-/// A member of a tuple as text; on SQLite, a number as a number.
-pub(crate) fn member(index: i32) -> Expr {
-    Expr::col("value").binary(BinOper::Custom("->>"), Expr::Constant(index.into()))
-}
-
-/// A member of a tuple as JSON.
-pub(crate) fn json_member(index: i32) -> Expr {
-    Expr::col("value").binary(BinOper::Custom("->"), Expr::Constant(index.into()))
 }
 
 /// A list of texts as a query with one column, `value`.
@@ -63,6 +52,8 @@ pub(crate) enum Type {
     Id,
     /// Bytes as hexadecimal text.
     Bytes,
+    /// Any JSON, as text.
+    Json,
 }
 
 /// A list of arrays as rows with one column for each of their members.
@@ -71,19 +62,40 @@ pub(crate) fn records<T: Serialize>(
     list: &[T],
     columns: &[(&'static str, Type)],
 ) -> Result<SelectStatement> {
+    Ok(encoded_records(connection, to_parameter(list)?, columns))
+}
+
+/// As [`records`], of a list that [`to_parameter`] has encoded.
+pub(crate) fn encoded_records(
+    connection: &impl ConnectionTrait,
+    list: Value,
+    columns: &[(&'static str, Type)],
+) -> SelectStatement {
     let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
-    let list = Expr::val(to_parameter(list)?);
-    let rows = if sqlite {
-        Func::cust("jsonb_each").arg(list)
-    } else {
-        Func::cust("json_array_elements").arg(list.cast_as("json"))
-    };
-    let mut query = Query::select().from_function(rows, "value").to_owned();
+    let mut query = rows_from(connection, list, "jsonb_each", "json_array_elements");
     for (i, (name, r#type)) in columns.iter().enumerate() {
         query.expr_as(Expr::cust(typed_member(sqlite, i, *r#type)), *name);
     }
     // Or SQLite would parse a following ON CONFLICT as a join constraint.
     query.and_where(Expr::cust("true"));
+    query
+}
+
+/// The rows of a table that have one of these keys, each found by a search of its index; a query without columns yet. A key
+/// is an array of these columns.
+pub(crate) fn with_keys<E: EntityTrait, T: Serialize>(
+    connection: &impl ConnectionTrait,
+    table: E,
+    keys: &[T],
+    columns: &[(E::Column, Type)],
+) -> Result<SelectStatement> {
+    let names: Vec<_> = columns.iter().map(|(column, r#type)| (column.as_str(), *r#type)).collect();
+    let mut query = Query::select();
+    // SQLite joins in the order of a cross join.
+    query.from_subquery(records(connection, keys, &names)?, "keys").cross_join(table);
+    for (column, _) in columns {
+        query.and_where(Expr::col(("keys", *column)).eq(Expr::col((table, *column))));
+    }
     Ok(query)
 }
 
@@ -93,10 +105,12 @@ fn typed_member(sqlite: bool, i: usize, r#type: Type) -> String {
         (true, Type::Integer | Type::Text) => format!("value ->> {i}"),
         (true, Type::Id) => format!("unhex(value ->> {i}, '-')"),
         (true, Type::Bytes) => format!("unhex(value ->> {i})"),
+        (true, Type::Json) => format!("value -> {i}"),
         (false, Type::Integer) => format!("(value ->> {i})::bigint"),
         (false, Type::Text) => format!("value ->> {i}"),
         (false, Type::Id) => format!("(value ->> {i})::uuid"),
         (false, Type::Bytes) => format!("decode(value ->> {i}, 'hex')"),
+        (false, Type::Json) => format!("(value -> {i})::text"),
     }
 }
 

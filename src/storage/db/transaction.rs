@@ -1,7 +1,7 @@
 //! Write transactions.
 //!
 //! On SQLite each statement costs a thread hop to the connection while the next write waits; so the last
-//! statements, whose results nobody needs, are sent together with COMMIT. (BEGIN is not sent with the first statement: if
+//! statements, whose results no caller needs, are sent together with COMMIT. (BEGIN is not sent with the first statement: if
 //! a prepared statement cannot be prepared again, because its table has been dropped, sqlx panics unless it is the first
 //! of its batch, and the connection is lost with the transaction open.)
 

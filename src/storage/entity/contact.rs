@@ -1,6 +1,5 @@
 //! Table `contacts`, and the conversion between row and [`Contact`].
 
-use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -113,35 +112,6 @@ impl<'c> Row<'c> {
             Column::Version => Cell::Integer(self.version),
         };
         key.into_iter().chain(columns.iter().map(cell)).collect()
-    }
-
-    /// The columns that an update sets: all but the key. (SQLite would otherwise check the foreign keys of
-    /// members.)
-    pub(crate) fn into_change(self) -> ActiveModel {
-        let Self {
-            account_id: _,
-            id: _,
-            handle,
-            phone,
-            display_name,
-            avatar_url,
-            meta,
-            created_at,
-            updated_at,
-            version,
-        } = self;
-        ActiveModel {
-            account_id: NotSet,
-            id: NotSet,
-            handle: Set(handle.to_owned()),
-            phone: Set(phone.to_owned()),
-            display_name: Set(display_name.map(str::to_owned)),
-            avatar_url: Set(avatar_url.map(str::to_owned)),
-            meta: Set(meta.to_owned()),
-            created_at: Set(created_at),
-            updated_at: Set(updated_at),
-            version: Set(version),
-        }
     }
 }
 

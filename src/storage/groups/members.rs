@@ -266,7 +266,11 @@ impl AccountMembers {
     }
 }
 
-/// A row of `members` as a JSON array.
+/// The key of a member, which is all of its row.
+const KEY: [(Column, Type); 3] =
+    [(Column::AccountId, Type::Integer), (Column::GroupId, Type::Id), (Column::ContactId, Type::Id)];
+
+/// Its members as a JSON array.
 const MEMBER: [(&str, Type); 3] =
     [("account_id", Type::Integer), ("group_id", Type::Id), ("contact_id", Type::Id)];
 
@@ -345,17 +349,8 @@ async fn lock_memberships(
         memberships.entry(*group).or_default().insert(*contact, Membership { before: false, after: false });
     }
     let pairs: Vec<_> = pairs.iter().map(|(group, contact)| (account.get(), group, contact)).collect();
-    let mut members = json_sql::records(transaction, &pairs, &MEMBER)?;
-    let asked = |column| Expr::col(("asked", column));
-    let stored = |column| Expr::col((Entity, column));
-    members = Query::select()
-        .columns([("asked", Column::GroupId), ("asked", Column::ContactId)])
-        .from_subquery(members, "asked")
-        .cross_join(Entity)
-        .and_where(asked(Column::AccountId).eq(stored(Column::AccountId)))
-        .and_where(asked(Column::GroupId).eq(stored(Column::GroupId)))
-        .and_where(asked(Column::ContactId).eq(stored(Column::ContactId)))
-        .to_owned();
+    let mut members = json_sql::with_keys(transaction, Entity, &pairs, &KEY)?;
+    members.columns([(Entity, Column::GroupId), (Entity, Column::ContactId)]);
     let item = "json_array(hex(group_id), hex(contact_id))";
     let members: Vec<(Uuid, Uuid)> = json_sql::fetch(transaction, &members, item).await?;
     for (group, contact) in members {

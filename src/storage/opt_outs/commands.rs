@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
+use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
@@ -84,17 +84,9 @@ async fn find_by_numbers(
     transaction: &Transaction,
     numbers: &[(&i64, &String)],
 ) -> Result<HashMap<(i64, String), OptOut>> {
-    let asked =
-        json_sql::records(transaction, numbers, &[("account_id", Type::Integer), ("phone", Type::Text)])?;
-    let (asked_for, stored) =
-        (|column| Expr::col(("asked", column)), |column: Column| Expr::col((Entity, column)));
-    let select = Query::select()
-        .columns(Column::iter().map(|column| (Entity, column)))
-        .from_subquery(asked, "asked")
-        .cross_join(Entity)
-        .and_where(asked_for("account_id").eq(stored(Column::AccountId)))
-        .and_where(asked_for("phone").eq(stored(Column::Phone)))
-        .to_owned();
+    let key = [(Column::AccountId, Type::Integer), (Column::Phone, Type::Text)];
+    let mut select = json_sql::with_keys(transaction, Entity, numbers, &key)?;
+    select.columns(Column::iter().map(|column| (Entity, column)));
     let mut found = HashMap::new();
     for row in transaction.query_all(&select).await? {
         let row = Model::from_query_result(&row, "")?;

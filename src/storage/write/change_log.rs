@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Statement,
 };
 use uuid::Uuid;
 
@@ -28,6 +29,16 @@ struct Entry {
     group: Option<Uuid>,
     version: Option<i64>,
     fields: Option<String>,
+}
+
+impl Entry {
+    fn new(event: Event, resource: Uuid) -> Self {
+        Self { event, resource, group: None, version: None, fields: None }
+    }
+
+    fn of_contact(event: Event, contact: &Contact) -> Self {
+        Self { version: Some(contact.version), ..Self::new(event, contact.id.as_uuid()) }
+    }
 }
 
 /// Appends a change set to the log. The last statements of a transaction: from here to the commit, no other transaction
@@ -115,73 +126,36 @@ fn insert(
     let select = Query::select()
         .column(("entries", Column::AccountId))
         .expr(sequence)
-        .columns([
-            Column::At,
-            Column::Event,
-            Column::ResourceId,
-            Column::GroupId,
-            Column::Version,
-            Column::Fields,
-            Column::KeyId,
-            Column::RequestId,
-        ])
+        // All others are members of the record.
+        .columns(Column::iter().skip(2))
         .from_subquery(rows, "entries")
         .to_owned();
-    let columns = [
-        Column::AccountId,
-        Column::Sequence,
-        Column::At,
-        Column::Event,
-        Column::ResourceId,
-        Column::GroupId,
-        Column::Version,
-        Column::Fields,
-        Column::KeyId,
-        Column::RequestId,
-    ];
-    let insert = json_sql::insert_from(Entity, columns, select)?;
+    let insert = json_sql::insert_from(Entity, Column::iter(), select)?;
     Ok(transaction.get_database_backend().build(&insert))
 }
 
 /// `None` for what other entries imply.
 fn entry(change: &Change) -> Result<Option<Entry>> {
-    let contact = |event, contact: &Contact| Entry {
-        event,
-        resource: contact.id.as_uuid(),
-        group: None,
-        version: Some(contact.version),
-        fields: None,
-    };
-    let member = |event, group: Uuid, contact: Uuid| Entry {
-        event,
-        resource: contact,
-        group: Some(group),
-        version: None,
-        fields: None,
-    };
-    let opt_out = |event, id: Uuid| Entry { event, resource: id, group: None, version: None, fields: None };
     let entry = match &change.kind {
-        ChangeKind::ContactCreated(created) => contact(Event::ContactCreated, created),
+        ChangeKind::ContactCreated(created) => Entry::of_contact(Event::ContactCreated, created),
         ChangeKind::ContactUpdated { before, after } => Entry {
             fields: Some(json_sql::to_json(&after.changed_fields(before))?),
-            ..contact(Event::ContactUpdated, after)
+            ..Entry::of_contact(Event::ContactUpdated, after)
         },
-        ChangeKind::ContactDeleted(deleted) => contact(Event::ContactDeleted, deleted),
+        ChangeKind::ContactDeleted(deleted) => Entry::of_contact(Event::ContactDeleted, deleted),
         ChangeKind::MemberAdded { group, contact } => {
-            member(Event::MemberAdded, group.as_uuid(), contact.as_uuid())
+            Entry { group: Some(group.as_uuid()), ..Entry::new(Event::MemberAdded, contact.as_uuid()) }
         }
         ChangeKind::MemberRemoved { group, contact } => {
-            member(Event::MemberRemoved, group.as_uuid(), contact.as_uuid())
+            Entry { group: Some(group.as_uuid()), ..Entry::new(Event::MemberRemoved, contact.as_uuid()) }
         }
         ChangeKind::MembershipEnded { group: _ } => return Ok(None),
-        ChangeKind::OptOutCreated(id) => opt_out(Event::OptOutCreated, id.as_uuid()),
-        ChangeKind::OptOutDeleted(id) => opt_out(Event::OptOutDeleted, id.as_uuid()),
+        ChangeKind::OptOutCreated(id) => Entry::new(Event::OptOutCreated, id.as_uuid()),
+        ChangeKind::OptOutDeleted(id) => Entry::new(Event::OptOutDeleted, id.as_uuid()),
         ChangeKind::Named { event, id, version, fields, counted: _ } => Entry {
-            event: *event,
-            resource: *id,
-            group: None,
             version: Some(*version),
             fields: if fields.is_empty() { None } else { Some(json_sql::to_json(fields)?) },
+            ..Entry::new(*event, *id)
         },
     };
     Ok(Some(entry))

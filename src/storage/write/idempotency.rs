@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Order, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, Order, QueryFilter,
+    QuerySelect,
 };
 
 use crate::domain::idempotency::IdempotentRequest;
@@ -18,7 +19,7 @@ use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::change_set::IdempotencyRecord;
 use crate::storage::db::json_sql::{self, Type, in_query};
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::idempotency_key::{Column, Entity, Reference};
+use crate::storage::entity::idempotency_key::{Column, Entity, Model, Reference};
 use crate::storage::error::idempotency_conflict;
 
 /// The outcome of a create.
@@ -30,19 +31,10 @@ pub(crate) enum Creation<M> {
 
 /// What earlier requests with the same keys created.
 #[derive(Debug, Default)]
-pub(crate) struct EarlierRequests(HashMap<Key, Earlier>);
+pub(crate) struct EarlierRequests(HashMap<Key, Model>);
 
 /// Account, operation, idempotency key.
 type Key = (i64, String, String);
-
-#[derive(Debug, FromQueryResult)]
-struct Earlier {
-    account_id: i64,
-    operation: String,
-    key: String,
-    fingerprint: Vec<u8>,
-    resource: Option<String>,
-}
 
 impl EarlierRequests {
     /// Looks up the keys of several requests; keys older than `ttl` are ignored.
@@ -58,29 +50,16 @@ impl EarlierRequests {
             .iter()
             .map(|(account, request)| (account.get(), request.operation, request.key.as_str()))
             .collect();
-        let columns = [("account_id", Type::Integer), ("operation", Type::Text), ("key", Type::Text)];
-        let asked = json_sql::records(transaction, &keys, &columns)?;
-        let column = |column| Expr::col((Entity, column));
-        let mut select = Query::select();
-        select
-            .columns(
-                [Column::AccountId, Column::Operation, Column::Key, Column::Fingerprint]
-                    .map(|column| (Entity, column)),
-            )
-            .expr_as(column(Column::Resource), "resource")
-            .from_subquery(asked, "asked");
-        let same = |asked, stored| Expr::col(("asked", asked)).eq(column(stored));
-        // Each key is one search of the primary key.
-        select.cross_join(Entity).and_where(
-            same("account_id", Column::AccountId)
-                .and(same("operation", Column::Operation))
-                .and(same("key", Column::Key)),
-        );
-        select.and_where(column(Column::CreatedAt).gte(Timestamp::now().before(ttl).millis()));
+        let key =
+            [(Column::AccountId, Type::Integer), (Column::Operation, Type::Text), (Column::Key, Type::Text)];
+        let mut select = json_sql::with_keys(transaction, Entity, &keys, &key)?;
+        select.columns(Column::iter().map(|column| (Entity, column)));
+        let not_before = Timestamp::now().before(ttl).millis();
+        select.and_where(Expr::col((Entity, Column::CreatedAt)).gte(not_before));
         let found = transaction.query_all(&select).await?;
         let mut earlier = HashMap::new();
         for row in &found {
-            let row = Earlier::from_query_result(row, "")?;
+            let row = Model::from_query_result(row, "")?;
             earlier.insert((row.account_id, row.operation.clone(), row.key.clone()), row);
         }
         Ok(Self(earlier))
@@ -158,7 +137,7 @@ pub(super) async fn record(
             .to_owned(),
     );
     if transaction.get_database_backend() == DbBackend::Sqlite {
-        // There is one writer: nobody has recorded a key since it was looked up.
+        // There is one writer: no key has been recorded since it was looked up.
         let statement = DbBackend::Sqlite.build(&insert);
         return Ok(transaction.execute_at_commit(statement).await?);
     }

@@ -308,7 +308,7 @@ impl Writer {
         self.idempotency_ttl
     }
 
-    /// To be read by whoever holds the write guard.
+    /// To be read by the holder of the write guard.
     pub(crate) fn cache(&self) -> Option<&ContactCache> {
         self.cache_lock.as_ref().map(|lock| &lock.cache)
     }

@@ -127,7 +127,7 @@ impl Follower {
         }
     }
 
-    /// Closes the connection; what was followed is kept. (An SQLite database that somebody has open needs no recovery when
+    /// Closes the connection; what was followed is kept. (An SQLite database that another connection has open needs no recovery when
     /// its server is killed.)
     pub fn disconnect(&mut self) {
         if let Some(database) = self.database.take() {
