@@ -13,6 +13,7 @@ pub mod group;
 pub mod id;
 pub mod idempotency;
 pub mod in_flight;
+pub mod json;
 pub mod named;
 pub mod opt_out;
 pub mod pagination;

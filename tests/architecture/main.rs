@@ -113,7 +113,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "api_key account audience contact context group opt_out store template in_flight",
             "named",
-            "id idempotency error pagination permission precondition text timestamp violation",
+            "id idempotency error json pagination permission precondition text timestamp violation",
         ],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
         rule: "the domain imports nothing of ours; inside: resources -> what they share",

@@ -16,9 +16,9 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::member_names::{Shape, ShapeProbe};
-use super::meta::DUPLICATE_KEY;
-use super::number;
 use super::violations::{Violations, truncated};
+use crate::domain::json::number;
+use crate::domain::json::unique_keys::DUPLICATE_KEY;
 use crate::domain::{Error, ErrorCode, Violation};
 
 /// Deserialises each member on its own. Records the violations of invalid members and builds the value from the others.

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Se
 use serde::{Deserialize, Serialize};
 
 use super::member_names::member_names;
-use super::meta::DUPLICATE_KEY;
+use crate::domain::json::unique_keys::DUPLICATE_KEY;
 use crate::domain::pagination::MAX_BATCH;
 
 /// An array of at most [`MAX_BATCH`] items; of a longer one, no further item is deserialised.

@@ -8,7 +8,6 @@ mod diagnose;
 pub mod items;
 mod member_names;
 pub mod meta;
-mod number;
 pub mod path;
 pub mod query;
 pub mod violations;

@@ -24,8 +24,9 @@ fn outside_strings(json: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// The nesting depth of brackets, and whether there may be an inexact number. One pass without parsing, over every body.
-pub(super) fn scan(bytes: &[u8]) -> (usize, bool) {
+/// The nesting depth of brackets, and whether there may be an inexact number. One pass without parsing, over all input.
+#[must_use]
+pub fn scan(bytes: &[u8]) -> (usize, bool) {
     let (mut depth, mut max_depth) = (0_usize, 0);
     let (mut digits, mut may_be_inexact) = (0_usize, false);
     for (_, byte) in outside_strings(bytes) {
@@ -48,7 +49,8 @@ pub(super) fn scan(bytes: &[u8]) -> (usize, bool) {
     (max_depth, may_be_inexact)
 }
 
-pub(super) fn has_inexact(json: &[u8]) -> bool {
+#[must_use]
+pub fn has_inexact(json: &[u8]) -> bool {
     let mut start = None;
     for (index, byte) in outside_strings(json) {
         let in_number = matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
