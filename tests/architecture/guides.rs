@@ -7,7 +7,7 @@ use super::package;
 const GUIDES: [&str; 5] =
     ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "openapi/README.md", "benches/README.md"];
 const FOLDERS: [&str; 6] = ["src/", "tests/", "migrations/", "benches/", "openapi/", ".cargo/"];
-const LAYERS: [&str; 4] = ["domain::", "http::", "storage::", "cli::"];
+const LAYERS: [&str; 5] = ["domain::", "formats::", "http::", "storage::", "cli::"];
 
 /// What stands between backticks, outside of code blocks.
 fn code_spans(text: &str) -> impl Iterator<Item = &str> {

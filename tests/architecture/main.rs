@@ -55,7 +55,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "http",
-        may_import: &["config", "domain"],
+        may_import: &["config", "domain", "formats"],
         tiers: &[
             "server",
             "v1 | addressbook | docs | swagger_ui | health",
@@ -92,6 +92,13 @@ const LAYERS: &[Layer] = &[
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
         rule: "storage -> domain; inside: repositories -> database -> write -> cache, db -> sqlite | postgres",
+    },
+    Layer {
+        module: "formats",
+        may_import: &["domain"],
+        tiers: &["read | write", "fields", "format formula"],
+        forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap", "tokio"],
+        rule: "file formats know the domain's values and neither HTTP nor a database; read and write share names alone",
     },
     Layer {
         module: "config",
