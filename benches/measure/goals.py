@@ -16,7 +16,7 @@ class Goal:
     work: str
     subject: str
     reference: str | None
-    """`None` if the bound is absolute."""
+    """`None` if the bound is absolute, or there is nothing to compare the figure with."""
     sense: Literal["≥", "≤"]
     limit: float | None
     """`None` if the figures are only shown."""
@@ -49,8 +49,20 @@ MEMBERS = at_each("member of a group")
 OPT_OUTS = at_each("opt-out")
 KEYED = at_each("keyed create")
 MIXED = at_each("mixed")
-POSTGRES_UPDATE, POSTGRES_DELETE = "update, PostgreSQL", "delete, PostgreSQL"
-POSTGRES_CREATES = tuple(f"{create}, PostgreSQL" for create in CREATES)
+
+
+def on_postgres(works):
+    """The works as they are called on PostgreSQL."""
+    return tuple(f"{work}, PostgreSQL" for work in works)
+
+
+POSTGRES_CREATES = on_postgres(CREATES)
+POSTGRES_UPDATES = on_postgres(UPDATES)
+POSTGRES_DELETES = on_postgres(DELETES)
+POSTGRES_MEMBERS = on_postgres(MEMBERS)
+POSTGRES_OPT_OUTS = on_postgres(OPT_OUTS)
+POSTGRES_KEYED = on_postgres(KEYED)
+POSTGRES_MIXED = on_postgres(MIXED)
 PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with total, any order")
 AUDIENCE = "audience of 100,000 as lines"
 AUDIENCE_MEMORY = "memory that such an audience takes"
@@ -59,9 +71,9 @@ MEMORY = "memory after all of this"
 WAL = "largest WAL file"
 
 
-def beside_pocketbase(works, *limits):
+def beside(reference, works, *limits):
     """A goal for each number of connections."""
-    return tuple(Goal(work, OURS, "PocketBase", "≥", limit) for work, limit in zip(works, limits, strict=True))
+    return tuple(Goal(work, OURS, reference, "≥", limit) for work, limit in zip(works, limits, strict=True))
 
 
 GOALS = (
@@ -70,12 +82,12 @@ GOALS = (
     *(Goal(work, OURS, "PocketBase", "≥", 10) for work in GETS),
     *(Goal(work, OURS, "bare actix-web", "≥", 0.5) for work in GETS),
     *(Goal(work, OURS, "PocketBase", "≥", 8) for work in LISTS),
-    *beside_pocketbase(UPDATES, 1.2, 6, 8),
-    *beside_pocketbase(DELETES, 1.2, 6, 8),
-    *beside_pocketbase(MEMBERS, None, None, 6),
-    *beside_pocketbase(OPT_OUTS, None, None, 6),
-    *beside_pocketbase(KEYED, None, None, 6),
-    *beside_pocketbase(MIXED, 1.2, 6, 6),
+    *beside("PocketBase", UPDATES, 1.2, 6, 8),
+    *beside("PocketBase", DELETES, 1.2, 6, 8),
+    *beside("PocketBase", MEMBERS, None, None, 6),
+    *beside("PocketBase", OPT_OUTS, None, None, 6),
+    *beside("PocketBase", KEYED, None, None, 6),
+    *beside("PocketBase", MIXED, 1.2, 6, 6),
     Goal(MEMORY, OURS, "PocketBase", "≤", 0.5, " MiB"),
     *(Goal(work, LARGE, SMALL, "≥", 0.8) for work in (*CREATES, *GETS, *LISTS, UPDATES[-1], DELETES[-1])),
     *(Goal(work, LARGE, None, "≤", 20, " ms") for work in PAGES),
@@ -83,7 +95,13 @@ GOALS = (
     Goal(AUDIENCE_MEMORY, OURS, None, "≤", 32, " MiB"),
     Goal(ALIASES, OURS, None, "≤", 25, " ms"),
     *(Goal(work, OURS, "FastAPI", "≥", 8) for work in POSTGRES_CREATES),
-    *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in (*POSTGRES_CREATES, POSTGRES_UPDATE, POSTGRES_DELETE)),
+    *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in POSTGRES_CREATES),
+    *beside("pgbench", POSTGRES_UPDATES, None, None, 0.5),
+    *beside("pgbench", POSTGRES_DELETES, None, None, 0.5),
+    *beside("pgbench", POSTGRES_MEMBERS, None, None, None),
+    *beside("pgbench", POSTGRES_OPT_OUTS, None, None, None),
+    *beside(None, POSTGRES_KEYED, None, None, None),
+    *beside(None, POSTGRES_MIXED, None, None, None),
     Goal(WAL, OURS, None, "≤", 128, " MiB"),
 )
 

@@ -1,4 +1,4 @@
-"""The plot of all figures and goals."""
+"""The plot of all ratios and goals."""
 
 import matplotlib
 
@@ -14,7 +14,7 @@ FAINT = "#d1d5db"
 def draw(verdicts, file):
     """Ratios at the top, figures with an absolute bound below."""
     ratios = [verdict for verdict in verdicts if verdict.reference is not None]
-    limits = [verdict for verdict in verdicts if verdict.reference is None]
+    limits = [verdict for verdict in verdicts if verdict.reference is None and verdict.goal.limit is not None]
     panels = [panel for panel in ((ratios, _ratios), (limits, _limits)) if panel[0]]
     if not panels:
         return

@@ -44,9 +44,9 @@ class Cluster:
         self.process.wait(60)
         shutil.rmtree(self.home)
 
-    def new_database(self, name):
-        """Creates a database; returns its URL."""
-        self._run("createdb", name).check_returncode()
+    def new_database(self, name, template="template1"):
+        """Creates a database as a copy of another one, to which nothing is connected; returns its URL."""
+        self._run("createdb", f"--template={template}", name).check_returncode()
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
     def checkpoint(self):

@@ -32,11 +32,11 @@ def markdown(verdicts, facts):
     for verdict in verdicts:
         goal = verdict.goal
         figure = amount(verdict.figure, goal.unit)
+        bound = "–" if goal.limit is None else f"{goal.sense} {goal.limit:g}"
         if verdict.reference is None:
-            rest = f"– | – | – | {goal.sense} {goal.limit:g}{goal.unit}"
+            rest = f"– | – | – | {bound}{goal.unit if goal.limit else ''}"
         else:
             reference = amount(verdict.reference, goal.unit)
-            bound = "–" if goal.limit is None else f"{goal.sense} {goal.limit:g}"
             rest = f"{goal.reference} | {reference} | {verdict.value:.2f} | {bound}"
         at = "" if goal.subject == "addressbook" else f", {goal.subject}"
         lines.append(f"| {goal.work}{at} | {figure} | {rest} | {OUTCOMES[verdict.reached]} |")

@@ -1,8 +1,12 @@
 """The workloads: one function per workload, each of which adds figures to a run."""
 
+import os
 import random
 import shutil
 import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from . import load
 from .goals import (
@@ -19,8 +23,12 @@ from .goals import (
     OURS,
     PAGES,
     POSTGRES_CREATES,
-    POSTGRES_DELETE,
-    POSTGRES_UPDATE,
+    POSTGRES_DELETES,
+    POSTGRES_KEYED,
+    POSTGRES_MEMBERS,
+    POSTGRES_MIXED,
+    POSTGRES_OPT_OUTS,
+    POSTGRES_UPDATES,
     SMALL,
     UPDATES,
     WAL,
@@ -28,35 +36,52 @@ from .goals import (
 from .http import Connection, fill
 from .postgres import Cluster
 from .run import BROWSERS, CREATORS, ORDERS, READERS
-from .systems import Addressbook, Bare, FastApi, Pgbench, PocketBase
+from .systems import Addressbook, Bare, FastApi, Pgbench, PocketBase, pgbench
 from .systems.addressbook import migrate
 from .systems.system import contact
 
 FEW = 10_000
+# More than a system deletes in one measurement.
+FILLED = 300_000
 # Each may have all of the few contacts; together they have more members than are added in one measurement.
 GROUPS = 40
 # How many contacts there are to delete, as a multiple of those that the system creates in the same time.
 TO_DELETE = 2
+# More than mixed requests delete in a second.
+EXPENDABLE = 2_000
 # More than a system opts out in a second.
 OPTED_OUT = 100_000
 # More than the service caches.
 SAMPLE = 300_000
 
 
+@dataclass(frozen=True)
+class Account:
+    """A folder with the data of a system, its key, and the ids of the contacts in it."""
+
+    folder: Path
+    token: str
+    ids: list[str]
+
+
 def beside_peers(run):
-    """All works on an account with few contacts, against PocketBase and the bare web framework. Interleaved in each
-    round, so that a temporary slowdown of the machine affects all systems."""
+    """All works on an account with few contacts and on one with many, against PocketBase and the bare web framework.
+    Interleaved in each round, so that a temporary slowdown of the machine affects all systems."""
     program = next(run.venv.rglob("bin/pocketbase*"))
-    systems = [lambda folder: PocketBase(folder, program), Addressbook]
-    if run.only & {"get", "create"}:
-        systems.insert(0, Bare)
+    stores = {"PocketBase": partial(PocketBase, program=program), OURS: Addressbook}
+    filled = {}
+    if run.only & {"create", "keyed", "delete"}:
+        for name, make in stores.items():
+            filled[name] = prepare(run, f"{name}, filled", make, lambda system: fill_to(system, FILLED))
     for _ in range(run.rounds):
-        for make in systems:
-            with make(run.place("peers")) as system:
-                if isinstance(system, Bare):
-                    _bare(run, system)
-                else:
-                    _store(run, system)
+        if run.only & {"get", "create"}:
+            with Bare(run.place("peers")) as system:
+                _bare(run, system)
+        for name, make in stores.items():
+            memory = [_few(run, make)]
+            memory += [_filled(run, make, filled[name], *work) for work in _filled_works(run)]
+            if "memory" in run.only:
+                run.note(name, MEMORY, max(memory))
 
 
 def _bare(run, system):
@@ -67,57 +92,81 @@ def _bare(run, system):
         run.create(system, system.name)
 
 
-def _store(run, system):
-    """Reads and updates come before the works that add contacts, and deletes come last."""
-    ids = fill(system, [contact(number) for number in range(FEW)])
-    warm_up(system, ids)
-    if "get" in run.only:
-        run.get(system, system.name, GETS, ([system.one(ids[0])], [system.one(one) for one in ids]))
-    if "list" in run.only:
-        run.get(system, system.name, LISTS, ([system.newest()], system.anywhere(ids)))
-    if "update" in run.only:
-        for work, connections in zip(UPDATES, CONNECTIONS, strict=True):
-            run.send(system, system.name, work, connections, system.update_request(ids))
-    if "members" in run.only:
-        members(run, system, ids)
-    if "opt-outs" in run.only:
-        opt_outs(run, system)
-    if "mixed" in run.only:
-        mixed(run, system, ids)
+def _few(run, make):
+    """The works that do not depend on the number of contacts that a system creates or deletes; returns the memory that
+    it used. Reads and updates come before the works that add contacts."""
+    if not run.only & {"get", "list", "update", "members", "opt-outs", "mixed"}:
+        return 0
+    with make(run.place("peers")) as system:
+        ids = fill(system, [contact(number) for number in range(FEW)])
+        warm_up(system, ids)
+        if "get" in run.only:
+            run.get(system, system.name, GETS, ([system.one(ids[0])], [system.one(one) for one in ids]))
+        if "list" in run.only:
+            run.get(system, system.name, LISTS, ([system.newest()], system.anywhere(ids)))
+        if "update" in run.only:
+            updates(run, system, ids, UPDATES)
+        if "members" in run.only:
+            members(run, system, ids, MEMBERS)
+        if "opt-outs" in run.only:
+            opt_outs(run, system, OPT_OUTS)
+        if "mixed" in run.only:
+            mixed(run, system, ids, MIXED)
+        return system.memory()
+
+
+def _filled_works(run):
+    """The works that change how many contacts there are, each with its number of connections and its request."""
     if "create" in run.only:
-        run.create(system, system.name)
+        for work, order in zip(CREATES, ORDERS, strict=True):
+            yield work, CREATORS, lambda system, _ids, order=order: system.create_request(order)
     if "keyed" in run.only:
         for work, connections in zip(KEYED, CONNECTIONS, strict=True):
-            run.send(system, system.name, work, connections, system.keyed_request())
+            yield work, connections, lambda system, _ids: system.keyed_request()
     if "delete" in run.only:
-        deletes(run, system)
-    if "memory" in run.only:
-        run.note(system.name, MEMORY, system.memory())
+        for work, connections in zip(DELETES, CONNECTIONS, strict=True):
+            yield work, connections, lambda system, ids: system.delete_request(ids)
 
 
-def members(run, system, ids):
+def _filled(run, make, account, work, connections, request):
+    """Measures a work on a copy of an account; returns the memory that the system used. A system that creates or
+    deletes faster than another one would otherwise begin the next measurement with more or fewer contacts."""
+    with opened(run, make, account) as system:
+        ids = random.sample(account.ids, len(account.ids))
+        warm_up(system, ids[:FEW])
+        run.send(system, system.name, work, connections, request(system, ids))
+        return system.memory()
+
+
+def updates(run, system, ids, works):
+    """Updates of random ones of these contacts."""
+    for work, connections in zip(works, CONNECTIONS, strict=True):
+        run.send(system, system.name, work, connections, system.update_request(ids))
+
+
+def members(run, system, ids, works):
     """Adds each contact to each of several groups, one at a time, and to new groups for each number of connections."""
     connection = Connection(system.base, system.token)
-    for work, connections in zip(MEMBERS, CONNECTIONS, strict=True):
+    for work, connections in zip(works, CONNECTIONS, strict=True):
         names = [f"group {number}, {connections}" for number in range(GROUPS)]
         groups = [connection.ask("POST", system.groups, {"name": name})["id"] for name in names]
         some = random.sample(ids, len(ids))
         run.send(system, system.name, work, connections, *(system.member_request(group, some) for group in groups))
 
 
-def opt_outs(run, system):
+def opt_outs(run, system, works):
     """Opts out numbers, none of them twice."""
     count = OPTED_OUT * run.seconds
     numbers = [f"{number:07}" for number in random.sample(range(10**7), count * len(CONNECTIONS))]
-    for first, (work, connections) in enumerate(zip(OPT_OUTS, CONNECTIONS, strict=True)):
+    for first, (work, connections) in enumerate(zip(works, CONNECTIONS, strict=True)):
         request = system.opt_out_request(numbers[first * count : (first + 1) * count])
         run.send(system, system.name, work, connections, request)
 
 
-def mixed(run, system, ids):
+def mixed(run, system, ids, works):
     """Mostly reads, of contacts that are not deleted meanwhile."""
-    doomed = expendable(system, 0.3 * run.seconds, ids)
-    for work, connections in zip(MIXED, CONNECTIONS, strict=True):
+    doomed = fill(system, [contact(FEW + number) for number in range(EXPENDABLE * run.seconds)])
+    for work, connections in zip(works, CONNECTIONS, strict=True):
         mix = (
             load.Request("GET", "<item>", items=[system.one(one) for one in ids], weight=60),
             load.Request("GET", "<item>", items=system.anywhere(ids), weight=20),
@@ -128,22 +177,13 @@ def mixed(run, system, ids):
         doomed = doomed[run.send(system, system.name, work, connections, *mix) :]
 
 
-def deletes(run, system):
-    """Deletes contacts, in random order."""
-    # One connection needs only a few.
-    doomed = expendable(system, 2 * TO_DELETE * run.seconds)
-    for work, connections in zip(DELETES, CONNECTIONS, strict=True):
-        doomed = doomed[run.send(system, system.name, work, connections, system.delete_request(doomed)) :]
-
-
-def expendable(system, seconds, kept=()):
-    """At least as many contacts as the system creates in this time, beside those to keep, in random order. They are
-    created if there are fewer: how many deletes need depends on the system."""
-    kept = set(kept)
+def expendable(system, seconds):
+    """At least as many contacts as the system creates in this time, in random order. They are created if there are
+    fewer: how many deletes need depends on the system."""
     rate = load.create(system, CREATORS, 1, "random").rate
-    while (missing := rate * seconds + len(kept) - system.count()) > 0:
+    while (missing := rate * seconds - system.count()) > 0:
         load.create(system, CREATORS, max(1, round(missing / rate)), "random")
-    ids = [one for one in system.ids() if one not in kept]
+    ids = system.ids()
     random.shuffle(ids)
     return ids
 
@@ -154,13 +194,13 @@ def warm_up(system, ids):
 
 def large_account(run):
     """The service with many contacts in one account, against itself with few; and pages with a total."""
-    small = prepare(run, SMALL, lambda system: fill(system, [contact(number) for number in range(FEW)]))
-    large = prepare(run, LARGE, lambda system: fill_to(system, run.contacts))
+    few = [contact(number) for number in range(FEW)]
+    small = prepare(run, SMALL, Addressbook, lambda system: fill(system, few))
+    large = prepare(run, LARGE, Addressbook, lambda system: fill_to(system, run.contacts))
     for _ in range(run.rounds):
-        for name, (database, token, ids) in ((SMALL, small), (LARGE, large)):
-            folder = run.place("account")
-            shutil.copy(database, folder)
-            with Addressbook(folder, token=token) as system:
+        for name, account in ((SMALL, small), (LARGE, large)):
+            ids = account.ids
+            with opened(run, Addressbook, account) as system:
                 warm_up(system, ids)
                 if "pages" in run.only and name == LARGE:
                     pages(run, system)
@@ -189,48 +229,76 @@ def pages(run, system):
         run.note(LARGE, work, load.get(system, BROWSERS, run.seconds, addresses).p99)
 
 
-def prepare(run, name, fill_it):
-    """A database with contacts, created once per run: its file, key and ids."""
+def prepare(run, name, make, fill_it):
+    """An account with contacts, created once per run."""
     folder = run.place(name.replace(" ", "-"))
-    # Long pages to read the ids; the measured service runs without this setting.
-    with Addressbook(folder, flags=["--page-max", "10000"]) as system:
+    with make(folder) as system:
         fill_it(system)
-        ids = system.ids(10_000)
-    size = system.database.stat().st_size / 2**20
-    run.facts.append(f"{name}: {len(ids):,} contacts, {size:,.0f} MiB")
-    return system.database, system.token, ids
+        account = Account(folder, system.token, system.ids())
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20
+    run.facts.append(f"{name}: {len(account.ids):,} contacts, {size:,.0f} MiB")
+    return account
+
+
+def opened(run, make, account):
+    """A system on a copy of an account."""
+    folder = run.place("account")
+    shutil.copytree(account.folder, folder, dirs_exist_ok=True)
+    # Writing the new pages to the disk is not part of the load.
+    os.sync()
+    return make(folder, token=account.token)
 
 
 def fill_to(system, count):
-    """Creates at least this many contacts under load, with random names as in production."""
-    while (there := system.count()) < count:
-        seconds = 1 if count - there < 100_000 else 4
-        load.create(system, CREATORS, seconds, "random")
+    """Creates contacts with random names, as in production, until there are so many: most under load, the last one by
+    one."""
+    rate = load.create(system, CREATORS, 1, "random").rate
+    while (missing := count - system.count()) > rate:
+        rate = load.create(system, CREATORS, 4 if missing > 4 * rate else 1, "random").rate
+    fill(system, [contact(number) for number in random.sample(range(10**7), max(0, missing))])
 
 
 def on_postgres(run):
-    """Creates, updates and deletes on PostgreSQL: all systems on one server, with a new database per round."""
+    """Writes on PostgreSQL: all systems on one server, in each round each on a copy of a database with contacts."""
     python = run.venv / "bin/python"
     with Cluster(run.folder) as cluster:
         run.facts.append(f"PostgreSQL {cluster.version()} as it comes: fsync, synchronous_commit on")
+        filled = cluster.new_database("filled")
+        migrate(filled)
+        pgbench.fill(cluster, filled, FILLED)
         for number in range(run.rounds):
             for make in (_pgbench, _fastapi, _addressbook):
                 name = make.__name__.strip("_")
-                database = cluster.new_database(f"{name}_{number}")
-                migrate(database)
+                database = cluster.new_database(f"{name}_{number}", "filled")
+                # Writing the new pages is not part of the load.
+                cluster.checkpoint()
                 make(run, cluster, python, database)
                 cluster.checkpoint()
 
 
+def _slices(numbers):
+    """Numbers for each number of connections: more than one connection needs for one, and most for many."""
+    tenth = len(numbers) // 10
+    return numbers[:tenth], numbers[tenth : 4 * tenth], numbers[4 * tenth :]
+
+
 def _pgbench(run, cluster, _python, database):
-    pgbench = Pgbench(cluster, database, run.place("pgbench"))
+    system = Pgbench(cluster, database, run.place("pgbench"))
     for work, order in zip(POSTGRES_CREATES, ORDERS, strict=True):
-        rate = pgbench.create(CREATORS, run.seconds, order)
-        run.note(pgbench.name, work, rate)
-    run.note(pgbench.name, POSTGRES_UPDATE, pgbench.update(CREATORS, run.seconds, FEW))
-    # It deletes more than twice as fast as it creates.
-    doomed = round(2 * TO_DELETE * run.seconds * rate)
-    run.note(pgbench.name, POSTGRES_DELETE, pgbench.delete(CREATORS, run.seconds, doomed))
+        run.note(system.name, work, system.create(CREATORS, run.seconds, order))
+    opted_out = OPTED_OUT * run.seconds
+    for index, connections in enumerate(CONNECTIONS):
+        contacts = _slices(range(FEW, FILLED))[index]
+        groups = range(index * GROUPS + 1, (index + 1) * GROUPS + 1)
+        numbers = range(index * opted_out, (index + 1) * opted_out)
+        for works, measure, *what in (
+            (POSTGRES_UPDATES, system.update, FEW),
+            (POSTGRES_MEMBERS, system.add_members, FEW, groups),
+            (POSTGRES_OPT_OUTS, system.opt_out, numbers),
+            (POSTGRES_DELETES, system.delete, contacts),
+        ):
+            cluster.checkpoint()
+            run.note(system.name, works[index], measure(connections, run.seconds, *what))
 
 
 def _fastapi(run, _cluster, python, database):
@@ -243,12 +311,19 @@ def _addressbook(run, cluster, _python, database):
     with Addressbook(run.place("addressbook"), database) as system:
         load.create(system, CREATORS, 1, "random")
         run.create(system, OURS, POSTGRES_CREATES)
-        ids = fill(system, [contact(number) for number in range(FEW)])
+        ids = [pgbench.id_of(number) for number in range(FILLED)]
+        few, doomed = ids[:FEW], random.sample(ids[FEW:], FILLED - FEW)
         cluster.checkpoint()
-        run.send(system, OURS, POSTGRES_UPDATE, CREATORS, system.update_request(ids))
-        doomed = expendable(system, TO_DELETE * run.seconds)
+        updates(run, system, few, POSTGRES_UPDATES)
+        members(run, system, few, POSTGRES_MEMBERS)
+        opt_outs(run, system, POSTGRES_OPT_OUTS)
         cluster.checkpoint()
-        run.send(system, OURS, POSTGRES_DELETE, CREATORS, system.delete_request(doomed))
+        for work, connections, some in zip(POSTGRES_DELETES, CONNECTIONS, _slices(doomed), strict=True):
+            run.send(system, OURS, work, connections, system.delete_request(some))
+        cluster.checkpoint()
+        for work, connections in zip(POSTGRES_KEYED, CONNECTIONS, strict=True):
+            run.send(system, OURS, work, connections, system.keyed_request())
+        mixed(run, system, few, POSTGRES_MIXED)
 
 
 def write_ahead_log(run):

@@ -49,11 +49,11 @@ class Addressbook(System):
     def count(self):
         return Connection(self.base, self.token).ask("GET", "/addressbook/contacts?limit=1")["total"]
 
-    def ids(self, at_once=100):
+    def ids(self):
         connection = Connection(self.base, self.token)
         ids, more, after = [], True, ""
         while more:
-            page = connection.ask("GET", f"/v1/contacts?limit={at_once}{after}")
+            page = connection.ask("GET", f"/v1/contacts?limit=100{after}")
             ids += [one["id"] for one in page["data"]]
             more, after = page["has_more"], f"&starting_after={ids[-1]}" if ids else ""
         return ids

@@ -7,16 +7,19 @@ from ..load import Request
 from .system import System
 
 RECORDS = "/api/collections/{}/records"
-PASSWORD = "a-long-password"
+ADMINISTRATOR, USER, PASSWORD = "admin@example.com", "user@example.com", "a-long-password"
 
 
 class PocketBase(System):
     name = "PocketBase"
     contacts, groups, opt_outs = map(RECORDS.format, ("contacts", "groups", "opt_outs"))
 
-    def __init__(self, folder, program):
-        email, data = "admin@example.com", ["--dir", str(folder / "pb_data")]
-        subprocess.run([program, "superuser", "upsert", email, PASSWORD, *data], check=True, stdout=subprocess.DEVNULL)
+    def __init__(self, folder, program, token=None):
+        """`token` is that of the user if the folder already has one."""
+        data = ["--dir", str(folder / "pb_data")]
+        if not token:
+            administrator = [program, "superuser", "upsert", ADMINISTRATOR, PASSWORD, *data]
+            subprocess.run(administrator, check=True, stdout=subprocess.DEVNULL)
         port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         self.start(
@@ -25,16 +28,19 @@ class PocketBase(System):
             stderr=subprocess.DEVNULL,
         )
         wait_for(self.base, self.process)
-        admin = Connection(self.base, self._log_in("_superusers", email))
-        groups = admin.ask("POST", "/api/collections", named())
-        contacts = admin.ask("POST", "/api/collections", people())
-        admin.ask("POST", "/api/collections", members(contacts["id"], groups["id"]))
-        admin.ask("POST", "/api/collections", opted_out())
+        self.token = token or self._set_up()
+
+    def _set_up(self):
+        """Creates collections and a user; returns the token of the user."""
+        administrator = Connection(self.base, self._log_in("_superusers", ADMINISTRATOR))
+        groups = administrator.ask("POST", "/api/collections", named())
+        contacts = administrator.ask("POST", "/api/collections", people())
+        administrator.ask("POST", "/api/collections", members(contacts["id"], groups["id"]))
+        administrator.ask("POST", "/api/collections", opted_out())
         # An ordinary user, whose token is checked as in production, unlike the administrator's.
-        user = "user@example.com"
-        account = {"email": user, "password": PASSWORD, "passwordConfirm": PASSWORD}
-        admin.ask("POST", "/api/collections/users/records", account)
-        self.token = self._log_in("users", user)
+        account = {"email": USER, "password": PASSWORD, "passwordConfirm": PASSWORD}
+        administrator.ask("POST", "/api/collections/users/records", account)
+        return self._log_in("users", USER)
 
     def _log_in(self, users, email):
         login = {"identity": email, "password": PASSWORD}
