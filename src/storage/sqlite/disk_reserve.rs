@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// The usual size of the WAL: a checkpoint may have to append all of it to the database.
-const MAX_SIZE: u64 = 16 << 20;
+const MAX_SIZE: u64 = 48 << 20;
 
 /// One part in so many of the available space.
 const SHARE: u64 = 8;
