@@ -5,7 +5,7 @@ from pathlib import Path
 
 ABOUT = """Measures addressbook and the systems that it is compared with, one after the other, on loopback.
 
-    benches/run                                  everything, in about 35 minutes
+    benches/run                                  everything, in about 50 minutes
     benches/run --only create,get --rounds 1     some of the rows
 
 Prints a Markdown table, and writes it to benches/results.md, and a plot to benches/results.svg. Needs
