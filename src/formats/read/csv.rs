@@ -20,6 +20,8 @@ pub(super) struct CsvRecords {
     text: Vec<u8>,
     /// Where each cell ends in `text`.
     ends: Vec<usize>,
+    /// For what is read of a record that is not kept.
+    discarded: (Vec<u8>, Vec<usize>),
     width: usize,
 }
 
@@ -38,8 +40,7 @@ enum RecordEnd {
     UnclosedQuote,
 }
 
-/// Cells that are counted in a record that is too long to be kept.
-const SCRATCH_BYTES: usize = 1024;
+const DISCARDED_BYTES: usize = 1024;
 
 impl CsvRecords {
     /// Reads the header.
@@ -57,6 +58,7 @@ impl CsvRecords {
             text: vec![0; MAX_RECORD_BYTES],
             // One cell more than allowed tells that there are too many.
             ends: vec![0; MAX_COLUMNS + 1],
+            discarded: (vec![0; DISCARDED_BYTES], vec![0; DISCARDED_BYTES]),
             width: 0,
         };
         let header = records.read()?.ok_or(FileError::Empty)?;
@@ -84,8 +86,6 @@ impl CsvRecords {
 
     /// The next record that is not a blank line, into the buffers.
     fn read(&mut self) -> Result<Option<RawRecord>, FileError> {
-        let mut scratch = [0; SCRATCH_BYTES];
-        let mut scratch_ends = [0; SCRATCH_BYTES];
         self.skip_line_ends()?;
         let line = self.source.line;
         let (mut length, mut cells, mut is_started, mut is_too_long) = (0, 0, false, false);
@@ -99,7 +99,7 @@ impl CsvRecords {
             let input = if is_end { b"\n" } else { input };
             let kept_cells = cells.min(self.ends.len());
             let (text, ends) = if is_too_long || kept_cells == self.ends.len() {
-                (&mut scratch[..], &mut scratch_ends[..])
+                (&mut self.discarded.0[..], &mut self.discarded.1[..])
             } else {
                 (&mut self.text[length..], &mut self.ends[kept_cells..])
             };

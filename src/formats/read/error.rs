@@ -13,26 +13,26 @@ const MAX_RECORD_KIB: usize = MAX_RECORD_BYTES / 1024;
 /// Why a file, or the rest of it, cannot be read at all.
 #[derive(Debug, Error)]
 pub enum FileError {
-    #[error("The file could not be read.")]
+    #[error("The file could not be read")]
     Io(#[source] io::Error),
-    #[error("The file is empty.")]
+    #[error("The file is empty")]
     Empty,
-    #[error("The file is larger than {max} bytes when decompressed.")]
+    #[error("The file is larger than {max} bytes when decompressed")]
     TooLarge { max: u64 },
-    #[error("The compressed file is damaged or incomplete.")]
+    #[error("The compressed file is damaged or incomplete")]
     Gzip,
-    #[error("The file is {actual}, and not text. Save it as CSV (UTF-8), and send that.")]
+    #[error("The file is {actual}, and not text; save it as CSV (UTF-8), and send that")]
     NotText {
         /// With its article.
         actual: &'static str,
     },
-    #[error("The column `{name}` occurs twice in the header.")]
+    #[error("The column `{name}` occurs twice in the header")]
     DuplicateColumn { name: String },
-    #[error("The file has more than {MAX_COLUMNS} columns.")]
+    #[error("The file has more than {MAX_COLUMNS} columns")]
     TooManyColumns,
-    #[error("The header is longer than {MAX_RECORD_KIB} KiB.")]
+    #[error("The header is longer than {MAX_RECORD_KIB} KiB")]
     HeaderTooLong,
-    #[error("A quotation mark in the header has no counterpart.")]
+    #[error("A quotation mark in the header has no counterpart")]
     HeaderUnclosedQuote,
 }
 
@@ -57,33 +57,33 @@ impl FileError {
 /// Why a record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
-    #[error("The record is longer than {MAX_RECORD_KIB} KiB.")]
+    #[error("The record is longer than {MAX_RECORD_KIB} KiB")]
     TooLong,
-    #[error("The record has {actual} cells, but the header has {expected} columns.")]
+    #[error("The record has {actual} cells, but the header has {expected} columns")]
     TooManyCells { actual: usize, expected: usize },
     #[error(
-        "A quotation mark has no counterpart: everything from line {from} to line {to} belongs to this record."
+        "A quotation mark has no counterpart: everything from line {from} to line {to} belongs to this record"
     )]
     UnclosedQuote { from: u64, to: u64 },
-    #[error("The file has more than {MAX_COLUMNS} columns with this record, or their names are too long.")]
+    #[error("The file has more than {MAX_COLUMNS} columns with this record, or their names are too long")]
     TooManyColumns,
-    #[error("The line is not valid JSON.")]
+    #[error("The line is not valid JSON")]
     NotJson,
-    #[error("The line is not a JSON object.")]
+    #[error("The line is not a JSON object")]
     NotObject,
-    #[error("A name occurs twice in a JSON object.")]
+    #[error("A name occurs twice in a JSON object")]
     DuplicateMember,
-    #[error("A number has more digits than programs can store; send it as a string.")]
+    #[error("A number has more digits than programs can store; send it as a string")]
     InexactNumber,
-    #[error("This is not a JSContact Card: `@type` must be \"Card\".")]
+    #[error("This is not a JSContact Card: `@type` must be \"Card\"")]
     NotCard,
-    #[error("The card has no end.")]
+    #[error("The card has no end")]
     UnterminatedCard,
-    #[error("Line {line} belongs to no card.")]
+    #[error("Line {line} belongs to no card")]
     OutsideCard { line: u64 },
-    #[error("Line {line} is not a property: it has no colon.")]
+    #[error("Line {line} is not a property: it has no colon")]
     MalformedLine { line: u64 },
-    #[error("This version of vCard is not supported; 2.1, 3.0 and 4.0 are.")]
+    #[error("This version of vCard is not supported; 2.1, 3.0 and 4.0 are")]
     UnsupportedVersion,
 }
 
@@ -125,12 +125,12 @@ impl From<crate::domain::json::JsonError> for Rejected {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Note {
     #[error(
-        "{count} records are not UTF-8, the first of them number {first}; they were read as Windows-1252."
+        "{count} records are not UTF-8, the first of them number {first}; they were read as Windows-1252"
     )]
     NotUtf8 { count: u64, first: u64 },
     #[error(
         "{count} cards, the first of them number {first}, have pictures or sounds that are not web addresses; these were \
-         left out."
+         left out"
     )]
     MediaWithoutUrl { count: u64, first: u64 },
 }

@@ -23,8 +23,34 @@ pub(super) struct Cards {
     has_begun: bool,
 }
 
-/// The unfolded lines of a card, with the line of the file on which each begins.
-type Lines = Vec<(u64, Vec<u8>)>;
+/// An unfolded line of a card.
+struct Line {
+    /// The line of the file on which it begins.
+    number: u64,
+    kind: LineKind,
+    text: Vec<u8>,
+}
+
+/// Decided by the first of the lines that are folded: looking at all of them again for each would be quadratic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineKind {
+    Text,
+    QuotedPrintable,
+    /// A value that is no text and no address; not kept.
+    Media,
+}
+
+impl LineKind {
+    fn of(line: &[u8]) -> Self {
+        if is_embedded_media(line) {
+            Self::Media
+        } else if is_quoted_printable(line) {
+            Self::QuotedPrintable
+        } else {
+            Self::Text
+        }
+    }
+}
 
 /// Properties whose value is often a picture or a sound: megabytes, which are not kept.
 const MEDIA: [&[u8]; 4] = [b"PHOTO", b"LOGO", b"SOUND", b"KEY"];
@@ -63,8 +89,8 @@ impl Cards {
     }
 
     /// The lines up to the card's end, unfolded.
-    fn read_card(&mut self) -> Result<Result<Lines, Rejected>, FileError> {
-        let mut lines = Lines::new();
+    fn read_card(&mut self) -> Result<Result<Vec<Line>, Rejected>, FileError> {
+        let mut lines: Vec<Line> = Vec::new();
         let mut bytes = 0;
         let mut is_too_long = false;
         // Cards within the card: the values of `AGENT` in 2.1.
@@ -77,7 +103,7 @@ impl Cards {
             };
             if is_delimiter(&line, b"BEGIN:VCARD") {
                 let is_agent =
-                    lines.last().is_some_and(|(_, last)| name_of(last).eq_ignore_ascii_case(b"AGENT"));
+                    lines.last().is_some_and(|last| name_of(&last.text).eq_ignore_ascii_case(b"AGENT"));
                 if depth == 0 && !is_agent {
                     self.has_begun = true;
                     return Ok(Err(Rejected::UnterminatedCard));
@@ -96,39 +122,37 @@ impl Cards {
             if depth > 0 || is_too_long {
                 continue;
             }
+            let is_cut = length == LineLength::Exceeded;
             match lines.last_mut() {
                 // A soft line break of quoted-printable: a space behind it belongs to the value.
-                Some((_, last)) if last.ends_with(b"=") && is_quoted_printable(last) => {
-                    last.pop();
-                    last.extend_from_slice(&line);
+                Some(last) if last.kind == LineKind::QuotedPrintable && last.text.ends_with(b"=") => {
+                    last.text.pop();
+                    last.text.extend_from_slice(&line);
                     bytes += line.len();
-                    is_too_long |= length == LineLength::Exceeded;
+                    is_too_long |= is_cut;
                 }
-                Some((_, last)) if matches!(line.first(), Some(b' ' | b'\t')) => {
-                    if !is_embedded_media(last) {
-                        last.extend_from_slice(&line[1..]);
+                Some(last) if matches!(line.first(), Some(b' ' | b'\t')) => {
+                    if last.kind != LineKind::Media {
+                        last.text.extend_from_slice(&line[1..]);
                         bytes += line.len();
-                        is_too_long |= length == LineLength::Exceeded;
+                        is_too_long |= is_cut;
                     }
                 }
                 _ if line.trim_ascii().is_empty() => {}
                 _ => {
-                    if is_embedded_media(&line) {
-                        line.truncate(MEDIA_START_BYTES);
-                    } else {
-                        is_too_long |= length == LineLength::Exceeded;
+                    let kind = LineKind::of(&line);
+                    if kind == LineKind::Media {
+                        line.clear();
                     }
-                    bytes += line.len() + size_of::<(u64, Vec<u8>)>();
-                    lines.push((number, line));
+                    is_too_long |= is_cut && kind != LineKind::Media;
+                    bytes += line.len() + size_of::<Line>();
+                    lines.push(Line { number, kind, text: line });
                 }
             }
             is_too_long |= bytes > MAX_RECORD_BYTES;
         }
     }
 }
-
-/// What is kept of embedded media, to know that there were any.
-const MEDIA_START_BYTES: usize = 256;
 
 fn is_delimiter(line: &[u8], delimiter: &[u8]) -> bool {
     let line = line.trim_ascii();
@@ -315,15 +339,15 @@ fn joined(parts: impl IntoIterator<Item = String>, separator: &str) -> String {
 /// Properties that say nothing about the contact.
 const ENVELOPE: [&str; 3] = ["VERSION", "PRODID", "AGENT"];
 
-fn cells(card: u64, lines: Lines, tally: &mut Tally) -> Result<Vec<(String, CellValue)>, Rejected> {
+fn cells(card: u64, lines: Vec<Line>, tally: &mut Tally) -> Result<Vec<(String, CellValue)>, Rejected> {
     let mut properties = Vec::new();
     let mut has_media_without_url = false;
-    for (line, text) in lines {
-        if is_embedded_media(&text) {
+    for Line { number, kind, text } in lines {
+        if kind == LineKind::Media {
             has_media_without_url = true;
             continue;
         }
-        let property = Property::parse(card, text, tally).ok_or(Rejected::MalformedLine { line })?;
+        let property = Property::parse(card, text, tally).ok_or(Rejected::MalformedLine { line: number })?;
         if property.name == "VERSION" && !["2.1", "3.0", "4.0"].contains(&property.value.trim()) {
             return Err(Rejected::UnsupportedVersion);
         }
