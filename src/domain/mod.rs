@@ -6,6 +6,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audience;
+pub mod change;
 pub mod contact;
 pub mod context;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod timestamp;
 pub mod violation;
 
 pub use account::{AccountId, AccountName};
+pub use change::ChangePosition;
 pub use contact::{Contact, ContactId, ContactKey, ContactPatch, NewContact};
 pub use context::RequestContext;
 pub use error::{Error, ErrorCode, Result};

@@ -1,5 +1,7 @@
 //! Names of HTTP headers that extractors, responses, CORS and the OpenAPI document share.
 
+/// Where the change log stood when a response was begun.
+pub const CHANGE_POSITION: &str = "X-Change-Position";
 /// Marks the retries of one create as the same request.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// Names the version that a change applies to.

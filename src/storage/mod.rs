@@ -8,6 +8,7 @@ mod cache;
 mod change_set;
 mod cleanup;
 mod commands;
+mod contact_stream;
 mod contacts;
 mod database;
 mod db;

@@ -104,7 +104,7 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
     let name = format!("thing {NUMBER}");
     let bodies = match (call.id.as_str(), permission) {
         ("getContact", Permission::ReadGroups) => return vec![call.clone().with("expand", "groups")],
-        ("listContacts", Permission::ReadGroups) => {
+        ("listContacts" | "exportContacts", Permission::ReadGroups) => {
             let expand = call.clone().with("expand", "groups");
             return vec![call.clone().with("group", fixtures.id("groups")), expand];
         }

@@ -24,6 +24,7 @@ mod deep_pages;
 mod disconnects;
 mod docs;
 mod durability;
+mod export;
 mod fairness;
 mod fd_limit;
 mod forwarded_prefix;

@@ -59,7 +59,7 @@ fn connect(address: &str, bytes: usize) -> TcpStream {
     socket.into()
 }
 
-fn connect_with_small_buffer(address: &str) -> TcpStream {
+pub fn connect_with_small_buffer(address: &str) -> TcpStream {
     connect(address, 4096)
 }
 
@@ -151,7 +151,6 @@ fn a_stalled_reader_is_disconnected() {
 
 #[test]
 fn an_unread_audience_uses_little_memory() {
-    const CLIENTS: usize = 16;
     const CONTACTS: usize = 400;
     let (serving, client) = serve("15s");
     let text = "x".repeat(1_200);
@@ -184,19 +183,52 @@ fn an_unread_audience_uses_little_memory() {
         serde_json::from_slice::<Value>(line).unwrap();
     }
 
-    let (before, memory_before) = (sockets(&serving), memory(&serving));
     let key = client.key.as_ref().unwrap();
     let request = raw::request(key, "POST", "/v1/audiences", &headers[..1], &body(&groups));
+    unread_responses_use_little_memory(&serving, &client, &[request]);
+    stop(serving);
+}
+
+/// The responses to these requests, which nobody reads.
+fn unread_responses_use_little_memory(serving: &ServerProcess, client: &Client, requests: &[Vec<u8>]) {
+    const CLIENTS: usize = 16;
+    let (before, memory_before) = (sockets(serving), memory(serving));
     let mut streams: Vec<TcpStream> =
         (0..CLIENTS).map(|_| connect_with_small_buffer(serving.address())).collect();
-    streams.iter_mut().for_each(|stream| push(stream, &request));
-    wait_until_idle(&serving);
+    for (stream, request) in streams.iter_mut().zip(requests.iter().cycle()) {
+        push(stream, request);
+    }
+    wait_until_idle(serving);
     client.get("/v1/contacts").expect(200);
-    let grown = memory(&serving).saturating_sub(memory_before);
-    println!("{CLIENTS} audiences that are not read: {} KiB each", grown / 1024 / CLIENTS as u64);
-    assert!(grown < CLIENTS as u64 * MAX_MEMORY_PER_CONNECTION, "{grown} bytes for {CLIENTS} audiences");
-    wait_until_closed(&serving, before);
-    drop(streams);
+    let grown = memory(serving).saturating_sub(memory_before);
+    println!("{CLIENTS} responses that are not read: {} KiB each", grown / 1024 / CLIENTS as u64);
+    assert!(grown < CLIENTS as u64 * MAX_MEMORY_PER_CONNECTION, "{grown} bytes for {CLIENTS} responses");
+    wait_until_closed(serving, before);
+}
+
+/// However many contacts there are, and in each format.
+#[test]
+fn an_unread_export_uses_little_memory() {
+    let (serving, client) = serve("15s");
+    let text = "x".repeat(15_000);
+    // 30 MB.
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (client, text) = (client.clone(), &text);
+            scope.spawn(move || {
+                for number in 0..500 {
+                    let username = format!("{writer} {number}");
+                    let body = json!({"username": username, "phone_number": "+4479000000001", "meta": {"TEXT": text}});
+                    client.post("/v1/contacts", &body).expect(201);
+                }
+            });
+        }
+    });
+    let formats = ["format=csv", "profile=spreadsheet", "format=vcard", "format=ndjson", "format=jscontact"];
+    let key = client.key.as_ref().unwrap();
+    let requests =
+        formats.map(|format| raw::request(key, "GET", &format!("/v1/contacts/export?{format}"), &[], ""));
+    unread_responses_use_little_memory(&serving, &client, &requests);
     stop(serving);
 }
 

@@ -81,7 +81,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "cleanup commands",
             "accounts audiences contacts groups opt_outs templates",
-            "named",
+            "contact_stream named",
             "database",
             "write",
             "cache",
@@ -118,7 +118,7 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience contact context group opt_out store template in_flight",
+            "api_key account audience change contact context group opt_out store template in_flight",
             "named",
             "id idempotency error json pagination permission precondition text timestamp violation",
         ],

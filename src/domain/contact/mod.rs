@@ -1,11 +1,13 @@
-//! Contacts: fields, model, list queries, repository trait and service.
+//! Contacts: fields, model, list queries, exports, repository trait and service.
 
+mod export;
 pub mod fields;
 mod model;
 mod query;
 mod repository;
 pub mod service;
 
+pub use export::{ContactWithGroups, Export, ExportPage, ExportQuery, ExportSource};
 pub use model::{Contact, ContactId, ContactKey, ContactPatch, NewContact, OVERLAP};
-pub use query::{ContactOffsetQuery, ContactQuery, ContactSort};
+pub use query::{ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort};
 pub use repository::ContactRepository;

@@ -11,10 +11,17 @@ use crate::domain::timestamp::Timestamp;
 pub struct ContactQuery {
     pub cursor: Cursor<ContactId>,
     pub limit: u64,
+    /// With `updated_since` alone, the list is ordered by `updated_at`, latest first: only then is it a range scan of an
+    /// index.
+    pub filter: ContactFilter,
+}
+
+/// Which contacts are wanted: those with all that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ContactFilter {
     pub handle: Option<Handle>,
     pub phone: Option<Phone>,
-    /// Inclusive. Without another filter, the list is ordered by `updated_at`, latest first: only then is it a range
-    /// scan of an index.
+    /// Inclusive.
     pub updated_since: Option<Timestamp>,
     pub group: Option<GroupKey>,
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::export::{Export, ExportQuery};
 use super::model::{Contact, ContactKey, ContactPatch};
 use super::query::{ContactOffsetQuery, ContactQuery};
 use crate::domain::error::Result;
@@ -49,4 +50,10 @@ pub trait ContactRepository: Send + Sync {
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>>;
 
     async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>>;
+
+    /// Opens an export. Reads no contact yet.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group.
+    async fn export(&self, query: ExportQuery) -> Result<Export>;
 }

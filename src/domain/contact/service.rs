@@ -2,7 +2,7 @@
 
 use super::{Contact, ContactKey, ContactPatch, NewContact};
 use crate::domain::contact::ContactRepository;
-use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
 use crate::domain::error::Result;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
@@ -78,5 +78,13 @@ impl ContactService {
     /// See [`ContactRepository::offset_page`].
     pub async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>> {
         self.repository.offset_page(query).await
+    }
+
+    /// An export.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::export`].
+    pub async fn export(&self, query: ExportQuery) -> Result<Export> {
+        self.repository.export(query).await
     }
 }

@@ -7,22 +7,19 @@ use std::future::{Ready, ready};
 use std::time::Instant;
 
 use actix_web::http::header::{Accept, Header, Quality};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
+use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::app_state::AppState;
 use super::auth::access::HandlerArgument;
-use super::auth::authorized::Authorized;
+use super::auth::stream_origin::StreamOrigin;
 use super::error::api_error::ApiError;
 use super::extract::ConditionalPermission;
 use super::forwarded_prefix::Prefix;
 use super::media_type::{JSON, NDJSON};
 use super::openapi::examples::audience as examples;
-use super::request_id::RequestId;
 use crate::domain::audience::{ContactRef, ResolveCommand, ResolvedAudience, Selector, TemplateChoice};
-use crate::domain::permission::Grant;
 use crate::domain::template::engine::Message;
 use crate::domain::{ContactId, Permission};
-use stream::Origin;
 
 /// An audience of a group shows its members.
 pub const READ_GROUPS: ConditionalPermission<ResolveCommand> = ConditionalPermission {
@@ -84,14 +81,7 @@ pub struct ResponseFormat {
     pub prefix: Prefix,
     /// Before the request timeout, whose error would be less specific.
     pub deadline: Instant,
-    request_id: Option<RequestId>,
-}
-
-impl ResponseFormat {
-    #[must_use]
-    pub fn origin<G: Grant>(&self, authorized: &Authorized<G>) -> Origin {
-        Origin { request_id: self.request_id.clone(), principal: authorized.principal().clone() }
-    }
+    pub origin: StreamOrigin,
 }
 
 impl HandlerArgument for ResponseFormat {}
@@ -105,7 +95,7 @@ impl FromRequest for ResponseFormat {
             ndjson: prefers_ndjson(request),
             prefix: Prefix::of(request),
             deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),
-            request_id: request.extensions().get().cloned(),
+            origin: StreamOrigin::of(request),
         }))
     }
 }

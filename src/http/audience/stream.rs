@@ -8,10 +8,8 @@ use futures_util::Stream;
 use serde::Serialize;
 
 use crate::domain::Error;
-use crate::domain::api_key::Principal;
 use crate::domain::audience::{Entry, Report, Resolver};
-use crate::http::error::table::wire_code;
-use crate::http::request_id::RequestId;
+use crate::http::auth::stream_origin::StreamOrigin;
 
 /// The lines of a dialect.
 pub trait LineFormat: 'static {
@@ -35,35 +33,9 @@ enum StreamState {
     Finished,
 }
 
-/// The request of a stream, for the log: the access log line is written before the stream begins.
-#[derive(Debug)]
-pub struct Origin {
-    pub request_id: Option<RequestId>,
-    pub principal: Principal,
-}
-
-impl Origin {
-    fn log(&self, error: &Error) {
-        let Self { request_id, principal } = self;
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    request_id = request_id.as_ref().map(tracing::field::display),
-                    account = principal.account().get(),
-                    key = principal.key().as_str(),
-                    code = wire_code(error.code()).v1,
-                    cause = Some(error.cause()).filter(|cause| !cause.is_empty()),
-                    "an audience stream was aborted"
-                )
-            };
-        }
-        if error.is_client_error() { line!(info) } else { line!(error) }
-    }
-}
-
 pub fn stream<F: LineFormat>(
     resolver: Resolver,
-    origin: Origin,
+    origin: StreamOrigin,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     let state = StreamState::Resolving(Vec::new().into_iter().peekable(), Box::new(resolver));
     futures_util::stream::unfold((state, origin), async |(state, origin)| {
@@ -78,7 +50,7 @@ pub fn stream<F: LineFormat>(
                     ));
                 }
                 Err(error) => {
-                    origin.log(&error);
+                    origin.log_abort("an audience", &error);
                     return Some((serialise([F::error(&error)]), (StreamState::Finished, origin)));
                 }
             };

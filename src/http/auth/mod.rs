@@ -2,3 +2,4 @@
 
 pub mod access;
 pub mod authorized;
+pub mod stream_origin;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::schema::{self, Attribute};
+use crate::http::media_type::JSON;
 use crate::http::openapi::samples;
 
 pub(super) struct Operation {
@@ -40,6 +41,8 @@ pub(super) struct Response {
     pub(super) headers: Vec<(String, String)>,
     pub(super) attributes: Vec<Attribute>,
     pub(super) example: Option<Value>,
+    /// Media type and example of each format, of a response that is a file.
+    pub(super) files: Vec<(String, String)>,
 }
 
 /// The target of a link.
@@ -70,7 +73,7 @@ impl Operation {
 
     fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
         let body = schema::resolve(document, &operation["requestBody"]);
-        let content = &body["content"]["application/json"];
+        let content = &body["content"][JSON];
         let mut attributes: Vec<Attribute> = schema::list(&operation["parameters"])
             .iter()
             .map(|parameter| Attribute::of_parameter(document, schema::resolve(document, parameter)))
@@ -81,7 +84,7 @@ impl Operation {
         let mut error_attributes = Vec::new();
         for (status, response) in schema::members(&operation["responses"]) {
             let response = schema::resolve(document, response);
-            let content = &response["content"]["application/json"];
+            let content = &response["content"][JSON];
             if status.starts_with('2') {
                 related.extend(
                     schema::members(&response["links"])
@@ -166,7 +169,7 @@ impl ErrorResponse {
     /// alphabetically.
     fn of_status(status: &str, response: &Value) -> Vec<Self> {
         let order = schema::text(&response["description"]);
-        let examples = schema::members(&response["content"]["application/json"]["examples"]);
+        let examples = schema::members(&response["content"][JSON]["examples"]);
         let mut errors: Vec<_> = examples
             .map(|(code, example)| Self {
                 status: status.to_owned(),
@@ -182,7 +185,7 @@ impl ErrorResponse {
 
 impl Response {
     fn read(document: &Value, status: &str, response: &Value) -> Self {
-        let content = &response["content"]["application/json"];
+        let content = &response["content"][JSON];
         let headers = schema::members(&response["headers"]).map(|(name, header)| {
             (name.to_owned(), schema::text(&schema::resolve(document, header)["description"]))
         });
@@ -194,6 +197,14 @@ impl Response {
             example: schema::members(&content["examples"])
                 .next()
                 .map(|(_, example)| example["value"].clone()),
+            files: schema::members(&response["content"])
+                .filter(|(media_type, _)| *media_type != JSON)
+                .map(|(media_type, content)| {
+                    let example = schema::members(&content["examples"]).next();
+                    let text = example.map(|(_, example)| schema::text(&example["value"]));
+                    (media_type.to_owned(), text.unwrap_or_default())
+                })
+                .collect(),
         }
     }
 }

@@ -134,6 +134,10 @@ fn render_response(response: &Response, previous: &[Response]) -> String {
     if let Some(example) = &response.example {
         text += &format!("\n{}", json(example));
     }
+    for (media_type, example) in &response.files {
+        let lines = example.trim_end().replace('\r', "");
+        text += &format!("\nAs `{media_type}`:\n\n{}", fence("text", &format!("{lines}\n")));
+    }
     let same = previous.iter().find(|other| other.attributes == response.attributes);
     if let (Some(same), false) = (same, response.attributes.is_empty()) {
         text += &format!("\nAttributes: as for `{}`.\n", same.status);

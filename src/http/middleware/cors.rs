@@ -2,7 +2,7 @@
 
 use actix_cors::Cors;
 
-use crate::http::headers::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH};
+use crate::http::headers::{CHANGE_POSITION, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH};
 
 /// The methods of all routes, including those outside the OpenAPI document.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -12,8 +12,17 @@ const ALLOWED_HEADERS: [&str; 6] =
     ["Authorization", "Content-Type", "X-Request-Id", IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH];
 
 /// Every response header of the OpenAPI document.
-const EXPOSED_HEADERS: [&str; 7] =
-    ["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id", IDEMPOTENT_REPLAYED];
+const EXPOSED_HEADERS: [&str; 9] = [
+    "Content-Disposition",
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
+    CHANGE_POSITION,
+    IDEMPOTENT_REPLAYED,
+];
 
 /// Answers preflight requests of these origins and adds the CORS headers to other responses.
 pub fn cors(origins: &[String]) -> Cors {

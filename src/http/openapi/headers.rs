@@ -9,7 +9,7 @@ use crate::http::auth::access::Access;
 use crate::http::auth::authorized::REALM;
 use crate::http::dialect::Dialect;
 use crate::http::error::api_error::ApiError;
-use crate::http::headers::IDEMPOTENT_REPLAYED;
+use crate::http::headers::{CHANGE_POSITION, IDEMPOTENT_REPLAYED};
 
 /// Adds an example to each response header.
 ///
@@ -46,6 +46,8 @@ fn example(
         ("ETag", _) => Some(examples::entity_tag()),
         ("Location", _) => Some(format!("{path}/{}", examples::ID)),
         ("Link", _) => Some(format!("<{path}?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
+        ("Content-Disposition", _) => Some("attachment; filename=\"contacts-2025-11-10.csv\"".to_owned()),
+        (CHANGE_POSITION, _) => Some(examples::change_position().to_string()),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (IDEMPOTENT_REPLAYED, _) => Some("true".to_owned()),
         ("Retry-After", _) => of(ErrorCode::Unavailable.into()),

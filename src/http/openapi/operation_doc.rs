@@ -73,6 +73,28 @@ impl OperationDoc {
         self
     }
 
+    /// A response with a file, in each of these media types, with an example in each. (All of them are strings, as client
+    /// generators make a union of the types of a response; but what is JSON is none, and has no schema.)
+    #[must_use]
+    pub fn responds_with_file(
+        mut self,
+        status: u16,
+        about: impl Into<String>,
+        files: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let about = about.into();
+        let mut response = ResponseBuilder::new().description(&about);
+        for (media_type, file) in files {
+            let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).build();
+            let schema = (!media_type.ends_with("+json")).then_some(text);
+            let mut content = ContentBuilder::new().schema(schema).build();
+            add_example(&mut content, "example", &about, file.into());
+            response = response.content(media_type, content);
+        }
+        self.responses.push((status, response.build()));
+        self
+    }
+
     /// A header of a response; replaces one with the same name.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged
 use super::pagination::{Listed, Page, cursor_params, links, respond_with_links};
 use super::updated::Updated;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::contact::{ContactQuery, OVERLAP};
+use crate::domain::contact::{ContactFilter, ContactQuery, OVERLAP};
 use crate::domain::group::{GroupId, GroupKey, GroupName, GroupRef, MAX_SHOWN};
 use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
@@ -21,9 +21,10 @@ use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 
 const PATH: &str = "/v1/contacts";
+pub(super) const EXPORT_PATH: &str = "/v1/contacts/export";
 const CREATE: &str = "createContact";
 
-static RESOURCE: ResourceDoc =
+pub(super) static RESOURCE: ResourceDoc =
     ResourceDoc { tag: None, noun: "contact", argument: "contact", versioned: true };
 
 /// A new contact. `username` and `phone_number` are required. Null in an optional member is treated as
@@ -158,7 +159,7 @@ impl Listed for Contact {
 }
 
 /// Whether each contact includes its groups.
-pub struct Expand(bool);
+pub(super) struct Expand(pub(super) bool);
 
 /// The only value of `expand`.
 const EXPAND: &str = "groups";
@@ -176,10 +177,29 @@ impl Parameters for Expand {
     }];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        let about = format!(
+            "`groups` adds to each contact the groups that it is in, newest first, at most {MAX_SHOWN}. The \
+             entity tag of a contact does not cover them."
+        );
+        Some(Self::described(query, &about))
+    }
+}
+
+impl Expand {
+    /// Reads the parameter, with its description.
+    pub(super) fn described(query: &mut QueryReader<'_>, about: &str) -> Self {
+        let schema = || {
+            ObjectBuilder::new()
+                .title(Some("Expand"))
+                .description(Some(about))
+                .schema_type(SchemaType::new(Type::String))
+                .enum_values(Some([EXPAND]))
+                .build()
+        };
         let parse =
             |text: &str| if text == EXPAND { Ok(()) } else { Err(Violation::NotOneOf { allowed: EXPAND }) };
-        let expand = query.filter("expand", expand_schema, parse, |()| EXPAND.to_owned());
-        Some(Self(expand.is_some()))
+        let expand = query.filter("expand", schema, parse, |()| EXPAND.to_owned());
+        Self(expand.is_some())
     }
 }
 
@@ -187,33 +207,36 @@ impl Parameters for ListContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[ConditionalPermission {
         permission: Permission::ReadGroups,
         when: "`group` or `expand` is given",
-        applies: |Self { query, expand }| expand.0 || query.group.is_some(),
+        applies: |Self { query, expand }| expand.0 || query.filter.group.is_some(),
     }];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let page = cursor_params(query);
-        let handle = query.text_filter("username", "Only the contact with this username.");
-        let about = "Only contacts with this phone number, in any accepted spelling.";
-        let phone = query.text_filter("phone_number", about);
-        let parse = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
-        let updated_since = query.filter("updated_since", updated_since_schema, parse, Timestamp::to_string);
-        let group = query.filter("group", group_schema, GroupKey::parse, GroupKey::to_string);
+        let updated_since = format!(
+            "Only contacts that changed at or after this time. The list then starts with the most recently \
+             changed contact, unless it is also filtered by another parameter. To follow changes, repeat the \
+             request with the time {OVERLAP} seconds before the latest `updated_at` that you have seen: a change \
+             may become visible up to {OVERLAP} seconds after its `updated_at`, and later than others with a \
+             later `updated_at`. You then get some contacts a second time, but miss no change. Deleted contacts \
+             are not listed."
+        );
+        let filter = contact_filter(query, &updated_since);
         let expand = Expand::read(query);
         let CursorParams { cursor, limit } = page?;
-        let query = ContactQuery { cursor, limit, handle, phone, updated_since, group };
-        Some(Self { query, expand: expand? })
+        Some(Self { query: ContactQuery { cursor, limit, filter }, expand: expand? })
     }
 }
 
-fn updated_since_schema() -> Object {
-    fields::timestamp(&format!(
-        "Only contacts that changed at or after this time. The list then starts with the most recently \
-         changed contact, unless it is also filtered by another parameter. To follow changes, repeat the \
-         request with the time {OVERLAP} seconds before the latest `updated_at` that you have seen: a change \
-         may become visible up to {OVERLAP} seconds after its `updated_at`, and later than others with a \
-         later `updated_at`. You then get some contacts a second time, but miss no change. Deleted contacts \
-         are not listed."
-    ))
+/// The filters, with what there is to say about `updated_since`.
+pub(super) fn contact_filter(query: &mut QueryReader<'_>, about_updated_since: &str) -> ContactFilter {
+    let handle = query.text_filter("username", "Only the contact with this username.");
+    let about = "Only contacts with this phone number, in any accepted spelling.";
+    let phone = query.text_filter("phone_number", about);
+    let parse = |text: &str| Timestamp::parse(text).ok_or(Violation::NotTimestamp);
+    let schema = || fields::timestamp(about_updated_since);
+    let updated_since = query.filter("updated_since", schema, parse, Timestamp::to_string);
+    let group = query.filter("group", group_schema, GroupKey::parse, GroupKey::to_string);
+    ContactFilter { handle, phone, updated_since, group }
 }
 
 fn group_schema() -> Object {
@@ -221,18 +244,6 @@ fn group_schema() -> Object {
         GroupName::doc().accepted(),
         "Only contacts in the group with this id or, if there is none, with this name.",
     )
-}
-
-fn expand_schema() -> Object {
-    ObjectBuilder::new()
-        .title(Some("Expand"))
-        .description(Some(format!(
-            "`groups` adds to each contact the groups that it is in, newest first, at most {MAX_SHOWN}. The \
-             entity tag of a contact does not cover them."
-        )))
-        .schema_type(SchemaType::new(Type::String))
-        .enum_values(Some([EXPAND]))
-        .build()
 }
 
 /// Create a contact

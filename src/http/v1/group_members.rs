@@ -8,7 +8,7 @@ use super::groups::{self, PATH};
 use super::operations::{self, invalid_id};
 use super::pagination::respond;
 use crate::config::Limits;
-use crate::domain::contact::ContactQuery;
+use crate::domain::contact::{ContactFilter, ContactQuery};
 use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
@@ -95,7 +95,7 @@ async fn list_group_members(
     Query { command: params, filters }: Query<CursorParams<ContactId>>,
 ) -> HandlerResult {
     let (CursorParams { cursor, limit }, group) = (params, Some(GroupKey::Id(id)));
-    let query = ContactQuery { cursor, limit, handle: None, phone: None, updated_since: None, group };
+    let query = ContactQuery { cursor, limit, filter: ContactFilter { group, ..ContactFilter::default() } };
     let page = authorized.contacts().cursor_page(query).await?;
     let path = prefix.prepend_to(format_args!("{PATH}/{id}/members"));
     Ok(respond::<Contact, _, _>(&path, &params, &filters, page, |contact| contact.id))

@@ -1,6 +1,7 @@
 //! The dialect of contract 000: `/v1`.
 
 pub mod audiences;
+mod contact_export;
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
@@ -17,6 +18,7 @@ mod updated;
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    let table = group_members::routes(groups::routes(contacts::routes(table)));
+    let table = contact_export::routes(contacts::routes(table));
+    let table = group_members::routes(groups::routes(table));
     audiences::routes(templates::routes(opt_outs::routes(table)))
 }

@@ -1,8 +1,7 @@
 //! Audience repository: maps the domain's trait to lookup, recipient pages and snapshots.
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::sync::mpsc;
+use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{lookup, recipients, snapshots};
@@ -13,23 +12,11 @@ use crate::domain::audience::{
 use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
-use crate::domain::{AccountId, Result};
+use crate::domain::{AccountId, Contact, ContactId, Result};
+use crate::storage::contact_stream::{self, Item};
 use crate::storage::database::handle::Database;
 use crate::storage::db::counters;
 use crate::storage::groups;
-
-/// Contacts per page: enough to make the round trip negligible, few enough to leave the connection to other
-/// requests in between.
-const MAX_PAGE_SIZE: u64 = 500;
-
-/// Target size of a page in bytes: while a client reads slowly, two pages stay in memory.
-const TARGET_PAGE_BYTES: usize = 64 * 1024;
-
-/// Size of the first page, before the size of a contact is known.
-const INITIAL_PAGE_SIZE: u64 = 8;
-
-/// Estimated size of a contact without its `meta`.
-const CONTACT_BYTES: usize = 200;
 
 pub(crate) struct SqlAudiences {
     database: Database,
@@ -66,11 +53,17 @@ impl AudienceRepository for SqlAudiences {
     }
 
     fn stream(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>> {
-        // Reads one page ahead of the consumer; ends when the stream is dropped.
-        let (pages, received) = mpsc::channel(1);
-        self.database.spawn(stream_pages(self.database.clone(), self.account, group, pages));
-        stream::unfold(received, async |mut received| received.recv().await.map(|page| (page, received)))
-            .boxed()
+        let account = self.account;
+        let read = move |reader, after: Option<ContactId>, limit| {
+            let before = after.map_or(Uuid::max(), ContactId::as_uuid);
+            Box::pin(async move {
+                match group {
+                    Some(group) => recipients::member_page(&reader, account, group, before, limit).await,
+                    None => recipients::page(&reader, account, before, limit).await,
+                }
+            }) as _
+        };
+        contact_stream::pages(&self.database, Box::new(read))
     }
 
     async fn begin(
@@ -114,42 +107,8 @@ impl AudienceRepository for SqlAudiences {
     }
 }
 
-/// The page size for which contacts of this size reach [`TARGET_PAGE_BYTES`].
-fn page_size(recipients: &[Recipient]) -> u64 {
-    let bytes: usize =
-        recipients.iter().map(|recipient| CONTACT_BYTES + recipient.contact.meta.as_json().len()).sum();
-    let size = TARGET_PAGE_BYTES * recipients.len() / bytes.max(1);
-    u64::try_from(size).unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)
-}
-
-/// Reads page after page, as far ahead as the channel has capacity.
-async fn stream_pages(
-    database: Database,
-    account: AccountId,
-    group: Option<GroupId>,
-    pages: mpsc::Sender<Result<Vec<Recipient>>>,
-) {
-    let (mut before, mut limit) = (Uuid::max(), INITIAL_PAGE_SIZE);
-    // Capacity first, then the page: a page that is read is never held back.
-    while let Ok(room) = pages.reserve().await {
-        let page = database.read(async move |reader| match group {
-            Some(group) => recipients::member_page(&reader, account, group, before, limit).await,
-            None => recipients::page(&reader, account, before, limit).await,
-        });
-        let page = page.await;
-        let last =
-            page.as_ref().ok().and_then(|recipients| recipients.last()).map(|recipient| recipient.contact.id);
-        let Some(last) = last else {
-            // The end of the list, or an error to pass on.
-            if page.is_err() {
-                room.send(page);
-            }
-            return;
-        };
-        before = last.as_uuid();
-        if let Ok(recipients) = &page {
-            limit = page_size(recipients);
-        }
-        room.send(page);
+impl Item for Recipient {
+    fn contact(&self) -> &Contact {
+        &self.contact
     }
 }

@@ -3,10 +3,12 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
-use crate::domain::contact::{ContactOffsetQuery, ContactQuery, ContactSort};
+use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort};
+use crate::domain::group::GroupId;
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::seek_points::SeekPoint;
@@ -21,7 +23,7 @@ pub(crate) async fn cursor_page(
     account: AccountId,
     query: ContactQuery,
 ) -> Result<CursorPage<Contact>> {
-    let ContactQuery { cursor, limit, handle, phone, updated_since, group } = query;
+    let ContactQuery { cursor, limit, filter: ContactFilter { handle, phone, updated_since, group } } = query;
     let group = match group {
         Some(group) => Some(groups::id_of(connection, account, &group).await?),
         None => None,
@@ -38,20 +40,11 @@ pub(crate) async fn cursor_page(
     }
     let order = keyset::order(&cursor);
 
-    let mut select = in_account(account);
+    let mut select = matching(account, handle.as_ref(), phone.as_ref(), group);
     // The handle is unique: without an order the planner chooses its index.
     let at_most_one = handle.is_some();
-    if let Some(handle) = handle {
-        select = select.filter(Column::Handle.eq(handle.as_str()));
-    }
-    if let Some(phone) = phone {
-        select = select.filter(Column::Phone.eq(phone.as_str()));
-    }
     if let Some(since) = updated_since {
         select = select.filter(Column::UpdatedAt.gte(since.millis()));
-    }
-    if let Some(group) = group {
-        select = select.filter(groups::contains(account, group));
     }
     if by_change {
         select = select.filter(changes_between(connection, account, &cursor).await?);
@@ -66,6 +59,26 @@ pub(crate) async fn cursor_page(
     // One more than requested, to learn whether there are more.
     let contacts = contact_rows::fetch_contacts(connection, select.limit(limit + 1)).await?;
     Ok(CursorPage::from_rows(contacts, &cursor, limit))
+}
+
+/// The contacts with this handle, this number and in this group, as far as they are given.
+pub(super) fn matching(
+    account: AccountId,
+    handle: Option<&Handle>,
+    phone: Option<&Phone>,
+    group: Option<GroupId>,
+) -> Select<Entity> {
+    let mut select = in_account(account);
+    if let Some(handle) = handle {
+        select = select.filter(Column::Handle.eq(handle.as_str()));
+    }
+    if let Some(phone) = phone {
+        select = select.filter(Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(group) = group {
+        select = select.filter(groups::contains(account, group));
+    }
+    select
 }
 
 /// The range between cursors, in the order of changes.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::queries;
+use super::{export, queries};
 use crate::domain::contact::ContactRepository;
-use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
+use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
@@ -70,7 +70,7 @@ impl ContactRepository for SqlContacts {
         let (account, query_for_read) = (self.account, query.clone());
         let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
         // Cached pages are invalidated by changes of contacts, not of group members.
-        let beginning = query.cursor == Cursor::default() && query.group.is_none();
+        let beginning = query.cursor == Cursor::default() && query.filter.group.is_none();
         self.database.cached_page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 
@@ -86,5 +86,9 @@ impl ContactRepository for SqlContacts {
                 database.cached_page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
             }
         }
+    }
+
+    async fn export(&self, query: ExportQuery) -> Result<Export> {
+        export::open(&self.database, self.account, query).await
     }
 }

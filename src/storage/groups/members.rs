@@ -65,6 +65,27 @@ pub(crate) async fn cursor_page(
     Ok(CursorPage::from_rows(contact_rows::fetch_contacts(connection, select).await?, &cursor, limit))
 }
 
+/// The group's contacts behind a contact, oldest first; of those, the ones that changed at or after a time.
+pub(crate) async fn contacts_after(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    group: GroupId,
+    since: Option<Timestamp>,
+    after: Option<ContactId>,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    let mut select = contacts_in_group(account, group);
+    if let Some(since) = since {
+        let updated_at = Expr::col((contact::Entity, contact::Column::UpdatedAt));
+        select = select.filter(updated_at.gte(since.millis()));
+    }
+    if let Some(after) = after {
+        select = select.filter(Column::ContactId.gt(after.as_uuid()));
+    }
+    let select = select.order_by_asc(Column::ContactId).limit(limit);
+    contact_rows::fetch_contacts(connection, select).await
+}
+
 /// Whether the members are few enough to be sorted by change. In a larger group, enough changed members are
 /// soon found in the index of changes.
 pub(crate) async fn is_small(
@@ -380,14 +401,32 @@ pub(crate) async fn remove_from_all(
         .collect())
 }
 
-/// The groups of each contact, in the order of `contacts`, newest first.
-pub(super) async fn groups_of(
+/// The groups of each contact, in the order of `contacts`, newest first; as many as are shown.
+pub(super) async fn shown_groups_of(
     connection: &impl ConnectionTrait,
     account: AccountId,
     contacts: &[ContactId],
 ) -> Result<Vec<Vec<GroupRef>>> {
+    groups_of(connection, account, contacts, u64::try_from(MAX_SHOWN).ok()).await
+}
+
+/// As [`shown_groups_of`], but all groups.
+pub(crate) async fn all_groups_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    contacts: &[ContactId],
+) -> Result<Vec<Vec<GroupRef>>> {
+    groups_of(connection, account, contacts, None).await
+}
+
+async fn groups_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    contacts: &[ContactId],
+    limit: Option<u64>,
+) -> Result<Vec<Vec<GroupRef>>> {
     // One index search per contact, which ends at the limit.
-    let shown = Query::select()
+    let mut shown = Query::select()
         .columns([(group::Entity, group::Column::Id), (group::Entity, group::Column::Name)])
         .from(Entity)
         .inner_join(
@@ -400,8 +439,10 @@ pub(super) async fn groups_of(
         .and_where(Expr::col((Entity, Column::ContactId)).eq(json_sql::id_of_element(connection)))
         .and_where(Expr::col((group::Entity, group::Column::Name)).is_not_null())
         .order_by((Entity, Column::GroupId), Order::Desc)
-        .limit(u64::try_from(MAX_SHOWN).unwrap_or(u64::MAX))
         .to_owned();
+    if let Some(limit) = limit {
+        shown.limit(limit);
+    }
     let list = match connection.get_database_backend() {
         DbBackend::Sqlite => "json_group_array(json_array(hex(id), name))",
         _ => "CAST(json_agg(json_build_array(id, name)) AS text)",

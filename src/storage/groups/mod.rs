@@ -10,7 +10,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 pub(super) use members::{
-    MembersCommand, change, contains, cursor_page, is_small, remove_from_all, updated_page,
+    MembersCommand, all_groups_of, change, contacts_after, contains, cursor_page, is_small, remove_from_all,
+    updated_page,
 };
 pub(super) use queries::id_of;
 pub(super) use sweep::start_sweeper;
@@ -103,6 +104,8 @@ impl GroupRepository for SqlGroups {
 
     async fn of_contacts(&self, contacts: Vec<ContactId>) -> Result<Vec<Vec<GroupRef>>> {
         let account = self.account;
-        self.database.read(async move |reader| members::groups_of(&reader, account, &contacts).await).await
+        self.database
+            .read(async move |reader| members::shown_groups_of(&reader, account, &contacts).await)
+            .await
     }
 }

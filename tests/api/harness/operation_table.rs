@@ -60,6 +60,8 @@ pub const OPERATIONS: &[Operation] = &[
     // /v1: a create is answered with 201, a deletion with 204.
     row("listContacts", "GET /v1/contacts", 200, &["read:Contacts"]).needs_at_times(&["read:Groups"]),
     row("createContact", "POST /v1/contacts", 201, &["create:Contacts"]),
+    row("exportContacts", "GET /v1/contacts/export", 200, &["read:Contacts"])
+        .needs_at_times(&["read:Groups"]),
     row("getContact", "GET /v1/contacts/{id}", 200, &["read:Contacts"])
         .also(&[304])
         .needs_at_times(&["read:Groups"]),

@@ -10,7 +10,7 @@ use actix_web::http::header::{ETag, TryIntoHeaderValue};
 use serde_json::{Value, json};
 
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::{Contact, ContactId, Timestamp};
+use crate::domain::{ChangePosition, Contact, ContactId, Timestamp};
 use crate::http::extract;
 
 pub const ID: &str = "019a6f5b-0f80-7a79-9ef8-7dc174836688";
@@ -25,6 +25,12 @@ pub const CREATED_AT: &str = "2025-11-10T20:15:12.000Z";
 #[must_use]
 pub fn meta() -> Value {
     json!({"NAME": "John", "CITY": "London"})
+}
+
+/// A position in the change log.
+#[must_use]
+pub fn change_position() -> ChangePosition {
+    ChangePosition::new(42)
 }
 
 /// The value of the `ETag` header.

@@ -23,6 +23,20 @@ pub(super) const LINKS: &[LinkSpec] = &[
         about: "The contacts that have been created since.",
     },
     LinkSpec {
+        from: "listContacts",
+        status: "200",
+        to: &["exportContacts"],
+        with: &[],
+        about: "All contacts as one file.",
+    },
+    LinkSpec {
+        from: "exportContacts",
+        status: "200",
+        to: &["listContacts"],
+        with: &[],
+        about: "The contacts page by page.",
+    },
+    LinkSpec {
         from: "createAddressBookContact",
         status: "200",
         to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],

@@ -1,7 +1,7 @@
 //! JavaScript with `fetch`, as it is in Node.js 18 and later.
 
 use super::literal::JSON;
-use super::request::SampleRequest;
+use super::request::{ResponseBody, SampleRequest};
 use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
@@ -25,7 +25,11 @@ pub(super) fn render(request: &SampleRequest) -> String {
     }
     let options =
         if options.is_empty() { String::new() } else { format!(", {{\n  {}\n}}", options.join("\n  ")) };
-    let output = if request.has_response_body { "await response.json()" } else { "response.status" };
+    let output = match request.response {
+        ResponseBody::Json => "await response.json()",
+        ResponseBody::Text => "await response.text()",
+        ResponseBody::None => "response.status",
+    };
     format!(
         "\
 const {{ {variables} }} = process.env;

@@ -1,7 +1,7 @@
 //! Python with `requests`.
 
 use super::literal::LiteralStyle;
-use super::request::SampleRequest;
+use super::request::{ResponseBody, SampleRequest};
 
 const PYTHON: LiteralStyle =
     LiteralStyle { indent: "    ", null: "None", true_: "True", false_: "False", trailing: "," };
@@ -40,7 +40,11 @@ print({output})
 ",
         method = request.method.to_lowercase(),
         arguments = arguments.join(",\n    "),
-        output = if request.has_response_body { "response.json()" } else { "response.status_code" },
+        output = match request.response {
+            ResponseBody::Json => "response.json()",
+            ResponseBody::Text => "response.text",
+            ResponseBody::None => "response.status_code",
+        },
     )
 }
 

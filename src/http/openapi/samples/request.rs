@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::variables::{KEY, URL, collections, id_variable};
+use crate::http::media_type::JSON;
 
 /// The first example of the operation, with the default values of its parameters.
 pub(super) struct SampleRequest {
@@ -14,8 +15,15 @@ pub(super) struct SampleRequest {
     pub(super) query: Vec<(String, String)>,
     pub(super) needs_key: bool,
     pub(super) body: Option<Value>,
-    /// Whether a successful response has a body.
-    pub(super) has_response_body: bool,
+    pub(super) response: ResponseBody,
+}
+
+/// The body of a successful response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseBody {
+    None,
+    Json,
+    Text,
 }
 
 /// A part of a URL.
@@ -44,11 +52,21 @@ impl SampleRequest {
             .filter(|(parameter, _)| parameter.parameter_in == ParameterIn::Query)
             .filter_map(|(parameter, schema)| Some((parameter.name.clone(), text(schema.default.as_ref()?))))
             .collect();
-        let has_response_body = operation.responses.responses.iter().any(|(status, response)| {
-            status.starts_with('2') && matches!(response, RefOr::T(response) if !response.content.is_empty())
-        });
+        let successes =
+            operation.responses.responses.iter().filter_map(|(status, response)| match response {
+                RefOr::T(response) if status.starts_with('2') => Some(response),
+                _ => None,
+            });
+        let media_types: Vec<&String> = successes.flat_map(|response| response.content.keys()).collect();
+        let response = if media_types.is_empty() {
+            ResponseBody::None
+        } else if media_types.iter().any(|media_type| *media_type == JSON) {
+            ResponseBody::Json
+        } else {
+            ResponseBody::Text
+        };
         let needs_key = operation.security.as_ref().is_some_and(|keys| !keys.is_empty());
-        Self { method, url, query, needs_key, body: body(operation), has_response_body }
+        Self { method, url, query, needs_key, body: body(operation), response }
     }
 
     /// The environment variables that the sample reads: the base URL first, then the key, then ids.
@@ -128,7 +146,7 @@ fn text(value: &Value) -> String {
 /// The first example of the request body.
 fn body(operation: &Operation) -> Option<Value> {
     let Some(RefOr::T(body)) = &operation.request_body else { return None };
-    let Some(RefOr::T(content)) = body.content.get("application/json") else { return None };
+    let Some(RefOr::T(content)) = body.content.get(JSON) else { return None };
     match content.examples.values().next() {
         Some(RefOr::T(example)) => example.value.clone(),
         _ => None,

@@ -2,7 +2,7 @@
 
 use super::literal::LiteralStyle;
 use super::python::variable;
-use super::request::SampleRequest;
+use super::request::{ResponseBody, SampleRequest};
 
 /// The line width of rustfmt.
 const WIDTH: usize = 100;
@@ -26,11 +26,16 @@ pub(super) fn render(request: &SampleRequest) -> String {
         Some(body) => format!(".send_json(json!({}))?", RUST.render(body, 2)),
         None => ".call()?".to_owned(),
     });
-    let (kind, print) = if request.has_response_body {
-        calls.extend([".body_mut()".to_owned(), ".read_json()?".to_owned()]);
-        ("body: Value", "println!(\"{body:#}\");")
-    } else {
-        ("response", "println!(\"{}\", response.status());")
+    let (kind, print) = match request.response {
+        ResponseBody::Json => {
+            calls.extend([".body_mut()".to_owned(), ".read_json()?".to_owned()]);
+            ("body: Value", "println!(\"{body:#}\");")
+        }
+        ResponseBody::Text => {
+            calls.extend([".body_mut()".to_owned(), ".read_to_string()?".to_owned()]);
+            ("body", "println!(\"{body}\");")
+        }
+        ResponseBody::None => ("response", "println!(\"{}\", response.status());"),
     };
     let method = request.method.to_lowercase();
     let line = format!("    let {kind} = ureq::{method}(format!(\"{url}\"))");
@@ -41,7 +46,7 @@ pub(super) fn render(request: &SampleRequest) -> String {
         (line, "        ")
     };
     let calls: String = calls.iter().map(|call| format!("\n{indent}{call}")).collect();
-    let imports = match (request.has_response_body, request.body.is_some()) {
+    let imports = match (request.response == ResponseBody::Json, request.body.is_some()) {
         (true, true) => "\nuse serde_json::{Value, json};\n",
         (true, false) => "\nuse serde_json::Value;\n",
         (false, true) => "\nuse serde_json::json;\n",

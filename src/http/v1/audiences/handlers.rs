@@ -66,7 +66,7 @@ pub(super) async fn create_audience(
         return Ok(response.json(Audience::from(resource)));
     }
     if format.ndjson && !command.dry_run {
-        let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin(&authorized));
+        let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin);
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
     let audience = audiences.resolve(command, format.deadline).await.map_err(suggest_stream)?;
