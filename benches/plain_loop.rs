@@ -1,27 +1,49 @@
-//! The baseline of audiences: one thread reads the same rows from the same SQLite file and renders the same template. It
-//! checks no opt-outs, excludes no recipient and sends no response.
+//! The baselines of audiences and of exports: one thread reads the same rows from the same SQLite file.
 //!
-//!     plain_loop FILE GROUP TEMPLATE
+//!     plain_loop audience FILE GROUP TEMPLATE
 //!
-//! prints the number of texts, their bytes, and the elapsed seconds.
+//! renders the same template; it checks no opt-outs, excludes no recipient and sends no response.
+//!
+//!     plain_loop export FILE
+//!
+//! writes the same CSV to /dev/null.
+//!
+//! Both print the number of texts or rows, their bytes, and the elapsed seconds.
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::time::Instant;
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use minijinja::{Environment, UndefinedBehavior, Value};
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
+
+/// Texts or rows, and their bytes.
+type Made = (u64, usize);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, file, group, template] = arguments.as_slice() else {
-        return Err("usage: plain_loop FILE GROUP TEMPLATE".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let started = Instant::now();
+    let (made, bytes) = match arguments.as_slice() {
+        ["audience", file, group, template] => audience(&open(file)?, group, template)?,
+        ["export", file] => export(&open(file)?)?,
+        _ => return Err("usage: plain_loop audience FILE GROUP TEMPLATE | plain_loop export FILE".into()),
     };
+    println!("{made} {bytes} {}", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn open(file: &str) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn audience(connection: &Connection, group: &str, template: &str) -> Result<Made, Box<dyn Error>> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     let template = environment.template_from_str(template)?;
-    let started = Instant::now();
-    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut statement = connection.prepare(
         "SELECT contacts.id, handle, phone, meta FROM members \
          JOIN groups ON groups.account_id = members.account_id AND groups.id = group_id \
@@ -36,6 +58,47 @@ fn main() -> Result<(), Box<dyn Error>> {
         bytes += template.render(Value::from_pairs(data))?.len();
         texts += 1;
     }
-    println!("{texts} {bytes} {}", started.elapsed().as_secs_f64());
-    Ok(())
+    Ok((texts, bytes))
+}
+
+fn export(connection: &Connection) -> Result<Made, Box<dyn Error>> {
+    let mut file = BufWriter::with_capacity(64 * 1024, OpenOptions::new().write(true).open("/dev/null")?);
+    let mut statement = connection.prepare(
+        "SELECT id, handle, phone, display_name, avatar_url, meta, created_at, updated_at FROM contacts \
+         ORDER BY account_id, id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut line = b"id,username,phone_number,display_name,avatar_url,meta,created_at,updated_at".to_vec();
+    let (mut written, mut bytes) = (0_u64, 0_usize);
+    loop {
+        line.extend_from_slice(b"\r\n");
+        file.write_all(&line)?;
+        bytes += line.len();
+        line.clear();
+        let Some(row) = rows.next()? else { break };
+        write!(line, "{}", Uuid::from_slice(row.get_ref(0)?.as_blob()?)?)?;
+        for column in 1..=5 {
+            line.push(b',');
+            match row.get_ref(column)?.as_str_or_null()? {
+                Some("{}") if column == 5 => {}
+                Some(text) => cell(text, &mut line)?,
+                None => {}
+            }
+        }
+        for column in [6, 7] {
+            let time = UNIX_EPOCH + Duration::from_millis(row.get::<_, i64>(column)?.try_into()?);
+            write!(line, ",{}", humantime::format_rfc3339_millis(time))?;
+        }
+        written += 1;
+    }
+    file.flush()?;
+    Ok((written, bytes))
+}
+
+fn cell(text: &str, line: &mut Vec<u8>) -> std::io::Result<()> {
+    if text.contains(['"', ',', '\r', '\n']) {
+        write!(line, "\"{}\"", text.replace('"', "\"\""))
+    } else {
+        line.write_all(text.as_bytes())
+    }
 }

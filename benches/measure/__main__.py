@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import audiences, options, report, works
+from . import audiences, exports, options, report, works
 from .http import Failure
 from .run import Run
 
@@ -12,6 +12,7 @@ KINDS = (
     (options.BESIDE_PEERS, works.beside_peers),
     ({"million", "pages"}, works.large_account),
     ({"audience"}, audiences.measure),
+    ({"export"}, exports.measure),
     ({"postgres"}, works.on_postgres),
     ({"wal"}, works.write_ahead_log),
 )

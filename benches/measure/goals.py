@@ -67,6 +67,8 @@ PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with to
 AUDIENCE = "audience of 100,000 as lines"
 AUDIENCE_MEMORY = "memory that such an audience takes"
 ALIASES = "1,000 aliases, p99"
+EXPORT = "export of 100,000 contacts as CSV"
+EXPORT_MEMORY = "memory that such an export takes"
 MEMORY = "memory after all of this"
 WAL = "largest WAL file"
 
@@ -94,6 +96,8 @@ GOALS = (
     Goal(AUDIENCE, OURS, "plain loop", "≥", 0.5),
     Goal(AUDIENCE_MEMORY, OURS, None, "≤", 32, " MiB"),
     Goal(ALIASES, OURS, None, "≤", 25, " ms"),
+    Goal(EXPORT, OURS, "plain loop", "≥", 0.5),
+    Goal(EXPORT_MEMORY, OURS, None, "≤", 32, " MiB"),
     *(Goal(work, OURS, "FastAPI", "≥", 8) for work in POSTGRES_CREATES),
     *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in POSTGRES_CREATES),
     *beside("pgbench", POSTGRES_UPDATES, None, None, 0.5),
