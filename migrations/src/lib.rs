@@ -26,6 +26,7 @@ mod m20261122_000010_counted_by_triggers;
 mod m20261126_000011_audience_lifecycle;
 mod m20261126_000012_compatibility;
 mod m20261127_000013_change_log;
+mod m20261127_000015_idempotent_results;
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000011_audience_lifecycle::Migration),
             Box::new(m20261126_000012_compatibility::Migration),
             Box::new(m20261127_000013_change_log::Migration),
+            Box::new(m20261127_000015_idempotent_results::Migration),
         ]
     }
 }

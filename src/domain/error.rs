@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::permission::Permission;
@@ -53,6 +54,8 @@ codes! {
     HandleTaken => "Another contact already has this name";
     /// Another resource of the same kind in the account has the name.
     NameTaken => "The name is already taken";
+    /// An earlier item of the batch is about the same contact, or has the same name.
+    DuplicateItem => "An earlier item is about the same contact";
     /// Several contacts share the phone number that identifies one in the request.
     PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
     /// A request with the same idempotency key is in progress.
@@ -88,13 +91,13 @@ codes! {
 }
 
 /// `source` is for the log alone; code, message and violations are for the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     code: ErrorCode,
     message: Option<Cow<'static, str>>,
     violations: Vec<FieldViolation>,
     has_more_violations: bool,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -203,10 +206,34 @@ impl Error {
         )
     }
 
+    /// An earlier item of the list, `first`, is about the same contact.
+    #[must_use]
+    pub fn duplicate_item(list: &str, first: usize) -> Self {
+        Self::with_message(ErrorCode::DuplicateItem, format!("{list}.{first} is about the same contact"))
+    }
+
+    /// An earlier item of the list, `first`, gives the same name to another contact.
+    #[must_use]
+    pub fn duplicate_name(list: &str, first: usize) -> Self {
+        Self::with_message(ErrorCode::DuplicateItem, format!("{list}.{first} has the same name"))
+    }
+
+    /// The error of an item as that of the request: it says which item is meant.
+    #[must_use]
+    pub fn of_item(self, list: &'static str, index: usize) -> Self {
+        if self.violations.is_empty() {
+            let message = format!("{list}.{index}: {}", self.message());
+            return Self { message: Some(message.into()), ..self };
+        }
+        let violations = self.violations.into_iter();
+        let violations = violations.map(|violation| violation.in_item(list, index)).collect();
+        Self { violations, ..self }
+    }
+
     /// An error with a cause for the log.
     #[must_use]
     pub fn caused_by(code: ErrorCode, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { source: Some(source.into()), ..Self::from(code) }
+        Self { source: Some(source.into().into()), ..Self::from(code) }
     }
 
     /// Whether the request itself is the cause: repeated unchanged, it fails again.

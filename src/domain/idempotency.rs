@@ -1,6 +1,6 @@
-//! Idempotent creates: a request that is repeated under its `Idempotency-Key` creates nothing a second time.
+//! Idempotent creates and batches: a request that is repeated under its `Idempotency-Key` changes nothing a second time.
 //!
-//! Invariant: the record of a key is part of the transaction that creates the resource; a request that failed has none.
+//! Invariant: the record of a key is part of the transaction that makes the changes; a request that failed has none.
 
 use super::error::{Error, ErrorCode};
 use super::violation::Violation;
@@ -31,7 +31,7 @@ impl IdempotencyKey {
     }
 }
 
-/// A create with an idempotency key. Keys are scoped to the account and the operation.
+/// A request with an idempotency key. Keys are scoped to the account and the operation.
 #[derive(Clone, Debug)]
 pub struct IdempotentRequest {
     pub operation: &'static str,

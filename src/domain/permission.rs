@@ -55,10 +55,15 @@ pub trait Single: Grant {
     const PERMISSION: Permission;
 }
 
-/// A type-level set of permissions: one type from [`granted`], or a pair.
+/// A type-level set of permissions: one type from [`granted`], a pair, or none.
 pub trait Grant: 'static {
     /// All of these are required.
     const PERMISSIONS: &'static [Permission];
+}
+
+/// No permission that every request requires: which ones a request requires depends on its command.
+impl Grant for () {
+    const PERMISSIONS: &'static [Permission] = &[];
 }
 
 impl<A: Single, B: Single> Grant for (A, B) {
@@ -89,6 +94,12 @@ permissions! {
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Permission {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -263,6 +263,8 @@ pub enum Place {
     Field(Field),
     /// The name of a member, parameter or path segment on the wire.
     Wire(Cow<'static, str>),
+    /// Inside an item of a list.
+    Item { list: &'static str, index: usize, place: Box<Self> },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,5 +281,11 @@ impl FieldViolation {
 
     pub fn at(name: impl Into<Cow<'static, str>>, violation: Violation) -> Self {
         Self { place: Place::Wire(name.into()), violation }
+    }
+
+    /// The violation of an item as one of the whole request.
+    #[must_use]
+    pub fn in_item(self, list: &'static str, index: usize) -> Self {
+        Self { place: Place::Item { list, index, place: Box::new(self.place) }, ..self }
     }
 }

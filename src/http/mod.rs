@@ -8,6 +8,7 @@ pub mod audience;
 pub mod auth;
 pub mod base_url;
 pub mod connection;
+pub mod contact_batch;
 pub mod dialect;
 pub mod docs;
 pub mod error;

@@ -8,10 +8,9 @@ use super::headers::IDEMPOTENT_REPLAYED;
 /// What every handler returns.
 pub type HandlerResult = Result<HttpResponse, ApiError>;
 
-/// The response to a create. `replayed` means that an earlier request with the same `Idempotency-Key` created the
-/// resource.
+/// The response to an idempotent request; `replayed` if an earlier request with the same `Idempotency-Key` got it.
 #[must_use]
-pub fn created(mut response: HttpResponseBuilder, replayed: bool) -> HttpResponseBuilder {
+pub fn idempotent(mut response: HttpResponseBuilder, replayed: bool) -> HttpResponseBuilder {
     if replayed {
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::entity::change::Event;
-use super::entity::idempotency_key::Reference;
+use super::entity::idempotency_key::Recorded;
 use crate::domain::group::GroupId;
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::{AccountId, Contact, ContactId, OptOutId, RequestContext, Timestamp};
@@ -59,12 +59,12 @@ pub(crate) enum ChangeKind {
     },
 }
 
-/// What an idempotent request created.
+/// What an idempotent request did.
 #[derive(Clone, Debug)]
 pub(crate) struct IdempotencyRecord {
     pub(crate) account: AccountId,
     pub(crate) request: IdempotentRequest,
-    pub(crate) resource: Reference,
+    pub(crate) recorded: Recorded,
 }
 
 impl ChangeSet {
@@ -79,9 +79,9 @@ impl ChangeSet {
         self.changes.push(Change { context: Arc::clone(context), kind });
     }
 
-    /// Records what an idempotent request created.
-    pub(crate) fn record(&mut self, account: AccountId, request: IdempotentRequest, resource: Reference) {
-        self.idempotency_records.push(IdempotencyRecord { account, request, resource });
+    /// Records what an idempotent request did.
+    pub(crate) fn record(&mut self, account: AccountId, request: IdempotentRequest, recorded: Recorded) {
+        self.idempotency_records.push(IdempotencyRecord { account, request, recorded });
     }
 
     /// The oldest timestamp that it gives a contact.

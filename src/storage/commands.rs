@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 
 use super::cache::contacts::ContactCache;
 use super::change_set::ChangeSet;
-use super::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited};
+use super::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited, Rename};
 use super::db::transaction::Transaction;
-use super::entity::idempotency_key::Reference;
+use super::entity::idempotency_key::{Recorded, Reference};
 use super::groups::{self, MembersCommand};
 use super::opt_outs;
 use super::write::command::{Action, Command, Outcome, Outcomes};
@@ -93,7 +93,8 @@ impl<'c> Group<'c> {
             .unzip();
         let earlier = EarlierRequests::find(transaction, &requests, idempotency_ttl).await?;
         for (place, (account, request)) in places.into_iter().zip(requests) {
-            if let Some(reference) = earlier.replay(account, request).transpose() {
+            if let Some(recorded) = earlier.replay(account, request).transpose() {
+                let reference = recorded.and_then(Recorded::into_resource);
                 self.outcomes[place] = Some(reference.map(Outcome::Replayed));
             }
         }
@@ -111,20 +112,20 @@ impl<'c> Group<'c> {
     }
 
     async fn edit_contacts(&mut self, transaction: &Transaction, cache: Option<&ContactCache>) -> Result<()> {
+        let rename = if self.commands.len() == 1 { Rename::Allowed } else { Rename::Postponed };
         let (places, edits) = self.select(|command| {
             let (key, precondition, kind) = match &command.action {
                 Action::UpdateContact { key, patch, precondition, now } => {
-                    (key, precondition, EditKind::Update { patch, now: *now })
+                    (key, precondition, EditKind::Update { patch, now: *now, rename })
                 }
                 Action::DeleteContact { key, precondition } => (key, precondition, EditKind::Delete),
                 _ => return None,
             };
             Some(Edit { context: &command.context, key, precondition, kind })
         });
-        let is_alone = self.commands.len() == 1;
-        let edited = contacts::edit(transaction, &edits, is_alone, cache, &mut self.change_set).await?;
+        let edited = contacts::edit(transaction, &edits, cache, &mut self.change_set).await?;
         let outcomes = edited.into_iter().map(|edited| match edited {
-            Ok(Edited::Updated(contact)) => Some(Ok(Outcome::Contact(contact))),
+            Ok(Edited::Updated(contact) | Edited::Unchanged(contact)) => Some(Ok(Outcome::Contact(contact))),
             Ok(Edited::Deleted) => Some(Ok(Outcome::Deleted)),
             Ok(Edited::Postponed) => None,
             Err(error) => Some(Err(error)),
@@ -176,7 +177,7 @@ impl<'c> Group<'c> {
                 }
                 _ => continue,
             };
-            self.change_set.record(command.account(), request.clone(), reference);
+            self.change_set.record(command.account(), request.clone(), Recorded::Resource(reference));
         }
     }
 }

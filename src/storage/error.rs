@@ -144,6 +144,12 @@ pub(super) fn concurrent_deletion() -> Error {
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
+/// A contact was created, renamed or deleted since it was looked up: the transaction is to be run again.
+pub(super) fn concurrent_change() -> Error {
+    let cause = "a contact was changed by another transaction since it was looked up";
+    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
+}
+
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 

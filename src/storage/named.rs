@@ -16,9 +16,9 @@ use super::database::handle::Database;
 use super::db::keyset;
 use super::db::transaction::Transaction;
 use super::entity::change::Event;
-use super::entity::idempotency_key::Reference;
+use super::entity::idempotency_key::{Recorded, Reference};
 use super::error::name_conflict;
-use super::write::idempotency::Creation;
+use super::write::idempotency::Once;
 use crate::domain::id::Id;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
@@ -95,19 +95,21 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         request: Option<IdempotentRequest>,
     ) -> Result<Created<E::Resource>> {
         let context = Arc::clone(self.database.context()?);
-        let created = self.database.create(request, move |transaction| {
+        let created = self.database.write_once(request, move |transaction| {
             Box::pin(async move {
                 if !insert_row::<E>(transaction, E::to_row(context.account(), &resource)).await? {
-                    return Ok(None);
+                    return Err(Error::name_taken());
                 }
                 let [created, _, _] = E::EVENTS;
                 let changes = ChangeSet::of(&context, change::<E>(created, &resource, Vec::new(), 1));
-                Ok(Some(((Reference::created(resource.id().as_uuid()), resource), changes)))
+                let recorded = Recorded::Resource(Reference::created(resource.id().as_uuid()));
+                Ok(((recorded, resource), changes))
             })
         });
         match created.await? {
-            Creation::New(resource) => Ok(Created { resource, replayed: false }),
-            Creation::Replayed(Reference { id, is_new: _ }) => {
+            Once::Done(resource) => Ok(Created { resource, replayed: false }),
+            Once::Replayed(recorded) => {
+                let Reference { id, is_new: _ } = recorded.into_resource()?;
                 Created::replay(self.find(NamedKey::Id(Id::from_uuid(id))).await, E::Resource::KIND)
             }
         }

@@ -105,6 +105,10 @@ on_both_databases! {
         for (call, sites) in bodies() {
             let call = call.on(&fixtures);
             for site in sites {
+                // An item of a batch fails alone: see `batch`.
+                if call.applies_batch() && site.path.len() > 1 {
+                    continue;
+                }
                 let Some(kind) = site.kind() else { continue };
                 let values = [json!(null), json!(true), json!(7), json!("text"), json!([7]), json!({"a": 7})];
                 for value in values.into_iter().filter(|value| kind_of(value) != kind) {

@@ -206,7 +206,9 @@ impl<'l> WriterThread<'l> {
             58..64 => self.rename(),
             64..68 => self.change_number(),
             68..74 => self.delete_contact(),
-            74..81 => self.write_groups(),
+            74..78 => self.write_groups(),
+            78..80 => self.apply_batch(),
+            80 => self.delete_batch(),
             81..90 => self.change_members(),
             90..97 => self.write_opt_outs(),
             _ => self.write_templates(),
@@ -357,6 +359,70 @@ impl<'l> WriterThread<'l> {
         self.expect(deleted, |_| {
             forget(&self.shared.contacts, &id);
             self.deleted("contact.deleted", &id)
+        });
+    }
+
+    /// New contacts, contested names, and updates of contacts that others change and delete: each item has its entry, or
+    /// none if it failed.
+    fn apply_batch(&self) {
+        let number = self.shared.number();
+        let new = (0..4).map(|i| format!("batch-{number}-{i}")).chain([format!("contested-{}", number / 64)]);
+        let new = new.map(|name| json!({"username": name, "phone_number": "+4479000000001"}));
+        let update = |i: usize| {
+            let id = any(&self.shared.contacts)?;
+            let name = format!("batch {number} {i}");
+            Some(match i {
+                // Another item may have the same contact.
+                0..3 => json!({"id": id, "display_name": name}),
+                _ => json!({"id": id, "username": format!("batch-{number}-renamed")}),
+            })
+        };
+        let items: Vec<Value> = new.chain((0..4).filter_map(update)).collect();
+        let body = json!({"mode": "upsert", "match_by": "id", "contacts": items});
+        let Some(applied) = self.send("applyBatch", "POST", "/v1/contacts/batch", &[], &body) else { return };
+        let results = applied.reply.json()["results"].as_array().unwrap().clone();
+        let of_status = |status: &str| {
+            results.iter().zip(&items).filter(|(result, _)| result["status"] == status).collect::<Vec<_>>()
+        };
+        for status in ["created", "updated", "failed"] {
+            if !of_status(status).is_empty() {
+                self.shared.saw("batchItem", if status == "failed" { 409 } else { 200 });
+            }
+        }
+        self.expect(applied, |_| {
+            let change = |event, result: &Value, fields| {
+                let resource = uuid(result["id"].as_str().unwrap());
+                Change { event, resource, group: None, version: None, fields }
+            };
+            let created = of_status("created").into_iter().map(|(result, _)| {
+                self.shared.contacts.lock().unwrap().push(result["id"].as_str().unwrap().to_owned());
+                change("contact.created", result, None)
+            });
+            let created: Vec<Change> = created.collect();
+            let updated = of_status("updated").into_iter().map(|(result, item)| {
+                let field = if item["username"].is_string() { "handle" } else { "display_name" };
+                change("contact.updated", result, Some(json!([field]).to_string()))
+            });
+            created.into_iter().chain(updated).collect()
+        });
+    }
+
+    fn delete_batch(&self) {
+        let ids: Vec<String> = (0..3).filter_map(|_| any(&self.shared.contacts)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let path = "/v1/contacts/batch/delete";
+        let Some(deleted) = self.send("deleteBatch", "POST", path, &[], &json!({"ids": ids})) else { return };
+        let results = deleted.reply.json()["results"].as_array().unwrap().clone();
+        self.expect(deleted, |_| {
+            let gone = results.iter().filter(|result| result["status"] == "deleted");
+            let gone = gone.flat_map(|result| {
+                let id = result["id"].as_str().unwrap();
+                forget(&self.shared.contacts, id);
+                self.deleted("contact.deleted", id)
+            });
+            gone.collect()
         });
     }
 
@@ -662,6 +728,9 @@ fn assert_covered(shared: &Shared) {
         ("rename", 409),
         ("changeNumber", 200),
         ("deleteContact", 200),
+        ("batchItem", 200),
+        ("batchItem", 409),
+        ("deleteBatch", 200),
         ("createGroup", 200),
         ("deleteGroup", 200),
         ("changeMembers", 200),

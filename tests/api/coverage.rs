@@ -78,6 +78,24 @@ impl Servers {
         Some(match status {
             200 | 201 | 204 => usual.send(&client),
             304 => usual.with("If-None-Match", "*").send(&client),
+            404 | 409 | 412 if call.applies_batch() => {
+                let nobody = Fixtures::nonexistent();
+                let new = json!({"username": "new", "phone_number": NUMBER});
+                let (members, items) = match status {
+                    404 => {
+                        let nobody = json!({"id": nobody.id("contacts")});
+                        (json!({"mode": "update", "match_by": "id"}), vec![nobody])
+                    }
+                    409 => (json!({"mode": "create"}), vec![new.clone(), new]),
+                    _ => {
+                        let expected = json!({"username": "new", "phone_number": NUMBER, "if_match": "*"});
+                        (json!({"mode": "upsert"}), vec![expected])
+                    }
+                };
+                let mut members = members;
+                members["atomic"] = json!(true);
+                usual.with_items(&members, &items).send(&client)
+            }
             400 if is_about_one => call.clone().on(&Fixtures::all("%00")).send(&client),
             400 if call.body.is_some() => usual.with_body("{}").send(&client),
             400 if call.id == "exportContacts" => usual.with("format", "xlsx").send(&client),

@@ -1,11 +1,12 @@
 //! Durability: an acknowledged write survives a kill of the process, and is on disk before it is acknowledged.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::{ServerProcess, addressbook};
 use crate::harness::acknowledged::Acknowledged;
@@ -93,6 +94,61 @@ fn acknowledged_writes_survive_kill_9() {
     serving.end();
     assert_eq!(integrity(&folder), "ok");
     println!("{} acknowledged, {} logged", acknowledged.count(), follower.entries().len());
+}
+
+/// However often the server is killed, a batch is there as a whole or not at all.
+#[test]
+fn a_batch_is_whole_after_kill_9() {
+    const ROUNDS: usize = 8;
+    const ITEMS: usize = 200;
+    let folder = folder();
+    let start =
+        || ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
+    let mut serving = start();
+    let key = serving.first_key();
+    let (mut acknowledged, mut batch) = (0, 0);
+    for round in 0..ROUNDS {
+        let client = Client::new(serving.address(), Some(key.clone()));
+        let done = std::thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                let mut done = Vec::new();
+                loop {
+                    batch += 1;
+                    let item = |i| {
+                        let name = format!("{batch}-{i}");
+                        json!({"username": name, "phone_number": "+4479000000001", "meta": {"batch": batch}})
+                    };
+                    let items: Vec<Value> = (0..ITEMS).map(item).collect();
+                    let body = json!({"mode": "create", "contacts": items}).to_string();
+                    let headers = [("Content-Type", "application/json")];
+                    match client.try_send("POST", "/v1/contacts/batch", &headers, body.as_bytes()) {
+                        Ok(reply) => {
+                            assert_eq!(reply.expect(200)["counts"]["created"], ITEMS);
+                            done.push(batch);
+                        }
+                        Err(_) => return done,
+                    }
+                }
+            });
+            std::thread::sleep(Duration::from_millis(150 + 37 * round as u64));
+            serving.signal("-KILL");
+            load.join().unwrap()
+        });
+        serving = start();
+        let client = Client::new(serving.address(), Some(key.clone()));
+        let mut found: BTreeMap<u64, usize> = BTreeMap::new();
+        for contact in all(&client) {
+            *found.entry(contact["meta"]["batch"].as_u64().unwrap()).or_default() += 1;
+        }
+        assert!(found.values().all(|count| *count == ITEMS), "{found:?}");
+        assert!(done.iter().all(|batch| found.contains_key(batch)), "an acknowledged batch is lost");
+        assert_eq!(client.get("/addressbook/contacts").expect(200)["total"], found.len() * ITEMS);
+        acknowledged += done.len();
+    }
+    assert!(acknowledged > 0);
+    serving.signal("-TERM");
+    serving.end();
+    assert_eq!(integrity(&folder), "ok");
 }
 
 /// `kill -9` cannot reveal a missing sync, since the page cache outlives the process; the order of system calls can:

@@ -10,6 +10,7 @@ mod audiences;
 mod authorization;
 mod bad_bodies;
 mod bad_requests;
+mod batch;
 mod change_log;
 mod change_retention;
 mod cli;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use addressbook::config::Settings;
 use addressbook::domain::Permission;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Backend, Service};
 
@@ -30,22 +30,23 @@ fn curl_lines_run() {
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     let responses: Vec<Value> =
         serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
-    assert_eq!(responses.len(), 17, "{stdout}");
+    assert_eq!(responses.len(), 18, "{stdout}");
     assert_eq!(responses[0]["record"]["alias"], "john");
     assert_eq!(responses[1]["phone_number"], "+442079460000");
     assert_eq!(responses[2]["data"][1]["username"], "john");
     assert_eq!(responses[3]["record"]["meta"]["CITY"], "Paris");
     assert_eq!(responses[4]["success"], true);
     assert_eq!(responses[5]["username"], "paul");
-    let joined = responses[10]["results"].as_array().unwrap();
+    assert_eq!(responses[6]["counts"], json!({"created": 1, "updated": 1, "unchanged": 0, "failed": 0}));
+    let joined = responses[11]["results"].as_array().unwrap();
     assert!(joined.len() == 3 && joined.iter().all(|result| result["outcome"] == "added"), "{stdout}");
-    assert_eq!(responses[11]["record"]["msisdn"], "4479000000013");
-    let problems = responses[12]["problems"].as_array().unwrap();
+    assert_eq!(responses[12]["record"]["msisdn"], "4479000000013");
+    let problems = responses[13]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["message"] == "1 of 3 lack CITY"), "{stdout}");
     let texts: Vec<_> =
-        responses[13..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
+        responses[14..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
     assert_eq!(texts, ["Hi Ben, we open in your town!", "Hi Anna, we open in Leeds!"]);
-    assert_eq!(responses[16]["summary"]["counts"]["asked"], 3);
+    assert_eq!(responses[17]["summary"]["counts"]["asked"], 3);
 }
 
 #[test]

@@ -61,7 +61,7 @@ const LAYERS: &[Layer] = &[
             "v1 | addressbook | docs | swagger_ui | health",
             "prelude",
             "routes",
-            "audience",
+            "audience contact_batch",
             "openapi",
             "auth",
             "asset",

@@ -43,7 +43,8 @@ class Operation:
 
     @property
     def deletes(self):
-        return self.id.startswith("delete") and self.path.count("{") == 1 and self.path.endswith("}")
+        names_one = self.path.count("{") == 1 and self.path.endswith("}")
+        return self.id.startswith("delete") and (names_one or self.path.endswith("/batch/delete"))
 
     def does(self, *verbs):
         return any(self.id.startswith(verb) for verb in verbs)
@@ -100,8 +101,8 @@ def fault(service, kinds, operation, label, command):
     done = run(command, environment)
     if done.returncode != 0:
         return f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
-    # What is told of the answer: what it is about, a sign of life, a page, counts, or that it is gone.
-    expected = ["ok", "204", "success", "has_more", "counts", "member_count"]
+    # What is told of the answer: what it is about, a sign of life, a page, counts, what there is not, or that it is gone.
+    expected = ["ok", "204", "success", "has_more", "counts", "missing", "member_count"]
     if operation.kind in kinds.create:
         after = kinds.there(service, key, operation.kind)
         if operation.deletes:

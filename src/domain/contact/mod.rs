@@ -1,5 +1,6 @@
 //! Contacts: fields, model, list queries, exports, repository trait and service.
 
+pub mod batch;
 mod export;
 pub mod fields;
 mod model;

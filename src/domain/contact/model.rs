@@ -61,7 +61,7 @@ pub struct ContactPatch {
     pub meta: Option<MetaPatch>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactKey {
     Id(ContactId),
     /// Ambiguous if several contacts share the number.
@@ -75,6 +75,39 @@ impl ContactKey {
         match ContactId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
             None => Phone::parse(text).map(Self::Phone).map_err(|_| Violation::NotContactKey),
+        }
+    }
+}
+
+impl TryFrom<ContactPatch> for NewContact {
+    type Error = Error;
+
+    /// What a create with the members of a patch creates: what the patch clears is absent.
+    fn try_from(patch: ContactPatch) -> Result<Self, Error> {
+        let ContactPatch { handle, phone, display_name, avatar_url, meta } = patch;
+        let mut violations = Vec::new();
+        let mut check = |field, violation| violations.push(FieldViolation::of(field, violation));
+        if handle.is_none() {
+            check(Field::Handle, Violation::Required);
+        }
+        if phone.is_none() {
+            check(Field::Phone, Violation::Required);
+        }
+        let meta = match meta {
+            None | Some(MetaPatch::Clear) => Some(Meta::default()),
+            Some(MetaPatch::Merge(map)) => {
+                Meta::parse(&map).map_err(|violation| check(Field::Meta, violation)).ok()
+            }
+        };
+        match (handle, phone, meta) {
+            (Some(handle), Some(phone), Some(meta)) => Ok(Self {
+                handle,
+                phone,
+                display_name: display_name.flatten(),
+                avatar_url: avatar_url.flatten(),
+                meta,
+            }),
+            _ => Err(Error::invalid(violations)),
         }
     }
 }
@@ -127,6 +160,16 @@ impl Contact {
         ];
         let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
         fields.chain(meta.changed_keys(&before.meta).into_iter().map(|key| format!("meta.{key}"))).collect()
+    }
+
+    /// Whether it has the key: a name or number may have changed since the contact was found by it.
+    #[must_use]
+    pub fn has_key(&self, key: &ContactKey) -> bool {
+        match key {
+            ContactKey::Id(id) => self.id == *id,
+            ContactKey::Phone(phone) => self.phone == *phone,
+            ContactKey::Handle(handle) => self.handle == *handle,
+        }
     }
 
     /// Applies a patch; returns an equal contact, version included, if nothing differs.

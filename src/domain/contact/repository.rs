@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::batch::{Batch, BatchOutcome};
 use super::export::{Export, ExportQuery};
 use super::model::{Contact, ContactKey, ContactPatch};
 use super::query::{ContactOffsetQuery, ContactQuery};
@@ -43,6 +44,20 @@ pub trait ContactRepository: Send + Sync {
     /// # Errors
     /// As [`Self::get`], and [`ErrorCode::PreconditionFailed`](crate::domain::ErrorCode::PreconditionFailed).
     async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()>;
+
+    /// Carries out a batch in one transaction. A repeated request replays the result of the first.
+    ///
+    /// # Errors
+    /// That of the first item that failed, if the batch is atomic: nothing was changed then. And
+    /// [`ErrorCode::IdempotencyKeyReused`](crate::domain::ErrorCode::IdempotencyKeyReused) and
+    /// [`ErrorCode::IdempotencyKeyInUse`](crate::domain::ErrorCode::IdempotencyKeyInUse).
+    async fn apply_batch(&self, batch: Batch, request: Option<IdempotentRequest>) -> Result<BatchOutcome>;
+
+    /// The contact of each key, if there is one; of a number that several contacts share, there is none.
+    async fn get_many(&self, keys: Vec<ContactKey>) -> Result<Vec<Option<Contact>>>;
+
+    /// Deletes the contacts of these keys in one transaction, one after the other. Returns whether each was found.
+    async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>>;
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or the contact of a

@@ -2,6 +2,7 @@
 
 use super::{Contact, ContactKey, ContactPatch, NewContact};
 use crate::domain::contact::ContactRepository;
+use crate::domain::contact::batch::{Batch, BatchOutcome};
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
 use crate::domain::error::Result;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
@@ -62,6 +63,34 @@ impl ContactService {
     /// See [`ContactRepository::delete`].
     pub async fn delete(&self, key: ContactKey, precondition: Precondition) -> Result<()> {
         self.repository.delete(key, precondition).await
+    }
+
+    /// Creates and updates many contacts.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::apply_batch`].
+    pub async fn apply_batch(
+        &self,
+        batch: Batch,
+        attempt: Option<IdempotentRequest>,
+    ) -> Result<BatchOutcome> {
+        self.repository.apply_batch(batch, attempt).await
+    }
+
+    /// Finds many contacts.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::get_many`].
+    pub async fn get_many(&self, keys: Vec<ContactKey>) -> Result<Vec<Option<Contact>>> {
+        self.repository.get_many(keys).await
+    }
+
+    /// Deletes many contacts.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::delete_many`].
+    pub async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>> {
+        self.repository.delete_many(keys).await
     }
 
     /// A page by cursor.

@@ -55,11 +55,11 @@ impl Payload for CreateRecord {
 #[serde(deny_unknown_fields)]
 #[schema(as = UpdateAddressBookRecord)]
 pub struct UpdateRecord {
-    alias: Optional<Handle>,
-    msisdn: Optional<Msisdn>,
+    pub(super) alias: Optional<Handle>,
+    pub(super) msisdn: Optional<Msisdn>,
     #[serde(default)]
     #[schema(schema_with = fields::meta_patch, required = false)]
-    meta: Patch<MetaObject>,
+    pub(super) meta: Patch<MetaObject>,
 }
 
 impl Payload for UpdateRecord {
@@ -166,7 +166,7 @@ async fn create_record(
     let may_read = authorized.may(Permission::ReadContacts);
     let Created { resource: contact, replayed } =
         authorized.contacts().create(new, idempotent, may_read).await?;
-    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(contact)))
+    Ok(response::idempotent(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(contact)))
 }
 
 /// List contacts
@@ -246,5 +246,4 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .protected(&DIALECT, __path_get_record, get_record, get)
         .protected(&DIALECT, __path_update_record, update_record, update)
         .protected(&DIALECT, __path_delete_record, delete_record, delete)
-        .alias("/addressbook/contacts", "/contacts")
 }

@@ -53,14 +53,17 @@ pub struct Deleted {
 }
 
 pub(super) fn render(error: &Error) -> Value {
+    serde_json::to_value(AddressBookError { success: false, error: body(error) }).unwrap_or_default()
+}
+
+pub(super) fn body(error: &Error) -> AddressBookErrorBody {
     let code = wire_code(error.code());
     let details = field_errors(error, &NAMES);
-    let body = AddressBookErrorBody {
+    AddressBookErrorBody {
         name: code.address_book,
         status_code: code.status.as_u16(),
         message: message(error, &details),
         details,
         more_details: error.has_more_violations(),
-    };
-    serde_json::to_value(AddressBookError { success: false, error: body }).unwrap_or_default()
+    }
 }

@@ -137,7 +137,7 @@ async fn create_record(
     let (new, idempotent) = body.into_parts(CREATE);
     let may_read = authorized.may(Permission::ReadGroups);
     let Created { resource: group, replayed } = authorized.groups().create(new, idempotent, may_read).await?;
-    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(group)))
+    Ok(response::idempotent(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(group)))
 }
 
 /// List groups

@@ -1,5 +1,6 @@
 //! The dialect of contract 003: `/addressbook`, and its contacts also under `/contacts`.
 
+pub mod contact_batch;
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
@@ -16,6 +17,7 @@ mod tags;
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    let table = group_members::routes(groups::routes(contacts::routes(table)));
+    let table = contact_batch::routes(contacts::routes(table)).alias("/addressbook/contacts", "/contacts");
+    let table = group_members::routes(groups::routes(table));
     resolve::routes(opt_outs::routes(table))
 }

@@ -114,7 +114,7 @@ async fn create_record(
     let Created { resource: OptOutResult { opt_out, is_new }, replayed } =
         authorized.opt_outs().create(new, idempotent).await?;
     let opt_out = if is_new || visibility.is_full() { opt_out } else { opt_out.without_remarks() };
-    Ok(response::created(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(opt_out)))
+    Ok(response::idempotent(HttpResponse::Ok(), replayed).json(RecordResponse::<Record>::new(opt_out)))
 }
 
 /// List opt-outs

@@ -33,7 +33,7 @@ use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH};
 /// A conditional permission in the OpenAPI document.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConditionDoc {
-    pub permission: &'static str,
+    pub permission: Permission,
     /// Which requests require it, or what the response contains with it.
     pub when: &'static str,
     pub otherwise: Otherwise,
@@ -86,7 +86,7 @@ pub trait HandlerArgument: FromRequest<Error = ApiError> + 'static {
 
 fn conditions<C>(permissions: &[ConditionalPermission<C>]) -> Vec<ConditionDoc> {
     let condition = |conditional: &ConditionalPermission<C>| ConditionDoc {
-        permission: conditional.permission.as_str(),
+        permission: conditional.permission,
         when: conditional.when,
         otherwise: Otherwise::Forbidden,
     };
@@ -163,7 +163,7 @@ impl<G: Single> FromRequest for Visibility<G> {
 
 impl<G: Single> HandlerArgument for Visibility<G> {
     fn document(doc: &mut RequestDoc) {
-        let permission = G::PERMISSION.as_str();
+        let permission = G::PERMISSION;
         let when = "values that the request did not send";
         doc.conditions.push(ConditionDoc { permission, when, otherwise: Otherwise::Hidden });
     }
@@ -206,16 +206,32 @@ impl Access {
     #[must_use]
     pub fn sentences(&self) -> String {
         let always: Vec<_> = self.always.iter().map(|permission| format!("`{permission}`")).collect();
-        let plural = if always.len() > 1 { "permissions" } else { "permission" };
-        let mut text = format!("Required {plural}: {}.", always.join(" and "));
-        for ConditionDoc { permission, when, otherwise } in &self.conditions {
-            text += &match otherwise {
-                Otherwise::Forbidden => format!(" Also requires `{permission}` if {when}."),
-                Otherwise::Hidden => {
-                    format!(" The response contains {when} only if the key also has `{permission}`.")
-                }
-            };
+        let mut sentences = Vec::new();
+        match &*always {
+            [] => {}
+            [one] => sentences.push(format!("Required permission: {one}.")),
+            several => sentences.push(format!("Required permissions: {}.", several.join(" and "))),
         }
-        text
+        for ConditionDoc { permission, when, otherwise } in &self.conditions {
+            sentences.push(match otherwise {
+                Otherwise::Forbidden if sentences.is_empty() => format!("Requires `{permission}` if {when}."),
+                Otherwise::Forbidden => format!("Also requires `{permission}` if {when}."),
+                Otherwise::Hidden => {
+                    format!("The response contains {when} only if the key also has `{permission}`.")
+                }
+            });
+        }
+        sentences.join(" ")
+    }
+
+    /// The permissions that some request requires, for the example of an error: those of every request, if there are any.
+    #[must_use]
+    pub fn required(&self) -> Vec<Permission> {
+        if !self.always.is_empty() {
+            return self.always.to_vec();
+        }
+        let conditions =
+            self.conditions.iter().filter(|condition| condition.otherwise == Otherwise::Forbidden);
+        conditions.map(|condition| condition.permission).collect()
     }
 }

@@ -51,6 +51,10 @@ pub(super) fn before_samples(operation: &Operation) -> String {
     let mut page = format!("# {}\n\n{}\n\n", operation.title, operation.description);
     page += &format!("- **Endpoint**: `{} {}`\n", operation.method, operation.path);
     page += &match &operation.permissions {
+        // Those that some requests require are in the description.
+        Some(permissions) if permissions.is_empty() => {
+            "- **Auth**: `Authorization: Bearer <api_key>` (required)\n".to_owned()
+        }
         Some(permissions) => format!(
             "- **Auth**: `Authorization: Bearer <api_key>` (required), with the permission `{}`\n",
             permissions.join("` and `")

@@ -1,6 +1,7 @@
 //! The error type of handlers and extractors. The outermost middleware
 //! ([`request_scope`](crate::http::middleware::request_scope)) renders it in the envelope of the request's dialect.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -136,14 +137,19 @@ pub fn field_errors(error: &Error, names: &FieldNames) -> Vec<FieldError> {
 }
 
 fn field_error(place: &Place, violation: &Violation, names: &FieldNames) -> FieldError {
-    let field = match place {
-        Place::Field(field) => (names.name)(*field),
-        Place::Wire(name) => name,
-    };
+    let field = path(place, names);
     FieldError {
-        field: field.to_owned(),
         code: violation.code().to_owned(),
-        message: violation.sentence(&(names.label)(field)),
+        message: violation.sentence(&(names.label)(&field)),
+        field: field.into_owned(),
+    }
+}
+
+fn path<'p>(place: &'p Place, names: &FieldNames) -> Cow<'p, str> {
+    match place {
+        Place::Field(field) => (names.name)(*field).into(),
+        Place::Wire(name) => Cow::Borrowed(name),
+        Place::Item { list, index, place } => format!("{list}.{index}.{}", path(place, names)).into(),
     }
 }
 

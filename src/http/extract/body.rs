@@ -8,6 +8,7 @@ use actix_web::body::{BodyStream, SizedStream, to_bytes_limited};
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationErrors};
@@ -33,6 +34,9 @@ pub trait Payload: DeserializeOwned + Validate + ToSchema + 'static {
     type Command: 'static;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
+
+    /// Whether it has items that [`Self::into_command`] parses, each on its own: an invalid one is no violation of the body.
+    const HAS_RAW_ITEMS: bool = false;
 
     /// In bytes.
     fn body_limit(limits: &Limits) -> usize {
@@ -154,8 +158,7 @@ async fn receive(
     }
 }
 
-/// Parses a body into a command. Fast path: one pass of serde. A body that fails is parsed again by [`diagnose`], which
-/// finds all violations.
+/// Parses a body into a command.
 fn parse<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error> {
     let (depth, may_be_inexact) = number::scan(bytes);
     if depth > max_depth {
@@ -163,18 +166,37 @@ fn parse<P: Payload>(bytes: &[u8], max_depth: usize) -> Result<P::Command, Error
         return Err(Error::with_message(ErrorCode::Malformed, message));
     }
     let mut violations = Violations::default();
-    // serde also deserialises a struct from an array of its members in declaration order.
-    let is_object = bytes.trim_ascii_start().starts_with(b"{");
-    let payload = match serde_json::from_slice::<P>(bytes) {
-        Ok(payload) if is_object && !(may_be_inexact && number::has_inexact(bytes)) => payload,
-        _ => diagnose::members(bytes, &mut violations)?,
-    };
+    let payload = deserialise::<P>(bytes, may_be_inexact && !P::HAS_RAW_ITEMS, &mut violations)?;
     if let Err(errors) = payload.validate() {
         add_missing(&errors, &mut violations);
     }
     let command = payload.into_command(&mut violations);
     violations.sort(member_names::<P>());
     violations.finish(command)
+}
+
+/// Parses an item of a list on its own, as if it were the body.
+pub fn parse_item<T: DeserializeOwned>(item: &RawValue, violations: &mut Violations) -> Result<T, Error> {
+    let bytes = item.get().as_bytes();
+    if !bytes.starts_with(b"{") {
+        return Err(Error::with_message(ErrorCode::Malformed, "The item must be a JSON object"));
+    }
+    let (_, may_be_inexact) = number::scan(bytes);
+    deserialise(bytes, may_be_inexact, violations)
+}
+
+/// Fast path: one pass of serde. An object that fails is parsed again by [`diagnose`], which finds all violations.
+fn deserialise<T: DeserializeOwned>(
+    bytes: &[u8],
+    may_be_inexact: bool,
+    violations: &mut Violations,
+) -> Result<T, Error> {
+    // serde also deserialises a struct from an array of its members in declaration order.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
+    match serde_json::from_slice::<T>(bytes) {
+        Ok(value) if is_object && !(may_be_inexact && number::has_inexact(bytes)) => Ok(value),
+        _ => diagnose::members(bytes, may_be_inexact, violations),
+    }
 }
 
 /// Adds the violations that `validator` found. The members use `required` only: the domain checks lengths and formats, once

@@ -2,7 +2,7 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::{self, EntityTag, Header};
+use actix_web::http::header::{self, EntityTag, Header, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use crate::domain::precondition::Precondition;
@@ -16,18 +16,31 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        if !request.headers().contains_key(header::IF_MATCH) {
-            return ready(Ok(Self(Precondition::None)));
-        }
-        ready(Ok(Self(match header::IfMatch::parse(request) {
-            Ok(header::IfMatch::Any) => Precondition::Exists,
-            Ok(header::IfMatch::Items(tags)) => {
-                Precondition::OneOf(tags.iter().filter_map(version).collect())
-            }
-            // A malformed tag matches no version.
-            Err(_) => Precondition::OneOf(Vec::new()),
-        })))
+        ready(Ok(Self(precondition(request.headers().get_all(header::IF_MATCH)))))
     }
+}
+
+impl IfMatch {
+    /// From the text of the header.
+    #[must_use]
+    pub fn parse(text: &str) -> Precondition {
+        match HeaderValue::from_str(text) {
+            Ok(value) => precondition([&value].into_iter()),
+            Err(_) => Precondition::OneOf(Vec::new()),
+        }
+    }
+}
+
+fn precondition<'v>(values: impl Iterator<Item = &'v HeaderValue> + 'v) -> Precondition {
+    let mut values = values.peekable();
+    match values.peek() {
+        None => return Precondition::None,
+        Some(first) if first.as_bytes().trim_ascii() == b"*" => return Precondition::Exists,
+        Some(_) => {}
+    }
+    // A malformed tag matches no version.
+    let tags: Vec<EntityTag> = header::from_comma_delimited(values).unwrap_or_default();
+    Precondition::OneOf(tags.iter().filter_map(version).collect())
 }
 
 /// `If-None-Match`: the versions that the client has cached.

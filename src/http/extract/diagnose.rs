@@ -22,12 +22,16 @@ use crate::domain::json::unique_keys::DUPLICATE_KEY;
 use crate::domain::{Error, ErrorCode, Violation};
 
 /// Deserialises each member on its own. Records the violations of invalid members and builds the value from the others.
-pub(super) fn members<T: DeserializeOwned>(bytes: &[u8], violations: &mut Violations) -> Result<T, Error> {
+pub(super) fn members<T: DeserializeOwned>(
+    bytes: &[u8],
+    may_be_inexact: bool,
+    violations: &mut Violations,
+) -> Result<T, Error> {
     // The message of a syntax error does not repeat values.
     let malformed =
         |error| Error::with_message(ErrorCode::Malformed, format!("The body is not valid JSON: {error}"));
     let body: &RawValue = serde_json::from_slice(bytes).map_err(malformed)?;
-    let inexact = number::has_inexact(bytes);
+    let inexact = may_be_inexact && number::has_inexact(bytes);
     if !inexact {
         // `RawValue` skips values and thus overlooks lone surrogates in strings. (Not done for inexact numbers: a number
         // beyond the range of a double is an error here, but not a syntax error.)

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
-pub(super) fn member_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+#[must_use]
+pub fn member_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     match T::deserialize(ShapeProbe) {
         Err(ShapeFound(Shape::Object(names))) => names,
         _ => &[],

@@ -5,23 +5,35 @@ use crate::domain::violation::{MAX_REPORTED_VIOLATIONS, Place};
 use crate::domain::{Error, FieldViolation, Violation};
 use crate::http::field::{Clearable, Patch, TextMember};
 
-/// At most [`MAX_REPORTED_VIOLATIONS`], which bounds the response and each search in the list.
-#[derive(Debug, Default)]
+/// At most so many as are reported, which bounds the response and each search in the list.
+#[derive(Clone, Debug)]
 pub struct Violations {
     list: Vec<FieldViolation>,
+    max: usize,
     more: bool,
+}
+
+impl Default for Violations {
+    fn default() -> Self {
+        Self::at_most(MAX_REPORTED_VIOLATIONS)
+    }
 }
 
 pub type Parser<T> = fn(&str) -> Result<T, Violation>;
 
 impl Violations {
+    #[must_use]
+    pub fn at_most(max: usize) -> Self {
+        Self { list: Vec::new(), max, more: false }
+    }
+
     /// Adds a violation unless the path has one already. Beyond the limit, it only sets [`Self::has_more`].
     pub fn add(&mut self, name: impl Into<std::borrow::Cow<'static, str>>, violation: Violation) {
         let name = name.into();
         if self.any_at(&name) {
             return;
         }
-        if self.list.len() < MAX_REPORTED_VIOLATIONS {
+        if self.list.len() < self.max {
             self.list.push(FieldViolation::at(name, violation));
         } else {
             self.more = true;
@@ -39,7 +51,7 @@ impl Violations {
     pub fn any_within(&self, name: &str) -> bool {
         self.list.iter().any(|violation| match &violation.place {
             Place::Wire(place) => place.split('.').next() == Some(name),
-            Place::Field(_) => false,
+            Place::Field(_) | Place::Item { .. } => false,
         })
     }
 
@@ -85,8 +97,14 @@ impl Violations {
                 let member = place.split('.').next().unwrap_or(place);
                 names.iter().position(|name| *name == member).unwrap_or(names.len())
             }
-            Place::Field(_) => names.len(),
+            Place::Field(_) | Place::Item { .. } => names.len(),
         });
+    }
+
+    /// The error that reports them.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        Error::invalid(self.list).with_more_violations(self.more)
     }
 
     /// # Errors
@@ -94,7 +112,7 @@ impl Violations {
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Error> {
         match value {
             Some(value) if self.list.is_empty() => Ok(value),
-            _ => Err(Error::invalid(self.list).with_more_violations(self.more)),
+            _ => Err(self.into_error()),
         }
     }
 }

@@ -93,10 +93,9 @@ fn codes(
         | ErrorCode::PayloadTooLarge
         | ErrorCode::UnsupportedMediaType => has_body,
         ErrorCode::NotFound => in_path || doc.errors.contains(code),
-        ErrorCode::IdempotencyKeyInUse | ErrorCode::IdempotencyKeyReused | ErrorCode::Gone => {
-            has_header(IDEMPOTENCY_KEY)
-        }
-        ErrorCode::PreconditionFailed => has_header(IF_MATCH),
+        ErrorCode::IdempotencyKeyInUse | ErrorCode::IdempotencyKeyReused => has_header(IDEMPOTENCY_KEY),
+        ErrorCode::Gone => has_header(IDEMPOTENCY_KEY) && !doc.replays_results,
+        ErrorCode::PreconditionFailed => has_header(IF_MATCH) || doc.errors.contains(code),
         ErrorCode::StorageFull => takes_storage || doc.errors.contains(code),
         // Errors of requests that reach no operation.
         ErrorCode::RouteNotFound
@@ -105,6 +104,7 @@ fn codes(
         | ErrorCode::HeadersTooLarge => false,
         ErrorCode::HandleTaken
         | ErrorCode::NameTaken
+        | ErrorCode::DuplicateItem
         | ErrorCode::PhoneAmbiguous
         | ErrorCode::AudienceTooLarge
         | ErrorCode::AudienceQuota
@@ -117,7 +117,7 @@ fn codes(
 fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc) -> Error {
     match (code, access) {
         (ErrorCode::Invalid, _) => Error::invalid(doc.violations.clone()),
-        (ErrorCode::Forbidden, Some(access)) => Error::forbidden(access.always),
+        (ErrorCode::Forbidden, Some(access)) => Error::forbidden(&access.required()),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),
         (ErrorCode::NameTaken, _) => Error::name_taken(),
         (other, _) => match (other, doc.resource) {

@@ -51,7 +51,7 @@ fn example(
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (IDEMPOTENT_REPLAYED, _) => Some("true".to_owned()),
         ("Retry-After", _) => of(ErrorCode::Unavailable.into()),
-        ("WWW-Authenticate", "403") => of(ApiError::forbidden(access?.always)),
+        ("WWW-Authenticate", "403") => of(ApiError::forbidden(&access?.required())),
         ("WWW-Authenticate", _) => of(ApiError::unauthorized("", REALM)),
         _ => None,
     }

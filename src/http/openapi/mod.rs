@@ -65,7 +65,7 @@ impl Document {
         let dialect = access.map_or(self.dialects.default, |access| access.dialect);
         let mut operation = P::operation();
         unwrap_paragraphs(&mut operation);
-        add_request(&mut operation, &request);
+        add_request(&mut operation, &request, doc.replays_results);
         doc.add_responses(&mut operation);
         describe_parameters(&mut operation);
         doc.add_examples(&mut operation);
@@ -85,7 +85,7 @@ impl Document {
             operation.description = Some(format!("{description}\n\n{}", access.sentences()));
         }
         // A deletion succeeds even if the disk is full.
-        let frees_storage = P::methods() == [HttpMethod::Delete];
+        let frees_storage = doc.frees_storage || P::methods() == [HttpMethod::Delete];
         errors::document(&mut operation, access, &doc, frees_storage, dialect);
         errors::document_headers(&mut operation);
         let template = P::path();
@@ -156,11 +156,11 @@ fn order_conditions(value: &mut Value) {
 }
 
 /// Adds what follows from the arguments of the handler.
-fn add_request(operation: &mut Operation, request: &RequestDoc) {
+fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results: bool) {
     let RequestDoc { conditions: _, parameters, body, schemas: _ } = request;
     let parameters = parameters.iter().cloned().map(|mut parameter| {
         if parameter.parameter_in == ParameterIn::Header {
-            parameter.schema = parameters::schema(&parameter.name).map(RefOr::from);
+            parameter.schema = parameters::schema(&parameter.name, replays_results).map(RefOr::from);
         }
         RefOr::T(parameter)
     });
@@ -264,6 +264,9 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         ("AddressBookResolveAnswer", "records" | "excluded")
         | ("GroupMembersChanged", "data")
         | ("AddressBookGroupContactsAdded", "results") => Some(MAX_BATCH),
+        (name, "data" | "records" | "results" | "missing") if name.contains("ContactBatch") => {
+            Some(MAX_BATCH)
+        }
         (_, "problems") => Some(Report::MAX_PROBLEMS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),

@@ -28,6 +28,8 @@ pub struct OperationDoc {
     pub(super) resource: Option<&'static ResourceDoc>,
     /// Schemas that those of the operation refer to by name only.
     pub(super) schemas: Vec<NamedSchema>,
+    pub(super) frees_storage: bool,
+    pub(super) replays_results: bool,
 }
 
 /// How the document names the kind of resource of an operation.
@@ -152,6 +154,18 @@ impl OperationDoc {
     pub fn refers_to<T: ToSchema>(mut self) -> Self {
         self.schemas.extend(schemas_of::<T>());
         self
+    }
+
+    /// An operation that only deletes: it succeeds even if the disk is full.
+    #[must_use]
+    pub fn frees_storage(self) -> Self {
+        Self { frees_storage: true, ..self }
+    }
+
+    /// A repeated request gets the results of the first, also when what that created is gone.
+    #[must_use]
+    pub fn replays_results(self) -> Self {
+        Self { replays_results: true, ..self }
     }
 
     /// A violation in the example of the 400 response.

@@ -60,15 +60,15 @@ impl Payload for CreateContact {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateContact {
-    username: Optional<Handle>,
-    phone_number: Optional<Phone>,
+    pub(super) username: Optional<Handle>,
+    pub(super) phone_number: Optional<Phone>,
     #[serde(default)]
-    display_name: Clearable<DisplayName>,
+    pub(super) display_name: Clearable<DisplayName>,
     #[serde(default)]
-    avatar_url: Clearable<AvatarUrl>,
+    pub(super) avatar_url: Clearable<AvatarUrl>,
     #[serde(default)]
     #[schema(schema_with = fields::meta_patch, required = false)]
-    meta: Patch<MetaObject>,
+    pub(super) meta: Patch<MetaObject>,
 }
 
 impl Payload for UpdateContact {

@@ -1,6 +1,7 @@
 //! The dialect of contract 000: `/v1`.
 
 pub mod audiences;
+pub mod contact_batch;
 mod contact_export;
 pub mod contacts;
 pub mod dialect;
@@ -18,7 +19,7 @@ mod updated;
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    let table = contact_export::routes(contacts::routes(table));
+    let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
     audiences::routes(templates::routes(opt_outs::routes(table)))
 }

@@ -75,7 +75,7 @@ pub(super) fn invalid_id() -> FieldViolation {
 /// The response to a create, without its body. `replayed` means that an earlier request with the same `Idempotency-Key`
 /// created the resource.
 pub(super) fn created(prefix: &Prefix, path: &str, id: impl Display, replayed: bool) -> HttpResponseBuilder {
-    let mut response = response::created(HttpResponse::Created(), replayed);
+    let mut response = response::idempotent(HttpResponse::Created(), replayed);
     response.insert_header((LOCATION, prefix.prepend_to(format_args!("{path}/{id}"))));
     response
 }

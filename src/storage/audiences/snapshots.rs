@@ -33,8 +33,8 @@ use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
 use crate::storage::entity::audience_entry::{self, Deletion, StoredEntry};
 use crate::storage::entity::contact;
-use crate::storage::entity::idempotency_key::Reference;
-use crate::storage::write::idempotency::{self, Creation};
+use crate::storage::entity::idempotency_key::{Recorded, Reference};
+use crate::storage::write::idempotency::{self, Once};
 
 /// [`Report`] as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -119,9 +119,9 @@ pub(crate) async fn begin(
 ) -> Result<Created<AudienceId>> {
     loop {
         match create(database, account, request.clone(), entries, limits).await? {
-            Creation::New(id) => return Ok(Created { resource: id, replayed: false }),
-            Creation::Replayed(Reference { id, is_new: _ }) => {
-                let id = AudienceId::from_uuid(id);
+            Once::Done(id) => return Ok(Created { resource: id, replayed: false }),
+            Once::Replayed(recorded) => {
+                let id = AudienceId::from_uuid(recorded.into_resource()?.id);
                 if !expire_if_abandoned(database, account, id).await? {
                     return Ok(Created { resource: id, replayed: true });
                 }
@@ -136,7 +136,7 @@ async fn create(
     request: Option<IdempotentRequest>,
     entries: u64,
     limits: SnapshotLimits,
-) -> Result<Creation<AudienceId>> {
+) -> Result<Once<AudienceId>> {
     let (id, created_at) = AudienceId::generate();
     let (attempt_operation, attempt_key) = request
         .as_ref()
@@ -155,13 +155,14 @@ async fn create(
         attempt_key,
     };
     database
-        .create(request, move |transaction| {
+        .write_once(request, move |transaction| {
             Box::pin(async move {
                 lock(transaction, account, LockMode::Exclusive).await?;
                 limits.check(entries, stored_entries(transaction, account).await?)?;
                 let insert = Entity::insert(ActiveModel::from(row));
                 insert.exec_without_returning(transaction).await?;
-                Ok(Some(((Reference::created(id.as_uuid()), id), ChangeSet::default())))
+                let recorded = Recorded::Resource(Reference::created(id.as_uuid()));
+                Ok(((recorded, id), ChangeSet::default()))
             })
         })
         .await

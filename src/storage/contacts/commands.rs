@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Statement};
 use uuid::Uuid;
 
 use crate::domain::precondition::Precondition;
@@ -43,16 +43,28 @@ pub(crate) struct Edit<'c> {
 }
 
 pub(crate) enum EditKind<'c> {
-    Update { patch: &'c ContactPatch, now: Timestamp },
+    Update { patch: &'c ContactPatch, now: Timestamp, rename: Rename },
     Delete,
+}
+
+/// What an update does that gives its contact another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rename {
+    /// If the name is taken after all, the database rejects the whole transaction.
+    Allowed,
+    /// Nothing: it is to be executed alone.
+    Postponed,
+    /// It fails: another contact has the name.
+    Taken,
 }
 
 /// What an edit left.
 pub(crate) enum Edited {
     Updated(Arc<Contact>),
+    /// The update changes nothing.
+    Unchanged(Arc<Contact>),
     Deleted,
-    /// Nothing was done: it renames the contact, and has to be executed alone. If the name were taken after all, the
-    /// database would reject the whole group.
+    /// See [`Rename::Postponed`].
     Postponed,
 }
 
@@ -115,12 +127,10 @@ struct Edits {
     context: Option<Arc<RequestContext>>,
 }
 
-/// Carries out edits in their order. Returns what each left, or why it failed. An edit that renames a contact is carried
-/// out only if it is the only command of its group.
+/// Carries out edits in their order. Returns what each left, or why it failed.
 pub(crate) async fn edit(
     transaction: &Transaction,
     edits: &[Edit<'_>],
-    is_alone: bool,
     cache: Option<&ContactCache>,
     change_set: &mut ChangeSet,
 ) -> Result<Vec<Result<Edited>>> {
@@ -128,6 +138,17 @@ pub(crate) async fn edit(
         return Ok(Vec::new());
     }
     let ids = resolve(transaction, edits).await?;
+    edit_resolved(transaction, edits, ids, cache, change_set).await
+}
+
+/// As [`edit`], of contacts whose ids are known.
+pub(super) async fn edit_resolved(
+    transaction: &Transaction,
+    edits: &[Edit<'_>],
+    ids: Vec<Result<ContactId>>,
+    cache: Option<&ContactCache>,
+    change_set: &mut ChangeSet,
+) -> Result<Vec<Result<Edited>>> {
     let keys: BTreeSet<ContactKeyPair> = edits
         .iter()
         .zip(&ids)
@@ -139,14 +160,14 @@ pub(crate) async fn edit(
     for (edit, id) in edits.iter().zip(ids) {
         results.push(id.and_then(|id| {
             let contact = contacts.get_mut(&(edit.context.account(), id)).ok_or_else(not_found)?;
-            contact.apply(edit, is_alone, change_set)
+            contact.apply(edit, change_set)
         }));
     }
     write(transaction, contacts, change_set).await?;
     Ok(results)
 }
 
-fn not_found() -> Error {
+pub(super) fn not_found() -> Error {
     Error::no_such("contact")
 }
 
@@ -201,22 +222,27 @@ impl Edits {
     }
 
     /// Applies an edit in memory.
-    fn apply(&mut self, edit: &Edit<'_>, is_alone: bool, change_set: &mut ChangeSet) -> Result<Edited> {
+    fn apply(&mut self, edit: &Edit<'_>, change_set: &mut ChangeSet) -> Result<Edited> {
+        // It may have changed since it was looked up.
         let before =
-            self.current.as_ref().filter(|contact| has_key(contact, edit.key)).ok_or_else(not_found)?;
+            self.current.as_ref().filter(|contact| contact.has_key(edit.key)).ok_or_else(not_found)?;
         if !edit.precondition.allows(before.version) {
             return Err(ErrorCode::PreconditionFailed.into());
         }
         match &edit.kind {
-            EditKind::Update { patch, now } => {
+            EditKind::Update { patch, now, rename } => {
                 // Waiting for the locks may have taken long; see `writer::MAX_TIMESTAMP_AGE`.
                 let now = (*now).max(Timestamp::now());
                 let after = before.patched((*patch).clone(), now)?;
                 if after.version == before.version {
-                    return Ok(Edited::Updated(Arc::clone(before)));
+                    return Ok(Edited::Unchanged(Arc::clone(before)));
                 }
-                if after.handle != before.handle && !is_alone {
-                    return Ok(Edited::Postponed);
+                if after.handle != before.handle {
+                    match rename {
+                        Rename::Allowed => {}
+                        Rename::Postponed => return Ok(Edited::Postponed),
+                        Rename::Taken => return Err(Error::handle_taken()),
+                    }
                 }
                 let (before, after) = (Arc::clone(before), Arc::new(after));
                 self.current = Some(Arc::clone(&after));
@@ -235,22 +261,13 @@ impl Edits {
     }
 }
 
-/// Whether a contact still has the name or number by which it was found.
-fn has_key(contact: &Contact, key: &ContactKey) -> bool {
-    match key {
-        ContactKey::Id(id) => contact.id == *id,
-        ContactKey::Phone(phone) => contact.phone == *phone,
-        ContactKey::Handle(handle) => contact.handle == *handle,
-    }
-}
-
 /// Writes the final states.
 async fn write(
     transaction: &Transaction,
     contacts: HashMap<ContactKeyPair, Edits>,
     change_set: &mut ChangeSet,
 ) -> Result<()> {
-    let (mut updated, mut renumbered) = (Vec::new(), Vec::new());
+    let (mut updated, mut renumbered, mut renamed) = (Vec::new(), Vec::new(), Vec::new());
     let mut deleted: BTreeMap<AccountId, Vec<(ContactId, Arc<RequestContext>)>> = BTreeMap::new();
     // In the order of keys: neighbours are on the same page.
     let mut contacts: Vec<_> = contacts.into_iter().collect();
@@ -258,13 +275,15 @@ async fn write(
     for ((account, id), Edits { stored, current, context }) in contacts {
         let Some(context) = context else { continue };
         match current {
-            Some(contact) if contact.handle != stored.handle => {
-                rename(transaction, account, &contact).await?
-            }
+            Some(contact) if contact.handle != stored.handle => renamed.push((account, contact)),
             Some(contact) if contact.phone != stored.phone => renumbered.push((account, contact)),
             Some(contact) => updated.push((account, contact)),
             None => deleted.entry(account).or_default().push((id, context)),
         }
+    }
+    if !renamed.is_empty() {
+        let update = update(transaction, ContactBatch::ALL, &renamed)?;
+        transaction.execute_raw(update).await.map_err(handle_conflict)?;
     }
     for (contacts, columns) in
         [(updated, ContactBatch::UPDATED), (renumbered, ContactBatch::UPDATED_WITH_PHONE)]
@@ -272,9 +291,7 @@ async fn write(
         if contacts.is_empty() {
             continue;
         }
-        let rows = contacts.iter().map(|(account, contact)| (*account, contact.as_ref()));
-        let update = ContactBatch::new(transaction, columns, rows)?.update();
-        transaction.execute_at_commit(update).await?;
+        transaction.execute_at_commit(update(transaction, columns, &contacts)?).await?;
     }
     for (account, contacts) in deleted {
         delete(transaction, account, contacts, change_set).await?;
@@ -282,12 +299,13 @@ async fn write(
     Ok(())
 }
 
-/// Updates a contact that gets another handle.
-async fn rename(transaction: &Transaction, account: AccountId, contact: &Contact) -> Result<()> {
-    let update =
-        ContactBatch::new(transaction, ContactBatch::ALL, [(account, contact)].into_iter())?.update();
-    transaction.execute_raw(update).await.map_err(handle_conflict)?;
-    Ok(())
+fn update(
+    transaction: &Transaction,
+    columns: &'static [Column],
+    contacts: &[(AccountId, Arc<Contact>)],
+) -> Result<Statement> {
+    let rows = contacts.iter().map(|(account, contact)| (*account, contact.as_ref()));
+    Ok(ContactBatch::new(transaction, columns, rows)?.update())
 }
 
 /// Deletes locked contacts of an account, their memberships, and their entries in kept audiences.

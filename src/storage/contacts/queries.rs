@@ -1,21 +1,43 @@
 //! Queries for contacts. Each scans one index that begins with the account: no sort, and no row of another
 //! account, at any size.
 
+use std::collections::{BTreeSet, HashMap};
+
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
+use uuid::Uuid;
 
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort};
 use crate::domain::group::GroupId;
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
-use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
 use crate::storage::cache::seek_points::SeekPoint;
-use crate::storage::db::contact_lookup::{by_ids, in_account};
+use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches, by_ids, in_account};
 use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::groups;
+
+/// The contact of each key, if there is one.
+pub(crate) async fn find_many(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    keys: &[ContactKey],
+) -> Result<Vec<Option<Contact>>> {
+    let matches = KeyMatches::find(connection, account, keys.iter()).await?;
+    let id = |key: &ContactKey| match matches.get(key) {
+        KeyMatch::One(id) => Some(id),
+        KeyMatch::None | KeyMatch::Several => None,
+    };
+    let ids: BTreeSet<Uuid> = keys.iter().filter_map(id).map(ContactId::as_uuid).collect();
+    let found = by_ids(connection, account, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let found: HashMap<ContactId, Contact> = found.into_iter().map(|contact| (contact.id, contact)).collect();
+    // A name or number may have changed between the two queries.
+    let contact = |key| found.get(&id(key)?).filter(|contact| contact.has_key(key)).cloned();
+    Ok(keys.iter().map(contact).collect())
+}
 
 /// A page of the list ordered by id, newest first, or by last change.
 pub(crate) async fn cursor_page(

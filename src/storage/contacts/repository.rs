@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{export, queries};
+use super::batch::Prepared;
+use super::commands::{self, Edit, EditKind};
+use super::{batch, export, queries};
 use crate::domain::contact::ContactRepository;
+use crate::domain::contact::batch::{Batch, BatchOutcome, ItemOutcome};
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
+use crate::storage::cache::contacts::ContactCache;
 use crate::storage::cache::{seek_points, seek_read};
+use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
-use crate::storage::entity::idempotency_key::Reference;
+use crate::storage::entity::idempotency_key::{Recorded, Reference};
 use crate::storage::write::command::{Action, Outcome};
+use crate::storage::write::idempotency::Once;
 
 pub(crate) struct SqlContacts {
     database: Database,
@@ -24,6 +30,21 @@ pub(crate) struct SqlContacts {
 impl SqlContacts {
     pub(crate) fn new(database: Database, account: AccountId) -> Self {
         Self { database, account }
+    }
+
+    /// With the current names of the contacts that lack theirs.
+    async fn with_handles(&self, mut outcomes: Vec<ItemOutcome>) -> Result<Vec<ItemOutcome>> {
+        let mut nameless = Vec::new();
+        for outcome in &mut outcomes {
+            if let ItemOutcome::Done { id, handle: handle @ None, .. } = outcome {
+                nameless.push((ContactKey::Id(*id), handle));
+            }
+        }
+        let keys = nameless.iter().map(|(key, _)| key.clone()).collect();
+        for ((_, handle), contact) in nameless.into_iter().zip(self.get_many(keys).await?) {
+            *handle = contact.map(|contact| contact.handle);
+        }
+        Ok(outcomes)
     }
 }
 
@@ -64,6 +85,73 @@ impl ContactRepository for SqlContacts {
             Outcome::Deleted => Ok(()),
             other => Err(other.unexpected()),
         }
+    }
+
+    async fn apply_batch(&self, batch: Batch, request: Option<IdempotentRequest>) -> Result<BatchOutcome> {
+        let (prepared, is_recorded) = (Arc::new(Prepared::new(batch)), request.is_some());
+        let (context, cache) = (Arc::clone(self.database.context()?), self.database.cache().cloned());
+        let once = self.database.write_once(request, {
+            let prepared = Arc::clone(&prepared);
+            move |transaction| {
+                Box::pin(async move {
+                    let (outcomes, change_set) =
+                        batch::apply(transaction, &context, &prepared, cache.as_ref()).await?;
+                    let recorded = if is_recorded { batch::encode(&outcomes)? } else { Vec::new() };
+                    Ok(((Recorded::Result(recorded), outcomes), change_set))
+                })
+            }
+        });
+        match once.await? {
+            Once::Done(items) => Ok(BatchOutcome { items, replayed: false }),
+            Once::Replayed(recorded) => {
+                let items = batch::decode(&prepared.batch, &recorded.into_result()?)?;
+                Ok(BatchOutcome { items: self.with_handles(items).await?, replayed: true })
+            }
+        }
+    }
+
+    async fn get_many(&self, keys: Vec<ContactKey>) -> Result<Vec<Option<Contact>>> {
+        let (account, cache) = (self.account, self.database.cache());
+        let cached = |key: &ContactKey| match key {
+            ContactKey::Id(id) => cache?.get(account, *id),
+            ContactKey::Handle(handle) => cache?.find(account, handle),
+            ContactKey::Phone(_) => None,
+        };
+        let mut contacts: Vec<Option<Contact>> = keys.iter().map(cached).collect();
+        let missing = keys.iter().zip(&contacts).filter(|(_, contact)| contact.is_none());
+        let missing: Vec<ContactKey> = missing.map(|(key, _)| key.clone()).collect();
+        if missing.is_empty() {
+            return Ok(contacts);
+        }
+        let read_version = cache.map(ContactCache::read_version);
+        let found = self
+            .database
+            .read(async move |reader| queries::find_many(&reader, account, &missing).await)
+            .await?;
+        if let (Some(cache), Some(read_version)) = (cache, read_version) {
+            cache.insert_if_current(read_version, account, found.iter().flatten());
+        }
+        let gaps = contacts.iter_mut().filter(|contact| contact.is_none());
+        gaps.zip(found).for_each(|(gap, found)| *gap = found);
+        Ok(contacts)
+    }
+
+    async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>> {
+        let context = Arc::clone(self.database.context()?);
+        let cache = self.database.cache().cloned();
+        let delete = self.database.write_deletion(move |transaction| {
+            Box::pin(async move {
+                let edit = |key| {
+                    let precondition = &Precondition::None;
+                    Edit { context: &context, key, precondition, kind: EditKind::Delete }
+                };
+                let edits: Vec<_> = keys.iter().map(edit).collect();
+                let mut change_set = ChangeSet::default();
+                let edited = commands::edit(transaction, &edits, cache.as_ref(), &mut change_set).await?;
+                Ok((edited.into_iter().map(|edited| edited.is_ok()).collect(), change_set))
+            })
+        });
+        delete.await
     }
 
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {

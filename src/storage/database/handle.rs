@@ -22,13 +22,14 @@ use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::idempotency_key::Reference;
+use crate::storage::entity::idempotency_key::Recorded;
+use crate::storage::error::idempotency_conflict;
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::command::{Action, Command, Outcome};
 use crate::storage::write::group_commit::GroupCommit;
-use crate::storage::write::idempotency::{self, Creation, EarlierRequests, InFlight, InFlightGuard};
+use crate::storage::write::idempotency::{self, EarlierRequests, InFlight, InFlightGuard, Once};
 use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
 
 /// An open, migrated database. Cloned for each request: one reference count, so that threads do not contend
@@ -161,16 +162,16 @@ impl Database {
         request.map(|request| idempotency::begin(&self.parts.in_flight, account, request)).transpose()
     }
 
-    /// Creates a resource that has no command in a transaction of its own, once per idempotency key. `create` returns
-    /// it, or `None` if its name is taken.
-    pub(in crate::storage) async fn create<M, F>(
+    /// As [`Self::write`], once per idempotency key. The job returns what is to be recorded, and its result. If it fails,
+    /// nothing is recorded.
+    pub(in crate::storage) async fn write_once<T, F>(
         &self,
         request: Option<IdempotentRequest>,
-        create: F,
-    ) -> Result<Creation<M>>
+        job: F,
+    ) -> Result<Once<T>>
     where
-        M: Send + Sync + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<Option<WriteOutput<(Reference, M)>>>>
+        T: Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<(Recorded, T)>>>
             + Clone
             + Send
             + 'static,
@@ -180,29 +181,33 @@ impl Database {
         let writer = self.parts.writer.for_owner(self.owner());
         let ttl = writer.idempotency_ttl();
         let outcome = self.run(async move {
-            let job = writer.transact(move |transaction| {
+            let outcome = writer.transact(move |transaction| {
                 Box::pin(async move {
                     let requests: Vec<_> = request.iter().map(|request| (account, request)).collect();
                     let earlier = EarlierRequests::find(transaction, &requests, ttl).await?;
                     if let Some(request) = &request
-                        && let Some(reference) = earlier.replay(account, request)?
+                        && let Some(recorded) = earlier.replay(account, request)?
                     {
-                        return Ok((Creation::Replayed(reference), ChangeSet::default()));
+                        return Ok((Once::Replayed(recorded), ChangeSet::default()));
                     }
-                    let Some(((reference, resource), mut change_set)) = create(transaction).await? else {
-                        // Perhaps by the same request, sent through another instance.
-                        let earlier = EarlierRequests::find(transaction, &requests, ttl).await?;
-                        let replay = request.as_ref().map(|request| earlier.replay(account, request));
-                        let reference = replay.transpose()?.flatten().ok_or_else(Error::name_taken)?;
-                        return Ok((Creation::Replayed(reference), ChangeSet::default()));
-                    };
-                    if let Some(request) = request {
-                        change_set.record(account, request, reference);
+                    match job(transaction).await {
+                        Ok(((recorded, value), mut change_set)) => {
+                            if let Some(request) = request {
+                                change_set.record(account, request, recorded);
+                            }
+                            Ok((Once::Done(value), change_set))
+                        }
+                        Err(error) if error.is_client_error() => {
+                            // Perhaps because of the same request, sent through another instance: run again, it is
+                            // replayed.
+                            let earlier = EarlierRequests::find(transaction, &requests, ttl).await?;
+                            Err(if earlier.is_empty() { error } else { idempotency_conflict() })
+                        }
+                        Err(error) => Err(error),
                     }
-                    Ok((Creation::New(resource), change_set))
                 })
             });
-            let outcome = job.await;
+            let outcome = outcome.await;
             // Released after the commit, also when the client has disconnected.
             drop(in_flight_guard);
             Ok(outcome?)

@@ -14,10 +14,11 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the body.
     pub fingerprint: Vec<u8>,
-    /// A [`Reference`] as JSON; `None` only within the transaction that creates the resource. (The column is
-    /// older than resources other than contacts.)
+    /// A [`Reference`] as JSON. (The column is older than resources other than contacts.)
     #[sea_orm(column_name = "contact")]
     pub resource: Option<String>,
+    /// The result of a request that did more than create a resource, as it encodes it.
+    pub result: Option<Vec<u8>>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -26,6 +27,14 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What is recorded of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Resource(Reference),
+    /// As the request encodes it.
+    Result(Vec<u8>),
+}
 
 /// The resource that a request created, by its id: a copy would outlive the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,13 @@
-//! Idempotency keys: looked up first in the transaction that creates the resource, and recorded last.
+//! Idempotency keys: looked up first in the transaction of the request, and recorded last.
 //!
-//! **Invariant: a key is recorded if and only if its resource is committed.** Of concurrent requests with the same key,
+//! **Invariant: a key is recorded if and only if what the request did is committed.** Of concurrent requests with the same key,
 //! one is carried out: within a process the others fail while it is in flight; across instances the record of the second
 //! conflicts with that of the first, and its transaction is run again, which then finds the record.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, Order, QueryFilter,
@@ -19,17 +20,39 @@ use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::change_set::IdempotencyRecord;
 use crate::storage::db::json_sql::{self, Type, in_query};
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::idempotency_key::{Column, Entity, Model, Reference};
+use crate::storage::entity::idempotency_key::{Column, Entity, Model, Recorded, Reference};
 use crate::storage::error::idempotency_conflict;
 
-/// The outcome of a create.
-pub(crate) enum Creation<M> {
-    New(M),
-    /// An earlier request created this.
-    Replayed(Reference),
+/// The outcome of a write that is carried out once per idempotency key.
+pub(crate) enum Once<T> {
+    Done(T),
+    /// What is recorded of an earlier request.
+    Replayed(Recorded),
 }
 
-/// What earlier requests with the same keys created.
+impl Recorded {
+    /// Of a create.
+    pub(crate) fn into_resource(self) -> Result<Reference> {
+        match self {
+            Self::Resource(reference) => Ok(reference),
+            Self::Result(_) => Err(unreadable()),
+        }
+    }
+
+    /// Of a request that did more than create a resource.
+    pub(crate) fn into_result(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Result(result) => Ok(result),
+            Self::Resource(_) => Err(unreadable()),
+        }
+    }
+}
+
+pub(crate) fn unreadable() -> Error {
+    Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read")
+}
+
+/// What earlier requests with the same keys did.
 #[derive(Debug, Default)]
 pub(crate) struct EarlierRequests(HashMap<Key, Model>);
 
@@ -65,31 +88,33 @@ impl EarlierRequests {
         Ok(Self(earlier))
     }
 
-    /// What an earlier request with the key created; `None` if this is the first.
+    /// Whether all are the first with their keys.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is recorded of an earlier request with the key; `None` if this is the first.
     ///
     /// # Errors
     /// [`ErrorCode::IdempotencyKeyReused`] if that was another request.
-    pub(crate) fn replay(
-        &self,
-        account: AccountId,
-        request: &IdempotentRequest,
-    ) -> Result<Option<Reference>> {
+    pub(crate) fn replay(&self, account: AccountId, request: &IdempotentRequest) -> Result<Option<Recorded>> {
         let IdempotentRequest { operation, key, fingerprint } = request;
         let key = (account.get(), (*operation).to_owned(), key.as_str().to_owned());
         let Some(earlier) = self.0.get(&key) else { return Ok(None) };
         if earlier.fingerprint != fingerprint {
             return Err(ErrorCode::IdempotencyKeyReused.into());
         }
-        // Keys without a resource are those of an earlier version of this program, which recorded conflicts.
+        if let Some(result) = &earlier.result {
+            return Ok(Some(Recorded::Result(result.clone())));
+        }
+        // Keys without either are those of an earlier version of this program, which recorded conflicts.
         let resource = earlier.resource.as_ref().ok_or(ErrorCode::IdempotencyKeyInUse)?;
-        let resource = serde_json::from_str(resource).map_err(|_| {
-            Error::caused_by(ErrorCode::Internal, "a stored idempotency record cannot be read")
-        })?;
-        Ok(Some(resource))
+        let resource = serde_json::from_str(resource).map_err(|_| unreadable())?;
+        Ok(Some(Recorded::Resource(resource)))
     }
 }
 
-/// Records what requests created; expired records of their keys are replaced.
+/// Records what requests did; expired records of their keys are replaced.
 ///
 /// # Errors
 /// A conflict, if another instance has recorded one of the keys in the meantime.
@@ -103,12 +128,17 @@ pub(super) async fn record(
     }
     let now = Timestamp::now();
     let mut rows = Vec::new();
-    for IdempotencyRecord { account, request, resource } in records {
+    for IdempotencyRecord { account, request, recorded } in records {
         let IdempotentRequest { operation, key, fingerprint } = request;
-        let fingerprint = data_encoding::HEXLOWER.encode(fingerprint);
-        let resource =
-            serde_json::to_string(resource).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
-        rows.push((account.get(), *operation, key.as_str(), fingerprint, resource, now.millis()));
+        let fingerprint = HEXLOWER.encode(fingerprint);
+        let (resource, result) = match recorded {
+            Recorded::Resource(resource) => {
+                let resource = serde_json::to_string(resource);
+                (Some(resource.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?), None)
+            }
+            Recorded::Result(result) => (None, Some(HEXLOWER.encode(result))),
+        };
+        rows.push((account.get(), *operation, key.as_str(), fingerprint, resource, result, now.millis()));
     }
     // In the order of keys: in different orders, transactions would deadlock.
     rows.sort_unstable();
@@ -118,6 +148,7 @@ pub(super) async fn record(
         ("key", Type::Text),
         ("fingerprint", Type::Bytes),
         ("resource", Type::Text),
+        ("result", Type::Bytes),
         ("created_at", Type::Integer),
     ];
     let values = json_sql::records(transaction, &rows, &columns)?;
@@ -127,12 +158,13 @@ pub(super) async fn record(
         Column::Key,
         Column::Fingerprint,
         Column::Resource,
+        Column::Result,
         Column::CreatedAt,
     ];
     let mut insert = json_sql::insert_from(Entity, columns, values)?;
     insert.on_conflict(
         OnConflict::columns([Column::AccountId, Column::Operation, Column::Key])
-            .update_columns([Column::Fingerprint, Column::Resource, Column::CreatedAt])
+            .update_columns([Column::Fingerprint, Column::Resource, Column::Result, Column::CreatedAt])
             .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(now.before(ttl).millis()))
             .to_owned(),
     );

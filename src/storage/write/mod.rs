@@ -6,8 +6,9 @@
 //! only then the write is acknowledged.
 //!
 //! Most writes are [commands](command), of which those that wait at the same time share one transaction
-//! ([`group_commit`]). Jobs with transactions of their own are rare: groups, templates, audiences, API keys, updates that
-//! rename a contact, and deletions in bulk ([`batched_deletes`]), whose changes earlier entries of the log imply.
+//! ([`group_commit`]). Jobs with transactions of their own are rarer: batches of contacts, groups, templates, audiences,
+//! API keys, updates that rename a contact, and deletions in bulk ([`batched_deletes`]), whose changes earlier entries of
+//! the log imply.
 
 pub(super) mod batched_deletes;
 pub(super) mod change_log;

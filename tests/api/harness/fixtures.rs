@@ -103,6 +103,10 @@ pub fn other(mut body: Value, number: usize) -> Value {
             *value = json!(format!("thing {number}"));
         } else if NUMBERS.contains(&member.as_str()) {
             *value = json!(format!("+4479{number:08}"));
+        } else if member == "contacts" {
+            for item in value.as_array_mut().into_iter().flatten() {
+                *item = other(item.take(), number);
+            }
         }
     }
     body
@@ -111,7 +115,7 @@ pub fn other(mut body: Value, number: usize) -> Value {
 /// The body with references to contacts replaced by this one.
 pub fn with_contact(mut body: Value, contact: &str) -> Value {
     for (member, value) in body.as_object_mut().into_iter().flatten() {
-        if ["add", "contacts"].contains(&member.as_str()) {
+        if ["add", "contacts"].contains(&member.as_str()) && value[0].is_string() {
             *value = json!([contact]);
         }
     }

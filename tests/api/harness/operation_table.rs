@@ -68,6 +68,11 @@ pub const OPERATIONS: &[Operation] = &[
     row("updateContact", "PATCH /v1/contacts/{id}", 200, &["update:Contacts"])
         .shows_more_with(&["read:Contacts"]),
     row("deleteContact", "DELETE /v1/contacts/{id}", 204, &["delete:Contacts"]),
+    row("applyContactBatch", "POST /v1/contacts/batch", 200, &[])
+        .needs_at_times(&["create:Contacts", "update:Contacts"])
+        .shows_more_with(&["read:Contacts"]),
+    row("getContactBatch", "POST /v1/contacts/batch/get", 200, &["read:Contacts"]),
+    row("deleteContactBatch", "POST /v1/contacts/batch/delete", 200, &["delete:Contacts"]),
     row("listGroups", "GET /v1/groups", 200, &["read:Groups"]),
     row("createGroup", "POST /v1/groups", 201, &["create:Groups"]),
     row("getGroup", "GET /v1/groups/{id}", 200, &["read:Groups"]),
@@ -107,6 +112,16 @@ pub const OPERATIONS: &[Operation] = &[
     row("updateAddressBookContact", "POST /addressbook/contacts/{contact}", 200, &["update:Contacts"])
         .shows_more_with(&["read:Contacts"]),
     row("deleteAddressBookContact", "DELETE /addressbook/contacts/{contact}", 200, &["delete:Contacts"]),
+    row("applyAddressBookContactBatch", "POST /addressbook/contacts/batch", 200, &[])
+        .needs_at_times(&["create:Contacts", "update:Contacts"])
+        .shows_more_with(&["read:Contacts"]),
+    row("getAddressBookContactBatch", "POST /addressbook/contacts/batch/get", 200, &["read:Contacts"]),
+    row(
+        "deleteAddressBookContactBatch",
+        "POST /addressbook/contacts/batch/delete",
+        200,
+        &["delete:Contacts"],
+    ),
     row("listAddressBookGroups", "GET /addressbook/groups", 200, &["read:Groups"]),
     row("createAddressBookGroup", "POST /addressbook/groups", 200, &["create:Groups"]),
     row("getAddressBookGroup", "GET /addressbook/groups/{group}", 200, &["read:Groups"]),

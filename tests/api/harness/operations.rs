@@ -15,7 +15,7 @@ pub struct Call {
     pub path: String,
     /// Name and location of each parameter.
     pub known: Vec<(String, String)>,
-    /// The first of the permissions that every request requires.
+    /// The first of the permissions that every request requires or, if there is none, that some require.
     pub permission: Option<String>,
     /// The permissions that every request requires.
     pub always: Vec<String>,
@@ -50,7 +50,7 @@ impl Call {
                     method: method.to_uppercase(),
                     path: path.clone(),
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
-                    permission: row.always.first().map(|&name| name.to_owned()),
+                    permission: row.always.first().or(row.conditions.first()).map(|&name| name.to_owned()),
                     always: texts(row.always),
                     conditions: texts(row.conditions),
                     shows: texts(row.shows),
@@ -91,6 +91,22 @@ impl Call {
     /// Whether it creates a top-level resource, not one of a parent.
     pub fn creates(&self) -> bool {
         self.id.starts_with("create") && !self.path.contains('{')
+    }
+
+    /// Whether it creates and updates many resources: an item that fails is a result.
+    pub fn applies_batch(&self) -> bool {
+        self.id.starts_with("apply")
+    }
+
+    /// The same batch with other items. `username` and `phone_number` get the names of the dialect.
+    pub fn with_items(&self, members: &Value, items: &[Value]) -> Self {
+        let rename = |text: String| match self.path.starts_with("/v1") {
+            true => text,
+            false => text.replace("\"username\"", "\"alias\"").replace("\"phone_number\"", "\"msisdn\""),
+        };
+        let mut body = members.clone();
+        body["contacts"] = items.into();
+        self.with_body(rename(body.to_string()))
     }
 
     /// With `keep` where it is optional: without it, an audience is only computed.

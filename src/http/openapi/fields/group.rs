@@ -1,11 +1,9 @@
 //! The members of a group and of batches of its contacts.
 
-use utoipa::openapi::schema::{
-    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
-};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::value::{text, texts, timestamp, with_description};
+use super::value::{count, texts, timestamp, with_description, word_of};
 use crate::domain::group::{GroupDescription, GroupName, MemberOutcome};
 use crate::domain::pagination::MAX_BATCH;
 use crate::http::field::{TextDoc, WireText};
@@ -34,13 +32,7 @@ pub fn key() -> Object {
 
 #[must_use]
 pub fn member_count() -> Object {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::Integer))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-        .description(Some("The number of contacts in the group."))
-        .minimum(Some(0))
-        .examples([1])
-        .build()
+    count("The number of contacts in the group.")
 }
 
 /// In the response to a change.
@@ -83,16 +75,9 @@ pub fn outcome_of_adding() -> Object {
     ])
 }
 
-/// A pattern in place of `enum`: generators would create a type for each, which does not compile in C and C++.
 fn outcome_of(outcomes: &[MemberOutcome]) -> Object {
-    let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
-    let listed: Vec<String> =
-        outcomes.iter().map(|outcome| format!("`{}` ({})", outcome.as_str(), outcome.about())).collect();
-    text()
-        .description(Some(format!("The result for the contact: {}.", listed.join(", "))))
-        .pattern(Some(format!("^({})$", words.join("|"))))
-        .examples([words[0]])
-        .build()
+    let words: Vec<_> = outcomes.iter().map(|outcome| (outcome.as_str(), outcome.about())).collect();
+    word_of("The result for the contact", &words)
 }
 
 /// A list of a batch. It may be empty if another one is not.

@@ -10,4 +10,4 @@ mod value;
 pub use contact::{
     META, handle, id, meta, meta_patch, meta_schema, phone, stored_handle, stored_msisdn, stored_phone,
 };
-pub use value::{ResourceId, id_of, id_or_phone, timestamp, with_description};
+pub use value::{ResourceId, count, id_of, id_or_phone, timestamp, with_description, word_of};

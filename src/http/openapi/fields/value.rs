@@ -101,6 +101,31 @@ pub fn id_of(noun: &str) -> Object {
         .build()
 }
 
+/// One of some words in a response, each with its meaning. A pattern in place of `enum`: generators would create a type for
+/// each, which does not compile in C and C++.
+#[must_use]
+pub fn word_of(about: &str, words: &[(&str, &str)]) -> Object {
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let listed: Vec<String> = words.iter().map(|(word, about)| format!("`{word}` ({about})")).collect();
+    text()
+        .description(Some(format!("{about}: {}.", listed.join(", "))))
+        .pattern(Some(format!("^({})$", names.join("|"))))
+        .examples(names.first().copied())
+        .build()
+}
+
+/// A number of things in a response.
+#[must_use]
+pub fn count(about: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .description(Some(about))
+        .minimum(Some(0))
+        .examples([1])
+        .build()
+}
+
 #[must_use]
 pub fn id_or_phone(about: &str) -> Object {
     let uuid = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";

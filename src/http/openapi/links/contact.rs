@@ -5,9 +5,47 @@ use super::spec::LinkSpec;
 const IN_RESPONSE: &str = "Uses the id of the contact in the response.";
 const OTHER_DIALECT: &str = "The same contact is immediately available in the other dialect.";
 const ON_PAGE: &str = "Uses the id of a contact on the page, here the first one.";
+const IN_RESULTS: &str = "Uses the id of a contact in the results, here the first one.";
+const ALL: &str = "All contacts.";
 const REMAINING: &str = "The remaining contacts.";
 
 pub(super) const LINKS: &[LinkSpec] = &[
+    LinkSpec {
+        from: "applyContactBatch",
+        status: "200",
+        to: &["getContact", "updateContact", "deleteContact"],
+        with: &[("id", "$response.body#/results/0/id")],
+        about: IN_RESULTS,
+    },
+    LinkSpec { from: "getContactBatch", status: "200", to: &["listContacts"], with: &[], about: ALL },
+    LinkSpec {
+        from: "deleteContactBatch",
+        status: "200",
+        to: &["listContacts"],
+        with: &[],
+        about: REMAINING,
+    },
+    LinkSpec {
+        from: "applyAddressBookContactBatch",
+        status: "200",
+        to: &["getAddressBookContact", "updateAddressBookContact", "deleteAddressBookContact"],
+        with: &[("contact", "$response.body#/records/0/id")],
+        about: IN_RESULTS,
+    },
+    LinkSpec {
+        from: "getAddressBookContactBatch",
+        status: "200",
+        to: &["listAddressBookContacts"],
+        with: &[],
+        about: ALL,
+    },
+    LinkSpec {
+        from: "deleteAddressBookContactBatch",
+        status: "200",
+        to: &["listAddressBookContacts"],
+        with: &[],
+        about: REMAINING,
+    },
     LinkSpec {
         from: "createContact",
         status: "201",

@@ -1,0 +1,377 @@
+//! `/addressbook/contacts/batch`, and the same under `/contacts`: many contacts in one request.
+
+use serde_json::value::RawValue;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{Array, Object};
+
+use super::contacts::{Record, UpdateRecord};
+use super::dialect::DIALECT;
+use super::envelope::{self, AddressBookErrorBody};
+use super::names::NAMES;
+use crate::config::Limits;
+use crate::domain::contact::batch::Batch;
+use crate::domain::contact::fields::Handle;
+use crate::domain::permission::granted::{DeleteContacts, ReadContacts};
+use crate::domain::{ContactId, Error};
+use crate::http::contact_batch::{
+    self, BatchBody, BatchCounts, BatchDialect, Delete, DeletedCounts, Item, ItemParts, ItemResult,
+    RequestedKey, Shown,
+};
+use crate::http::extract::Items;
+use crate::http::extract::meta::MetaObject;
+use crate::http::headers::IDEMPOTENT_REPLAYED;
+use crate::http::openapi::fields::contact::Msisdn;
+use crate::http::openapi::{examples, fields};
+use crate::http::prelude::*;
+use crate::http::response;
+
+const APPLY: &str = "applyAddressBookContactBatch";
+
+static RESOURCE: ResourceDoc =
+    ResourceDoc { tag: None, noun: "contact", argument: "batch", versioned: false };
+
+const MATCH_BY: [&str; 3] = ["alias", "id", "msisdn"];
+
+static BATCHES: BatchDialect = BatchDialect { names: &NAMES, match_by: "alias, id, msisdn", render_error };
+
+fn render_error(error: &Error) -> String {
+    // Cannot fail: texts and lists.
+    serde_json::to_string(&envelope::body(error)).unwrap_or_default()
+}
+
+/// Contacts to create and to update: 1 to 1,000. `mode` and `contacts` are required. Null in an optional member
+/// is treated as absent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ApplyAddressBookContactBatch)]
+pub struct ApplyContactBatch {
+    #[validate(required)]
+    #[schema(schema_with = contact_batch::mode, required)]
+    mode: Option<String>,
+    #[schema(schema_with = match_by, required = false)]
+    match_by: Option<String>,
+    /// Whether the batch is carried out as a whole or not at all. If an item fails, the response is its error.
+    #[schema(required = false, nullable = false, default = false)]
+    atomic: Option<bool>,
+    #[validate(required)]
+    #[schema(schema_with = contacts, required)]
+    contacts: Option<Items<Box<RawValue>>>,
+}
+
+fn match_by() -> Object {
+    contact_batch::match_by("AddressBookContactMatchBy", MATCH_BY)
+}
+
+fn contacts() -> Array {
+    let item = Ref::from_schema_name(ContactBatchItem::name());
+    fields::group::batch(item, "The contacts, in the order of the results.")
+}
+
+/// A contact to create or to update. To create one, `alias` and `msisdn` are required, and null is treated as absent.
+/// In an update, an absent member keeps its value, a value sets it, and null clears `meta`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AddressBookContactBatchItem)]
+pub struct ContactBatchItem {
+    #[schema(schema_with = contact_batch::item_id, required = false)]
+    id: Option<String>,
+    #[schema(schema_with = contact_batch::if_match, required = false)]
+    if_match: Option<String>,
+    alias: Optional<Handle>,
+    msisdn: Optional<Msisdn>,
+    #[serde(default)]
+    #[schema(schema_with = fields::meta_patch, required = false)]
+    meta: Patch<MetaObject>,
+}
+
+impl Item for ContactBatchItem {
+    fn into_parts(self, violations: &mut Violations) -> ItemParts {
+        let Self { id, if_match, alias, msisdn, meta } = self;
+        let update = UpdateRecord { alias, msisdn, meta };
+        ItemParts { id, if_match, patch: update.into_command(violations) }
+    }
+}
+
+impl Payload for ApplyContactBatch {
+    type Command = Batch;
+
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Batch>] = contact_batch::PERMISSIONS;
+
+    const HAS_RAW_ITEMS: bool = true;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, violations: &mut Violations) -> Option<Batch> {
+        let Self { mode, match_by, atomic, contacts } = self;
+        let body = BatchBody { mode, match_by, atomic, contacts };
+        body.into_batch::<ContactBatchItem>(&BATCHES, violations)
+    }
+}
+
+/// The results of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchResults)]
+pub struct ContactBatchResults {
+    /// Always true: the batch was carried out, even if all its items failed.
+    #[schema(example = true)]
+    success: bool,
+    /// The number of items with each result.
+    counts: BatchCounts,
+    /// The result of each item, in the order of the request.
+    records: Vec<ContactBatchResult>,
+}
+
+/// The result of an item.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchResult)]
+pub struct ContactBatchResult {
+    #[schema(schema_with = contact_batch::index)]
+    index: usize,
+    #[schema(schema_with = contact_batch::change)]
+    status: &'static str,
+    /// The id of the contact; absent if the item failed, or if the key may not read contacts and the item does not
+    /// have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ContactId, required = false)]
+    id: Option<ContactId>,
+    /// The alias of the contact; absent as `id` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Handle, required = false)]
+    alias: Option<Handle>,
+    /// What a request for this item alone would have been answered; only if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = AddressBookErrorBody, required = false)]
+    error: Option<Box<RawValue>>,
+}
+
+impl From<ItemResult> for ContactBatchResult {
+    fn from(result: ItemResult) -> Self {
+        let ItemResult { index, status, id, handle, error } = result;
+        Self { index, status, id, alias: handle, error }
+    }
+}
+
+/// Contacts by id or alias: 1 to 1,000 in all. A list that is null is treated as absent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AddressBookContactBatchKeys)]
+pub struct ContactBatchKeys {
+    #[schema(schema_with = ids, required = false)]
+    ids: Option<Items<String>>,
+    #[schema(schema_with = aliases, required = false)]
+    aliases: Option<Items<String>>,
+}
+
+fn ids() -> Array {
+    fields::group::batch(fields::id(), "The contacts, by id.")
+}
+
+fn aliases() -> Array {
+    fields::group::batch(Handle::doc().accepted(), "The contacts, by alias.")
+}
+
+impl Payload for ContactBatchKeys {
+    type Command = Vec<RequestedKey>;
+
+    fn body_limit(limits: &Limits) -> usize {
+        limits.batch_body_limit
+    }
+
+    fn into_command(self, violations: &mut Violations) -> Option<Vec<RequestedKey>> {
+        let Self { ids, aliases } = self;
+        contact_batch::parse_keys("ids and aliases", ids, ("aliases", aliases), violations)
+    }
+}
+
+/// The contacts that exist, and those that do not.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchFound)]
+pub struct ContactBatchFound {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The contacts, in the order of the request: first those of `ids`, then those of `aliases`.
+    records: Vec<Record>,
+    /// The requested contacts that do not exist, in the same order.
+    missing: Vec<ContactBatchKey>,
+}
+
+/// A contact as the request names it: by id or by alias.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchKey)]
+pub struct ContactBatchKey {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ContactId, required = false)]
+    id: Option<ContactId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Handle, required = false)]
+    alias: Option<Handle>,
+}
+
+impl From<RequestedKey> for ContactBatchKey {
+    fn from(key: RequestedKey) -> Self {
+        let (id, alias) = key.into_parts();
+        Self { id, alias }
+    }
+}
+
+/// The results of deleting contacts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchDeleted)]
+pub struct ContactBatchDeleted {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// The number of contacts with each result.
+    counts: DeletedCounts,
+    /// The result for each contact, in the order of the request: first those of `ids`, then those of `aliases`.
+    results: Vec<ContactBatchDeletion>,
+}
+
+/// The result of deleting a contact, named as in the request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookContactBatchDeletion)]
+pub struct ContactBatchDeletion {
+    #[schema(schema_with = contact_batch::index)]
+    index: usize,
+    #[schema(schema_with = contact_batch::deletion)]
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ContactId, required = false)]
+    id: Option<ContactId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Handle, required = false)]
+    alias: Option<Handle>,
+}
+
+impl From<Delete> for ContactBatchDeletion {
+    fn from(delete: Delete) -> Self {
+        let Delete { index, status, key } = delete;
+        let (id, alias) = key.into_parts();
+        Self { index, status, id, alias }
+    }
+}
+
+/// Create and update contacts
+///
+/// Creates and updates up to 1,000 contacts in one step. Each item has its own result, as if it had been a request of
+/// its own: one that fails does not affect the others, and the response is 200 even if all fail. With `atomic`, the
+/// first item that fails is the response instead, and nothing is changed. Of several items for one contact, or with
+/// one alias, the first counts, and the others fail with `ConflictError`. An update that changes nothing makes no
+/// new version. A request that is repeated with its `Idempotency-Key` gets the results of the first.
+#[utoipa::path(post, path = "/addressbook/contacts/batch", operation_id = APPLY)]
+async fn apply_contact_batch(
+    authorized: Authorized<()>,
+    body: IdempotentBody<ApplyContactBatch>,
+    visibility: Visibility<ReadContacts>,
+) -> HandlerResult {
+    let (batch, idempotent) = body.into_parts(APPLY);
+    let shown = Shown::new(&visibility, &batch);
+    let outcome = authorized.contacts().apply_batch(batch, idempotent).await?;
+    let mut response = response::idempotent(HttpResponse::Ok(), outcome.replayed);
+    let (counts, results) = contact_batch::item_results(outcome, &shown);
+    let records = results.into_iter().map(ContactBatchResult::from).collect();
+    Ok(response.json(ContactBatchResults { success: true, counts, records }))
+}
+
+/// Get many contacts
+///
+/// Returns up to 1,000 contacts by id or alias.
+#[utoipa::path(post, path = "/addressbook/contacts/batch/get", operation_id = "getAddressBookContactBatch")]
+async fn get_contact_batch(
+    authorized: Authorized<ReadContacts>,
+    body: Body<ContactBatchKeys>,
+) -> HandlerResult {
+    let keys = body.command;
+    let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
+    let (mut records, mut missing) = (Vec::new(), Vec::new());
+    for (key, contact) in keys.into_iter().zip(contacts) {
+        match contact {
+            Some(contact) => records.push(Record::from(contact)),
+            None => missing.push(key.into()),
+        }
+    }
+    Ok(HttpResponse::Ok().json(ContactBatchFound { success: true, records, missing }))
+}
+
+/// Delete many contacts
+///
+/// Deletes up to 1,000 contacts permanently, in one step. A contact that does not exist is reported as such and does
+/// not affect the others.
+#[utoipa::path(
+    post,
+    path = "/addressbook/contacts/batch/delete",
+    operation_id = "deleteAddressBookContactBatch"
+)]
+async fn delete_contact_batch(
+    authorized: Authorized<DeleteContacts>,
+    body: Body<ContactBatchKeys>,
+) -> HandlerResult {
+    let keys = body.command;
+    let found = authorized.contacts().delete_many(keys.iter().map(Into::into).collect()).await?;
+    let (counts, deletions) = contact_batch::deleted(keys, found);
+    let results = deletions.into_iter().map(ContactBatchDeletion::from).collect();
+    Ok(HttpResponse::Ok().json(ContactBatchDeleted { success: true, counts, results }))
+}
+
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let contact = examples::contact();
+    let (id, alias) = (contact.id, contact.handle.clone());
+    let upsert = json!({
+        "mode": "upsert",
+        "match_by": "alias",
+        "contacts": [
+            {"alias": examples::HANDLE, "msisdn": examples::MSISDN, "meta": examples::meta()},
+            {"alias": "ann", "meta": {"CITY": null}},
+        ],
+    });
+    let update = json!({
+        "mode": "update",
+        "match_by": "id",
+        "atomic": true,
+        "contacts": [
+            {"id": examples::ID, "if_match": examples::entity_tag(), "meta": examples::meta()},
+        ],
+    });
+    let keys = || json!({"ids": [examples::ID], "aliases": [examples::HANDLE]});
+    let applied = contact_batch::example(&BATCHES);
+    let (counts, results) = contact_batch::item_results(applied, &Shown::everything());
+    let records = results.into_iter().map(ContactBatchResult::from).collect();
+    let missing = vec![ContactBatchKey { id: None, alias: Some(alias.clone()) }];
+    let found = ContactBatchFound { success: true, records: vec![contact.into()], missing };
+    let requested = vec![RequestedKey::Id(id), RequestedKey::Handle(alias)];
+    let (deleted, deletions) = contact_batch::deleted(requested, vec![true, false]);
+    let deletions = deletions.into_iter().map(ContactBatchDeletion::from).collect();
+    let apply = OperationDoc::of(&RESOURCE)
+        .responds::<ContactBatchResults>(
+            200,
+            "The result of each item.",
+            ContactBatchResults { success: true, counts, records },
+        )
+        .header(200, IDEMPOTENT_REPLAYED, contact_batch::REPLAYED)
+        .request_example("upsert", "One contact to create, and one to update", upsert)
+        .request_example("versions", "An update by id, on condition of a version", update)
+        .refers_to::<ContactBatchItem>()
+        .errors(contact_batch::ERRORS)
+        .replays_results()
+        .example_violation(FieldViolation::at("mode", Violation::Required));
+    let get = OperationDoc::of(&RESOURCE)
+        .responds::<ContactBatchFound>(200, "The contacts.", found)
+        .request_example("keys", "One contact by id, one by alias", keys())
+        .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
+    let delete = OperationDoc::of(&RESOURCE)
+        .responds::<ContactBatchDeleted>(
+            200,
+            "The result for each contact.",
+            ContactBatchDeleted { success: true, counts: deleted, results: deletions },
+        )
+        .request_example("keys", "One contact by id, one by alias", keys())
+        .frees_storage()
+        .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
+    table
+        .protected(&DIALECT, __path_apply_contact_batch, apply_contact_batch, apply)
+        .protected(&DIALECT, __path_get_contact_batch, get_contact_batch, get)
+        .protected(&DIALECT, __path_delete_contact_batch, delete_contact_batch, delete)
+}
