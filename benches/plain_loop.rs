@@ -1,4 +1,5 @@
-//! The baselines of audiences and of exports: one thread reads the same rows from the same SQLite file.
+//! The baselines of audiences, exports and batches: one thread reads the same rows from the same SQLite file, or writes
+//! such rows to the same table.
 //!
 //!     plain_loop audience FILE GROUP TEMPLATE
 //!
@@ -8,7 +9,11 @@
 //!
 //! writes the same CSV to /dev/null.
 //!
-//! Both print the number of texts or rows, their bytes, and the elapsed seconds.
+//!     plain_loop insert FILE ROWS
+//!
+//! inserts contacts with ascending names into a migrated database, 1,000 in each transaction, each of which it syncs.
+//!
+//! All print the number of texts or rows, their bytes, and the elapsed seconds.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,7 +22,7 @@ use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use minijinja::{Environment, UndefinedBehavior, Value};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 use uuid::Uuid;
 
 /// Texts or rows, and their bytes.
@@ -30,7 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (made, bytes) = match arguments.as_slice() {
         ["audience", file, group, template] => audience(&open(file)?, group, template)?,
         ["export", file] => export(&open(file)?)?,
-        _ => return Err("usage: plain_loop audience FILE GROUP TEMPLATE | plain_loop export FILE".into()),
+        ["insert", file, rows] => insert(file, rows.parse()?)?,
+        _ => {
+            return Err(
+                "usage: plain_loop audience FILE GROUP TEMPLATE | export FILE | insert FILE ROWS".into()
+            );
+        }
     };
     println!("{made} {bytes} {}", started.elapsed().as_secs_f64());
     Ok(())
@@ -101,4 +111,32 @@ fn cell(text: &str, line: &mut Vec<u8>) -> std::io::Result<()> {
     } else {
         line.write_all(text.as_bytes())
     }
+}
+
+/// The rows of a transaction.
+const BATCH: u64 = 1_000;
+
+fn insert(file: &str, rows: u64) -> Result<Made, Box<dyn Error>> {
+    let connection = Connection::open(file)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
+    let mut statement = connection.prepare(
+        "INSERT INTO contacts (account_id, id, handle, phone, display_name, avatar_url, meta, created_at, \
+         updated_at, version) VALUES (1, ?1, ?2, ?3, NULL, NULL, ?4, ?5, ?5, 1)",
+    )?;
+    let mut bytes = 0;
+    for batch in 0..rows / BATCH {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for row in 0..BATCH {
+            let id = Uuid::now_v7();
+            let seconds = id.get_timestamp().map_or(0, |timestamp| timestamp.to_unix().0);
+            let millis = i64::try_from(seconds * 1_000)?;
+            let name = format!("import00{batch:08x}{row:04}");
+            let phone = format!("+4479{batch:07}{row:03}");
+            let meta = r#"{"NAME":"John","CITY":"London"}"#;
+            bytes += name.len() + phone.len() + meta.len();
+            statement.execute(params![id.as_bytes(), name, phone, meta, millis])?;
+        }
+        connection.execute_batch("COMMIT")?;
+    }
+    Ok((rows / BATCH * BATCH, bytes))
 }

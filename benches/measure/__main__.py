@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import audiences, exports, options, report, works
+from . import audiences, batches, exports, options, report, works
 from .http import Failure
 from .run import Run
 
@@ -13,6 +13,7 @@ KINDS = (
     ({"million", "pages"}, works.large_account),
     ({"audience"}, audiences.measure),
     ({"export"}, exports.measure),
+    ({"batch"}, batches.measure),
     ({"postgres"}, works.on_postgres),
     ({"wal"}, works.write_ahead_log),
 )

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from ..http import Connection, Failure
 from ..load import Request
-from .system import System
+from .system import CONTACT, System
 
 PROGRAM = Path(__file__).resolve().parents[3] / "target/release/addressbook"
+
+# The most that a batch may have.
+BATCH_SIZE = 1_000
 
 
 class Addressbook(System):
@@ -61,6 +64,14 @@ class Addressbook(System):
     def keyed_request(self):
         # Random keys, as clients make them.
         return self.create_request("random", headers={"Idempotency-Key": "<any name><any name>"})
+
+    def batch_request(self):
+        """Creates contacts with ascending names, as in an import."""
+        items = [
+            {**CONTACT, "username": f"<next name>{number:04}", "phone_number": f"+4479<next number>{number:03}"}
+            for number in range(BATCH_SIZE)
+        ]
+        return Request("POST", f"{self.contacts}/batch", {"mode": "create", "contacts": items})
 
     def member_request(self, group, ids):
         return Request("POST", f"{self.groups}/{group}/members", {"add": ["<item>"]}, items=ids, once=True)
