@@ -63,6 +63,10 @@ const CONTACT_BYTES: usize = 240;
 const ENTRY_OVERHEAD: usize = 112;
 const NUMBER_BYTES: usize = 16;
 
+/// A write of more changes inserts nothing: it is an import, which would evict what is read, and other writes wait for it.
+/// (A group of commands has fewer, unless it changes members.)
+const MAX_INSERTED: usize = 256;
+
 /// Estimate of the accounts whose opt-outs are cached.
 const EXPECTED_ACCOUNTS: usize = 32;
 
@@ -253,9 +257,11 @@ impl ContactCache {
     }
 
     /// Inserts what was committed; to be called before the write is acknowledged. Of several changes of a contact, the
-    /// last one counts.
+    /// last one counts. Of many contacts, none is inserted.
     pub(crate) fn publish(&self, change_set: &ChangeSet) {
+        let is_bulk = change_set.changes.len() > MAX_INSERTED;
         let published = change_set.changes.iter().filter_map(|change| match &change.kind {
+            ChangeKind::ContactCreated(_) | ChangeKind::ContactUpdated { .. } if is_bulk => None,
             ChangeKind::ContactCreated(contact) | ChangeKind::ContactUpdated { after: contact, .. } => {
                 self.encode(change.account(), contact).map(Published::Put)
             }
@@ -470,6 +476,26 @@ pub(crate) mod tests {
         cache.start(deletion());
         cache.end(deletion());
         assert_eq!(cache.get(account, old.id), None);
+    }
+
+    #[test]
+    fn a_write_of_many_contacts_inserts_none() {
+        let (cache, account) = (ContactCache::new(1 << 20), AccountId::new(1));
+        let old = contact("old");
+        cache.insert_if_current(cache.read_version(), account, [&old]);
+        let new = Contact { version: 2, ..old.clone() };
+        let many: Vec<Contact> = (0..MAX_INSERTED).map(|i| contact(&i.to_string())).collect();
+        let bulk = || {
+            let creates = many.iter().map(|contact| created(account, contact));
+            creates.chain([updated(account, &old, &new)]).collect::<Vec<_>>()
+        };
+        cache.start(bulk());
+        cache.end(bulk());
+        assert_eq!(cache.get(account, old.id), None, "its old version is gone");
+        assert_eq!(cache.get(account, many[0].id), None);
+        cache.insert_if_current(cache.read_version(), account, [&new, &many[0]]);
+        assert_eq!(cache.get(account, old.id), Some(new));
+        assert_eq!(cache.get(account, many[0].id), Some(many[0].clone()));
     }
 
     #[test]
