@@ -1,8 +1,11 @@
-//! The command line: `addressbook serve` (the default), `migrate`, `keys` and `openapi`.
+//! The command line: `addressbook serve` (the default), `migrate`, `keys`, `export` and `openapi`.
 
+mod client;
 mod command;
+mod export;
 mod keys;
 mod openapi;
+mod progress;
 mod settings_file;
 
 use std::io;
@@ -37,6 +40,8 @@ enum Command {
     Migrate(Migrate),
     /// Create, list, revoke and rotate API keys; works while a server uses the same database
     Keys(keys::Keys),
+    /// Write all contacts of a running server into a file
+    Export(export::Export),
     /// Print the OpenAPI document, or compare it with the committed one
     Openapi(openapi::Openapi),
 }
@@ -75,6 +80,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(serve)) => self::serve(&serve.settings),
         Some(Command::Migrate(migrate)) => self::migrate(&migrate.database),
         Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Export(export)) => export.run(),
         Some(Command::Openapi(openapi)) => openapi.run(),
     };
     match result {

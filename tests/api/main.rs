@@ -14,6 +14,7 @@ mod batch;
 mod change_log;
 mod change_retention;
 mod cli;
+mod cli_export;
 mod conditional;
 mod contact_lists;
 mod contact_query_plans;

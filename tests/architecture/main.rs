@@ -41,7 +41,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "cli",
-        may_import: &["app", "config", "domain", "telemetry"],
+        may_import: &["app", "config", "domain", "formats", "telemetry"],
         tiers: &[],
         forbidden_crates: &["sea_orm", "sqlx", "actix"],
         rule: "the command line reaches http and storage through app alone",
