@@ -16,10 +16,12 @@ use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::{AudienceSettings, SnapshotLimits};
+use crate::domain::import::ImportLimits;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::server;
 pub use crate::http::server::Variant;
+use crate::jobs::Workers;
 use crate::storage::{Database, OpenError, Options, safe_url};
 
 /// Why a command fails to start: one line for the operator.
@@ -43,6 +45,7 @@ pub enum StartError {
 pub struct App {
     server: Server,
     store: Arc<dyn Store>,
+    workers: Workers,
     address: SocketAddr,
     database_url: String,
     first_key: Option<Token>,
@@ -66,6 +69,7 @@ impl App {
             store: Arc::clone(&store),
             keys: keys.clone(),
             audiences: Arc::new(audience_settings(&settings.limits)),
+            imports: import_limits(settings),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };
@@ -74,7 +78,8 @@ impl App {
         // Last: the key is shown only once, so that no later step of the start may fail.
         let first_key_file = settings.first_key_file.clone();
         let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
-        Ok(Self { server, store, address, database_url: url, first_key, first_key_file })
+        let workers = Workers::start(&store);
+        Ok(Self { server, store, workers, address, database_url: url, first_key, first_key_file })
     }
 
     /// Logs the start with the effective settings.
@@ -136,6 +141,7 @@ impl App {
     /// The server fails.
     pub async fn run(self) -> io::Result<()> {
         let outcome = self.server.await;
+        self.workers.stop().await;
         self.store.close().await;
         outcome
     }
@@ -206,8 +212,14 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         database_acquire_timeout,
         database_statement_timeout,
     } = database;
-    let StorageSettings { write_queue, contact_cache, idempotency_ttl, audience_ttl, change_retention } =
-        storage;
+    let StorageSettings {
+        write_queue,
+        contact_cache,
+        idempotency_ttl,
+        audience_ttl,
+        change_retention,
+        import_retention: _, // of the imports themselves
+    } = storage;
     let options = Options {
         url: database_url.clone(),
         connections: *database_connections,
@@ -231,6 +243,14 @@ pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
     let document = variant.derive(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
+}
+
+fn import_limits(settings: &Settings) -> ImportLimits {
+    ImportLimits {
+        file_bytes: settings.limits.import_file_limit,
+        quota: settings.limits.import_quota,
+        retention: settings.storage.import_retention,
+    }
 }
 
 fn audience_settings(limits: &Limits) -> AudienceSettings {

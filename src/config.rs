@@ -148,7 +148,7 @@ impl fmt::Debug for DatabaseSettings {
     }
 }
 
-/// The write queue, the contact cache, and how long idempotency keys, kept audiences and the change log are stored.
+/// The write queue, the contact cache, and how long idempotency keys, kept audiences, the change log and imports are stored.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageSettings {
@@ -195,6 +195,16 @@ pub struct StorageSettings {
         value_parser = duration::<1_000, CENTURY>
     )]
     pub change_retention: Duration,
+
+    /// How long an import is stored, and can be undone
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_IMPORT_RETENTION",
+        value_name = "TIME",
+        default_value = "30d",
+        value_parser = duration::<1_000, CENTURY>
+    )]
+    pub import_retention: Duration,
 }
 
 /// How the log is written.
@@ -291,6 +301,14 @@ pub struct Limits {
     /// Maximum processor time that one request may use to render a template, for all recipients
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_CPU_LIMIT", value_name = "TIME", default_value = "10s", value_parser = duration::<1, DAY>)]
     pub audience_cpu_limit: Duration,
+
+    /// Maximum size of the file of an import, in bytes
+    #[arg(long, env = "ADDRESSBOOK_IMPORT_FILE_LIMIT", value_name = "BYTES", default_value = "1073741824")]
+    pub import_file_limit: u64,
+
+    /// Maximum size of all files and plans of imports of an account, in bytes
+    #[arg(long, env = "ADDRESSBOOK_IMPORT_QUOTA", value_name = "BYTES", default_value = "4294967296")]
+    pub import_quota: u64,
 
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]

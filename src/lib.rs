@@ -13,5 +13,6 @@ pub mod config;
 pub mod domain;
 pub mod formats;
 pub mod http;
+pub mod jobs;
 pub mod storage;
 pub mod telemetry;

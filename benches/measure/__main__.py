@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import audiences, batches, exports, options, report, works
+from . import audiences, batches, exports, imports, options, report, works
 from .http import Failure
 from .run import Run
 
@@ -14,6 +14,7 @@ KINDS = (
     ({"audience"}, audiences.measure),
     ({"export"}, exports.measure),
     ({"batch"}, batches.measure),
+    ({"import"}, imports.measure),
     ({"postgres"}, works.on_postgres),
     ({"wal"}, works.write_ahead_log),
 )

@@ -27,6 +27,7 @@ mod m20261126_000011_audience_lifecycle;
 mod m20261126_000012_compatibility;
 mod m20261127_000013_change_log;
 mod m20261127_000015_idempotent_results;
+mod m20261127_000016_imports;
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000012_compatibility::Migration),
             Box::new(m20261127_000013_change_log::Migration),
             Box::new(m20261127_000015_idempotent_results::Migration),
+            Box::new(m20261127_000016_imports::Migration),
         ]
     }
 }

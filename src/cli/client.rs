@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use ureq::Agent;
 use ureq::http::Response;
+use ureq::{Agent, SendBody};
 use url::Url;
 
 /// For `--help` of these commands.
@@ -94,12 +94,47 @@ impl Client {
 
     /// A GET request below the URL of the server.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Streamed, ClientError> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        let request = self.agent.get(url.as_str()).header("Authorization", &self.authorization);
+        self.accepted(request.call().map_err(|error| self.unreachable(&error))?)
+    }
+
+    /// The JSON of a response to a GET request.
+    pub(super) fn get_json(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
+        let response = self.get(path, query)?;
+        self.json(response)
+    }
+
+    /// A POST request, whose body may be null.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        let request = self.agent.post(self.url(path).as_str()).header("Authorization", &self.authorization);
+        let sent = if body.is_null() { request.send_empty() } else { request.send_json(body) };
+        let response = self.accepted(sent.map_err(|error| self.unreachable(&error))?)?;
+        self.json(response)
+    }
+
+    /// Sends a file while it is read.
+    pub(super) fn put(
+        &self,
+        path: &str,
+        content_type: &str,
+        mut file: impl Read + 'static,
+    ) -> Result<Value, ClientError> {
+        let request = self.agent.put(self.url(path).as_str()).header("Authorization", &self.authorization);
+        let sent = request.content_type(content_type).send(SendBody::from_reader(&mut file));
+        let response = self.accepted(sent.map_err(|error| self.unreachable(&error))?)?;
+        self.json(response)
+    }
+
+    fn url(&self, path: &str) -> Url {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        url.query_pairs_mut().extend_pairs(query);
-        let response = self.agent.get(url.as_str()).header("Authorization", &self.authorization).call();
-        let response = response.map_err(|error| self.unreachable(&error))?;
-        self.accepted(response)
+        url
+    }
+
+    fn json(&self, mut response: Streamed) -> Result<Value, ClientError> {
+        response.body_mut().read_json().map_err(|error| self.unreachable(&error))
     }
 
     fn accepted(&self, mut response: Streamed) -> Result<Streamed, ClientError> {

@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use super::client::{self, Client, Server};
 use super::command::CommandResult;
 use super::progress::Progress;
-use crate::formats::{Format, Profile};
+use crate::formats::{FileFormat, Profile};
 
 #[derive(Args, Debug)]
 #[command(after_help = client::HELP)]
@@ -19,7 +19,7 @@ pub(super) struct Export {
     #[command(flatten)]
     server: Server,
     /// The format of the file
-    #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = PossibleValuesParser::new(FileFormat::ALL.map(FileFormat::as_str)))]
     format: String,
     /// For whom CSV is written: programs or spreadsheet programs
     #[arg(long, value_name = "PROFILE", default_value = "exact", value_parser = PossibleValuesParser::new(Profile::ALL.map(Profile::as_str)))]

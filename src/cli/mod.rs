@@ -1,8 +1,9 @@
-//! The command line: `addressbook serve` (the default), `migrate`, `keys`, `export` and `openapi`.
+//! The command line: `addressbook serve` (the default), `migrate`, `keys`, `import`, `export` and `openapi`.
 
 mod client;
 mod command;
 mod export;
+mod import;
 mod keys;
 mod openapi;
 mod progress;
@@ -40,6 +41,9 @@ enum Command {
     Migrate(Migrate),
     /// Create, list, revoke and rotate API keys; works while a server uses the same database
     Keys(keys::Keys),
+    /// Import a file of contacts through a running server: plan it, show the plan, and commit or undo it
+    #[command(after_help = import::HELP)]
+    Import(Box<import::Import>),
     /// Write all contacts of a running server into a file
     Export(export::Export),
     /// Print the OpenAPI document, or compare it with the committed one
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(serve)) => self::serve(&serve.settings),
         Some(Command::Migrate(migrate)) => self::migrate(&migrate.database),
         Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Import(import)) => import.run(),
         Some(Command::Export(export)) => export.run(),
         Some(Command::Openapi(openapi)) => openapi.run(),
     };

@@ -64,6 +64,10 @@ codes! {
     Gone => "The resource that the first request with this idempotency key created has been deleted";
     /// Another kept audience of the account is being created.
     AudienceInProgress => "Another kept audience of this account is still being created; try again when it is complete";
+    /// The import has not reached the state, or is past it, in which this is possible.
+    ImportState => "The import is not in a state in which this is possible";
+    /// The plan is another one than the client has seen.
+    PlanChanged => "The plan has changed since it was read; read it again";
     /// The resource has another version than the client expects.
     PreconditionFailed => "The resource has changed since it was read; read it again";
     /// The body is larger than allowed.
@@ -74,6 +78,8 @@ codes! {
     AudienceTooLarge => "The audience is too large";
     /// More kept audience entries than an account may have.
     AudienceQuota => "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
+    /// More bytes of files and plans than an account may have.
+    ImportQuota => "The account has reached its limit of stored import files; delete an import, or wait until one expires";
     /// Rendering a template takes more than the limit of a request, or of one recipient.
     TemplateTooCostly => "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.

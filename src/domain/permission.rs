@@ -89,6 +89,8 @@ permissions! {
     CreateAudiences => "create:Audiences", "create kept audiences";
     ReadAudiences => "read:Audiences", "read kept audiences, and who gets which text";
     DeleteAudiences => "delete:Audiences", "delete kept audiences";
+    CreateImports => "create:Imports", "import files: send, commit, undo and delete them";
+    ReadImports => "read:Imports", "read imports, with the contacts in their files";
 }
 
 impl fmt::Display for Permission {

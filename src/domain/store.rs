@@ -10,6 +10,7 @@ use super::contact::ContactRepository;
 use super::context::RequestContext;
 use super::error::Result;
 use super::group::GroupRepository;
+use super::import::{ImportQueue, ImportRepository};
 use super::opt_out::OptOutRepository;
 use super::template::saved::TemplateRepository;
 
@@ -30,6 +31,12 @@ pub trait Store: Send + Sync {
 
     /// Recipients in the request's account.
     fn audiences(&self, context: &Arc<RequestContext>) -> Arc<dyn AudienceRepository>;
+
+    /// The imports of the request's account.
+    fn imports(&self, context: &Arc<RequestContext>) -> Box<dyn ImportRepository>;
+
+    /// The work that the imports of all accounts wait for.
+    fn import_queue(&self) -> Arc<dyn ImportQueue>;
 
     /// Accounts and keys.
     fn keys(&self) -> Box<dyn KeyRepository>;

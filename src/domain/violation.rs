@@ -73,6 +73,12 @@ pub enum Violation {
     NationalPhone,
     UnassignedCountryCode,
     PhoneLength,
+    /// A number that a spreadsheet has written in floating point.
+    SpreadsheetNumber,
+    NotRegion,
+    NotDigest,
+    /// A value that a contact must have was to be cleared.
+    NotClearable,
     NotHttpUrl,
     UrlWithUserinfo,
     NoItems,
@@ -154,6 +160,10 @@ impl Violation {
             Self::NationalPhone => "national_phone_number",
             Self::UnassignedCountryCode => "unassigned_country_code",
             Self::PhoneLength => "phone_length",
+            Self::SpreadsheetNumber => "spreadsheet_number",
+            Self::NotRegion => "not_a_region",
+            Self::NotDigest => "not_a_digest",
+            Self::NotClearable => "not_clearable",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::NoItems => "no_items",
@@ -220,6 +230,15 @@ impl Violation {
                 format!("{name} must start with an assigned country code")
             }
             Self::PhoneLength => format!("{name} must have 7 to 15 digits"),
+            Self::SpreadsheetNumber => format!(
+                "{name} was changed by a spreadsheet, which took it for a quantity; format the column as text, \
+                 and enter the number again"
+            ),
+            Self::NotRegion => {
+                format!("{name} must be a country code of two letters (ISO 3166-1) such as GB")
+            }
+            Self::NotDigest => format!("{name} must be the digest of a plan: 64 hexadecimal digits"),
+            Self::NotClearable => format!("{name} cannot be cleared"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
             Self::NoItems => format!("{name} must have at least one item"),

@@ -1,6 +1,6 @@
 //! Which field of a contact a column of our own exports holds.
 
-use super::format::Format;
+use super::format::FileFormat;
 
 /// What a column of an export holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub const UUID_URN: &str = "urn:uuid:";
 impl Field {
     /// The field in a column with this name; `None` if our exports have no such column.
     #[must_use]
-    pub fn of_column(format: Format, column: &str) -> Option<Self> {
+    pub fn of_column(format: FileFormat, column: &str) -> Option<Self> {
         match format {
-            Format::Csv | Format::NdJson => match column {
+            FileFormat::Csv | FileFormat::NdJson => match column {
                 "id" => Some(Self::Id),
                 "username" => Some(Self::Username),
                 "phone_number" => Some(Self::PhoneNumber),
@@ -54,10 +54,10 @@ impl Field {
                 "updated_at" => Some(Self::UpdatedAt),
                 _ => {
                     let key = column.strip_prefix(META_PREFIX).filter(|key| !key.is_empty())?;
-                    (format == Format::Csv).then(|| Self::MetaKey(key.to_owned()))
+                    (format == FileFormat::Csv).then(|| Self::MetaKey(key.to_owned()))
                 }
             },
-            Format::VCard => match column {
+            FileFormat::VCard => match column {
                 "UID" => Some(Self::Id),
                 VCARD_USERNAME => Some(Self::Username),
                 "TEL" => Some(Self::PhoneNumber),
@@ -69,7 +69,7 @@ impl Field {
                 "REV" => Some(Self::UpdatedAt),
                 _ => None,
             },
-            Format::JsContact => match column {
+            FileFormat::JsContact => match column {
                 "uid" => Some(Self::Id),
                 JSCONTACT_USERNAME => Some(Self::Username),
                 "phone" => Some(Self::PhoneNumber),

@@ -31,6 +31,9 @@ pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
     /// The permissions that every request requires.
     const PERMISSIONS: &'static [Permission];
 
+    /// Whether the request may take longer than others, as long as its body arrives.
+    const STREAMS_BODY: bool;
+
     /// The documentation of the request, as the other arguments declare it.
     fn request_doc() -> RequestDoc;
 
@@ -47,6 +50,7 @@ macro_rules! protected_handler {
             $($arg: HandlerArgument,)*
         {
             const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
+            const STREAMS_BODY: bool = false $(|| $arg::STREAMS_BODY)*;
 
             #[allow(unused_mut)]
             fn request_doc() -> RequestDoc {
@@ -115,7 +119,10 @@ impl RouteTable {
         let new_route: NewRoute = Arc::new(move |method| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
-                with_timeout(request.clone(), handler.clone().handle(request, payload.into_inner()))
+                let response = handler.clone().handle(request.clone(), payload.into_inner());
+                async move {
+                    if F::STREAMS_BODY { response.await } else { with_timeout(request, response).await }
+                }
             })
         });
         self.route::<P>(template, &new_route)

@@ -11,6 +11,7 @@ use super::audiences::snapshots;
 use super::database::background_task::BackgroundTask;
 use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connection::Connection;
+use super::imports;
 use super::write::batched_deletes::in_batches;
 use super::write::writer::Writer;
 use super::write::{change_log, idempotency};
@@ -61,6 +62,10 @@ async fn run(
             tracing::warn!(reason = error.cause(), "expired audiences could not be deleted");
             wait = RETRY_DELAY;
         }
+        if let Err(error) = delete_expired_imports(&writer, &reader).await {
+            tracing::warn!(reason = error.cause(), "expired imports could not be deleted");
+            wait = RETRY_DELAY;
+        }
     }
 }
 
@@ -105,4 +110,11 @@ async fn delete_expired_audiences(writer: &Writer, reader: &Connection) -> Resul
     }
     in_batches(writer, reader, |transaction, rows| Box::pin(snapshots::delete_expired(transaction, rows)))
         .await
+}
+
+async fn delete_expired_imports(writer: &Writer, reader: &Connection) -> Result<()> {
+    if !imports::has_expired(reader).await? {
+        return Ok(());
+    }
+    in_batches(writer, reader, |transaction, rows| Box::pin(imports::delete_expired(transaction, rows))).await
 }

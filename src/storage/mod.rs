@@ -16,6 +16,7 @@ mod entity;
 mod error;
 mod fair_semaphore;
 mod groups;
+mod imports;
 mod named;
 mod opt_outs;
 mod postgres;

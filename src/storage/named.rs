@@ -97,11 +97,8 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         let context = Arc::clone(self.database.context()?);
         let created = self.database.write_once(request, move |transaction| {
             Box::pin(async move {
-                if !insert_row::<E>(transaction, E::to_row(context.account(), &resource)).await? {
-                    return Err(Error::name_taken());
-                }
-                let [created, _, _] = E::EVENTS;
-                let changes = ChangeSet::of(&context, change::<E>(created, &resource, Vec::new(), 1));
+                let created = create::<E>(transaction, context.account(), &resource).await?;
+                let changes = ChangeSet::of(&context, created.ok_or_else(Error::name_taken)?);
                 let recorded = Recorded::Resource(Reference::created(resource.id().as_uuid()));
                 Ok(((recorded, resource), changes))
             })
@@ -235,6 +232,17 @@ async fn find_for_update<E: NamedEntity>(
     } else {
         Err(ErrorCode::PreconditionFailed.into())
     }
+}
+
+/// Inserts a resource; returns the change, or `None` if its name is taken.
+pub(super) async fn create<E: NamedEntity>(
+    transaction: &Transaction,
+    account: AccountId,
+    resource: &E::Resource,
+) -> Result<Option<ChangeKind>> {
+    let inserted = insert_row::<E>(transaction, E::to_row(account, resource)).await?;
+    let [created, _, _] = E::EVENTS;
+    Ok(inserted.then(|| change::<E>(created, resource, Vec::new(), 1)))
 }
 
 /// Inserts a row; returns whether its name was free.

@@ -22,6 +22,7 @@ use super::db::connection::Connection;
 use super::db::migrate;
 use super::error::{OpenError, is_file_error};
 use super::groups::{SqlGroups, start_sweeper};
+use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
 use super::templates::SqlTemplates;
@@ -32,6 +33,7 @@ use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
 use crate::domain::contact::ContactRepository;
 use crate::domain::group::GroupRepository;
+use crate::domain::import::{ImportQueue, ImportRepository};
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
@@ -127,6 +129,7 @@ impl Database {
                 cache,
                 probe: pools.probe.map(Arc::new),
                 cleaner,
+                imports_changed: Arc::default(),
                 _lock: file_lock.map(Arc::new),
             }),
             context: None,
@@ -200,6 +203,14 @@ impl Store for Database {
 
     fn audiences(&self, context: &Arc<RequestContext>) -> Arc<dyn AudienceRepository> {
         Arc::new(SqlAudiences::new(self.for_request(context), context.account()))
+    }
+
+    fn imports(&self, context: &Arc<RequestContext>) -> Box<dyn ImportRepository> {
+        Box::new(SqlImports::new(self.for_request(context), context.account()))
+    }
+
+    fn import_queue(&self) -> Arc<dyn ImportQueue> {
+        Arc::new(SqlImportQueue::new(self.clone()))
     }
 
     fn keys(&self) -> Box<dyn KeyRepository> {

@@ -20,19 +20,19 @@ fn keep(client: &Client, key: &str, recipients: &Value) -> Reply {
 }
 
 /// Direct access to the database of the servers.
-struct DatabaseProbe {
+pub struct DatabaseProbe {
     runtime: tokio::runtime::Runtime,
     database: sea_orm::DatabaseConnection,
 }
 
 impl DatabaseProbe {
-    fn connect(url: &str) -> Self {
+    pub fn connect(url: &str) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let database = runtime.block_on(sea_orm::Database::connect(url)).unwrap();
         Self { runtime, database }
     }
 
-    fn count(&self, of: &str) -> i64 {
+    pub fn count(&self, of: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {of}");
         let statement = Statement::from_string(self.database.get_database_backend(), sql);
         let row = self.runtime.block_on(self.database.query_one_raw(statement)).unwrap().unwrap();

@@ -11,7 +11,8 @@ use addressbook::domain::Permission;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
-use crate::harness::fixtures::{Fixtures, account_for, other, unique_member, with_contact};
+use crate::harness::fixtures::{Fixtures, account_for, commit_import, other, unique_member, with_contact};
+use crate::harness::imports::ImportClient;
 use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Cluster, Reply, Service, new_account};
 use crate::middleware::raw;
@@ -32,6 +33,8 @@ struct Servers {
     sound: &'static Service,
     /// Has a very short body timeout.
     hasty: Service,
+    /// Has little room for the files of imports.
+    cramped: Service,
     /// All tables except those of accounts and keys are dropped.
     broken: Service,
     /// Its database is stopped.
@@ -44,6 +47,10 @@ impl Servers {
     fn start() -> Self {
         let hasty = Service::start(Backend::Sqlite, |settings| {
             settings.limits.body_timeout = Duration::from_millis(200);
+        });
+        let cramped = Service::start(Backend::Sqlite, |settings| {
+            settings.limits.import_file_limit = 4_000;
+            settings.limits.import_quota = 2_000;
         });
         let broken = Service::start(Backend::Sqlite, |_| {}).unwrap();
         broken.keys().1.block_on(async {
@@ -67,7 +74,7 @@ impl Servers {
         let sound = Service::shared(Backend::Sqlite).unwrap();
         let calls = Call::all(&sound.anonymous().get("/openapi.json").expect(200));
         let full = full(&calls);
-        Self { calls, sound, hasty: hasty.unwrap(), broken, cut_off, full }
+        Self { calls, sound, hasty: hasty.unwrap(), cramped: cramped.unwrap(), broken, cut_off, full }
     }
 
     /// Makes an operation return a status; `None` if this machine cannot provide the required state.
@@ -76,7 +83,7 @@ impl Servers {
         let nonexistent = || call.clone().on(&Fixtures::nonexistent());
         let is_about_one = call.path.contains('{');
         Some(match status {
-            200 | 201 | 204 => usual.send(&client),
+            200 | 201 | 202 | 204 => usual.send(&client),
             304 => usual.with("If-None-Match", "*").send(&client),
             404 | 409 | 412 if call.applies_batch() => {
                 let nobody = Fixtures::nonexistent();
@@ -97,6 +104,8 @@ impl Servers {
                 usual.with_items(&members, &items).send(&client)
             }
             400 if is_about_one => call.clone().on(&Fixtures::all("%00")).send(&client),
+            // All its members are optional.
+            400 if call.id == "createImport" => usual.with_body("{\"mode\": 1}").send(&client),
             400 if call.body.is_some() => usual.with_body("{}").send(&client),
             400 if call.id == "exportContacts" => usual.with("format", "xlsx").send(&client),
             400 => usual.with("limit", 0).send(&client),
@@ -125,7 +134,11 @@ impl Servers {
                     .with("updated_since", TIMESTAMP)
                     .send(&client)
             }
-            408 => self.never_finish(&usual),
+            // A body is only awaited for what exists.
+            408 => {
+                let (client, usual) = account_for(&self.hasty, &self.calls, call, status);
+                self.never_finish(&usual, &client)
+            }
             409 => conflict(&self.calls, &usual, &client),
             // The resource that the first request created is deleted before the second.
             410 => {
@@ -143,6 +156,10 @@ impl Servers {
                 call.send(&client)
             }
             412 => usual.with("If-Match", "\"0\"").send(&client),
+            413 | 422 if call.id == "putImportFile" => {
+                let (client, usual) = account_for(&self.cramped, &self.calls, call, 404);
+                usual.with_body("x".repeat(if status == 413 { 5_000 } else { 3_000 })).send(&client)
+            }
             // The default body limit, and the limit of batch bodies.
             413 => [70_000, 1_100_000]
                 .iter()
@@ -180,6 +197,8 @@ impl Servers {
                     let call = call.with_keep();
                     let call = match call.json() {
                         Value::Null => call,
+                        // Of its own plan.
+                        _ if call.id == "commitImport" => call,
                         body => {
                             let body = with_contact(other(body, 1_000 + index), others.id("contacts"));
                             call.with_body(body.to_string())
@@ -194,15 +213,16 @@ impl Servers {
     }
 
     /// A body that never arrives.
-    fn never_finish(&self, call: &Call) -> Reply {
+    fn never_finish(&self, call: &Call, client: &Client) -> Reply {
         let response = raw(
             &self.hasty,
             format!(
-                "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+                "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {}\r\n\
                  Content-Length: 100\r\n\r\n{{",
                 call.method,
                 call.target(),
-                self.hasty.client().key.unwrap(),
+                client.key.as_deref().unwrap(),
+                call.content_type,
             )
             .as_bytes(),
         );
@@ -217,8 +237,25 @@ impl Servers {
     }
 }
 
+/// An import in another state, or another plan.
+fn conflict_of_import(call: &Call, client: &Client) -> Reply {
+    match call.id.as_str() {
+        "putImportFile" => {
+            let path = call.target().trim_end_matches("/file").to_owned();
+            ImportClient { client, path }.commit();
+            call.send(client)
+        }
+        "commitImport" => call.with_body(json!({"digest": "0".repeat(64)}).to_string()).send(client),
+        // It is not committed.
+        _ => call.send(client),
+    }
+}
+
 /// A name that is taken, a number that two contacts share, or an idempotency key in use.
 fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
+    if call.path.starts_with("/v1/imports/") {
+        return conflict_of_import(call, client);
+    }
     if call.creates() {
         let reply = call.send(client);
         return if reply.status == 409 { reply } else { in_flight(call, client) };
@@ -253,14 +290,18 @@ fn in_flight(call: &Call, client: &Client) -> Reply {
 
 /// A service on a full disk, a client, and fixtures.
 fn full(calls: &[Call]) -> Option<(Service, Client, Vec<Fixtures>, SmallDisk)> {
-    let disk = SmallDisk::mount("16m");
+    let disk = SmallDisk::mount("32m");
     assert!(disk.is_some() || std::env::var_os("TEST_MOUNT").is_none(), "a file system cannot be mounted");
     let disk = disk?;
     let service =
         Service::start_on(&format!("sqlite://{}", disk.path().join("addressbook.db").display()), |_| {});
     let client = service.client();
-    let fixtures =
+    let fixtures: Vec<Fixtures> =
         (0..SPARE_FIXTURES).map(|number| Fixtures::create_renamed(calls, &client, number)).collect();
+    // Every other import is committed: the rest can be committed, these can be undone.
+    for fixtures in fixtures.iter().step_by(2) {
+        commit_import(&client, fixtures);
+    }
     let mut filler = File::create(disk.path().join("filler")).unwrap();
     while filler.write_all(&[b'x'; 4_096]).is_ok() {}
     Some((service, client, fixtures, disk))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use addressbook::domain::{ChangePosition, Permission};
-use addressbook::formats::Format;
+use addressbook::formats::FileFormat;
 use addressbook::formats::fields::{Field, id_text};
 use addressbook::formats::read::{CellValue, FormulaGuard, ReadOptions, Reader};
 use sea_orm::ConnectionTrait;
@@ -18,12 +18,12 @@ use crate::slow_readers::connect_with_small_buffer;
 
 const NUMBER: &str = "+4479000000001";
 
-const FORMATS: [(&str, Format); 5] = [
-    ("format=csv", Format::Csv),
-    ("format=csv&profile=spreadsheet", Format::Csv),
-    ("format=vcard", Format::VCard),
-    ("format=ndjson", Format::NdJson),
-    ("format=jscontact", Format::JsContact),
+const FORMATS: [(&str, FileFormat); 5] = [
+    ("format=csv", FileFormat::Csv),
+    ("format=csv&profile=spreadsheet", FileFormat::Csv),
+    ("format=vcard", FileFormat::VCard),
+    ("format=ndjson", FileFormat::NdJson),
+    ("format=jscontact", FileFormat::JsContact),
 ];
 
 /// A file that is complete.
@@ -35,7 +35,7 @@ fn export(client: &Client, query: &str) -> Reply {
 }
 
 /// The contacts of a file, as v1 has them, but for what the file has not.
-fn read(file: &[u8], format: Format) -> Vec<Map<String, Value>> {
+fn read(file: &[u8], format: FileFormat) -> Vec<Map<String, Value>> {
     let options = ReadOptions {
         format: Some(format),
         delimiter: None,
@@ -206,7 +206,7 @@ on_both_databases! {
                     let groups = match contact["username"].as_str().unwrap() {
                         "a" => json!([]),
                         // Newest first; JSContact has a set.
-                        "c" if format == Format::JsContact => json!(["Friends", "Zürich"]),
+                        "c" if format == FileFormat::JsContact => json!(["Friends", "Zürich"]),
                         "c" => json!(["Zürich", "Friends"]),
                         _ => json!(["Friends"]),
                     };
@@ -236,7 +236,7 @@ on_both_databases! {
             client.post(&path, &json!({"aliases": ["john"]})).expect(200);
         }
         let file = export(&client, "format=ndjson&expand=groups").body;
-        let groups = read(&file, Format::NdJson)[0]["groups"].as_array().unwrap().clone();
+        let groups = read(&file, FileFormat::NdJson)[0]["groups"].as_array().unwrap().clone();
         assert_eq!((groups.len(), &groups[0], &groups[109]), (110, &json!("g109"), &json!("g0")));
     }
 
@@ -256,7 +256,7 @@ on_both_databases! {
             assert_eq!(service.anonymous().get(&path).status, 401, "{query}");
         }
         // Another account has other contacts.
-        assert_eq!(read(&export(&service.client(), "").body, Format::Csv), []);
+        assert_eq!(read(&export(&service.client(), "").body, FileFormat::Csv), []);
     }
 
     /// A contact that is there from before the export until after it is in the file exactly once, and others at most once.
@@ -319,7 +319,7 @@ on_both_databases! {
             for _ in 0..30 {
                 let reply = export(&client, "format=ndjson");
                 let position = usize::try_from(position(&reply)).unwrap();
-                let contacts = read(&reply.body, Format::NdJson);
+                let contacts = read(&reply.body, FileFormat::NdJson);
                 let expected: Vec<String> = (0..contacts.len()).map(|number| number.to_string()).collect();
                 assert_eq!(names(&contacts), expected);
                 assert!(contacts.len() >= position, "{} {position}", contacts.len());

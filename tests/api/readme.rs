@@ -7,7 +7,8 @@ use addressbook::domain::Permission;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::harness::{Backend, Service};
+use crate::harness::imports::counts;
+use crate::harness::{Backend, Service, folder};
 
 const README: &str = include_str!("../../README.md");
 
@@ -19,7 +20,9 @@ fn curl_lines_run() {
         README.split("```bash\n").skip(2).map(|rest| rest.split("```").next().unwrap()).collect();
     let lines = blocks.concat();
     assert!(!lines.contains("127.0.0.1"), "{lines}");
+    let folder = folder();
     let output = Command::new("bash")
+        .current_dir(&folder)
         .args(["-e", "-c", &lines])
         .env("BASE_URL", format!("http://{}", service.address))
         .env("KEY", service.client().key.unwrap())
@@ -30,7 +33,7 @@ fn curl_lines_run() {
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     let responses: Vec<Value> =
         serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
-    assert_eq!(responses.len(), 18, "{stdout}");
+    assert_eq!(responses.len(), 23, "{stdout}");
     assert_eq!(responses[0]["record"]["alias"], "john");
     assert_eq!(responses[1]["phone_number"], "+442079460000");
     assert_eq!(responses[2]["data"][1]["username"], "john");
@@ -38,15 +41,22 @@ fn curl_lines_run() {
     assert_eq!(responses[4]["success"], true);
     assert_eq!(responses[5]["username"], "paul");
     assert_eq!(responses[6]["counts"], json!({"created": 1, "updated": 1, "unchanged": 0, "failed": 0}));
-    let joined = responses[11]["results"].as_array().unwrap();
+    let expected = json!({"rows": 3, "create": 1, "update": 1, "reject": 1});
+    assert_eq!(counts(&responses[8]), expected, "{stdout}");
+    assert_eq!(responses[9]["data"][0]["changes"], json!(["CITY: none → \"Leeds\""]));
+    let states = [10, 11].map(|index: usize| responses[index]["state"].as_str().unwrap());
+    assert_eq!(states, ["committing", "undoing"]);
+    let rejects = std::fs::read_to_string(folder.join("rejects.csv")).unwrap();
+    assert!(rejects.contains("oscar,4.47E+11,Bath,spreadsheet_number,Mobile,"), "{rejects}");
+    let joined = responses[16]["results"].as_array().unwrap();
     assert!(joined.len() == 3 && joined.iter().all(|result| result["outcome"] == "added"), "{stdout}");
-    assert_eq!(responses[12]["record"]["msisdn"], "4479000000013");
-    let problems = responses[13]["problems"].as_array().unwrap();
+    assert_eq!(responses[17]["record"]["msisdn"], "4479000000013");
+    let problems = responses[18]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["message"] == "1 of 3 lack CITY"), "{stdout}");
     let texts: Vec<_> =
-        responses[14..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
+        responses[19..].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
     assert_eq!(texts, ["Hi Ben, we open in your town!", "Hi Anna, we open in Leeds!"]);
-    assert_eq!(responses[17]["summary"]["counts"]["asked"], 3);
+    assert_eq!(responses[22]["summary"]["counts"]["asked"], 3);
 }
 
 #[test]

@@ -593,7 +593,7 @@ fn a_killed_upgrade_is_completed_by_the_next_start(backend: Backend) {
     }
     old.speed_up();
     let mut kills = 0;
-    while old.kill_after(Duration::from_millis(20 + 25 * kills)) {
+    while old.kill_after(Duration::from_millis(20 + 50 * kills)) {
         kills += 1;
         assert!(kills < 40, "it does not complete");
     }

@@ -48,7 +48,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "app",
-        may_import: &["config", "domain", "http", "storage", "telemetry"],
+        may_import: &["config", "domain", "http", "jobs", "storage", "telemetry"],
         tiers: &[],
         forbidden_crates: &[],
         rule: "app puts all sides together and knows no command line",
@@ -80,6 +80,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "store",
             "cleanup commands",
+            "imports",
             "accounts audiences contacts groups opt_outs templates",
             "contact_stream named",
             "database",
@@ -92,6 +93,13 @@ const LAYERS: &[Layer] = &[
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
         rule: "storage -> domain; inside: repositories -> database -> write -> cache, db -> sqlite | postgres",
+    },
+    Layer {
+        module: "jobs",
+        may_import: &["domain", "formats"],
+        tiers: &["workers", "imports"],
+        forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
+        rule: "jobs know the database and the requests through the domain alone",
     },
     Layer {
         module: "formats",
@@ -118,9 +126,9 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience change contact context group opt_out store template in_flight",
+            "api_key account audience change contact context group import opt_out store template in_flight",
             "named",
-            "id idempotency error json pagination permission precondition text timestamp violation",
+            "id idempotency error file_format json pagination permission precondition text timestamp violation wire_names",
         ],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
         rule: "the domain imports nothing of ours; inside: resources -> what they share",

@@ -1,7 +1,7 @@
 //! Damaged, hostile and oversized files: each record that cannot be read is told, and the others are read.
 
 use addressbook::formats::read::{FormulaGuard, Note, ReadOptions, Reader};
-use addressbook::formats::{Delimiter, Format};
+use addressbook::formats::{Delimiter, FileFormat};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
@@ -344,7 +344,7 @@ proptest! {
     /// columns, records or an error.
     #[test]
     fn any_bytes_are_read_to_an_end(bytes in tokens()) {
-        for format in Format::ALL.into_iter().map(Some).chain([None]) {
+        for format in FileFormat::ALL.into_iter().map(Some).chain([None]) {
             for formula_guard in [FormulaGuard::Remove, FormulaGuard::Keep] {
                 let options = ReadOptions { format, formula_guard, ..OPTIONS };
                 if let Ok(file) = read_with(bytes.clone(), &options) {

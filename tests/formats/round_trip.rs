@@ -8,19 +8,19 @@ use addressbook::domain::{Contact, ContactId, Timestamp};
 use addressbook::formats::fields::{Field, id_text};
 use addressbook::formats::read::FormulaGuard;
 use addressbook::formats::write::{ExportedContact, MetaColumns, Writer};
-use addressbook::formats::{Format, Profile};
+use addressbook::formats::{FileFormat, Profile};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 
 use super::harness::{Named, OPTIONS, gzip, read_with};
 
-const LAYOUTS: [(Format, Profile); 5] = [
-    (Format::Csv, Profile::Exact),
-    (Format::Csv, Profile::Spreadsheet),
-    (Format::VCard, Profile::Exact),
-    (Format::NdJson, Profile::Exact),
-    (Format::JsContact, Profile::Exact),
+const LAYOUTS: [(FileFormat, Profile); 5] = [
+    (FileFormat::Csv, Profile::Exact),
+    (FileFormat::Csv, Profile::Spreadsheet),
+    (FileFormat::VCard, Profile::Exact),
+    (FileFormat::NdJson, Profile::Exact),
+    (FileFormat::JsContact, Profile::Exact),
 ];
 
 /// What an export has of a contact. (Members of meta have no order.)
@@ -35,7 +35,7 @@ struct Exported {
     groups: Vec<String>,
 }
 
-fn export(contacts: &[(Contact, Vec<GroupName>)], format: Format, profile: Profile) -> Vec<u8> {
+fn export(contacts: &[(Contact, Vec<GroupName>)], format: FileFormat, profile: Profile) -> Vec<u8> {
     let mut columns = MetaColumns::default();
     for (contact, _) in contacts {
         columns.add(&contact.meta);
@@ -75,7 +75,7 @@ fn json(value: &Value) -> Value {
     }
 }
 
-fn imported(format: Format, record: &Named) -> Exported {
+fn imported(format: FileFormat, record: &Named) -> Exported {
     assert_eq!(record.rejected, None);
     let mut contact = Exported::default();
     for (column, value) in &record.cells {
@@ -274,7 +274,7 @@ fn only_the_spreadsheet_profile_guards_formulas() {
 
     let options = addressbook::formats::read::ReadOptions { formula_guard: FormulaGuard::Keep, ..OPTIONS };
     let read = |profile| {
-        let file = export(&contacts, Format::Csv, profile);
+        let file = export(&contacts, FileFormat::Csv, profile);
         (file.starts_with(b"\xef\xbb\xbf"), read_with(file, &options).unwrap())
     };
     let (has_bom, spreadsheet) = read(Profile::Spreadsheet);
@@ -323,7 +323,7 @@ fn cards_are_well_formed() {
     contact.meta =
         Meta::parse(&serde_json::from_str(&format!(r#"{{"A": "{}"}}"#, "é".repeat(200))).unwrap()).unwrap();
     let contacts = [(contact, Vec::new()), (sample("john"), vec![GroupName::parse("a,b").unwrap()])];
-    let vcard = String::from_utf8(export(&contacts, Format::VCard, Profile::Exact)).unwrap();
+    let vcard = String::from_utf8(export(&contacts, FileFormat::VCard, Profile::Exact)).unwrap();
     assert!(vcard.split_inclusive('\n').all(|line| line.ends_with("\r\n") && line.len() <= 77), "{vcard}");
     assert!(vcard.starts_with("BEGIN:VCARD\r\nVERSION:4.0\r\n") && vcard.ends_with("END:VCARD\r\n"));
     assert!(vcard.contains("\r\nCREATED:20251110T201512Z\r\nREV:20251110T201512Z\r\n"), "{vcard}");
@@ -333,16 +333,17 @@ fn cards_are_well_formed() {
     );
 
     let cards: Vec<Value> =
-        serde_json::from_slice(&export(&contacts, Format::JsContact, Profile::Exact)).unwrap();
+        serde_json::from_slice(&export(&contacts, FileFormat::JsContact, Profile::Exact)).unwrap();
     assert_eq!(cards.len(), 2);
     assert_eq!(cards[1]["created"], "2025-11-10T20:15:12Z");
     assert_eq!(cards[1]["updated"], "2025-11-10T20:15:12.34Z");
     assert_eq!(cards[1]["phones"]["1"]["number"], "tel:+447900000001");
     assert_eq!(cards[1].get("name"), None);
 
-    let empty: Vec<Value> = serde_json::from_slice(&export(&[], Format::JsContact, Profile::Exact)).unwrap();
+    let empty: Vec<Value> =
+        serde_json::from_slice(&export(&[], FileFormat::JsContact, Profile::Exact)).unwrap();
     assert_eq!(empty, Vec::<Value>::new());
-    assert_eq!(export(&[], Format::NdJson, Profile::Exact), b"{\"$position\":\"position\"}\n");
+    assert_eq!(export(&[], FileFormat::NdJson, Profile::Exact), b"{\"$position\":\"position\"}\n");
 }
 
 /// More keys than columns: the rest is in the last column.
@@ -357,7 +358,7 @@ fn a_spreadsheet_has_at_most_200_columns_of_meta() {
         })
         .collect();
     check(&contacts);
-    let file = read_with(export(&contacts, Format::Csv, Profile::Spreadsheet), &OPTIONS).unwrap();
+    let file = read_with(export(&contacts, FileFormat::Csv, Profile::Spreadsheet), &OPTIONS).unwrap();
     let columns: Vec<_> = file.columns.iter().filter(|column| column.starts_with("meta.")).collect();
     assert_eq!((columns.len(), columns[0].as_str(), columns[199].as_str()), (200, "meta.K000", "meta.K199"));
 }

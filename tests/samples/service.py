@@ -55,6 +55,20 @@ class Service:
         answer.raise_for_status()
         return answer.json()
 
+    def send_file(self, key, path, text):
+        headers = {**bearer(key), "Content-Type": "text/csv"}
+        requests.put(f"{self.url}{path}", headers=headers, data=text.encode(), timeout=10).raise_for_status()
+
+    def wait(self, key, path, state):
+        """Waits for a state of an import; answers with it."""
+        for _ in range(600):
+            answer = requests.get(f"{self.url}{path}", headers=bearer(key), timeout=10)
+            answer.raise_for_status()
+            if answer.json()["state"] == state:
+                return answer.json()
+            time.sleep(0.1)
+        raise SystemExit(f"{path} does not get {state}: {answer.text}")
+
     def things(self, key, path):
         answer = requests.get(f"{self.url}{path}", headers=bearer(key), timeout=10)
         answer.raise_for_status()

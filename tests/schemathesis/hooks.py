@@ -49,7 +49,7 @@ def after_call(context, case, response):
         name = unquote(urlsplit(response.request.url).path.rpartition("/")[2])
         gone.add(name.lower())
         gone.update(id for id, number in numbers.items() if number == digits(name))
-    else:
+    elif "application/json" in response.headers.get("content-type", [""])[0]:
         body = response.json()
         for thing in [body, body.get("record"), *body.get("data", []), *body.get("records", [])]:
             if isinstance(thing, dict) and "id" in thing:

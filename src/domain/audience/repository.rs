@@ -27,7 +27,9 @@ pub enum PhoneMatch {
         opted_out: bool,
     },
     One(Recipient),
-    Several,
+    Several {
+        opted_out: bool,
+    },
 }
 
 /// The keys of all recipients that a request names individually, for one round trip.

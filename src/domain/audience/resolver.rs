@@ -260,7 +260,7 @@ impl LookupTable {
             Selector::Phone(phone) => {
                 return match self.numbers.next() {
                     Some(PhoneMatch::One(recipient)) => evaluator.recipient(index, recipient, fields),
-                    Some(PhoneMatch::Several) => {
+                    Some(PhoneMatch::Several { .. }) => {
                         Ok(evaluator.exclude(Exclusion::of(index, None, phone, Reason::AmbiguousNumber)))
                     }
                     number => {

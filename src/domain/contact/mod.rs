@@ -9,6 +9,6 @@ mod repository;
 pub mod service;
 
 pub use export::{ContactWithGroups, Export, ExportPage, ExportQuery, ExportSource};
-pub use model::{Contact, ContactId, ContactKey, ContactPatch, NewContact, OVERLAP};
+pub use model::{Contact, ContactField, ContactId, ContactKey, ContactPatch, NewContact, OVERLAP};
 pub use query::{ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort};
 pub use repository::ContactRepository;

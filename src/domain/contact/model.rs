@@ -3,6 +3,9 @@
 //! Invariant: `version` grows by one with each effective change and `updated_at` never decreases; a patch that
 //! changes nothing leaves both.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use crate::domain::error::Error;
 use crate::domain::id::id_type;
@@ -61,6 +64,50 @@ pub struct ContactPatch {
     pub meta: Option<MetaPatch>,
 }
 
+/// What of a contact can change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ContactField {
+    Handle,
+    Phone,
+    DisplayName,
+    AvatarUrl,
+    /// A key of `meta`.
+    Meta(String),
+}
+
+impl fmt::Display for ContactField {
+    /// The name in the change log and in stored plans.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handle => f.write_str("handle"),
+            Self::Phone => f.write_str("phone"),
+            Self::DisplayName => f.write_str("display_name"),
+            Self::AvatarUrl => f.write_str("avatar_url"),
+            Self::Meta(key) => write!(f, "meta.{key}"),
+        }
+    }
+}
+
+impl serde::Serialize for ContactField {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for ContactField {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "handle" => Self::Handle,
+            "phone" => Self::Phone,
+            "display_name" => Self::DisplayName,
+            "avatar_url" => Self::AvatarUrl,
+            _ => Self::Meta(text.strip_prefix("meta.").ok_or("no field of a contact")?.to_owned()),
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactKey {
     Id(ContactId),
@@ -97,6 +144,10 @@ impl TryFrom<ContactPatch> for NewContact {
             None | Some(MetaPatch::Clear) => Some(Meta::default()),
             Some(MetaPatch::Merge(map)) => {
                 Meta::parse(&map).map_err(|violation| check(Field::Meta, violation)).ok()
+            }
+            Some(MetaPatch::Set(members)) => {
+                let members = members.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+                Meta::parse(&members).map_err(|violation| check(Field::Meta, violation)).ok()
             }
         };
         match (handle, phone, meta) {
@@ -137,10 +188,9 @@ impl Contact {
         }
     }
 
-    /// The fields in which this version differs from an earlier one, by their names in the domain; a member of meta is
-    /// `meta.KEY`.
+    /// The fields in which this version differs from an earlier one.
     #[must_use]
-    pub fn changed_fields(&self, before: &Self) -> Vec<String> {
+    pub fn changed_fields(&self, before: &Self) -> Vec<ContactField> {
         let Self {
             id: _,
             handle,
@@ -153,13 +203,13 @@ impl Contact {
             version: _,
         } = self;
         let fields = [
-            ("handle", *handle != before.handle),
-            ("phone", *phone != before.phone),
-            ("display_name", *display_name != before.display_name),
-            ("avatar_url", *avatar_url != before.avatar_url),
+            (ContactField::Handle, *handle != before.handle),
+            (ContactField::Phone, *phone != before.phone),
+            (ContactField::DisplayName, *display_name != before.display_name),
+            (ContactField::AvatarUrl, *avatar_url != before.avatar_url),
         ];
-        let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
-        fields.chain(meta.changed_keys(&before.meta).into_iter().map(|key| format!("meta.{key}"))).collect()
+        let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field);
+        fields.chain(meta.changed_keys(&before.meta).into_iter().map(ContactField::Meta)).collect()
     }
 
     /// Whether it has the key: a name or number may have changed since the contact was found by it.

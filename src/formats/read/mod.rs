@@ -14,8 +14,9 @@ mod source;
 mod values;
 mod vcard;
 
+pub use crate::domain::file_format::FormulaGuard;
 pub use error::{FileError, Note, Rejected};
 pub use limits::{MAX_COLUMNS, MAX_RECORD_BYTES};
-pub use reader::{Detected, FormulaGuard, ReadOptions, Reader};
+pub use reader::{Detected, ReadOptions, Reader};
 pub use record::{Cell, CellValue, Record};
 pub use source::Encoding;

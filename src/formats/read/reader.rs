@@ -7,23 +7,14 @@ use super::error::{FileError, Note};
 use super::record::{Columns, Record, Records, Tally};
 use super::source::{Encoding, Source};
 use super::{csv, jscontact, ndjson, vcard};
-use crate::formats::format::{Delimiter, Format};
-
-/// Whether the guard against formulas is taken off the cells of a CSV file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FormulaGuard {
-    /// If the file begins with a byte order mark, as what spreadsheet programs write does.
-    #[default]
-    Auto,
-    Remove,
-    Keep,
-}
+use crate::domain::file_format::FormulaGuard;
+use crate::formats::format::{Delimiter, FileFormat};
 
 /// What is known about a file beforehand.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOptions {
     /// `None`: as its content says.
-    pub format: Option<Format>,
+    pub format: Option<FileFormat>,
     /// `None`: as its header says.
     pub delimiter: Option<Delimiter>,
     pub formula_guard: FormulaGuard,
@@ -34,7 +25,7 @@ pub struct ReadOptions {
 /// What a file turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Detected {
-    pub format: Format,
+    pub format: FileFormat,
     pub is_gzip: bool,
     pub encoding: Encoding,
     /// Of CSV.
@@ -61,14 +52,14 @@ impl Reader {
         let ReadOptions { format, delimiter, formula_guard, max_bytes } = *options;
         let source = Source::open(Box::new(file), max_bytes)?;
         let format = format.unwrap_or_else(|| source.guess_format());
-        let removes_formula_guard = format == Format::Csv
+        let removes_formula_guard = format == FileFormat::Csv
             && match formula_guard {
                 FormulaGuard::Auto => source.has_bom,
                 FormulaGuard::Remove => true,
                 FormulaGuard::Keep => false,
             };
         let delimiter =
-            (format == Format::Csv).then(|| delimiter.unwrap_or_else(|| source.guess_delimiter()));
+            (format == FileFormat::Csv).then(|| delimiter.unwrap_or_else(|| source.guess_delimiter()));
         let detected = Detected {
             format,
             is_gzip: source.is_gzip,
@@ -78,13 +69,13 @@ impl Reader {
         };
         let mut columns = Columns::default();
         let records: Box<dyn Records + Send> = match format {
-            Format::Csv => {
+            FileFormat::Csv => {
                 let delimiter = delimiter.unwrap_or(Delimiter::Comma);
                 Box::new(csv::CsvRecords::open(source, delimiter, removes_formula_guard, &mut columns)?)
             }
-            Format::VCard => Box::new(vcard::Cards::new(source)),
-            Format::NdJson => Box::new(ndjson::Lines::new(source)),
-            Format::JsContact => Box::new(jscontact::Cards::new(source)),
+            FileFormat::VCard => Box::new(vcard::Cards::new(source)),
+            FileFormat::NdJson => Box::new(ndjson::Lines::new(source)),
+            FileFormat::JsContact => Box::new(jscontact::Cards::new(source)),
         };
         Ok(Self { records, columns, tally: Tally::default(), detected, is_finished: false })
     }

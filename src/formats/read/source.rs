@@ -10,7 +10,7 @@ use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::FileError;
-use crate::formats::format::{Delimiter, Format};
+use crate::formats::format::{Delimiter, FileFormat};
 
 type Input = Box<dyn Read + Send>;
 
@@ -95,22 +95,22 @@ impl Source {
     }
 
     /// From the beginning of the file.
-    pub(super) fn guess_format(&self) -> Format {
+    pub(super) fn guess_format(&self) -> FileFormat {
         let start = self.prefix.trim_ascii_start();
         let vcard = b"BEGIN:VCARD";
         match start {
             _ if start.get(..vcard.len()).is_some_and(|start| start.eq_ignore_ascii_case(vcard)) => {
-                Format::VCard
+                FileFormat::VCard
             }
-            [b'[', ..] => Format::JsContact,
+            [b'[', ..] => FileFormat::JsContact,
             [b'{', ..] => {
                 let mut values = serde_json::Deserializer::from_slice(start).into_iter::<serde_json::Value>();
                 match values.next() {
-                    Some(Ok(value)) if value["@type"] == "Card" => Format::JsContact,
-                    _ => Format::NdJson,
+                    Some(Ok(value)) if value["@type"] == "Card" => FileFormat::JsContact,
+                    _ => FileFormat::NdJson,
                 }
             }
-            _ => Format::Csv,
+            _ => FileFormat::Csv,
         }
     }
 

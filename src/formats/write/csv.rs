@@ -36,6 +36,17 @@ impl MetaColumns {
     }
 }
 
+/// Writes a line of any cells, exactly.
+pub fn write_record<'c>(cells: impl IntoIterator<Item = &'c str>, out: &mut Vec<u8>) {
+    for (index, cell) in cells.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_cell(None, cell, out);
+    }
+    out.extend_from_slice(LINE_END);
+}
+
 pub(super) fn write_exact_header(with_groups: bool, out: &mut Vec<u8>) {
     let groups = if with_groups { ",groups" } else { "" };
     let header =
@@ -137,9 +148,14 @@ fn write_next_guarded(value: &str, out: &mut Vec<u8>) {
     write_next_after(formula::guard(value), value, out);
 }
 
-/// Writes a delimiter and a cell, in quotes where it needs them.
+/// Writes a delimiter and a cell.
 fn write_next_after(guard: Option<char>, value: &str, out: &mut Vec<u8>) {
     out.push(b',');
+    push_cell(guard, value, out);
+}
+
+/// Writes a cell, in quotes where it needs them.
+fn push_cell(guard: Option<char>, value: &str, out: &mut Vec<u8>) {
     let guard = guard.map_or("", |_| "'").as_bytes();
     let bytes = value.as_bytes();
     let needs_quotes = bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'))

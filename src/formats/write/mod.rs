@@ -10,6 +10,6 @@ mod ndjson;
 mod vcard;
 mod writer;
 
-pub use csv::MetaColumns;
+pub use csv::{MetaColumns, write_record};
 pub use exported::ExportedContact;
 pub use writer::Writer;

@@ -5,7 +5,7 @@ use std::fmt;
 use super::csv::MetaColumns;
 use super::exported::ExportedContact;
 use super::{csv, jscontact, ndjson, vcard};
-use crate::formats::format::{Format, Profile};
+use crate::formats::format::{FileFormat, Profile};
 
 /// Writes one file: [`Self::begin`], any number of [`Self::write`], [`Self::finish`].
 pub struct Writer {
@@ -23,13 +23,13 @@ enum Layout {
 impl Writer {
     /// The profile and the columns of meta are those of CSV.
     #[must_use]
-    pub fn new(format: Format, profile: Profile, meta_columns: MetaColumns, with_groups: bool) -> Self {
+    pub fn new(format: FileFormat, profile: Profile, meta_columns: MetaColumns, with_groups: bool) -> Self {
         let layout = match (format, profile) {
-            (Format::Csv, Profile::Exact) => Layout::ExactCsv { with_groups },
-            (Format::Csv, Profile::Spreadsheet) => Layout::SpreadsheetCsv { with_groups, meta_columns },
-            (Format::VCard, _) => Layout::VCard,
-            (Format::NdJson, _) => Layout::NdJson,
-            (Format::JsContact, _) => Layout::JsContact { is_first: true },
+            (FileFormat::Csv, Profile::Exact) => Layout::ExactCsv { with_groups },
+            (FileFormat::Csv, Profile::Spreadsheet) => Layout::SpreadsheetCsv { with_groups, meta_columns },
+            (FileFormat::VCard, _) => Layout::VCard,
+            (FileFormat::NdJson, _) => Layout::NdJson,
+            (FileFormat::JsContact, _) => Layout::JsContact { is_first: true },
         };
         Self { layout }
     }

@@ -25,7 +25,7 @@ use crate::http::dialect::{Dialect, NamedSchema, schemas_of};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::{
     Body, ConditionalPermission, IdempotentBody, IfMatch, IfNoneMatch, Parameters, PathParam, PathValue,
-    Payload, Query, query,
+    Payload, Query, Upload, query, upload,
 };
 use crate::http::forwarded_prefix::Prefix;
 use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH};
@@ -57,6 +57,8 @@ pub struct RequestDoc {
     pub parameters: Vec<Parameter>,
     /// The name of the schema of the body.
     pub body: Option<String>,
+    /// The media types of a body that is a file.
+    pub files: Vec<&'static str>,
     /// The schema of the body and those that it refers to.
     pub schemas: Vec<NamedSchema>,
 }
@@ -77,6 +79,9 @@ impl RequestDoc {
 /// An argument of a protected handler after the first one.
 pub trait HandlerArgument: FromRequest<Error = ApiError> + 'static {
     fn document(_: &mut RequestDoc) {}
+
+    /// Whether the handler receives a body that takes longer than other requests may.
+    const STREAMS_BODY: bool = false;
 
     /// Those that this request requires.
     fn required_permissions(&self) -> Vec<Permission> {
@@ -188,6 +193,14 @@ impl HandlerArgument for IfMatch {
 }
 
 impl HandlerArgument for Prefix {}
+
+impl HandlerArgument for Upload {
+    const STREAMS_BODY: bool = true;
+
+    fn document(doc: &mut RequestDoc) {
+        doc.files = upload::media_types().collect();
+    }
+}
 
 /// The permissions of an operation, for the OpenAPI document.
 pub struct Access {

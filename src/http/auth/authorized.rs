@@ -11,6 +11,7 @@ use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::contact::service::ContactService;
 use crate::domain::group::GroupService;
+use crate::domain::import::{ImportLimits, ImportService};
 use crate::domain::opt_out::OptOutService;
 use crate::domain::permission::Grant;
 use crate::domain::store::Store;
@@ -28,6 +29,7 @@ const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
 pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
     audience_settings: Arc<AudienceSettings>,
+    import_limits: ImportLimits,
     principal: Principal,
     context: Arc<RequestContext>,
     grant: PhantomData<G>,
@@ -45,8 +47,14 @@ impl<G: Grant> Authorized<G> {
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         let context =
             RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
-        let (store, audience_settings) = (Arc::clone(&state.store), Arc::clone(&state.audiences));
-        let authorized = Self { store, audience_settings, principal, context, grant: PhantomData };
+        let authorized = Self {
+            store: Arc::clone(&state.store),
+            audience_settings: Arc::clone(&state.audiences),
+            import_limits: state.imports,
+            principal,
+            context,
+            grant: PhantomData,
+        };
         authorized.require(G::PERMISSIONS.iter().copied())?;
         Ok(authorized)
     }
@@ -92,6 +100,11 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn templates(&self) -> TemplateService {
         TemplateService::new(self.store.templates(&self.context))
+    }
+
+    #[must_use]
+    pub fn imports(&self) -> ImportService {
+        ImportService::new(self.store.imports(&self.context), self.import_limits)
     }
 
     #[must_use]

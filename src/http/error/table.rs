@@ -43,6 +43,8 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::IdempotencyKeyInUse => row(S::CONFLICT, "idempotency_key_in_use", "ConflictError"),
         E::Gone => row(S::GONE, "gone", "GoneError"),
         E::AudienceInProgress => row(S::CONFLICT, "audience_in_progress", "ConflictError"),
+        E::ImportState => row(S::CONFLICT, "import_state", "ConflictError"),
+        E::PlanChanged => row(S::CONFLICT, "plan_changed", "ConflictError"),
         E::PreconditionFailed => {
             row(S::PRECONDITION_FAILED, "precondition_failed", "PreconditionFailedError")
         }
@@ -50,6 +52,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::UriTooLong => row(S::URI_TOO_LONG, "uri_too_long", "UriTooLongError"),
         E::AudienceTooLarge => row(S::UNPROCESSABLE_ENTITY, "audience_too_large", "UnprocessableEntityError"),
         E::AudienceQuota => row(S::UNPROCESSABLE_ENTITY, "audience_quota", "UnprocessableEntityError"),
+        E::ImportQuota => row(S::UNPROCESSABLE_ENTITY, "import_quota", "UnprocessableEntityError"),
         E::TemplateTooCostly => {
             row(S::UNPROCESSABLE_ENTITY, "template_too_costly", "UnprocessableEntityError")
         }

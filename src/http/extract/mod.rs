@@ -10,6 +10,7 @@ mod member_names;
 pub mod meta;
 pub mod path;
 pub mod query;
+pub mod upload;
 pub mod violations;
 
 pub use body::{Body, IdempotentBody, Payload, parse_item};
@@ -19,4 +20,5 @@ pub use items::{Entries, Items, Object};
 pub use member_names::member_names;
 pub use path::{PathParam, PathValue};
 pub use query::{Parameters, Query, QueryReader};
+pub use upload::Upload;
 pub use violations::Violations;

@@ -109,6 +109,9 @@ fn codes(
         | ErrorCode::AudienceTooLarge
         | ErrorCode::AudienceQuota
         | ErrorCode::AudienceInProgress
+        | ErrorCode::ImportState
+        | ErrorCode::PlanChanged
+        | ErrorCode::ImportQuota
         | ErrorCode::TemplateTooCostly => doc.errors.contains(code),
     };
     ErrorCode::ALL.iter().copied().filter(possible).collect()

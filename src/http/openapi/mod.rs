@@ -34,9 +34,11 @@ use super::media_type::JSON;
 use crate::config::Limits;
 use crate::domain::audience::Report;
 use crate::domain::group::MAX_SHOWN;
+use crate::domain::import::ImportOptions;
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::template::engine::Template;
 use crate::domain::violation::MAX_REPORTED_VIOLATIONS;
+use crate::formats::read::MAX_COLUMNS;
 
 pub use endpoints::{JSON_PATH, ServedDocuments, VERSION_3_0_PATH, YAML_PATH};
 pub use operation_doc::{OperationDoc, ResourceDoc};
@@ -157,7 +159,7 @@ fn order_conditions(value: &mut Value) {
 
 /// Adds what follows from the arguments of the handler.
 fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results: bool) {
-    let RequestDoc { conditions: _, parameters, body, schemas: _ } = request;
+    let RequestDoc { conditions: _, parameters, body, files, schemas: _ } = request;
     let parameters = parameters.iter().cloned().map(|mut parameter| {
         if parameter.parameter_in == ParameterIn::Header {
             parameter.schema = parameters::schema(&parameter.name, replays_results).map(RefOr::from);
@@ -171,6 +173,14 @@ fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results:
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
         let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True)).build();
         operation.request_body = Some(body.into());
+    }
+    if !files.is_empty() {
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        for media_type in files {
+            let content = ContentBuilder::new().schema(Some(operation_doc::file_schema())).build();
+            body = body.content(*media_type, content);
+        }
+        operation.request_body = Some(body.build().into());
     }
 }
 
@@ -268,6 +278,8 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
             Some(MAX_BATCH)
         }
         (_, "problems") => Some(Report::MAX_PROBLEMS),
+        ("Import", "columns") => Some(ImportOptions::MAX_COLUMNS),
+        ("Import", "ignored_columns" | "notes") | ("ImportRow", "changes" | "warnings") => Some(MAX_COLUMNS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),
         (_, "groups") => Some(MAX_SHOWN),

@@ -8,7 +8,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Content, Header, Ref, RefOr, Response};
 
 use crate::domain::{ErrorCode, FieldViolation};
@@ -20,6 +20,8 @@ use crate::http::media_type::JSON;
 #[derive(Default)]
 pub struct OperationDoc {
     request_examples: Vec<(&'static str, &'static str, Value)>,
+    /// Media type and content.
+    file_examples: Vec<(&'static str, &'static str)>,
     response_examples: Vec<(u16, Value)>,
     responses: Vec<(u16, Response)>,
     pub(super) errors: Vec<ErrorCode>,
@@ -65,6 +67,13 @@ impl OperationDoc {
         self.response_examples.push((status, example(body)));
         self.schemas.extend(schemas_of::<T>());
         self.responses.push((status, response));
+        self
+    }
+
+    /// An example of a request body that is a file.
+    #[must_use]
+    pub fn file_example(mut self, media_type: &'static str, example: &'static str) -> Self {
+        self.file_examples.push((media_type, example));
         self
     }
 
@@ -188,6 +197,11 @@ impl OperationDoc {
                     add_example(content, name, summary, value.clone());
                 }
             }
+            for (media_type, example) in &self.file_examples {
+                if let Some(content) = body.content.get_mut(*media_type).and_then(inline) {
+                    add_example(content, "file", "A file", (*example).into());
+                }
+            }
         }
         for (status, value) in &self.response_examples {
             if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status.to_string())
@@ -197,6 +211,14 @@ impl OperationDoc {
             }
         }
     }
+}
+
+/// A file, for which Swagger UI shows a button.
+pub(super) fn file_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .build()
 }
 
 pub(super) fn text_header(about: impl Into<String>, max: Option<usize>) -> Header {

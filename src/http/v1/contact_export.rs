@@ -14,7 +14,7 @@ use crate::domain::contact::{Export, ExportPage, ExportQuery, OVERLAP};
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::{self, Error};
 use crate::formats::write::{ExportedContact, MetaColumns, Writer};
-use crate::formats::{Format, Profile};
+use crate::formats::{FileFormat, Profile};
 use crate::http::auth::stream_origin::StreamOrigin;
 use crate::http::headers::CHANGE_POSITION;
 use crate::http::media_type;
@@ -23,7 +23,7 @@ use crate::http::prelude::*;
 
 pub struct ExportContacts {
     query: ExportQuery,
-    format: Format,
+    format: FileFormat,
     profile: Profile,
 }
 
@@ -35,10 +35,10 @@ impl Parameters for ExportContacts {
     }];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let parse = |text: &str| Format::parse(text).ok_or(Violation::NotOneOf { allowed: FORMATS });
-        let format = query.optional("format", format_schema, parse).unwrap_or(Format::Csv);
+        let parse = |text: &str| FileFormat::parse(text).ok_or(Violation::NotOneOf { allowed: FORMATS });
+        let format = query.optional("format", format_schema, parse).unwrap_or(FileFormat::Csv);
         let parse = |text: &str| match (Profile::parse(text), format) {
-            (Some(Profile::Spreadsheet), Format::VCard | Format::NdJson | Format::JsContact) => {
+            (Some(Profile::Spreadsheet), FileFormat::VCard | FileFormat::NdJson | FileFormat::JsContact) => {
                 Err(Violation::NotOneOf { allowed: Profile::Exact.as_str() })
             }
             (profile, _) => profile.ok_or(Violation::NotOneOf { allowed: PROFILES }),
@@ -55,7 +55,7 @@ impl Parameters for ExportContacts {
 }
 
 /// As the sentence of a violation lists them.
-const FORMATS: &str = "csv, vcard, ndjson, jscontact";
+const FORMATS: &str = FileFormat::NAMES;
 const PROFILES: &str = "exact, spreadsheet";
 
 const EXPAND: &str = "`groups` adds to each contact the names of all groups that it is in, newest first: a column in CSV, \
@@ -67,7 +67,7 @@ fn format_schema() -> Object {
                  properties `X-ADDRESSBOOK-USERNAME` and `X-ADDRESSBOOK-META`; JSContact (RFC 9553) is an array of Cards, with \
                  `addressbook.internal:username` and `addressbook.internal:meta`. The last line of NDJSON has one \
                  member, `$position`: the same as the header `X-Change-Position`.";
-    choice("ExportFormat", about, Format::ALL.map(Format::as_str))
+    choice("ExportFormat", about, FileFormat::ALL.map(FileFormat::as_str))
 }
 
 fn profile_schema() -> Object {
@@ -115,17 +115,17 @@ async fn export_contacts(
         .streaming(file.stream(origin)))
 }
 
-fn content_type(format: Format, profile: Profile) -> &'static str {
+fn content_type(format: FileFormat, profile: Profile) -> &'static str {
     match (format, profile) {
-        (Format::Csv, Profile::Exact | Profile::Spreadsheet) => "text/csv; charset=utf-8; header=present",
-        (Format::VCard, _) => "text/vcard; charset=utf-8",
-        (Format::NdJson, _) => media_type::NDJSON,
-        (Format::JsContact, _) => Format::JsContact.media_type(),
+        (FileFormat::Csv, Profile::Exact | Profile::Spreadsheet) => "text/csv; charset=utf-8; header=present",
+        (FileFormat::VCard, _) => "text/vcard; charset=utf-8",
+        (FileFormat::NdJson, _) => media_type::NDJSON,
+        (FileFormat::JsContact, _) => FileFormat::JsContact.media_type(),
     }
 }
 
 /// `contacts-2025-11-10.csv`
-fn disposition(format: Format) -> ContentDisposition {
+fn disposition(format: FileFormat) -> ContentDisposition {
     let now = Timestamp::now().to_string();
     let date = now.split('T').next().unwrap_or_default();
     let name = format!("contacts-{date}.{}", format.file_extension());
@@ -138,7 +138,7 @@ fn disposition(format: Format) -> ContentDisposition {
 /// Writes the contacts of an export into a file, page by page.
 struct FileWriter {
     export: Export,
-    format: Format,
+    format: FileFormat,
     profile: Profile,
     with_groups: bool,
 }
@@ -173,7 +173,7 @@ impl FileWriter {
     /// The keys of all contacts, for which the contacts are read once more.
     async fn meta_columns(&self) -> domain::Result<MetaColumns> {
         let mut columns = MetaColumns::default();
-        if (self.format, self.profile) == (Format::Csv, Profile::Spreadsheet) {
+        if (self.format, self.profile) == (FileFormat::Csv, Profile::Spreadsheet) {
             let mut pages = self.export.source.pages();
             while let Some(page) = pages.next().await {
                 page?.iter().for_each(|exported| columns.add(&exported.contact.meta));
@@ -218,7 +218,7 @@ impl StreamState {
 ///
 /// # Panics
 /// It cannot be written: every test that builds the document fails.
-fn example(format: Format) -> (&'static str, String) {
+fn example(format: FileFormat) -> (&'static str, String) {
     let contact = examples::contact();
     let mut writer = Writer::new(format, Profile::Exact, MetaColumns::default(), false);
     let mut file = Vec::new();
@@ -232,7 +232,7 @@ fn example(format: Format) -> (&'static str, String) {
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let export = OperationDoc::of(&RESOURCE)
-        .responds_with_file(200, "The file.", Format::ALL.map(example))
+        .responds_with_file(200, "The file.", FileFormat::ALL.map(example))
         .header(200, CHANGE_POSITION, "The position of the change log before the first contact was read.")
         .header(200, "Content-Disposition", "The suggested name of the file.")
         .errors(&[ErrorCode::NotFound])

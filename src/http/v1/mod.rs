@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod envelope;
 mod group_members;
 pub mod groups;
+pub mod imports;
 mod names;
 mod operations;
 pub mod opt_outs;
@@ -21,5 +22,5 @@ use super::routes::RouteTable;
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
-    audiences::routes(templates::routes(opt_outs::routes(table)))
+    imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))))
 }

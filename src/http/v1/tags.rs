@@ -7,6 +7,7 @@ pub const GROUPS: &str = "Groups";
 pub const OPT_OUTS: &str = "Opt-outs";
 pub const TEMPLATES: &str = "Templates";
 pub const AUDIENCES: &str = "Audiences";
+pub const IMPORTS: &str = "Imports";
 
 pub const ALL: &[Tag] = &[
     Tag {
@@ -33,5 +34,10 @@ pub const ALL: &[Tag] = &[
         name: AUDIENCES,
         description: "Who gets which text, who does not, and why: any mix of recipients, with opt-outs excluded and a \
              template rendered for each.",
+    },
+    Tag {
+        name: IMPORTS,
+        description: "Files of contacts (CSV, vCard, NDJSON, JSContact): sent, planned, looked at, committed, and undone if \
+             need be. Lists and errors work as for contacts.",
     },
 ];

@@ -55,7 +55,7 @@ pub(crate) async fn find(
     let by_handle = handles.iter().zip(by_handle);
     let by_id = ids.iter().zip(by_id);
     let number = |(key_match, opted_out): (KeyMatch, bool)| match key_match {
-        KeyMatch::Several => PhoneMatch::Several,
+        KeyMatch::Several => PhoneMatch::Several { opted_out },
         KeyMatch::One(id) => recipient(Some(&id)).map_or(PhoneMatch::None { opted_out }, PhoneMatch::One),
         KeyMatch::None => PhoneMatch::None { opted_out },
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::background_task::BackgroundTask;
 use super::read_batching::ReadBatcher;
@@ -62,6 +63,8 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) probe: Option<Arc<Probe>>,
     /// Deletes what has expired; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
+    /// Wakes the workers that carry out imports.
+    pub(in crate::storage) imports_changed: Arc<Notify>,
     pub(in crate::storage) _lock: Option<Arc<FileLock>>,
 }
 
@@ -220,6 +223,11 @@ impl Database {
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.wake();
         }
+    }
+
+    /// An import may have something to do for a worker.
+    pub(in crate::storage) fn wake_imports(&self) {
+        self.parts.imports_changed.notify_one();
     }
 
     /// Deletes expired rows now, not only at the cleaner's next interval.

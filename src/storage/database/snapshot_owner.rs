@@ -16,7 +16,7 @@ const LEASE_DURATION: Duration = Duration::from_secs(60);
 pub(crate) struct SnapshotOwner {
     pub(in crate::storage) id: Uuid,
     /// Whether no other process creates snapshots: those of other owners are then abandoned.
-    is_only_process: bool,
+    pub(in crate::storage) is_only_process: bool,
 }
 
 impl SnapshotOwner {

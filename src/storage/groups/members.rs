@@ -319,7 +319,7 @@ impl LockedGroups {
             names.extend(name.map(GroupName::as_str));
         }
         if !names.is_empty() {
-            ids.extend(queries::ids_by_name(transaction, account, &names).await?);
+            ids.extend(queries::by_names(transaction, account, &names).await?.into_values());
         }
         let rows = queries::lock_by_ids(transaction, account, &ids).await?;
         let mut locked = Self { by_id: HashSet::new(), by_name: HashMap::new() };

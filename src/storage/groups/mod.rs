@@ -1,5 +1,6 @@
 //! The groups of one account: repository, queries, members, and the sweep after deletions.
 
+mod create;
 mod members;
 mod queries;
 mod sweep;
@@ -9,6 +10,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 use uuid::Uuid;
 
+pub(super) use create::find_or_create;
 pub(super) use members::{
     MembersCommand, all_groups_of, change, contacts_after, contains, cursor_page, is_small, remove_from_all,
     updated_page,

@@ -1,6 +1,6 @@
 //! Queries for groups. A row without a name is a deleted group; see [`super::sweep`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::LockType;
 use sea_orm::{ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect};
@@ -26,18 +26,18 @@ pub(super) fn not_found() -> Error {
     Error::no_such(Group::KIND)
 }
 
-/// The ids of the groups that have these names.
-pub(super) async fn ids_by_name(
+/// The groups that have these names.
+pub(super) async fn by_names(
     connection: &impl ConnectionTrait,
     account: AccountId,
     names: &BTreeSet<&str>,
-) -> Result<Vec<GroupId>> {
+) -> Result<HashMap<String, GroupId>> {
     let names: Vec<&str> = names.iter().copied().collect();
     let names = json_sql::texts(connection, &names)?;
-    let select = Entity::in_account(account).select_only().column(Column::Id);
+    let select = Entity::in_account(account).select_only().columns([Column::Name, Column::Id]);
     let select = select.filter(json_sql::in_query(connection, Column::Name, names));
-    let found: Vec<Uuid> = select.into_tuple().all(connection).await?;
-    Ok(found.into_iter().map(GroupId::from_uuid).collect())
+    let found: Vec<(String, Uuid)> = select.into_tuple().all(connection).await?;
+    Ok(found.into_iter().map(|(name, id)| (name, GroupId::from_uuid(id))).collect())
 }
 
 /// The groups with these ids that exist, with their names; locked in the order of ids until the transaction ends (on

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::harness::imports::ImportClient;
 use crate::harness::operations::Call;
 use crate::harness::{Client, Service};
 
@@ -14,7 +15,7 @@ struct Kind {
     /// The operation that creates one.
     create: &'static str,
     /// Further set-up, once it and those above it exist.
-    then: fn(&Client, &Fixtures),
+    then: fn(&Client, &mut Fixtures),
 }
 
 /// Every kind of resource, after those that it depends on. A new resource needs a line here; with it, every test that
@@ -32,15 +33,31 @@ const KINDS: &[Kind] = &[
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
     Kind { collections: &["templates"], create: "createTemplate", then: |_, _| () },
     Kind { collections: &["audiences"], create: "createAudience", then: |_, _| () },
+    Kind {
+        collections: &["imports"],
+        create: "createImport",
+        then: |client, fixtures| {
+            let import = ImportClient { client, path: format!("/v1/imports/{}", fixtures.id("imports")) };
+            import.put("text/csv", FILE).expect(202);
+            fixtures.digest = Some(import.wait("planned")["digest"].as_str().unwrap().to_owned());
+        },
+    },
 ];
 
 /// Members whose values are unique within an account.
 const NAMES: [&str; 3] = ["username", "alias", "name"];
 const NUMBERS: [&str; 2] = ["phone_number", "msisdn"];
 
+/// The file of the import: one row that is carried out, and one that is rejected.
+const FILE: &[u8] = b"Name,Mobile,City\nimported,+4479000000077,Leeds\nrejected,1,\n";
+
 /// The id of one resource of each kind, by collection.
 #[derive(Clone, Debug, Default)]
-pub struct Fixtures(BTreeMap<&'static str, String>);
+pub struct Fixtures {
+    ids: BTreeMap<&'static str, String>,
+    /// Of the plan of the import.
+    pub digest: Option<String>,
+}
 
 impl Fixtures {
     /// Creates them from the examples as they stand.
@@ -60,8 +77,8 @@ impl Fixtures {
             let body = change(call.with_keep().json());
             let created = call.clone().on(&fixtures).with_body(body.to_string()).send(client).expect(201);
             let id = created["id"].as_str().unwrap();
-            fixtures.0.extend(collections.iter().map(|collection| (*collection, id.to_owned())));
-            then(client, &fixtures);
+            fixtures.ids.extend(collections.iter().map(|collection| (*collection, id.to_owned())));
+            then(client, &mut fixtures);
         }
         fixtures
     }
@@ -69,7 +86,8 @@ impl Fixtures {
     /// The same text as id of every kind: refers to nothing.
     pub fn all(text: &str) -> Self {
         let collections = KINDS.iter().flat_map(|kind| kind.collections);
-        Self(collections.map(|collection| (*collection, text.to_owned())).collect())
+        let ids = collections.map(|collection| (*collection, text.to_owned())).collect();
+        Self { ids, digest: None }
     }
 
     /// Ids that no resource has.
@@ -80,13 +98,13 @@ impl Fixtures {
     /// The id of the resource in a collection.
     #[track_caller]
     pub fn id(&self, collection: &str) -> &str {
-        let id = self.0.get(collection);
+        let id = self.ids.get(collection);
         id.unwrap_or_else(|| panic!("what is one of {collection}? `KINDS` in fixtures.rs has to say"))
     }
 
     /// Every id.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(String::as_str)
+        self.ids.values().map(String::as_str)
     }
 
     /// Every resource of an account, as `/v1` lists it.
@@ -142,5 +160,15 @@ pub fn account_for(service: &Service, calls: &[Call], call: &Call, status: u16) 
         return (client, call.clone());
     }
     let fixtures = Fixtures::create(calls, &client);
-    (client, call.clone().on(&fixtures))
+    let call = call.clone().on(&fixtures);
+    if call.id == "undoImport" && status == 202 {
+        commit_import(&client, &fixtures);
+    }
+    (client, call)
+}
+
+/// Carries out the plan of the import.
+pub fn commit_import(client: &Client, fixtures: &Fixtures) {
+    let import = ImportClient { client, path: format!("/v1/imports/{}", fixtures.id("imports")) };
+    import.commit();
 }

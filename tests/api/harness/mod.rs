@@ -5,6 +5,7 @@ pub mod change_log;
 mod client;
 pub mod fixtures;
 mod folder;
+pub mod imports;
 pub mod operation_table;
 pub mod operations;
 mod postgres;

@@ -1,7 +1,7 @@
 //! Calls of documented operations: parameters and bodies come from the document, permissions and the statuses of success
 //! from [`crate::harness::operation_table`].
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::harness::fixtures::Fixtures;
 use crate::harness::operation_table::Operation;
@@ -30,6 +30,8 @@ pub struct Call {
     pub parameters: Map<String, Value>,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
+    /// Of the body.
+    pub content_type: String,
 }
 
 impl Call {
@@ -40,8 +42,11 @@ impl Call {
             for (method, operation) in item.as_object().unwrap() {
                 let text = |value: &Value| value.as_str().unwrap().to_owned();
                 let known = operation["parameters"].as_array().into_iter().flatten();
-                let examples =
-                    operation["requestBody"]["content"]["application/json"]["examples"].as_object();
+                let content = operation["requestBody"]["content"].as_object();
+                let with_examples =
+                    content.into_iter().flatten().find(|(_, body)| body["examples"].is_object());
+                let content_type = with_examples.map(|(name, _)| name.clone()).unwrap_or_default();
+                let examples = operation["requestBody"]["content"][&content_type]["examples"].as_object();
                 let id = text(&operation["operationId"]);
                 let row = Operation::named(&id);
                 let texts = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
@@ -63,7 +68,11 @@ impl Call {
                         .collect(),
                     parameters: Map::new(),
                     headers: Vec::new(),
-                    body: examples.map(|examples| examples.values().next().unwrap()["value"].to_string()),
+                    body: examples.map(|examples| {
+                        let value = &examples.values().next().unwrap()["value"];
+                        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+                    }),
+                    content_type,
                 });
             }
         }
@@ -84,6 +93,12 @@ impl Call {
             if let Some(name) = segment.strip_prefix('{') {
                 self = self.with(name.trim_end_matches('}'), fixtures.id(collection));
             }
+        }
+        // What is committed is the plan as it is.
+        if self.id == "commitImport"
+            && let Some(digest) = &fixtures.digest
+        {
+            self.body = Some(json!({"digest": digest}).to_string());
         }
         self
     }
@@ -115,7 +130,7 @@ impl Call {
         if body["recipients"].is_array() {
             body["keep"] = true.into();
         }
-        if self.body.is_some() { self.with_body(body.to_string()) } else { self.clone() }
+        if self.has_json() { self.with_body(body.to_string()) } else { self.clone() }
     }
 
     /// Whether it has a parameter with this name.
@@ -123,8 +138,16 @@ impl Call {
         self.known.iter().any(|(known, _)| known == name)
     }
 
+    pub fn has_json(&self) -> bool {
+        self.body.is_some() && self.content_type == "application/json"
+    }
+
+    /// Null if the body is not JSON.
     pub fn json(&self) -> Value {
-        self.body.as_deref().map_or(Value::Null, |body| serde_json::from_str(body).unwrap())
+        self.body
+            .as_deref()
+            .filter(|_| self.has_json())
+            .map_or(Value::Null, |body| serde_json::from_str(body).unwrap())
     }
 
     pub fn with_body(&self, body: impl Into<String>) -> Self {
@@ -154,7 +177,7 @@ impl Call {
     pub fn send(&self, client: &Client) -> Reply {
         let mut headers: Vec<(&str, &str)> = Vec::new();
         if self.body.is_some() && !self.headers.iter().any(|(name, _)| name == "Content-Type") {
-            headers.push(("Content-Type", "application/json"));
+            headers.push(("Content-Type", &self.content_type));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         for (name, value) in &self.parameters {

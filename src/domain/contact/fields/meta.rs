@@ -11,12 +11,15 @@ use crate::domain::violation::Violation;
 #[serde(transparent)]
 pub struct Meta(Box<RawValue>);
 
-/// A JSON merge patch (RFC 7396).
+/// A change of `meta`.
 #[derive(Clone, Debug)]
 pub enum MetaPatch {
-    /// `null`: removes all members.
+    /// Removes all members.
     Clear,
+    /// A JSON merge patch (RFC 7396).
     Merge(Map<String, Value>),
+    /// Sets members as they are, without merging; removes those without a value.
+    Set(Vec<(String, Option<Value>)>),
 }
 
 impl MetaPatch {
@@ -47,6 +50,12 @@ impl Meta {
         Ok(Self(json))
     }
 
+    /// Whether a text can be a key at the top level.
+    #[must_use]
+    pub fn is_key(text: &str) -> bool {
+        (1..=Self::MAX_KEY_CHARS).contains(&text.chars().count()) && !text.contains('\0')
+    }
+
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.get()
@@ -67,6 +76,16 @@ impl Meta {
             MetaPatch::Merge(changes) => {
                 let mut map = self.to_map();
                 merge(&mut map, changes);
+                Self::parse(&map)
+            }
+            MetaPatch::Set(members) => {
+                let mut map = self.to_map();
+                for (key, value) in members {
+                    match value {
+                        Some(value) => drop(map.insert(key.clone(), value.clone())),
+                        None => drop(map.shift_remove(key)),
+                    }
+                }
                 Self::parse(&map)
             }
         }

@@ -68,6 +68,21 @@ impl Phone {
         }
     }
 
+    /// As [`Self::parse`]; a number without `+` or `00` is read as it is dialled in a country if it is valid there.
+    pub fn parse_in(text: &str, country: phonenumber::country::Id) -> Result<Self, Violation> {
+        let written = text.trim_start_matches(SEPARATORS);
+        let is_international = written.starts_with('+') || written.starts_with("00");
+        if is_international || text.chars().count() > Self::MAX_CHARS {
+            return Self::parse(text);
+        }
+        match phonenumber::parse(Some(country), text) {
+            Ok(number) if number.is_valid() => {
+                Self::parse(&number.format().mode(phonenumber::Mode::E164).to_string())
+            }
+            _ => Self::parse(text),
+        }
+    }
+
     /// The number without the `+`: the MSISDN.
     #[must_use]
     pub fn msisdn(&self) -> &str {

@@ -3,6 +3,7 @@
 
 pub mod audience;
 pub mod group;
+pub mod import;
 pub mod opt_out;
 pub mod template;
 

@@ -3,6 +3,7 @@
 
 pub mod contact;
 pub mod group;
+pub mod import;
 pub mod opt_out;
 pub mod template;
 mod value;

@@ -6,6 +6,7 @@ use crate::domain::audience::AudienceId;
 use crate::domain::contact::fields::Phone;
 use crate::domain::group::GroupId;
 use crate::domain::id::Id;
+use crate::domain::import::ImportId;
 use crate::domain::{ContactId, OptOutId, TemplateId, Timestamp, Violation};
 use crate::http::extract::PathValue;
 use crate::http::openapi::examples;
@@ -64,7 +65,8 @@ ids!(
     GroupId of "group",
     OptOutId of "opt-out",
     TemplateId of "template",
-    AudienceId of "audience"
+    AudienceId of "audience",
+    ImportId of "import"
 );
 
 inline_schema!(Timestamp, timestamp(""));
@@ -105,12 +107,12 @@ pub fn id_of(noun: &str) -> Object {
 /// each, which does not compile in C and C++.
 #[must_use]
 pub fn word_of(about: &str, words: &[(&str, &str)]) -> Object {
-    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let names: Vec<String> = words.iter().map(|(word, _)| regex::escape(word)).collect();
     let listed: Vec<String> = words.iter().map(|(word, about)| format!("`{word}` ({about})")).collect();
     text()
         .description(Some(format!("{about}: {}.", listed.join(", "))))
         .pattern(Some(format!("^({})$", names.join("|"))))
-        .examples(names.first().copied())
+        .examples(words.first().map(|(word, _)| *word))
         .build()
 }
 

@@ -4,6 +4,7 @@ mod audience;
 mod contact;
 mod group;
 mod health;
+mod import;
 mod opt_out;
 mod spec;
 mod versioned;
@@ -14,8 +15,8 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 5] =
-    [contact::LINKS, group::LINKS, opt_out::LINKS, audience::LINKS, health::LINKS];
+const TABLES: [&[LinkSpec]; 6] =
+    [contact::LINKS, group::LINKS, opt_out::LINKS, audience::LINKS, import::LINKS, health::LINKS];
 
 /// Adds the links of an operation.
 ///

@@ -1,7 +1,7 @@
 //! curl.
 
 use super::literal::JSON;
-use super::request::SampleRequest;
+use super::request::{RequestBody, SampleRequest};
 use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
@@ -15,8 +15,13 @@ pub(super) fn render(request: &SampleRequest) -> String {
         lines.push(format!("--header \"Authorization: Bearer ${KEY}\""));
     }
     if let Some(body) = &request.body {
-        lines.push("--header \"Content-Type: application/json\"".to_owned());
-        lines.push(format!("--data '{}'", JSON.render(body, 1).replace('\'', r"'\''")));
+        lines.push(format!("--header \"Content-Type: {}\"", body.media_type()));
+        let quoted = |text: &str| text.replace('\'', r"'\''");
+        lines.push(match body {
+            RequestBody::Json(body) => format!("--data '{}'", quoted(&JSON.render(body, 1))),
+            // `--data` would remove the line breaks of a file.
+            RequestBody::File { content, .. } => format!("--data-binary '{}'", quoted(content)),
+        });
     }
     let url = request.url_with_query(|name| format!("${name}"));
     lines.insert(0, format!("curl --fail-with-body \"{url}\""));

@@ -1,21 +1,22 @@
 //! Go with its standard library.
 
 use super::literal::JSON;
-use super::request::{SampleRequest, UrlPart};
+use super::request::{RequestBody, SampleRequest, UrlPart};
 use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
     let strings = if request.body.is_some() { "\n\t\"strings\"" } else { "" };
     let (declaration, body) = match &request.body {
-        Some(body) => (format!("\tbody := {}\n", reader(&JSON.render(body, 0))), "body"),
+        Some(RequestBody::Json(body)) => (format!("\tbody := {}\n", reader(&JSON.render(body, 0))), "body"),
+        Some(RequestBody::File { content, .. }) => (format!("\tbody := {}\n", reader(content)), "body"),
         None => (String::new(), "nil"),
     };
     let mut headers = String::new();
     if request.needs_key {
         headers += &format!("\trequest.Header.Set(\"Authorization\", \"Bearer \"+os.Getenv(\"{KEY}\"))\n");
     }
-    if request.body.is_some() {
-        headers += "\trequest.Header.Set(\"Content-Type\", \"application/json\")\n";
+    if let Some(body) = &request.body {
+        headers += &format!("\trequest.Header.Set(\"Content-Type\", \"{}\")\n", body.media_type());
     }
     format!(
         "\

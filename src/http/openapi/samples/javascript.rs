@@ -1,7 +1,7 @@
 //! JavaScript with `fetch`, as it is in Node.js 18 and later.
 
 use super::literal::JSON;
-use super::request::{ResponseBody, SampleRequest};
+use super::request::{RequestBody, ResponseBody, SampleRequest};
 use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
@@ -14,14 +14,20 @@ pub(super) fn render(request: &SampleRequest) -> String {
     if request.needs_key {
         headers.push(format!("Authorization: `Bearer ${{{KEY}}}`,"));
     }
-    if request.body.is_some() {
-        headers.push("\"Content-Type\": \"application/json\",".to_owned());
+    if let Some(body) = &request.body {
+        headers.push(format!("\"Content-Type\": \"{}\",", body.media_type()));
     }
     if !headers.is_empty() {
         options.push(format!("headers: {{\n    {}\n  }},", headers.join("\n    ")));
     }
-    if let Some(body) = &request.body {
-        options.push(format!("body: JSON.stringify({}),", JSON.render(body, 1)));
+    match &request.body {
+        Some(RequestBody::Json(body)) => {
+            options.push(format!("body: JSON.stringify({}),", JSON.render(body, 1)));
+        }
+        Some(RequestBody::File { content, .. }) => {
+            options.push(format!("body: {},", JSON.render(&content.as_str().into(), 1)));
+        }
+        None => {}
     }
     let options =
         if options.is_empty() { String::new() } else { format!(", {{\n  {}\n}}", options.join("\n  ")) };

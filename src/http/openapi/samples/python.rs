@@ -1,7 +1,7 @@
 //! Python with `requests`.
 
 use super::literal::LiteralStyle;
-use super::request::{ResponseBody, SampleRequest};
+use super::request::{RequestBody, ResponseBody, SampleRequest};
 
 const PYTHON: LiteralStyle =
     LiteralStyle { indent: "    ", null: "None", true_: "True", false_: "False", trailing: "," };
@@ -17,11 +17,23 @@ pub(super) fn render(request: &SampleRequest) -> String {
         let query = request.query.iter().map(|(name, value)| format!("\"{name}\": \"{value}\""));
         arguments.push(format!("params={{{}}}", query.collect::<Vec<_>>().join(", ")));
     }
+    let mut headers = Vec::new();
     if request.needs_key {
-        arguments.push("headers={\"Authorization\": f\"Bearer {key}\"}".to_owned());
+        headers.push("\"Authorization\": f\"Bearer {key}\"".to_owned());
     }
-    if let Some(body) = &request.body {
-        arguments.push(format!("json={}", PYTHON.render(body, 1)));
+    // `requests` sets the header itself for JSON.
+    if let Some(RequestBody::File { media_type, .. }) = &request.body {
+        headers.push(format!("\"Content-Type\": \"{media_type}\""));
+    }
+    if !headers.is_empty() {
+        arguments.push(format!("headers={{{}}}", headers.join(", ")));
+    }
+    match &request.body {
+        Some(RequestBody::Json(body)) => arguments.push(format!("json={}", PYTHON.render(body, 1))),
+        Some(RequestBody::File { content, .. }) => {
+            arguments.push(format!("data={}", PYTHON.render(&content.as_str().into(), 1)));
+        }
+        None => {}
     }
     arguments.push("timeout=10".to_owned());
     format!(

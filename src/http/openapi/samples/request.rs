@@ -14,8 +14,23 @@ pub(super) struct SampleRequest {
     pub(super) url: Vec<UrlPart>,
     pub(super) query: Vec<(String, String)>,
     pub(super) needs_key: bool,
-    pub(super) body: Option<Value>,
+    pub(super) body: Option<RequestBody>,
     pub(super) response: ResponseBody,
+}
+
+/// The body of the request.
+pub(super) enum RequestBody {
+    Json(Value),
+    File { media_type: String, content: String },
+}
+
+impl RequestBody {
+    pub(super) fn media_type(&self) -> &str {
+        match self {
+            Self::Json(_) => JSON,
+            Self::File { media_type, content: _ } => media_type,
+        }
+    }
 }
 
 /// The body of a successful response.
@@ -144,11 +159,17 @@ fn text(value: &Value) -> String {
 }
 
 /// The first example of the request body.
-fn body(operation: &Operation) -> Option<Value> {
+fn body(operation: &Operation) -> Option<RequestBody> {
     let Some(RefOr::T(body)) = &operation.request_body else { return None };
-    let Some(RefOr::T(content)) = body.content.get(JSON) else { return None };
-    match content.examples.values().next() {
-        Some(RefOr::T(example)) => example.value.clone(),
-        _ => None,
-    }
+    body.content.iter().find_map(|(media_type, content)| {
+        let RefOr::T(content) = content else { return None };
+        let Some(RefOr::T(example)) = content.examples.values().next() else { return None };
+        let value = example.value.clone()?;
+        Some(match value.as_str() {
+            Some(text) if media_type != JSON => {
+                RequestBody::File { media_type: media_type.clone(), content: text.to_owned() }
+            }
+            _ => RequestBody::Json(value),
+        })
+    })
 }

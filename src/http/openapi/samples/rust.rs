@@ -2,7 +2,7 @@
 
 use super::literal::LiteralStyle;
 use super::python::variable;
-use super::request::{ResponseBody, SampleRequest};
+use super::request::{RequestBody, ResponseBody, SampleRequest};
 
 /// The line width of rustfmt.
 const WIDTH: usize = 100;
@@ -22,10 +22,16 @@ pub(super) fn render(request: &SampleRequest) -> String {
     if request.needs_key {
         calls.push(".header(\"Authorization\", format!(\"Bearer {key}\"))".to_owned());
     }
-    calls.push(match &request.body {
-        Some(body) => format!(".send_json(json!({}))?", RUST.render(body, 2)),
+    let send = match &request.body {
+        Some(RequestBody::Json(body)) => format!(".send_json(json!({}))?", RUST.render(body, 2)),
+        Some(RequestBody::File { media_type, content }) => {
+            calls.push(format!(".content_type(\"{media_type}\")"));
+            format!(".send({})?", RUST.render(&content.as_str().into(), 2))
+        }
+        None if request.method == "POST" => ".send_empty()?".to_owned(),
         None => ".call()?".to_owned(),
-    });
+    };
+    calls.push(send);
     let (kind, print) = match request.response {
         ResponseBody::Json => {
             calls.extend([".body_mut()".to_owned(), ".read_json()?".to_owned()]);
@@ -46,7 +52,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
         (line, "        ")
     };
     let calls: String = calls.iter().map(|call| format!("\n{indent}{call}")).collect();
-    let imports = match (request.response == ResponseBody::Json, request.body.is_some()) {
+    let sends_json = matches!(request.body, Some(RequestBody::Json(_)));
+    let imports = match (request.response == ResponseBody::Json, sends_json) {
         (true, true) => "\nuse serde_json::{Value, json};\n",
         (true, false) => "\nuse serde_json::Value;\n",
         (false, true) => "\nuse serde_json::json;\n",

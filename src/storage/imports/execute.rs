@@ -1,0 +1,322 @@
+//! Carries out a page of a plan, and takes it back.
+//!
+//! **Order of locks** on PostgreSQL: the import, then as in [`crate::storage::commands`], with changes of members last. A
+//! deadlock with a change of members alone is resolved by repeating the transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::lease::Lease;
+use super::repository::save;
+use super::stored::{self, to_i64};
+use crate::domain::contact::fields::Handle;
+use crate::domain::contact::{ContactId, ContactKey, ContactPatch};
+use crate::domain::group::{GroupId, GroupKey, GroupName, MemberChange, MemberOp, MemberOutcome};
+use crate::domain::import::{
+    ImportCounts, ImportJob, ImportState, PlannedRow, RowError, RowOutcome, RowResult,
+};
+use crate::domain::precondition::Precondition;
+use crate::domain::{Contact, ErrorCode, RequestContext, Result, Timestamp};
+use crate::storage::cache::contacts::ContactCache;
+use crate::storage::change_set::ChangeSet;
+use crate::storage::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited, Rename};
+use crate::storage::database::handle::Database;
+use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::import_page::{COMMITTED, Column, Entity, UNDONE};
+use crate::storage::groups::{self, MembersCommand};
+
+/// Attempts at a page whose handles are taken by others while it is carried out.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Carries out a page, or takes it back, unless that was done before. Returns whether there is such a page.
+pub(super) async fn page(database: &Database, job: &ImportJob, lease: Lease, number: u64) -> Result<bool> {
+    let mut attempt = 1;
+    loop {
+        match page_once(database, job, lease, number).await {
+            // Between the look-up of handles and the update, on PostgreSQL.
+            Err(error) if error.code() == ErrorCode::HandleTaken && attempt < MAX_ATTEMPTS => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn page_once(database: &Database, job: &ImportJob, lease: Lease, number: u64) -> Result<bool> {
+    let (context, import) = (Arc::clone(&job.context), job.import.id);
+    let undo = job.import.state == ImportState::Undoing;
+    let step = if undo { UNDONE } else { COMMITTED };
+    let cache = database.cache().cloned();
+    database
+        .write(move |transaction| {
+            Box::pin(async move {
+                let mut import_row = lease.renew(transaction).await?;
+                let key = (context.account().get(), import.as_uuid(), to_i64(number));
+                let page = Entity::find_by_id(key).lock(LockType::NoKeyUpdate).one(transaction).await?;
+                let Some(page) = page else { return Ok((false, ChangeSet::default())) };
+                let mut rows = stored::read_rows(&page.content)?;
+                let mut change_set = ChangeSet::default();
+                if page.step < step {
+                    let execution = Execution { transaction, context: &context, cache: cache.as_ref() };
+                    if undo {
+                        execution.undo(&mut rows, &mut change_set).await?;
+                    } else {
+                        execution.commit(&mut rows, &mut change_set).await?;
+                    }
+                    let (before, after) = (stored::from_json(&page.counts)?, ImportCounts::of(&rows));
+                    let content = stored::compress(&stored::write_rows(&rows)?)?;
+                    Entity::update_many()
+                        .col_expr(Column::Step, Expr::value(step))
+                        .col_expr(Column::Counts, Expr::value(stored::to_json(&after)?))
+                        .col_expr(Column::Content, Expr::value(content))
+                        .filter(Column::AccountId.eq(page.account_id))
+                        .filter(Column::ImportId.eq(page.import_id))
+                        .filter(Column::Number.eq(page.number))
+                        .exec(transaction)
+                        .await?;
+                    let sum: ImportCounts = stored::from_json(&import_row.counts)?;
+                    import_row.counts = stored::to_json(&sum.replace(&before, &after))?;
+                    import_row.done = import_row.done.saturating_add(i64::try_from(rows.len()).unwrap_or(0));
+                }
+                save(transaction, &import_row).await?;
+                Ok((true, change_set))
+            })
+        })
+        .await
+}
+
+/// What the steps of a page have in common.
+struct Execution<'e> {
+    transaction: &'e Transaction,
+    context: &'e Arc<RequestContext>,
+    cache: Option<&'e ContactCache>,
+}
+
+/// A change of one contact: the index of its row, and what is to be done.
+struct RowEdit {
+    row: usize,
+    key: ContactKey,
+    precondition: Precondition,
+    /// `None`: it is deleted.
+    patch: Option<ContactPatch>,
+}
+
+fn changed_since(row: &mut PlannedRow, message: &str) {
+    row.result = Some(RowResult::ChangedSince);
+    row.reason = Some(RowError::new("changed_since", None, message));
+}
+
+fn kept(row: &mut PlannedRow, message: &str) {
+    row.result = Some(RowResult::Kept);
+    row.reason = Some(RowError::new("changed_since", None, message));
+}
+
+const CHANGED: &str = "the contact has changed since";
+const DELETED: &str = "the contact was deleted since";
+const TAKEN: &str = "another contact has taken the username since";
+
+impl Execution<'_> {
+    async fn commit(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
+        self.create(rows, change_set).await?;
+        let mut edits = Vec::new();
+        for (row, planned) in rows.iter_mut().enumerate() {
+            let (RowOutcome::Update, Some(contact), Some(version)) =
+                (planned.outcome, planned.contact, planned.version)
+            else {
+                continue;
+            };
+            planned.result = Some(RowResult::Applied);
+            if !planned.changes.is_empty() {
+                edits.push(RowEdit {
+                    row,
+                    key: ContactKey::Id(contact),
+                    precondition: Precondition::OneOf(vec![version]),
+                    patch: Some(planned.patch()),
+                });
+            }
+        }
+        for (row, failure) in self.edit(edits, rows, change_set).await? {
+            changed_since(&mut rows[row], failure);
+        }
+        self.join(rows, change_set).await
+    }
+
+    async fn create(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
+        let new = rows.iter().enumerate().filter(|(_, row)| row.outcome == RowOutcome::Create);
+        let new: Vec<(usize, Arc<Contact>)> = new
+            .map(|(index, row)| Ok((index, Arc::new(Contact::new(row.new_contact()?)))))
+            .collect::<Result<_>>()?;
+        let (indexes, new): (Vec<usize>, Vec<Arc<Contact>>) = new.into_iter().unzip();
+        let creates: Vec<Create<'_>> =
+            new.iter().map(|contact| Create { context: self.context, contact }).collect();
+        let created = contacts::create(self.transaction, &creates, change_set).await?;
+        for (index, created) in indexes.into_iter().zip(created) {
+            let row = &mut rows[index];
+            match created {
+                Ok(contact) => {
+                    row.result = Some(RowResult::Applied);
+                    (row.contact, row.version) = (Some(contact.id), Some(contact.version));
+                }
+                Err(_) => changed_since(row, TAKEN),
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out edits; sets the versions of the rows. Returns the rows whose edits failed, and why.
+    async fn edit(
+        &self,
+        edits: Vec<RowEdit>,
+        rows: &mut [PlannedRow],
+        change_set: &mut ChangeSet,
+    ) -> Result<Vec<(usize, &'static str)>> {
+        let taken = self.taken(&edits).await?;
+        let now = Timestamp::now();
+        let commands: Vec<Edit<'_>> = edits
+            .iter()
+            .map(|RowEdit { row, key, precondition, patch }| Edit {
+                context: self.context,
+                key,
+                precondition,
+                kind: match patch {
+                    Some(patch) => {
+                        let rename = if taken.contains(row) { Rename::Taken } else { Rename::Allowed };
+                        EditKind::Update { patch, now, rename }
+                    }
+                    None => EditKind::Delete,
+                },
+            })
+            .collect();
+        let edited = contacts::edit(self.transaction, &commands, self.cache, change_set).await?;
+        let mut failed = Vec::new();
+        for (edit, edited) in edits.iter().zip(edited) {
+            match edited {
+                Ok(Edited::Updated(contact) | Edited::Unchanged(contact)) => {
+                    rows[edit.row].version = Some(contact.version);
+                }
+                Ok(Edited::Deleted) => {}
+                Ok(Edited::Postponed) => failed.push((edit.row, CHANGED)),
+                Err(error) => match error.code() {
+                    ErrorCode::PreconditionFailed => failed.push((edit.row, CHANGED)),
+                    ErrorCode::NotFound => failed.push((edit.row, DELETED)),
+                    ErrorCode::HandleTaken => failed.push((edit.row, TAKEN)),
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(failed)
+    }
+
+    /// The rows whose contacts would get handles that other contacts have. An update to one would reject the whole page.
+    async fn taken(&self, edits: &[RowEdit]) -> Result<HashSet<usize>> {
+        let wanted: Vec<(usize, &ContactKey, ContactKey)> = edits
+            .iter()
+            .filter_map(|edit| {
+                let handle: Handle = edit.patch.as_ref()?.handle.clone()?;
+                Some((edit.row, &edit.key, ContactKey::Handle(handle)))
+            })
+            .collect();
+        let keys = wanted.iter().map(|(_, _, handle)| handle);
+        let matches = KeyMatches::find(self.transaction, self.context.account(), keys).await?;
+        let is_taken = |(_, contact, handle): &&(usize, &ContactKey, ContactKey)| match matches.get(handle) {
+            KeyMatch::None => false,
+            KeyMatch::One(other) => !matches!(contact, ContactKey::Id(id) if *id == other),
+            KeyMatch::Several => true,
+        };
+        Ok(wanted.iter().filter(is_taken).map(|(row, _, _)| *row).collect())
+    }
+
+    /// Adds the contacts to their groups, which are created if there are none.
+    async fn join(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
+        let joining = |row: &&PlannedRow| row.result == Some(RowResult::Applied) && !row.groups.is_empty();
+        let names: BTreeSet<&str> =
+            rows.iter().filter(joining).flat_map(|row| &row.groups).map(GroupName::as_str).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let ids = groups::find_or_create(self.transaction, self.context, &names, change_set).await?;
+        let mut joining: BTreeMap<GroupId, Vec<(usize, ContactId)>> = BTreeMap::new();
+        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.result == Some(RowResult::Applied))
+        {
+            for id in row.groups.iter().filter_map(|group| ids.get(group.as_str())) {
+                joining.entry(*id).or_default().extend(row.contact.map(|contact| (index, contact)));
+            }
+        }
+        for (group, index, outcome) in self.change_members(MemberOp::Add, joining, change_set).await? {
+            match outcome {
+                MemberOutcome::Added => rows[index].joined.push(group),
+                MemberOutcome::NoSuchContact => changed_since(&mut rows[index], DELETED),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes members; returns the outcome for each group and row.
+    async fn change_members(
+        &self,
+        op: MemberOp,
+        groups: BTreeMap<GroupId, Vec<(usize, ContactId)>>,
+        change_set: &mut ChangeSet,
+    ) -> Result<Vec<(GroupId, usize, MemberOutcome)>> {
+        let changes: Vec<(GroupKey, Vec<MemberChange>)> = groups
+            .iter()
+            .map(|(group, contacts)| {
+                let change = |(_, id): &(usize, ContactId)| MemberChange { op, contact: ContactKey::Id(*id) };
+                (GroupKey::Id(*group), contacts.iter().map(change).collect())
+            })
+            .collect();
+        let commands: Vec<MembersCommand<'_>> = changes
+            .iter()
+            .map(|(group, changes)| MembersCommand { context: self.context, group, changes })
+            .collect();
+        let results = groups::change(self.transaction, &commands, change_set).await?;
+        let mut outcomes = Vec::new();
+        for ((group, contacts), changed) in groups.into_iter().zip(results) {
+            // A group that was deleted in the meantime has no members.
+            let Ok(changed) = changed else { continue };
+            let of_rows = contacts.into_iter().zip(changed.outcomes);
+            outcomes.extend(of_rows.map(|((row, _), outcome)| (group, row, outcome)));
+        }
+        Ok(outcomes)
+    }
+
+    async fn undo(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
+        let mut edits = Vec::new();
+        let mut leaving: BTreeMap<GroupId, Vec<(usize, ContactId)>> = BTreeMap::new();
+        for (row, planned) in rows.iter_mut().enumerate() {
+            let (Some(RowResult::Applied), Some(contact), Some(version)) =
+                (planned.result, planned.contact, planned.version)
+            else {
+                continue;
+            };
+            planned.result = Some(RowResult::Undone);
+            let is_created = planned.outcome == RowOutcome::Create;
+            if is_created || !planned.changes.is_empty() {
+                edits.push(RowEdit {
+                    row,
+                    key: ContactKey::Id(contact),
+                    precondition: Precondition::OneOf(vec![version]),
+                    patch: (!is_created).then(|| planned.reverse_patch()),
+                });
+            }
+            for group in &planned.joined {
+                leaving.entry(*group).or_default().push((row, contact));
+            }
+        }
+        for (row, failure) in self.edit(edits, rows, change_set).await? {
+            kept(&mut rows[row], failure);
+        }
+        // The memberships of a deleted contact have ended with it; one that is kept stays in its groups.
+        for contacts in leaving.values_mut() {
+            contacts.retain(|(row, _)| {
+                rows[*row].result == Some(RowResult::Undone) && rows[*row].outcome != RowOutcome::Create
+            });
+        }
+        leaving.retain(|_, contacts| !contacts.is_empty());
+        self.change_members(MemberOp::Remove, leaving, change_set).await?;
+        Ok(())
+    }
+}
