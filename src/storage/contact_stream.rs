@@ -11,10 +11,10 @@ use crate::domain::{Contact, ContactId, Result};
 
 /// Contacts per page: enough to make the round trip negligible, few enough to leave the connection to other
 /// requests in between.
-const MAX_PAGE_SIZE: u64 = 500;
+const MAX_PAGE_SIZE: u64 = 1_000;
 
 /// Target size of a page in bytes: while a client reads slowly, two pages stay in memory.
-const TARGET_PAGE_BYTES: usize = 64 * 1024;
+const TARGET_PAGE_BYTES: usize = 128 * 1024;
 
 /// Size of the first page, before the size of a contact is known.
 const INITIAL_PAGE_SIZE: u64 = 8;
