@@ -78,13 +78,15 @@ export async function desk(service) {
     assert.deepEqual(faulty(seen, silent), {});
   });
   await check('every path and every body is filled in, no filter is', () => {
-    const wrong = ({ parameters, body }, id) => {
+    const wrong = ({ parameters, body, takesFile }, id) => {
       const empty = parameters.filter(({ place, value }) => place === 'path' && !value);
       const filled = parameters.filter(({ name, place, value }) => {
         const schema = operations[id].parameters.find((of) => of.name === name).schema;
         return place !== 'path' && value && value !== '--' && value !== String(schema.default);
       });
-      const bodiless = operations[id].requestBody && !Object.keys(JSON.parse(body)).length ? ['body'] : [];
+      const content = operations[id].requestBody?.content ?? {};
+      const isFilled = 'application/json' in content ? Object.keys(JSON.parse(body) ?? {}).length > 0 : takesFile;
+      const bodiless = Object.keys(content).length > 0 && !isFilled ? ['body'] : [];
       return [...empty, ...filled, ...bodiless];
     };
     assert.deepEqual(faulty(seen, wrong), {});
@@ -231,6 +233,28 @@ export async function desk(service) {
     // Unlike the rest, the link fills in what is not required, too.
     const found = await execute(operation(page, 'listContacts'));
     assert.deepEqual(found.body.data, [made]);
+  });
+
+  await check('putImportFile: a file is chosen, sent, and planned', async () => {
+    const created = await execute(await unfold(page, 'createImport'));
+    assert.deepEqual([created.status, created.body.state], [201, 'awaiting_file']);
+    const box = await unfold(page, 'putImportFile');
+    assert.equal(await box.locator('tr[data-param-name="id"] input').inputValue(), created.body.id);
+    await box.getByRole('combobox', { name: 'Request content type' }).selectOption('text/csv');
+    const buffer = Buffer.from('username,phone\nchosen,+447400123456\nwrong,123\n');
+    await box.locator('input[type="file"]').setInputFiles({ name: 'contacts.csv', mimeType: 'text/csv', buffer });
+    const sent = await execute(box);
+    await box.locator('.live-responses-table').scrollIntoViewIfNeeded();
+    await picture(page, 'put-import-file-202');
+    assert.equal(sent.status, 202);
+    let planned;
+    do planned = await api(`/v1/imports/${created.body.id}`);
+    while (planned.state === 'planning');
+    assert.equal(planned.state, 'planned', JSON.stringify(planned));
+    assertContains(planned.counts, { rows: 2, create: 1, reject: 1 });
+    const { status, body } = await execute(await unfold(page, 'listImportRows'));
+    assert.equal(status, 200);
+    assert.deepEqual(body.data.map(({ outcome }) => outcome), ['create', 'reject']);
   });
 
   await check('getContact: asks for the id before it sends anything', async () => {

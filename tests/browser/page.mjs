@@ -111,6 +111,7 @@ export async function inspect(page) {
       errors: Object.fromEntries(errors),
       folded,
       body: (await box.locator('textarea').count()) ? await box.locator('textarea').inputValue() : null,
+      takesFile: (await box.locator('input[type="file"]').count()) > 0,
       overflow: (await overflow(page)) ?? (await sticksOut(box)),
       description: await box.locator('.opblock-description').innerText(),
     };

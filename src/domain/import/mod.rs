@@ -17,7 +17,7 @@ pub use model::{
 };
 pub use options::{ClearToken, CommitMode, ImportMode, ImportOptions, MatchBy, Region};
 pub use plan::{
-    FieldChange, Matched, PlannedRow, Planner, RowOutcome, RowResult, RowWarning, Stored, match_key,
+    FieldChange, Matched, PlannedRow, Planner, RowOutcome, RowStatus, RowWarning, Stored, match_key,
 };
 pub use repository::{CHUNK_BYTES, ImportJob, ImportQueue, ImportRepository, PAGE_ROWS, RowPage, Upload};
 pub use row::{CellValue, Imported, ParsedRow, RowError, RowParser, SourceRow};

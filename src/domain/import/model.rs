@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::mapping::{ColumnMapping, Target};
 use super::options::{ImportMode, ImportOptions};
-use super::plan::{PlannedRow, RowOutcome, RowResult, RowWarning};
+use super::plan::{PlannedRow, RowOutcome, RowStatus, RowWarning};
 use crate::domain::error::{Error, ErrorCode};
 use crate::domain::file_format::FileFormat;
 use crate::domain::id::id_type;
@@ -138,12 +138,12 @@ impl ImportCounts {
                 RowOutcome::Skip => &mut counts.skip,
                 RowOutcome::Reject => &mut counts.reject,
             } += 1;
-            match row.result {
+            match row.status {
                 None => {}
-                Some(RowResult::Applied) => counts.applied += 1,
-                Some(RowResult::ChangedSince) => counts.changed_since += 1,
-                Some(RowResult::Undone) => counts.undone += 1,
-                Some(RowResult::Kept) => counts.kept += 1,
+                Some(RowStatus::Applied) => counts.applied += 1,
+                Some(RowStatus::ChangedSince) => counts.changed_since += 1,
+                Some(RowStatus::Undone) => counts.undone += 1,
+                Some(RowStatus::Kept) => counts.kept += 1,
             }
             counts.warnings += u64::from(!row.warnings.is_empty());
             counts.opted_out += u64::from(row.warnings.contains(&RowWarning::OptedOut));
@@ -161,10 +161,10 @@ impl ImportCounts {
             RowFilter::Outcome(RowOutcome::Unchanged) => self.unchanged,
             RowFilter::Outcome(RowOutcome::Skip) => self.skip,
             RowFilter::Outcome(RowOutcome::Reject) => self.reject,
-            RowFilter::Result(RowResult::Applied) => self.applied,
-            RowFilter::Result(RowResult::ChangedSince) => self.changed_since,
-            RowFilter::Result(RowResult::Undone) => self.undone,
-            RowFilter::Result(RowResult::Kept) => self.kept,
+            RowFilter::Status(RowStatus::Applied) => self.applied,
+            RowFilter::Status(RowStatus::ChangedSince) => self.changed_since,
+            RowFilter::Status(RowStatus::Undone) => self.undone,
+            RowFilter::Status(RowStatus::Kept) => self.kept,
         }
     }
 
@@ -208,7 +208,7 @@ impl ImportCounts {
 pub enum RowFilter {
     All,
     Outcome(RowOutcome),
-    Result(RowResult),
+    Status(RowStatus),
 }
 
 impl RowFilter {
@@ -217,7 +217,7 @@ impl RowFilter {
         match self {
             Self::All => true,
             Self::Outcome(outcome) => row.outcome == outcome,
-            Self::Result(result) => row.result == Some(result),
+            Self::Status(status) => row.status == Some(status),
         }
     }
 }

@@ -40,7 +40,7 @@ wire_names! {
 
 wire_names! {
     /// What became of a row that the plan carries out.
-    RowResult {
+    RowStatus {
         Applied => "applied", "it was carried out";
         ChangedSince => "changed_since", "the contact has changed since the plan was made, and was left alone";
         Undone => "undone", "it was carried out and undone";
@@ -75,7 +75,7 @@ pub struct PlannedRow {
     pub number: u64,
     pub outcome: RowOutcome,
     /// `None` before the commit, and of rows that are not carried out.
-    pub result: Option<RowResult>,
+    pub status: Option<RowStatus>,
     /// The contact that it is about, if there is one.
     pub contact: Option<ContactId>,
     /// The version that the plan is made for; after the commit, the one that it left.
@@ -97,7 +97,7 @@ impl PlannedRow {
         Self {
             number,
             outcome,
-            result: None,
+            status: None,
             contact: None,
             version: None,
             changes: Vec::new(),

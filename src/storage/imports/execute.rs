@@ -16,7 +16,7 @@ use crate::domain::contact::fields::Handle;
 use crate::domain::contact::{ContactId, ContactKey, ContactPatch};
 use crate::domain::group::{GroupId, GroupKey, GroupName, MemberChange, MemberOp, MemberOutcome};
 use crate::domain::import::{
-    ImportCounts, ImportJob, ImportState, PlannedRow, RowError, RowOutcome, RowResult,
+    ImportCounts, ImportJob, ImportState, PlannedRow, RowError, RowOutcome, RowStatus,
 };
 use crate::domain::precondition::Precondition;
 use crate::domain::{Contact, ErrorCode, RequestContext, Result, Timestamp};
@@ -104,12 +104,12 @@ struct RowEdit {
 }
 
 fn changed_since(row: &mut PlannedRow, message: &str) {
-    row.result = Some(RowResult::ChangedSince);
+    row.status = Some(RowStatus::ChangedSince);
     row.reason = Some(RowError::new("changed_since", None, message));
 }
 
 fn kept(row: &mut PlannedRow, message: &str) {
-    row.result = Some(RowResult::Kept);
+    row.status = Some(RowStatus::Kept);
     row.reason = Some(RowError::new("changed_since", None, message));
 }
 
@@ -127,7 +127,7 @@ impl Execution<'_> {
             else {
                 continue;
             };
-            planned.result = Some(RowResult::Applied);
+            planned.status = Some(RowStatus::Applied);
             if !planned.changes.is_empty() {
                 edits.push(RowEdit {
                     row,
@@ -156,7 +156,7 @@ impl Execution<'_> {
             let row = &mut rows[index];
             match created {
                 Ok(contact) => {
-                    row.result = Some(RowResult::Applied);
+                    row.status = Some(RowStatus::Applied);
                     (row.contact, row.version) = (Some(contact.id), Some(contact.version));
                 }
                 Err(_) => changed_since(row, TAKEN),
@@ -230,7 +230,7 @@ impl Execution<'_> {
 
     /// Adds the contacts to their groups, which are created if there are none.
     async fn join(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
-        let joining = |row: &&PlannedRow| row.result == Some(RowResult::Applied) && !row.groups.is_empty();
+        let joining = |row: &&PlannedRow| row.status == Some(RowStatus::Applied) && !row.groups.is_empty();
         let names: BTreeSet<&str> =
             rows.iter().filter(joining).flat_map(|row| &row.groups).map(GroupName::as_str).collect();
         if names.is_empty() {
@@ -238,7 +238,7 @@ impl Execution<'_> {
         }
         let ids = groups::find_or_create(self.transaction, self.context, &names, change_set).await?;
         let mut joining: BTreeMap<GroupId, Vec<(usize, ContactId)>> = BTreeMap::new();
-        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.result == Some(RowResult::Applied))
+        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.status == Some(RowStatus::Applied))
         {
             for id in row.groups.iter().filter_map(|group| ids.get(group.as_str())) {
                 joining.entry(*id).or_default().extend(row.contact.map(|contact| (index, contact)));
@@ -287,12 +287,12 @@ impl Execution<'_> {
         let mut edits = Vec::new();
         let mut leaving: BTreeMap<GroupId, Vec<(usize, ContactId)>> = BTreeMap::new();
         for (row, planned) in rows.iter_mut().enumerate() {
-            let (Some(RowResult::Applied), Some(contact), Some(version)) =
-                (planned.result, planned.contact, planned.version)
+            let (Some(RowStatus::Applied), Some(contact), Some(version)) =
+                (planned.status, planned.contact, planned.version)
             else {
                 continue;
             };
-            planned.result = Some(RowResult::Undone);
+            planned.status = Some(RowStatus::Undone);
             let is_created = planned.outcome == RowOutcome::Create;
             if is_created || !planned.changes.is_empty() {
                 edits.push(RowEdit {
@@ -312,7 +312,7 @@ impl Execution<'_> {
         // The memberships of a deleted contact have ended with it; one that is kept stays in its groups.
         for contacts in leaving.values_mut() {
             contacts.retain(|(row, _)| {
-                rows[*row].result == Some(RowResult::Undone) && rows[*row].outcome != RowOutcome::Create
+                rows[*row].status == Some(RowStatus::Undone) && rows[*row].outcome != RowOutcome::Create
             });
         }
         leaving.retain(|_, contacts| !contacts.is_empty());

@@ -16,7 +16,7 @@ use crate::domain::group::{GroupId, GroupName};
 use crate::domain::import::{
     ClearToken, ColumnMapping, CommitMode, FieldChange, FileReport, Import, ImportFile, ImportId, ImportMode,
     ImportOptions, ImportState, MatchBy, PlanDigest, PlannedRow, Progress, Region, RowError, RowOutcome,
-    RowResult, RowWarning,
+    RowStatus, RowWarning,
 };
 use crate::domain::{Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::entity::import::Model;
@@ -57,7 +57,7 @@ struct StoredRow {
     #[serde(rename = "o")]
     outcome: RowOutcome,
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
-    result: Option<RowResult>,
+    status: Option<RowStatus>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     contact: Option<Uuid>,
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
@@ -298,7 +298,7 @@ impl From<&PlannedRow> for StoredRow {
         let PlannedRow {
             number,
             outcome,
-            result,
+            status,
             contact,
             version,
             changes,
@@ -320,7 +320,7 @@ impl From<&PlannedRow> for StoredRow {
         Self {
             number: *number,
             outcome: *outcome,
-            result: *result,
+            status: *status,
             contact: contact.map(ContactId::as_uuid),
             version: *version,
             changes: changes.iter().map(change).collect(),
@@ -340,7 +340,7 @@ impl TryFrom<StoredRow> for PlannedRow {
         let StoredRow {
             number,
             outcome,
-            result,
+            status,
             contact,
             version,
             changes,
@@ -357,7 +357,7 @@ impl TryFrom<StoredRow> for PlannedRow {
         Ok(Self {
             number,
             outcome,
-            result,
+            status,
             contact: contact.map(ContactId::from_uuid),
             version,
             changes: changes.into_iter().map(change).collect::<Result<_>>()?,

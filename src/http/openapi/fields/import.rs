@@ -6,7 +6,7 @@ use super::value::{text, with_description, word_of};
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
 use crate::domain::import::{
-    ClearToken, CommitMode, ImportMode, ImportState, MatchBy, PlanDigest, RowOutcome, RowResult, Rule,
+    ClearToken, CommitMode, ImportMode, ImportState, MatchBy, PlanDigest, RowOutcome, RowStatus, Rule,
 };
 use crate::http::field::{TextDoc, WireText as _};
 
@@ -64,18 +64,18 @@ pub fn outcome() -> Object {
 }
 
 #[must_use]
-pub fn result() -> Object {
+pub fn status() -> Object {
     word_of(
         "What became of the row; absent before the commit, and if it is not carried out",
-        &names!(RowResult),
+        &names!(RowStatus),
     )
 }
 
 #[must_use]
 pub fn row_filter() -> Object {
     word_of(
-        "Only rows with this outcome or result",
-        &[names!(RowOutcome).as_slice(), names!(RowResult).as_slice()].concat(),
+        "Only rows with this outcome or status",
+        &[names!(RowOutcome).as_slice(), names!(RowStatus).as_slice()].concat(),
     )
 }
 

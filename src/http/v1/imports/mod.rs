@@ -53,7 +53,11 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             __path_create_import,
             create_import,
             operations::creates(&RESOURCE, Import::new(examples::created(), PATH))
-                .request_example("recognised", "Columns recognised by their names", json!({}))
+                .request_example(
+                    "automatic",
+                    "Columns recognised by their names",
+                    json!({"mode": "upsert", "match_by": "username"}),
+                )
                 .request_example("columns", "Columns named, numbers of one country", options)
                 .example_violation(FieldViolation::at("default_region", Violation::NotRegion)),
         )

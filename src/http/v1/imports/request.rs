@@ -8,7 +8,7 @@ use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
 use crate::domain::import::{
     ClearToken, ColumnMapping, CommitMode, ImportMode, ImportOptions, MatchBy, PlanDigest, Region, RowFilter,
-    RowOutcome, RowResult, Rule, Target, required_permissions,
+    RowOutcome, RowStatus, Rule, Target, required_permissions,
 };
 use crate::http::extract::query::{integer, number};
 use crate::http::extract::{Items, Object as JsonObject};
@@ -205,7 +205,7 @@ const OUTCOMES: &str =
 
 fn parse_filter(text: &str) -> Result<RowFilter, Violation> {
     let outcome = RowOutcome::parse(text).map(RowFilter::Outcome);
-    let filter = outcome.or_else(|| RowResult::parse(text).map(RowFilter::Result));
+    let filter = outcome.or_else(|| RowStatus::parse(text).map(RowFilter::Status));
     filter.ok_or(Violation::NotOneOf { allowed: OUTCOMES })
 }
 
@@ -213,7 +213,7 @@ fn filter_name(filter: RowFilter) -> String {
     match filter {
         RowFilter::All => String::new(),
         RowFilter::Outcome(outcome) => outcome.as_str().to_owned(),
-        RowFilter::Result(result) => result.as_str().to_owned(),
+        RowFilter::Status(status) => status.as_str().to_owned(),
     }
 }
 

@@ -233,8 +233,8 @@ pub struct ImportRow {
     #[schema(schema_with = fields::import::outcome)]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = fields::import::result, required = false)]
-    result: Option<&'static str>,
+    #[schema(schema_with = fields::import::status, required = false)]
+    status: Option<&'static str>,
     /// The contact; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = fields::id, required = false)]
@@ -270,7 +270,7 @@ impl ImportRow {
         let PlannedRow {
             number,
             outcome,
-            result,
+            status,
             contact,
             version: _, // for the commit
             changes,
@@ -290,7 +290,7 @@ impl ImportRow {
             position,
             number,
             outcome: outcome.as_str(),
-            result: result.map(import::RowResult::as_str),
+            status: status.map(import::RowStatus::as_str),
             id: contact,
             username: handle.map(str::to_owned),
             changes: changes.iter().map(ToString::to_string).collect(),
