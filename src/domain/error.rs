@@ -56,6 +56,8 @@ codes! {
     NameTaken => "The name is already taken";
     /// An earlier item of the batch is about the same contact, or has the same name.
     DuplicateItem => "An earlier item is about the same contact";
+    /// The log does not have all changes since the position.
+    PositionExpired => "The changes since this position are not available any more; read everything again, and go on from a new position";
     /// Several contacts share the phone number that identifies one in the request.
     PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
     /// A request with the same idempotency key is in progress.

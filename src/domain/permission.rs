@@ -91,6 +91,7 @@ permissions! {
     DeleteAudiences => "delete:Audiences", "delete kept audiences";
     CreateImports => "create:Imports", "import files: send, commit, undo and delete them";
     ReadImports => "read:Imports", "read imports, with the contacts in their files";
+    ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs and templates, with what was changed";
 }
 
 impl fmt::Display for Permission {

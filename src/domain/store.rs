@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::api_key::repository::KeyRepository;
 use super::audience::AudienceRepository;
+use super::change::ChangeRepository;
 use super::contact::ContactRepository;
 use super::context::RequestContext;
 use super::error::Result;
@@ -34,6 +35,9 @@ pub trait Store: Send + Sync {
 
     /// The imports of the request's account.
     fn imports(&self, context: &Arc<RequestContext>) -> Box<dyn ImportRepository>;
+
+    /// The changes in the request's account.
+    fn changes(&self, context: &Arc<RequestContext>) -> Box<dyn ChangeRepository>;
 
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;

@@ -77,6 +77,11 @@ pub enum Violation {
     SpreadsheetNumber,
     NotRegion,
     NotDigest,
+    NotPosition,
+    /// Not a number of seconds with its unit.
+    NotSeconds {
+        max: u64,
+    },
     /// A value that a contact must have was to be cleared.
     NotClearable,
     NotHttpUrl,
@@ -163,6 +168,8 @@ impl Violation {
             Self::SpreadsheetNumber => "spreadsheet_number",
             Self::NotRegion => "not_a_region",
             Self::NotDigest => "not_a_digest",
+            Self::NotPosition => "not_a_position",
+            Self::NotSeconds { .. } => "not_seconds",
             Self::NotClearable => "not_clearable",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
@@ -238,6 +245,12 @@ impl Violation {
                 format!("{name} must be a country code of two letters (ISO 3166-1) such as GB")
             }
             Self::NotDigest => format!("{name} must be the digest of a plan: 64 hexadecimal digits"),
+            Self::NotPosition => {
+                format!("{name} must be a position of the change log, exactly as a response contained it")
+            }
+            Self::NotSeconds { max } => {
+                format!("{name} must be a time from 0s to {max}s in whole seconds, such as 20s")
+            }
             Self::NotClearable => format!("{name} cannot be cleared"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),

@@ -8,5 +8,7 @@ pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub const IF_MATCH: &str = "If-Match";
 /// Names the versions that a client has cached.
 pub const IF_NONE_MATCH: &str = "If-None-Match";
+/// Where a client of an event stream goes on (WHATWG HTML, section 9.2).
+pub const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// Marks a response that repeats the result of an earlier request with the same `Idempotency-Key`.
 pub const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";

@@ -27,5 +27,6 @@ pub mod response;
 pub mod response_body;
 pub mod routes;
 pub mod server;
+pub mod shutdown;
 pub mod swagger_ui;
 pub mod v1;

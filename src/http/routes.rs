@@ -31,8 +31,8 @@ pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
     /// The permissions that every request requires.
     const PERMISSIONS: &'static [Permission];
 
-    /// Whether the request may take longer than others, as long as its body arrives.
-    const STREAMS_BODY: bool;
+    /// Whether the request may take longer than others.
+    const LIMITS_ITS_TIME: bool;
 
     /// The documentation of the request, as the other arguments declare it.
     fn request_doc() -> RequestDoc;
@@ -50,7 +50,7 @@ macro_rules! protected_handler {
             $($arg: HandlerArgument,)*
         {
             const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
-            const STREAMS_BODY: bool = false $(|| $arg::STREAMS_BODY)*;
+            const LIMITS_ITS_TIME: bool = false $(|| $arg::LIMITS_ITS_TIME)*;
 
             #[allow(unused_mut)]
             fn request_doc() -> RequestDoc {
@@ -121,7 +121,7 @@ impl RouteTable {
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
                 let response = handler.clone().handle(request.clone(), payload.into_inner());
                 async move {
-                    if F::STREAMS_BODY { response.await } else { with_timeout(request, response).await }
+                    if F::LIMITS_ITS_TIME { response.await } else { with_timeout(request, response).await }
                 }
             })
         });

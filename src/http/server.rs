@@ -27,6 +27,7 @@ use super::error::api_error::ApiError;
 use super::middleware::cors::cors;
 use super::middleware::request_scope::request_scope;
 use super::routes::{RouteTable, Routes};
+use super::shutdown::Shutdown;
 use super::{addressbook, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::ErrorCode;
@@ -109,10 +110,16 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
         // `app` handles signals: the default for SIGINT drops requests in progress.
         .disable_signals();
     let shutdown = builder.graceful_shutdown_signal();
+    let handlers = shutdown.clone();
+    let handlers = Data::new(Shutdown::new(move || {
+        let shutdown = handlers.clone();
+        Box::pin(async move { shutdown.notified().await })
+    }));
     // The same as `HttpServer`, with `Connection` between the socket and HTTP.
     let serve = move || {
         let app = App::new()
             .app_data(state.clone())
+            .app_data(handlers.clone())
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .wrap(from_fn(|request, next: Next<_>| request_scope(request, next, DIALECTS)))
             .configure(|config| shared.routes.configure(config))

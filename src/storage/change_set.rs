@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::entity::change::Event;
 use super::entity::idempotency_key::Recorded;
+use crate::domain::change::ChangeType;
 use crate::domain::group::GroupId;
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::{AccountId, Contact, ContactId, OptOutId, RequestContext, Timestamp};
@@ -50,7 +50,7 @@ pub(crate) enum ChangeKind {
     OptOutDeleted(OptOutId),
     /// Of a group or a template, which are stored alike.
     Named {
-        event: Event,
+        event: ChangeType,
         id: Uuid,
         version: i64,
         fields: Vec<&'static str>,

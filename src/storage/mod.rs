@@ -6,6 +6,7 @@ mod accounts;
 mod audiences;
 mod cache;
 mod change_set;
+mod changes;
 mod cleanup;
 mod commands;
 mod contact_stream;

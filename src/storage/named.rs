@@ -15,10 +15,10 @@ use super::change_set::{ChangeKind, ChangeSet};
 use super::database::handle::Database;
 use super::db::keyset;
 use super::db::transaction::Transaction;
-use super::entity::change::Event;
 use super::entity::idempotency_key::{Recorded, Reference};
 use super::error::name_conflict;
 use super::write::idempotency::Once;
+use crate::domain::change::ChangeType;
 use crate::domain::id::Id;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
@@ -42,7 +42,7 @@ pub(super) trait NamedEntity:
     const COUNTER: Option<Uuid> = None;
 
     /// What the change log calls a create, an update and a deletion.
-    const EVENTS: [Event; 3];
+    const EVENTS: [ChangeType; 3];
 
     fn to_row(account: AccountId, resource: &Self::Resource) -> Self::Model;
 
@@ -274,7 +274,7 @@ async fn update_row<E: NamedEntity>(
 
 /// A change of a resource, which adds `delta` to their number.
 fn change<E: NamedEntity>(
-    event: Event,
+    event: ChangeType,
     resource: &E::Resource,
     fields: Vec<&'static str>,
     delta: i64,

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::accounts::repository::AccountRepository;
 use super::audiences::repository::SqlAudiences;
 use super::cache::contacts::ContactCache;
+use super::changes::{self, SqlChanges};
 use super::cleanup;
 use super::commands;
 use super::contacts::repository::SqlContacts;
@@ -31,6 +32,7 @@ use super::write::idempotency::InFlight;
 use super::write::writer::Writer;
 use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
+use crate::domain::change::ChangeRepository;
 use crate::domain::contact::ContactRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
@@ -103,6 +105,8 @@ impl Database {
             pools.generation,
             options.idempotency_ttl,
         );
+        let change_poller = (!sqlite)
+            .then(|| Arc::new(changes::start_polling(writer.change_signal().clone(), pools.reader.clone())));
         let snapshot_owner = SnapshotOwner::new(file_lock.is_some());
         let has_background_tasks = file_lock.is_some() || !sqlite;
         let reader = &pools.reader;
@@ -129,6 +133,7 @@ impl Database {
                 cache,
                 probe: pools.probe.map(Arc::new),
                 cleaner,
+                change_poller,
                 imports_changed: Arc::default(),
                 _lock: file_lock.map(Arc::new),
             }),
@@ -209,6 +214,10 @@ impl Store for Database {
         Box::new(SqlImports::new(self.for_request(context), context.account()))
     }
 
+    fn changes(&self, context: &Arc<RequestContext>) -> Box<dyn ChangeRepository> {
+        Box::new(SqlChanges::new(self.for_request(context), context.account()))
+    }
+
     fn import_queue(&self) -> Arc<dyn ImportQueue> {
         Arc::new(SqlImportQueue::new(self.clone()))
     }
@@ -235,6 +244,9 @@ impl Store for Database {
         }
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.stop();
+        }
+        if let Some(change_poller) = &self.parts.change_poller {
+            change_poller.stop();
         }
         for connection in [&self.parts.reader, &self.parts.write_pool] {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await.is_err() {

@@ -2,9 +2,9 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::entity::change::Event;
 use super::entity::template::{Column, Entity, Model};
 use super::named::{NamedEntity, SqlNamed};
+use crate::domain::change::ChangeType;
 use crate::domain::{AccountId, Result, SavedTemplate};
 
 pub(super) type SqlTemplates = SqlNamed<Entity>;
@@ -15,7 +15,8 @@ impl NamedEntity for Entity {
     const ACCOUNT: Column = Column::AccountId;
     const ID: Column = Column::Id;
     const NAME: Column = Column::Name;
-    const EVENTS: [Event; 3] = [Event::TemplateCreated, Event::TemplateUpdated, Event::TemplateDeleted];
+    const EVENTS: [ChangeType; 3] =
+        [ChangeType::TemplateCreated, ChangeType::TemplateUpdated, ChangeType::TemplateDeleted];
 
     fn to_row(account: AccountId, template: &SavedTemplate) -> Model {
         Model::new(account, template.clone())

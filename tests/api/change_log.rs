@@ -10,9 +10,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::change_log::{Entry, Follower, key_id};
+use crate::harness::feed::Copy;
 use crate::harness::{Backend, Client, Reply, Service, TIMEOUT, new_account, new_database};
 
-const WRITERS: usize = 8;
+const WRITERS: usize = 10;
+
+/// How many clients follow the feed, each with pages of another size.
+const PAGE_SIZES: [usize; 3] = [1, 7, 100];
 
 /// How long the load lasts; `CHANGE_LOG_SECONDS` for a longer run.
 fn duration() -> Duration {
@@ -635,6 +639,10 @@ fn run(url: &str, clients: &[Client]) -> (Follower, Shared) {
     let (done, ended) = (AtomicBool::new(false), Instant::now() + duration());
     let follower = std::thread::scope(|scope| {
         let follower = scope.spawn(|| follow(url, client, &done));
+        let copies = PAGE_SIZES.map(|limit| {
+            let (client, done) = (&clients[limit % clients.len()], &done);
+            scope.spawn(move || copy(client, limit, done))
+        });
         let done = Done(&done);
         std::thread::scope(|scope| {
             for _ in 0..WRITERS {
@@ -647,9 +655,25 @@ fn run(url: &str, clients: &[Client]) -> (Follower, Shared) {
             }
         });
         drop(done);
+        for (copy, limit) in copies.into_iter().zip(PAGE_SIZES) {
+            let mut copy = copy.join().unwrap();
+            copy.assert_exact(client);
+            println!("{} changes in {} pages of {limit}", copy.changes.len(), copy.positions.len());
+            assert!(copy.changes.len() > 50, "the feed was followed during the load");
+        }
         follower.join().unwrap()
     });
     (follower, shared)
+}
+
+/// Follows the feed, beginning in the middle of the load, until the writers are done.
+fn copy(client: &Client, limit: usize, done: &AtomicBool) -> Copy {
+    std::thread::sleep(duration() / 5);
+    let mut copy = Copy::begin(client);
+    while !done.load(Ordering::Relaxed) {
+        copy.step(client, limit).unwrap();
+    }
+    copy
 }
 
 /// Follows the log in steps of all sizes, now and then compared with the tables, until the writers are done.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::{ServerProcess, addressbook};
 use crate::harness::acknowledged::Acknowledged;
 use crate::harness::change_log::Follower;
+use crate::harness::feed::Copy;
 use crate::harness::{Client, folder, skip};
 
 /// Minimum number of acknowledged writes before a kill.
@@ -71,6 +72,7 @@ fn acknowledged_writes_survive_kill_9() {
     let client = Client::new(serving.address(), Some(key));
     let acknowledged = Acknowledged::new(&client);
     let mut follower = Follower::of(&url, &client);
+    let mut copy = Copy::begin(&client);
     for round in 0..rounds() {
         follower.disconnect();
         let goal = acknowledged.count() + ACKNOWLEDGED + round;
@@ -80,6 +82,8 @@ fn acknowledged_writes_survive_kill_9() {
                 let acknowledged = &acknowledged;
                 scope.spawn(move || load(&client, acknowledged, &format!("writer{thread}"), round));
             }
+            let (client, copy) = (Client::new(serving.address(), client.key.clone()), &mut copy);
+            scope.spawn(move || while copy.step(&client, 100).is_ok() {});
             while acknowledged.count() < goal {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -88,7 +92,9 @@ fn acknowledged_writes_survive_kill_9() {
         serving = start();
         acknowledged.assert_survived(&mut follower);
     }
-    acknowledged.assert_served(&Client::new(serving.address(), client.key), &mut follower);
+    let client = Client::new(serving.address(), client.key);
+    acknowledged.assert_served(&client, &mut follower);
+    copy.assert_exact(&client);
     follower.disconnect();
     serving.signal("-TERM");
     serving.end();

@@ -30,6 +30,7 @@ mod durability;
 mod export;
 mod fairness;
 mod fd_limit;
+mod feed;
 mod forwarded_prefix;
 mod graceful_shutdown;
 mod group_commits;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::acknowledged::Acknowledged;
 use crate::harness::change_log::Follower;
+use crate::harness::feed::Copy;
 use crate::harness::{Client, Cluster, Freezer, Service, TIMEOUT};
 
 /// Maximum time until the service has recovered.
@@ -88,8 +89,16 @@ fn assert_nothing_is_lost_through(
     let (stop, acknowledged) = (AtomicBool::new(false), Acknowledged::new(&client));
     let follower = Follower::of(database, &client);
     let mut running = Load { client: &client, acknowledged: &acknowledged, follower };
+    let mut copy = Copy::begin(&client);
     std::thread::scope(|scope| {
         let stop_at_end = Stop(&stop);
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                if copy.step(&client, 100).is_err() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        });
         for thread in 0..THREADS {
             let (client, stop, acknowledged) = (client.clone(), &stop, &acknowledged);
             scope.spawn(move || load(&client, &format!("writer{thread}"), stop, acknowledged));
@@ -99,6 +108,7 @@ fn assert_nothing_is_lost_through(
     });
     running.follower.disconnect();
     acknowledged.assert_served(&client, &mut running.follower);
+    copy.assert_exact(&client);
 }
 
 #[test]

@@ -171,6 +171,9 @@ impl Resource for Contact {
 }
 
 impl Contact {
+    /// An update may replace every key of `meta`.
+    pub const MAX_CHANGED_FIELDS: usize = 4 + 2 * Meta::MAX_KEYS;
+
     #[must_use]
     pub fn new(new: NewContact) -> Self {
         let NewContact { handle, phone, display_name, avatar_url, meta } = new;

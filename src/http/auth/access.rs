@@ -80,8 +80,8 @@ impl RequestDoc {
 pub trait HandlerArgument: FromRequest<Error = ApiError> + 'static {
     fn document(_: &mut RequestDoc) {}
 
-    /// Whether the handler receives a body that takes longer than other requests may.
-    const STREAMS_BODY: bool = false;
+    /// Whether the request may take longer than others: what makes it long has a limit of its own.
+    const LIMITS_ITS_TIME: bool = false;
 
     /// Those that this request requires.
     fn required_permissions(&self) -> Vec<Permission> {
@@ -195,7 +195,8 @@ impl HandlerArgument for IfMatch {
 impl HandlerArgument for Prefix {}
 
 impl HandlerArgument for Upload {
-    const STREAMS_BODY: bool = true;
+    /// As long as the body does not stall.
+    const LIMITS_ITS_TIME: bool = true;
 
     fn document(doc: &mut RequestDoc) {
         doc.files = upload::media_types().collect();

@@ -9,6 +9,7 @@ use actix_web::http::header::AUTHORIZATION;
 
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::{AudienceService, AudienceSettings};
+use crate::domain::change::ChangeService;
 use crate::domain::contact::service::ContactService;
 use crate::domain::group::GroupService;
 use crate::domain::import::{ImportLimits, ImportService};
@@ -100,6 +101,11 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn templates(&self) -> TemplateService {
         TemplateService::new(self.store.templates(&self.context))
+    }
+
+    #[must_use]
+    pub fn changes(&self) -> ChangeService {
+        ChangeService::new(self.store.changes(&self.context))
     }
 
     #[must_use]

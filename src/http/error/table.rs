@@ -42,6 +42,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::PhoneAmbiguous => row(S::CONFLICT, "phone_number_ambiguous", "ConflictError"),
         E::IdempotencyKeyInUse => row(S::CONFLICT, "idempotency_key_in_use", "ConflictError"),
         E::Gone => row(S::GONE, "gone", "GoneError"),
+        E::PositionExpired => row(S::GONE, "position_expired", "GoneError"),
         E::AudienceInProgress => row(S::CONFLICT, "audience_in_progress", "ConflictError"),
         E::ImportState => row(S::CONFLICT, "import_state", "ConflictError"),
         E::PlanChanged => row(S::CONFLICT, "plan_changed", "ConflictError"),

@@ -111,6 +111,7 @@ fn codes(
         | ErrorCode::AudienceInProgress
         | ErrorCode::ImportState
         | ErrorCode::PlanChanged
+        | ErrorCode::PositionExpired
         | ErrorCode::ImportQuota
         | ErrorCode::TemplateTooCostly => doc.errors.contains(code),
     };

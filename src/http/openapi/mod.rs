@@ -32,6 +32,7 @@ use super::error::api_error::FieldError;
 use super::field;
 use super::media_type::JSON;
 use crate::config::Limits;
+use crate::domain::Contact;
 use crate::domain::audience::Report;
 use crate::domain::group::MAX_SHOWN;
 use crate::domain::import::ImportOptions;
@@ -280,6 +281,7 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         (_, "problems") => Some(Report::MAX_PROBLEMS),
         ("Import", "columns") => Some(ImportOptions::MAX_COLUMNS),
         ("Import", "ignored_columns" | "notes") | ("ImportRow", "changes" | "warnings") => Some(MAX_COLUMNS),
+        ("Change", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),
         (_, "groups") => Some(MAX_SHOWN),

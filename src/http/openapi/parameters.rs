@@ -3,8 +3,9 @@
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::examples;
+use super::fields;
 use crate::domain::idempotency::IdempotencyKey;
-use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH};
+use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID};
 
 /// The schema of a header. `replays_results`: see [`OperationDoc`](super::OperationDoc::replays_results).
 pub(super) fn schema(name: &str, replays_results: bool) -> Option<Object> {
@@ -22,6 +23,10 @@ pub(super) fn schema(name: &str, replays_results: bool) -> Option<Object> {
         )),
         IF_MATCH => Some(if_match()),
         IF_NONE_MATCH => Some(if_none_match()),
+        LAST_EVENT_ID => Some(fields::change::position(
+            "The `id` of the last event that a client of the event stream received, after which the stream goes on. \
+             Clients send it by themselves.",
+        )),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The dialect of contract 000: `/v1`.
 
 pub mod audiences;
+mod changes;
 pub mod contact_batch;
 mod contact_export;
 pub mod contacts;
@@ -22,5 +23,6 @@ use super::routes::RouteTable;
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
-    imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))))
+    let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
+    changes::routes(table)
 }

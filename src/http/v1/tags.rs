@@ -8,6 +8,7 @@ pub const OPT_OUTS: &str = "Opt-outs";
 pub const TEMPLATES: &str = "Templates";
 pub const AUDIENCES: &str = "Audiences";
 pub const IMPORTS: &str = "Imports";
+pub const CHANGES: &str = "Changes";
 
 pub const ALL: &[Tag] = &[
     Tag {
@@ -39,5 +40,10 @@ pub const ALL: &[Tag] = &[
         name: IMPORTS,
         description: "Files of contacts (CSV, vCard, NDJSON, JSContact): sent, planned, looked at, committed, and undone if \
              need be. Lists and errors work as for contacts.",
+    },
+    Tag {
+        name: CHANGES,
+        description: "What was changed, in the order of commits and without gaps, deletions included: to keep an exact \
+             copy, page by page or as a stream of events.",
     },
 ];

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::queries::matching;
-use crate::domain::change::ChangePosition;
 use crate::domain::contact::{
     ContactFilter, ContactWithGroups, Export, ExportPage, ExportQuery, ExportSource,
 };
 use crate::domain::group::{GroupId, GroupRef};
-use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::domain::{AccountId, Contact, ContactId, Result};
+use crate::storage::changes;
 use crate::storage::contact_stream::{self, Item};
 use crate::storage::database::handle::Database;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_rows;
-use crate::storage::entity::change_head;
 use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::groups;
 
@@ -43,18 +42,11 @@ pub(super) async fn open(database: &Database, account: AccountId, query: ExportQ
             Some(key) => Some(groups::id_of(&reader, account, &key).await?),
             None => None,
         };
-        Ok((position(&reader, account).await?, group))
+        Ok((changes::last(&reader, account).await?, group))
     };
     let (position, group) = database.read(read).await?;
     let selection = Arc::new(Selection { account, filter, group, with_groups });
     Ok(Export { position, source: Box::new(Source { database: database.clone(), selection }) })
-}
-
-/// The number of the last change.
-async fn position(connection: &Connection, account: AccountId) -> Result<ChangePosition> {
-    let head = change_head::Entity::find_by_id(account.get()).one(connection).await?;
-    let sequence = u64::try_from(head.map_or(0, |head| head.sequence));
-    sequence.map(ChangePosition::new).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
 impl ExportSource for Source {

@@ -28,6 +28,7 @@ use crate::storage::error::idempotency_conflict;
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
 use crate::storage::sqlite::database_file::FileLock;
+use crate::storage::write::change_signal::ChangeSignal;
 use crate::storage::write::command::{Action, Command, Outcome};
 use crate::storage::write::group_commit::GroupCommit;
 use crate::storage::write::idempotency::{self, EarlierRequests, InFlight, InFlightGuard, Once};
@@ -63,6 +64,8 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) probe: Option<Arc<Probe>>,
     /// Deletes what has expired; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
+    /// Finds the commits of other instances; PostgreSQL only.
+    pub(in crate::storage) change_poller: Option<Arc<BackgroundTask>>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,
     pub(in crate::storage) _lock: Option<Arc<FileLock>>,
@@ -84,6 +87,10 @@ impl Database {
     /// On whose behalf connections are acquired.
     fn owner(&self) -> Owner {
         self.context.as_ref().map(|context| context.account())
+    }
+
+    pub(in crate::storage) fn change_signal(&self) -> &ChangeSignal {
+        self.parts.writer.change_signal()
     }
 
     pub(in crate::storage) fn audience_ttl(&self) -> Duration {

@@ -12,7 +12,7 @@ pub struct Model {
     pub sequence: i64,
     /// Milliseconds since 1970.
     pub at: i64,
-    /// An [`Event`].
+    /// A [`ChangeType`](crate::domain::change::ChangeType).
     pub event: String,
     pub resource_id: Uuid,
     /// The group of a member.
@@ -30,46 +30,3 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-/// What happened to which kind of resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    ContactCreated,
-    ContactUpdated,
-    /// A tombstone. Its memberships end with the contact, without events of their own.
-    ContactDeleted,
-    GroupCreated,
-    GroupUpdated,
-    /// A tombstone. The memberships in a group end with it, without events of their own.
-    GroupDeleted,
-    MemberAdded,
-    MemberRemoved,
-    OptOutCreated,
-    /// A tombstone.
-    OptOutDeleted,
-    TemplateCreated,
-    TemplateUpdated,
-    /// A tombstone.
-    TemplateDeleted,
-}
-
-impl Event {
-    /// As it is stored.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::ContactCreated => "contact.created",
-            Self::ContactUpdated => "contact.updated",
-            Self::ContactDeleted => "contact.deleted",
-            Self::GroupCreated => "group.created",
-            Self::GroupUpdated => "group.updated",
-            Self::GroupDeleted => "group.deleted",
-            Self::MemberAdded => "group.member_added",
-            Self::MemberRemoved => "group.member_removed",
-            Self::OptOutCreated => "opt_out.created",
-            Self::OptOutDeleted => "opt_out.deleted",
-            Self::TemplateCreated => "template.created",
-            Self::TemplateUpdated => "template.updated",
-            Self::TemplateDeleted => "template.deleted",
-        }
-    }
-}

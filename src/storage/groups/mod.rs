@@ -21,10 +21,10 @@ pub(super) use sweep::start_sweeper;
 use super::database::handle::Database;
 use super::db::counters;
 use super::db::transaction::Transaction;
-use super::entity::change::Event;
 use super::entity::group::{Column, Entity, Model};
 use super::named::{NamedEntity, SqlNamed};
 use super::write::command::{Action, Outcome};
+use crate::domain::change::ChangeType;
 use crate::domain::group::{
     Group, GroupKey, GroupOffsetQuery, GroupRef, GroupRepository, MemberChange, MembersChanged,
 };
@@ -40,7 +40,8 @@ impl NamedEntity for Entity {
     const ID: Column = Column::Id;
     const NAME: Column = Column::Name;
     const COUNTER: Option<Uuid> = Some(counters::GROUPS);
-    const EVENTS: [Event; 3] = [Event::GroupCreated, Event::GroupUpdated, Event::GroupDeleted];
+    const EVENTS: [ChangeType; 3] =
+        [ChangeType::GroupCreated, ChangeType::GroupUpdated, ChangeType::GroupDeleted];
 
     fn to_row(account: AccountId, group: &Group) -> Model {
         Model::new(account, group)

@@ -15,16 +15,17 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use crate::domain::change::ChangeType;
 use crate::domain::{AccountId, Contact, Result, Timestamp};
 use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::change::{Column, Entity, Event};
+use crate::storage::entity::change::{Column, Entity};
 use crate::storage::entity::{change, change_head};
 
 /// A row of the log, but for what it shares with the others of its transaction.
 struct Entry {
-    event: Event,
+    event: ChangeType,
     resource: Uuid,
     group: Option<Uuid>,
     version: Option<i64>,
@@ -32,11 +33,11 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(event: Event, resource: Uuid) -> Self {
+    fn new(event: ChangeType, resource: Uuid) -> Self {
         Self { event, resource, group: None, version: None, fields: None }
     }
 
-    fn of_contact(event: Event, contact: &Contact) -> Self {
+    fn of_contact(event: ChangeType, contact: &Contact) -> Self {
         Self { version: Some(contact.version), ..Self::new(event, contact.id.as_uuid()) }
     }
 }
@@ -137,21 +138,21 @@ fn insert(
 /// `None` for what other entries imply.
 fn entry(change: &Change) -> Result<Option<Entry>> {
     let entry = match &change.kind {
-        ChangeKind::ContactCreated(created) => Entry::of_contact(Event::ContactCreated, created),
+        ChangeKind::ContactCreated(created) => Entry::of_contact(ChangeType::ContactCreated, created),
         ChangeKind::ContactUpdated { before, after } => Entry {
             fields: Some(json_sql::to_json(&after.changed_fields(before))?),
-            ..Entry::of_contact(Event::ContactUpdated, after)
+            ..Entry::of_contact(ChangeType::ContactUpdated, after)
         },
-        ChangeKind::ContactDeleted(deleted) => Entry::of_contact(Event::ContactDeleted, deleted),
+        ChangeKind::ContactDeleted(deleted) => Entry::of_contact(ChangeType::ContactDeleted, deleted),
         ChangeKind::MemberAdded { group, contact } => {
-            Entry { group: Some(group.as_uuid()), ..Entry::new(Event::MemberAdded, contact.as_uuid()) }
+            Entry { group: Some(group.as_uuid()), ..Entry::new(ChangeType::MemberAdded, contact.as_uuid()) }
         }
         ChangeKind::MemberRemoved { group, contact } => {
-            Entry { group: Some(group.as_uuid()), ..Entry::new(Event::MemberRemoved, contact.as_uuid()) }
+            Entry { group: Some(group.as_uuid()), ..Entry::new(ChangeType::MemberRemoved, contact.as_uuid()) }
         }
         ChangeKind::MembershipEnded { group: _ } => return Ok(None),
-        ChangeKind::OptOutCreated(id) => Entry::new(Event::OptOutCreated, id.as_uuid()),
-        ChangeKind::OptOutDeleted(id) => Entry::new(Event::OptOutDeleted, id.as_uuid()),
+        ChangeKind::OptOutCreated(id) => Entry::new(ChangeType::OptOutCreated, id.as_uuid()),
+        ChangeKind::OptOutDeleted(id) => Entry::new(ChangeType::OptOutDeleted, id.as_uuid()),
         ChangeKind::Named { event, id, version, fields, counted: _ } => Entry {
             version: Some(*version),
             fields: if fields.is_empty() { None } else { Some(json_sql::to_json(fields)?) },

@@ -12,6 +12,7 @@
 
 pub(super) mod batched_deletes;
 pub(super) mod change_log;
+pub(super) mod change_signal;
 pub(super) mod command;
 pub(super) mod counters;
 pub(super) mod group_commit;

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::change_signal::ChangeSignal;
 use super::{change_log, counters, idempotency};
 use crate::domain::{Error, ErrorCode, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
@@ -34,6 +35,7 @@ pub(crate) struct Writer {
     acquire_timeout: Duration,
     generation: PoolGeneration,
     idempotency_ttl: Duration,
+    change_signal: ChangeSignal,
 }
 
 /// The lock that keeps the cache consistent with the database.
@@ -50,6 +52,7 @@ struct CacheLock {
 /// The right to write, until it is dropped.
 pub(crate) struct WriteGuard<'w> {
     cache_guard: Option<CacheGuard<'w>>,
+    change_signal: &'w ChangeSignal,
     /// SQLite only.
     file: Option<&'w DatabaseFile>,
 }
@@ -153,7 +156,14 @@ impl Writer {
     ) -> Self {
         let cache_lock =
             cache.map(|cache| CacheLock { cache, order: Arc::default(), waiting: Arc::default() });
-        Self { connection, cache_lock, acquire_timeout, generation, idempotency_ttl }
+        Self {
+            connection,
+            cache_lock,
+            acquire_timeout,
+            generation,
+            idempotency_ttl,
+            change_signal: ChangeSignal::default(),
+        }
     }
 
     /// Runs a job in one transaction: committed if it succeeds, rolled back if not. On a conflict with
@@ -283,9 +293,10 @@ impl Writer {
 
     async fn lock_for_deletion(&self) -> std::result::Result<WriteGuard<'_>, WriteError> {
         let file = self.connection.file();
+        let change_signal = &self.change_signal;
         require_in_place(file)?;
         let Some(CacheLock { cache, order, waiting }) = &self.cache_lock else {
-            return Ok(WriteGuard { cache_guard: None, file });
+            return Ok(WriteGuard { cache_guard: None, change_signal, file });
         };
         let waiting_write = WaitingWrite::new(waiting);
         let order = tokio::time::timeout(self.acquire_timeout, order.lock()).await.map_err(|_| {
@@ -295,7 +306,8 @@ impl Writer {
             ))
         })?;
         drop(waiting_write);
-        Ok(WriteGuard { cache_guard: Some(CacheGuard { cache, waiting, _order: order }), file })
+        let cache_guard = Some(CacheGuard { cache, waiting, _order: order });
+        Ok(WriteGuard { cache_guard, change_signal, file })
     }
 
     /// The same writer, on behalf of an account.
@@ -315,6 +327,11 @@ impl Writer {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Wakes those who wait for what is committed.
+    pub(crate) fn change_signal(&self) -> &ChangeSignal {
+        &self.change_signal
     }
 
     /// Runs the job up to its commit.
@@ -381,11 +398,12 @@ impl WriteGuard<'_> {
         outcome
     }
 
-    /// Publishes committed changes to the cache, before the write is acknowledged.
+    /// Publishes committed changes to the cache and to those who wait for them, before the write is acknowledged.
     pub(crate) fn publish(&self, change_set: &ChangeSet) {
         if let Some(CacheGuard { cache, .. }) = &self.cache_guard {
             cache.publish(change_set);
         }
+        self.change_signal.publish(change_set);
     }
 
     /// Whether another write waits for the lock.

@@ -3,6 +3,7 @@
 pub mod acknowledged;
 pub mod change_log;
 mod client;
+pub mod feed;
 pub mod fixtures;
 mod folder;
 pub mod imports;

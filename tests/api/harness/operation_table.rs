@@ -93,6 +93,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("updateTemplate", "PATCH /v1/templates/{id}", 200, &["update:Templates"])
         .shows_more_with(&["read:Templates"]),
     row("deleteTemplate", "DELETE /v1/templates/{id}", 204, &["delete:Templates"]),
+    row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),
     // Resolves, with 200; one that is kept is created, with 201.
     row("createAudience", "POST /v1/audiences", 200, &["read:Contacts"]).also(&[201]).needs_at_times(&[

@@ -2,6 +2,7 @@
 //! responses.
 
 pub mod audience;
+pub mod change;
 pub mod group;
 pub mod import;
 pub mod opt_out;

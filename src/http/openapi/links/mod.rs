@@ -1,6 +1,7 @@
 //! Links: the operations that follow from a response, and which of its values they take.
 
 mod audience;
+mod change;
 mod contact;
 mod group;
 mod health;
@@ -15,8 +16,15 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 6] =
-    [contact::LINKS, group::LINKS, opt_out::LINKS, audience::LINKS, import::LINKS, health::LINKS];
+const TABLES: [&[LinkSpec]; 7] = [
+    contact::LINKS,
+    group::LINKS,
+    opt_out::LINKS,
+    audience::LINKS,
+    import::LINKS,
+    change::LINKS,
+    health::LINKS,
+];
 
 /// Adds the links of an operation.
 ///

@@ -1,4 +1,4 @@
-//! The change log, as readers see it.
+//! Positions in the change log.
 
 use std::fmt;
 
