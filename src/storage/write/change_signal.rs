@@ -124,8 +124,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::RequestContext;
+    use crate::domain::api_key::KeyId;
     use crate::domain::opt_out::OptOutId;
-    use crate::domain::{KeyId, RequestContext};
     use crate::storage::change_set::ChangeKind;
 
     async fn is_woken(subscription: &mut Subscription) -> bool {
@@ -137,7 +138,7 @@ mod tests {
         let signal = ChangeSignal::default();
         let (one, other) = (AccountId::new(1), AccountId::new(2));
         let commit = || {
-            let context = RequestContext::new(one, KeyId::generate(), String::new());
+            let context = RequestContext::new(one, KeyId::from_stored("test".to_owned()), "test");
             ChangeSet::of(&context, ChangeKind::OptOutDeleted(OptOutId::generate().0))
         };
         signal.publish(&commit());
