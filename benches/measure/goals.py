@@ -71,10 +71,10 @@ EXPORT = "export of 100,000 contacts as CSV"
 EXPORT_MEMORY = "memory that such an export takes"
 MEMORY = "memory after all of this"
 BATCH = "contacts created in batches of 1,000"
-
 IMPORT = "import of 1,000,000 rows of CSV, planned and committed"
 IMPORT_MEMORY = "memory that such an import takes"
 IMPORT_OTHERS = "p99 of creates during such an import"
+IMPORT_POSTGRES = "the same import on PostgreSQL"
 WAL = "largest WAL file"
 
 
@@ -107,6 +107,7 @@ GOALS = (
     Goal(IMPORT, OURS, "plain loop", "≥", 0.4),
     Goal(IMPORT_MEMORY, OURS, None, "≤", 64, " MiB"),
     Goal(IMPORT_OTHERS, OURS, None, "≤", 50, " ms"),
+    Goal(IMPORT_POSTGRES, OURS, "COPY", "≥", 0.3),
     *(Goal(work, OURS, "FastAPI", "≥", 8) for work in POSTGRES_CREATES),
     *(Goal(work, OURS, "pgbench", "≥", 0.5) for work in POSTGRES_CREATES),
     *beside("pgbench", POSTGRES_UPDATES, None, None, 0.5),

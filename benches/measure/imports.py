@@ -6,9 +6,11 @@ import time
 from urllib.parse import urlsplit
 
 from .batches import plain_loop
-from .goals import IMPORT, IMPORT_MEMORY, IMPORT_OTHERS, OURS
+from .goals import IMPORT, IMPORT_MEMORY, IMPORT_OTHERS, IMPORT_POSTGRES, OURS
 from .http import Connection, Failure
+from .postgres import Cluster
 from .systems import Addressbook
+from .works import migrate
 
 ROWS = 1_000_000
 POLL = 0.1
@@ -30,6 +32,28 @@ def measure(run):
         rows, seconds = plain_loop(run, ROWS)
         run.note("plain loop", IMPORT, rows / seconds)
     others(run, file)
+    on_postgres(run, file)
+
+
+def on_postgres(run, file):
+    """The import, and COPY of the rows that it has stored into another database with the same schema."""
+    with Cluster(run.folder) as cluster:
+        for number in range(run.rounds):
+            imported_into, copied_into = (cluster.new_database(f"{name}_{number}") for name in ("imported", "copied"))
+            with Addressbook(run.place("import_postgres"), imported_into) as system:
+                begun = time.monotonic()
+                imported(system, file)
+                run.note(OURS, IMPORT_POSTGRES, ROWS / (time.monotonic() - begun))
+            rows = cluster.home / f"rows_{number}"
+            cluster.ask(imported_into, f"COPY (SELECT * FROM contacts ORDER BY id) TO '{rows}'")
+            migrate(copied_into)
+            cluster.checkpoint()
+            begun = time.monotonic()
+            cluster.ask(copied_into, f"COPY contacts FROM '{rows}'")
+            run.note("COPY", IMPORT_POSTGRES, ROWS / (time.monotonic() - begun))
+            rows.unlink()
+            if (count := cluster.ask(copied_into, "SELECT count(*) FROM contacts")) != str(ROWS):
+                raise Failure(f"{count} rows were copied")
 
 
 def write(file):

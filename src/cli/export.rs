@@ -11,7 +11,8 @@ use clap::builder::PossibleValuesParser;
 use super::client::{self, Client, Server};
 use super::command::CommandResult;
 use super::progress::Progress;
-use crate::formats::{FileFormat, Profile};
+use crate::domain::file_format::FileFormat;
+use crate::formats::Profile;
 
 #[derive(Args, Debug)]
 #[command(after_help = client::HELP)]

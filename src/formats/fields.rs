@@ -1,6 +1,6 @@
 //! Which field of a contact a column of our own exports holds.
 
-use super::format::FileFormat;
+use crate::domain::file_format::FileFormat;
 
 /// What a column of an export holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The formats and their names.
 
-pub use crate::domain::file_format::{Delimiter, FileFormat};
+use crate::domain::file_format::FileFormat;
 
 /// The format that a `Content-Type` names, in any of the spellings in use. `None` if it names none: the content of the
 /// file decides then.

@@ -10,4 +10,4 @@ mod formula;
 pub mod read;
 pub mod write;
 
-pub use format::{Delimiter, FileFormat, Profile, of_media_type};
+pub use format::{Profile, of_media_type};

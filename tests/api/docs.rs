@@ -1,10 +1,12 @@
 //! The served documentation: complete, linked, and independent of the path prefix.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::harness::operations::Call;
-use crate::harness::{Backend, Client, Service};
+use crate::harness::{Backend, Client, Service, folder};
+
+const GUIDES: [&str; 2] = ["importing", "syncing"];
 
 const RELEASED: &str = include_str!("../../openapi/released/LAST");
 
@@ -115,6 +117,43 @@ fn the_index_links_to_every_page() {
     }
 }
 
+/// They are in every index, and their commands run as they stand.
+#[test]
+fn guides_are_listed_and_their_commands_run() {
+    let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
+    let client = service.client();
+    let indexes = ["/llms.txt", "/llms-full.txt", "/docs/"].map(|path| text(&client, path));
+    let mut responses = Vec::new();
+    for guide in GUIDES {
+        let page = text(&client, &format!("/docs/{guide}.md"));
+        let title = page.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
+        let [index, full, html] = &indexes;
+        assert!(index.contains(&format!("- [{title}](docs/{guide}.md): ")), "{index}");
+        assert!(full.contains(&format!("\n# {title}\n")), "{title}");
+        assert!(html.contains(&format!("<a href=\"{guide}\">{title}</a>")), "{title}");
+        let blocks = page.split("```bash\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let output = std::process::Command::new("bash")
+            .current_dir(folder())
+            .args(["-e", "-c", &blocks.collect::<String>()])
+            .env("BASE_URL", format!("http://{}", service.address))
+            .env("KEY", client.key.as_ref().unwrap())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{guide}: {}", String::from_utf8_lossy(&output.stderr));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        responses
+            .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
+    }
+    let [_, import, rows, _, created, changes] = &responses[..] else { panic!("{responses:?}") };
+    assert_eq!(
+        (&import["state"], &import["counts"]["create"], &import["counts"]["reject"]),
+        (&json!("planned"), &json!(1), &json!(1))
+    );
+    assert_eq!(rows["data"][0]["username"], "ina");
+    assert_eq!(changes["data"][0]["contact"], *created);
+}
+
 /// Every link of every page, behind a prefix that the service does not know.
 #[test]
 fn links_work_behind_a_prefix() {
@@ -123,6 +162,9 @@ fn links_work_behind_a_prefix() {
     let mut pages = vec!["/docs/".to_owned(), "/llms.txt".to_owned(), "/llms-full.txt".to_owned()];
     for call in Call::all(&client.get("/openapi.json").expect(200)) {
         pages.extend([format!("/docs/{}", call.id), format!("/docs/{}.md", call.id)]);
+    }
+    for guide in GUIDES {
+        pages.extend([format!("/docs/{guide}"), format!("/docs/{guide}.md")]);
     }
     let mut followed = 0;
     for page in pages {

@@ -5,8 +5,8 @@ use std::io::{Cursor, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use addressbook::domain::file_format::FileFormat;
 use addressbook::domain::{ChangePosition, Permission};
-use addressbook::formats::FileFormat;
 use addressbook::formats::fields::{Field, id_text};
 use addressbook::formats::read::{CellValue, FormulaGuard, ReadOptions, Reader};
 use sea_orm::ConnectionTrait;

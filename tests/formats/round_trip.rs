@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use addressbook::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
+use addressbook::domain::file_format::FileFormat;
 use addressbook::domain::group::GroupName;
 use addressbook::domain::{Contact, ContactId, Timestamp};
+use addressbook::formats::Profile;
 use addressbook::formats::fields::{Field, id_text};
 use addressbook::formats::read::FormulaGuard;
 use addressbook::formats::write::{ExportedContact, MetaColumns, Writer};
-use addressbook::formats::{FileFormat, Profile};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};

@@ -1,6 +1,6 @@
 //! Files as other programs write them. All names and numbers are invented.
 
-use addressbook::formats::Delimiter;
+use addressbook::domain::file_format::Delimiter;
 use addressbook::formats::read::Note;
 
 use super::harness::{File, Named, read, utf16};
@@ -54,19 +54,55 @@ fn excel_csv() {
     assert_eq!(cells(&file.records[1], &["Name", "Telefon"]), ["a\tb", "2"]);
 }
 
-/// LibreOffice Calc's default filter: commas, LF, quotes around text with them.
+/// One table, saved by LibreOffice Calc 7.4 in four ways: as it suggests; with semicolons for Western Europe; as Unicode with
+/// tabs; with quotes around all texts.
 #[test]
 fn libreoffice_csv() {
-    let file = read(include_str!("samples/libreoffice.csv"));
-    assert_eq!(recognised(&file), ("UTF-8", Some(Delimiter::Comma)));
-    assert_eq!(file.columns, ["username", "phone_number", "meta.CITY", "note"]);
-    let columns = ["username", "phone_number", "meta.CITY", "note"];
-    // A text cell with a guard is written with it; without a byte order mark, it stays.
+    let columns = ["username", "phone_number", "display_name", "meta.CITY", "meta.NOTE"];
+    let expected = [
+        ["john", "+447900000001", "John \"Jack\" Sample; Sr.", "London", "first line\nsecond line"],
+        ["zoë", "447900000002", "Zoë Müller", "Köln", "2"],
+        // A number of more digits than it keeps, as it shows it.
+        ["ina", "4.47900000000003E+017", "=Ina, 5,5", "", "tab\there"],
+        ["last", "07900 000004", "", "", ""],
+    ];
+    let files: [(&[u8], _, _); 4] = [
+        (include_bytes!("samples/libreoffice-utf-8.csv"), "UTF-8", Delimiter::Comma),
+        (include_bytes!("samples/libreoffice-windows-1252.csv"), "Windows-1252", Delimiter::Semicolon),
+        (include_bytes!("samples/libreoffice-utf-16.csv"), "UTF-16LE", Delimiter::Tab),
+        (include_bytes!("samples/libreoffice-quoted.csv"), "UTF-8", Delimiter::Comma),
+    ];
+    for (bytes, encoding, delimiter) in files {
+        let file = read(bytes);
+        assert_eq!(recognised(&file), (encoding, Some(delimiter)));
+        assert_eq!(file.columns, columns);
+        let records: Vec<_> = file.records.iter().map(|record| cells(record, &columns)).collect();
+        assert_eq!(records, expected, "{encoding}");
+        // Two lines without a value are no records, and count as lines.
+        assert_eq!(file.records.last().unwrap().number, 8);
+    }
+}
+
+/// abook 0.6: no version, an empty line first, properties as in vCard 2.1.
+#[test]
+fn abook_vcard() {
+    let file = read(include_bytes!("samples/abook.vcf"));
+    assert_eq!(recognised(&file), ("UTF-8", None));
+    let [john, zoe] = &file.records[..] else { panic!("{file:#?}") };
+    let columns = ["FN", "TEL", "TEL 2", "EMAIL", "NICKNAME", "NOTE"];
     assert_eq!(
-        cells(&file.records[0], &columns),
-        ["john", "'+447900000001", "London", "first line\nsecond line"]
+        cells(john, &columns),
+        [
+            "John \"Jack\" Sample",
+            // The mobile number, though the other stands before it.
+            "+44 7900 000001",
+            "020 7946 0000",
+            "john@example.com",
+            "jack",
+            "One, two; three"
+        ]
     );
-    assert_eq!(cells(&file.records[1], &columns), ["zoë", "447900000002", "", "5,5"]);
+    assert_eq!(cells(zoe, &["FN", "N", "TEL"]), ["Zoë Müller", "Zoë Müller", "+447900000002"]);
 }
 
 #[test]

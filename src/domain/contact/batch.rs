@@ -8,6 +8,7 @@ use super::fields::Handle;
 use super::model::{ContactId, ContactKey, ContactPatch, NewContact};
 use crate::domain::error::{Error, Result};
 use crate::domain::precondition::Precondition;
+use crate::domain::wire_names::wire_names;
 
 /// The name of the list of items, in the messages that refer to one of them.
 pub const ITEMS: &str = "contacts";
@@ -37,12 +38,13 @@ impl BatchMode {
     }
 }
 
-/// What identifies the contact of an item that can be an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchBy {
-    Handle,
-    Id,
-    Phone,
+wire_names! {
+    /// What identifies the contact of an item, or of a row of a file. (The names are those of v1.)
+    MatchBy {
+        Handle => "username", "the username";
+        Id => "id", "the id";
+        Phone => "phone_number", "the phone number, in any accepted spelling";
+    }
 }
 
 #[derive(Clone, Debug)]

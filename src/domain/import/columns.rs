@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::mapping::{ColumnMapping, META_PREFIX, Rule, Target};
-use super::options::{ImportOptions, MatchBy};
+use super::options::ImportOptions;
+use crate::domain::contact::batch::MatchBy;
 
 /// Names of columns, in lower case and without separators, in the order of preference: those of our own exports, of
 /// spreadsheets, and of the address books of Google, Outlook and Apple.

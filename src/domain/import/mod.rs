@@ -15,7 +15,7 @@ pub use model::{
     FileReport, Import, ImportCounts, ImportFile, ImportId, ImportState, PlanDigest, Progress, RowFilter,
     required_permissions,
 };
-pub use options::{ClearToken, CommitMode, ImportMode, ImportOptions, MatchBy, Region};
+pub use options::{ClearToken, CommitMode, ImportMode, ImportOptions, Region};
 pub use plan::{
     FieldChange, Matched, PlannedRow, Planner, RowOutcome, RowStatus, RowWarning, Stored, match_key,
 };

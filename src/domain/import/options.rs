@@ -1,6 +1,7 @@
 //! What a client decides about an import before its file arrives.
 
 use super::mapping::ColumnMapping;
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
 use crate::domain::violation::Violation;
@@ -12,15 +13,6 @@ wire_names! {
         Upsert => "upsert", "creates contacts that do not exist, and updates those that do";
         Create => "create", "creates contacts that do not exist, and skips the others";
         Update => "update", "updates contacts that exist, and skips the others";
-    }
-}
-
-wire_names! {
-    /// By which value a row finds the contact that it updates.
-    MatchBy {
-        Handle => "username", "the username";
-        Id => "id", "the id";
-        Phone => "phone_number", "the phone number, in any accepted spelling";
     }
 }
 

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 
 use super::columns::ColumnIndex;
 use super::mapping::{Rule, Target};
-use super::options::{ImportMode, ImportOptions, MatchBy};
+use super::options::{ImportMode, ImportOptions};
 use super::row::{CellValue, Imported, ParsedRow, RowError, SourceRow};
 use crate::domain::Error;
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, MetaPatch, Phone};
 use crate::domain::contact::{Contact, ContactField, ContactId, ContactKey, ContactPatch, NewContact};
 use crate::domain::group::{GroupId, GroupName};

@@ -9,12 +9,13 @@ use super::error::{FileError, Rejected};
 use super::limits::{MAX_COLUMNS, MAX_RECORD_BYTES};
 use super::record::{Cell, CellValue, Columns, Record, Records, Tally, windows_1252};
 use super::source::Source;
-use crate::formats::format::Delimiter;
+use crate::domain::file_format::Delimiter;
 use crate::formats::formula;
 
 pub(super) struct CsvRecords {
     source: Source,
     parser: csv_core::Reader,
+    delimiter: Delimiter,
     removes_formula_guard: bool,
     /// The cells of the current record, one after the other, unquoted.
     text: Vec<u8>,
@@ -54,6 +55,7 @@ impl CsvRecords {
         let mut records = Self {
             source,
             parser: ReaderBuilder::new().delimiter(delimiter.as_byte()).build(),
+            delimiter,
             removes_formula_guard,
             text: vec![0; MAX_RECORD_BYTES],
             // One cell more than allowed tells that there are too many.
@@ -140,6 +142,18 @@ impl CsvRecords {
         }
     }
 
+    /// What is in surplus cells becomes part of the last one, as if its delimiters were text: nothing of a rejected record is
+    /// lost.
+    fn join_surplus(&self, texts: &mut Vec<String>) {
+        while texts.len() > self.width && texts.last().is_some_and(String::is_empty) {
+            texts.pop();
+        }
+        if texts.len() > self.width {
+            let last = texts.split_off(self.width.saturating_sub(1));
+            texts.push(last.join(&char::from(self.delimiter.as_byte()).to_string()));
+        }
+    }
+
     /// The cells of a record in the buffers. Its encoding is decided for all of them together.
     fn decode(&self, record: &RawRecord, tally: &mut Tally) -> Vec<String> {
         let ends = &self.ends[..record.cells.min(self.ends.len())];
@@ -179,7 +193,7 @@ impl Records for CsvRecords {
                 || texts.get(self.width..).is_some_and(|extra| extra.iter().any(|text| !text.is_empty()));
             let rejected =
                 has_too_many.then_some(Rejected::TooManyCells { actual: raw.cells, expected: self.width });
-            texts.truncate(self.width);
+            self.join_surplus(&mut texts);
             let cells = texts.into_iter().enumerate().map(|(column, text)| {
                 let text = match formula::remove(&text) {
                     value if self.removes_formula_guard && value.len() < text.len() => value.to_owned(),

@@ -8,7 +8,7 @@ use super::record::{Columns, Record, Records, Tally};
 use super::source::{Encoding, Source};
 use super::{csv, jscontact, ndjson, vcard};
 use crate::domain::file_format::FormulaGuard;
-use crate::formats::format::{Delimiter, FileFormat};
+use crate::domain::file_format::{Delimiter, FileFormat};
 
 /// What is known about a file beforehand.
 #[derive(Clone, Copy, Debug)]

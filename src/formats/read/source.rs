@@ -10,7 +10,7 @@ use encoding_rs::{Decoder, UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::FileError;
-use crate::formats::format::{Delimiter, FileFormat};
+use crate::domain::file_format::{Delimiter, FileFormat};
 
 type Input = Box<dyn Read + Send>;
 

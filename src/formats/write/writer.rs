@@ -5,7 +5,8 @@ use std::fmt;
 use super::csv::MetaColumns;
 use super::exported::ExportedContact;
 use super::{csv, jscontact, ndjson, vcard};
-use crate::formats::format::{FileFormat, Profile};
+use crate::domain::file_format::FileFormat;
+use crate::formats::format::Profile;
 
 /// Writes one file: [`Self::begin`], any number of [`Self::write`], [`Self::finish`].
 pub struct Writer {

@@ -57,8 +57,8 @@ pub struct RequestDoc {
     pub parameters: Vec<Parameter>,
     /// The name of the schema of the body.
     pub body: Option<String>,
-    /// The media types of a body that is a file.
-    pub files: Vec<&'static str>,
+    /// The media type of a body that is a file.
+    pub file: Option<&'static str>,
     /// The schema of the body and those that it refers to.
     pub schemas: Vec<NamedSchema>,
 }
@@ -199,7 +199,7 @@ impl HandlerArgument for Upload {
     const LIMITS_ITS_TIME: bool = true;
 
     fn document(doc: &mut RequestDoc) {
-        doc.files = upload::media_types().collect();
+        doc.file = Some(upload::ANY_FILE);
     }
 }
 

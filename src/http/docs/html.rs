@@ -3,6 +3,7 @@
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use serde_json::Value;
 
+use super::guides::{GUIDES, Guide};
 use super::operation::{Operation, Sample};
 use super::{index, page};
 
@@ -22,10 +23,27 @@ pub(super) fn page(document: &Value, operations: &[Operation], operation: &Opera
     );
     let Operation { id, tag, title, .. } = operation;
     let swagger_ui = format!("../swagger-ui/#/{}/{id}", tag.replace(' ', "%20"));
-    let link = format!("<a href=\"{id}\"");
-    let menu = render_markdown(&menu_markdown(document, operations))
-        .replace(&format!("{link}>"), &format!("{link} aria-current=\"page\">"));
+    let menu = menu(document, operations, id);
     fill_template(&format!("{title} – addressbook API"), &format!("{id}.md"), &swagger_ui, &body, &menu)
+}
+
+pub(super) fn guide(document: &Value, operations: &[Operation], guide: &Guide) -> String {
+    let title = format!("{} – addressbook API", guide.title());
+    let menu = menu(document, operations, guide.name);
+    fill_template(
+        &title,
+        &format!("{}.md", guide.name),
+        "../swagger-ui/",
+        &render_markdown(guide.text),
+        &menu,
+    )
+}
+
+/// The menu with the page on which it stands marked.
+fn menu(document: &Value, operations: &[Operation], current: &str) -> String {
+    let link = format!("<a href=\"{current}\"");
+    render_markdown(&menu_markdown(document, operations))
+        .replace(&format!("{link}>"), &format!("{link} aria-current=\"page\">"))
 }
 
 /// The 404 page.
@@ -51,7 +69,8 @@ fn escape(text: &str) -> String {
 }
 
 fn menu_markdown(document: &Value, operations: &[Operation]) -> String {
-    let mut text = String::new();
+    let guide = |guide: &Guide| format!("- [{}]({})\n", guide.title(), guide.name);
+    let mut text = format!("\n**Guides**\n\n{}", GUIDES.iter().map(guide).collect::<String>());
     for tag in super::schema::list(&document["tags"]) {
         let name = super::schema::text(&tag["name"]);
         text += &format!("\n**{name}**\n\n");

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::guides::{GUIDES, Guide};
 use super::operation::Operation;
 use super::{page, schema};
 
@@ -18,7 +19,8 @@ fn introduction(document: &Value) -> String {
 
 /// `/llms.txt`.
 pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
-    let mut text = introduction(document) + &by_tag(document, operations, |id| format!("docs/{id}.md"));
+    let link = |name: &str| format!("docs/{name}.md");
+    let mut text = introduction(document) + &guides(link) + &by_tag(document, operations, link);
     text += "\n## Optional\n\n\
         - [llms-full.txt](llms-full.txt): all of these pages in one fetch\n\
         - [openapi.json](openapi.json): the OpenAPI 3.1 document from which all of this is generated\n\
@@ -26,6 +28,12 @@ pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
         - [openapi-3.0.json](openapi-3.0.json): the document in OpenAPI 3.0\n\
         - [Swagger UI](swagger-ui/): try the operations out\n";
     text
+}
+
+/// The guides.
+fn guides(link: impl Fn(&str) -> String) -> String {
+    let line = |guide: &Guide| format!("- [{}]({}): {}\n", guide.title(), link(guide.name), guide.about());
+    format!("\n## Guides\n\n{}", GUIDES.iter().map(line).collect::<String>())
 }
 
 /// The operations by tag.
@@ -48,10 +56,11 @@ pub(super) fn llms_full(document: &Value, operations: &[Operation]) -> String {
     let pages = operations.iter().map(|operation| {
         format!("\n{}\n{}", page::front_matter(operation), page::content(operation, "docs/"))
     });
-    introduction(document) + &pages.collect::<String>()
+    let guides = GUIDES.iter().map(|guide| format!("\n{}", guide.relative_to("docs/")));
+    introduction(document) + &guides.collect::<String>() + &pages.collect::<String>()
 }
 
 /// The index for people, in Markdown.
 pub(super) fn overview(document: &Value, operations: &[Operation]) -> String {
-    introduction(document) + &by_tag(document, operations, str::to_owned)
+    introduction(document) + &guides(str::to_owned) + &by_tag(document, operations, str::to_owned)
 }

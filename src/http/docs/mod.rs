@@ -1,7 +1,8 @@
-//! Documentation for people and for language models, generated from the OpenAPI document by pure functions: a page per
-//! operation, an index, and everything in one file. Rendered once at startup.
+//! Documentation for people and for language models: guides, and what pure functions generate from the OpenAPI document, a
+//! page per operation, an index, and everything in one file. Rendered once at startup.
 
 mod endpoints;
+mod guides;
 mod html;
 mod index;
 mod operation;

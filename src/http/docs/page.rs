@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::guides::Guide;
 use super::operation::{Operation, RelatedOperation, Response};
 use super::schema::Attribute;
 use crate::http::openapi::samples::variables;
@@ -11,12 +12,18 @@ const LAST_RELEASE: &str = include_str!("../../../openapi/released/LAST");
 
 /// The page for language models.
 pub(super) fn markdown(operation: &Operation) -> String {
-    format!(
-        "{}\n> For the complete documentation index, see [llms.txt](../llms.txt).\n\
-         > Everything in one fetch: [llms-full.txt](../llms-full.txt).\n\n{}",
-        front_matter(operation),
-        content(operation, "")
-    )
+    format!("{}\n{POINTERS}\n{}", front_matter(operation), content(operation, ""))
+}
+
+/// Where a language model finds the rest.
+const POINTERS: &str = "> For the complete documentation index, see [llms.txt](../llms.txt).\n\
+    > Everything in one fetch: [llms-full.txt](../llms-full.txt).\n";
+
+/// The page of a guide for language models.
+pub(super) fn guide(guide: &Guide) -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
+    let (title, about) = (quoted(guide.title()), quoted(&guide.about()));
+    format!("---\ntitle: {title}\ndescription: {about}\n---\n\n{POINTERS}\n{}", guide.text)
 }
 
 /// The content of the page; `base` is the path of other pages.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::guides::GUIDES;
 use super::operation::Operation;
 use super::{html, index, page};
 
@@ -36,6 +37,11 @@ pub(super) fn files(document: &Value) -> Vec<File> {
         file(LLMS.to_owned(), TEXT, index::llms(document, &operations)),
         file(LLMS_FULL.to_owned(), TEXT, index::llms_full(document, &operations)),
     ];
+    for guide in &GUIDES {
+        let path = format!("{PATH}{}", guide.name);
+        files.push(file(format!("{path}.md"), MARKDOWN, page::guide(guide)));
+        files.push(file(path, HTML, html::guide(document, &operations, guide)));
+    }
     for operation in &operations {
         let path = format!("{PATH}{}", operation.id);
         files.push(file(format!("{path}.md"), MARKDOWN, page::markdown(operation)));

@@ -23,12 +23,24 @@ pub struct Upload {
     pub format: Option<FileFormat>,
 }
 
-/// What a file of any format may be sent as.
-const UNSPECIFIC: [&str; 2] = ["application/gzip", "application/octet-stream"];
+/// What a file of any format may be sent as: its content decides. The only one in the document: of several, each generated client
+/// picks one for all files.
+pub const ANY_FILE: &str = "application/octet-stream";
+const GZIP: &str = "application/gzip";
 
-/// What a file may be sent as, for the documentation. Any of them may be compressed.
-pub fn media_types() -> impl Iterator<Item = &'static str> {
-    FileFormat::ALL.iter().map(|format| format.media_type()).chain(UNSPECIFIC)
+/// The `Content-Type` or the `Content-Encoding` of a file is none that can be read.
+#[must_use]
+pub fn unsupported_media_type() -> Error {
+    let formats = FileFormat::ALL.map(FileFormat::media_type).join(", ");
+    let message =
+        format!("Content-Type must be one of {formats}, {GZIP}, {ANY_FILE}; Content-Encoding may be gzip");
+    Error::with_message(ErrorCode::UnsupportedMediaType, message)
+}
+
+/// The connection was closed before the end of the file.
+#[must_use]
+pub fn incomplete() -> Error {
+    Error::with_message(ErrorCode::Malformed, "The body is incomplete")
 }
 
 impl FromRequest for Upload {
@@ -59,15 +71,11 @@ fn header(request: &HttpRequest, name: actix_web::http::header::HeaderName) -> O
 fn format(request: &HttpRequest) -> Result<Option<FileFormat>, ApiError> {
     let encoding = header(request, CONTENT_ENCODING).unwrap_or("identity");
     let is_known = ["identity", "gzip", "x-gzip"].iter().any(|known| encoding.eq_ignore_ascii_case(known));
-    let media_type = header(request, CONTENT_TYPE).unwrap_or_default();
+    // RFC 9110, section 8.3: without a type, this may be assumed.
+    let media_type = header(request, CONTENT_TYPE).unwrap_or(ANY_FILE);
     let format = of_media_type(media_type);
-    let is_unspecific = UNSPECIFIC.iter().any(|known| known.eq_ignore_ascii_case(media_type));
-    if is_known && (format.is_some() || is_unspecific) {
-        return Ok(format);
-    }
-    let names: Vec<&str> = media_types().collect();
-    let message = format!("Content-Type must be one of {}; Content-Encoding may be gzip", names.join(", "));
-    Err(Error::with_message(ErrorCode::UnsupportedMediaType, message).into())
+    let is_any = [ANY_FILE, GZIP].iter().any(|known| known.eq_ignore_ascii_case(media_type));
+    if is_known && (format.is_some() || is_any) { Ok(format) } else { Err(unsupported_media_type().into()) }
 }
 
 impl Upload {
@@ -82,7 +90,8 @@ impl Upload {
             match received.map_err(|_| ErrorCode::RequestTimeout)? {
                 Some(Ok(bytes)) => piece.extend_from_slice(&bytes),
                 Some(Err(error)) => {
-                    return Err(Error::caused_by(ErrorCode::Malformed, error.to_string()).into());
+                    tracing::debug!(cause = %error, "a file was not received");
+                    return Err(incomplete().into());
                 }
                 None => break,
             }

@@ -2,14 +2,23 @@
 
 use actix_cors::Cors;
 
-use crate::http::headers::{CHANGE_POSITION, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH};
+use crate::http::headers::{
+    CHANGE_POSITION, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID,
+};
 
 /// The methods of all routes, including those outside the OpenAPI document.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// The key, the media type, the request id, and every header parameter of the OpenAPI document.
-const ALLOWED_HEADERS: [&str; 6] =
-    ["Authorization", "Content-Type", "X-Request-Id", IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH];
+const ALLOWED_HEADERS: [&str; 7] = [
+    "Authorization",
+    "Content-Type",
+    "X-Request-Id",
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LAST_EVENT_ID,
+];
 
 /// Every response header of the OpenAPI document.
 const EXPOSED_HEADERS: [&str; 9] = [

@@ -15,7 +15,9 @@ use crate::http::auth::access::Access;
 use crate::http::dialect::Dialect;
 use crate::http::error::api_error::{field_errors, message};
 use crate::http::error::table::{self, wire_code};
+use crate::http::extract::upload;
 use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH};
+use crate::http::media_type::JSON;
 use crate::http::request_id::RequestId;
 
 /// Documents every error that an operation can respond with, in the envelope of a dialect.
@@ -26,6 +28,8 @@ pub(super) fn document(
     frees_storage: bool,
     dialect: &Dialect,
 ) {
+    let takes_file =
+        matches!(&operation.request_body, Some(RefOr::T(body)) if !body.content.contains_key(JSON));
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in codes(operation, access, doc, frees_storage) {
         by_status.entry(wire_code(code).status.as_u16()).or_default().push(code);
@@ -35,7 +39,7 @@ pub(super) fn document(
             ContentBuilder::new().schema(Some(Ref::from_schema_name(dialect.error_schema))).build();
         let mut descriptions: Vec<String> = Vec::new();
         for code in codes {
-            let example = example(code, access, doc);
+            let example = example(code, access, doc, takes_file);
             let details = field_errors(&example, dialect.names);
             let message = match code {
                 // The member has the dialect's name.
@@ -118,8 +122,10 @@ fn codes(
     ErrorCode::ALL.iter().copied().filter(possible).collect()
 }
 
-fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc) -> Error {
+fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc, takes_file: bool) -> Error {
     match (code, access) {
+        (ErrorCode::UnsupportedMediaType, _) if takes_file => upload::unsupported_media_type(),
+        (ErrorCode::Malformed, _) if takes_file => upload::incomplete(),
         (ErrorCode::Invalid, _) => Error::invalid(doc.violations.clone()),
         (ErrorCode::Forbidden, Some(access)) => Error::forbidden(&access.required()),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),

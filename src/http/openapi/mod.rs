@@ -160,7 +160,7 @@ fn order_conditions(value: &mut Value) {
 
 /// Adds what follows from the arguments of the handler.
 fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results: bool) {
-    let RequestDoc { conditions: _, parameters, body, files, schemas: _ } = request;
+    let RequestDoc { conditions: _, parameters, body, file, schemas: _ } = request;
     let parameters = parameters.iter().cloned().map(|mut parameter| {
         if parameter.parameter_in == ParameterIn::Header {
             parameter.schema = parameters::schema(&parameter.name, replays_results).map(RefOr::from);
@@ -175,12 +175,9 @@ fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results:
         let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True)).build();
         operation.request_body = Some(body.into());
     }
-    if !files.is_empty() {
-        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
-        for media_type in files {
-            let content = ContentBuilder::new().schema(Some(operation_doc::file_schema())).build();
-            body = body.content(*media_type, content);
-        }
+    if let Some(media_type) = file {
+        let content = ContentBuilder::new().schema(Some(operation_doc::file_schema())).build();
+        let body = RequestBodyBuilder::new().content(*media_type, content).required(Some(Required::True));
         operation.request_body = Some(body.build().into());
     }
 }
@@ -223,7 +220,8 @@ fn describe_parameters(operation: &mut Operation) {
 fn name_body(operation: &mut Operation, doc: &OperationDoc) {
     let updates = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("update"));
     let Some(resource) = doc.resource else { return };
-    let name = if updates { "changes" } else { resource.argument };
+    let own = doc.argument.unwrap_or(resource.argument);
+    let name = if updates { "changes" } else { own };
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.extensions = Some(Extensions::from_iter([("x-codegen-request-body-name", name)]));
     }
@@ -279,8 +277,10 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
             Some(MAX_BATCH)
         }
         (_, "problems") => Some(Report::MAX_PROBLEMS),
-        ("Import", "columns") => Some(ImportOptions::MAX_COLUMNS),
-        ("Import", "ignored_columns" | "notes") | ("ImportRow", "changes" | "warnings") => Some(MAX_COLUMNS),
+        ("ContactImport", "columns") => Some(ImportOptions::MAX_COLUMNS),
+        ("ContactImport", "ignored_columns" | "notes") | ("ImportRow", "changes" | "warnings") => {
+            Some(MAX_COLUMNS)
+        }
         ("Change", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),

@@ -20,12 +20,13 @@ use crate::http::media_type::JSON;
 #[derive(Default)]
 pub struct OperationDoc {
     request_examples: Vec<(&'static str, &'static str, Value)>,
-    /// Media type and content.
-    file_examples: Vec<(&'static str, &'static str)>,
+    file_example: Option<&'static str>,
     response_examples: Vec<(u16, Value)>,
     responses: Vec<(u16, Response)>,
     pub(super) errors: Vec<ErrorCode>,
     pub(super) violations: Vec<FieldViolation>,
+    /// The body argument of generated client methods, if it is not that of the resource.
+    pub(super) argument: Option<&'static str>,
     /// `None` for public operations.
     pub(super) resource: Option<&'static ResourceDoc>,
     /// Schemas that those of the operation refer to by name only.
@@ -72,9 +73,14 @@ impl OperationDoc {
 
     /// An example of a request body that is a file.
     #[must_use]
-    pub fn file_example(mut self, media_type: &'static str, example: &'static str) -> Self {
-        self.file_examples.push((media_type, example));
-        self
+    pub fn file_example(self, example: &'static str) -> Self {
+        Self { file_example: Some(example), ..self }
+    }
+
+    /// Another body argument of generated client methods than that of the resource.
+    #[must_use]
+    pub fn argument(self, argument: &'static str) -> Self {
+        Self { argument: Some(argument), ..self }
     }
 
     /// A response without a body.
@@ -196,10 +202,8 @@ impl OperationDoc {
                 for (name, summary, value) in &self.request_examples {
                     add_example(content, name, summary, value.clone());
                 }
-            }
-            for (media_type, example) in &self.file_examples {
-                if let Some(content) = body.content.get_mut(*media_type).and_then(inline) {
-                    add_example(content, "file", "A file", (*example).into());
+                if let Some(example) = self.file_example {
+                    add_example(content, "file", "A file", example.into());
                 }
             }
         }

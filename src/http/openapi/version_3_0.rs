@@ -82,7 +82,6 @@ fn node(value: &Value, document: &Value) -> Value {
                     // In 3.0, only OAuth and OpenID Connect schemes have scopes. The description also has the
                     // permission.
                     "security" => security(value, document),
-                    "requestBody" => request_body(node(value, document)),
                     "example" | "examples" => value.clone(),
                     name if name.starts_with("x-") => value.clone(),
                     _ => node(value, document),
@@ -93,19 +92,6 @@ fn node(value: &Value, document: &Value) -> Value {
         }
         _ => value.clone(),
     }
-}
-
-/// The media type of any file.
-const ANY_FILE: &str = "application/octet-stream";
-
-/// Keeps one media type of a file that may have several: generators that need 3.0 do not support more than one.
-fn request_body(mut body: Value) -> Value {
-    if let Some(content) = body.get_mut("content").and_then(Value::as_object_mut)
-        && content.contains_key(ANY_FILE)
-    {
-        content.retain(|media_type, _| media_type == ANY_FILE);
-    }
-    body
 }
 
 fn security(value: &Value, document: &Value) -> Value {

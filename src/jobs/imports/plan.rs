@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use super::source::{self, Batch, BatchRow, Chunks};
 use crate::domain::audience::{LookupRequest, LookupResult, PhoneMatch, Recipient};
 use crate::domain::contact::ContactId;
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::group::GroupName;
 use crate::domain::import::{
-    FileReport, ImportJob, ImportQueue, MatchBy, Matched, PAGE_ROWS, ParsedRow, PlanDigest, PlannedRow,
-    Planner, Progress, RowWarning, Stored,
+    FileReport, ImportJob, ImportQueue, Matched, PAGE_ROWS, ParsedRow, PlanDigest, PlannedRow, Planner,
+    Progress, RowWarning, Stored,
 };
 use crate::domain::store::Store;
 use crate::domain::{Error, ErrorCode, Result};

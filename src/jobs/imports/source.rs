@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::FileFormat;
 use crate::domain::import::{
-    CellValue, ColumnIndex, FileReport, ImportFile, ImportOptions, MatchBy, PAGE_ROWS, ParsedRow, RowError,
-    RowParser, SourceRow, Target,
+    CellValue, ColumnIndex, FileReport, ImportFile, ImportOptions, PAGE_ROWS, ParsedRow, RowError, RowParser,
+    SourceRow, Target,
 };
 use crate::formats::read::{self, Cell, FileError, ReadOptions, Reader, Record};
 

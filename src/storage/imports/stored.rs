@@ -11,12 +11,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::contact::ContactId;
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::{GroupId, GroupName};
 use crate::domain::import::{
     ClearToken, ColumnMapping, CommitMode, FieldChange, FileReport, Import, ImportFile, ImportId, ImportMode,
-    ImportOptions, ImportState, MatchBy, PlanDigest, PlannedRow, Progress, Region, RowError, RowOutcome,
-    RowStatus, RowWarning,
+    ImportOptions, ImportState, PlanDigest, PlannedRow, Progress, Region, RowError, RowOutcome, RowStatus,
+    RowWarning,
 };
 use crate::domain::{Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::entity::import::Model;

@@ -3,10 +3,11 @@
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::value::{text, with_description, word_of};
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
 use crate::domain::import::{
-    ClearToken, CommitMode, ImportMode, ImportState, MatchBy, PlanDigest, RowOutcome, RowStatus, Rule,
+    ClearToken, CommitMode, ImportMode, ImportState, PlanDigest, RowOutcome, RowStatus, Rule,
 };
 use crate::http::field::{TextDoc, WireText as _};
 

@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
 
 use super::rejects;
 use super::request::{CommitImport, CreateImport, ListRows};
-use super::response::{Import, ImportRow};
+use super::response::{ContactImport, ImportRow};
 use crate::domain::idempotency::Created;
 use crate::domain::import::{CHUNK_BYTES, CommitMode, ImportId, ImportOptions};
 use crate::domain::pagination::CursorParams;
@@ -38,7 +38,7 @@ pub(super) async fn create_import(
     let may_read = authorized.may(Permission::ReadImports);
     let Created { resource, replayed } = authorized.imports().create(options, idempotent, may_read).await?;
     let mut response = operations::created(&prefix, PATH, resource.id, replayed);
-    Ok(response.json(Import::new(resource, &prefix.prepend_to(PATH))))
+    Ok(response.json(ContactImport::new(resource, &prefix.prepend_to(PATH))))
 }
 
 /// List imports
@@ -53,7 +53,7 @@ pub(super) async fn list_imports(
     let page = authorized.imports().list(params).await?;
     let path = prefix.prepend_to(PATH);
     let links = pagination::links(&path, &params, &filters, &page, |import| import.id);
-    let data = page.items.into_iter().map(|import| Import::new(import, &path)).collect();
+    let data = page.items.into_iter().map(|import| ContactImport::new(import, &path)).collect();
     Ok(respond_with_links(links, Page::new(page.has_more, data)))
 }
 
@@ -67,13 +67,15 @@ pub(super) async fn get_import(
     PathParam(id): PathParam<ImportId>,
 ) -> HandlerResult {
     let import = authorized.imports().get(id).await?;
-    Ok(HttpResponse::Ok().json(Import::new(import, &prefix.prepend_to(PATH))))
+    Ok(HttpResponse::Ok().json(ContactImport::new(import, &prefix.prepend_to(PATH))))
 }
 
 /// Send the file of an import
 ///
-/// Receives the file and starts to plan. The file is CSV with a header line, vCard 3.0 or 4.0, NDJSON, or JSContact,
-/// compressed with gzip or not. A further file replaces the first, until the import is committed.
+/// Receives the file and starts to plan. The file is CSV with a header line, vCard 2.1 to 4.0, NDJSON, or JSContact,
+/// compressed with gzip or not; it is recognised by its content. It may also be sent with its media type: `text/csv`,
+/// `text/vcard`, `application/x-ndjson`, `application/jscontact+json` or `application/gzip`. A further file replaces the
+/// first, until the import is committed.
 #[utoipa::path(put, path = "/v1/imports/{id}/file", operation_id = "putImportFile")]
 pub(super) async fn put_file(
     authorized: Authorized<CreateImports>,
@@ -94,7 +96,7 @@ pub(super) async fn put_file(
         return Err(error);
     }
     let import = upload.finish(file.format).await?;
-    Ok(HttpResponse::Accepted().json(Import::new(import, &prefix.prepend_to(PATH))))
+    Ok(HttpResponse::Accepted().json(ContactImport::new(import, &prefix.prepend_to(PATH))))
 }
 
 /// List the rows of an import
@@ -154,7 +156,7 @@ pub(super) async fn commit_import(
     let imports = authorized.imports();
     authorized.require(imports.get(id).await?.required_permissions())?;
     let import = imports.commit(id, body.command).await?;
-    Ok(HttpResponse::Accepted().json(Import::new(import, &prefix.prepend_to(PATH))))
+    Ok(HttpResponse::Accepted().json(ContactImport::new(import, &prefix.prepend_to(PATH))))
 }
 
 /// Undo an import
@@ -172,7 +174,7 @@ pub(super) async fn undo_import(
     let imports = authorized.imports();
     authorized.require(imports.get(id).await?.undo_permissions())?;
     let import = imports.undo(id).await?;
-    Ok(HttpResponse::Accepted().json(Import::new(import, &prefix.prepend_to(PATH))))
+    Ok(HttpResponse::Accepted().json(ContactImport::new(import, &prefix.prepend_to(PATH))))
 }
 
 /// Cancel or delete an import

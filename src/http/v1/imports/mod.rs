@@ -14,25 +14,19 @@ use crate::http::openapi::fields::import::EXAMPLE_DIGEST;
 use crate::http::openapi::{OperationDoc, ResourceDoc};
 use crate::http::prelude::json;
 use crate::http::routes::RouteTable;
-use response::{Import, ImportRow};
+use response::{ContactImport, ImportRow};
 
 static RESOURCE: ResourceDoc =
     ResourceDoc { tag: Some(tags::IMPORTS), noun: "import", argument: "import", versioned: false };
 
-/// The body is a file, or names a plan.
-static FILE_RESOURCE: ResourceDoc =
-    ResourceDoc { tag: Some(tags::IMPORTS), noun: "import", argument: "file", versioned: false };
-static PLAN_RESOURCE: ResourceDoc =
-    ResourceDoc { tag: Some(tags::IMPORTS), noun: "import", argument: "plan", versioned: false };
-
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     use handlers::*;
 
-    let planned = || Import::new(examples::planned(), PATH);
+    let planned = || ContactImport::new(examples::planned(), PATH);
     let row = ImportRow::new(0, examples::row(), &examples::columns());
-    let starts = |resource, about: &str| {
-        OperationDoc::of(resource)
-            .responds::<Import>(202, about, planned())
+    let starts = |about: &str| {
+        OperationDoc::of(&RESOURCE)
+            .responds::<ContactImport>(202, about, planned())
             .errors(&[ErrorCode::ImportState])
             .example_violation(invalid_id())
     };
@@ -52,7 +46,9 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_create_import,
             create_import,
-            operations::creates(&RESOURCE, Import::new(examples::created(), PATH))
+            operations::creates(&RESOURCE, ContactImport::new(examples::created(), PATH))
+                // `import` is reserved in many languages.
+                .argument("options")
                 .request_example(
                     "automatic",
                     "Columns recognised by their names",
@@ -77,8 +73,9 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_put_file,
             put_file,
-            starts(&FILE_RESOURCE, "The file was received and is being planned.")
-                .file_example("text/csv", examples::FILE)
+            starts("The file was received and is being planned.")
+                .argument("file")
+                .file_example(examples::FILE)
                 .errors(&[ErrorCode::ImportQuota]),
         )
         .protected(
@@ -102,16 +99,12 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             &DIALECT,
             __path_commit_import,
             commit_import,
-            starts(&PLAN_RESOURCE, "The import is being carried out.")
+            starts("The import is being carried out.")
+                .argument("plan")
                 .request_example("commit", "The plan that was seen", json!({"digest": EXAMPLE_DIGEST}))
                 .errors(&[ErrorCode::PlanChanged]),
         )
-        .protected(
-            &DIALECT,
-            __path_undo_import,
-            undo_import,
-            starts(&RESOURCE, "The import is being taken back."),
-        )
+        .protected(&DIALECT, __path_undo_import, undo_import, starts("The import is being taken back."))
         .protected(
             &DIALECT,
             __path_delete_import,

@@ -4,10 +4,11 @@ use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
 use crate::config::Limits;
+use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
 use crate::domain::import::{
-    ClearToken, ColumnMapping, CommitMode, ImportMode, ImportOptions, MatchBy, PlanDigest, Region, RowFilter,
+    ClearToken, ColumnMapping, CommitMode, ImportMode, ImportOptions, PlanDigest, Region, RowFilter,
     RowOutcome, RowStatus, Rule, Target, required_permissions,
 };
 use crate::http::extract::query::{integer, number};

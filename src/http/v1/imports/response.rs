@@ -13,7 +13,7 @@ use crate::http::v1::pagination::Listed;
 
 /// An import: how a file is imported, and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Import {
+pub struct ContactImport {
     id: ImportId,
     #[schema(schema_with = fields::import::state)]
     state: &'static str,
@@ -156,7 +156,7 @@ impl From<import::ImportCounts> for ImportCounts {
     }
 }
 
-impl Import {
+impl ContactImport {
     pub(super) fn new(import: import::Import, prefix: &str) -> Self {
         let import::Import {
             id,
@@ -217,7 +217,7 @@ impl Import {
     }
 }
 
-impl Listed for Import {
+impl Listed for ContactImport {
     const PAGE: &'static str = "ImportList";
     const PLURAL: &'static str = "imports";
 }

@@ -1,0 +1,33 @@
+//! Guides: pages that are written, not generated.
+
+/// A page. Its links lead to the Markdown pages beside it.
+#[derive(Debug)]
+pub(super) struct Guide {
+    /// In the path.
+    pub(super) name: &'static str,
+    /// Markdown; the first line is the title.
+    pub(super) text: &'static str,
+}
+
+pub(super) const GUIDES: [Guide; 2] = [
+    Guide { name: "importing", text: include_str!("importing.md") },
+    Guide { name: "syncing", text: include_str!("syncing.md") },
+];
+
+impl Guide {
+    pub(super) fn title(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
+    }
+
+    /// The first sentence, for indexes.
+    pub(super) fn about(&self) -> String {
+        let paragraph = self.text.split("\n\n").nth(1).unwrap_or_default().replace('\n', " ");
+        let sentence = paragraph.split_inclusive(". ").next().unwrap_or_default();
+        sentence.trim_end().to_owned()
+    }
+
+    /// The text with links that lead there from another folder.
+    pub(super) fn relative_to(&self, base: &str) -> String {
+        self.text.replace("](", &format!("]({base}"))
+    }
+}
