@@ -168,4 +168,29 @@ func main() {
 	}).Execute())
 	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	there := addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := ok(contacts.CreateContact(ctx).Contact(there).Execute())
+	daniel := addressbook.ContactBatchItem{Username: addressbook.PtrString("dan")}
+	daniel.SetDisplayName("Daniel")
+	applied := ok(contacts.ApplyContactBatch(ctx).Batch(addressbook.ApplyContactBatch{
+		Mode:    addressbook.BATCHMODE_UPSERT,
+		MatchBy: addressbook.CONTACTMATCHBY_USERNAME.Ptr(),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: addressbook.PtrString("eve"), PhoneNumber: addressbook.PtrString("+44 7900 000005")},
+			daniel,
+			{Username: addressbook.PtrString("fay")},
+		},
+	}).Execute())
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied.Counts)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	fault = *applied.Results[2].Error
+	check(fault.Code == "validation_failed" && fault.Details[0].Field == "phone_number", fault)
+	check(ok(contacts.GetContact(ctx, dan.Id).Execute()).DisplayName == "Daniel")
+	passed("apply a batch")
 }

@@ -159,5 +159,24 @@ public final class Scenario {
                 .addAliasesItem("cat").template("Hello {{NAME}}!").fields(Map.of("cat", Map.of("NAME", "Kitty"))));
         check(resolved.getRecords().stream().map(ResolvedAddressBookRecord::getText).toList(), List.of("Hello Kitty!"));
         passed("resolve aliases with fields of their own");
+
+        // Eve is new, Dan is there already, and Fay lacks a phone number.
+        Contact dan = contacts.createContact(new CreateContact().username("dan").phoneNumber("+44 7900 000004"), null);
+        ApplyContactBatch batch = new ApplyContactBatch()
+                .mode(BatchMode.UPSERT)
+                .matchBy(ContactMatchBy.USERNAME)
+                .addContactsItem(new ContactBatchItem().username("eve").phoneNumber("+44 7900 000005"))
+                .addContactsItem(new ContactBatchItem().username("dan").displayName("Daniel"))
+                .addContactsItem(new ContactBatchItem().username("fay"));
+        ContactBatchResults applied = contacts.applyContactBatch(batch, null);
+        check(applied.getCounts(), new ContactBatchCounts().created(1).updated(1).unchanged(0).failed(1));
+        List<ContactBatchResult> results = applied.getResults();
+        check(results.stream().map(ContactBatchResult::getIndex).toList(), List.of(0, 1, 2));
+        check(results.stream().map(ContactBatchResult::getStatus).toList(), List.of("created", "updated", "failed"));
+        V1ErrorBody failed = results.get(2).getError();
+        check(failed.getCode(), "validation_failed");
+        check(failed.getDetails().get(0).getField(), "phone_number");
+        check(contacts.getContact(dan.getId(), null, null).getDisplayName(), "Daniel");
+        passed("apply a batch");
     }
 }

@@ -12,9 +12,14 @@ import addressbook.infrastructure.ClientError
 import addressbook.infrastructure.ClientException
 import addressbook.infrastructure.Serializer
 import addressbook.models.AddressBookError
+import addressbook.models.ApplyContactBatch
 import addressbook.models.AudienceItem
 import addressbook.models.AudienceTemplate
+import addressbook.models.BatchMode
 import addressbook.models.ChangeMembers
+import addressbook.models.ContactBatchCounts
+import addressbook.models.ContactBatchItem
+import addressbook.models.ContactMatchBy
 import addressbook.models.CreateAddressBookRecord
 import addressbook.models.CreateAudience
 import addressbook.models.CreateContact
@@ -162,4 +167,24 @@ fun main(arguments: Array<String>) {
     )
     check(resolved.records.map { it.text }, listOf("Hello Kitty!"))
     passed("resolve aliases with fields of their own")
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    val dan = contacts.createContact(CreateContact(username = "dan", phoneNumber = "+44 7900 000004"))
+    val applied = contacts.applyContactBatch(
+        ApplyContactBatch(
+            mode = BatchMode.UPSERT,
+            matchBy = ContactMatchBy.USERNAME,
+            contacts = listOf(
+                ContactBatchItem(username = "eve", phoneNumber = "+44 7900 000005"),
+                ContactBatchItem(username = "dan", displayName = "Daniel"),
+                ContactBatchItem(username = "fay"),
+            ),
+        )
+    )
+    check(applied.counts, ContactBatchCounts(created = 1, updated = 1, unchanged = 0, failed = 1))
+    check(applied.results.map { it.index to it.status }, listOf(0 to "created", 1 to "updated", 2 to "failed"))
+    val failed = applied.results[2].error!!
+    check(failed.code to failed.details!![0].`field`, "validation_failed" to "phone_number")
+    check(contacts.getContact(dan.id).displayName, "Daniel")
+    passed("apply a batch")
 }

@@ -169,4 +169,27 @@ func main() {
 	})).JSON200
 	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	contact = addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := got(client.CreateContactWithResponse(ctx, nil, contact)).JSON201
+	applied := got(client.ApplyContactBatchWithResponse(ctx, nil, addressbook.ApplyContactBatch{
+		Mode:    addressbook.ApplyContactBatchModeUpsert,
+		MatchBy: to(addressbook.ApplyContactBatchMatchByUsername),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: to("eve"), PhoneNumber: to("+44 7900 000005")},
+			{Username: to("dan"), DisplayName: nullable.NewNullableWithValue("Daniel")},
+			{Username: to("fay")},
+		},
+	})).JSON200
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	failed := *applied.Results[2].Error
+	check(failed.Code == "validation_failed" && (*failed.Details)[0].Field == "phone_number", failed)
+	check(got(client.GetContactWithResponse(ctx, dan.Id, nil)).JSON200.DisplayName == "Daniel")
+	passed("apply a batch")
 }

@@ -202,4 +202,30 @@ func main() {
 		})).Response
 	check(resolved.Records[0].Text.Value == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	contact = &addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := as[*addressbook.ContactHeaders](client.CreateContact(ctx, contact, again)).Response
+	batch := &addressbook.ApplyContactBatch{
+		Mode:    addressbook.ApplyContactBatchModeUpsert,
+		MatchBy: addressbook.NewOptApplyContactBatchMatchBy(addressbook.ApplyContactBatchMatchByUsername),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: addressbook.NewOptString("eve"), PhoneNumber: addressbook.NewOptString("+44 7900 000005")},
+			{Username: addressbook.NewOptString("dan"), DisplayName: addressbook.NewOptNilString("Daniel")},
+			{Username: addressbook.NewOptString("fay")},
+		},
+	}
+	atOnce := addressbook.ApplyContactBatchParams{}
+	applied := as[*addressbook.ContactBatchResultsHeaders](client.ApplyContactBatch(ctx, batch, atOnce)).Response
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	failed := applied.Results[2].Error.Value
+	check(failed.Code == "validation_failed" && failed.Details[0].Field == "phone_number", failed)
+	byID = addressbook.GetContactParams{ID: dan.ID}
+	check(as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response.DisplayName == "Daniel")
+	passed("apply a batch")
 }

@@ -13,7 +13,14 @@ from addressbook.api.address_book import (
 from addressbook.api.address_book_audiences import resolve_address_book_aliases
 from addressbook.api.address_book_groups import list_address_book_group_contacts
 from addressbook.api.audiences import create_audience, list_audience_recipients
-from addressbook.api.contacts import create_contact, delete_contact, get_contact, list_contacts, update_contact
+from addressbook.api.contacts import (
+    apply_contact_batch,
+    create_contact,
+    delete_contact,
+    get_contact,
+    list_contacts,
+    update_contact,
+)
 from addressbook.api.groups import change_group_members, create_group
 from addressbook.api.opt_outs import create_opt_out, delete_opt_out
 from addressbook.models import (
@@ -23,12 +30,18 @@ from addressbook.models import (
     AddressBookRecordUpdated,
     AddressBookRecordList,
     AddressBookResolveAnswer,
+    ApplyContactBatch,
+    ApplyContactBatchBatchMode,
+    ApplyContactBatchContactMatchBy,
     Audience,
     AudienceItem,
     AudienceRecipientPage,
     AudienceTemplate,
     ChangeMembers,
     Contact,
+    ContactBatchCounts,
+    ContactBatchItem,
+    ContactBatchResults,
     ContactList,
     ContactMeta,
     CreateAddressBookRecord,
@@ -48,6 +61,7 @@ from addressbook.models import (
     UpdateContact,
     UpdatedContact,
     V1Error,
+    V1ErrorBody,
 )
 
 URL, KEY = sys.argv[1:]
@@ -172,3 +186,23 @@ wanted = ResolveAddressBookAliases(aliases=["cat"], template="Hello {{NAME}}!", 
 resolved = of(AddressBookResolveAnswer, resolve_address_book_aliases.sync(client=client, body=wanted))
 assert [record.text for record in resolved.records] == ["Hello Kitty!"]
 passed("resolve aliases with fields of their own")
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+dan = of(Contact, create_contact.sync(client=client, body=CreateContact(username="dan", phone_number="+44 7900 000004")))
+batch = ApplyContactBatch(
+    mode=ApplyContactBatchBatchMode.UPSERT,
+    match_by=ApplyContactBatchContactMatchBy.USERNAME,
+    contacts=[
+        ContactBatchItem(username="eve", phone_number="+44 7900 000005"),
+        ContactBatchItem(username="dan", display_name="Daniel"),
+        ContactBatchItem(username="fay"),
+    ],
+)
+applied = of(ContactBatchResults, apply_contact_batch.sync(client=client, body=batch))
+assert applied.counts == ContactBatchCounts(created=1, updated=1, unchanged=0, failed=1)
+results = [(result.index, result.status) for result in applied.results]
+assert results == [(0, "created"), (1, "updated"), (2, "failed")]
+failed = of(V1ErrorBody, applied.results[2].error)
+assert (failed.code, failed.details[0].field) == ("validation_failed", "phone_number")
+assert of(Contact, get_contact.sync(dan.id, client=client)).display_name == "Daniel"
+passed("apply a batch")

@@ -12,9 +12,13 @@ use AddressBook\Api\OptOutsApi;
 use AddressBook\ApiException;
 use AddressBook\Configuration;
 use AddressBook\Model\AddressBookError;
+use AddressBook\Model\ApplyContactBatch;
 use AddressBook\Model\AudienceItem;
 use AddressBook\Model\AudienceTemplate;
+use AddressBook\Model\BatchMode;
 use AddressBook\Model\ChangeMembers;
+use AddressBook\Model\ContactBatchItem;
+use AddressBook\Model\ContactMatchBy;
 use AddressBook\Model\CreateAddressBookRecord;
 use AddressBook\Model\CreateAudience;
 use AddressBook\Model\CreateContact;
@@ -181,3 +185,25 @@ $resolved = $bookAudiences->resolveAddressBookAliases(
 );
 check($resolved->getRecords()[0]->getText(), 'Hello Kitty!');
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+$dan = $contacts->createContact((new CreateContact())->setUsername('dan')->setPhoneNumber('+44 7900 000004'));
+$batch = (new ApplyContactBatch())->setMode(BatchMode::UPSERT)->setMatchBy(ContactMatchBy::USERNAME)->setContacts([
+    (new ContactBatchItem())->setUsername('eve')->setPhoneNumber('+44 7900 000005'),
+    (new ContactBatchItem())->setUsername('dan')->setDisplayName('Daniel'),
+    (new ContactBatchItem())->setUsername('fay'),
+]);
+$applied = $contacts->applyContactBatch($batch);
+$counts = $applied->getCounts();
+check(
+    [$counts->getCreated(), $counts->getUpdated(), $counts->getUnchanged(), $counts->getFailed()],
+    [1, 1, 0, 1]
+);
+check(
+    array_map(fn ($result) => [$result->getIndex(), $result->getStatus()], $applied->getResults()),
+    [[0, 'created'], [1, 'updated'], [2, 'failed']]
+);
+$failed = $applied->getResults()[2]->getError();
+check([$failed->getCode(), $failed->getDetails()[0]->getField()], ['validation_failed', 'phone_number']);
+check($contacts->getContact($dan->getId())->getDisplayName(), 'Daniel');
+passed('apply a batch');

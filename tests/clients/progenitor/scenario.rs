@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
-    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, ContactMeta, CreateAddressBookRecord,
+    AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
+    ContactBatchCounts, ContactBatchItem, ContactMatchBy, ContactMeta, CreateAddressBookRecord,
     CreateAudience, CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases,
     SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
@@ -173,4 +174,24 @@ async fn main() {
     let resolved = client.resolve_address_book_aliases().body(aliases).send().await.expect("an answer");
     assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
     passed("resolve aliases with fields of their own");
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    let dan = client.create_contact().body(contact("dan", "+44 7900 000004")).send().await.expect("a contact");
+    let item = |username: &str| ContactBatchItem::builder().username(Some(username.parse().expect("a name")));
+    let eve = item("eve").phone_number(Some("+44 7900 000005".parse().expect("a number")));
+    let daniel = item("dan").display_name(Some("Daniel".parse().expect("a name")));
+    let items = [eve, daniel, item("fay")].map(|item| item.try_into().expect("an item"));
+    let batch = ApplyContactBatch::builder()
+        .mode(BatchMode::Upsert)
+        .match_by(ContactMatchBy::Username)
+        .contacts(Vec::from(items));
+    let applied = client.apply_contact_batch().body(batch).send().await.expect("results");
+    assert_eq!(applied.counts, ContactBatchCounts { created: 1, updated: 1, unchanged: 0, failed: 1 });
+    let results: Vec<_> = applied.results.iter().map(|result| (result.index, &**result.status)).collect();
+    assert_eq!(results, [(0, "created"), (1, "updated"), (2, "failed")]);
+    let failed = applied.results[2].error.as_ref().expect("an error");
+    assert_eq!((&*failed.code, &*failed.details[0].field), ("validation_failed", "phone_number"));
+    let changed = client.get_contact().id(dan.id).send().await.expect("a contact");
+    assert_eq!(changed.display_name.as_str(), "Daniel");
+    passed("apply a batch");
 }

@@ -5,9 +5,14 @@ import sys
 import addressbook
 from addressbook import (
     AddressBookError,
+    ApplyContactBatch,
     AudienceItem,
     AudienceTemplate,
+    BatchMode,
     ChangeMembers,
+    ContactBatchCounts,
+    ContactBatchItem,
+    ContactMatchBy,
     CreateAddressBookRecord,
     CreateAudience,
     CreateContact,
@@ -148,3 +153,24 @@ resolved = addressbook.AddressBookAudiencesApi(client).resolve_address_book_alia
 )
 assert [record.text for record in resolved.records] == ["Hello Kitty!"]
 passed("resolve aliases with fields of their own")
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+dan = contacts.create_contact(CreateContact(username="dan", phone_number="+44 7900 000004"))
+applied = contacts.apply_contact_batch(
+    ApplyContactBatch(
+        mode=BatchMode.UPSERT,
+        match_by=ContactMatchBy.USERNAME,
+        contacts=[
+            ContactBatchItem(username="eve", phone_number="+44 7900 000005"),
+            ContactBatchItem(username="dan", display_name="Daniel"),
+            ContactBatchItem(username="fay"),
+        ],
+    )
+)
+assert applied.counts == ContactBatchCounts(created=1, updated=1, unchanged=0, failed=1)
+results = [(result.index, result.status) for result in applied.results]
+assert results == [(0, "created"), (1, "updated"), (2, "failed")]
+failed = applied.results[2].error
+assert (failed.code, failed.details[0].var_field) == ("validation_failed", "phone_number")
+assert contacts.get_contact(dan.id).display_name == "Daniel"
+passed("apply a batch")

@@ -151,3 +151,22 @@ aliases = AddressBook::ResolveAddressBookAliases.new(
 )
 check AddressBook::AddressBookAudiencesApi.new(client(KEY)).resolve_address_book_aliases(aliases).records.map(&:text), ['Hello Kitty!']
 passed 'resolve aliases with fields of their own'
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+dan = contacts.create_contact(AddressBook::CreateContact.new(username: 'dan', phone_number: '+44 7900 000004'))
+batch = AddressBook::ApplyContactBatch.new(
+  mode: AddressBook::BatchMode::UPSERT,
+  match_by: AddressBook::ContactMatchBy::USERNAME,
+  contacts: [
+    AddressBook::ContactBatchItem.new(username: 'eve', phone_number: '+44 7900 000005'),
+    AddressBook::ContactBatchItem.new(username: 'dan', display_name: 'Daniel'),
+    AddressBook::ContactBatchItem.new(username: 'fay')
+  ]
+)
+applied = contacts.apply_contact_batch(batch)
+check applied.counts, AddressBook::ContactBatchCounts.new(created: 1, updated: 1, unchanged: 0, failed: 1)
+check applied.results.map { |it| [it.index, it.status] }, [[0, 'created'], [1, 'updated'], [2, 'failed']]
+failed = applied.results[2].error
+check [failed.code, failed.details[0].field], %w[validation_failed phone_number]
+check contacts.get_contact(dan.id).display_name, 'Daniel'
+passed 'apply a batch'

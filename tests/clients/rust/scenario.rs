@@ -12,7 +12,8 @@ use openapi::apis::groups_api as groups;
 use openapi::apis::opt_outs_api as opt_outs;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
-    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, CreateAddressBookRecord, CreateAudience,
+    AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
+    ContactBatchCounts, ContactBatchItem, ContactMatchBy, CreateAddressBookRecord, CreateAudience,
     CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases, SortDirection, SortField,
     UpdateAddressBookRecord, UpdateContact, V1Error,
 };
@@ -173,4 +174,26 @@ async fn main() {
     let resolved = book_audiences::resolve_address_book_aliases(client, aliases).await.expect("an answer");
     assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
     passed("resolve aliases with fields of their own");
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    let dan = CreateContact::new("dan".into(), "+44 7900 000004".into());
+    let dan = contacts::create_contact(client, dan, None).await.expect("a contact");
+    let item = |username: &str| ContactBatchItem { username: Some(username.into()), ..Default::default() };
+    let items = vec![
+        ContactBatchItem { phone_number: Some("+44 7900 000005".into()), ..item("eve") },
+        ContactBatchItem { display_name: Some(Some("Daniel".into())), ..item("dan") },
+        item("fay"),
+    ];
+    let mut batch = ApplyContactBatch::new(BatchMode::Upsert, items);
+    batch.match_by = Some(ContactMatchBy::Username);
+    let applied = contacts::apply_contact_batch(client, batch, None).await.expect("results");
+    assert_eq!(*applied.counts, ContactBatchCounts { created: 1, updated: 1, unchanged: 0, failed: 1 });
+    let results: Vec<_> = applied.results.iter().map(|result| (result.index, &*result.status)).collect();
+    assert_eq!(results, [(0, "created"), (1, "updated"), (2, "failed")]);
+    let failed = applied.results[2].error.as_ref().expect("an error");
+    let details = failed.details.as_ref().expect("details");
+    assert_eq!((&*failed.code, &*details[0].field), ("validation_failed", "phone_number"));
+    let changed = contacts::get_contact(client, &dan.id.to_string(), None, None).await.expect("a contact");
+    assert_eq!(changed.display_name, "Daniel");
+    passed("apply a batch");
 }

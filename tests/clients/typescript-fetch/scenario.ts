@@ -8,7 +8,9 @@ import {
   type AddressBookError,
   AddressBookErrorFromJSON,
   AudiencesApi,
+  BatchMode,
   Configuration,
+  ContactMatchBy,
   ContactsApi,
   type CreateAudience,
   type CreateContact,
@@ -169,3 +171,26 @@ const resolved = await bookAudiences.resolveAddressBookAliases({
 });
 assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+const dan = await contacts.createContact({ contact: { username: 'dan', phoneNumber: '+44 7900 000004' } });
+const applied = await contacts.applyContactBatch({
+  batch: {
+    mode: BatchMode.Upsert,
+    matchBy: ContactMatchBy.Username,
+    contacts: [
+      { username: 'eve', phoneNumber: '+44 7900 000005' },
+      { username: 'dan', displayName: 'Daniel' },
+      { username: 'fay' },
+    ],
+  },
+});
+assert.deepEqual(applied.counts, { created: 1, updated: 1, unchanged: 0, failed: 1 });
+assert.deepEqual(
+  applied.results.map(({ index, status }) => [index, status]),
+  [[0, 'created'], [1, 'updated'], [2, 'failed']],
+);
+const failed = applied.results[2]?.error;
+assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
+assert.equal((await contacts.getContact({ id: dan.id })).displayName, 'Daniel');
+passed('apply a batch');
