@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"reflect"
+	"time"
 
 	"clients/client"
 )
@@ -193,4 +195,41 @@ func main() {
 	check(fault.Code == "validation_failed" && fault.Details[0].Field == "phone_number", fault)
 	check(ok(contacts.GetContact(ctx, dan.Id).Execute()).DisplayName == "Daniel")
 	passed("apply a batch")
+
+	imports := api(url).ImportsAPI
+	create := addressbook.CreateImport{Mode: addressbook.PtrString("upsert")}
+	id := ok(imports.CreateImport(ctx).Import_(create).Execute()).Id
+	// The import, as soon as it is in a state.
+	reached := func(state string) *addressbook.Import {
+		for range 200 {
+			if current := ok(imports.GetImport(ctx, id).Execute()); current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return nil
+	}
+	file, err := os.CreateTemp("", "*.csv")
+	check(err == nil, err)
+	defer os.Remove(file.Name())
+	_, err = file.WriteString("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	check(err == nil, err)
+	_, err = file.Seek(0, io.SeekStart)
+	check(err == nil, err)
+	// (The client calls each file gzip; the service looks inside.)
+	ok(imports.PutImportFile(ctx, id).File(file).Execute())
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	ok(imports.CommitImport(ctx, id).Plan(addressbook.CommitImport{Digest: *planned.Digest}).Execute())
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	gil := ok(contacts.ListContacts(ctx).Username("gil").Execute()).Data[0]
+	check(gil.PhoneNumber == "+447900000006", gil)
+	ok(imports.UndoImport(ctx, id).Execute())
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	fault = problem[addressbook.V1Error](contacts.GetContact(ctx, gil.Id).Execute()).Error
+	check(fault.Code == "not_found", fault)
+	passed("import a file")
 }

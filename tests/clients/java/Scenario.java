@@ -7,11 +7,15 @@ import addressbook.api.AddressBookGroupsApi;
 import addressbook.api.AudiencesApi;
 import addressbook.api.ContactsApi;
 import addressbook.api.GroupsApi;
+import addressbook.api.ImportsApi;
 import addressbook.api.OptOutsApi;
 import addressbook.model.*;
+import java.io.File;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.UUID;
 
 public final class Scenario {
     private static final String NUMBER = "4479000000002";
@@ -27,6 +31,16 @@ public final class Scenario {
 
     static void check(Object seen, Object expected) {
         if (!Objects.equals(seen, expected)) throw new AssertionError(seen + " is not " + expected);
+    }
+
+    /** The import, as soon as it is in a state. */
+    private static ModelImport reached(ImportsApi imports, UUID id, String state) throws Exception {
+        for (int attempt = 0; attempt < 200; attempt++) {
+            ModelImport current = imports.getImport(id);
+            if (current.getState().equals(state)) return current;
+            Thread.sleep(50);
+        }
+        throw new AssertionError("it is not " + state);
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -178,5 +192,26 @@ public final class Scenario {
         check(failed.getDetails().get(0).getField(), "phone_number");
         check(contacts.getContact(dan.getId(), null, null).getDisplayName(), "Daniel");
         passed("apply a batch");
+
+        ImportsApi imports = new ImportsApi(client);
+        File file = File.createTempFile("contacts", ".csv");
+        file.deleteOnExit();
+        Files.writeString(file.toPath(), "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n");
+        // The clients call each file gzip or JSContact: `format` says what it is.
+        UUID id = imports.createImport(new CreateImport().mode("upsert").format("csv"), null).getId();
+        imports.putImportFile(id, file);
+        ModelImport planned = reached(imports, id, "planned");
+        check(planned.getCounts().getRows(), 3L);
+        check(planned.getCounts().getCreate(), 2L);
+        check(planned.getCounts().getReject(), 1L);
+        imports.commitImport(id, new CommitImport().digest(planned.getDigest()));
+        check(reached(imports, id, "committed").getCounts().getApplied(), 2L);
+        Contact gil = contacts.listContacts(null, null, null, "gil", null, null, null, null).getData().get(0);
+        check(gil.getPhoneNumber(), "+447900000006");
+        imports.undoImport(id);
+        check(reached(imports, id, "undone").getCounts().getUndone(), 2L);
+        fault = Library.problem(V1Error.class, 404, () -> contacts.getContact(gil.getId(), null, null)).getError();
+        check(fault.getCode(), "not_found");
+        passed("import a file");
     }
 }

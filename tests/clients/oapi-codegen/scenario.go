@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime/types"
@@ -192,4 +194,32 @@ func main() {
 	check(failed.Code == "validation_failed" && (*failed.Details)[0].Field == "phone_number", failed)
 	check(got(client.GetContactWithResponse(ctx, dan.Id, nil)).JSON200.DisplayName == "Daniel")
 	passed("apply a batch")
+
+	id := got(client.CreateImportWithResponse(ctx, nil, addressbook.CreateImport{Mode: to("upsert")})).JSON201.Id
+	// The import, as soon as it is in a state.
+	reached := func(state string) *addressbook.Import {
+		for range 200 {
+			if current := got(client.GetImportWithResponse(ctx, id)).JSON200; current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return nil
+	}
+	file := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	check(got(client.PutImportFileWithBodyWithResponse(ctx, id, "text/csv", file)).JSON202 != nil)
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	plan := addressbook.CommitImport{Digest: *planned.Digest}
+	check(got(client.CommitImportWithResponse(ctx, id, plan)).JSON202 != nil)
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	page = got(client.ListContactsWithResponse(ctx, &addressbook.ListContactsParams{Username: to("gil")})).JSON200
+	check(len(page.Data) == 1 && page.Data[0].PhoneNumber == "+447900000006", page)
+	check(got(client.UndoImportWithResponse(ctx, id)).JSON202 != nil)
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	check(got(client.GetContactWithResponse(ctx, page.Data[0].Id, nil)).JSON404.Error.Code == "not_found")
+	passed("import a file")
 }

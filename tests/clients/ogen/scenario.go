@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/go-faster/jx"
 	"github.com/google/uuid"
@@ -228,4 +230,38 @@ func main() {
 	byID = addressbook.GetContactParams{ID: dan.ID}
 	check(as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response.DisplayName == "Daniel")
 	passed("apply a batch")
+
+	upsert, anew := &addressbook.CreateImport{Mode: addressbook.NewOptString("upsert")}, addressbook.CreateImportParams{}
+	id := as[*addressbook.ImportHeaders](client.CreateImport(ctx, upsert, anew)).Response.ID
+	// The import, as soon as it is in a state.
+	reached := func(state string) addressbook.Import {
+		for range 200 {
+			answer, err := client.GetImport(ctx, addressbook.GetImportParams{ID: id})
+			if current := as[*addressbook.GetImportOKHeaders](answer, err).Response; current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return addressbook.Import{}
+	}
+	rows := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	file := &addressbook.PutImportFileReqTextCsv{Data: rows}
+	as[*addressbook.GetImportOKHeaders](client.PutImportFile(ctx, file, addressbook.PutImportFileParams{ID: id}))
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	plan := &addressbook.CommitImport{Digest: planned.Digest.Value}
+	as[*addressbook.GetImportOKHeaders](client.CommitImport(ctx, plan, addressbook.CommitImportParams{ID: id}))
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	named := addressbook.ListContactsParams{Username: addressbook.NewOptString("gil")}
+	found := as[*addressbook.ContactListHeaders](client.ListContacts(ctx, named)).Response
+	check(len(found.Data) == 1 && found.Data[0].PhoneNumber == "+447900000006", found)
+	as[*addressbook.GetImportOKHeaders](client.UndoImport(ctx, addressbook.UndoImportParams{ID: id}))
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	byID = addressbook.GetContactParams{ID: found.Data[0].ID}
+	missing = as[*addressbook.GetContactNotFound](client.GetContact(ctx, byID)).Response
+	check(missing.Error.Code == "not_found", missing)
+	passed("import a file")
 }

@@ -1,6 +1,7 @@
 """A user of the generated Python client."""
 
 import sys
+import time
 
 import addressbook
 from addressbook import (
@@ -10,6 +11,7 @@ from addressbook import (
     AudienceTemplate,
     BatchMode,
     ChangeMembers,
+    CommitImport,
     ContactBatchCounts,
     ContactBatchItem,
     ContactMatchBy,
@@ -17,6 +19,7 @@ from addressbook import (
     CreateAudience,
     CreateContact,
     CreateGroup,
+    CreateImport,
     CreateOptOut,
     Expand,
     ResolveAddressBookAliases,
@@ -174,3 +177,30 @@ failed = applied.results[2].error
 assert (failed.code, failed.details[0].var_field) == ("validation_failed", "phone_number")
 assert contacts.get_contact(dan.id).display_name == "Daniel"
 passed("apply a batch")
+
+imports = addressbook.ImportsApi(client)
+
+
+def reached(state):
+    """The import, as soon as it is in a state."""
+    for _ in range(200):
+        current = imports.get_import(opened.id)
+        if current.state == state:
+            return current
+        time.sleep(0.05)
+    raise AssertionError(f"{current.state} is not {state}")
+
+
+opened = imports.create_import(CreateImport(mode="upsert"))
+file = b"username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n"
+imports.put_import_file(opened.id, file, _content_type="text/csv")
+planned = reached("planned")
+assert (planned.counts.rows, planned.counts.create, planned.counts.reject) == (3, 2, 1)
+imports.commit_import(opened.id, CommitImport(digest=planned.digest))
+assert reached("committed").counts.applied == 2
+[gil] = contacts.list_contacts(username="gil").data
+assert gil.phone_number == "+447900000006"
+imports.undo_import(opened.id)
+assert reached("undone").counts.undone == 2
+assert error(NotFoundException, contacts.get_contact, gil.id).error.code == "not_found"
+passed("import a file")

@@ -16,6 +16,7 @@ import {
   type CreateContact,
   Expand,
   GroupsApi,
+  ImportsApi,
   OptOutsApi,
   ResponseError,
   SortDirection,
@@ -194,3 +195,34 @@ const failed = applied.results[2]?.error;
 assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
 assert.equal((await contacts.getContact({ id: dan.id })).displayName, 'Daniel');
 passed('apply a batch');
+
+const imports = new ImportsApi(configuration);
+
+// The import, as soon as it is in a state.
+async function reached(id: string, state: string) {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const current = await imports.getImport({ id });
+    if (current.state === state) return current;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`it is not ${state}`);
+}
+
+const { id } = await imports.createImport({ _import: { mode: 'upsert' } });
+const file = new Blob(['username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n']);
+// Unless told otherwise, the client calls each file gzip.
+await imports.putImportFile({ id, file }, async ({ init }) => ({
+  headers: { ...init.headers, 'Content-Type': 'text/csv' },
+}));
+const planned = await reached(id, 'planned');
+assert.deepEqual([planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]);
+assert(planned.digest !== undefined);
+await imports.commitImport({ id, plan: { digest: planned.digest } });
+assert.equal((await reached(id, 'committed')).counts.applied, 2);
+const gil = (await contacts.listContacts({ username: 'gil' })).data[0];
+assert(gil !== undefined);
+assert.equal(gil.phoneNumber, '+447900000006');
+await imports.undoImport({ id });
+assert.equal((await reached(id, 'undone')).counts.undone, 2);
+assert.equal((await problem(404, contacts.getContact({ id: gil.id }))).error.code, 'not_found');
+passed('import a file');
