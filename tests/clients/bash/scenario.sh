@@ -123,3 +123,15 @@ passed 'resolve an audience'
 call resolveAddressBookAliases 'aliases:=["cat"]' 'template==Hello {{NAME}}!' 'fields:={"cat":{"NAME":"Kitty"}}'
 check .records[0].text 'Hello Kitty!'
 passed 'resolve aliases with fields of their own'
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+call createContact username==dan 'phone_number==+44 7900 000004'
+dan=$(jq -r .id <<<"$answer")
+call applyContactBatch mode==upsert match_by==username \
+    'contacts:=[{"username":"eve","phone_number":"+44 7900 000005"},{"username":"dan","display_name":"Daniel"},{"username":"fay"}]'
+check '.counts | [.created, .updated, .unchanged, .failed]' '[1,1,0,1]'
+check '[.results[] | .index, .status]' '[0,"created",1,"updated",2,"failed"]'
+check '.results[2].error | [.code, .details[0].field]' '["validation_failed","phone_number"]'
+call getContact id="$dan"
+check .display_name Daniel
+passed 'apply a batch'

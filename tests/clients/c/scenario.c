@@ -209,6 +209,33 @@ int main(int count, char **arguments) {
 
     puts("cannot resolve aliases with fields of their own: the generator does not support maps of maps");
 
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    create_contact_t there = {.username = "dan", .phone_number = "+44 7900 000004", .avatar_url = AVATAR};
+    contact_t *dan = ContactsAPI_createContact(client, &there, NULL);
+    contact_batch_item_t eve = {.username = "eve", .phone_number = "+44 7900 000005"};
+    contact_batch_item_t daniel = {.username = "dan", .display_name = "Daniel"};
+    contact_batch_item_t fay = {.username = "fay"};
+    apply_contact_batch_t batch = {
+        .mode = addressbook_apply_contact_batch_MODE_upsert,
+        .match_by = addressbook_apply_contact_batch_MATCHBY_username,
+        .contacts = list_of(&eve)};
+    list_addElement(batch.contacts, &daniel);
+    list_addElement(batch.contacts, &fay);
+    contact_batch_results_t *applied = ContactsAPI_applyContactBatch(client, &batch, NULL);
+    contact_batch_counts_t *counts = applied->counts;
+    CHECK(*counts->created == 1 && *counts->updated == 1 && *counts->unchanged == 0 && *counts->failed == 1);
+    const char *statuses[] = {"created", "updated", "failed"};
+    contact_batch_result_t *result = NULL;
+    CHECK(applied->results->count == 3);
+    for (int i = 0; i < 3; i++) {
+        result = list_getElementAt(applied->results, i)->data;
+        CHECK(*result->index == i && same(result->status, statuses[i]));
+    }
+    CHECK(same(result->error->code, "validation_failed"));
+    CHECK(same(((field_error_t *)first(result->error->details))->field, "phone_number"));
+    CHECK(same(ContactsAPI_getContact(client, dan->id, 0, NULL)->display_name, "Daniel"));
+    passed("apply a batch");
+
     apiClient_free(client);
     apiClient_free(stranger);
     apiClient_unsetupGlobalEnv();

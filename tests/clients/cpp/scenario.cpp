@@ -212,4 +212,33 @@ int main(int, char** arguments) {
     const auto resolved = bookAudiences.resolveAddressBookAliases(aliases).get();
     check(resolved->getRecords().front()->getText(), "Hello Kitty!");
     passed("resolve aliases with fields of their own");
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    const auto dan = contacts.createContact(contact("dan", "+44 7900 000004"), NONE).get();
+    std::vector<std::shared_ptr<ContactBatchItem>> items;
+    for (const auto& name : {"eve", "dan", "fay"}) {
+        items.push_back(std::make_shared<ContactBatchItem>());
+        items.back()->setUsername(name);
+    }
+    items[0]->setPhoneNumber("+44 7900 000005");
+    items[1]->setDisplayName("Daniel");
+    auto batch = std::make_shared<ApplyContactBatch>();
+    batch->setMode(ApplyContactBatch::ModeEnum::UPSERT);
+    batch->setMatchBy(ApplyContactBatch::Match_byEnum::USERNAME);
+    batch->setContacts(items);
+    const auto applied = contacts.applyContactBatch(batch, NONE).get();
+    check(applied->getCounts()->getCreated(), 1);
+    check(applied->getCounts()->getUpdated(), 1);
+    check(applied->getCounts()->getUnchanged(), 0);
+    check(applied->getCounts()->getFailed(), 1);
+    std::string statuses;
+    for (const auto& result : applied->getResults()) {
+        statuses += std::to_string(result->getIndex()) + " " + result->getStatus() + " ";
+    }
+    check(statuses, "0 created 1 updated 2 failed ");
+    const auto failed = applied->getResults().back()->getError();
+    check(failed->getCode(), "validation_failed");
+    check(failed->getDetails().front()->getField(), "phone_number");
+    check(contacts.getContact(dan->getId(), NONE, NONE).get()->getDisplayName(), "Daniel");
+    passed("apply a batch");
 }

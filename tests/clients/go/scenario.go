@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"reflect"
+	"time"
 
 	"clients/client"
 )
@@ -168,4 +170,66 @@ func main() {
 	}).Execute())
 	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	there := addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := ok(contacts.CreateContact(ctx).Contact(there).Execute())
+	daniel := addressbook.ContactBatchItem{Username: addressbook.PtrString("dan")}
+	daniel.SetDisplayName("Daniel")
+	applied := ok(contacts.ApplyContactBatch(ctx).Batch(addressbook.ApplyContactBatch{
+		Mode:    addressbook.BATCHMODE_UPSERT,
+		MatchBy: addressbook.CONTACTMATCHBY_USERNAME.Ptr(),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: addressbook.PtrString("eve"), PhoneNumber: addressbook.PtrString("+44 7900 000005")},
+			daniel,
+			{Username: addressbook.PtrString("fay")},
+		},
+	}).Execute())
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied.Counts)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	fault = *applied.Results[2].Error
+	check(fault.Code == "validation_failed" && fault.Details[0].Field == "phone_number", fault)
+	check(ok(contacts.GetContact(ctx, dan.Id).Execute()).DisplayName == "Daniel")
+	passed("apply a batch")
+
+	imports := api(url).ImportsAPI
+	create := addressbook.CreateImport{Mode: addressbook.PtrString("upsert")}
+	id := ok(imports.CreateImport(ctx).Import_(create).Execute()).Id
+	// The import, as soon as it is in a state.
+	reached := func(state string) *addressbook.Import {
+		for range 200 {
+			if current := ok(imports.GetImport(ctx, id).Execute()); current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return nil
+	}
+	file, err := os.CreateTemp("", "*.csv")
+	check(err == nil, err)
+	defer os.Remove(file.Name())
+	_, err = file.WriteString("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	check(err == nil, err)
+	_, err = file.Seek(0, io.SeekStart)
+	check(err == nil, err)
+	// (The client calls each file gzip; the service looks inside.)
+	ok(imports.PutImportFile(ctx, id).File(file).Execute())
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	ok(imports.CommitImport(ctx, id).Plan(addressbook.CommitImport{Digest: *planned.Digest}).Execute())
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	gil := ok(contacts.ListContacts(ctx).Username("gil").Execute()).Data[0]
+	check(gil.PhoneNumber == "+447900000006", gil)
+	ok(imports.UndoImport(ctx, id).Execute())
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	fault = problem[addressbook.V1Error](contacts.GetContact(ctx, gil.Id).Execute()).Error
+	check(fault.Code == "not_found", fault)
+	passed("import a file")
 }

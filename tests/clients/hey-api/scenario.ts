@@ -3,24 +3,30 @@
 import assert from 'node:assert/strict';
 import { createClient } from './client/client/index.js';
 import {
+  applyContactBatch,
   changeGroupMembers,
+  commitImport,
   createAddressBookContact,
   createAudience,
   type CreateAudience,
   createContact,
   type CreateContact,
   createGroup,
+  createImport,
   createOptOut,
   deleteAddressBookContact,
   deleteContact,
   deleteOptOut,
   getAddressBookContact,
   getContact,
+  getImport,
   listAddressBookContacts,
   listAddressBookGroupContacts,
   listAudienceRecipients,
   listContacts,
+  putImportFile,
   resolveAddressBookAliases,
+  undoImport,
   updateAddressBookContact,
   updateContact,
 } from './client/index.js';
@@ -154,3 +160,55 @@ const resolved = await ok(
 );
 assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+const dan = await ok(createContact({ client, body: { username: 'dan', phone_number: '+44 7900 000004' } }));
+const applied = await ok(
+  applyContactBatch({
+    client,
+    body: {
+      mode: 'upsert',
+      match_by: 'username',
+      contacts: [
+        { username: 'eve', phone_number: '+44 7900 000005' },
+        { username: 'dan', display_name: 'Daniel' },
+        { username: 'fay' },
+      ],
+    },
+  }),
+);
+assert.deepEqual(applied.counts, { created: 1, updated: 1, unchanged: 0, failed: 1 });
+assert.deepEqual(
+  applied.results.map(({ index, status }) => [index, status]),
+  [[0, 'created'], [1, 'updated'], [2, 'failed']],
+);
+const failed = applied.results[2]?.error;
+assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
+assert.equal((await ok(getContact({ client, path: { id: dan.id } }))).display_name, 'Daniel');
+passed('apply a batch');
+
+// The import, as soon as it is in a state.
+async function reached(id: string, state: string) {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const current = await ok(getImport({ client, path: { id } }));
+    if (current.state === state) return current;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`it is not ${state}`);
+}
+
+const { id } = await ok(createImport({ client, body: { mode: 'upsert' } }));
+const file = new Blob(['username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n']);
+await ok(putImportFile({ client, path: { id }, body: file, headers: { 'Content-Type': 'text/csv' } }));
+const planned = await reached(id, 'planned');
+assert.deepEqual([planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]);
+assert(planned.digest !== undefined);
+await ok(commitImport({ client, path: { id }, body: { digest: planned.digest } }));
+assert.equal((await reached(id, 'committed')).counts.applied, 2);
+const gil = (await ok(listContacts({ client, query: { username: 'gil' } }))).data[0];
+assert(gil !== undefined);
+assert.equal(gil.phone_number, '+447900000006');
+await ok(undoImport({ client, path: { id } }));
+assert.equal((await reached(id, 'undone')).counts.undone, 2);
+assert.equal((await problem(getContact({ client, path: { id: gil.id } }))).code, 'not_found');
+passed('import a file');

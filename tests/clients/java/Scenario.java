@@ -7,11 +7,15 @@ import addressbook.api.AddressBookGroupsApi;
 import addressbook.api.AudiencesApi;
 import addressbook.api.ContactsApi;
 import addressbook.api.GroupsApi;
+import addressbook.api.ImportsApi;
 import addressbook.api.OptOutsApi;
 import addressbook.model.*;
+import java.io.File;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.UUID;
 
 public final class Scenario {
     private static final String NUMBER = "4479000000002";
@@ -27,6 +31,16 @@ public final class Scenario {
 
     static void check(Object seen, Object expected) {
         if (!Objects.equals(seen, expected)) throw new AssertionError(seen + " is not " + expected);
+    }
+
+    /** The import, as soon as it is in a state. */
+    private static ModelImport reached(ImportsApi imports, UUID id, String state) throws Exception {
+        for (int attempt = 0; attempt < 200; attempt++) {
+            ModelImport current = imports.getImport(id);
+            if (current.getState().equals(state)) return current;
+            Thread.sleep(50);
+        }
+        throw new AssertionError("it is not " + state);
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -159,5 +173,45 @@ public final class Scenario {
                 .addAliasesItem("cat").template("Hello {{NAME}}!").fields(Map.of("cat", Map.of("NAME", "Kitty"))));
         check(resolved.getRecords().stream().map(ResolvedAddressBookRecord::getText).toList(), List.of("Hello Kitty!"));
         passed("resolve aliases with fields of their own");
+
+        // Eve is new, Dan is there already, and Fay lacks a phone number.
+        Contact dan = contacts.createContact(new CreateContact().username("dan").phoneNumber("+44 7900 000004"), null);
+        ApplyContactBatch batch = new ApplyContactBatch()
+                .mode(BatchMode.UPSERT)
+                .matchBy(ContactMatchBy.USERNAME)
+                .addContactsItem(new ContactBatchItem().username("eve").phoneNumber("+44 7900 000005"))
+                .addContactsItem(new ContactBatchItem().username("dan").displayName("Daniel"))
+                .addContactsItem(new ContactBatchItem().username("fay"));
+        ContactBatchResults applied = contacts.applyContactBatch(batch, null);
+        check(applied.getCounts(), new ContactBatchCounts().created(1).updated(1).unchanged(0).failed(1));
+        List<ContactBatchResult> results = applied.getResults();
+        check(results.stream().map(ContactBatchResult::getIndex).toList(), List.of(0, 1, 2));
+        check(results.stream().map(ContactBatchResult::getStatus).toList(), List.of("created", "updated", "failed"));
+        V1ErrorBody failed = results.get(2).getError();
+        check(failed.getCode(), "validation_failed");
+        check(failed.getDetails().get(0).getField(), "phone_number");
+        check(contacts.getContact(dan.getId(), null, null).getDisplayName(), "Daniel");
+        passed("apply a batch");
+
+        ImportsApi imports = new ImportsApi(client);
+        File file = File.createTempFile("contacts", ".csv");
+        file.deleteOnExit();
+        Files.writeString(file.toPath(), "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n");
+        // The clients call each file gzip or JSContact: `format` says what it is.
+        UUID id = imports.createImport(new CreateImport().mode("upsert").format("csv"), null).getId();
+        imports.putImportFile(id, file);
+        ModelImport planned = reached(imports, id, "planned");
+        check(planned.getCounts().getRows(), 3L);
+        check(planned.getCounts().getCreate(), 2L);
+        check(planned.getCounts().getReject(), 1L);
+        imports.commitImport(id, new CommitImport().digest(planned.getDigest()));
+        check(reached(imports, id, "committed").getCounts().getApplied(), 2L);
+        Contact gil = contacts.listContacts(null, null, null, "gil", null, null, null, null).getData().get(0);
+        check(gil.getPhoneNumber(), "+447900000006");
+        imports.undoImport(id);
+        check(reached(imports, id, "undone").getCounts().getUndone(), 2L);
+        fault = Library.problem(V1Error.class, 404, () -> contacts.getContact(gil.getId(), null, null)).getError();
+        check(fault.getCode(), "not_found");
+        passed("import a file");
     }
 }

@@ -6,27 +6,38 @@ import addressbook.apis.AddressBookGroupsApi
 import addressbook.apis.AudiencesApi
 import addressbook.apis.ContactsApi
 import addressbook.apis.GroupsApi
+import addressbook.apis.ImportsApi
 import addressbook.apis.OptOutsApi
 import addressbook.infrastructure.ApiClient
 import addressbook.infrastructure.ClientError
 import addressbook.infrastructure.ClientException
 import addressbook.infrastructure.Serializer
 import addressbook.models.AddressBookError
+import addressbook.models.ApplyContactBatch
 import addressbook.models.AudienceItem
 import addressbook.models.AudienceTemplate
+import addressbook.models.BatchMode
 import addressbook.models.ChangeMembers
+import addressbook.models.CommitImport
+import addressbook.models.ContactBatchCounts
+import addressbook.models.ContactBatchItem
+import addressbook.models.ContactMatchBy
 import addressbook.models.CreateAddressBookRecord
 import addressbook.models.CreateAudience
 import addressbook.models.CreateContact
 import addressbook.models.CreateGroup
+import addressbook.models.CreateImport
 import addressbook.models.CreateOptOut
 import addressbook.models.Expand
+import addressbook.models.Import
 import addressbook.models.ResolveAddressBookAliases
 import addressbook.models.SortDirection
 import addressbook.models.SortField
 import addressbook.models.UpdateAddressBookRecord
 import addressbook.models.UpdateContact
 import addressbook.models.V1Error
+import java.io.File
+import java.util.UUID
 
 const val NUMBER = "4479000000002"
 
@@ -46,6 +57,16 @@ inline fun <reified E> problem(status: Int, call: () -> Any?): E {
         return Serializer.moshi.adapter(E::class.java).fromJson(body)!!
     }
     throw AssertionError("it did not fail")
+}
+
+/** The import, as soon as it is in a state. */
+fun ImportsApi.reached(id: UUID, state: String): Import {
+    repeat(200) {
+        val current = getImport(id)
+        if (current.state == state) return current
+        Thread.sleep(50)
+    }
+    throw AssertionError("it is not $state")
 }
 
 fun main(arguments: Array<String>) {
@@ -162,4 +183,41 @@ fun main(arguments: Array<String>) {
     )
     check(resolved.records.map { it.text }, listOf("Hello Kitty!"))
     passed("resolve aliases with fields of their own")
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    val dan = contacts.createContact(CreateContact(username = "dan", phoneNumber = "+44 7900 000004"))
+    val applied = contacts.applyContactBatch(
+        ApplyContactBatch(
+            mode = BatchMode.UPSERT,
+            matchBy = ContactMatchBy.USERNAME,
+            contacts = listOf(
+                ContactBatchItem(username = "eve", phoneNumber = "+44 7900 000005"),
+                ContactBatchItem(username = "dan", displayName = "Daniel"),
+                ContactBatchItem(username = "fay"),
+            ),
+        )
+    )
+    check(applied.counts, ContactBatchCounts(created = 1, updated = 1, unchanged = 0, failed = 1))
+    check(applied.results.map { it.index to it.status }, listOf(0 to "created", 1 to "updated", 2 to "failed"))
+    val failed = applied.results[2].error!!
+    check(failed.code to failed.details!![0].`field`, "validation_failed" to "phone_number")
+    check(contacts.getContact(dan.id).displayName, "Daniel")
+    passed("apply a batch")
+
+    val imports = ImportsApi(url)
+    // The client calls each file JSContact: `format` says what it is.
+    val id = imports.createImport(CreateImport(mode = "upsert", format = "csv")).id
+    val file = File.createTempFile("contacts", ".csv").apply { deleteOnExit() }
+    file.writeText("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+    imports.putImportFile(id, file)
+    val planned = imports.reached(id, "planned")
+    check(planned.counts.run { listOf(rows, create, reject) }, listOf(3L, 2L, 1L))
+    imports.commitImport(id, CommitImport(digest = planned.digest!!))
+    check(imports.reached(id, "committed").counts.applied, 2L)
+    val gil = contacts.listContacts(username = "gil").`data`.single()
+    check(gil.phoneNumber, "+447900000006")
+    imports.undoImport(id)
+    check(imports.reached(id, "undone").counts.undone, 2L)
+    check(problem<V1Error>(404) { contacts.getContact(gil.id) }.error.code, "not_found")
+    passed("import a file")
 }

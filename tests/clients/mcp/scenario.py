@@ -113,6 +113,25 @@ async def audiences(assistant):
     passed("resolve aliases with fields of their own")
 
 
+async def batches(assistant):
+    call = assistant.call
+    dan = await call("createContact", username="dan", phone_number="+44 7900 000004")
+    # Eve is new, Dan is there already, and Fay lacks a phone number.
+    items = [
+        {"username": "eve", "phone_number": "+44 7900 000005"},
+        {"username": "dan", "display_name": "Daniel"},
+        {"username": "fay"},
+    ]
+    applied = await call("applyContactBatch", mode="upsert", match_by="username", contacts=items)
+    assert applied["counts"] == {"created": 1, "updated": 1, "unchanged": 0, "failed": 1}, applied
+    results = [(it["index"], it["status"]) for it in applied["results"]]
+    assert results == [(0, "created"), (1, "updated"), (2, "failed")], applied
+    failed = applied["results"][2]["error"]
+    assert (failed["code"], failed["details"][0]["field"]) == ("validation_failed", "phone_number"), failed
+    assert (await call("getContact", id=dan["id"]))["display_name"] == "Daniel"
+    passed("apply a batch")
+
+
 async def main(path, url, key):
     with open(path) as file:
         document = json.load(file)
@@ -120,6 +139,7 @@ async def main(path, url, key):
         assistant = Assistant(client, await client.list_tools())
         await contacts(assistant)
         await audiences(assistant)
+        await batches(assistant)
     async with Client(server(document, url, {})) as client:
         said = await Assistant(client, []).refused("listContacts")
         assert "401" in said, said

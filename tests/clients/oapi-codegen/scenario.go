@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 	"github.com/oapi-codegen/runtime/types"
@@ -169,4 +171,55 @@ func main() {
 	})).JSON200
 	check(*resolved.Records[0].Text == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	contact = addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := got(client.CreateContactWithResponse(ctx, nil, contact)).JSON201
+	applied := got(client.ApplyContactBatchWithResponse(ctx, nil, addressbook.ApplyContactBatch{
+		Mode:    addressbook.ApplyContactBatchModeUpsert,
+		MatchBy: to(addressbook.ApplyContactBatchMatchByUsername),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: to("eve"), PhoneNumber: to("+44 7900 000005")},
+			{Username: to("dan"), DisplayName: nullable.NewNullableWithValue("Daniel")},
+			{Username: to("fay")},
+		},
+	})).JSON200
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	failed := *applied.Results[2].Error
+	check(failed.Code == "validation_failed" && (*failed.Details)[0].Field == "phone_number", failed)
+	check(got(client.GetContactWithResponse(ctx, dan.Id, nil)).JSON200.DisplayName == "Daniel")
+	passed("apply a batch")
+
+	id := got(client.CreateImportWithResponse(ctx, nil, addressbook.CreateImport{Mode: to("upsert")})).JSON201.Id
+	// The import, as soon as it is in a state.
+	reached := func(state string) *addressbook.Import {
+		for range 200 {
+			if current := got(client.GetImportWithResponse(ctx, id)).JSON200; current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return nil
+	}
+	file := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	check(got(client.PutImportFileWithBodyWithResponse(ctx, id, "text/csv", file)).JSON202 != nil)
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	plan := addressbook.CommitImport{Digest: *planned.Digest}
+	check(got(client.CommitImportWithResponse(ctx, id, plan)).JSON202 != nil)
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	page = got(client.ListContactsWithResponse(ctx, &addressbook.ListContactsParams{Username: to("gil")})).JSON200
+	check(len(page.Data) == 1 && page.Data[0].PhoneNumber == "+447900000006", page)
+	check(got(client.UndoImportWithResponse(ctx, id)).JSON202 != nil)
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	check(got(client.GetContactWithResponse(ctx, page.Data[0].Id, nil)).JSON404.Error.Code == "not_found")
+	passed("import a file")
 }

@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/go-faster/jx"
 	"github.com/google/uuid"
@@ -202,4 +204,64 @@ func main() {
 		})).Response
 	check(resolved.Records[0].Text.Value == "Hello Kitty!", resolved)
 	passed("resolve aliases with fields of their own")
+
+	// Eve is new, Dan is there already, and Fay lacks a phone number.
+	contact = &addressbook.CreateContact{Username: "dan", PhoneNumber: "+44 7900 000004"}
+	dan := as[*addressbook.ContactHeaders](client.CreateContact(ctx, contact, again)).Response
+	batch := &addressbook.ApplyContactBatch{
+		Mode:    addressbook.ApplyContactBatchModeUpsert,
+		MatchBy: addressbook.NewOptApplyContactBatchMatchBy(addressbook.ApplyContactBatchMatchByUsername),
+		Contacts: []addressbook.ContactBatchItem{
+			{Username: addressbook.NewOptString("eve"), PhoneNumber: addressbook.NewOptString("+44 7900 000005")},
+			{Username: addressbook.NewOptString("dan"), DisplayName: addressbook.NewOptNilString("Daniel")},
+			{Username: addressbook.NewOptString("fay")},
+		},
+	}
+	atOnce := addressbook.ApplyContactBatchParams{}
+	applied := as[*addressbook.ContactBatchResultsHeaders](client.ApplyContactBatch(ctx, batch, atOnce)).Response
+	check(applied.Counts == addressbook.ContactBatchCounts{Created: 1, Updated: 1, Failed: 1}, applied)
+	check(len(applied.Results) == 3, applied)
+	for index, status := range []string{"created", "updated", "failed"} {
+		result := applied.Results[index]
+		check(result.Index == int32(index) && result.Status == status, result)
+	}
+	failed := applied.Results[2].Error.Value
+	check(failed.Code == "validation_failed" && failed.Details[0].Field == "phone_number", failed)
+	byID = addressbook.GetContactParams{ID: dan.ID}
+	check(as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response.DisplayName == "Daniel")
+	passed("apply a batch")
+
+	upsert, anew := &addressbook.CreateImport{Mode: addressbook.NewOptString("upsert")}, addressbook.CreateImportParams{}
+	id := as[*addressbook.ImportHeaders](client.CreateImport(ctx, upsert, anew)).Response.ID
+	// The import, as soon as it is in a state.
+	reached := func(state string) addressbook.Import {
+		for range 200 {
+			answer, err := client.GetImport(ctx, addressbook.GetImportParams{ID: id})
+			if current := as[*addressbook.GetImportOKHeaders](answer, err).Response; current.State == state {
+				return current
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log.Panicf("it is not %s", state)
+		return addressbook.Import{}
+	}
+	rows := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+	file := &addressbook.PutImportFileReqTextCsv{Data: rows}
+	as[*addressbook.GetImportOKHeaders](client.PutImportFile(ctx, file, addressbook.PutImportFileParams{ID: id}))
+	planned := reached("planned")
+	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
+	plan := &addressbook.CommitImport{Digest: planned.Digest.Value}
+	as[*addressbook.GetImportOKHeaders](client.CommitImport(ctx, plan, addressbook.CommitImportParams{ID: id}))
+	committed := reached("committed")
+	check(committed.Counts.Applied == 2, committed)
+	named := addressbook.ListContactsParams{Username: addressbook.NewOptString("gil")}
+	found := as[*addressbook.ContactListHeaders](client.ListContacts(ctx, named)).Response
+	check(len(found.Data) == 1 && found.Data[0].PhoneNumber == "+447900000006", found)
+	as[*addressbook.GetImportOKHeaders](client.UndoImport(ctx, addressbook.UndoImportParams{ID: id}))
+	undone := reached("undone")
+	check(undone.Counts.Undone == 2, undone)
+	byID = addressbook.GetContactParams{ID: found.Data[0].ID}
+	missing = as[*addressbook.GetContactNotFound](client.GetContact(ctx, byID)).Response
+	check(missing.Error.Code == "not_found", missing)
+	passed("import a file")
 }

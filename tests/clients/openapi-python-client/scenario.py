@@ -1,6 +1,8 @@
 """A user of the client that openapi-python-client makes: a function an operation, in a module of its own."""
 
 import sys
+import time
+from io import BytesIO
 
 from addressbook import AuthenticatedClient, Client
 from addressbook.api.address_book import (
@@ -13,8 +15,16 @@ from addressbook.api.address_book import (
 from addressbook.api.address_book_audiences import resolve_address_book_aliases
 from addressbook.api.address_book_groups import list_address_book_group_contacts
 from addressbook.api.audiences import create_audience, list_audience_recipients
-from addressbook.api.contacts import create_contact, delete_contact, get_contact, list_contacts, update_contact
+from addressbook.api.contacts import (
+    apply_contact_batch,
+    create_contact,
+    delete_contact,
+    get_contact,
+    list_contacts,
+    update_contact,
+)
 from addressbook.api.groups import change_group_members, create_group
+from addressbook.api.imports import commit_import, create_import, get_import, put_import_file, undo_import
 from addressbook.api.opt_outs import create_opt_out, delete_opt_out
 from addressbook.models import (
     AddressBookDeleted,
@@ -23,22 +33,31 @@ from addressbook.models import (
     AddressBookRecordUpdated,
     AddressBookRecordList,
     AddressBookResolveAnswer,
+    ApplyContactBatch,
+    ApplyContactBatchBatchMode,
+    ApplyContactBatchContactMatchBy,
     Audience,
     AudienceItem,
     AudienceRecipientPage,
     AudienceTemplate,
     ChangeMembers,
+    CommitImport,
     Contact,
+    ContactBatchCounts,
+    ContactBatchItem,
+    ContactBatchResults,
     ContactList,
     ContactMeta,
     CreateAddressBookRecord,
     CreateAudience,
     CreateContact,
     CreateGroup,
+    CreateImport,
     CreateOptOut,
     GetContactExpand,
     Group,
     GroupMembersChanged,
+    Import,
     ListAddressBookContactsSortDirection,
     ListAddressBookContactsSortField,
     OptOut,
@@ -48,7 +67,9 @@ from addressbook.models import (
     UpdateContact,
     UpdatedContact,
     V1Error,
+    V1ErrorBody,
 )
+from addressbook.types import File
 
 URL, KEY = sys.argv[1:]
 NUMBER = "4479000000002"
@@ -172,3 +193,49 @@ wanted = ResolveAddressBookAliases(aliases=["cat"], template="Hello {{NAME}}!", 
 resolved = of(AddressBookResolveAnswer, resolve_address_book_aliases.sync(client=client, body=wanted))
 assert [record.text for record in resolved.records] == ["Hello Kitty!"]
 passed("resolve aliases with fields of their own")
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+new = CreateContact(username="dan", phone_number="+44 7900 000004")
+dan = of(Contact, create_contact.sync(client=client, body=new))
+batch = ApplyContactBatch(
+    mode=ApplyContactBatchBatchMode.UPSERT,
+    match_by=ApplyContactBatchContactMatchBy.USERNAME,
+    contacts=[
+        ContactBatchItem(username="eve", phone_number="+44 7900 000005"),
+        ContactBatchItem(username="dan", display_name="Daniel"),
+        ContactBatchItem(username="fay"),
+    ],
+)
+applied = of(ContactBatchResults, apply_contact_batch.sync(client=client, body=batch))
+assert applied.counts == ContactBatchCounts(created=1, updated=1, unchanged=0, failed=1)
+results = [(result.index, result.status) for result in applied.results]
+assert results == [(0, "created"), (1, "updated"), (2, "failed")]
+failed = of(V1ErrorBody, applied.results[2].error)
+assert (failed.code, failed.details[0].field) == ("validation_failed", "phone_number")
+assert of(Contact, get_contact.sync(dan.id, client=client)).display_name == "Daniel"
+passed("apply a batch")
+
+
+def reached(state):
+    """The import, as soon as it is in a state."""
+    for _ in range(200):
+        current = of(Import, get_import.sync(opened.id, client=client))
+        if current.state == state:
+            return current
+        time.sleep(0.05)
+    raise AssertionError(f"{current.state} is not {state}")
+
+
+opened = of(Import, create_import.sync(client=client, body=CreateImport(mode="upsert")))
+file = BytesIO(b"username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+of(Import, put_import_file.sync(opened.id, client=client, body=File(payload=file)))
+planned = reached("planned")
+assert (planned.counts.rows, planned.counts.create, planned.counts.reject) == (3, 2, 1)
+of(Import, commit_import.sync(opened.id, client=client, body=CommitImport(digest=planned.digest)))
+assert reached("committed").counts.applied == 2
+[gil] = of(ContactList, list_contacts.sync(client=client, username="gil")).data
+assert gil.phone_number == "+447900000006"
+of(Import, undo_import.sync(opened.id, client=client))
+assert reached("undone").counts.undone == 2
+assert of(V1Error, get_contact.sync(gil.id, client=client)).error.code == "not_found"
+passed("import a file")

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {
+  applyContactBatch,
   changeGroupMembers,
   createAddressBookContact,
   createAudience,
@@ -156,3 +157,26 @@ const resolved = await ok(
 );
 assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+const dan = await ok(createContact({ username: 'dan', phone_number: '+44 7900 000004' }));
+const applied = await ok(
+  applyContactBatch({
+    mode: 'upsert',
+    match_by: 'username',
+    contacts: [
+      { username: 'eve', phone_number: '+44 7900 000005' },
+      { username: 'dan', display_name: 'Daniel' },
+      { username: 'fay' },
+    ],
+  }),
+);
+assert.deepEqual(applied.counts, { created: 1, updated: 1, unchanged: 0, failed: 1 });
+assert.deepEqual(
+  applied.results.map(({ index, status }) => [index, status]),
+  [[0, 'created'], [1, 'updated'], [2, 'failed']],
+);
+const failed = applied.results[2]?.error;
+assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
+assert.equal((await ok(getContact(dan.id))).display_name, 'Daniel');
+passed('apply a batch');

@@ -12,9 +12,11 @@ use AddressBook::AudiencesApi;
 use AddressBook::ContactsApi;
 use AddressBook::GroupsApi;
 use AddressBook::Object::AddressBookError;
+use AddressBook::Object::ApplyContactBatch;
 use AddressBook::Object::AudienceItem;
 use AddressBook::Object::AudienceTemplate;
 use AddressBook::Object::ChangeMembers;
+use AddressBook::Object::ContactBatchItem;
 use AddressBook::Object::CreateAddressBookRecord;
 use AddressBook::Object::CreateAudience;
 use AddressBook::Object::CreateContact;
@@ -157,3 +159,24 @@ my $aliases = AddressBook::Object::ResolveAddressBookAliases->new(
 );
 check($book_audiences->resolve_address_book_aliases(audience => $aliases)->records->[0]->text, 'Hello Kitty!');
 passed('resolve aliases with fields of their own');
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+$contact = AddressBook::Object::CreateContact->new(username => 'dan', phone_number => '+44 7900 000004');
+my $dan = $contacts->create_contact(contact => $contact);
+my $batch = AddressBook::Object::ApplyContactBatch->new(
+    mode => 'upsert',
+    match_by => 'username',
+    contacts => [
+        AddressBook::Object::ContactBatchItem->new(username => 'eve', phone_number => '+44 7900 000005'),
+        AddressBook::Object::ContactBatchItem->new(username => 'dan', display_name => 'Daniel'),
+        AddressBook::Object::ContactBatchItem->new(username => 'fay'),
+    ],
+);
+my $applied = $contacts->apply_contact_batch(batch => $batch);
+my $counts = $applied->counts;
+check(join(' ', $counts->created, $counts->updated, $counts->unchanged, $counts->failed), '1 1 0 1');
+check(join(' ', map { ($_->index, $_->status) } @{$applied->results}), '0 created 1 updated 2 failed');
+my $failed = $applied->results->[2]->error;
+check($failed->code . ' ' . $failed->details->[0]->field, 'validation_failed phone_number');
+check($contacts->get_contact(id => $dan->id)->display_name, 'Daniel');
+passed('apply a batch');

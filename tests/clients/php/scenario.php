@@ -8,19 +8,27 @@ use AddressBook\Api\AddressBookGroupsApi;
 use AddressBook\Api\AudiencesApi;
 use AddressBook\Api\ContactsApi;
 use AddressBook\Api\GroupsApi;
+use AddressBook\Api\ImportsApi;
 use AddressBook\Api\OptOutsApi;
 use AddressBook\ApiException;
 use AddressBook\Configuration;
 use AddressBook\Model\AddressBookError;
+use AddressBook\Model\ApplyContactBatch;
 use AddressBook\Model\AudienceItem;
 use AddressBook\Model\AudienceTemplate;
+use AddressBook\Model\BatchMode;
 use AddressBook\Model\ChangeMembers;
+use AddressBook\Model\CommitImport;
+use AddressBook\Model\ContactBatchItem;
+use AddressBook\Model\ContactMatchBy;
 use AddressBook\Model\CreateAddressBookRecord;
 use AddressBook\Model\CreateAudience;
 use AddressBook\Model\CreateContact;
 use AddressBook\Model\CreateGroup;
+use AddressBook\Model\CreateImport;
 use AddressBook\Model\CreateOptOut;
 use AddressBook\Model\Expand;
+use AddressBook\Model\Import;
 use AddressBook\Model\ResolveAddressBookAliases;
 use AddressBook\Model\SortDirection;
 use AddressBook\Model\SortField;
@@ -181,3 +189,55 @@ $resolved = $bookAudiences->resolveAddressBookAliases(
 );
 check($resolved->getRecords()[0]->getText(), 'Hello Kitty!');
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+$dan = $contacts->createContact((new CreateContact())->setUsername('dan')->setPhoneNumber('+44 7900 000004'));
+$batch = (new ApplyContactBatch())->setMode(BatchMode::UPSERT)->setMatchBy(ContactMatchBy::USERNAME)->setContacts([
+    (new ContactBatchItem())->setUsername('eve')->setPhoneNumber('+44 7900 000005'),
+    (new ContactBatchItem())->setUsername('dan')->setDisplayName('Daniel'),
+    (new ContactBatchItem())->setUsername('fay'),
+]);
+$applied = $contacts->applyContactBatch($batch);
+$counts = $applied->getCounts();
+check(
+    [$counts->getCreated(), $counts->getUpdated(), $counts->getUnchanged(), $counts->getFailed()],
+    [1, 1, 0, 1]
+);
+check(
+    array_map(fn ($result) => [$result->getIndex(), $result->getStatus()], $applied->getResults()),
+    [[0, 'created'], [1, 'updated'], [2, 'failed']]
+);
+$failed = $applied->getResults()[2]->getError();
+check([$failed->getCode(), $failed->getDetails()[0]->getField()], ['validation_failed', 'phone_number']);
+check($contacts->getContact($dan->getId())->getDisplayName(), 'Daniel');
+passed('apply a batch');
+
+$imports = new ImportsApi(config: $configuration);
+
+/** The import, as soon as it is in a state. */
+function reached(ImportsApi $imports, string $id, string $state): Import
+{
+    for ($attempt = 0; $attempt < 200; $attempt++) {
+        $current = $imports->getImport($id);
+        if ($current->getState() === $state) {
+            return $current;
+        }
+        usleep(50_000);
+    }
+    throw new RuntimeException("it is not $state");
+}
+
+$id = $imports->createImport((new CreateImport())->setMode('upsert'))->getId();
+$file = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
+$imports->putImportFile($id, $file, 'text/csv');
+$planned = reached($imports, $id, 'planned');
+$counts = $planned->getCounts();
+check([$counts->getRows(), $counts->getCreate(), $counts->getReject()], [3, 2, 1]);
+$imports->commitImport($id, (new CommitImport())->setDigest($planned->getDigest()));
+check(reached($imports, $id, 'committed')->getCounts()->getApplied(), 2);
+$gil = $contacts->listContacts(username: 'gil')->getData()[0];
+check($gil->getPhoneNumber(), '+447900000006');
+$imports->undoImport($id);
+check(reached($imports, $id, 'undone')->getCounts()->getUndone(), 2);
+check(problem(404, V1Error::class, fn () => $contacts->getContact($gil->getId()))->getCode(), 'not_found');
+passed('import a file');

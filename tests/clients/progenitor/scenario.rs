@@ -1,13 +1,15 @@
 //! A user of the client that progenitor makes: a builder an operation, and a type a member that has limits.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
-    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, ContactMeta, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases,
-    SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
+    AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactMatchBy, ContactMeta, CreateAddressBookRecord,
+    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand, Import,
+    ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
 progenitor::generate_api!(spec = "openapi.json", interface = Builder, derives = [PartialEq]);
@@ -36,6 +38,18 @@ fn contact(username: &str, number: &str) -> types::builder::CreateContact {
 
 fn record(alias: &str) -> types::builder::CreateAddressBookRecord {
     CreateAddressBookRecord::builder().alias(alias).msisdn(NUMBER)
+}
+
+/// The import, as soon as it is in a state.
+async fn reached(client: &Client, id: uuid::Uuid, state: &str) -> Import {
+    for _ in 0..200 {
+        let current = client.get_import().id(id).send().await.expect("an import").into_inner();
+        if current.state.as_str() == state {
+            return current;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not {state}");
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -173,4 +187,41 @@ async fn main() {
     let resolved = client.resolve_address_book_aliases().body(aliases).send().await.expect("an answer");
     assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
     passed("resolve aliases with fields of their own");
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    let dan = client.create_contact().body(contact("dan", "+44 7900 000004")).send().await.expect("a contact");
+    let item = |username: &str| ContactBatchItem::builder().username(Some(username.parse().expect("a name")));
+    let eve = item("eve").phone_number(Some("+44 7900 000005".parse().expect("a number")));
+    let daniel = item("dan").display_name(Some("Daniel".parse().expect("a name")));
+    let items = [eve, daniel, item("fay")].map(|item| item.try_into().expect("an item"));
+    let batch = ApplyContactBatch::builder()
+        .mode(BatchMode::Upsert)
+        .match_by(ContactMatchBy::Username)
+        .contacts(Vec::from(items));
+    let applied = client.apply_contact_batch().body(batch).send().await.expect("results");
+    assert_eq!(applied.counts, ContactBatchCounts { created: 1, updated: 1, unchanged: 0, failed: 1 });
+    let results: Vec<_> = applied.results.iter().map(|result| (result.index, &**result.status)).collect();
+    assert_eq!(results, [(0, "created"), (1, "updated"), (2, "failed")]);
+    let failed = applied.results[2].error.as_ref().expect("an error");
+    assert_eq!((&*failed.code, &*failed.details[0].field), ("validation_failed", "phone_number"));
+    let changed = client.get_contact().id(dan.id).send().await.expect("a contact");
+    assert_eq!(changed.display_name.as_str(), "Daniel");
+    passed("apply a batch");
+
+    let upsert = CreateImport::builder().mode(Some("upsert".parse().expect("a mode")));
+    let id = client.create_import().body(upsert).send().await.expect("an import").id;
+    let file = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
+    client.put_import_file().id(id).body(file).send().await.expect("received");
+    let planned = reached(&client, id, "planned").await;
+    assert_eq!((planned.counts.rows, planned.counts.create, planned.counts.reject), (3, 2, 1));
+    let plan = CommitImport::builder().digest(planned.digest.expect("a digest").as_str());
+    client.commit_import().id(id).body(plan).send().await.expect("begun");
+    assert_eq!(reached(&client, id, "committed").await.counts.applied, 2);
+    let page = client.list_contacts().username("gil").send().await.expect("a page");
+    assert_eq!(page.data[0].phone_number.as_str(), "+447900000006");
+    client.undo_import().id(id).send().await.expect("begun");
+    assert_eq!(reached(&client, id, "undone").await.counts.undone, 2);
+    let violation = problem(404, client.get_contact().id(page.data[0].id).send().await);
+    assert_eq!(violation.error.code, "not_found");
+    passed("import a file");
 }

@@ -1,17 +1,25 @@
 """A user of the generated Python client."""
 
 import sys
+import time
 
 import addressbook
 from addressbook import (
     AddressBookError,
+    ApplyContactBatch,
     AudienceItem,
     AudienceTemplate,
+    BatchMode,
     ChangeMembers,
+    CommitImport,
+    ContactBatchCounts,
+    ContactBatchItem,
+    ContactMatchBy,
     CreateAddressBookRecord,
     CreateAudience,
     CreateContact,
     CreateGroup,
+    CreateImport,
     CreateOptOut,
     Expand,
     ResolveAddressBookAliases,
@@ -148,3 +156,51 @@ resolved = addressbook.AddressBookAudiencesApi(client).resolve_address_book_alia
 )
 assert [record.text for record in resolved.records] == ["Hello Kitty!"]
 passed("resolve aliases with fields of their own")
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+dan = contacts.create_contact(CreateContact(username="dan", phone_number="+44 7900 000004"))
+applied = contacts.apply_contact_batch(
+    ApplyContactBatch(
+        mode=BatchMode.UPSERT,
+        match_by=ContactMatchBy.USERNAME,
+        contacts=[
+            ContactBatchItem(username="eve", phone_number="+44 7900 000005"),
+            ContactBatchItem(username="dan", display_name="Daniel"),
+            ContactBatchItem(username="fay"),
+        ],
+    )
+)
+assert applied.counts == ContactBatchCounts(created=1, updated=1, unchanged=0, failed=1)
+results = [(result.index, result.status) for result in applied.results]
+assert results == [(0, "created"), (1, "updated"), (2, "failed")]
+failed = applied.results[2].error
+assert (failed.code, failed.details[0].var_field) == ("validation_failed", "phone_number")
+assert contacts.get_contact(dan.id).display_name == "Daniel"
+passed("apply a batch")
+
+imports = addressbook.ImportsApi(client)
+
+
+def reached(state):
+    """The import, as soon as it is in a state."""
+    for _ in range(200):
+        current = imports.get_import(opened.id)
+        if current.state == state:
+            return current
+        time.sleep(0.05)
+    raise AssertionError(f"{current.state} is not {state}")
+
+
+opened = imports.create_import(CreateImport(mode="upsert"))
+file = b"username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n"
+imports.put_import_file(opened.id, file, _content_type="text/csv")
+planned = reached("planned")
+assert (planned.counts.rows, planned.counts.create, planned.counts.reject) == (3, 2, 1)
+imports.commit_import(opened.id, CommitImport(digest=planned.digest))
+assert reached("committed").counts.applied == 2
+[gil] = contacts.list_contacts(username="gil").data
+assert gil.phone_number == "+447900000006"
+imports.undo_import(opened.id)
+assert reached("undone").counts.undone == 2
+assert error(NotFoundException, contacts.get_contact, gil.id).error.code == "not_found"
+passed("import a file")

@@ -151,3 +151,48 @@ aliases = AddressBook::ResolveAddressBookAliases.new(
 )
 check AddressBook::AddressBookAudiencesApi.new(client(KEY)).resolve_address_book_aliases(aliases).records.map(&:text), ['Hello Kitty!']
 passed 'resolve aliases with fields of their own'
+
+# Eve is new, Dan is there already, and Fay lacks a phone number.
+dan = contacts.create_contact(AddressBook::CreateContact.new(username: 'dan', phone_number: '+44 7900 000004'))
+batch = AddressBook::ApplyContactBatch.new(
+  mode: AddressBook::BatchMode::UPSERT,
+  match_by: AddressBook::ContactMatchBy::USERNAME,
+  contacts: [
+    AddressBook::ContactBatchItem.new(username: 'eve', phone_number: '+44 7900 000005'),
+    AddressBook::ContactBatchItem.new(username: 'dan', display_name: 'Daniel'),
+    AddressBook::ContactBatchItem.new(username: 'fay')
+  ]
+)
+applied = contacts.apply_contact_batch(batch)
+check applied.counts, AddressBook::ContactBatchCounts.new(created: 1, updated: 1, unchanged: 0, failed: 1)
+check applied.results.map { |it| [it.index, it.status] }, [[0, 'created'], [1, 'updated'], [2, 'failed']]
+failed = applied.results[2].error
+check [failed.code, failed.details[0].field], %w[validation_failed phone_number]
+check contacts.get_contact(dan.id).display_name, 'Daniel'
+passed 'apply a batch'
+
+# The import, as soon as it is in a state.
+def reached(imports, id, state)
+  200.times do
+    current = imports.get_import(id)
+    return current if current.state == state
+
+    sleep 0.05
+  end
+  raise "it is not #{state}"
+end
+
+imports = AddressBook::ImportsApi.new(client(KEY))
+# The client calls each file JSContact: `format` says what it is.
+id = imports.create_import(AddressBook::CreateImport.new(mode: 'upsert', format: 'csv')).id
+imports.put_import_file(id, "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
+planned = reached(imports, id, 'planned')
+check [planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]
+imports.commit_import(id, AddressBook::CommitImport.new(digest: planned.digest))
+check reached(imports, id, 'committed').counts.applied, 2
+gil = contacts.list_contacts(username: 'gil').data.first
+check gil.phone_number, '+447900000006'
+imports.undo_import(id)
+check reached(imports, id, 'undone').counts.undone, 2
+check problem(AddressBook::V1Error, 404) { contacts.get_contact(gil.id) }.code, 'not_found'
+passed 'import a file'

@@ -1,6 +1,7 @@
 //! A user of the generated Rust client.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use openapi::apis::address_book_api as book;
 use openapi::apis::address_book_audiences_api as book_audiences;
@@ -9,13 +10,16 @@ use openapi::apis::audiences_api as audiences;
 use openapi::apis::configuration::Configuration;
 use openapi::apis::contacts_api as contacts;
 use openapi::apis::groups_api as groups;
+use openapi::apis::imports_api as imports;
 use openapi::apis::opt_outs_api as opt_outs;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
-    AddressBookError, AudienceItem, AudienceTemplate, ChangeMembers, CreateAddressBookRecord, CreateAudience,
-    CreateContact, CreateGroup, CreateOptOut, Expand, ResolveAddressBookAliases, SortDirection, SortField,
-    UpdateAddressBookRecord, UpdateContact, V1Error,
+    AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactMatchBy, CreateAddressBookRecord,
+    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand, Import,
+    ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::json;
 
 const NUMBER: &str = "4479000000002";
@@ -38,6 +42,18 @@ fn problem<T: Debug, E: Debug, P: serde::de::DeserializeOwned>(
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// The import, as soon as it is in a state.
+async fn reached(client: &Configuration, id: &str, state: &str) -> Import {
+    for _ in 0..200 {
+        let current = imports::get_import(client, id).await.expect("an import");
+        if current.state == state {
+            return current;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not {state}");
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -173,4 +189,52 @@ async fn main() {
     let resolved = book_audiences::resolve_address_book_aliases(client, aliases).await.expect("an answer");
     assert_eq!(resolved.records[0].text.as_deref(), Some("Hello Kitty!"));
     passed("resolve aliases with fields of their own");
+
+    // Eve is new, Dan is there already, and Fay lacks a phone number.
+    let dan = CreateContact::new("dan".into(), "+44 7900 000004".into());
+    let dan = contacts::create_contact(client, dan, None).await.expect("a contact");
+    let item = |username: &str| ContactBatchItem { username: Some(username.into()), ..Default::default() };
+    let items = vec![
+        ContactBatchItem { phone_number: Some("+44 7900 000005".into()), ..item("eve") },
+        ContactBatchItem { display_name: Some(Some("Daniel".into())), ..item("dan") },
+        item("fay"),
+    ];
+    let mut batch = ApplyContactBatch::new(BatchMode::Upsert, items);
+    batch.match_by = Some(ContactMatchBy::Username);
+    let applied = contacts::apply_contact_batch(client, batch, None).await.expect("results");
+    assert_eq!(*applied.counts, ContactBatchCounts { created: 1, updated: 1, unchanged: 0, failed: 1 });
+    let results: Vec<_> = applied.results.iter().map(|result| (result.index, &*result.status)).collect();
+    assert_eq!(results, [(0, "created"), (1, "updated"), (2, "failed")]);
+    let failed = applied.results[2].error.as_ref().expect("an error");
+    let details = failed.details.as_ref().expect("details");
+    assert_eq!((&*failed.code, &*details[0].field), ("validation_failed", "phone_number"));
+    let changed = contacts::get_contact(client, &dan.id.to_string(), None, None).await.expect("a contact");
+    assert_eq!(changed.display_name, "Daniel");
+    passed("apply a batch");
+
+    let upsert = CreateImport { mode: Some("upsert".into()), ..Default::default() };
+    let id = &imports::create_import(client, upsert, None).await.expect("an import").id.to_string();
+    let file = std::env::temp_dir().join(format!("{id}.csv"));
+    let rows = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
+    std::fs::write(&file, rows).expect("a file");
+    // The client sends a file without a media type; the service insists on one.
+    let csv = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/csv"))]);
+    let http = reqwest::Client::builder().default_headers(csv).build().expect("a client");
+    let sender = Configuration { client: http, ..client.clone() };
+    imports::put_import_file(&sender, id, file.clone()).await.expect("received");
+    std::fs::remove_file(file).expect("removed");
+    let planned = reached(client, id, "planned").await;
+    assert_eq!((planned.counts.rows, planned.counts.create, planned.counts.reject), (3, 2, 1));
+    let plan = CommitImport::new(planned.digest.expect("a digest"));
+    imports::commit_import(client, id, plan).await.expect("begun");
+    assert_eq!(reached(client, id, "committed").await.counts.applied, 2);
+    let page = contacts::list_contacts(client, None, None, None, Some("gil"), None, None, None, None);
+    let gil = page.await.expect("a page").data.remove(0);
+    assert_eq!(gil.phone_number, "+447900000006");
+    imports::undo_import(client, id).await.expect("begun");
+    assert_eq!(reached(client, id, "undone").await.counts.undone, 2);
+    let gone = contacts::get_contact(client, &gil.id.to_string(), None, None).await;
+    let violation: V1Error = problem(404, gone);
+    assert_eq!(violation.error.code, "not_found");
+    passed("import a file");
 }

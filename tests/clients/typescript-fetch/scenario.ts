@@ -8,12 +8,15 @@ import {
   type AddressBookError,
   AddressBookErrorFromJSON,
   AudiencesApi,
+  BatchMode,
   Configuration,
+  ContactMatchBy,
   ContactsApi,
   type CreateAudience,
   type CreateContact,
   Expand,
   GroupsApi,
+  ImportsApi,
   OptOutsApi,
   ResponseError,
   SortDirection,
@@ -169,3 +172,57 @@ const resolved = await bookAudiences.resolveAddressBookAliases({
 });
 assert.deepEqual(resolved.records.map(({ text }) => text), ['Hello Kitty!']);
 passed('resolve aliases with fields of their own');
+
+// Eve is new, Dan is there already, and Fay lacks a phone number.
+const dan = await contacts.createContact({ contact: { username: 'dan', phoneNumber: '+44 7900 000004' } });
+const applied = await contacts.applyContactBatch({
+  batch: {
+    mode: BatchMode.Upsert,
+    matchBy: ContactMatchBy.Username,
+    contacts: [
+      { username: 'eve', phoneNumber: '+44 7900 000005' },
+      { username: 'dan', displayName: 'Daniel' },
+      { username: 'fay' },
+    ],
+  },
+});
+assert.deepEqual(applied.counts, { created: 1, updated: 1, unchanged: 0, failed: 1 });
+assert.deepEqual(
+  applied.results.map(({ index, status }) => [index, status]),
+  [[0, 'created'], [1, 'updated'], [2, 'failed']],
+);
+const failed = applied.results[2]?.error;
+assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
+assert.equal((await contacts.getContact({ id: dan.id })).displayName, 'Daniel');
+passed('apply a batch');
+
+const imports = new ImportsApi(configuration);
+
+// The import, as soon as it is in a state.
+async function reached(id: string, state: string) {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const current = await imports.getImport({ id });
+    if (current.state === state) return current;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`it is not ${state}`);
+}
+
+const { id } = await imports.createImport({ _import: { mode: 'upsert' } });
+const file = new Blob(['username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n']);
+// Unless told otherwise, the client calls each file gzip.
+await imports.putImportFile({ id, file }, async ({ init }) => ({
+  headers: { ...init.headers, 'Content-Type': 'text/csv' },
+}));
+const planned = await reached(id, 'planned');
+assert.deepEqual([planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]);
+assert(planned.digest !== undefined);
+await imports.commitImport({ id, plan: { digest: planned.digest } });
+assert.equal((await reached(id, 'committed')).counts.applied, 2);
+const gil = (await contacts.listContacts({ username: 'gil' })).data[0];
+assert(gil !== undefined);
+assert.equal(gil.phoneNumber, '+447900000006');
+await imports.undoImport({ id });
+assert.equal((await reached(id, 'undone')).counts.undone, 2);
+assert.equal((await problem(404, contacts.getContact({ id: gil.id }))).error.code, 'not_found');
+passed('import a file');
