@@ -53,7 +53,7 @@ on_both_databases! {
         ]);
         assert_eq!(contacts(&client), expected);
         assert_eq!(groups_of(&client, "john"), ["customers"]);
-        assert!(import.rows("").iter().all(|row| row["result"] == "applied" && row["id"].is_string()));
+        assert!(import.rows("").iter().all(|row| row["status"] == "applied" && row["id"].is_string()));
 
         // Once more: there is nothing to do.
         let again = ImportClient::planned(&client, &json!({"group": "customers"}), FILE);
@@ -257,7 +257,7 @@ on_both_databases! {
         let client = service.client();
         let document = client.get("/openapi.json").expect(200);
         let operations = &document["paths"]["/v1/imports/{id}/file"]["put"];
-        let file = operations["requestBody"]["content"]["text/csv"]["examples"]["file"]["value"].as_str().unwrap();
+        let file = operations["requestBody"]["content"]["application/octet-stream"]["examples"]["file"]["value"].as_str().unwrap();
         let import = ImportClient::planned(&client, &json!({}), file);
         let example = operations["responses"]["202"]["content"]["application/json"]["examples"]["example"]["value"].clone();
         let planned = import.get();

@@ -37,8 +37,9 @@ pub struct Change {
     id: Uuid,
     /// The time of the change, in UTC with millisecond precision.
     at: Timestamp,
-    /// The version after the change; for a deletion, the last one. Null for opt-outs and memberships, which have none.
-    #[schema(example = 2)]
+    /// The version after the change; for a deletion, the last one. Absent for opt-outs and memberships, which have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, example = 2)]
     version: Option<i64>,
     #[schema(schema_with = changed)]
     changed: Vec<String>,
