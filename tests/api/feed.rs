@@ -292,3 +292,32 @@ fn whoever_waits_is_released_by_a_shutdown() {
         assert!(stopped.elapsed() < Duration::from_secs(20), "{:?}", stopped.elapsed());
     });
 }
+
+/// Those who are woken together read a few at a time: nobody waits for a connection for longer than a request may.
+#[test]
+fn a_thousand_who_wait_are_all_answered() {
+    const WAITING: usize = 1_000;
+    let service = Service::start(Backend::Sqlite, |settings| {
+        settings.database.database_connections = 2;
+        settings.database.database_acquire_timeout = Duration::from_millis(250);
+    })
+    .unwrap();
+    let client = service.client();
+    let path = format!("{CHANGES}?since={}&wait=60s", position(&client));
+    let request = raw::request(client.key.as_deref().unwrap(), "GET", &path, &[], "");
+    let mut waiting: Vec<_> = (0..WAITING)
+        .map(|_| {
+            let mut stream = raw::connect(&service.address);
+            stream.write_all(&request).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let contact = create(&client, "ann");
+    for stream in &mut waiting {
+        let (status, body) = raw::response(stream).unwrap();
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+        let page: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(page["data"][0]["contact"], contact);
+    }
+}

@@ -32,6 +32,7 @@ impl ChangeRepository for SqlChanges {
 
     async fn page(&self, since: ChangePosition, query: &ChangeQuery) -> Result<ChangePage> {
         let (account, query) = (self.account, *query);
+        let _turn = self.database.change_signal().turn(account).await;
         self.database.read(async move |reader| queries::page(&reader, account, since, &query).await).await
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::domain::AccountId;
 use crate::domain::change::ChangeSubscription;
@@ -22,19 +22,34 @@ pub(crate) struct ChangeSignal {
 
 #[derive(Default)]
 struct Inner {
-    /// Of the accounts that somebody waits for.
-    senders: Mutex<HashMap<AccountId, watch::Sender<()>>>,
+    /// The accounts that somebody waits for.
+    waiting: Mutex<HashMap<AccountId, Waiting>>,
     /// The size of the map: a commit that nobody waits for takes no lock.
     accounts: AtomicUsize,
     /// There is an account again.
     first: Notify,
 }
 
+struct Waiting {
+    sender: watch::Sender<()>,
+    /// See [`ChangeSignal::turn`].
+    turns: Arc<Semaphore>,
+}
+
+/// How many of those who wait for the same account read at the same time.
+const TURNS: usize = 4;
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { sender: watch::Sender::new(()), turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
+
 impl Inner {
-    fn with_senders<T>(&self, work: impl FnOnce(&mut HashMap<AccountId, watch::Sender<()>>) -> T) -> T {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut senders);
-        self.accounts.store(senders.len(), Ordering::SeqCst);
+    fn with_waiting<T>(&self, work: impl FnOnce(&mut HashMap<AccountId, Waiting>) -> T) -> T {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut waiting);
+        self.accounts.store(waiting.len(), Ordering::SeqCst);
         result
     }
 }
@@ -42,11 +57,18 @@ impl Inner {
 impl ChangeSignal {
     /// What is committed from now on wakes the subscription.
     pub(crate) fn subscribe(&self, account: AccountId) -> Subscription {
-        let receiver = self.inner.with_senders(|senders| {
-            senders.entry(account).or_insert_with(|| watch::Sender::new(())).subscribe()
-        });
+        let receiver =
+            self.inner.with_waiting(|waiting| waiting.entry(account).or_default().sender.subscribe());
         self.inner.first.notify_one();
         Subscription { account, receiver: Some(receiver), inner: Arc::clone(&self.inner) }
+    }
+
+    /// The right of a subscriber to read, until it is dropped. Thousands that are woken at once would else queue for
+    /// connections, where they exceed the time that a request may wait, and hold up the other requests of the account.
+    pub(crate) async fn turn(&self, account: AccountId) -> Option<OwnedSemaphorePermit> {
+        let turns =
+            self.inner.with_waiting(|waiting| waiting.get(&account).map(|it| Arc::clone(&it.turns)))?;
+        turns.acquire_owned().await.ok()
     }
 
     /// To be called after the commit.
@@ -55,12 +77,12 @@ impl ChangeSignal {
         if self.inner.accounts.load(Ordering::SeqCst) == 0 {
             return;
         }
-        self.inner.with_senders(|senders| {
+        self.inner.with_waiting(|waiting| {
             let mut last = None;
             for change in &change_set.changes {
                 let account = change.account();
                 if last.replace(account) != Some(account)
-                    && let Some(sender) = senders.get(&account)
+                    && let Some(Waiting { sender, .. }) = waiting.get(&account)
                 {
                     sender.send_replace(());
                 }
@@ -70,8 +92,8 @@ impl ChangeSignal {
 
     /// As [`Self::publish`], for a commit of another instance.
     pub(crate) fn wake(&self, account: AccountId) {
-        self.inner.with_senders(|senders| {
-            if let Some(sender) = senders.get(&account) {
+        self.inner.with_waiting(|waiting| {
+            if let Some(Waiting { sender, .. }) = waiting.get(&account) {
                 sender.send_replace(());
             }
         });
@@ -80,7 +102,7 @@ impl ChangeSignal {
     /// The accounts that somebody waits for; waits until there is one.
     pub(crate) async fn accounts(&self) -> Vec<AccountId> {
         loop {
-            let accounts: Vec<_> = self.inner.with_senders(|senders| senders.keys().copied().collect());
+            let accounts: Vec<_> = self.inner.with_waiting(|waiting| waiting.keys().copied().collect());
             if !accounts.is_empty() {
                 return accounts;
             }
@@ -108,12 +130,12 @@ impl ChangeSubscription for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.inner.with_senders(|senders| {
+        self.inner.with_waiting(|waiting| {
             drop(self.receiver.take());
-            if let Entry::Occupied(sender) = senders.entry(self.account)
-                && sender.get().receiver_count() == 0
+            if let Entry::Occupied(account) = waiting.entry(self.account)
+                && account.get().sender.receiver_count() == 0
             {
-                sender.remove();
+                account.remove();
             }
         });
     }
