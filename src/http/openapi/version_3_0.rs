@@ -227,10 +227,10 @@ fn convert_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &
     set_nullable(schema_map);
     match others[..] {
         [one] => {
-            let one = schema(one, document);
-            if one.get("$ref").is_some() {
-                add_to_all_of(schema_map, [one]);
-            } else if let Value::Object(one) = one {
+            // The target itself: `nullable` beside a reference does not allow null, since the target does not.
+            let target =
+                one["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+            if let Value::Object(one) = schema(target.unwrap_or(one), document) {
                 // Keywords of the surrounding schema take precedence.
                 for (name, value) in one {
                     schema_map.entry(name).or_insert(value);
