@@ -67,7 +67,7 @@ class Kinds:
         made = [it for it in operations(document) if it.creates and it.path.startswith("/v1/")]
         self.create = {it.kind: it for it in sorted(made, key=lambda it: ORDER.index(it.kind))}
         put = document["paths"]["/v1/imports/{id}/file"]["put"]
-        self.file = put["requestBody"]["content"]["text/csv"]["examples"]["file"]["value"]
+        self.file = put["requestBody"]["content"]["application/octet-stream"]["examples"]["file"]["value"]
 
     def make(self, service, key, but, operation):
         """One thing of each kind but one, the contact in the group, the import planned; answers with them."""

@@ -228,6 +228,9 @@ fn convert_variants(schema_map: &mut Map<String, Value>, keyword: &str, value: &
     match others[..] {
         [one] => {
             // The target itself: `nullable` beside a reference does not allow null, since the target does not.
+            if let Some(about) = one.get("description") {
+                schema_map.entry("description").or_insert_with(|| about.clone());
+            }
             let target =
                 one["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
             if let Value::Object(one) = schema(target.unwrap_or(one), document) {
