@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use addressbook::domain::audience::{
     ContactRef, Counts, Entry, Included, Kind, LookupRequest, PhoneMatch, Report, SnapshotLimits,
 };
+use addressbook::domain::change::{ChangePosition, ChangeQuery, ChangeTypes};
 use addressbook::domain::contact::fields::{Handle, Phone};
 use addressbook::domain::named::NamedResource;
 use addressbook::domain::opt_out::{NewOptOut, OptOutQuery};
@@ -243,7 +244,59 @@ fn template_queries_are_index_scans(kind: Backend) {
     });
 }
 
+fn change_queries_are_index_scans(kind: Backend) {
+    let Some(url) = new_database(kind) else { return };
+    run_recorded(async |statements: &Statements| {
+        drop(open(&url).await);
+        let planner = Planner::connect(&url).await;
+        let backend = planner.backend;
+        for (columns, values) in [
+            (
+                "changes (account_id, sequence, at, event, resource_id, key_id, request_id)",
+                "a.i, n.i, n.i, CASE n.i % 4 WHEN 0 THEN 'contact.updated' WHEN 1 THEN 'group.updated' \
+                 WHEN 2 THEN 'opt_out.created' ELSE 'template.created' END, $id, 'key', 'request'",
+            ),
+            (
+                "contacts (account_id, id, handle, phone, meta, created_at, updated_at, version)",
+                "a.i, $id, 'contact ' || n.i, '+4479' || (10000000 + n.i), '{}', n.i, n.i, 1",
+            ),
+            (
+                "groups (account_id, id, name, created_at, updated_at, version)",
+                "a.i, $id, 'group ' || n.i, n.i, n.i, 1",
+            ),
+            (
+                "templates (account_id, id, name, text, created_at, updated_at, version)",
+                "a.i, $id, 'template ' || n.i, 'Hello', n.i, n.i, 1",
+            ),
+            ("opt_outs (account_id, phone, id, created_at)", "a.i, '+4479' || (10000000 + n.i), $id, n.i"),
+        ] {
+            let rows = fill(backend, |numbers, id| {
+                let values = values.replace("$id", id);
+                format!("INSERT INTO {columns} {numbers} SELECT {values} FROM n, n AS a WHERE a.i < 3")
+            });
+            planner.fill(&rows).await;
+        }
+        let heads = fill(backend, |numbers, _| {
+            format!("INSERT INTO change_heads (account_id, sequence) {numbers} SELECT i, {ROWS} FROM n")
+        });
+        planner.fill(&heads).await;
+
+        let database = serve(&url).await;
+        statements.clear();
+        let changes = database.changes(&context(AccountId::new(1)));
+        for types in [ChangeTypes::ALL, ChangeTypes::parse("opt_out.created").unwrap()] {
+            let query = ChangeQuery { since: None, types, limit: 100 };
+            let page = changes.page(ChangePosition::new(ROWS as u64 / 2), &query).await.unwrap();
+            assert!(page.changes.len() == 100 && page.has_more);
+        }
+        for table in ["changes", "change_heads", "contacts", "groups", "templates", "opt_outs"] {
+            assert!(check(&planner, statements, table).await >= 1, "{table}");
+        }
+    });
+}
+
 on_each! {
+    change_queries_are_index_scans
     opt_out_queries_are_index_scans
     audience_queries_are_index_scans
     template_queries_are_index_scans
