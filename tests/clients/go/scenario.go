@@ -198,9 +198,9 @@ func main() {
 
 	imports := api(url).ImportsAPI
 	create := addressbook.CreateImport{Mode: addressbook.PtrString("upsert")}
-	id := ok(imports.CreateImport(ctx).Import_(create).Execute()).Id
+	id := ok(imports.CreateImport(ctx).Options(create).Execute()).Id
 	// The import, as soon as it is in a state.
-	reached := func(state string) *addressbook.Import {
+	reached := func(state string) *addressbook.ContactImport {
 		for range 200 {
 			if current := ok(imports.GetImport(ctx, id).Execute()); current.State == state {
 				return current
@@ -217,7 +217,6 @@ func main() {
 	check(err == nil, err)
 	_, err = file.Seek(0, io.SeekStart)
 	check(err == nil, err)
-	// (The client calls each file gzip; the service looks inside.)
 	ok(imports.PutImportFile(ctx, id).File(file).Execute())
 	planned := reached("planned")
 	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)

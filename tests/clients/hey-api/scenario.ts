@@ -199,7 +199,7 @@ async function reached(id: string, state: string) {
 
 const { id } = await ok(createImport({ client, body: { mode: 'upsert' } }));
 const file = new Blob(['username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n']);
-await ok(putImportFile({ client, path: { id }, body: file, headers: { 'Content-Type': 'text/csv' } }));
+await ok(putImportFile({ client, path: { id }, body: file }));
 const planned = await reached(id, 'planned');
 assert.deepEqual([planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]);
 assert(planned.digest !== undefined);

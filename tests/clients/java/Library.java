@@ -25,6 +25,10 @@ final class Library {
         return client;
     }
 
+    static File content(File file) {
+        return file;
+    }
+
     /** The typed error of a call that fails. (The client throws the body as text; its types read it.) */
     static <E> E problem(Class<E> type, int status, Scenario.Call call) throws Exception {
         try {

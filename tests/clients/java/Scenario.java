@@ -34,9 +34,9 @@ public final class Scenario {
     }
 
     /** The import, as soon as it is in a state. */
-    private static ModelImport reached(ImportsApi imports, UUID id, String state) throws Exception {
+    private static ContactImport reached(ImportsApi imports, UUID id, String state) throws Exception {
         for (int attempt = 0; attempt < 200; attempt++) {
-            ModelImport current = imports.getImport(id);
+            ContactImport current = imports.getImport(id);
             if (current.getState().equals(state)) return current;
             Thread.sleep(50);
         }
@@ -197,10 +197,9 @@ public final class Scenario {
         File file = File.createTempFile("contacts", ".csv");
         file.deleteOnExit();
         Files.writeString(file.toPath(), "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n");
-        // The clients call each file gzip or JSContact: `format` says what it is.
-        UUID id = imports.createImport(new CreateImport().mode("upsert").format("csv"), null).getId();
-        imports.putImportFile(id, file);
-        ModelImport planned = reached(imports, id, "planned");
+        UUID id = imports.createImport(new CreateImport().mode("upsert"), null).getId();
+        imports.putImportFile(id, Library.content(file));
+        ContactImport planned = reached(imports, id, "planned");
         check(planned.getCounts().getRows(), 3L);
         check(planned.getCounts().getCreate(), 2L);
         check(planned.getCounts().getReject(), 1L);

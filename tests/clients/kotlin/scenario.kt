@@ -21,6 +21,7 @@ import addressbook.models.ChangeMembers
 import addressbook.models.CommitImport
 import addressbook.models.ContactBatchCounts
 import addressbook.models.ContactBatchItem
+import addressbook.models.ContactImport
 import addressbook.models.ContactMatchBy
 import addressbook.models.CreateAddressBookRecord
 import addressbook.models.CreateAudience
@@ -29,7 +30,6 @@ import addressbook.models.CreateGroup
 import addressbook.models.CreateImport
 import addressbook.models.CreateOptOut
 import addressbook.models.Expand
-import addressbook.models.Import
 import addressbook.models.ResolveAddressBookAliases
 import addressbook.models.SortDirection
 import addressbook.models.SortField
@@ -60,7 +60,7 @@ inline fun <reified E> problem(status: Int, call: () -> Any?): E {
 }
 
 /** The import, as soon as it is in a state. */
-fun ImportsApi.reached(id: UUID, state: String): Import {
+fun ImportsApi.reached(id: UUID, state: String): ContactImport {
     repeat(200) {
         val current = getImport(id)
         if (current.state == state) return current
@@ -205,8 +205,7 @@ fun main(arguments: Array<String>) {
     passed("apply a batch")
 
     val imports = ImportsApi(url)
-    // The client calls each file JSContact: `format` says what it is.
-    val id = imports.createImport(CreateImport(mode = "upsert", format = "csv")).id
+    val id = imports.createImport(CreateImport(mode = "upsert")).id
     val file = File.createTempFile("contacts", ".csv").apply { deleteOnExit() }
     file.writeText("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
     imports.putImportFile(id, file)

@@ -197,7 +197,7 @@ func main() {
 
 	id := got(client.CreateImportWithResponse(ctx, nil, addressbook.CreateImport{Mode: to("upsert")})).JSON201.Id
 	// The import, as soon as it is in a state.
-	reached := func(state string) *addressbook.Import {
+	reached := func(state string) *addressbook.ContactImport {
 		for range 200 {
 			if current := got(client.GetImportWithResponse(ctx, id)).JSON200; current.State == state {
 				return current
@@ -208,7 +208,7 @@ func main() {
 		return nil
 	}
 	file := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
-	check(got(client.PutImportFileWithBodyWithResponse(ctx, id, "text/csv", file)).JSON202 != nil)
+	check(got(client.PutImportFileWithBodyWithResponse(ctx, id, "application/octet-stream", file)).JSON202 != nil)
 	planned := reached("planned")
 	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)
 	plan := addressbook.CommitImport{Digest: *planned.Digest}

@@ -232,9 +232,9 @@ func main() {
 	passed("apply a batch")
 
 	upsert, anew := &addressbook.CreateImport{Mode: addressbook.NewOptString("upsert")}, addressbook.CreateImportParams{}
-	id := as[*addressbook.ImportHeaders](client.CreateImport(ctx, upsert, anew)).Response.ID
+	id := as[*addressbook.ContactImportHeaders](client.CreateImport(ctx, upsert, anew)).Response.ID
 	// The import, as soon as it is in a state.
-	reached := func(state string) addressbook.Import {
+	reached := func(state string) addressbook.ContactImport {
 		for range 200 {
 			answer, err := client.GetImport(ctx, addressbook.GetImportParams{ID: id})
 			if current := as[*addressbook.GetImportOKHeaders](answer, err).Response; current.State == state {
@@ -243,10 +243,10 @@ func main() {
 			time.Sleep(50 * time.Millisecond)
 		}
 		log.Panicf("it is not %s", state)
-		return addressbook.Import{}
+		return addressbook.ContactImport{}
 	}
 	rows := strings.NewReader("username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
-	file := &addressbook.PutImportFileReqTextCsv{Data: rows}
+	file := addressbook.PutImportFileReq{Data: rows}
 	as[*addressbook.GetImportOKHeaders](client.PutImportFile(ctx, file, addressbook.PutImportFileParams{ID: id}))
 	planned := reached("planned")
 	check(planned.Counts.Rows == 3 && planned.Counts.Create == 2 && planned.Counts.Reject == 1, planned)

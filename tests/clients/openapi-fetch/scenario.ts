@@ -193,10 +193,11 @@ async function reached(id: string, state: string) {
 
 const { id } = await ok(client.POST('/v1/imports', { body: { mode: 'upsert' } }));
 const file = 'username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n';
+// Unless told otherwise, it would send the text as JSON.
 await ok(
   client.PUT('/v1/imports/{id}/file', {
     params: { path: { id } },
-    headers: { 'Content-Type': 'text/csv' },
+    headers: { 'Content-Type': 'application/octet-stream' },
     body: file,
     bodySerializer: (text) => text,
   }),

@@ -46,6 +46,7 @@ from addressbook.models import (
     ContactBatchCounts,
     ContactBatchItem,
     ContactBatchResults,
+    ContactImport,
     ContactList,
     ContactMeta,
     CreateAddressBookRecord,
@@ -57,7 +58,6 @@ from addressbook.models import (
     GetContactExpand,
     Group,
     GroupMembersChanged,
-    Import,
     ListAddressBookContactsSortDirection,
     ListAddressBookContactsSortField,
     OptOut,
@@ -219,23 +219,23 @@ passed("apply a batch")
 def reached(state):
     """The import, as soon as it is in a state."""
     for _ in range(200):
-        current = of(Import, get_import.sync(opened.id, client=client))
+        current = of(ContactImport, get_import.sync(opened.id, client=client))
         if current.state == state:
             return current
         time.sleep(0.05)
     raise AssertionError(f"{current.state} is not {state}")
 
 
-opened = of(Import, create_import.sync(client=client, body=CreateImport(mode="upsert")))
+opened = of(ContactImport, create_import.sync(client=client, body=CreateImport(mode="upsert")))
 file = BytesIO(b"username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
-of(Import, put_import_file.sync(opened.id, client=client, body=File(payload=file)))
+of(ContactImport, put_import_file.sync(opened.id, client=client, body=File(payload=file)))
 planned = reached("planned")
 assert (planned.counts.rows, planned.counts.create, planned.counts.reject) == (3, 2, 1)
-of(Import, commit_import.sync(opened.id, client=client, body=CommitImport(digest=planned.digest)))
+of(ContactImport, commit_import.sync(opened.id, client=client, body=CommitImport(digest=planned.digest)))
 assert reached("committed").counts.applied == 2
 [gil] = of(ContactList, list_contacts.sync(client=client, username="gil")).data
 assert gil.phone_number == "+447900000006"
-of(Import, undo_import.sync(opened.id, client=client))
+of(ContactImport, undo_import.sync(opened.id, client=client))
 assert reached("undone").counts.undone == 2
 assert of(V1Error, get_contact.sync(gil.id, client=client)).error.code == "not_found"
 passed("import a file")

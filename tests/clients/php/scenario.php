@@ -20,6 +20,7 @@ use AddressBook\Model\BatchMode;
 use AddressBook\Model\ChangeMembers;
 use AddressBook\Model\CommitImport;
 use AddressBook\Model\ContactBatchItem;
+use AddressBook\Model\ContactImport;
 use AddressBook\Model\ContactMatchBy;
 use AddressBook\Model\CreateAddressBookRecord;
 use AddressBook\Model\CreateAudience;
@@ -28,7 +29,6 @@ use AddressBook\Model\CreateGroup;
 use AddressBook\Model\CreateImport;
 use AddressBook\Model\CreateOptOut;
 use AddressBook\Model\Expand;
-use AddressBook\Model\Import;
 use AddressBook\Model\ResolveAddressBookAliases;
 use AddressBook\Model\SortDirection;
 use AddressBook\Model\SortField;
@@ -215,7 +215,7 @@ passed('apply a batch');
 $imports = new ImportsApi(config: $configuration);
 
 /** The import, as soon as it is in a state. */
-function reached(ImportsApi $imports, string $id, string $state): Import
+function reached(ImportsApi $imports, string $id, string $state): ContactImport
 {
     for ($attempt = 0; $attempt < 200; $attempt++) {
         $current = $imports->getImport($id);
@@ -229,7 +229,7 @@ function reached(ImportsApi $imports, string $id, string $state): Import
 
 $id = $imports->createImport((new CreateImport())->setMode('upsert'))->getId();
 $file = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
-$imports->putImportFile($id, $file, 'text/csv');
+$imports->putImportFile($id, $file);
 $planned = reached($imports, $id, 'planned');
 $counts = $planned->getCounts();
 check([$counts->getRows(), $counts->getCreate(), $counts->getReject()], [3, 2, 1]);

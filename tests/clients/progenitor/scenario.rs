@@ -7,8 +7,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
     AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
-    CommitImport, ContactBatchCounts, ContactBatchItem, ContactMatchBy, ContactMeta, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand, Import,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactMatchBy, ContactMeta, CreateAddressBookRecord,
+    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand,
     ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
@@ -41,7 +41,7 @@ fn record(alias: &str) -> types::builder::CreateAddressBookRecord {
 }
 
 /// The import, as soon as it is in a state.
-async fn reached(client: &Client, id: uuid::Uuid, state: &str) -> Import {
+async fn reached(client: &Client, id: uuid::Uuid, state: &str) -> ContactImport {
     for _ in 0..200 {
         let current = client.get_import().id(id).send().await.expect("an import").into_inner();
         if current.state.as_str() == state {

@@ -193,7 +193,7 @@ def reached(state):
 
 opened = imports.create_import(CreateImport(mode="upsert"))
 file = b"username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n"
-imports.put_import_file(opened.id, file, _content_type="text/csv")
+imports.put_import_file(opened.id, file)
 planned = reached("planned")
 assert (planned.counts.rows, planned.counts.create, planned.counts.reject) == (3, 2, 1)
 imports.commit_import(opened.id, CommitImport(digest=planned.digest))

@@ -183,8 +183,7 @@ def reached(imports, id, state)
 end
 
 imports = AddressBook::ImportsApi.new(client(KEY))
-# The client calls each file JSContact: `format` says what it is.
-id = imports.create_import(AddressBook::CreateImport.new(mode: 'upsert', format: 'csv')).id
+id = imports.create_import(AddressBook::CreateImport.new(mode: 'upsert')).id
 imports.put_import_file(id, "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n")
 planned = reached(imports, id, 'planned')
 check [planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]

@@ -15,11 +15,10 @@ use openapi::apis::opt_outs_api as opt_outs;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
     AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
-    CommitImport, ContactBatchCounts, ContactBatchItem, ContactMatchBy, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand, Import,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactMatchBy, CreateAddressBookRecord,
+    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand,
     ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::json;
 
 const NUMBER: &str = "4479000000002";
@@ -45,7 +44,7 @@ fn problem<T: Debug, E: Debug, P: serde::de::DeserializeOwned>(
 }
 
 /// The import, as soon as it is in a state.
-async fn reached(client: &Configuration, id: &str, state: &str) -> Import {
+async fn reached(client: &Configuration, id: &str, state: &str) -> ContactImport {
     for _ in 0..200 {
         let current = imports::get_import(client, id).await.expect("an import");
         if current.state == state {
@@ -217,11 +216,7 @@ async fn main() {
     let file = std::env::temp_dir().join(format!("{id}.csv"));
     let rows = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
     std::fs::write(&file, rows).expect("a file");
-    // The client sends a file without a media type; the service insists on one.
-    let csv = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/csv"))]);
-    let http = reqwest::Client::builder().default_headers(csv).build().expect("a client");
-    let sender = Configuration { client: http, ..client.clone() };
-    imports::put_import_file(&sender, id, file.clone()).await.expect("received");
+    imports::put_import_file(client, id, file.clone()).await.expect("received");
     std::fs::remove_file(file).expect("removed");
     let planned = reached(client, id, "planned").await;
     assert_eq!((planned.counts.rows, planned.counts.create, planned.counts.reject), (3, 2, 1));

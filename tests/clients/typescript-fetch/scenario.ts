@@ -208,12 +208,9 @@ async function reached(id: string, state: string) {
   assert.fail(`it is not ${state}`);
 }
 
-const { id } = await imports.createImport({ _import: { mode: 'upsert' } });
+const { id } = await imports.createImport({ options: { mode: 'upsert' } });
 const file = new Blob(['username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n']);
-// Unless told otherwise, the client calls each file gzip.
-await imports.putImportFile({ id, file }, async ({ init }) => ({
-  headers: { ...init.headers, 'Content-Type': 'text/csv' },
-}));
+await imports.putImportFile({ id, file });
 const planned = await reached(id, 'planned');
 assert.deepEqual([planned.counts.rows, planned.counts.create, planned.counts.reject], [3, 2, 1]);
 assert(planned.digest !== undefined);
