@@ -8,9 +8,10 @@ passed() {
     echo "ok $1"
 }
 
-# Calls an operation; `answer` is set afterwards.
+# Calls an operation, with options for curl; `answer` is set afterwards.
+options=()
 call() {
-    answer=$(bash "$client" --no-colors --host "$url" --silent "$1" "Authorization:Bearer $key" "${@:2}")
+    answer=$(bash "$client" --no-colors --host "$url" --silent "${options[@]}" "$1" "Authorization:Bearer $key" "${@:2}")
 }
 
 # What a path of jq says of the answer.
@@ -135,3 +136,38 @@ check '.results[2].error | [.code, .details[0].field]' '["validation_failed","ph
 call getContact id="$dan"
 check .display_name Daniel
 passed 'apply a batch'
+
+# The import, as soon as it is in a state.
+reached() {
+    for _ in {1..200}; do
+        call getImport id="$import"
+        [[ $(jq -r .state <<<"$answer") != "$1" ]] || return 0
+        sleep 0.05
+    done
+    echo "$answer is not $1" >&2
+    exit 1
+}
+
+call createImport mode==upsert
+import=$(jq -r .id <<<"$answer")
+file=$(mktemp)
+trap 'rm "$file"' EXIT
+printf '%s\n' username,phone_number 'gil,+44 7900 000006' 'hal,+44 7900 000007' ida,none >"$file"
+# Of a file that it reads from a pipe, the command removes the line breaks.
+options=(--data-binary "@$file")
+call putImportFile id="$import"
+options=()
+reached planned
+check '.counts | [.rows, .create, .reject]' '[3,2,1]'
+call commitImport id="$import" digest=="$(jq -r .digest <<<"$answer")"
+reached committed
+check .counts.applied 2
+call listContacts username=gil
+check .data[0].phone_number +447900000006
+gil=$(jq -r .data[0].id <<<"$answer")
+call undoImport id="$import"
+reached undone
+check .counts.undone 2
+call getContact id="$gil"
+check .error.code not_found
+passed 'import a file'

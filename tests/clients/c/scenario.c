@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/api/AddressBookAPI.h"
 #include "client/api/AddressBookGroupsAPI.h"
 #include "client/api/AudiencesAPI.h"
 #include "client/api/ContactsAPI.h"
 #include "client/api/GroupsAPI.h"
+#include "client/api/ImportsAPI.h"
 #include "client/api/OptOutsAPI.h"
 #include "client/model/address_book_error.h"
 #include "client/model/v1_error.h"
@@ -79,6 +81,18 @@ static void *first(list_t *list) {
 
 static const char *city(contact_meta_t *meta) {
     return cJSON_GetStringValue(cJSON_GetObjectItem(contact_meta_convertToJSON(meta), "CITY"));
+}
+
+// The import, as soon as it is in a state.
+static contact_import_t *reached(apiClient_t *client, char *id, const char *state) {
+    for (int attempt = 0; attempt < 200; attempt++) {
+        contact_import_t *current = ImportsAPI_getImport(client, id);
+        CHECK(current != NULL);
+        if (same(current->state, state)) return current;
+        usleep(50000);
+    }
+    CHECK(!"it is in another state");
+    return NULL;
 }
 
 int main(int count, char **arguments) {
@@ -235,6 +249,25 @@ int main(int count, char **arguments) {
     CHECK(same(((field_error_t *)first(result->error->details))->field, "phone_number"));
     CHECK(same(ContactsAPI_getContact(client, dan->id, 0, NULL)->display_name, "Daniel"));
     passed("apply a batch");
+
+    create_import_t options = {.mode = "upsert"};
+    char *id = ImportsAPI_createImport(client, &options, NULL)->id;
+    char rows[] = "username,phone_number,avatar_url\ngil,+44 7900 000006," AVATAR "\nhal,+44 7900 000007,\nida,none,\n";
+    binary_t file = {.data = (uint8_t *)rows, .len = strlen(rows)};
+    CHECK(ImportsAPI_putImportFile(client, id, &file) != NULL);
+    contact_import_t *planned = reached(client, id, "planned");
+    CHECK(*planned->counts->rows == 3 && *planned->counts->create == 2 && *planned->counts->reject == 1);
+    commit_import_t plan = {.digest = planned->digest};
+    CHECK(ImportsAPI_commitImport(client, id, &plan) != NULL);
+    CHECK(*reached(client, id, "committed")->counts->applied == 2);
+    page = ContactsAPI_listContacts(client, NULL, NULL, NULL, "gil", NULL, 0, NULL, 0);
+    contact_t *gil = first(page->data);
+    CHECK(same(gil->phone_number, "+447900000006"));
+    CHECK(ImportsAPI_undoImport(client, id) != NULL);
+    CHECK(*reached(client, id, "undone")->counts->undone == 2);
+    fault = problem(client, ContactsAPI_getContact(client, gil->id, 0, NULL), 404);
+    CHECK(same(fault->code, "not_found"));
+    passed("import a file");
 
     apiClient_free(client);
     apiClient_free(stranger);

@@ -241,4 +241,6 @@ int main(int, char** arguments) {
     check(failed->getDetails().front()->getField(), "phone_number");
     check(contacts.getContact(dan->getId(), NONE, NONE).get()->getDisplayName(), "Daniel");
     passed("apply a batch");
+
+    std::cout << "cannot import a file: the client sends only JSON and forms" << std::endl;
 }

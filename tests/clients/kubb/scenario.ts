@@ -178,3 +178,5 @@ const failed = applied.results[2]?.error;
 assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
 assert.equal((await ok(getContact({ id: dan.id }))).display_name, 'Daniel');
 passed('apply a batch');
+
+console.log('cannot import a file: the client would send it as JSON');

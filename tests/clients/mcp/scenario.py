@@ -132,6 +132,34 @@ async def batches(assistant):
     passed("apply a batch")
 
 
+async def imports(assistant):
+    call = assistant.call
+    opened = (await call("createImport", mode="upsert"))["id"]
+
+    async def reached(state):
+        """The import, as soon as it is in a state."""
+        for _ in range(200):
+            current = await call("getImport", id=opened)
+            if current["state"] == state:
+                return current
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{current} is not {state}")
+
+    rows = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n"
+    await call("putImportFile", id=opened, body=rows)
+    planned = await reached("planned")
+    counts = planned["counts"]
+    assert (counts["rows"], counts["create"], counts["reject"]) == (3, 2, 1), planned
+    await call("commitImport", id=opened, digest=planned["digest"])
+    assert (await reached("committed"))["counts"]["applied"] == 2
+    [gil] = (await call("listContacts", username="gil"))["data"]
+    assert gil["phone_number"] == "+447900000006", gil
+    await call("undoImport", id=opened)
+    assert (await reached("undone"))["counts"]["undone"] == 2
+    assert "404" in await assistant.refused("getContact", id=gil["id"])
+    passed("import a file")
+
+
 async def main(path, url, key):
     with open(path) as file:
         document = json.load(file)
@@ -140,6 +168,7 @@ async def main(path, url, key):
         await contacts(assistant)
         await audiences(assistant)
         await batches(assistant)
+        await imports(assistant)
     async with Client(server(document, url, {})) as client:
         said = await Assistant(client, []).refused("listContacts")
         assert "401" in said, said

@@ -5,22 +5,26 @@ use warnings FATAL => 'all';
 use utf8;
 
 use JSON qw(decode_json);
+use Time::HiRes qw(sleep);
 use AddressBook::AddressBookApi;
 use AddressBook::AddressBookAudiencesApi;
 use AddressBook::AddressBookGroupsApi;
 use AddressBook::AudiencesApi;
 use AddressBook::ContactsApi;
 use AddressBook::GroupsApi;
+use AddressBook::ImportsApi;
 use AddressBook::Object::AddressBookError;
 use AddressBook::Object::ApplyContactBatch;
 use AddressBook::Object::AudienceItem;
 use AddressBook::Object::AudienceTemplate;
 use AddressBook::Object::ChangeMembers;
+use AddressBook::Object::CommitImport;
 use AddressBook::Object::ContactBatchItem;
 use AddressBook::Object::CreateAddressBookRecord;
 use AddressBook::Object::CreateAudience;
 use AddressBook::Object::CreateContact;
 use AddressBook::Object::CreateGroup;
+use AddressBook::Object::CreateImport;
 use AddressBook::Object::CreateOptOut;
 use AddressBook::Object::ResolveAddressBookAliases;
 use AddressBook::Object::UpdateAddressBookRecord;
@@ -180,3 +184,32 @@ my $failed = $applied->results->[2]->error;
 check($failed->code . ' ' . $failed->details->[0]->field, 'validation_failed phone_number');
 check($contacts->get_contact(id => $dan->id)->display_name, 'Daniel');
 passed('apply a batch');
+
+my $imports = AddressBook::ImportsApi->new(@options);
+my $options = AddressBook::Object::CreateImport->new(mode => 'upsert');
+my $id = $imports->create_import(options => $options)->id;
+
+# The import, as soon as it is in a state.
+sub reached {
+    my ($state) = @_;
+    for (1 .. 200) {
+        my $current = $imports->get_import(id => $id);
+        return $current if $current->state eq $state;
+        sleep(0.05);
+    }
+    die "it is not $state";
+}
+
+my $file = "username,phone_number\ngil,+44 7900 000006\nhal,+44 7900 000007\nida,none\n";
+$imports->put_import_file(id => $id, file => $file);
+my $planned = reached('planned');
+check(join(' ', $planned->counts->rows, $planned->counts->create, $planned->counts->reject), '3 2 1');
+my $plan = AddressBook::Object::CommitImport->new(digest => $planned->digest);
+$imports->commit_import(id => $id, plan => $plan);
+check(reached('committed')->counts->applied, 2);
+my $gil = $contacts->list_contacts(username => 'gil')->data->[0];
+check($gil->phone_number, '+447900000006');
+$imports->undo_import(id => $id);
+check(reached('undone')->counts->undone, 2);
+check(problem('V1Error', 404, sub { $contacts->get_contact(id => $gil->id) })->code, 'not_found');
+passed('import a file');
