@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::source::{self, Batch, BatchRow, Chunks};
 use crate::domain::audience::{LookupRequest, LookupResult, PhoneMatch, Recipient};
@@ -80,6 +81,8 @@ struct Plan<'p> {
     planner: Planner,
     digest: Sha256,
     pages: u64,
+    /// The page before, which is being stored. (If the plan is dropped, its lease ends, and nothing of it counts.)
+    saving: Option<JoinHandle<Result<[u8; 32]>>>,
     rows: Vec<PlannedRow>,
     progress: Progress,
 }
@@ -93,6 +96,7 @@ impl<'p> Plan<'p> {
             planner: Planner::new(&job.import.options),
             digest: Sha256::new(),
             pages: 0,
+            saving: None,
             rows: Vec::with_capacity(PAGE_ROWS),
             progress: job.import.progress,
         }
@@ -114,9 +118,20 @@ impl<'p> Plan<'p> {
 
     async fn save(&mut self) -> Result<()> {
         let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(PAGE_ROWS));
-        let page = self.queue.save_page(self.job, self.pages, rows, self.progress).await?;
-        self.digest.update(page);
+        self.saved().await?;
+        let (queue, job) = (Arc::clone(self.queue), self.job.clone());
+        let (page, progress) = (self.pages, self.progress);
+        self.saving = Some(tokio::spawn(async move { queue.save_page(&job, page, rows, progress).await }));
         self.pages += 1;
+        Ok(())
+    }
+
+    /// Waits until all pages so far are stored.
+    async fn saved(&mut self) -> Result<()> {
+        if let Some(saving) = self.saving.take() {
+            let page = saving.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??;
+            self.digest.update(page);
+        }
         Ok(())
     }
 
@@ -124,6 +139,7 @@ impl<'p> Plan<'p> {
         if !self.rows.is_empty() {
             self.save().await?;
         }
+        self.saved().await?;
         self.queue.finish_plan(self.job, report, PlanDigest::new(self.digest.finalize().into())).await
     }
 

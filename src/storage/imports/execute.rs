@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 use super::lease::Lease;
+use super::prepared::{DecodedPage, PreparedPage};
 use super::repository::save;
 use super::stored::{self, to_i64};
 use crate::domain::contact::fields::Handle;
@@ -19,7 +20,7 @@ use crate::domain::import::{
     ImportCounts, ImportJob, ImportState, PlannedRow, RowError, RowOutcome, RowStatus,
 };
 use crate::domain::precondition::Precondition;
-use crate::domain::{Contact, ErrorCode, RequestContext, Result, Timestamp};
+use crate::domain::{ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::change_set::ChangeSet;
 use crate::storage::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited, Rename};
@@ -32,11 +33,17 @@ use crate::storage::groups::{self, MembersCommand};
 /// Attempts at a page whose handles are taken by others while it is carried out.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Carries out a page, or takes it back, unless that was done before. Returns whether there is such a page.
-pub(super) async fn page(database: &Database, job: &ImportJob, lease: Lease, number: u64) -> Result<bool> {
+/// Carries out a page, or takes it back, unless that was done before.
+pub(super) async fn page(
+    database: &Database,
+    job: &ImportJob,
+    lease: Lease,
+    page: PreparedPage,
+) -> Result<()> {
+    let (job, page) = (Arc::new(job.clone()), Arc::new(page));
     let mut attempt = 1;
     loop {
-        match page_once(database, job, lease, number).await {
+        match page_once(database, &job, lease, &page).await {
             // Between the look-up of handles and the update, on PostgreSQL.
             Err(error) if error.code() == ErrorCode::HandleTaken && attempt < MAX_ATTEMPTS => attempt += 1,
             outcome => return outcome,
@@ -44,44 +51,52 @@ pub(super) async fn page(database: &Database, job: &ImportJob, lease: Lease, num
     }
 }
 
-async fn page_once(database: &Database, job: &ImportJob, lease: Lease, number: u64) -> Result<bool> {
-    let (context, import) = (Arc::clone(&job.context), job.import.id);
+async fn page_once(
+    database: &Database,
+    job: &Arc<ImportJob>,
+    lease: Lease,
+    page: &Arc<PreparedPage>,
+) -> Result<()> {
     let undo = job.import.state == ImportState::Undoing;
     let step = if undo { UNDONE } else { COMMITTED };
     let cache = database.cache().cloned();
+    let (job, page) = (Arc::clone(job), Arc::clone(page));
     database
         .write(move |transaction| {
             Box::pin(async move {
                 let mut import_row = lease.renew(transaction).await?;
-                let key = (context.account().get(), import.as_uuid(), to_i64(number));
-                let page = Entity::find_by_id(key).lock(LockType::NoKeyUpdate).one(transaction).await?;
-                let Some(page) = page else { return Ok((false, ChangeSet::default())) };
-                let mut rows = stored::read_rows(&page.content)?;
+                let context = &job.context;
+                let in_page = Condition::all()
+                    .add(Column::AccountId.eq(context.account().get()))
+                    .add(Column::ImportId.eq(job.import.id.as_uuid()))
+                    .add(Column::Number.eq(to_i64(page.number)));
+                let stored_step = Entity::find().select_only().column(Column::Step).filter(in_page.clone());
+                let stored_step: Option<i16> =
+                    stored_step.lock(LockType::NoKeyUpdate).into_tuple().one(transaction).await?;
                 let mut change_set = ChangeSet::default();
-                if page.step < step {
-                    let execution = Execution { transaction, context: &context, cache: cache.as_ref() };
+                if page.step < step && stored_step == Some(page.step) {
+                    let mut decoded = page.decoded(transaction, &job).await?;
+                    let execution = Execution { transaction, context, cache: cache.as_ref() };
                     if undo {
-                        execution.undo(&mut rows, &mut change_set).await?;
+                        execution.undo(&mut decoded.rows, &mut change_set).await?;
                     } else {
-                        execution.commit(&mut rows, &mut change_set).await?;
+                        execution.commit(&mut decoded, &mut change_set).await?;
                     }
-                    let (before, after) = (stored::from_json(&page.counts)?, ImportCounts::of(&rows));
-                    let content = stored::compress(&stored::write_rows(&rows)?)?;
+                    let (before, after) = (stored::from_json(&page.counts)?, ImportCounts::of(&decoded.rows));
                     Entity::update_many()
                         .col_expr(Column::Step, Expr::value(step))
                         .col_expr(Column::Counts, Expr::value(stored::to_json(&after)?))
-                        .col_expr(Column::Content, Expr::value(content))
-                        .filter(Column::AccountId.eq(page.account_id))
-                        .filter(Column::ImportId.eq(page.import_id))
-                        .filter(Column::Number.eq(page.number))
+                        .col_expr(Column::Content, Expr::value(decoded.encode()?))
+                        .filter(in_page)
                         .exec(transaction)
                         .await?;
                     let sum: ImportCounts = stored::from_json(&import_row.counts)?;
                     import_row.counts = stored::to_json(&sum.replace(&before, &after))?;
-                    import_row.done = import_row.done.saturating_add(i64::try_from(rows.len()).unwrap_or(0));
+                    let rows = i64::try_from(decoded.rows.len()).unwrap_or(0);
+                    import_row.done = import_row.done.saturating_add(rows);
                 }
                 save(transaction, &import_row).await?;
-                Ok((true, change_set))
+                Ok(((), change_set))
             })
         })
         .await
@@ -118,8 +133,9 @@ const DELETED: &str = "the contact was deleted since";
 const TAKEN: &str = "another contact has taken the username since";
 
 impl Execution<'_> {
-    async fn commit(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
-        self.create(rows, change_set).await?;
+    async fn commit(&self, page: &mut DecodedPage, change_set: &mut ChangeSet) -> Result<()> {
+        self.create(page, change_set).await?;
+        let rows = &mut page.rows[..];
         let mut edits = Vec::new();
         for (row, planned) in rows.iter_mut().enumerate() {
             let (RowOutcome::Update, Some(contact), Some(version)) =
@@ -143,17 +159,13 @@ impl Execution<'_> {
         self.join(rows, change_set).await
     }
 
-    async fn create(&self, rows: &mut [PlannedRow], change_set: &mut ChangeSet) -> Result<()> {
-        let new = rows.iter().enumerate().filter(|(_, row)| row.outcome == RowOutcome::Create);
-        let new: Vec<(usize, Arc<Contact>)> = new
-            .map(|(index, row)| Ok((index, Arc::new(Contact::new(row.new_contact()?)))))
-            .collect::<Result<_>>()?;
-        let (indexes, new): (Vec<usize>, Vec<Arc<Contact>>) = new.into_iter().unzip();
-        let creates: Vec<Create<'_>> =
-            new.iter().map(|contact| Create { context: self.context, contact }).collect();
-        let created = contacts::create(self.transaction, &creates, change_set).await?;
-        for (index, created) in indexes.into_iter().zip(created) {
-            let row = &mut rows[index];
+    async fn create(&self, page: &mut DecodedPage, change_set: &mut ChangeSet) -> Result<()> {
+        let DecodedPage { rows, creates, .. } = page;
+        let commands = creates.iter().map(|(_, contact)| Create { context: self.context, contact });
+        let commands: Vec<Create<'_>> = commands.collect();
+        let created = contacts::create(self.transaction, &commands, change_set).await?;
+        for ((index, _), created) in creates.iter().zip(created) {
+            let row = &mut rows[*index];
             match created {
                 Ok(contact) => {
                     row.status = Some(RowStatus::Applied);

@@ -7,6 +7,7 @@
 mod cleanup;
 mod execute;
 mod lease;
+mod prepared;
 mod queue;
 mod repository;
 mod stored;

@@ -1,15 +1,18 @@
 //! The imports that wait for a worker, and the leases of those that have one.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::execute;
 use super::lease::{self, Lease};
+use super::prepared::PreparedPage;
 use super::repository::{by_id, not_found, save};
 use super::stored::{self, to_i64};
 use crate::domain::api_key::KeyId;
@@ -17,7 +20,7 @@ use crate::domain::import::{
     CommitMode, FileReport, ImportCounts, ImportJob, ImportQueue, ImportState, PlanDigest, PlannedRow,
     Progress,
 };
-use crate::domain::{AccountId, RequestContext, Result, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::database::snapshot_owner::SnapshotOwner;
@@ -29,16 +32,41 @@ const DELETED_PAGES: u64 = 20;
 
 pub(in crate::storage) struct SqlImportQueue {
     database: Database,
+    /// The page after the one that is being carried out.
+    next: Mutex<Option<Prefetch>>,
+}
+
+/// A page that is being read.
+struct Prefetch {
+    lease: Uuid,
+    number: u64,
+    page: JoinHandle<Result<Option<PreparedPage>>>,
 }
 
 impl SqlImportQueue {
     pub(in crate::storage) fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, next: Mutex::default() }
     }
 
     /// The database on behalf of a job's account.
     fn of(&self, job: &ImportJob) -> Database {
         self.database.for_request(&job.context)
+    }
+
+    fn take_prefetched(
+        &self,
+        job: &ImportJob,
+        number: u64,
+    ) -> Option<JoinHandle<Result<Option<PreparedPage>>>> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        (next.lease == job.lease && next.number == number).then_some(next.page)
+    }
+
+    fn prefetch(&self, job: &ImportJob, number: u64) {
+        let (database, lease, job) = (self.of(job), job.lease, job.clone());
+        let page = async move { PreparedPage::read(&database, &job, number).await };
+        let page = self.database.parts.runtime.spawn(page);
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Prefetch { lease, number, page });
     }
 
     /// Changes an import whose lease this process has, and renews the lease.
@@ -237,7 +265,15 @@ impl ImportQueue for SqlImportQueue {
     }
 
     async fn execute_page(&self, job: &ImportJob, number: u64) -> Result<bool> {
-        execute::page(&self.of(job), job, Lease::of(job), number).await
+        let database = self.of(job);
+        let page = match self.take_prefetched(job, number) {
+            Some(page) => page.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??,
+            None => PreparedPage::read(&database, job, number).await?,
+        };
+        let Some(page) = page else { return Ok(false) };
+        self.prefetch(job, number + 1);
+        execute::page(&database, job, Lease::of(job), page).await?;
+        Ok(true)
     }
 
     async fn finish(&self, job: &ImportJob) -> Result<()> {

@@ -6,6 +6,7 @@
 //! in another order than transactions commit.)
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
@@ -13,6 +14,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     Statement,
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::change::ChangeType;
@@ -75,62 +77,74 @@ fn advance_heads(transaction: &Transaction, numbers: &[(i64, usize)]) -> Result<
     Ok(transaction.get_database_backend().build(&advance))
 }
 
-/// The columns of a row as a member of the JSON list; `back` is its distance from the account's last number.
-const COLUMNS: [(&str, Type); 10] = [
-    ("account_id", Type::Integer),
+/// What entries have of their own, as members of a JSON list; `back` is the distance from the account's last number.
+const OWN_COLUMNS: [(&str, Type); 6] = [
     ("back", Type::Integer),
-    ("at", Type::Integer),
     ("event", Type::Text),
     ("resource_id", Type::Id),
     ("group_id", Type::Id),
     ("version", Type::Integer),
     ("fields", Type::Text),
-    ("key_id", Type::Text),
-    ("request_id", Type::Text),
 ];
 
-fn insert(
-    transaction: &Transaction,
-    entries: &BTreeMap<AccountId, Vec<(&Change, Entry)>>,
-) -> Result<Statement> {
-    let now = Timestamp::now().millis();
-    let mut rows = Vec::new();
-    for (account, entries) in entries {
-        for (i, (change, entry)) in entries.iter().enumerate() {
-            let Entry { event, resource, group, version, fields } = entry;
-            let back = entries.len() - 1 - i;
-            let (key, request) = (change.context.key().as_str(), change.context.request_id());
-            rows.push((
-                account.get(),
-                back,
-                now,
-                event.as_str(),
-                resource,
-                group,
-                version,
-                fields,
-                key,
-                request,
-            ));
-        }
+/// What they have of their request.
+const REQUEST_COLUMNS: [(&str, Type); 3] =
+    [("account_id", Type::Integer), ("key_id", Type::Text), ("request_id", Type::Text)];
+
+impl Entry {
+    fn own_members(&self, back: usize) -> impl Serialize + '_ {
+        let Self { event, resource, group, version, fields } = self;
+        (back, event.as_str(), resource, group, version, fields)
     }
-    let rows = json_sql::records(transaction, &rows, &COLUMNS)?;
+}
+
+fn insert<'e>(
+    transaction: &Transaction,
+    entries: &'e BTreeMap<AccountId, Vec<(&'e Change, Entry)>>,
+) -> Result<Statement> {
+    let all = || {
+        let of_account = |entries: &'e Vec<(&'e Change, Entry)>| (0..entries.len()).rev().zip(entries);
+        entries.values().flat_map(of_account)
+    };
+    let mut contexts = all().map(|(_, (change, _))| &change.context);
+    let first = contexts.next().filter(|first| contexts.all(|context| Arc::ptr_eq(first, context)));
+    // A batch has a thousand entries of one request: what they share is not sent with each of them.
+    let (rows, account, key, request): (_, Expr, Expr, Expr) = match first {
+        Some(context) => {
+            let rows: Vec<_> = all().map(|(back, (_, entry))| entry.own_members(back)).collect();
+            let rows = json_sql::records(transaction, &rows, &OWN_COLUMNS)?;
+            let (account, key) = (context.account().get(), context.key().as_str());
+            (rows, account.into(), key.into(), context.request_id().into())
+        }
+        None => {
+            let members = |(back, (change, entry)): (usize, &'e (&'e Change, Entry))| {
+                let (context, Entry { event, resource, group, version, fields }) = (&change.context, entry);
+                let (account, key) = (context.account().get(), context.key().as_str());
+                (back, event.as_str(), resource, group, version, fields, account, key, context.request_id())
+            };
+            let rows: Vec<_> = all().map(members).collect();
+            let columns = [OWN_COLUMNS.as_slice(), &REQUEST_COLUMNS].concat();
+            let rows = json_sql::records(transaction, &rows, &columns)?;
+            let column = |name: &'static str| Expr::col(("entries", name));
+            (rows, column("account_id"), column("key_id"), column("request_id"))
+        }
+    };
     let head = Query::select()
         .column(change_head::Column::Sequence)
         .from(change_head::Entity)
-        .and_where(
-            Expr::col((change_head::Entity, change_head::Column::AccountId))
-                .equals(("entries", Column::AccountId)),
-        )
+        .and_where(Expr::col((change_head::Entity, change_head::Column::AccountId)).eq(account.clone()))
         .to_owned();
-    let sequence = Expr::from(head).sub(Expr::col("back"));
-    let select = Query::select()
-        .column(("entries", Column::AccountId))
-        .expr(sequence)
-        // All others are members of the record.
-        .columns(Column::iter().skip(2))
-        .from_subquery(rows, "entries")
-        .to_owned();
+    let values = Column::iter().map(|column| match column {
+        Column::AccountId => account.clone(),
+        Column::Sequence => Expr::from(head.clone()).sub(Expr::col("back")),
+        Column::At => Timestamp::now().millis().into(),
+        Column::KeyId => key.clone(),
+        Column::RequestId => request.clone(),
+        Column::Event | Column::ResourceId | Column::GroupId | Column::Version | Column::Fields => {
+            Expr::col(("entries", column))
+        }
+    });
+    let select = Query::select().exprs(values).from_subquery(rows, "entries").to_owned();
     let insert = json_sql::insert_from(Entity, Column::iter(), select)?;
     Ok(transaction.get_database_backend().build(&insert))
 }
