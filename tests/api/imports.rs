@@ -1,10 +1,12 @@
 //! Imports: what a file is planned to do, what the commit does, and what an undo leaves.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use crate::contacts::{create, path};
 use crate::harness::imports::{ImportClient, counts};
-use crate::harness::{Client, new_account};
+use crate::harness::{Client, new_account, raw};
 use addressbook::domain::Permission;
 
 const FILE: &str = "username,phone_number,display_name,meta.CITY\n\
@@ -229,6 +231,13 @@ on_both_databases! {
         assert_eq!(code(post("undo", &json!({})), 409), "import_state");
         assert_eq!(import.rows(""), Vec::<Value>::new());
         assert_eq!(code(import.put("application/json", b"{}"), 415), "unsupported_media_type");
+        // Neither a body nor a type.
+        let mut stream = raw::connect(&service.address);
+        let key = client.key.as_deref().unwrap();
+        let head = format!("PUT {}/file HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n", import.path);
+        stream.write_all(head.as_bytes()).unwrap();
+        let (status, body) = raw::response(&mut stream).unwrap();
+        assert_eq!((status, String::from_utf8(body).unwrap().contains("body is required")), (400, true));
         import.put("text/csv", b"username\n").expect(202);
         import.wait("planned");
         import.put("text/csv", b"").expect(202);

@@ -3,12 +3,12 @@
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use futures_util::StreamExt;
 
 use crate::domain::file_format::FileFormat;
-use crate::domain::{Error, ErrorCode};
+use crate::domain::{Error, ErrorCode, FieldViolation, Violation};
 use crate::formats::of_media_type;
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
@@ -49,13 +49,19 @@ impl FromRequest for Upload {
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let mut upload = || {
+            let length = header(request, CONTENT_LENGTH).and_then(|length| length.parse().ok());
+            let is_absent = matches!(length, None | Some(0)) && header(request, TRANSFER_ENCODING).is_none();
+            // An empty file is one, if it is declared as a file.
+            if is_absent && header(request, CONTENT_TYPE).is_none() {
+                return Err(Error::from(FieldViolation::at("body", Violation::Required)).into());
+            }
             let format = format(request)?;
             Ok(Self {
                 payload: web::Payload::from_request(request, payload)
                     .into_inner()
                     .map_err(|_| ErrorCode::Malformed)?,
                 stall_timeout: AppState::of(request)?.limits.body_timeout,
-                length: header(request, CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+                length,
                 format,
             })
         };
