@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::{ServerProcess, addressbook};
 use crate::harness::acknowledged::Acknowledged;
 use crate::harness::change_log::Follower;
-use crate::harness::feed::Copy;
+use crate::harness::feed::{self, Copy};
 use crate::harness::{Client, folder, skip};
 
 /// Minimum number of acknowledged writes before a kill.
@@ -35,19 +35,7 @@ fn load(client: &Client, acknowledged: &Acknowledged, writer: &str, round: usize
 
 /// All contacts of the account, page by page.
 pub fn all(client: &Client) -> Vec<Value> {
-    let mut contacts = Vec::new();
-    let mut page = "/v1/contacts?limit=100".to_owned();
-    loop {
-        let list = client.get(&page).expect(200);
-        contacts.extend(list["data"].as_array().unwrap().iter().cloned());
-        if list["has_more"] == false {
-            return contacts;
-        }
-        page = format!(
-            "/v1/contacts?limit=100&starting_after={}",
-            contacts.last().unwrap()["id"].as_str().unwrap()
-        );
-    }
+    feed::all(client, "/v1/contacts")
 }
 
 fn integrity(folder: &Path) -> String {

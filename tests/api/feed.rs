@@ -293,7 +293,7 @@ fn whoever_waits_is_released_by_a_shutdown() {
     });
 }
 
-/// Those who are woken together read a few at a time: nobody waits for a connection for longer than a request may.
+/// Subscribers that are notified together read a few at a time: none exceeds the time that a request may wait for a connection.
 #[test]
 fn a_thousand_who_wait_are_all_answered() {
     const WAITING: usize = 1_000;

@@ -87,7 +87,7 @@ impl fmt::Display for PlanDigest {
 }
 
 /// The file as it arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ImportFile {
     pub bytes: u64,
     /// By its media type, if that says so.
@@ -95,7 +95,7 @@ pub struct ImportFile {
 }
 
 /// What was found out about the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileReport {
     pub format: Option<FileFormat>,
     /// All columns, in the order of the file.

@@ -29,6 +29,8 @@ pub struct Upload {
 
 #[derive(Clone, Debug)]
 pub struct RowPage {
+    /// Of the file.
+    pub columns: Vec<String>,
     /// Each with its position in the plan, in order.
     pub rows: Vec<(u64, PlannedRow)>,
     pub has_more: bool,

@@ -6,7 +6,6 @@ pub mod stream;
 use std::future::{Ready, ready};
 use std::time::Instant;
 
-use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::app_state::AppState;
@@ -15,7 +14,7 @@ use super::auth::stream_origin::StreamOrigin;
 use super::error::api_error::ApiError;
 use super::extract::ConditionalPermission;
 use super::forwarded_prefix::Prefix;
-use super::media_type::{JSON, NDJSON};
+use super::media_type::{NDJSON, is_preferred_to_json};
 use super::openapi::examples::audience as examples;
 use crate::domain::audience::{ContactRef, ResolveCommand, ResolvedAudience, Selector, TemplateChoice};
 use crate::domain::template::engine::Message;
@@ -92,20 +91,10 @@ impl FromRequest for ResponseFormat {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(AppState::of(request).map(|state| Self {
-            ndjson: prefers_ndjson(request),
+            ndjson: is_preferred_to_json(request, NDJSON),
             prefix: Prefix::of(request),
             deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),
             origin: StreamOrigin::of(request),
         }))
     }
-}
-
-/// Whether `Accept` names NDJSON, and JSON later or not at all. (Generated clients list every media type of the document
-/// and expect the first.)
-fn prefers_ndjson(request: &HttpRequest) -> bool {
-    let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
-    ranges.retain(|range| range.quality > Quality::ZERO);
-    let ranked = Accept(ranges).ranked();
-    let names = ranked.iter().map(|media| media.essence_str());
-    names.into_iter().find(|name| [NDJSON, JSON].contains(name)) == Some(NDJSON)
 }

@@ -64,7 +64,8 @@ pub struct RequestDoc {
 }
 
 impl RequestDoc {
-    fn add_header(&mut self, name: &str) {
+    /// A header that need not be there.
+    pub fn add_header(&mut self, name: &str) {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
         self.parameters.push(parameter.required(Required::False).build());
     }

@@ -1,5 +1,5 @@
-//! Finds the commits of other instances: on PostgreSQL, the last number of each account that somebody waits for is read
-//! at intervals, with one query for all of them.
+//! Finds the commits of other instances: on PostgreSQL, the last number of each account with subscribers is read at
+//! intervals, with one query for all of them.
 //!
 //! (NOTIFY in every transaction would serialise all commits of the database, and needs a connection that a failover
 //! takes away.)
@@ -15,7 +15,7 @@ use crate::storage::db::connection::Connection;
 use crate::storage::entity::change_head::{Column, Entity};
 use crate::storage::write::change_signal::ChangeSignal;
 
-/// How much later than its commit a change of another instance may reach those who wait.
+/// How much later than its commit a change of another instance may notify the subscribers.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) fn start(signal: ChangeSignal, reader: Connection) -> BackgroundTask {

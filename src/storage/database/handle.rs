@@ -64,7 +64,7 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) probe: Option<Arc<Probe>>,
     /// Deletes what has expired; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
-    /// Finds the commits of other instances; PostgreSQL only.
+    /// Notifies of the commits of other instances; PostgreSQL only.
     pub(in crate::storage) change_poller: Option<Arc<BackgroundTask>>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,

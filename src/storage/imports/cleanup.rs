@@ -4,7 +4,6 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::stored::to_i64;
 use crate::domain::import::ImportState;
 use crate::domain::{Result, Timestamp};
 use crate::storage::db::transaction::Transaction;
@@ -91,7 +90,13 @@ async fn delete_chunks(transaction: &Transaction, pieces: u64) -> Result<bool> {
     Ok(!keys.is_empty())
 }
 
-async fn delete_pages(transaction: &Transaction, account: i64, import: Uuid, pieces: u64) -> Result<bool> {
+/// Deletes up to so many pages of a plan; returns whether there were any.
+pub(super) async fn delete_pages(
+    transaction: &Transaction,
+    account: i64,
+    import: Uuid,
+    pieces: u64,
+) -> Result<bool> {
     use import_page::{Column, Entity};
     let in_import = Condition::all().add(Column::AccountId.eq(account)).add(Column::ImportId.eq(import));
     let numbers: Vec<i64> = Entity::find()
@@ -103,7 +108,7 @@ async fn delete_pages(transaction: &Transaction, account: i64, import: Uuid, pie
         .into_tuple()
         .all(transaction)
         .await?;
-    let last = numbers.last().copied().unwrap_or(to_i64(0));
-    Entity::delete_many().filter(in_import).filter(Column::Number.lte(last)).exec(transaction).await?;
-    Ok(!numbers.is_empty())
+    let Some(last) = numbers.last() else { return Ok(false) };
+    Entity::delete_many().filter(in_import).filter(Column::Number.lte(*last)).exec(transaction).await?;
+    Ok(true)
 }

@@ -3,13 +3,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use uuid::Uuid;
 
+use super::repository::not_found;
 use super::stored::{self, to_i64};
 use crate::domain::import::{ImportJob, ImportState, PlannedRow, RowOutcome, RowStatus};
 use crate::domain::{Contact, Result};
 use crate::storage::database::handle::Database;
-use crate::storage::entity::import_page::{Column, Entity, Model};
+use crate::storage::entity::import_page::{Entity, Model};
 
 pub(super) struct PreparedPage {
     pub(super) number: u64,
@@ -31,10 +33,15 @@ struct Expected {
     content: Vec<u8>,
 }
 
+/// The primary key of a page.
+fn key(job: &ImportJob, number: u64) -> (i64, Uuid, i64) {
+    (job.context.account().get(), job.import.id.as_uuid(), to_i64(number))
+}
+
 impl PreparedPage {
     /// `None` if there is no such page.
     pub(super) async fn read(database: &Database, job: &ImportJob, number: u64) -> Result<Option<Self>> {
-        let key = (job.context.account().get(), job.import.id.as_uuid(), to_i64(number));
+        let key = key(job, number);
         let page = database.read(async move |reader| Ok(Entity::find_by_id(key).one(&reader).await?)).await?;
         let Some(Model { account_id: _, import_id: _, number: _, step, counts, content }) = page else {
             return Ok(None);
@@ -52,13 +59,7 @@ impl PreparedPage {
         if let Some(decoded) = self.decoded.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(decoded);
         }
-        let page = Entity::find()
-            .filter(Column::AccountId.eq(job.context.account().get()))
-            .filter(Column::ImportId.eq(job.import.id.as_uuid()))
-            .filter(Column::Number.eq(to_i64(self.number)))
-            .one(connection)
-            .await?
-            .ok_or_else(super::repository::not_found)?;
+        let page = Entity::find_by_id(key(job, self.number)).one(connection).await?.ok_or_else(not_found)?;
         DecodedPage::new(&page.content, job)
     }
 }

@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::cleanup::delete_pages;
 use super::execute;
 use super::lease::{self, Lease};
 use super::prepared::PreparedPage;
-use super::repository::{by_id, not_found, save};
+use super::repository::{by_id, not_found, release, save};
 use super::stored::{self, to_i64};
 use crate::domain::api_key::KeyId;
 use crate::domain::import::{
@@ -88,10 +89,6 @@ impl SqlImportQueue {
     }
 }
 
-fn release(row: &mut Model) {
-    (row.owner, row.lease, row.leased_until) = (None, None, None);
-}
-
 /// Imports that wait for a worker: never claimed, or claimed by a process that has terminated.
 fn waiting(owner: SnapshotOwner) -> Condition {
     let in_progress =
@@ -139,8 +136,6 @@ impl ImportQueue for SqlImportQueue {
     }
 
     async fn begin_plan(&self, job: &ImportJob) -> Result<()> {
-        use import_page::Column as PageColumn;
-        let (account, import) = (job.context.account(), job.import.id);
         loop {
             let lease = Lease::of(job);
             let database = self.of(job);
@@ -149,25 +144,10 @@ impl ImportQueue for SqlImportQueue {
                     let mut row = lease.renew(transaction).await?;
                     row.counts = stored::to_json(&ImportCounts::default())?;
                     row.done = 0;
-                    let in_import = Condition::all()
-                        .add(PageColumn::AccountId.eq(account.get()))
-                        .add(PageColumn::ImportId.eq(import.as_uuid()));
-                    let numbers: Vec<i64> = import_page::Entity::find()
-                        .select_only()
-                        .column(PageColumn::Number)
-                        .filter(in_import.clone())
-                        .order_by_asc(PageColumn::Number)
-                        .limit(DELETED_PAGES)
-                        .into_tuple()
-                        .all(transaction)
-                        .await?;
-                    let last = numbers.last().copied();
-                    if let Some(last) = last {
-                        let delete = import_page::Entity::delete_many().filter(in_import);
-                        delete.filter(PageColumn::Number.lte(last)).exec(transaction).await?;
-                    }
+                    let (account, import) = (row.account_id, row.id);
+                    let more = delete_pages(transaction, account, import, DELETED_PAGES).await?;
                     save(transaction, &row).await?;
-                    Ok((last.is_some(), ChangeSet::default()))
+                    Ok((more, ChangeSet::default()))
                 })
             });
             if !more.await? {
@@ -239,7 +219,7 @@ impl ImportQueue for SqlImportQueue {
             (job.import.options.commit, job.import.file.as_ref().map_or(0, |file| file.bytes));
         self.update(job, move |row| {
             let counts: ImportCounts = stored::from_json(&row.counts)?;
-            row.report = stored::write_report(&report)?;
+            row.report = stored::to_json(&report)?;
             row.digest = Some(digest.as_bytes().to_vec());
             // The plan has all that is needed of the file.
             row.upload = None;
@@ -293,7 +273,7 @@ impl ImportQueue for SqlImportQueue {
     async fn fail(&self, job: &ImportJob, report: FileReport, reason: String) -> Result<()> {
         self.update(job, move |row| {
             ImportState::Failed.as_str().clone_into(&mut row.state);
-            row.report = stored::write_report(&report)?;
+            row.report = stored::to_json(&report)?;
             row.failure = Some(reason);
             row.upload = None;
             row.stored_bytes = 0;

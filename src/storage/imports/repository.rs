@@ -14,7 +14,7 @@ use super::stored::{self, to_i64, to_u64};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::import::{
     Import, ImportCounts, ImportFile, ImportId, ImportRepository, ImportState, PAGE_ROWS, PlanDigest,
-    RowFilter, RowPage, Upload,
+    PlannedRow, RowFilter, RowPage, Upload,
 };
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timestamp};
@@ -81,12 +81,17 @@ pub(super) async fn lock(transaction: &Transaction, account: AccountId, id: Impo
 
 /// Writes all columns but the key.
 pub(super) async fn save(transaction: &Transaction, row: &Model) -> Result<()> {
-    let key = Condition::all().add(Column::AccountId.eq(row.account_id)).add(Column::Id.eq(row.id));
+    let key = by_id(AccountId::new(row.account_id), ImportId::from_uuid(row.id));
     let mut row = sea_orm::ActiveModelTrait::reset_all(row.clone().into_active_model());
     row.account_id = sea_orm::NotSet;
     row.id = sea_orm::NotSet;
     Entity::update_many().set(row).filter(key).exec(transaction).await?;
     Ok(())
+}
+
+/// Leaves the import to whoever claims it next. The caller saves the row.
+pub(super) fn release(row: &mut Model) {
+    (row.owner, row.lease, row.leased_until) = (None, None, None);
 }
 
 /// Starts a step, on behalf of a request.
@@ -95,7 +100,7 @@ fn start(row: &mut Model, context: &RequestContext, state: ImportState, total: u
     context.key().as_str().clone_into(&mut row.key_id);
     context.request_id().clone_into(&mut row.request_id);
     (row.done, row.total) = (0, to_i64(total));
-    (row.owner, row.lease, row.leased_until) = (None, None, None);
+    release(row);
 }
 
 fn superseded() -> Error {
@@ -206,7 +211,7 @@ impl ImportRepository for SqlImports {
             }
             (row.upload, row.uploading) = (row.uploading, None);
             row.stored_bytes = to_i64(file.bytes);
-            row.file = Some(stored::write_file(&file)?);
+            row.file = Some(stored::to_json(&file)?);
             (row.digest, row.failure) = (None, None);
             row.counts = stored::to_json(&ImportCounts::default())?;
             start(row, context, ImportState::Planning, file.bytes);
@@ -264,7 +269,7 @@ impl ImportRepository for SqlImports {
                 None => row.expires_at = 0,
             }
             (row.upload, row.uploading) = (None, None);
-            (row.owner, row.lease, row.leased_until) = (None, None, None);
+            release(row);
             Ok(())
         })
         .await?;
@@ -275,18 +280,22 @@ impl ImportRepository for SqlImports {
     async fn rows(&self, id: ImportId, filter: RowFilter, after: Option<u64>, limit: u64) -> Result<RowPage> {
         let import = self.get(id).await?;
         if import.state == ImportState::Cancelled {
-            return Ok(RowPage { rows: Vec::new(), has_more: false });
+            return Ok(RowPage { columns: import.report.columns, rows: Vec::new(), has_more: false });
         }
         let account = self.account;
         let first = after.map_or(0, |after| after.saturating_add(1));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.database.read(async move |reader| rows(&reader, account, id, filter, first, limit).await).await
+        let rows =
+            self.database.read(async move |reader| rows(&reader, account, id, filter, first, limit).await);
+        let (rows, has_more) = rows.await?;
+        Ok(RowPage { columns: import.report.columns, rows, has_more })
     }
 }
 
 /// Pages that are looked at in one query for one that has a selected row.
 const PAGES_PER_QUERY: u64 = 200;
 
+/// The selected rows from a position on, and whether there are more.
 async fn rows(
     reader: &impl ConnectionTrait,
     account: AccountId,
@@ -294,7 +303,7 @@ async fn rows(
     filter: RowFilter,
     first: u64,
     limit: usize,
-) -> Result<RowPage> {
+) -> Result<(Vec<(u64, PlannedRow)>, bool)> {
     use import_page::{Column, Entity};
     let page_rows = u64::try_from(PAGE_ROWS).unwrap_or(u64::MAX);
     let mut next_page = first / page_rows;
@@ -313,7 +322,7 @@ async fn rows(
             .into_tuple()
             .all(reader)
             .await?;
-        let Some((last, _)) = counts.last() else { return Ok(RowPage { rows: found, has_more: false }) };
+        let Some((last, _)) = counts.last() else { return Ok((found, false)) };
         next_page = to_u64(*last) + 1;
         for (number, counts) in counts {
             if stored::from_json::<ImportCounts>(&counts)?.selected(filter) == 0 {
@@ -327,7 +336,7 @@ async fn rows(
             found.extend(rows.filter(|(position, row)| *position >= first && filter.selects(row)));
             if found.len() > limit {
                 found.truncate(limit);
-                return Ok(RowPage { rows: found, has_more: true });
+                return Ok((found, true));
             }
         }
     }

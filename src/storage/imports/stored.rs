@@ -15,9 +15,8 @@ use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::{GroupId, GroupName};
 use crate::domain::import::{
-    ClearToken, ColumnMapping, CommitMode, FieldChange, FileReport, Import, ImportFile, ImportId, ImportMode,
-    ImportOptions, ImportState, PlanDigest, PlannedRow, Progress, Region, RowError, RowOutcome, RowStatus,
-    RowWarning,
+    ClearToken, ColumnMapping, CommitMode, FieldChange, Import, ImportId, ImportMode, ImportOptions,
+    ImportState, PlanDigest, PlannedRow, Progress, Region, RowError, RowOutcome, RowStatus, RowWarning,
 };
 use crate::domain::{Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::entity::import::Model;
@@ -35,20 +34,6 @@ struct StoredOptions {
     group: Option<String>,
     guess_groups: bool,
     commit: CommitMode,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredFile {
-    bytes: u64,
-    format: Option<FileFormat>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredReport {
-    format: Option<FileFormat>,
-    columns: Vec<String>,
-    mappings: Vec<ColumnMapping>,
-    notes: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -171,26 +156,6 @@ fn read_options(json: &str) -> Result<ImportOptions> {
     })
 }
 
-pub(super) fn write_file(file: &ImportFile) -> Result<String> {
-    let ImportFile { bytes, format } = *file;
-    to_json(&StoredFile { bytes, format })
-}
-
-fn read_file(json: &str) -> Result<ImportFile> {
-    let StoredFile { bytes, format } = from_json(json)?;
-    Ok(ImportFile { bytes, format })
-}
-
-pub(super) fn write_report(report: &FileReport) -> Result<String> {
-    let FileReport { format, columns, mappings, notes } = report.clone();
-    to_json(&StoredReport { format, columns, mappings, notes })
-}
-
-fn read_report(json: &str) -> Result<FileReport> {
-    let StoredReport { format, columns, mappings, notes } = from_json(json)?;
-    Ok(FileReport { format, columns, mappings, notes })
-}
-
 /// The row of a new import.
 pub(super) fn new_row(context: &RequestContext, import: &Import) -> Result<Model> {
     let Import {
@@ -213,7 +178,7 @@ pub(super) fn new_row(context: &RequestContext, import: &Import) -> Result<Model
         state: state.as_str().to_owned(),
         options: write_options(options)?,
         file: None,
-        report: write_report(report)?,
+        report: to_json(report)?,
         counts: to_json(counts)?,
         done: 0,
         total: 0,
@@ -263,8 +228,8 @@ pub(super) fn read(row: &Model) -> Result<Import> {
         id: ImportId::from_uuid(*id),
         state: ImportState::parse(state).ok_or_else(unreadable)?,
         options: read_options(options)?,
-        file: file.as_deref().map(read_file).transpose()?,
-        report: read_report(report)?,
+        file: file.as_deref().map(from_json).transpose()?,
+        report: from_json(report)?,
         counts: from_json(counts)?,
         progress: Progress { done: to_u64(*done), total: to_u64(*total) },
         digest: digest.map(PlanDigest::new),

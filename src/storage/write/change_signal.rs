@@ -1,4 +1,4 @@
-//! Wakes those who wait for changes of an account.
+//! Notifies the subscribers to the changes of an account.
 //!
 //! Within the process, each commit signals the accounts that it changed. Commits of other instances are found by
 //! `storage::changes::poll`.
@@ -22,9 +22,9 @@ pub(crate) struct ChangeSignal {
 
 #[derive(Default)]
 struct Inner {
-    /// The accounts that somebody waits for.
+    /// The accounts with subscribers.
     waiting: Mutex<HashMap<AccountId, Waiting>>,
-    /// The size of the map: a commit that nobody waits for takes no lock.
+    /// The size of the map: a commit without subscribers takes no lock.
     accounts: AtomicUsize,
     /// There is an account again.
     first: Notify,
@@ -36,7 +36,7 @@ struct Waiting {
     turns: Arc<Semaphore>,
 }
 
-/// How many of those who wait for the same account read at the same time.
+/// How many subscribers of one account read at the same time.
 const TURNS: usize = 4;
 
 impl Default for Waiting {
@@ -99,7 +99,7 @@ impl ChangeSignal {
         });
     }
 
-    /// The accounts that somebody waits for; waits until there is one.
+    /// The accounts with subscribers; waits until there is one.
     pub(crate) async fn accounts(&self) -> Vec<AccountId> {
         loop {
             let accounts: Vec<_> = self.inner.with_waiting(|waiting| waiting.keys().copied().collect());

@@ -40,7 +40,7 @@ fn without_size(mut group: Value) -> Value {
 }
 
 /// All items of a list, page by page.
-fn all(client: &Client, path: &str) -> Vec<Value> {
+pub fn all(client: &Client, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
         let reply = client.get(&format!("{path}?limit=100{cursor}"));
@@ -142,7 +142,7 @@ impl Copy {
         page["has_more"] == true || !changes.is_empty()
     }
 
-    /// Applies all that there is, and compares the copy with the lists. To be called when nobody writes.
+    /// Applies all that there is, and compares the copy with the lists. To be called after the last write.
     ///
     /// # Panics
     /// They differ, or from a position that was given earlier the feed does not go on as it did.

@@ -29,3 +29,29 @@ pub fn change_type() -> Object {
 pub fn changed() -> Object {
     text().examples(["meta.CITY"]).build()
 }
+
+/// Several types.
+#[must_use]
+pub fn types() -> Object {
+    let names = ChangeType::ALL.map(|change_type| regex::escape(change_type.as_str())).join("|");
+    text()
+        .description(Some("Only changes of these types, separated by commas."))
+        .pattern(Some(format!("^({names})(,({names}))*$")))
+        .examples(["contact.created,contact.updated,contact.deleted"])
+        .build()
+}
+
+/// A time in seconds; `max` is 60.
+#[must_use]
+pub fn wait(max: u64) -> Object {
+    let about = format!(
+        "How long the request waits if there is no change yet, in seconds, from `0s` to `{max}s`. It is answered as soon \
+         as there is one."
+    );
+    text()
+        .description(Some(about))
+        .pattern(Some("^([0-9]|[1-5][0-9]|60)s$"))
+        .default(Some("0s".into()))
+        .examples(["20s"])
+        .build()
+}

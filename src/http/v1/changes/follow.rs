@@ -4,10 +4,7 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest, dev};
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 
 use crate::domain::change::ChangePosition;
 use crate::domain::{FieldViolation, Violation};
@@ -15,7 +12,7 @@ use crate::http::auth::access::{HandlerArgument, RequestDoc};
 use crate::http::auth::stream_origin::StreamOrigin;
 use crate::http::error::api_error::ApiError;
 use crate::http::headers::LAST_EVENT_ID;
-use crate::http::media_type::{EVENT_STREAM, JSON};
+use crate::http::media_type::{EVENT_STREAM, is_preferred_to_json};
 use crate::http::shutdown::Shutdown;
 
 pub struct Follow {
@@ -46,7 +43,7 @@ impl FromRequest for Follow {
                 position.ok_or(FieldViolation::at(LAST_EVENT_ID, Violation::NotPosition))
             });
             Ok(Self {
-                as_stream: request.method() == Method::GET && prefers_events(request),
+                as_stream: request.method() == Method::GET && is_preferred_to_json(request, EVENT_STREAM),
                 last_event: last_event.transpose().map_err(crate::domain::Error::from)?,
                 shutdown: Shutdown::of(request)?,
                 origin: StreamOrigin::of(request),
@@ -61,16 +58,6 @@ impl HandlerArgument for Follow {
     const LIMITS_ITS_TIME: bool = true;
 
     fn document(doc: &mut RequestDoc) {
-        let parameter = ParameterBuilder::new().name(LAST_EVENT_ID).parameter_in(ParameterIn::Header);
-        doc.parameters.push(parameter.required(Required::False).build());
+        doc.add_header(LAST_EVENT_ID);
     }
-}
-
-/// Whether `Accept` names a stream of events before JSON.
-fn prefers_events(request: &HttpRequest) -> bool {
-    let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
-    ranges.retain(|range| range.quality > Quality::ZERO);
-    let ranked = Accept(ranges).ranked();
-    let names = ranked.iter().map(|media| media.essence_str());
-    names.into_iter().find(|name| [EVENT_STREAM, JSON].contains(name)) == Some(EVENT_STREAM)
 }

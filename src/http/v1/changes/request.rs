@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
-
 use crate::domain::change::{ChangePosition, ChangeQuery, ChangeType, ChangeTypes};
-use crate::http::openapi::fields;
+use crate::http::openapi::fields::change as fields;
 use crate::http::prelude::*;
 
 pub struct ListChanges {
@@ -23,34 +21,14 @@ impl Parameters for ListChanges {
                      `X-Change-Position` of an export. Without it, the page has no changes, and its `next` is the \
                      position of now.";
         let parse = |text: &str| ChangePosition::parse(text).ok_or(Violation::NotPosition);
-        let since = query.optional("since", || fields::change::position(about), parse);
+        let since = query.optional("since", || fields::position(about), parse);
         let limit = query.limit();
         let parse =
             |text: &str| ChangeTypes::parse(text).ok_or(Violation::NotOneOf { allowed: ChangeType::NAMES });
-        let types = query.optional("types", types_schema, parse).unwrap_or(ChangeTypes::ALL);
-        let wait = query.optional("wait", wait_schema, parse_wait).unwrap_or_default();
+        let types = query.optional("types", fields::types, parse).unwrap_or(ChangeTypes::ALL);
+        let wait = query.optional("wait", || fields::wait(MAX_WAIT), parse_wait).unwrap_or_default();
         Some(Self { query: ChangeQuery { since, types, limit: limit? }, wait })
     }
-}
-
-fn text(about: String) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).description(Some(about))
-}
-
-fn types_schema() -> Object {
-    let names = ChangeType::ALL.map(|change_type| change_type.as_str().replace('.', r"\.")).join("|");
-    text("Only changes of these types, separated by commas.".to_owned())
-        .pattern(Some(format!("^({names})(,({names}))*$")))
-        .examples(["contact.created,contact.updated,contact.deleted"])
-        .build()
-}
-
-fn wait_schema() -> Object {
-    let about = format!(
-        "How long the request waits if there is no change yet, in seconds, from `0s` to `{MAX_WAIT}s`. It is answered as \
-         soon as there is one."
-    );
-    text(about).pattern(Some("^([0-9]|[1-5][0-9]|60)s$")).default(Some("0s".into())).examples(["20s"]).build()
 }
 
 fn parse_wait(text: &str) -> Result<Duration, Violation> {
@@ -67,7 +45,7 @@ mod tests {
 
     #[test]
     fn waits_are_what_the_schema_says() {
-        let pattern = regex::Regex::new(&wait_schema().pattern.unwrap()).unwrap();
+        let pattern = regex::Regex::new(&fields::wait(MAX_WAIT).pattern.unwrap()).unwrap();
         let texts = [
             "0s", "9s", "10s", "60s", "61s", "600s", "-1s", "+1s", "00s", "05s", "s", "", "20", "1.5s", "٣s",
         ];

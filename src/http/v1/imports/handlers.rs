@@ -109,16 +109,14 @@ pub(super) async fn list_rows(
     PathParam(id): PathParam<ImportId>,
     Query { command: ListRows { filter, after, limit }, filters }: Query<ListRows>,
 ) -> HandlerResult {
-    let imports = authorized.imports();
-    let columns = imports.get(id).await?.report.columns;
-    let page = imports.rows(id, filter, after, limit).await?;
+    let page = authorized.imports().rows(id, filter, after, limit).await?;
     let link = page.rows.last().filter(|_| page.has_more).and_then(|(last, _)| {
         let path = prefix.prepend_to(format_args!("{PATH}/{id}/rows"));
         let filters: String = filters.iter().map(|(name, value)| format!("&{name}={value}")).collect();
         let link = format!("<{path}?limit={limit}{filters}&starting_after={last}>; rel=\"next\"");
         HeaderValue::try_from(link).ok()
     });
-    let rows = page.rows.into_iter().map(|(position, row)| ImportRow::new(position, row, &columns));
+    let rows = page.rows.into_iter().map(|(position, row)| ImportRow::new(position, row, &page.columns));
     Ok(respond_with_links(link, Page::new(page.has_more, rows.collect())))
 }
 

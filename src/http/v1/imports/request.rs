@@ -1,5 +1,7 @@
 //! The bodies and query parameters of `/v1/imports`.
 
+use std::sync::LazyLock;
+
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
@@ -201,13 +203,12 @@ pub struct ListRows {
     pub(super) limit: u64,
 }
 
-const OUTCOMES: &str =
-    concat!("create, update, unchanged, skip, reject, ", "applied, changed_since, undone, kept");
+static OUTCOMES: LazyLock<String> = LazyLock::new(|| [RowOutcome::NAMES, RowStatus::NAMES].join(", "));
 
 fn parse_filter(text: &str) -> Result<RowFilter, Violation> {
     let outcome = RowOutcome::parse(text).map(RowFilter::Outcome);
     let filter = outcome.or_else(|| RowStatus::parse(text).map(RowFilter::Status));
-    filter.ok_or(Violation::NotOneOf { allowed: OUTCOMES })
+    filter.ok_or(Violation::NotOneOf { allowed: &OUTCOMES })
 }
 
 fn filter_name(filter: RowFilter) -> String {
