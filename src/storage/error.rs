@@ -233,6 +233,11 @@ const READONLY: i32 = 8;
 const IOERR: i32 = 10;
 const CANTOPEN: i32 = 14;
 
+/// Whether another connection has a lock on the SQLite database.
+pub(super) fn is_busy(error: &DbErr) -> bool {
+    primary_code(error) == Some(BUSY)
+}
+
 /// Whether SQLite could not write because of its files, not because of another writer.
 pub(super) fn is_file_error(error: &DbErr) -> bool {
     !is_full(error) && primary_code(error).is_some_and(|code| matches!(code, READONLY | IOERR | CANTOPEN))

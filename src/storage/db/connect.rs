@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Func, Query};
 use sea_orm::sqlx::ConnectOptions as _;
@@ -13,7 +13,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
 use url::Url;
 
 use super::connection::Connection;
-use crate::storage::error::{OpenError, is_file_error};
+use crate::storage::error::{OpenError, is_busy, is_file_error};
 use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::postgres::{PostgresPool, Probe, Timeouts};
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
@@ -98,6 +98,9 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// How long an SQLite write waits for another process's write (a `keys` command).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pause before an attempt that the busy timeout does not make.
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
 /// WAL size that triggers a checkpoint: 48 MiB; [`DiskReserve`](crate::storage::sqlite::disk_reserve::DiskReserve) depends
 /// on it. A checkpoint writes each page once, however many commits have changed it: the larger, the fewer pages are
 /// written twice. (From 16 MiB, deletions and keyed creates in random order gained a tenth to a fifth.)
@@ -180,7 +183,7 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
         file.restrict_access();
     }
     // The writer first: it enables the WAL.
-    let writer = connect(sqlite_pool(options, file.path(), 1, access, false)).await?;
+    let writer = connect_writer(sqlite_pool(options, file.path(), 1, access, false)).await?;
     check_sqlite_version(&writer).await?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let max_readers = READERS_PER_CPU.saturating_mul(u32::try_from(processors).unwrap_or(u32::MAX)).max(4);
@@ -336,6 +339,20 @@ fn base_options(options: &Options, connections: u32, url: &str) -> ConnectOption
 
 async fn connect(pool: ConnectOptions) -> Result<DatabaseConnection, OpenError> {
     sea_orm::Database::connect(pool).await.map_err(OpenError::unreachable)
+}
+
+/// Connects to SQLite, and enables the WAL unless that is done. Of several processes that enable it at the same time, SQLite
+/// lets none wait for the other: the busy timeout does not apply to a lock that would be a deadlock.
+async fn connect_writer(pool: ConnectOptions) -> Result<DatabaseConnection, OpenError> {
+    let began = Instant::now();
+    loop {
+        match sea_orm::Database::connect(pool.clone()).await {
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(BUSY_RETRY_INTERVAL).await;
+            }
+            outcome => return outcome.map_err(OpenError::unreachable),
+        }
+    }
 }
 
 async fn check_sqlite_version(connection: &DatabaseConnection) -> Result<(), OpenError> {
