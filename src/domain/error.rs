@@ -54,6 +54,10 @@ codes! {
     HandleTaken => "Another contact already has this name";
     /// Another resource of the same kind in the account has the name.
     NameTaken => "The name is already taken";
+    /// A filter or an order names a key of `meta` that is not declared as a field.
+    FieldNotDeclared => "A key of meta must be declared as a field before contacts are chosen or sorted by it";
+    /// The contacts that existed before the field are still being indexed.
+    FieldNotReady => "The field is still being built; try again when it is ready";
     /// An earlier item of the batch is about the same contact, or has the same name.
     DuplicateItem => "An earlier item is about the same contact";
     /// The log does not have all changes since the position.

@@ -10,6 +10,7 @@ pub mod change;
 pub mod contact;
 pub mod context;
 pub mod error;
+pub mod field;
 pub mod file_format;
 pub mod group;
 pub mod id;

@@ -11,11 +11,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The range of RFC 3339.
-const YEAR_0: i64 = -62_167_219_200_000;
-const END_OF_YEAR_9999: i64 = 253_402_300_799_999;
-
 impl Timestamp {
+    /// The range of RFC 3339.
+    pub const MIN: Self = Self(-62_167_219_200_000);
+    pub const MAX: Self = Self(253_402_300_799_999);
+
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis())
@@ -47,6 +47,19 @@ impl Timestamp {
         DateTime::parse_from_rfc3339(&with_sign).ok().map(|time| Self(time.timestamp_millis()))
     }
 
+    /// Parses a date of RFC 3339, such as `2025-11-10`: its midnight in UTC.
+    #[must_use]
+    pub fn parse_date(text: &str) -> Option<Self> {
+        let midnight = DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z"));
+        midnight.ok().map(|time| Self(time.timestamp_millis()))
+    }
+
+    /// Itself, or the end of the range of RFC 3339 that it is beyond.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        self.clamp(Self::MIN, Self::MAX)
+    }
+
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -71,7 +84,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // RFC 3339 has four-digit years. Formatting must not fail for any stored value: one bad row would fail the
         // list.
-        let millis = self.0.clamp(YEAR_0, END_OF_YEAR_9999);
+        let millis = self.clamped().0;
         // Formats without allocating, which a page of a hundred items notices; does not support times before 1970.
         if let Ok(since) = u64::try_from(millis) {
             return humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since)).fmt(f);
@@ -99,7 +112,7 @@ mod tests {
             (0, "1970-01-01T00:00:00.000Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
             (i64::MIN, "0000-01-01T00:00:00.000Z"),
-            (END_OF_YEAR_9999, "9999-12-31T23:59:59.999Z"),
+            (Timestamp::MAX.millis(), "9999-12-31T23:59:59.999Z"),
             (i64::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
@@ -119,6 +132,14 @@ mod tests {
         }
         for text in ["", "yesterday", "2025-11-10", "2025-13-10T20:15:12Z"] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+    #[test]
+    fn parses_dates_as_their_midnight() {
+        assert_eq!(Timestamp::parse_date("2025-11-10"), Timestamp::parse("2025-11-10T00:00:00Z"));
+        assert_eq!(Timestamp::parse_date("0000-01-01"), Some(Timestamp::MIN));
+        for text in ["", "2025-11-1", "2025-02-29", "2025-1-010", "+2025-11-1", " 2025-11-1", "2025-11-10Z"] {
+            assert_eq!(Timestamp::parse_date(text), None, "{text}");
         }
     }
 }

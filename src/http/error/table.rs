@@ -38,6 +38,8 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::RequestTimeout => row(S::REQUEST_TIMEOUT, "request_timeout", "RequestTimeoutError"),
         E::HandleTaken => row(S::CONFLICT, "username_taken", "ConflictError"),
         E::NameTaken => row(S::CONFLICT, "name_taken", "ConflictError"),
+        E::FieldNotDeclared => row(S::BAD_REQUEST, "field_not_declared", "ValidationError"),
+        E::FieldNotReady => row(S::CONFLICT, "field_not_ready", "ConflictError"),
         E::DuplicateItem => row(S::CONFLICT, "duplicate_item", "ConflictError"),
         E::PhoneAmbiguous => row(S::CONFLICT, "phone_number_ambiguous", "ConflictError"),
         E::IdempotencyKeyInUse => row(S::CONFLICT, "idempotency_key_in_use", "ConflictError"),

@@ -108,6 +108,8 @@ fn codes(
         | ErrorCode::HeadersTooLarge => false,
         ErrorCode::HandleTaken
         | ErrorCode::NameTaken
+        | ErrorCode::FieldNotDeclared
+        | ErrorCode::FieldNotReady
         | ErrorCode::DuplicateItem
         | ErrorCode::PhoneAmbiguous
         | ErrorCode::AudienceTooLarge
