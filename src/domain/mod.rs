@@ -12,6 +12,7 @@ pub mod context;
 pub mod error;
 pub mod field;
 pub mod file_format;
+pub mod filter;
 pub mod group;
 pub mod id;
 pub mod idempotency;

@@ -81,6 +81,12 @@ pub fn clean(text: &str, max: usize, forbidden: fn(char) -> bool) -> Result<Stri
     Ok(cleaned)
 }
 
+/// In the form in which stored texts are compared.
+#[must_use]
+pub fn nfc(text: &str) -> String {
+    text.nfc().collect()
+}
+
 /// The part of the rules that all regular expression dialects express alike: no ASCII control. (Dialects differ in
 /// escapes beyond ASCII, and some match bytes.)
 pub const PATTERN: &str = "^[^\\x00-\\x1f\\x7f]*$";

@@ -127,6 +127,11 @@ pub enum Violation {
         column: usize,
         message: String,
     },
+    FilterSyntax {
+        /// From 1, in characters.
+        position: usize,
+        message: Cow<'static, str>,
+    },
     NulCharacter,
     /// A unique value that another resource has.
     Taken,
@@ -181,6 +186,7 @@ impl Violation {
             Self::TooDeep { .. } => "too_deep",
             Self::TooLarge { .. } => "too_large",
             Self::TemplateSyntax { .. } => "template_syntax",
+            Self::FilterSyntax { .. } => "filter_syntax",
             Self::NulCharacter => "nul_character",
             Self::Taken => "taken",
         }
@@ -265,6 +271,9 @@ impl Violation {
             Self::TooLarge { max } => format!("{name} must have at most {max} bytes as JSON"),
             Self::TemplateSyntax { line, column, message } => {
                 format!("{name} is invalid at line {line}, column {column}: {message}")
+            }
+            Self::FilterSyntax { position, message } => {
+                format!("{name} is invalid at character {position}: {message}")
             }
             Self::NulCharacter => format!("{name} must not contain the character U+0000"),
             Self::Taken => format!("{name} is already taken"),

@@ -68,6 +68,27 @@ impl Phone {
         }
     }
 
+    /// The beginning of normalised numbers, in any spelling that begins one: `+44 79`, `0044 79`, `4479`. An empty one is
+    /// that of all.
+    ///
+    /// # Errors
+    /// It cannot begin a number in international format.
+    pub fn parse_prefix(text: &str) -> Result<String, Violation> {
+        let written = text.trim_start_matches(SEPARATORS);
+        let rest = written.strip_prefix('+').or_else(|| written.strip_prefix("00")).unwrap_or(written);
+        if !rest.chars().all(|c| c.is_ascii_digit() || SEPARATORS.contains(&c)) {
+            return Err(Violation::NotPhone);
+        }
+        let digits = digits(rest);
+        if digits.starts_with('0') {
+            return Err(Violation::NationalPhone);
+        }
+        if digits.len() > Self::MAX_DIGITS {
+            return Err(Violation::PhoneLength);
+        }
+        Ok(format!("+{digits}"))
+    }
+
     /// As [`Self::parse`]; a number without `+` or `00` is read as it is dialled in a country if it is valid there.
     pub fn parse_in(text: &str, country: phonenumber::country::Id) -> Result<Self, Violation> {
         let written = text.trim_start_matches(SEPARATORS);
