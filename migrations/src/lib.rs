@@ -28,6 +28,7 @@ mod m20261126_000012_compatibility;
 mod m20261127_000013_change_log;
 mod m20261127_000015_idempotent_results;
 mod m20261127_000016_imports;
+mod m20261127_000017_fields;
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000013_change_log::Migration),
             Box::new(m20261127_000015_idempotent_results::Migration),
             Box::new(m20261127_000016_imports::Migration),
+            Box::new(m20261127_000017_fields::Migration),
         ]
     }
 }

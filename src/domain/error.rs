@@ -54,6 +54,8 @@ codes! {
     HandleTaken => "Another contact already has this name";
     /// Another resource of the same kind in the account has the name.
     NameTaken => "The name is already taken";
+    /// The account has already declared the key.
+    FieldDeclared => "The key is already declared as a field";
     /// A filter or an order names a key of `meta` that is not declared as a field.
     FieldNotDeclared => "A key of meta must be declared as a field before contacts are chosen or sorted by it";
     /// The contacts that existed before the field are still being indexed.
@@ -86,6 +88,8 @@ codes! {
     AudienceQuota => "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
     /// More bytes of files and plans than an account may have.
     ImportQuota => "The account has reached its limit of stored import files; delete an import, or wait until one expires";
+    /// More fields than an account may have.
+    FieldQuota => "The account has reached its limit of declared fields; delete one";
     /// Rendering a template takes more than the limit of a request, or of one recipient.
     TemplateTooCostly => "Rendering the template processes too much data or takes too many steps for one recipient; use fewer filters and loops, or shorter values";
     /// The head of the request is larger than allowed.
@@ -164,6 +168,15 @@ impl Error {
         Self {
             violations: vec![FieldViolation::at("name", Violation::Taken)],
             ..Self::from(ErrorCode::NameTaken)
+        }
+    }
+
+    /// The key is declared already.
+    #[must_use]
+    pub fn field_declared() -> Self {
+        Self {
+            violations: vec![FieldViolation::at("key", Violation::Taken)],
+            ..Self::from(ErrorCode::FieldDeclared)
         }
     }
 

@@ -91,6 +91,9 @@ permissions! {
     DeleteAudiences => "delete:Audiences", "delete kept audiences";
     CreateImports => "create:Imports", "import files: send, commit, undo and delete them";
     ReadImports => "read:Imports", "read imports, with the contacts in their files";
+    CreateFields => "create:Fields", "declare fields: keys of `meta` to choose and sort contacts by";
+    ReadFields => "read:Fields", "read declared fields";
+    DeleteFields => "delete:Fields", "delete declared fields";
     ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs and templates, with what was changed";
 }
 

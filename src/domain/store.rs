@@ -10,6 +10,7 @@ use super::change::ChangeRepository;
 use super::contact::ContactRepository;
 use super::context::RequestContext;
 use super::error::Result;
+use super::field::FieldRepository;
 use super::group::GroupRepository;
 use super::import::{ImportQueue, ImportRepository};
 use super::opt_out::OptOutRepository;
@@ -38,6 +39,9 @@ pub trait Store: Send + Sync {
 
     /// The changes in the request's account.
     fn changes(&self, context: &Arc<RequestContext>) -> Box<dyn ChangeRepository>;
+
+    /// The declared fields of the request's account.
+    fn fields(&self, context: &Arc<RequestContext>) -> Box<dyn FieldRepository>;
 
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;

@@ -173,9 +173,19 @@ pub(super) fn is_conflict(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<TransactionConflict>())
 }
 
+/// NOT NULL constraints, of PostgreSQL and of SQLite.
+const NULLS: [&str; 2] = ["23502", "1299"];
+
+/// Whether a write did not know the declared fields of an account, so that the head of its change log was not advanced; see
+/// `write::change_log`.
+fn has_outdated_fields(error: &DbErr) -> bool {
+    let Some(SqlxError::Database(said)) = sqlx_error(error) else { return false };
+    has_code(error, &NULLS) && said.message().contains("change_heads")
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if has_code(&error, &CONFLICTS) {
+        if has_code(&error, &CONFLICTS) || has_outdated_fields(&error) {
             return Self::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(&error)));
         }
         if has_code(&error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {

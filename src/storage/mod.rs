@@ -16,6 +16,7 @@ mod db;
 mod entity;
 mod error;
 mod fair_semaphore;
+mod fields;
 mod groups;
 mod imports;
 mod named;

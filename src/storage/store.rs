@@ -22,6 +22,7 @@ use super::db::connect::{self, Access, Options, Pools};
 use super::db::connection::Connection;
 use super::db::migrate;
 use super::error::{OpenError, is_file_error};
+use super::fields::{SqlFields, start_tasks as start_field_tasks};
 use super::groups::{SqlGroups, start_sweeper};
 use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
@@ -34,6 +35,7 @@ use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
 use crate::domain::change::ChangeRepository;
 use crate::domain::contact::ContactRepository;
+use crate::domain::field::FieldRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
 use crate::domain::opt_out::OptOutRepository;
@@ -113,6 +115,7 @@ impl Database {
         let sweeper = has_background_tasks.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
         let cleaner = has_background_tasks
             .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, snapshot_owner)));
+        let field_tasks = has_background_tasks.then(|| Arc::new(start_field_tasks(&writer, reader)));
         Self {
             parts: Arc::new(Parts {
                 group_commit: GroupCommit::start(
@@ -128,6 +131,7 @@ impl Database {
                 runtime: Handle::current(),
                 in_flight: InFlight::default(),
                 sweeper,
+                field_tasks,
                 audience_ttl: options.audience_ttl,
                 snapshot_owner,
                 cache,
@@ -218,6 +222,10 @@ impl Store for Database {
         Box::new(SqlChanges::new(self.for_request(context), context.account()))
     }
 
+    fn fields(&self, context: &Arc<RequestContext>) -> Box<dyn FieldRepository> {
+        Box::new(SqlFields::new(self.for_request(context), context.account()))
+    }
+
     fn import_queue(&self) -> Arc<dyn ImportQueue> {
         Arc::new(SqlImportQueue::new(self.clone()))
     }
@@ -244,6 +252,9 @@ impl Store for Database {
         }
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.stop();
+        }
+        if let Some(field_tasks) = &self.parts.field_tasks {
+            field_tasks.stop();
         }
         if let Some(change_poller) = &self.parts.change_poller {
             change_poller.stop();

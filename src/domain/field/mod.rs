@@ -4,7 +4,11 @@
 //! what the index holds. A value of another type is a mismatch: it is counted, and no condition matches it.
 
 mod model;
+mod repository;
+mod service;
 mod value;
 
-pub use model::{Field, FieldId, FieldKey, FieldNumber, FieldState, FieldType, MAX_FIELDS};
+pub use model::{Field, FieldId, FieldKey, FieldNumber, FieldState, FieldType, MAX_FIELDS, NewField};
+pub use repository::{FieldQuery, FieldRepository};
+pub use service::FieldService;
 pub use value::{FieldContent, IndexedValue};

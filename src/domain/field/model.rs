@@ -2,6 +2,7 @@
 
 use crate::domain::contact::fields::Meta;
 use crate::domain::id::id_type;
+use crate::domain::idempotency::Resource;
 use crate::domain::text::stored_text;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
@@ -43,6 +44,9 @@ impl FieldKey {
 pub struct FieldNumber(i32);
 
 impl FieldNumber {
+    /// Numbers begin after it.
+    pub const UNASSIGNED: Self = Self(0);
+
     #[must_use]
     pub fn new(number: i32) -> Self {
         Self(number)
@@ -79,12 +83,36 @@ pub struct Field {
     pub key: FieldKey,
     pub field_type: FieldType,
     pub state: FieldState,
-    /// How many contacts are indexed under the field.
+    /// How many contacts are in the index: those with a value of the type. While the field is built, of those that have
+    /// been read so far, as the next one.
     pub indexed: u64,
     /// How many contacts have a value that does not fit the type.
     pub mismatched: u64,
     /// The timestamp in the id.
     pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewField {
+    pub key: FieldKey,
+    pub field_type: FieldType,
+}
+
+impl Field {
+    /// A field that nothing is indexed under yet. Its number is assigned when it is stored.
+    #[must_use]
+    pub fn new(new: NewField) -> Self {
+        let NewField { key, field_type } = new;
+        let (id, created_at) = FieldId::generate();
+        let (number, state) = (FieldNumber::UNASSIGNED, FieldState::Building);
+        Self { id, number, key, field_type, state, indexed: 0, mismatched: 0, created_at }
+    }
+}
+
+impl Resource for Field {
+    fn first_created(self, stored: &Self) -> Self {
+        Self { id: stored.id, number: stored.number, created_at: stored.created_at, ..self }
+    }
 }
 
 #[cfg(test)]

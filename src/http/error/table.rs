@@ -38,6 +38,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::RequestTimeout => row(S::REQUEST_TIMEOUT, "request_timeout", "RequestTimeoutError"),
         E::HandleTaken => row(S::CONFLICT, "username_taken", "ConflictError"),
         E::NameTaken => row(S::CONFLICT, "name_taken", "ConflictError"),
+        E::FieldDeclared => row(S::CONFLICT, "field_declared", "ConflictError"),
         E::FieldNotDeclared => row(S::BAD_REQUEST, "field_not_declared", "ValidationError"),
         E::FieldNotReady => row(S::CONFLICT, "field_not_ready", "ConflictError"),
         E::DuplicateItem => row(S::CONFLICT, "duplicate_item", "ConflictError"),
@@ -56,6 +57,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::AudienceTooLarge => row(S::UNPROCESSABLE_ENTITY, "audience_too_large", "UnprocessableEntityError"),
         E::AudienceQuota => row(S::UNPROCESSABLE_ENTITY, "audience_quota", "UnprocessableEntityError"),
         E::ImportQuota => row(S::UNPROCESSABLE_ENTITY, "import_quota", "UnprocessableEntityError"),
+        E::FieldQuota => row(S::UNPROCESSABLE_ENTITY, "field_quota", "UnprocessableEntityError"),
         E::TemplateTooCostly => {
             row(S::UNPROCESSABLE_ENTITY, "template_too_costly", "UnprocessableEntityError")
         }

@@ -43,7 +43,9 @@ pub(super) fn document(
             let details = field_errors(&example, dialect.names);
             let message = match code {
                 // The member has the dialect's name.
-                ErrorCode::HandleTaken | ErrorCode::NameTaken => message(&example, &details),
+                ErrorCode::HandleTaken | ErrorCode::NameTaken | ErrorCode::FieldDeclared => {
+                    message(&example, &details)
+                }
                 // The message of the example names the permissions of this operation only.
                 ErrorCode::Forbidden => table::message(&Error::from(code)).into_owned(),
                 _ => table::message(&example).into_owned(),
@@ -108,6 +110,7 @@ fn codes(
         | ErrorCode::HeadersTooLarge => false,
         ErrorCode::HandleTaken
         | ErrorCode::NameTaken
+        | ErrorCode::FieldDeclared
         | ErrorCode::FieldNotDeclared
         | ErrorCode::FieldNotReady
         | ErrorCode::DuplicateItem
@@ -119,6 +122,7 @@ fn codes(
         | ErrorCode::PlanChanged
         | ErrorCode::PositionExpired
         | ErrorCode::ImportQuota
+        | ErrorCode::FieldQuota
         | ErrorCode::TemplateTooCostly => doc.errors.contains(code),
     };
     ErrorCode::ALL.iter().copied().filter(possible).collect()
@@ -132,6 +136,7 @@ fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc, takes_f
         (ErrorCode::Forbidden, Some(access)) => Error::forbidden(&access.required()),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),
         (ErrorCode::NameTaken, _) => Error::name_taken(),
+        (ErrorCode::FieldDeclared, _) => Error::field_declared(),
         (other, _) => match (other, doc.resource) {
             (ErrorCode::NotFound, Some(resource)) => Error::no_such(resource.noun),
             (ErrorCode::Gone, Some(resource)) => Error::gone(&resource.argument.replace('_', "-")),

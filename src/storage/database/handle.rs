@@ -56,6 +56,8 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) in_flight: InFlight,
     /// Deletes the members of deleted groups; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) sweeper: Option<Arc<BackgroundTask>>,
+    /// Builds and deletes the index of fields; in a server, and in any process on PostgreSQL.
+    pub(in crate::storage) field_tasks: Option<Arc<BackgroundTask>>,
     /// Lifetime of audience snapshots.
     pub(in crate::storage) audience_ttl: Duration,
     pub(in crate::storage) snapshot_owner: SnapshotOwner,
@@ -229,6 +231,14 @@ impl Database {
     pub(in crate::storage) fn wake_sweeper(&self) {
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.wake();
+        }
+    }
+
+    /// A field has been declared or deleted: its index is built, or deleted, in the background.
+    pub(in crate::storage) fn fields_changed(&self) {
+        self.parts.writer.fields().clear();
+        if let Some(field_tasks) = &self.parts.field_tasks {
+            field_tasks.wake();
         }
     }
 

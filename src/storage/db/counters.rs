@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::json_sql;
+use crate::domain::field::FieldNumber;
 use crate::domain::{AccountId, Result};
 use crate::storage::entity::counter::{Column, Entity};
 
@@ -16,6 +17,20 @@ pub(crate) const OPT_OUTS: Uuid = Uuid::nil();
 pub(crate) const GROUPS: Uuid = Uuid::from_u128(1);
 /// Counts an account's contacts.
 pub(crate) const CONTACTS: Uuid = Uuid::from_u128(2);
+
+/// Counts the values in the index of a declared field.
+pub(crate) fn indexed(field: FieldNumber) -> Uuid {
+    of_field(1, field)
+}
+
+/// Counts the values that do not fit the type of a declared field.
+pub(crate) fn mismatched(field: FieldNumber) -> Uuid {
+    of_field(2, field)
+}
+
+fn of_field(kind: u128, field: FieldNumber) -> Uuid {
+    Uuid::from_u128(kind << 64 | u128::from(field.get().unsigned_abs()))
+}
 
 /// A counter; one without a row is 0.
 pub(crate) async fn read(

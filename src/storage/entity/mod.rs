@@ -8,6 +8,8 @@ pub(super) mod change;
 pub(super) mod change_head;
 pub(super) mod contact;
 pub(super) mod counter;
+pub(super) mod field;
+pub(super) mod field_value;
 pub(super) mod group;
 pub(super) mod idempotency_key;
 pub(super) mod import;

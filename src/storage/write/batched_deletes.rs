@@ -1,4 +1,4 @@
-//! Deletion in batches, with little effect on other writes.
+//! Deletion in batches, with little effect on other writes, and the construction of an index likewise.
 //!
 //! SQLite has one writer: deleting a million rows at once would block all other writes and grow the WAL by
 //! all of them. A batch is one transaction, which takes the write lock like any other; its size is adapted to
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use sea_orm::ConnectionTrait;
 
-use super::writer::Writer;
+use super::writer::{WriteOutput, Writer};
 use crate::domain::{Error, Result};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
@@ -36,17 +36,26 @@ pub(crate) async fn in_batches<F>(writer: &Writer, reader: &Connection, delete: 
 where
     F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
 {
+    run(writer, reader, true, delete).await
+}
+
+/// As [`in_batches`], of something that stores rows: on a full disk it fails.
+pub(crate) async fn store_in_batches<F>(writer: &Writer, reader: &Connection, store: F) -> Result<()>
+where
+    F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
+{
+    run(writer, reader, false, store).await
+}
+
+async fn run<F>(writer: &Writer, reader: &Connection, is_deletion: bool, job: F) -> Result<()>
+where
+    F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
+{
     let mut rows = INITIAL_ROWS;
     for batch in 1_u32.. {
-        let delete = delete.clone();
-        let done = writer.transact_deletion(move |transaction| {
-            Box::pin(async move {
-                // Waiting for the lock does not count.
-                let began = Instant::now();
-                Ok(((delete(transaction, rows).await?, began), ChangeSet::default()))
-            })
-        });
-        let (has_more, began) = done.await.map_err(Error::from)?;
+        let job = timed(job.clone(), rows);
+        let done = if is_deletion { writer.transact_deletion(job).await } else { writer.transact(job).await };
+        let (has_more, began) = done.map_err(Error::from)?;
         let took = began.elapsed();
         rows = next_rows(rows, took);
         if batch.is_multiple_of(BATCHES_PER_CHECKPOINT) && reader.file().is_some() {
@@ -60,6 +69,22 @@ where
         }
     }
     Ok(())
+}
+
+/// A batch, and when it began: waiting for the lock does not count.
+fn timed<F>(
+    job: F,
+    rows: u64,
+) -> impl for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<(bool, Instant)>>> + Clone
+where
+    F: for<'t> Fn(&'t Transaction, u64) -> BoxFuture<'t, Result<bool>> + Clone + Send + 'static,
+{
+    move |transaction| {
+        Box::pin(async move {
+            let began = Instant::now();
+            Ok(((job(transaction, rows).await?, began), ChangeSet::default()))
+        })
+    }
 }
 
 fn next_rows(rows: u64, took: Duration) -> u64 {

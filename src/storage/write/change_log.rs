@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -17,6 +18,7 @@ use sea_orm::{
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::field_values::FieldsByAccount;
 use crate::domain::change::ChangeType;
 use crate::domain::{AccountId, Contact, Result, Timestamp};
 use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
@@ -45,8 +47,15 @@ impl Entry {
 }
 
 /// Appends a change set to the log. The last statements of a transaction: from here to the commit, no other transaction
-/// of the same accounts can append.
-pub(super) async fn append(transaction: &Transaction, change_set: &ChangeSet) -> Result<()> {
+/// of the same accounts can append, and none can declare or delete a field.
+///
+/// # Errors
+/// A conflict, on SQLite when the transaction is committed, if `fields` are not those that are declared.
+pub(super) async fn append(
+    transaction: &Transaction,
+    change_set: &ChangeSet,
+    fields: &FieldsByAccount,
+) -> Result<()> {
     let mut entries: BTreeMap<AccountId, Vec<(&Change, Entry)>> = BTreeMap::new();
     for change in &change_set.changes {
         if let Some(entry) = entry(change)? {
@@ -56,25 +65,41 @@ pub(super) async fn append(transaction: &Transaction, change_set: &ChangeSet) ->
     if entries.is_empty() {
         return Ok(());
     }
-    let numbers: Vec<(i64, usize)> =
-        entries.iter().map(|(account, entries)| (account.get(), entries.len())).collect();
+    let version = |account| fields.get(account).map_or(0, |fields| fields.version());
+    let numbers: Vec<(i64, usize, i64)> =
+        entries.iter().map(|(account, entries)| (account.get(), entries.len(), version(account))).collect();
     transaction.execute_at_commit(advance_heads(transaction, &numbers)?).await?;
     transaction.execute_at_commit(insert(transaction, &entries)?).await?;
     Ok(())
 }
 
 /// Advances the last number of each account, in the order of accounts: in different orders, transactions would deadlock.
-fn advance_heads(transaction: &Transaction, numbers: &[(i64, usize)]) -> Result<Statement> {
+/// An account whose fields have another version than the writer has used gets none: the column rejects it.
+fn advance_heads(transaction: &Transaction, numbers: &[(i64, usize, i64)]) -> Result<Statement> {
     use change_head::{Column, Entity};
-    let rows = json_sql::records(
-        transaction,
-        numbers,
-        &[("account_id", Type::Integer), ("sequence", Type::Integer)],
-    )?;
-    let mut advance = json_sql::insert_from(Entity, [Column::AccountId, Column::Sequence], rows)?;
+    let columns =
+        [("account_id", Type::Integer), ("sequence", Type::Integer), ("fields_version", Type::Integer)];
+    let rows = json_sql::records(transaction, numbers, &columns)?;
+    let mut advance =
+        json_sql::insert_from(Entity, [Column::AccountId, Column::Sequence, Column::FieldsVersion], rows)?;
+    let is_current = Expr::col((Entity, Column::FieldsVersion)).eq(Expr::cust("excluded.fields_version"));
     let sum = Expr::col((Entity, Column::Sequence)).add(Expr::cust("excluded.sequence"));
-    advance.on_conflict(OnConflict::column(Column::AccountId).value(Column::Sequence, sum).to_owned());
+    let sum_if_current = Expr::case(is_current, sum);
+    advance.on_conflict(
+        OnConflict::column(Column::AccountId).value(Column::Sequence, sum_if_current).to_owned(),
+    );
     Ok(transaction.get_database_backend().build(&advance))
+}
+
+/// Makes every write that does not know the account's fields as they are after this transaction run again, and locks the
+/// account's head until the commit.
+pub(crate) async fn advance_fields_version(transaction: &Transaction, account: AccountId) -> Result<()> {
+    use change_head::{ActiveModel, Column, Entity};
+    let first = ActiveModel { account_id: Set(account.get()), sequence: Set(0), fields_version: Set(1) };
+    let next = Expr::col((Entity, Column::FieldsVersion)).add(1);
+    let on_conflict = OnConflict::column(Column::AccountId).value(Column::FieldsVersion, next).to_owned();
+    Entity::insert(first).on_conflict(on_conflict).exec_without_returning(transaction).await?;
+    Ok(())
 }
 
 /// What entries have of their own, as members of a JSON list; `back` is the distance from the account's last number.

@@ -1,11 +1,12 @@
-//! What a change set adds to the counters.
+//! What a change set, and what it does to the index of fields, add to the counters.
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
+use super::field_values::IndexChanges;
 use crate::domain::{AccountId, Result};
 use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
 use crate::storage::db::counters::{CONTACTS, OPT_OUTS};
@@ -15,8 +16,12 @@ use crate::storage::entity::counter::{Column, Entity};
 
 /// Adds a change set to the counters, in the order of their keys: transactions that update the same counters in
 /// different orders would deadlock.
-pub(super) async fn add(transaction: &Transaction, change_set: &ChangeSet) -> Result<()> {
-    let mut sums: BTreeMap<(AccountId, Uuid), i64> = BTreeMap::new();
+pub(super) async fn add(
+    transaction: &Transaction,
+    change_set: &ChangeSet,
+    index_changes: &IndexChanges,
+) -> Result<()> {
+    let mut sums: BTreeMap<(AccountId, Uuid), i64> = index_changes.counted().clone();
     for change in &change_set.changes {
         if let Some((counted, delta)) = counted(change) {
             *sums.entry((change.account(), counted)).or_default() += delta;
@@ -30,16 +35,33 @@ pub(super) async fn add(transaction: &Transaction, change_set: &ChangeSet) -> Re
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = [("account_id", Type::Integer), ("counted", Type::Id), ("amount", Type::Integer)];
-    let rows = json_sql::records(transaction, &rows, &columns)?;
-    let mut insert =
-        json_sql::insert_from(Entity, [Column::AccountId, Column::Counted, Column::Amount], rows)?;
     let sum = Expr::col((Entity, Column::Amount)).add(Expr::cust("excluded.amount"));
-    insert.on_conflict(
-        OnConflict::columns([Column::AccountId, Column::Counted]).value(Column::Amount, sum).to_owned(),
-    );
+    let insert = insert(transaction, &rows, sum)?;
     let statement = transaction.get_database_backend().build(&insert);
     Ok(transaction.execute_at_commit(statement).await?)
+}
+
+/// Inserts counters; one that exists becomes `amount`.
+fn insert(transaction: &Transaction, rows: &[(i64, Uuid, i64)], amount: Expr) -> Result<InsertStatement> {
+    let columns = [("account_id", Type::Integer), ("counted", Type::Id), ("amount", Type::Integer)];
+    let rows = json_sql::records(transaction, rows, &columns)?;
+    let mut insert =
+        json_sql::insert_from(Entity, [Column::AccountId, Column::Counted, Column::Amount], rows)?;
+    insert.on_conflict(
+        OnConflict::columns([Column::AccountId, Column::Counted]).value(Column::Amount, amount).to_owned(),
+    );
+    Ok(insert)
+}
+
+/// Sets counters of what has been counted.
+pub(crate) async fn set(
+    transaction: &Transaction,
+    account: AccountId,
+    amounts: &[(Uuid, i64)],
+) -> Result<()> {
+    let rows: Vec<_> = amounts.iter().map(|(counted, amount)| (account.get(), *counted, *amount)).collect();
+    transaction.execute(&insert(transaction, &rows, Expr::cust("excluded.amount"))?).await?;
+    Ok(())
 }
 
 /// The counter that a change affects, and what it adds.
@@ -58,7 +80,7 @@ fn counted(change: &Change) -> Option<(Uuid, i64)> {
     }
 }
 
-/// Deletes the counter of a deleted group's members.
+/// Deletes the counter of what has been deleted.
 pub(crate) async fn delete(transaction: &Transaction, account: AccountId, counted: Uuid) -> Result<()> {
     Entity::delete_many()
         .filter(Column::AccountId.eq(account.get()))

@@ -2,7 +2,7 @@
 //! acknowledged.
 //!
 //! **The way of a write**: (1) the write lock, where there is a cache; (2) BEGIN; (3) the job; (4) what its change set
-//! adds: idempotency records, counters and, last, the change log; (5) what is about to change is taken
+//! adds: idempotency records, the index of declared fields, counters and, last, the change log; (5) what is about to change is taken
 //! out of the cache; (6) COMMIT; (7) the new values are put into the cache; (8) the lock is released, and the caller gets
 //! the result.
 
@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::change_signal::ChangeSignal;
+use super::field_values::{FieldCache, IndexChanges};
 use super::{change_log, counters, idempotency};
 use crate::domain::{Error, ErrorCode, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
@@ -36,6 +37,7 @@ pub(crate) struct Writer {
     generation: PoolGeneration,
     idempotency_ttl: Duration,
     change_signal: ChangeSignal,
+    fields: FieldCache,
 }
 
 /// The lock that keeps the cache consistent with the database.
@@ -163,6 +165,7 @@ impl Writer {
             generation,
             idempotency_ttl,
             change_signal: ChangeSignal::default(),
+            fields: FieldCache::default(),
         }
     }
 
@@ -244,6 +247,7 @@ impl Writer {
             match self.commit_once(guard, job.clone()).await {
                 Err(WriteError::NotCommitted(error)) if is_conflict(&error) => {
                     tracing::debug!(attempt, cause = error.cause(), "retrying a transaction");
+                    self.fields.clear();
                 }
                 outcome => return outcome,
             }
@@ -279,8 +283,11 @@ impl Writer {
     {
         let (value, change_set) = job(transaction).await?;
         idempotency::record(transaction, &change_set.idempotency_records, self.idempotency_ttl).await?;
-        counters::add(transaction, &change_set).await?;
-        change_log::append(transaction, &change_set).await?;
+        let fields = self.fields.get(transaction, &change_set).await?;
+        let index_changes = IndexChanges::of(&change_set, &fields);
+        index_changes.write(transaction).await?;
+        counters::add(transaction, &change_set, &index_changes).await?;
+        change_log::append(transaction, &change_set, &fields).await?;
         Ok((value, change_set))
     }
 
@@ -327,6 +334,10 @@ impl Writer {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn fields(&self) -> &FieldCache {
+        &self.fields
     }
 
     /// Wakes those who wait for what is committed.
