@@ -31,6 +31,7 @@ mod export;
 mod fairness;
 mod fd_limit;
 mod feed;
+mod fields;
 mod forwarded_prefix;
 mod graceful_shutdown;
 mod group_commits;

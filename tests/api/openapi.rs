@@ -322,7 +322,8 @@ fn is_fit_for_generators() {
             assert_eq!(schema["enum"].is_array(), schema["title"].is_string(), "{id}: {parameter}");
         }
         // A parameter name must not equal the method name.
-        let created = if id.starts_with("resolve") { Some("Audience") } else { id.strip_prefix("create") };
+        let created = id.strip_prefix("create").or(id.strip_prefix("declare"));
+        let created = if id.starts_with("resolve") { Some("Audience") } else { created };
         let expected = match (operation["requestBody"].is_object(), created) {
             (true, None) if id.contains("ContactBatch") => json!("batch"),
             // `import` is reserved in many languages.

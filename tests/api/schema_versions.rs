@@ -44,8 +44,8 @@ fn servers_wait_for_a_slow_migration() {
     run(
         &url,
         &[
-            &format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}'"),
-            "DROP TABLE changes, change_heads, counters",
+            &format!("DELETE FROM seaql_migrations WHERE version = '{LATEST}' OR version LIKE '%_fields'"),
+            "DROP TABLE changes, change_heads, counters, fields, field_values",
             "CREATE TABLE tallies (account_id bigint, of_id uuid, shard smallint, amount bigint)",
             "CREATE TABLE contact_counts (account_id bigint, shard smallint, contacts bigint)",
             &format!("ALTER DATABASE {database} SET idle_in_transaction_session_timeout = '300ms'"),

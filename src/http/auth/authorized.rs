@@ -11,6 +11,7 @@ use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::change::ChangeService;
 use crate::domain::contact::service::ContactService;
+use crate::domain::field::FieldService;
 use crate::domain::group::GroupService;
 use crate::domain::import::{ImportLimits, ImportService};
 use crate::domain::opt_out::OptOutService;
@@ -101,6 +102,11 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn templates(&self) -> TemplateService {
         TemplateService::new(self.store.templates(&self.context))
+    }
+
+    #[must_use]
+    pub fn fields(&self) -> FieldService {
+        FieldService::new(self.store.fields(&self.context))
     }
 
     #[must_use]

@@ -203,9 +203,11 @@ fn deserialise<T: DeserializeOwned>(
 /// and after normalisation. (Errors of other validators would also contain the value.)
 fn add_missing(errors: &ValidationErrors, violations: &mut Violations) {
     for name in errors.errors().keys() {
+        // `validator` names members as Rust does.
+        let name = name.strip_prefix("r#").unwrap_or(name);
         // A member that could not be parsed has a violation already and is not missing.
         if !violations.any_within(name) {
-            violations.add(name.clone(), Violation::Required);
+            violations.add(name.to_owned(), Violation::Required);
         }
     }
 }

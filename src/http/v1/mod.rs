@@ -7,6 +7,7 @@ mod contact_export;
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
+mod fields;
 mod group_members;
 pub mod groups;
 pub mod imports;
@@ -24,5 +25,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
     let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
-    changes::routes(table)
+    changes::routes(fields::routes(table))
 }

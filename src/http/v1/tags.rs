@@ -8,6 +8,7 @@ pub const OPT_OUTS: &str = "Opt-outs";
 pub const TEMPLATES: &str = "Templates";
 pub const AUDIENCES: &str = "Audiences";
 pub const IMPORTS: &str = "Imports";
+pub const FIELDS: &str = "Fields";
 pub const CHANGES: &str = "Changes";
 
 pub const ALL: &[Tag] = &[
@@ -40,6 +41,10 @@ pub const ALL: &[Tag] = &[
         name: IMPORTS,
         description: "Files of contacts (CSV, vCard, NDJSON, JSContact): sent, planned, looked at, committed, and undone if \
              need be. Lists and errors work as for contacts.",
+    },
+    Tag {
+        name: FIELDS,
+        description: "Keys of `meta` that contacts can be chosen and sorted by. Lists and errors work as for contacts.",
     },
     Tag {
         name: CHANGES,

@@ -32,6 +32,7 @@ const KINDS: &[Kind] = &[
     },
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
     Kind { collections: &["templates"], create: "createTemplate", then: |_, _| () },
+    Kind { collections: &["fields"], create: "declareField", then: |_, _| () },
     Kind { collections: &["audiences"], create: "createAudience", then: |_, _| () },
     Kind {
         collections: &["imports"],
@@ -45,8 +46,11 @@ const KINDS: &[Kind] = &[
 ];
 
 /// Members whose values are unique within an account.
-const NAMES: [&str; 3] = ["username", "alias", "name"];
+const NAMES: [&str; 4] = ["username", "alias", "name", "key"];
 const NUMBERS: [&str; 2] = ["phone_number", "msisdn"];
+
+/// An account has at most 20: the fixtures of one account share this many.
+const FIELDS: usize = 10;
 
 /// The file of the import: one row that is carried out, and one that is rejected.
 const FILE: &[u8] = b"Name,Mobile,City\nimported,+4479000000077,Leeds\nrejected,1,\n";
@@ -67,7 +71,10 @@ impl Fixtures {
 
     /// Creates them from the examples with other names and numbers.
     pub fn create_renamed(calls: &[Call], client: &Client, number: usize) -> Self {
-        Self::create_with(calls, client, |body| other(body, number))
+        Self::create_with(calls, client, |body| {
+            let number = if body["key"].is_string() { number % FIELDS } else { number };
+            other(body, number)
+        })
     }
 
     fn create_with(calls: &[Call], client: &Client, change: impl Fn(Value) -> Value) -> Self {
@@ -75,7 +82,14 @@ impl Fixtures {
         for Kind { collections, create, then } in KINDS {
             let call = calls.iter().find(|call| call.id == *create).unwrap_or_else(|| panic!("{create}"));
             let body = change(call.with_keep().json());
-            let created = call.clone().on(&fixtures).with_body(body.to_string()).send(client).expect(201);
+            let reply = call.clone().on(&fixtures).with_body(body.to_string()).send(client);
+            let created = match (&body["key"], reply.status) {
+                (Value::String(key), 409) => {
+                    let key = key.replace(' ', "%20");
+                    client.get(&format!("/v1/fields?key={key}")).expect(200)["data"][0].clone()
+                }
+                _ => reply.expect(201),
+            };
             let id = created["id"].as_str().unwrap();
             fixtures.ids.extend(collections.iter().map(|collection| (*collection, id.to_owned())));
             then(client, &mut fixtures);

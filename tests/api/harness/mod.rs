@@ -4,6 +4,7 @@ pub mod acknowledged;
 pub mod change_log;
 mod client;
 pub mod feed;
+pub mod field_index;
 pub mod fixtures;
 mod folder;
 pub mod imports;

@@ -93,6 +93,10 @@ pub const OPERATIONS: &[Operation] = &[
     row("updateTemplate", "PATCH /v1/templates/{id}", 200, &["update:Templates"])
         .shows_more_with(&["read:Templates"]),
     row("deleteTemplate", "DELETE /v1/templates/{id}", 204, &["delete:Templates"]),
+    row("listFields", "GET /v1/fields", 200, &["read:Fields"]),
+    row("declareField", "POST /v1/fields", 201, &["create:Fields"]),
+    row("getField", "GET /v1/fields/{id}", 200, &["read:Fields"]),
+    row("deleteField", "DELETE /v1/fields/{id}", 204, &["delete:Fields"]),
     row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),
     // Resolves, with 200; one that is kept is created, with 201.

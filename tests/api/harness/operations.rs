@@ -105,7 +105,7 @@ impl Call {
 
     /// Whether it creates a top-level resource, not one of a parent.
     pub fn creates(&self) -> bool {
-        self.id.starts_with("create") && !self.path.contains('{')
+        ["create", "declare"].iter().any(|verb| self.id.starts_with(verb)) && !self.path.contains('{')
     }
 
     /// Whether it creates and updates many resources: an item that fails is a result.

@@ -3,6 +3,7 @@
 
 pub mod audience;
 pub mod change;
+pub mod field;
 pub mod group;
 pub mod import;
 pub mod opt_out;

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod contact;
+pub mod field;
 pub mod group;
 pub mod import;
 pub mod opt_out;

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 
 use crate::domain::audience::AudienceId;
 use crate::domain::contact::fields::Phone;
+use crate::domain::field::FieldId;
 use crate::domain::group::GroupId;
 use crate::domain::id::Id;
 use crate::domain::import::ImportId;
@@ -66,7 +67,8 @@ ids!(
     OptOutId of "opt-out",
     TemplateId of "template",
     AudienceId of "audience",
-    ImportId of "import"
+    ImportId of "import",
+    FieldId of "field"
 );
 
 inline_schema!(Timestamp, timestamp(""));

@@ -3,6 +3,7 @@
 mod audience;
 mod change;
 mod contact;
+mod field;
 mod group;
 mod health;
 mod import;
@@ -16,10 +17,11 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 7] = [
+const TABLES: [&[LinkSpec]; 8] = [
     contact::LINKS,
     group::LINKS,
     opt_out::LINKS,
+    field::LINKS,
     audience::LINKS,
     import::LINKS,
     change::LINKS,
