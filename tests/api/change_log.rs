@@ -1,5 +1,6 @@
 //! The change log proves itself: under load, a follower that reads nothing but the log rebuilds the account, and every
-//! request that changed something has its entries, and no other has any.
+//! request that changed something has its entries, and no other has any. Meanwhile fields are declared and deleted, and
+//! their index agrees with the contacts whenever log and tables are compared.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use crate::harness::change_log::{Entry, Follower, key_id};
 use crate::harness::feed::Copy;
+use crate::harness::field_index::{declare, wait_until_ready};
 use crate::harness::{Backend, Client, Reply, Service, TIMEOUT, new_account, new_database};
 
 const WRITERS: usize = 10;
@@ -639,6 +641,7 @@ fn run(url: &str, clients: &[Client]) -> (Follower, Shared) {
     let (done, ended) = (AtomicBool::new(false), Instant::now() + duration());
     let follower = std::thread::scope(|scope| {
         let follower = scope.spawn(|| follow(url, client, &done));
+        let declared = scope.spawn(|| declare_fields(clients, &done));
         let copies = PAGE_SIZES.map(|limit| {
             let (client, done) = (&clients[limit % clients.len()], &done);
             scope.spawn(move || copy(client, limit, done))
@@ -655,6 +658,9 @@ fn run(url: &str, clients: &[Client]) -> (Follower, Shared) {
             }
         });
         drop(done);
+        let declared = declared.join().unwrap();
+        println!("{declared} fields declared");
+        assert!(declared > 3, "fields were declared during the load");
         for (copy, limit) in copies.into_iter().zip(PAGE_SIZES) {
             let mut copy = copy.join().unwrap();
             copy.assert_exact(client);
@@ -664,6 +670,29 @@ fn run(url: &str, clients: &[Client]) -> (Follower, Shared) {
         follower.join().unwrap()
     });
     (follower, shared)
+}
+
+/// Declares and deletes fields of the keys that the writers set, until they are done; returns how many were declared. At the
+/// end, some are.
+fn declare_fields(clients: &[Client], done: &AtomicBool) -> usize {
+    let any = || &clients[fastrand::usize(..clients.len())];
+    let mut declared = 0;
+    while !done.load(Ordering::Relaxed) {
+        let key = if fastrand::bool() { "CITY" } else { "a.b \"c\"" };
+        // What the writers set fits two of them.
+        let field_type = ["text", "number", "boolean"][fastrand::usize(..3)];
+        let path = declare(any(), key, field_type);
+        declared += 1;
+        std::thread::sleep(Duration::from_millis(fastrand::u64(..100)));
+        if fastrand::bool() {
+            wait_until_ready(any(), &path);
+            std::thread::sleep(Duration::from_millis(fastrand::u64(..100)));
+        }
+        any().delete(&path).expect(204);
+    }
+    declare(any(), "CITY", "number");
+    declare(any(), "a.b \"c\"", "boolean");
+    declared
 }
 
 /// Follows the feed, beginning in the middle of the load, until the writers are done.
@@ -783,7 +812,11 @@ fn the_log_rebuilds_the_account(backend: Backend) {
     let account = new_account();
     // At least two, so that entries tell whose key it was.
     let clients: Vec<Client> = (0..2).map(|i| services[i % servers].client_of(&account, &[])).collect();
-    let (follower, shared) = run(&url, &clients);
+    let (mut follower, shared) = run(&url, &clients);
+    for field in clients[0].get("/v1/fields").expect(200)["data"].as_array().unwrap() {
+        wait_until_ready(&clients[0], &format!("/v1/fields/{}", field["id"].as_str().unwrap()));
+    }
+    follower.assert_agreement();
     assert_covered(&shared);
     let (expected, unknown) = (shared.expected.into_inner().unwrap(), shared.unknown.into_inner().unwrap());
     assert_complete(&follower, &expected, &unknown);

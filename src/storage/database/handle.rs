@@ -30,6 +30,7 @@ use crate::storage::postgres::Probe;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::change_signal::ChangeSignal;
 use crate::storage::write::command::{Action, Command, Outcome};
+use crate::storage::write::field_values::FieldCache;
 use crate::storage::write::group_commit::GroupCommit;
 use crate::storage::write::idempotency::{self, EarlierRequests, InFlight, InFlightGuard, Once};
 use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
@@ -232,6 +233,10 @@ impl Database {
         if let Some(sweeper) = &self.parts.sweeper {
             sweeper.wake();
         }
+    }
+
+    pub(in crate::storage) fn maintained_fields(&self) -> FieldCache {
+        self.parts.writer.fields().clone()
     }
 
     /// A field has been declared or deleted: its index is built, or deleted, in the background.

@@ -22,11 +22,11 @@ use crate::storage::db::json_sql;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::field::{Column, Entity};
 use crate::storage::entity::{contact, field_value};
-use crate::storage::write::field_values::{self, IndexRow};
-use crate::storage::write::{change_log, counters as written_counters};
+use crate::storage::write::counters as written_counters;
+use crate::storage::write::field_values::{self, FieldCache, IndexRow};
 
 /// Indexes up to `limit` contacts under a field that is being built; returns whether there was one.
-pub(super) async fn page(transaction: &Transaction, limit: u64) -> Result<bool> {
+pub(super) async fn page(transaction: &Transaction, limit: u64, fields: &FieldCache) -> Result<bool> {
     let building = Entity::find()
         .filter(Column::State.eq(FieldState::Building.as_str()))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -60,7 +60,7 @@ pub(super) async fn page(transaction: &Transaction, limit: u64) -> Result<bool> 
     progress.mismatched = ActiveValue::Set(mismatched);
     if is_last {
         progress.state = ActiveValue::Set(FieldState::Ready.as_str().to_owned());
-        finish(transaction, account, &field).await?;
+        finish(transaction, account, &field, fields).await?;
     }
     Entity::update(progress).exec(transaction).await?;
     Ok(true)
@@ -86,8 +86,13 @@ async fn contacts(
 
 /// All contacts are indexed: those that the build has not found were written after the declaration. Their values are
 /// counted, while no write of the account can commit; every later one counts what it changes.
-async fn finish(transaction: &Transaction, account: AccountId, field: &Field) -> Result<()> {
-    change_log::advance_fields_version(transaction, account).await?;
+async fn finish(
+    transaction: &Transaction,
+    account: AccountId,
+    field: &Field,
+    fields: &FieldCache,
+) -> Result<()> {
+    fields.advance_version(transaction, account).await?;
     let number = field.number.get();
     let mut amounts = Vec::new();
     for (number, counter) in

@@ -20,7 +20,6 @@ use super::db::transaction::Transaction;
 use super::entity::account;
 use super::entity::field::{DELETED, Entity, Model};
 use super::entity::idempotency_key::{Recorded, Reference};
-use super::write::change_log;
 use super::write::idempotency::Once;
 use crate::domain::field::{Field, FieldId, FieldNumber, FieldQuery, FieldRepository, MAX_FIELDS};
 use crate::domain::idempotency::{Created, IdempotentRequest};
@@ -42,10 +41,11 @@ impl SqlFields {
 impl FieldRepository for SqlFields {
     async fn declare(&self, field: Field, request: Option<IdempotentRequest>) -> Result<Created<Field>> {
         let account = self.account;
+        let fields = self.database.maintained_fields();
         let declared = self.database.write_once(request, move |transaction| {
             Box::pin(async move {
                 let field = insert(transaction, account, field).await?;
-                change_log::advance_fields_version(transaction, account).await?;
+                fields.advance_version(transaction, account).await?;
                 let recorded = Recorded::Resource(Reference::created(field.id.as_uuid()));
                 Ok(((recorded, field), ChangeSet::default()))
             })
@@ -73,7 +73,7 @@ impl FieldRepository for SqlFields {
     }
 
     async fn delete(&self, id: FieldId) -> Result<()> {
-        let account = self.account;
+        let (account, fields) = (self.account, self.database.maintained_fields());
         self.database
             .write_deletion(move |transaction| {
                 Box::pin(async move {
@@ -81,7 +81,7 @@ impl FieldRepository for SqlFields {
                     let row = queries::declared(account).filter(queries::has_id(id)).lock(LockType::Update);
                     let row = row.one(transaction).await?.ok_or_else(queries::not_found)?;
                     mark_deleted(transaction, row).await?;
-                    change_log::advance_fields_version(transaction, account).await?;
+                    fields.advance_version(transaction, account).await?;
                     Ok(((), ChangeSet::default()))
                 })
             })

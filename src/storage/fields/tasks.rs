@@ -41,7 +41,12 @@ async fn build_all(writer: &Writer, reader: &Connection) -> Result<()> {
     if !has_state(reader, FieldState::Building.as_str()).await? {
         return Ok(());
     }
-    store_in_batches(writer, reader, |transaction, limit| Box::pin(build::page(transaction, limit))).await
+    let fields = writer.fields().clone();
+    store_in_batches(writer, reader, move |transaction, limit| {
+        let fields = fields.clone();
+        Box::pin(async move { build::page(transaction, limit, &fields).await })
+    })
+    .await
 }
 
 async fn delete_all(writer: &Writer, reader: &Connection) -> Result<()> {

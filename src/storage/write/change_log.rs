@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -89,17 +88,6 @@ fn advance_heads(transaction: &Transaction, numbers: &[(i64, usize, i64)]) -> Re
         OnConflict::column(Column::AccountId).value(Column::Sequence, sum_if_current).to_owned(),
     );
     Ok(transaction.get_database_backend().build(&advance))
-}
-
-/// Makes every write that does not know the account's fields as they are after this transaction run again, and locks the
-/// account's head until the commit.
-pub(crate) async fn advance_fields_version(transaction: &Transaction, account: AccountId) -> Result<()> {
-    use change_head::{ActiveModel, Column, Entity};
-    let first = ActiveModel { account_id: Set(account.get()), sequence: Set(0), fields_version: Set(1) };
-    let next = Expr::col((Entity, Column::FieldsVersion)).add(1);
-    let on_conflict = OnConflict::column(Column::AccountId).value(Column::FieldsVersion, next).to_owned();
-    Entity::insert(first).on_conflict(on_conflict).exec_without_returning(transaction).await?;
-    Ok(())
 }
 
 /// What entries have of their own, as members of a JSON list; `back` is the distance from the account's last number.

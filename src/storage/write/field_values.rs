@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Iterable, JoinType, QueryFilter, QueryTrait};
 use serde_json::{Map, Value};
@@ -87,6 +88,19 @@ impl FieldCache {
             fields.extend(loaded);
         }
         Ok(fields)
+    }
+
+    /// To be called by the transaction that declares or deletes a field, or that has built one. Every write that does not know
+    /// the account's fields as they are after it is run again. Locks the account's head until the commit.
+    pub(crate) async fn advance_version(&self, transaction: &Transaction, account: AccountId) -> Result<()> {
+        use change_head::{ActiveModel, Column, Entity};
+        let first = ActiveModel { account_id: Set(account.get()), sequence: Set(0), fields_version: Set(1) };
+        let next = Expr::col((Entity, Column::FieldsVersion)).add(1);
+        let on_conflict = OnConflict::column(Column::AccountId).value(Column::FieldsVersion, next).to_owned();
+        Entity::insert(first).on_conflict(on_conflict).exec_without_returning(transaction).await?;
+        // On SQLite no write looks before this one has released the lock: none has to be run again.
+        self.clear();
+        Ok(())
     }
 
     /// To be called when what is cached has turned out to be outdated, or may be.
