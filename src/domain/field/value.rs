@@ -177,6 +177,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn numbers_are_in_their_order(a in number(), b in number()) {
             let texts = [&a, &b].map(|number| FieldType::Number.index(&Value::Number(number.clone())).unwrap());
