@@ -683,10 +683,11 @@ fn declare_fields(clients: &[Client], done: &AtomicBool) -> usize {
         let field_type = ["text", "number", "boolean"][fastrand::usize(..3)];
         let path = declare(any(), key, field_type);
         declared += 1;
-        std::thread::sleep(Duration::from_millis(fastrand::u64(..100)));
+        // Each declaration makes the writers run again what they have begun.
+        std::thread::sleep(Duration::from_millis(fastrand::u64(50..250)));
         if fastrand::bool() {
             wait_until_ready(any(), &path);
-            std::thread::sleep(Duration::from_millis(fastrand::u64(..100)));
+            std::thread::sleep(Duration::from_millis(fastrand::u64(50..250)));
         }
         any().delete(&path).expect(204);
     }
