@@ -1,5 +1,7 @@
 //! Cursor and offset pagination, generic over ids and items, and the default limits.
 
+use uuid::Uuid;
+
 /// The bounds of a page in a list ordered by id, newest first; both are exclusive. With neither, the page starts at
 /// the newest item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,9 @@ pub struct CursorPage<T> {
     pub items: Vec<T>,
     /// Whether there are more items in the direction of the cursor.
     pub has_more: bool,
+    /// Where the next page in that direction begins, if it is not at the last of these items: the page ended before it
+    /// had as many as were asked for.
+    pub resume_at: Option<Uuid>,
 }
 
 impl<T> CursorPage<T> {
@@ -49,13 +54,13 @@ impl<T> CursorPage<T> {
         if !cursor.forward() {
             rows.reverse();
         }
-        Self { items: rows, has_more }
+        Self { items: rows, has_more, resume_at: None }
     }
 
     #[must_use]
     pub fn map<U>(self, map: impl FnMut(T) -> U) -> CursorPage<U> {
-        let Self { items, has_more } = self;
-        CursorPage { items: items.into_iter().map(map).collect(), has_more }
+        let Self { items, has_more, resume_at } = self;
+        CursorPage { items: items.into_iter().map(map).collect(), has_more, resume_at }
     }
 }
 

@@ -105,6 +105,10 @@ pub enum Violation {
     NotTogether {
         with: &'static str,
     },
+    /// Of a filter.
+    TooManyMatches {
+        max: usize,
+    },
     TooManyKeys {
         max: usize,
     },
@@ -179,7 +183,9 @@ impl Violation {
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::NoItems => "no_items",
-            Self::TooManyItems { .. } | Self::TooManyTogether { .. } => "too_many_items",
+            Self::TooManyItems { .. } | Self::TooManyTogether { .. } | Self::TooManyMatches { .. } => {
+                "too_many_items"
+            }
             Self::NotExactlyOne { .. } | Self::NotTogether { .. } => "not_exactly_one",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
@@ -263,6 +269,9 @@ impl Violation {
             Self::NoItems => format!("{name} must have at least one item"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
             Self::TooManyTogether { lists, max } => format!("{lists} together must have at most {max} items"),
+            Self::TooManyMatches { max } => {
+                format!("{name} must match at most {max} contacts, and matches more")
+            }
             Self::NotExactlyOne { of } => format!("{name} must have exactly one of {of}"),
             Self::NotTogether { with } => format!("{name} must not be given together with {with}"),
             Self::TooManyKeys { max } => format!("{name} must have at most {max} keys"),

@@ -17,6 +17,7 @@ mod entity;
 mod error;
 mod fair_semaphore;
 mod fields;
+mod filters;
 mod groups;
 mod imports;
 mod named;

@@ -176,8 +176,8 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
         self.database
             .read(async move |reader| {
                 let page = keyset::by_cursor(&reader, select, E::ID, at_most_one, &page).await?;
-                let CursorPage { items, has_more } = page;
-                Ok(CursorPage { items: E::load(&reader, account, items).await?, has_more })
+                let CursorPage { items, has_more, resume_at } = page;
+                Ok(CursorPage { items: E::load(&reader, account, items).await?, has_more, resume_at })
             })
             .await
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
+use crate::filters::encoded;
 use crate::harness::fixtures::Fixtures;
 use crate::harness::operations::Call;
 use crate::harness::{Client, Service, new_account};
@@ -117,7 +118,29 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
         ("getContact", Permission::ReadGroups) => return vec![call.clone().with("expand", "groups")],
         ("listContacts" | "exportContacts", Permission::ReadGroups) => {
             let expand = call.clone().with("expand", "groups");
-            return vec![call.clone().with("group", fixtures.id("groups")), expand];
+            let filter = call.clone().with("filter", encoded("NOT group:*"));
+            return vec![call.clone().with("group", fixtures.id("groups")), expand, filter];
+        }
+        ("countContacts", Permission::ReadGroups) => {
+            let filter = call.clone().with("filter", encoded("NOT group:*"));
+            return vec![call.clone().with("group", fixtures.id("groups")), filter];
+        }
+        (_, Permission::ReadGroups) if call.takes("filter") => {
+            return vec![call.clone().with("filter", encoded("NOT group:*"))];
+        }
+        (_, Permission::ReadOptOuts) if call.takes("filter") => {
+            return vec![
+                call.clone().with("filter", encoded("display_name = \"a\" AND NOT (NOT opted_out)")),
+            ];
+        }
+        // What they match is not there.
+        (_, permission) if call.path.ends_with("/batch/get") || call.path.ends_with("/batch/delete") => {
+            let filter = match permission {
+                Permission::ReadGroups => "group:* AND display_name = \"nobody\"",
+                Permission::ReadOptOuts => "opted_out AND display_name = \"nobody\"",
+                _ => "display_name = \"nobody\"",
+            };
+            return vec![call.with_body(json!({"filter": filter}).to_string())];
         }
         ("createAudience", Permission::ReadGroups) => vec![
             json!({"recipients": [{"group": fixtures.id("groups")}]}),
@@ -177,7 +200,11 @@ on_both_databases! {
                 call.id != "createImport" || ![Permission::CreateGroups, Permission::UpdateGroups].contains(needed)
             };
             for needed in conditional.into_iter().filter(|_| !depends_on_plan).filter(is_alone) {
-                let enough: Vec<_> = always.iter().copied().chain([needed]).collect();
+                // Whoever deletes by a filter reads, whatever the filter is about.
+                let reads = call.path.ends_with("/batch/delete") && needed != Permission::ReadContacts;
+                let too_few: Vec<_> =
+                    too_few.iter().copied().chain(reads.then_some(Permission::ReadContacts)).collect();
+                let enough: Vec<_> = always.iter().copied().chain([needed]).chain(too_few.iter().copied()).collect();
                 for call in requiring(&call, needed, &fixtures) {
                     assert_lacks(&call, &service.client_of(&name, &all_but(needed)), needed);
                     assert_lacks(&call, &service.client_of(&name, &too_few), needed);

@@ -86,7 +86,8 @@ async fn run_every_query(contacts: &dyn ContactRepository, some: &Contact) {
             for phone in [None, Some(some.phone.clone())] {
                 for updated_since in [None, Some(some.updated_at)] {
                     let (handle, phone) = (handle.clone(), phone.clone());
-                    let filter = ContactFilter { handle, phone, updated_since, group: None };
+                    let filter =
+                        ContactFilter { handle, phone, updated_since, group: None, expression: None };
                     let export = ExportQuery { filter: filter.clone(), with_groups: false };
                     contacts.cursor_page(ContactQuery { cursor, limit: 10, filter }).await.unwrap();
                     let export = contacts.export(export).await.unwrap();

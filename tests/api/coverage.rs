@@ -11,6 +11,7 @@ use addressbook::domain::Permission;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
+use crate::filters::encoded;
 use crate::harness::fixtures::{Fixtures, account_for, commit_import, other, unique_member, with_contact};
 use crate::harness::imports::ImportClient;
 use crate::harness::operations::Call;
@@ -108,6 +109,7 @@ impl Servers {
             400 if call.id == "createImport" => usual.with_body("{\"mode\": 1}").send(&client),
             400 if call.body.is_some() => usual.with_body("{}").send(&client),
             400 if call.id == "exportContacts" => usual.with("format", "xlsx").send(&client),
+            400 if call.takes("filter") => usual.with("filter", "x").send(&client),
             400 => usual.with("limit", 0).send(&client),
             401 => usual.send(&self.sound.anonymous()),
             403 => {
@@ -125,7 +127,7 @@ impl Servers {
                 let body = json!({"aliases": ["john"], "template_name": "nobody's"});
                 usual.with_body(body.to_string()).send(&client)
             }
-            404 if call.id == "exportContacts" => usual.with("group", "nobody's").send(&client),
+            404 if takes_filter(call) => filtered(&usual, "group = \"nobody's\"").send(&client),
             // Only a list ordered by change requires the contact of its cursor.
             404 => {
                 let missing = Fixtures::nonexistent();
@@ -139,6 +141,7 @@ impl Servers {
                 let (client, usual) = account_for(&self.hasty, &self.calls, call, status);
                 self.never_finish(&usual, &client)
             }
+            409 if takes_filter(call) => unready_field(&usual, &client),
             409 => conflict(&self.calls, &usual, &client),
             410 if call.id == "listChanges" => usual.with("since", "AQAAAAAAAP__").send(&client),
             // The resource that the first request created is deleted before the second.
@@ -250,6 +253,32 @@ fn conflict_of_import(call: &Call, client: &Client) -> Reply {
         // It is not committed.
         _ => call.send(client),
     }
+}
+
+/// Whether an operation takes a filter, as a parameter or in its body.
+fn takes_filter(call: &Call) -> bool {
+    call.takes("filter") || call.path.ends_with("/batch/get") || call.path.ends_with("/batch/delete")
+}
+
+fn filtered(call: &Call, filter: &str) -> Call {
+    if call.takes("filter") {
+        call.clone().with("filter", encoded(filter))
+    } else {
+        call.with_body(json!({"filter": filter}).to_string())
+    }
+}
+
+/// A filter on a field that is still being built: there are enough contacts for that to take some time.
+fn unready_field(call: &Call, client: &Client) -> Reply {
+    let contact = |i: usize| json!({"username": format!("unready {i}"), "phone_number": NUMBER});
+    let contacts: Vec<Value> = (0..1_000).map(contact).collect();
+    client.post("/v1/contacts/batch", &json!({"mode": "create", "contacts": contacts})).expect(200);
+    let attempts = (0..15).map(|attempt| {
+        let key = format!("UNREADY{attempt}");
+        client.post("/v1/fields", &json!({"key": key, "type": "text"})).expect(201);
+        filtered(call, &format!("{key}:*")).send(client)
+    });
+    attempts.into_iter().find(|reply| reply.status == 409).expect("no build takes any time")
 }
 
 /// A name that is taken, a number that two contacts share, or an idempotency key in use.

@@ -6,7 +6,7 @@ use url::Url;
 use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Service, folder};
 
-const GUIDES: [&str; 2] = ["importing", "syncing"];
+const GUIDES: [&str; 3] = ["importing", "syncing", "filters"];
 
 const RELEASED: &str = include_str!("../../openapi/released/LAST");
 
@@ -145,13 +145,18 @@ fn guides_are_listed_and_their_commands_run() {
         responses
             .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
     }
-    let [_, import, rows, _, created, changes] = &responses[..] else { panic!("{responses:?}") };
+    let [_, import, rows, _, created, changes, field, count, matching] = &responses[..] else {
+        panic!("{responses:?}")
+    };
     assert_eq!(
         (&import["state"], &import["counts"]["create"], &import["counts"]["reject"]),
         (&json!("planned"), &json!(1), &json!(1))
     );
     assert_eq!(rows["data"][0]["username"], "ina");
     assert_eq!(changes["data"][0]["contact"], *created);
+    let found = matching["data"].as_array().unwrap();
+    assert_eq!((&field["key"], &count["count"]), (&json!("COUNTRY"), &json!(found.len())));
+    assert!(found.contains(created), "{matching}");
 }
 
 /// Every link of every page, behind a prefix that the service does not know.

@@ -135,7 +135,7 @@ async fn query_contacts(contacts: &dyn ContactRepository, large: &Group, small: 
                         large
                     };
                     let (cursor, group) = (Cursor { after, before }, Some(GroupKey::Id(group.id)));
-                    let filter = ContactFilter { handle, phone, updated_since, group };
+                    let filter = ContactFilter { handle, phone, updated_since, group, expression: None };
                     let export = ExportQuery { filter: filter.clone(), with_groups: true };
                     contacts.cursor_page(ContactQuery { cursor, limit: 10, filter }).await.unwrap();
                     let export = contacts.export(export).await.unwrap();

@@ -32,6 +32,7 @@ mod fairness;
 mod fd_limit;
 mod feed;
 mod fields;
+mod filters;
 mod forwarded_prefix;
 mod graceful_shutdown;
 mod group_commits;

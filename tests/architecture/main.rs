@@ -81,7 +81,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "cleanup commands",
             "imports",
-            "accounts audiences changes contacts fields groups opt_outs templates",
+            "accounts audiences changes contacts fields filters groups opt_outs templates",
             "contact_stream named",
             "database",
             "write",

@@ -2,6 +2,7 @@
 
 use super::fields::{Handle, Phone};
 use super::model::ContactId;
+use crate::domain::filter::Filter;
 use crate::domain::group::GroupKey;
 use crate::domain::pagination::{Cursor, SortDirection};
 use crate::domain::timestamp::Timestamp;
@@ -24,6 +25,7 @@ pub struct ContactFilter {
     /// Inclusive.
     pub updated_since: Option<Timestamp>,
     pub group: Option<GroupKey>,
+    pub expression: Option<Filter>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use super::batch::{Batch, BatchOutcome};
 use super::export::{Export, ExportQuery};
 use super::model::{Contact, ContactKey, ContactPatch};
-use super::query::{ContactOffsetQuery, ContactQuery};
+use super::query::{ContactFilter, ContactOffsetQuery, ContactQuery};
 use crate::domain::error::Result;
+use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
@@ -56,19 +57,42 @@ pub trait ContactRepository: Send + Sync {
     /// The contact of each key, if there is one; of a number that several contacts share, there is none.
     async fn get_many(&self, keys: Vec<ContactKey>) -> Result<Vec<Option<Contact>>>;
 
-    /// Deletes the contacts of these keys in one transaction, one after the other. Returns whether each was found.
-    async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>>;
+    /// Deletes the contacts of these keys in one transaction, one after the other. Returns whether each was found, with a
+    /// version that its precondition allows.
+    async fn delete_many(&self, keys: Vec<(ContactKey, Precondition)>) -> Result<Vec<bool>>;
+
+    /// How many contacts match.
+    ///
+    /// # Errors
+    /// As [`Filter::resolve`], and [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group.
+    async fn count(&self, filter: ContactFilter) -> Result<u64>;
+
+    /// The contacts that match, newest first; `None` if they are more than `max`.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    async fn find_matching(&self, filter: Filter, max: usize) -> Result<Option<Vec<Contact>>>;
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or the contact of a
-    /// cursor was deleted and its position depends on more than its id.
+    /// cursor was deleted and its position depends on more than its id; and as [`Filter::resolve`].
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>>;
 
     async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>>;
 
+    /// A page of the contacts that match, and how many they are.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    async fn matching_offset_page(
+        &self,
+        query: ContactOffsetQuery,
+        filter: Filter,
+    ) -> Result<OffsetPage<Contact>>;
+
     /// Opens an export. Reads no contact yet.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group.
+    /// As [`Self::count`].
     async fn export(&self, query: ExportQuery) -> Result<Export>;
 }

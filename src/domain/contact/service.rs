@@ -1,14 +1,16 @@
 //! What may be asked of the contacts of an account, whichever dialect asks.
 
-use super::{Contact, ContactKey, ContactPatch, NewContact};
+use super::{Contact, ContactFilter, ContactId, ContactKey, ContactPatch, NewContact};
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::batch::{Batch, BatchOutcome};
 use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
 use crate::domain::error::Result;
+use crate::domain::filter::Filter;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
-use crate::domain::pagination::{CursorPage, OffsetPage};
+use crate::domain::pagination::{CursorPage, MAX_BATCH, OffsetPage};
 use crate::domain::precondition::Precondition;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::violation::{FieldViolation, Violation};
 
 /// The contacts of one account.
 pub struct ContactService {
@@ -90,7 +92,39 @@ impl ContactService {
     /// # Errors
     /// See [`ContactRepository::delete_many`].
     pub async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>> {
-        self.repository.delete_many(keys).await
+        let keys = keys.into_iter().map(|key| (key, Precondition::None));
+        self.repository.delete_many(keys.collect()).await
+    }
+
+    /// Finds the contacts that match, newest first, at most [`MAX_BATCH`].
+    ///
+    /// # Errors
+    /// See [`ContactRepository::find_matching`]; a violation if more match.
+    pub async fn find_matching(&self, filter: Filter) -> Result<Vec<Contact>> {
+        let found = self.repository.find_matching(filter, MAX_BATCH).await?;
+        found.ok_or_else(|| FieldViolation::at("filter", Violation::TooManyMatches { max: MAX_BATCH }).into())
+    }
+
+    /// Deletes the contacts that match, at most [`MAX_BATCH`]; returns them. One that is changed meanwhile is left alone:
+    /// it may not match any more.
+    ///
+    /// # Errors
+    /// As [`Self::find_matching`]: then nothing was deleted.
+    pub async fn delete_matching(&self, filter: Filter) -> Result<Vec<ContactId>> {
+        let found = self.find_matching(filter).await?;
+        let key =
+            |contact: &Contact| (ContactKey::Id(contact.id), Precondition::OneOf(vec![contact.version]));
+        let is_deleted = self.repository.delete_many(found.iter().map(key).collect()).await?;
+        let deleted = found.into_iter().zip(is_deleted).filter(|(_, is_deleted)| *is_deleted);
+        Ok(deleted.map(|(contact, _)| contact.id).collect())
+    }
+
+    /// How many contacts match.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::count`].
+    pub async fn count(&self, filter: ContactFilter) -> Result<u64> {
+        self.repository.count(filter).await
     }
 
     /// A page by cursor.
@@ -101,12 +135,19 @@ impl ContactService {
         self.repository.cursor_page(query).await
     }
 
-    /// A page by offset.
+    /// A page by offset, of all contacts or of those that match.
     ///
     /// # Errors
-    /// See [`ContactRepository::offset_page`].
-    pub async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>> {
-        self.repository.offset_page(query).await
+    /// See [`ContactRepository::offset_page`] and [`ContactRepository::matching_offset_page`].
+    pub async fn offset_page(
+        &self,
+        query: ContactOffsetQuery,
+        filter: Option<Filter>,
+    ) -> Result<OffsetPage<Contact>> {
+        match filter {
+            None => self.repository.offset_page(query).await,
+            Some(filter) => self.repository.matching_offset_page(query, filter).await,
+        }
     }
 
     /// An export.

@@ -41,6 +41,12 @@ impl Filter {
         display::InDialect { expression: &self.expression, names }
     }
 
+    /// Whether it has a condition on a key of `meta`.
+    #[must_use]
+    pub fn has_fields(&self) -> bool {
+        self.expression.conditions().any(|condition| !matches!(condition.subject, Subject::Property(_)))
+    }
+
     /// Whether it has a condition on this property.
     #[must_use]
     pub fn mentions(&self, property: Property) -> bool {

@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{Array, Object};
 use super::contacts::{Record, UpdateRecord};
 use super::dialect::DIALECT;
 use super::envelope::{self, AddressBookErrorBody};
-use super::names::NAMES;
+use super::names::{NAMES, PROPERTIES};
 use crate::config::Limits;
 use crate::domain::contact::batch::Batch;
 use crate::domain::contact::fields::Handle;
@@ -15,7 +15,7 @@ use crate::domain::permission::granted::{DeleteContacts, ReadContacts};
 use crate::domain::{ContactId, Error};
 use crate::http::contact_batch::{
     self, BatchBody, BatchCounts, BatchDialect, Delete, DeletedCounts, Item, ItemParts, ItemResult,
-    RequestedKey, Shown,
+    RequestedKey, Selection, Shown,
 };
 use crate::http::extract::Items;
 use crate::http::extract::meta::MetaObject;
@@ -153,7 +153,8 @@ impl From<ItemResult> for ContactBatchResult {
     }
 }
 
-/// Contacts by id or alias: 1 to 1,000 in all. A list that is null is treated as absent.
+/// Contacts by id or alias, 1 to 1,000 in all, or by a filter that at most 1,000 match. A member that is null is treated as
+/// absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AddressBookContactBatchKeys)]
@@ -162,6 +163,12 @@ pub struct ContactBatchKeys {
     ids: Option<Items<String>>,
     #[schema(schema_with = aliases, required = false)]
     aliases: Option<Items<String>>,
+    #[schema(schema_with = filter, required = false)]
+    filter: Option<String>,
+}
+
+fn filter() -> Object {
+    fields::filter::schema(&PROPERTIES, "The contacts that match, in place of the lists.")
 }
 
 fn ids() -> Array {
@@ -173,15 +180,18 @@ fn aliases() -> Array {
 }
 
 impl Payload for ContactBatchKeys {
-    type Command = Vec<RequestedKey>;
+    type Command = Selection;
+
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Selection>] = Selection::PERMISSIONS;
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, violations: &mut Violations) -> Option<Vec<RequestedKey>> {
-        let Self { ids, aliases } = self;
-        contact_batch::parse_keys("ids and aliases", ids, ("aliases", aliases), violations)
+    fn into_command(self, violations: &mut Violations) -> Option<Selection> {
+        let Self { ids, aliases, filter } = self;
+        let handles = ("aliases", aliases);
+        Selection::parse("ids and aliases", ids, handles, (filter, &PROPERTIES), violations)
     }
 }
 
@@ -278,19 +288,27 @@ async fn apply_contact_batch(
 
 /// Get many contacts
 ///
-/// Returns up to 1,000 contacts by id or alias.
+/// Returns up to 1,000 contacts by id or alias, or those that match a filter, newest first. If more match, none are
+/// returned.
 #[utoipa::path(post, path = "/addressbook/contacts/batch/get", operation_id = "getAddressBookContactBatch")]
 async fn get_contact_batch(
     authorized: Authorized<ReadContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let keys = body.command;
-    let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
     let (mut records, mut missing) = (Vec::new(), Vec::new());
-    for (key, contact) in keys.into_iter().zip(contacts) {
-        match contact {
-            Some(contact) => records.push(Record::from(contact)),
-            None => missing.push(key.into()),
+    match body.command {
+        Selection::Matching(filter) => {
+            let contacts = authorized.contacts().find_matching(filter).await?;
+            records.extend(contacts.into_iter().map(Record::from));
+        }
+        Selection::Keys(keys) => {
+            let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
+            for (key, contact) in keys.into_iter().zip(contacts) {
+                match contact {
+                    Some(contact) => records.push(Record::from(contact)),
+                    None => missing.push(key.into()),
+                }
+            }
         }
     }
     Ok(HttpResponse::Ok().json(ContactBatchFound { success: true, records, missing }))
@@ -299,7 +317,8 @@ async fn get_contact_batch(
 /// Delete many contacts
 ///
 /// Deletes up to 1,000 contacts permanently, in one step. A contact that does not exist is reported as such and does
-/// not affect the others.
+/// not affect the others. With `filter`, the contacts that match are deleted; if they are more than 1,000, nothing is
+/// changed. One that is changed while they are deleted is left alone, and is not in the results.
 #[utoipa::path(
     post,
     path = "/addressbook/contacts/batch/delete",
@@ -309,9 +328,16 @@ async fn delete_contact_batch(
     authorized: Authorized<DeleteContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let keys = body.command;
-    let found = authorized.contacts().delete_many(keys.iter().map(Into::into).collect()).await?;
-    let (counts, deletions) = contact_batch::deleted(keys, found);
+    let contacts = authorized.contacts();
+    let (counts, deletions) = match body.command {
+        Selection::Matching(filter) => {
+            contact_batch::deleted_matching(contacts.delete_matching(filter).await?)
+        }
+        Selection::Keys(keys) => {
+            let found = contacts.delete_many(keys.iter().map(Into::into).collect()).await?;
+            contact_batch::deleted(keys, found)
+        }
+    };
     let results = deletions.into_iter().map(ContactBatchDeletion::from).collect();
     Ok(HttpResponse::Ok().json(ContactBatchDeleted { success: true, counts, results }))
 }
@@ -335,6 +361,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             {"id": examples::ID, "if_match": examples::entity_tag(), "meta": examples::meta()},
         ],
     });
+    let matching = || json!({"filter": format!("alias = \"{}\" OR display_name = \"{}\"", examples::HANDLE, examples::DISPLAY_NAME)});
     let keys = || json!({"ids": [examples::ID], "aliases": [examples::HANDLE]});
     let applied = contact_batch::example(&BATCHES);
     let (counts, results) = contact_batch::item_results(applied, &Shown::everything());
@@ -360,6 +387,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let get = OperationDoc::of(&RESOURCE)
         .responds::<ContactBatchFound>(200, "The contacts.", found)
         .request_example("keys", "One contact by id, one by alias", keys())
+        .request_example("matching", "The contacts that match a filter", matching())
+        .errors(fields::filter::ERRORS)
         .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
     let delete = OperationDoc::of(&RESOURCE)
         .responds::<ContactBatchDeleted>(
@@ -368,6 +397,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             ContactBatchDeleted { success: true, counts: deleted, results: deletions },
         )
         .request_example("keys", "One contact by id, one by alias", keys())
+        .request_example("matching", "The contacts that match a filter", matching())
+        .errors(fields::filter::ERRORS)
         .frees_storage()
         .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
     table

@@ -4,17 +4,22 @@ use utoipa::openapi::schema::Object;
 
 use super::dialect::DIALECT;
 use super::envelope::Deleted;
+use super::names::PROPERTIES;
 use super::operations::{self, invalid_direction};
 use super::pagination::{offset, sort_direction, sort_field};
 use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use crate::domain::contact::fields::{Handle, Meta};
-use crate::domain::contact::{ContactOffsetQuery, ContactSort};
+use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactSort};
+use crate::domain::filter::Filter;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
 use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::contact::Msisdn;
+use crate::http::openapi::fields::filter::{
+    self, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs,
+};
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 use crate::http::response;
@@ -126,7 +131,25 @@ impl UpdatableDoc for Record {
     const UPDATED: &'static str = "AddressBookRecordUpdated";
 }
 
-impl Parameters for ContactOffsetQuery {
+pub struct ListRecords {
+    query: ContactOffsetQuery,
+    filter: Option<Filter>,
+}
+
+impl Parameters for ListRecords {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: GROUP_IN_FILTER,
+            applies: |Self { filter, .. }| mentions_groups(filter.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |Self { filter, .. }| mentions_opt_outs(filter.as_ref()),
+        },
+    ];
+
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let field = sort_field(query, "SortField", "created_on, alias, msisdn", |text| match text {
             "created_on" => Some(ContactSort::CreatedOn),
@@ -137,7 +160,10 @@ impl Parameters for ContactOffsetQuery {
         let direction = sort_direction(query);
         let offset = offset(query, "contacts");
         let limit = query.limit();
-        Some(Self { field: field?, direction: direction?, offset: offset?, limit: limit? })
+        let filter = filter::parameter(query, &PROPERTIES);
+        let query =
+            ContactOffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? };
+        Some(Self { query, filter })
     }
 }
 
@@ -171,14 +197,61 @@ async fn create_record(
 
 /// List contacts
 ///
-/// Returns a page of the contacts, newest first by default, and the total number of contacts.
+/// Returns a page of the contacts, newest first by default, and the total number of contacts. With `filter`, both are of
+/// those that match.
 #[utoipa::path(get, path = "/addressbook/contacts", operation_id = "listAddressBookContacts")]
 async fn list_records(
     authorized: Authorized<ReadContacts>,
-    Query { command: query, .. }: Query<ContactOffsetQuery>,
+    Query { command: ListRecords { query, filter }, .. }: Query<ListRecords>,
 ) -> HandlerResult {
-    let page = authorized.contacts().offset_page(query).await?;
+    let page = authorized.contacts().offset_page(query, filter).await?;
     Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, query.offset, query.limit)))
+}
+
+/// The contacts that are counted.
+pub struct CountRecords(ContactFilter);
+
+impl Parameters for CountRecords {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: GROUP_IN_FILTER,
+            applies: |Self(filter)| mentions_groups(filter.expression.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
+        },
+    ];
+
+    fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        let expression = filter::parameter(query, &PROPERTIES);
+        Some(Self(ContactFilter { expression, ..ContactFilter::default() }))
+    }
+}
+
+/// The number of contacts that match.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AddressBookRecordCount)]
+pub struct RecordCount {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    #[schema(schema_with = filter::count)]
+    count: u64,
+}
+
+/// Count contacts
+///
+/// Returns the number of contacts, or of those that match.
+#[utoipa::path(get, path = "/addressbook/contacts/count", operation_id = "countAddressBookContacts")]
+async fn count_records(
+    authorized: Authorized<ReadContacts>,
+    Query { command: CountRecords(filter), .. }: Query<CountRecords>,
+) -> HandlerResult {
+    let count = authorized.contacts().count(filter).await?;
+    Ok(HttpResponse::Ok().json(RecordCount { success: true, count }))
 }
 
 /// Get a contact
@@ -230,7 +303,14 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .request_example("contact", "With data for templates", new)
         .errors(&[ErrorCode::HandleTaken])
         .example_violation(FieldViolation::of(Field::Handle, Violation::Required));
-    let list = operations::lists(&RESOURCE, record()).example_violation(invalid_direction());
+    let list = operations::lists(&RESOURCE, record())
+        .errors(filter::ERRORS)
+        .example_violation(invalid_direction())
+        .example_violation(filter::invalid());
+    let count = OperationDoc::of(&RESOURCE)
+        .responds::<RecordCount>(200, "The number of contacts.", RecordCount { success: true, count: 1 })
+        .errors(filter::ERRORS)
+        .example_violation(filter::invalid());
     let get = operations::gets(&RESOURCE, record())
         .errors(&[ErrorCode::PhoneAmbiguous])
         .example_violation(invalid_key());
@@ -243,6 +323,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     table
         .protected(&DIALECT, __path_create_record, create_record, create)
         .protected(&DIALECT, __path_list_records, list_records, list)
+        .protected(&DIALECT, __path_count_records, count_records, count)
         .protected(&DIALECT, __path_get_record, get_record, get)
         .protected(&DIALECT, __path_update_record, update_record, update)
         .protected(&DIALECT, __path_delete_record, delete_record, delete)

@@ -1,9 +1,14 @@
 //! What this dialect calls the members of a contact.
 
 use crate::domain::Field;
+use crate::domain::filter::PropertyNames;
 use crate::http::dialect::FieldNames;
 
 pub static NAMES: FieldNames = FieldNames { name, label };
+
+/// In filters.
+pub static PROPERTIES: PropertyNames =
+    PropertyNames { handle: "alias", phone: "msisdn", created_at: "created_on", updated_at: "updated_on" };
 
 /// Display name and avatar are not part of this dialect, so no violation names them.
 fn name(field: Field) -> &'static str {

@@ -3,9 +3,13 @@
 use super::results::DeletedCounts;
 use super::schema::{DELETED, NOT_FOUND};
 use crate::domain::contact::fields::Handle;
-use crate::domain::{ContactId, ContactKey, Violation};
+use crate::domain::filter::{Filter, PropertyNames};
+use crate::domain::{ContactId, ContactKey, Permission, Violation};
 use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
-use crate::http::extract::{Items, Violations};
+use crate::http::extract::{ConditionalPermission, Items, Violations};
+use crate::http::openapi::fields::filter::{
+    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs,
+};
 
 /// A contact as a request names it.
 #[derive(Clone, Debug)]
@@ -34,8 +38,61 @@ impl RequestedKey {
     }
 }
 
+/// The contacts that a request is about.
+pub enum Selection {
+    Keys(Vec<RequestedKey>),
+    Matching(Filter),
+}
+
+impl Selection {
+    /// A filter may delete contacts that the key cannot read, and says which they are.
+    pub const PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadContacts,
+            when: "`filter` is given",
+            applies: |selection| selection.filter().is_some(),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: GROUP_IN_FILTER,
+            applies: |selection| mentions_groups(selection.filter()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |selection| mentions_opt_outs(selection.filter()),
+        },
+    ];
+
+    fn filter(&self) -> Option<&Filter> {
+        match self {
+            Self::Keys(_) => None,
+            Self::Matching(filter) => Some(filter),
+        }
+    }
+
+    /// Parses a filter or, if there is none, lists of keys; see [`parse_keys`].
+    pub fn parse(
+        lists: &'static str,
+        ids: Option<Items<String>>,
+        handles: (&'static str, Option<Items<String>>),
+        (filter, names): (Option<String>, &PropertyNames),
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let Some(filter) = filter else {
+            return parse_keys(lists, ids, handles, violations).map(Self::Keys);
+        };
+        let has_items =
+            |items: &Option<Items<String>>| items.as_ref().is_some_and(|Items(items)| !items.is_empty());
+        if has_items(&ids) || has_items(&handles.1) {
+            violations.add(FILTER, Violation::NotTogether { with: lists });
+        }
+        violations.check(FILTER, Filter::parse(&filter, names)).map(Self::Matching)
+    }
+}
+
 /// Parses two lists that share one limit; `lists` enumerates them in a sentence.
-pub fn parse_keys(
+fn parse_keys(
     lists: &'static str,
     ids: Option<Items<String>>,
     handles: (&'static str, Option<Items<String>>),
@@ -57,6 +114,13 @@ pub struct Delete {
     pub index: usize,
     pub status: &'static str,
     pub key: RequestedKey,
+}
+
+/// The results of deleting contacts that matched.
+#[must_use]
+pub fn deleted_matching(ids: Vec<ContactId>) -> (DeletedCounts, Vec<Delete>) {
+    let all = vec![true; ids.len()];
+    deleted(ids.into_iter().map(RequestedKey::Id).collect(), all)
 }
 
 /// The results of deletions, in the order of the request.

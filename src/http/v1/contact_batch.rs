@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{Array, Object};
 use super::contacts::{Contact, UpdateContact};
 use super::dialect::DIALECT;
 use super::envelope::{self, V1ErrorBody};
-use super::names::NAMES;
+use super::names::{NAMES, PROPERTIES};
 use crate::config::Limits;
 use crate::domain::contact::batch::Batch;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Phone};
@@ -15,7 +15,7 @@ use crate::domain::permission::granted::{DeleteContacts, ReadContacts};
 use crate::domain::{ContactId, Error};
 use crate::http::contact_batch::{
     self, BatchBody, BatchCounts, BatchDialect, Delete, DeletedCounts, Item, ItemParts, ItemResult,
-    RequestedKey, Shown,
+    RequestedKey, Selection, Shown,
 };
 use crate::http::extract::Items;
 use crate::http::extract::meta::MetaObject;
@@ -151,7 +151,8 @@ impl From<ItemResult> for ContactBatchResult {
     }
 }
 
-/// Contacts by id or username: 1 to 1,000 in all. A list that is null is treated as absent.
+/// Contacts by id or username, 1 to 1,000 in all, or by a filter that at most 1,000 match. A member that is null is treated as
+/// absent.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContactBatchKeys {
@@ -159,6 +160,12 @@ pub struct ContactBatchKeys {
     ids: Option<Items<String>>,
     #[schema(schema_with = usernames, required = false)]
     usernames: Option<Items<String>>,
+    #[schema(schema_with = filter, required = false)]
+    filter: Option<String>,
+}
+
+fn filter() -> Object {
+    fields::filter::schema(&PROPERTIES, "The contacts that match, in place of the lists.")
 }
 
 fn ids() -> Array {
@@ -170,15 +177,18 @@ fn usernames() -> Array {
 }
 
 impl Payload for ContactBatchKeys {
-    type Command = Vec<RequestedKey>;
+    type Command = Selection;
+
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Selection>] = Selection::PERMISSIONS;
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
-    fn into_command(self, violations: &mut Violations) -> Option<Vec<RequestedKey>> {
-        let Self { ids, usernames } = self;
-        contact_batch::parse_keys("ids and usernames", ids, ("usernames", usernames), violations)
+    fn into_command(self, violations: &mut Violations) -> Option<Selection> {
+        let Self { ids, usernames, filter } = self;
+        let handles = ("usernames", usernames);
+        Selection::parse("ids and usernames", ids, handles, (filter, &PROPERTIES), violations)
     }
 }
 
@@ -265,19 +275,27 @@ async fn apply_contact_batch(
 
 /// Get many contacts
 ///
-/// Returns up to 1,000 contacts by id or username.
+/// Returns up to 1,000 contacts by id or username, or those that match a filter, newest first. If more match, none are
+/// returned.
 #[utoipa::path(post, path = "/v1/contacts/batch/get", operation_id = "getContactBatch")]
 async fn get_contact_batch(
     authorized: Authorized<ReadContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let keys = body.command;
-    let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
     let (mut data, mut missing) = (Vec::new(), Vec::new());
-    for (key, contact) in keys.into_iter().zip(contacts) {
-        match contact {
-            Some(contact) => data.push(Contact::from(contact)),
-            None => missing.push(key.into()),
+    match body.command {
+        Selection::Matching(filter) => {
+            let contacts = authorized.contacts().find_matching(filter).await?;
+            data.extend(contacts.into_iter().map(Contact::from));
+        }
+        Selection::Keys(keys) => {
+            let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
+            for (key, contact) in keys.into_iter().zip(contacts) {
+                match contact {
+                    Some(contact) => data.push(Contact::from(contact)),
+                    None => missing.push(key.into()),
+                }
+            }
         }
     }
     Ok(HttpResponse::Ok().json(ContactBatchFound { data, missing }))
@@ -286,15 +304,23 @@ async fn get_contact_batch(
 /// Delete many contacts
 ///
 /// Deletes up to 1,000 contacts permanently, in one step. A contact that does not exist is reported as such and does
-/// not affect the others.
+/// not affect the others. With `filter`, the contacts that match are deleted; if they are more than 1,000, nothing is
+/// changed. One that is changed while they are deleted is left alone, and is not in the results.
 #[utoipa::path(post, path = "/v1/contacts/batch/delete", operation_id = "deleteContactBatch")]
 async fn delete_contact_batch(
     authorized: Authorized<DeleteContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let keys = body.command;
-    let found = authorized.contacts().delete_many(keys.iter().map(Into::into).collect()).await?;
-    let (counts, deletions) = contact_batch::deleted(keys, found);
+    let contacts = authorized.contacts();
+    let (counts, deletions) = match body.command {
+        Selection::Matching(filter) => {
+            contact_batch::deleted_matching(contacts.delete_matching(filter).await?)
+        }
+        Selection::Keys(keys) => {
+            let found = contacts.delete_many(keys.iter().map(Into::into).collect()).await?;
+            contact_batch::deleted(keys, found)
+        }
+    };
     let results = deletions.into_iter().map(ContactBatchDeletion::from).collect();
     Ok(HttpResponse::Ok().json(ContactBatchDeleted { counts, results }))
 }
@@ -318,6 +344,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             {"id": examples::ID, "if_match": examples::entity_tag(), "display_name": examples::DISPLAY_NAME},
         ],
     });
+    let matching = || json!({"filter": format!("username = \"{}\" OR display_name = \"{}\"", examples::HANDLE, examples::DISPLAY_NAME)});
     let keys = || json!({"ids": [examples::ID], "usernames": [examples::HANDLE]});
     let applied = contact_batch::example(&BATCHES);
     let (counts, results) = contact_batch::item_results(applied, &Shown::everything());
@@ -343,6 +370,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let get = OperationDoc::of(&RESOURCE)
         .responds::<ContactBatchFound>(200, "The contacts.", found)
         .request_example("keys", "One contact by id, one by username", keys())
+        .request_example("matching", "The contacts that match a filter", matching())
+        .errors(fields::filter::ERRORS)
         .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
     let delete = OperationDoc::of(&RESOURCE)
         .responds::<ContactBatchDeleted>(
@@ -351,6 +380,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
             ContactBatchDeleted { counts: deleted, results: deletions },
         )
         .request_example("keys", "One contact by id, one by username", keys())
+        .request_example("matching", "The contacts that match a filter", matching())
+        .errors(fields::filter::ERRORS)
         .frees_storage()
         .example_violation(FieldViolation::at("ids.0", Violation::NotUuid));
     table

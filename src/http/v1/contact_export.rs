@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use super::contacts::{EXPORT_PATH, Expand, RESOURCE, contact_filter};
+use super::contacts::{EXPORT_PATH, Expand, RESOURCE, contact_filter, needs_groups};
 use super::dialect::DIALECT;
 use crate::domain::change::ChangePosition;
 use crate::domain::contact::{Export, ExportPage, ExportQuery, OVERLAP};
@@ -20,6 +20,7 @@ use crate::http::auth::stream_origin::StreamOrigin;
 use crate::http::headers::CHANGE_POSITION;
 use crate::http::media_type;
 use crate::http::openapi::examples;
+use crate::http::openapi::fields::filter::{self, OPTED_OUT_IN_FILTER, mentions_opt_outs};
 use crate::http::prelude::*;
 
 pub struct ExportContacts {
@@ -29,11 +30,18 @@ pub struct ExportContacts {
 }
 
 impl Parameters for ExportContacts {
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[ConditionalPermission {
-        permission: Permission::ReadGroups,
-        when: "`group` or `expand` is given",
-        applies: |Self { query, .. }| query.with_groups || query.filter.group.is_some(),
-    }];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: "`group` or `expand` is given, or `filter` has a condition on `group`",
+            applies: |Self { query, .. }| query.with_groups || needs_groups(&query.filter),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
+        },
+    ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let parse = |text: &str| FileFormat::parse(text).ok_or(Violation::NotOneOf { allowed: FORMATS });
@@ -236,7 +244,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .responds_with_file(200, "The file.", FileFormat::ALL.map(example))
         .header(200, CHANGE_POSITION, "The position of the change log before the first contact was read.")
         .header(200, "Content-Disposition", "The suggested name of the file.")
-        .errors(&[ErrorCode::NotFound])
+        .errors(filter::ERRORS)
         .example_violation(FieldViolation::at("format", Violation::NotOneOf { allowed: FORMATS }));
     table.protected(&DIALECT, __path_export_contacts, export_contacts, export)
 }

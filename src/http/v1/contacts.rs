@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::dialect::DIALECT;
+use super::names::PROPERTIES;
 use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged};
 use super::pagination::{Listed, Page, cursor_params, links, respond_with_links};
 use super::updated::Updated;
@@ -17,6 +18,7 @@ use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadCon
 use crate::domain::{self, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
+use crate::http::openapi::fields::filter::{OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs};
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 
@@ -204,11 +206,18 @@ impl Expand {
 }
 
 impl Parameters for ListContacts {
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[ConditionalPermission {
-        permission: Permission::ReadGroups,
-        when: "`group` or `expand` is given",
-        applies: |Self { query, expand }| expand.0 || query.filter.group.is_some(),
-    }];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: "`group` or `expand` is given, or `filter` has a condition on `group`",
+            applies: |Self { query, expand }| expand.0 || needs_groups(&query.filter),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
+        },
+    ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let page = cursor_params(query);
@@ -227,6 +236,11 @@ impl Parameters for ListContacts {
     }
 }
 
+/// Whether filters need `read:Groups`.
+pub(super) fn needs_groups(filter: &ContactFilter) -> bool {
+    filter.group.is_some() || mentions_groups(filter.expression.as_ref())
+}
+
 /// The filters, with what there is to say about `updated_since`.
 pub(super) fn contact_filter(query: &mut QueryReader<'_>, about_updated_since: &str) -> ContactFilter {
     let handle = query.text_filter("username", "Only the contact with this username.");
@@ -236,7 +250,8 @@ pub(super) fn contact_filter(query: &mut QueryReader<'_>, about_updated_since: &
     let schema = || fields::timestamp(about_updated_since);
     let updated_since = query.filter("updated_since", schema, parse, Timestamp::to_string);
     let group = query.filter("group", group_schema, GroupKey::parse, GroupKey::to_string);
-    ContactFilter { handle, phone, updated_since, group }
+    let expression = fields::filter::parameter(query, &PROPERTIES);
+    ContactFilter { handle, phone, updated_since, group, expression }
 }
 
 fn group_schema() -> Object {
@@ -266,7 +281,9 @@ async fn create_contact(
 /// List contacts
 ///
 /// Returns a page of the contacts, newest first. `has_more` indicates whether there are more; the `Link`
-/// header contains the URLs of the next and the previous page.
+/// header contains the URLs of the next and the previous page. With a `filter` that few contacts match and that no index
+/// answers, a page can have fewer contacts than `limit`, or none, although `has_more` is true: follow the link to the next
+/// one.
 #[utoipa::path(get, path = PATH, operation_id = "listContacts")]
 async fn list_contacts(
     authorized: Authorized<ReadContacts>,
@@ -283,6 +300,47 @@ async fn list_contacts(
         page.items.into_iter().map(Contact::from).collect()
     };
     Ok(respond_with_links(links, Page::new(page.has_more, data)))
+}
+
+/// The contacts that are counted.
+pub struct CountContacts(ContactFilter);
+
+impl Parameters for CountContacts {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: "`group` is given, or `filter` has a condition on `group`",
+            applies: |Self(filter)| needs_groups(filter),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
+        },
+    ];
+
+    fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        Some(Self(contact_filter(query, "Only contacts that changed at or after this time.")))
+    }
+}
+
+/// The number of contacts that match.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContactCount {
+    #[schema(schema_with = fields::filter::count)]
+    count: u64,
+}
+
+/// Count contacts
+///
+/// Returns the number of contacts, or of those that match.
+#[utoipa::path(get, path = "/v1/contacts/count", operation_id = "countContacts")]
+async fn count_contacts(
+    authorized: Authorized<ReadContacts>,
+    Query { command: CountContacts(filter), .. }: Query<CountContacts>,
+) -> HandlerResult {
+    let count = authorized.contacts().count(filter).await?;
+    Ok(HttpResponse::Ok().json(ContactCount { count }))
 }
 
 /// Looks up the groups of all contacts with one query.
@@ -365,8 +423,13 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(FieldViolation::of(Field::Handle, Violation::Required))
         .example_violation(FieldViolation::of(Field::Phone, Violation::Required));
     let list = operations::lists(&RESOURCE, contact())
-        .errors(&[ErrorCode::NotFound])
-        .example_violation(invalid_cursor());
+        .errors(fields::filter::ERRORS)
+        .example_violation(invalid_cursor())
+        .example_violation(fields::filter::invalid());
+    let count = OperationDoc::of(&RESOURCE)
+        .responds::<ContactCount>(200, "The number of contacts.", ContactCount { count: 1 })
+        .errors(fields::filter::ERRORS)
+        .example_violation(fields::filter::invalid());
     let get = operations::gets(&RESOURCE, contact())
         .header(200, "ETag", "The version of the contact; absent with `expand`.")
         .example_violation(invalid_id());
@@ -378,6 +441,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     table
         .protected(&DIALECT, __path_create_contact, create_contact, create)
         .protected(&DIALECT, __path_list_contacts, list_contacts, list)
+        .protected(&DIALECT, __path_count_contacts, count_contacts, count)
         .protected(&DIALECT, __path_get_contact, get_contact, get)
         .protected(&DIALECT, __path_update_contact, update_contact, update)
         .protected(&DIALECT, __path_delete_contact, delete_contact, delete)

@@ -1,9 +1,18 @@
 //! What this dialect calls the members of a contact.
 
 use crate::domain::Field;
+use crate::domain::filter::PropertyNames;
 use crate::http::dialect::FieldNames;
 
 pub static NAMES: FieldNames = FieldNames { name, label: str::to_owned };
+
+/// In filters.
+pub static PROPERTIES: PropertyNames = PropertyNames {
+    handle: "username",
+    phone: "phone_number",
+    created_at: "created_at",
+    updated_at: "updated_at",
+};
 
 fn name(field: Field) -> &'static str {
     match field {

@@ -137,13 +137,17 @@ pub(super) fn links<R, I: Id>(
     id_of: fn(&R) -> I,
 ) -> Option<HeaderValue> {
     let CursorParams { cursor, limit } = params;
-    let (first, last) = (page.items.first()?, page.items.last()?);
     // The item that a cursor names is on the neighbouring page, so that one exists.
     let (has_previous, has_next) = match (cursor.after, cursor.before) {
         (None, None) => (false, page.has_more),
         (Some(_), _) => (true, page.has_more),
         (None, Some(_)) => (page.has_more, true),
     };
+    let (first, last) = (page.items.first().map(id_of), page.items.last().map(id_of));
+    // A page that ended early is resumed where it ended.
+    let resume_at = page.resume_at.map(I::from_uuid);
+    let (first, last) =
+        if cursor.forward() { (first, resume_at.or(last)) } else { (resume_at.or(first), last) };
     let link = |name: &str, id: I, relation: &str| {
         let mut target = format!("{path}?limit={limit}&{name}={id}");
         let mut add = |name: &str, value: &str| {
@@ -158,8 +162,8 @@ pub(super) fn links<R, I: Id>(
         format!("<{target}>; rel=\"{relation}\"")
     };
     let links: Vec<String> = [
-        has_next.then(|| link("starting_after", id_of(last), "next")),
-        has_previous.then(|| link("ending_before", id_of(first), "prev")),
+        last.filter(|_| has_next).map(|last| link("starting_after", last, "next")),
+        first.filter(|_| has_previous).map(|first| link("ending_before", first, "prev")),
     ]
     .into_iter()
     .flatten()

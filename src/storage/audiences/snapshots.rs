@@ -599,10 +599,10 @@ pub(crate) async fn list(
     let page = database
         .read(async move |reader| keyset::by_cursor(&reader, select, Column::Id, false, &query).await)
         .await?;
-    let CursorPage { items, has_more } = page;
+    let CursorPage { items, has_more, resume_at } = page;
     let items =
         items.iter().map(|row| Ok(to_snapshot(row, read_report(row.report.as_deref().unwrap_or("{}"))?)));
-    Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more })
+    Ok(CursorPage { items: items.collect::<Result<_>>()?, has_more, resume_at })
 }
 
 /// A page of entries.

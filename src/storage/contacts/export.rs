@@ -18,14 +18,17 @@ use crate::storage::database::handle::Database;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_rows;
 use crate::storage::entity::contact::{Column, Entity};
+use crate::storage::filters::{self, Matcher};
 use crate::storage::groups;
 
-/// Which contacts, with the group already looked up: one that is renamed or replaced meanwhile stays the same.
+/// Which contacts, with groups and fields already looked up: a group that is renamed or replaced meanwhile stays the same.
 #[derive(Clone, Debug)]
 struct Selection {
     account: AccountId,
     filter: ContactFilter,
     group: Option<GroupId>,
+    /// If there is an expression: all of the filter.
+    matcher: Option<Matcher>,
     with_groups: bool,
 }
 
@@ -36,16 +39,20 @@ struct Source {
 
 pub(super) async fn open(database: &Database, account: AccountId, query: ExportQuery) -> Result<Export> {
     let ExportQuery { filter, with_groups } = query;
-    let key = filter.group.clone();
     let read = async move |reader: Connection| {
-        let group = match key {
-            Some(key) => Some(groups::id_of(&reader, account, &key).await?),
+        let matcher = match &filter.expression {
+            Some(_) => Some(Matcher::resolve(&reader, account, &filter).await?),
             None => None,
         };
-        Ok((changes::last(&reader, account).await?, group))
+        let group = match &filter.group {
+            Some(key) => Some(groups::id_of(&reader, account, key).await?),
+            None => None,
+        };
+        let position = changes::last(&reader, account).await?;
+        Ok((position, Selection { account, filter, group, matcher, with_groups }))
     };
-    let (position, group) = database.read(read).await?;
-    let selection = Arc::new(Selection { account, filter, group, with_groups });
+    let (position, selection) = database.read(read).await?;
+    let selection = Arc::new(selection);
     Ok(Export { position, source: Box::new(Source { database: database.clone(), selection }) })
 }
 
@@ -94,8 +101,11 @@ async fn contacts_after(
     after: Option<ContactId>,
     limit: u64,
 ) -> Result<Vec<Contact>> {
-    let Selection { account, filter, group, with_groups: _ } = selection;
-    let ContactFilter { handle, phone, updated_since, group: _ } = filter;
+    let Selection { account, filter, group, matcher, with_groups: _ } = selection;
+    if let Some(matcher) = matcher {
+        return filters::page::next_after(connection, matcher, after, limit).await;
+    }
+    let ContactFilter { handle, phone, updated_since, group: _, expression: _ } = filter;
     if let (Some(group), None, None) = (group, handle, phone) {
         return groups::contacts_after(connection, *account, *group, *updated_since, after, limit).await;
     }

@@ -18,6 +18,7 @@ use crate::storage::cache::seek_points::SeekPoint;
 use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches, by_ids, in_account};
 use crate::storage::db::{contact_rows, counters, keyset};
 use crate::storage::entity::contact::{Column, Entity};
+use crate::storage::filters::{self, Matcher};
 use crate::storage::groups;
 
 /// The contact of each key, if there is one.
@@ -45,7 +46,12 @@ pub(crate) async fn cursor_page(
     account: AccountId,
     query: ContactQuery,
 ) -> Result<CursorPage<Contact>> {
-    let ContactQuery { cursor, limit, filter: ContactFilter { handle, phone, updated_since, group } } = query;
+    let ContactQuery { cursor, limit, filter } = query;
+    if filter.expression.is_some() {
+        let matcher = Matcher::resolve(connection, account, &filter).await?;
+        return filters::page::cursor_page(connection, &matcher, cursor, limit).await;
+    }
+    let ContactFilter { handle, phone, updated_since, group, expression: _ } = filter;
     let group = match group {
         Some(group) => Some(groups::id_of(connection, account, &group).await?),
         None => None,

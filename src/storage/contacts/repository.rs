@@ -9,7 +9,8 @@ use super::commands::{self, Edit, EditKind};
 use super::{batch, export, queries};
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::batch::{Batch, BatchOutcome, ItemOutcome};
-use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
+use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, Export, ExportQuery};
+use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
@@ -18,7 +19,10 @@ use crate::storage::cache::contacts::ContactCache;
 use crate::storage::cache::{seek_points, seek_read};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
+use crate::storage::db::connection::Connection;
+use crate::storage::db::counters;
 use crate::storage::entity::idempotency_key::{Recorded, Reference};
+use crate::storage::filters::{self, Matcher};
 use crate::storage::write::command::{Action, Outcome};
 use crate::storage::write::idempotency::Once;
 
@@ -136,16 +140,20 @@ impl ContactRepository for SqlContacts {
         Ok(contacts)
     }
 
-    async fn delete_many(&self, keys: Vec<ContactKey>) -> Result<Vec<bool>> {
+    async fn delete_many(&self, keys: Vec<(ContactKey, Precondition)>) -> Result<Vec<bool>> {
         let context = Arc::clone(self.database.context()?);
         let cache = self.database.cache().cloned();
         let delete = self.database.write_deletion(move |transaction| {
             Box::pin(async move {
-                let edit = |key| {
-                    let precondition = &Precondition::None;
-                    Edit { context: &context, key, precondition, kind: EditKind::Delete }
-                };
-                let edits: Vec<_> = keys.iter().map(edit).collect();
+                let edits: Vec<_> = keys
+                    .iter()
+                    .map(|(key, precondition)| Edit {
+                        context: &context,
+                        key,
+                        precondition,
+                        kind: EditKind::Delete,
+                    })
+                    .collect();
                 let mut change_set = ChangeSet::default();
                 let edited = commands::edit(transaction, &edits, cache.as_ref(), &mut change_set).await?;
                 Ok((edited.into_iter().map(|edited| edited.is_ok()).collect(), change_set))
@@ -154,11 +162,35 @@ impl ContactRepository for SqlContacts {
         delete.await
     }
 
+    async fn count(&self, filter: ContactFilter) -> Result<u64> {
+        let account = self.account;
+        let count = async move |reader: Connection| {
+            if filter == ContactFilter::default() {
+                return counters::read(&reader, account, counters::CONTACTS).await;
+            }
+            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            filters::page::count(&reader, &matcher).await
+        };
+        self.database.read(count).await
+    }
+
+    async fn find_matching(&self, filter: Filter, max: usize) -> Result<Option<Vec<Contact>>> {
+        let account = self.account;
+        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
+        let find = async move |reader: Connection| {
+            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            filters::page::find_all(&reader, &matcher, max).await
+        };
+        self.database.read(find).await
+    }
+
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         let (account, query_for_read) = (self.account, query.clone());
         let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
-        // Cached pages are invalidated by changes of contacts, not of group members.
-        let beginning = query.cursor == Cursor::default() && query.filter.group.is_none();
+        // Cached pages are invalidated by changes of contacts, not of group members, and not by time.
+        let ContactFilter { handle: _, phone: _, updated_since: _, group, expression } = &query.filter;
+        let of_contacts_alone = group.is_none() && expression.is_none();
+        let beginning = query.cursor == Cursor::default() && of_contacts_alone;
         self.database.cached_page(|cache| &cache.cursor_pages, beginning, account, query, job).await
     }
 
@@ -174,6 +206,20 @@ impl ContactRepository for SqlContacts {
                 database.cached_page(|cache| &cache.offset_pages, beginning, account, query, from(None)).await
             }
         }
+    }
+
+    async fn matching_offset_page(
+        &self,
+        query: ContactOffsetQuery,
+        filter: Filter,
+    ) -> Result<OffsetPage<Contact>> {
+        let account = self.account;
+        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
+        let read = async move |reader: Connection| {
+            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            filters::page::offset_page(&reader, &matcher, query).await
+        };
+        self.database.read(read).await
     }
 
     async fn export(&self, query: ExportQuery) -> Result<Export> {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveValue, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
+pub(super) use queries::definitions;
 pub(super) use tasks::start as start_tasks;
 
 use super::change_set::ChangeSet;

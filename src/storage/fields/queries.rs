@@ -45,6 +45,12 @@ pub(crate) async fn find_all(connection: &impl ConnectionTrait, account: Account
     load(connection, account, rows).await
 }
 
+/// All fields of an account, without what is counted about those that are ready.
+pub(crate) async fn definitions(connection: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Field>> {
+    let rows = declared(account).all(connection).await?;
+    rows.into_iter().map(|row| to_field(row, &HashMap::new())).collect()
+}
+
 /// A page of the list, newest first.
 pub(super) async fn by_cursor(
     connection: &impl ConnectionTrait,
@@ -57,8 +63,8 @@ pub(super) async fn by_cursor(
         select = select.filter(Column::Key.eq(key.as_str()));
     }
     let page = keyset::by_cursor(connection, select, Column::Id, key.is_some(), &page).await?;
-    let CursorPage { items, has_more } = page;
-    Ok(CursorPage { items: load(connection, account, items).await?, has_more })
+    let CursorPage { items, has_more, resume_at } = page;
+    Ok(CursorPage { items: load(connection, account, items).await?, has_more, resume_at })
 }
 
 /// The fields in these rows, in their order, with their counters.

@@ -140,8 +140,9 @@ impl ImportRepository for SqlImports {
         let rows = self.database.read(async move |reader| {
             keyset::by_cursor(&reader, visible(account), Column::Id, false, &page).await
         });
-        let CursorPage { items, has_more } = rows.await?;
-        Ok(CursorPage { items: items.iter().map(stored::read).collect::<Result<_>>()?, has_more })
+        let CursorPage { items, has_more, resume_at } = rows.await?;
+        let items = items.iter().map(stored::read).collect::<Result<_>>()?;
+        Ok(CursorPage { items, has_more, resume_at })
     }
 
     async fn stored_bytes(&self) -> Result<u64> {

@@ -9,9 +9,10 @@ pub(super) struct Guide {
     pub(super) text: &'static str,
 }
 
-pub(super) const GUIDES: [Guide; 2] = [
+pub(super) const GUIDES: [Guide; 3] = [
     Guide { name: "importing", text: include_str!("importing.md") },
     Guide { name: "syncing", text: include_str!("syncing.md") },
+    Guide { name: "filters", text: include_str!("filters.md") },
 ];
 
 impl Guide {

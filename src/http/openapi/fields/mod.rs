@@ -4,6 +4,7 @@
 pub mod change;
 pub mod contact;
 pub mod field;
+pub mod filter;
 pub mod group;
 pub mod import;
 pub mod opt_out;

@@ -7,6 +7,7 @@ const OTHER_DIALECT: &str = "The same contact is immediately available in the ot
 const ON_PAGE: &str = "Uses the id of a contact on the page, here the first one.";
 const IN_RESULTS: &str = "Uses the id of a contact in the results, here the first one.";
 const ALL: &str = "All contacts.";
+const COUNTED: &str = "The contacts that were counted, with the same filters.";
 const REMAINING: &str = "The remaining contacts.";
 
 pub(super) const LINKS: &[LinkSpec] = &[
@@ -66,6 +67,14 @@ pub(super) const LINKS: &[LinkSpec] = &[
         to: &["exportContacts"],
         with: &[],
         about: "All contacts as one file.",
+    },
+    LinkSpec { from: "countContacts", status: "200", to: &["listContacts"], with: &[], about: COUNTED },
+    LinkSpec {
+        from: "countAddressBookContacts",
+        status: "200",
+        to: &["listAddressBookContacts"],
+        with: &[],
+        about: COUNTED,
     },
     LinkSpec {
         from: "exportContacts",

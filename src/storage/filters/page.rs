@@ -1,0 +1,243 @@
+//! Pages of contacts that match, in the order of ids.
+
+use std::ops::Bound;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QuerySelect, Select};
+use uuid::Uuid;
+
+use super::matcher::Matcher;
+use super::probe::Probe;
+use super::source::{self, ID, Plan, intersection};
+use crate::domain::contact::{ContactOffsetQuery, ContactSort};
+use crate::domain::filter::KeyRange;
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
+use crate::domain::{AccountId, Contact, ContactId, Result};
+use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
+use crate::storage::entity::contact::{Column, Entity};
+
+/// How many contacts a request probes at most for one simple condition, and of several in proportion.
+const MAX_PROBED: u64 = 20_000;
+/// And at least, however costly the conditions are.
+const MIN_PROBED: u64 = 400;
+
+const PROBED: &str = "probed";
+
+/// A source that was counted can have grown by so many contacts when it is read.
+const GROWTH: u64 = 1_000;
+
+/// More contacts than there are: planners take a subquery with a limit as it is.
+const ALL: u64 = 1 << 40;
+
+/// A page of the list ordered by id.
+pub(in crate::storage) async fn cursor_page(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    cursor: Cursor<ContactId>,
+    limit: u64,
+) -> Result<CursorPage<Contact>> {
+    let plan = source::plan(connection, matcher).await?;
+    let order = keyset::order(&cursor);
+    let ids = intersection(plan.ids.clone(), between(&cursor));
+    let max_probed = Ord::max(MAX_PROBED / (1 + plan.weight()), MIN_PROBED);
+    let is_bounded = plan.count.is_none_or(|count| count + GROWTH > max_probed);
+
+    let probed = plan.source.clone().ordered(&ids, order.clone(), if is_bounded { max_probed } else { ALL });
+    let found = matching(connection, matcher.account, &plan, probed, &order, limit).await?;
+    let mut page = CursorPage::from_rows(found, &cursor, limit);
+    if is_bounded && !page.has_more {
+        // Where probing ended. The page is read again up to there: contacts may have been created and deleted between the
+        // two statements, and a page that ended elsewhere than it says would miss contacts, or repeat them.
+        let last = plan.source.clone().ordered(&ids, order.clone(), 1).offset(max_probed - 1).to_owned();
+        let last: Option<Uuid> = json_sql::fetch(connection, &last, "hex(id)").await?.into_iter().next();
+        let up_to = match (last, cursor.forward()) {
+            (None, _) => KeyRange { lower: Bound::Unbounded, upper: Bound::Unbounded },
+            (Some(last), true) => KeyRange { lower: Bound::Included(last), upper: Bound::Unbounded },
+            (Some(last), false) => KeyRange { lower: Bound::Unbounded, upper: Bound::Excluded(next(last)) },
+        };
+        let probed = plan.source.clone().ordered(&intersection(ids, up_to), order.clone(), ALL);
+        let found = matching(connection, matcher.account, &plan, probed, &order, limit).await?;
+        page = CursorPage::from_rows(found, &cursor, limit);
+        if !page.has_more {
+            page.has_more = last.is_some();
+            page.resume_at = last;
+        }
+    }
+    matcher.check_current(connection).await?;
+    Ok(page)
+}
+
+/// Those of the probed contacts that match, in their order, up to one more than the limit: it says that there are more.
+async fn matching(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    plan: &Plan,
+    probed: SelectStatement,
+    order: &Order,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    let mut select = matching_rows(connection, account, plan, probed)?;
+    QuerySelect::query(&mut select).order_by((Alias::new(PROBED), ID), order.clone()).limit(limit + 1);
+    contact_rows::fetch_contacts(connection, select).await
+}
+
+/// The id behind one.
+fn next(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(1))
+}
+
+/// The ids between cursors.
+fn between(Cursor { after, before }: &Cursor<ContactId>) -> KeyRange<Uuid> {
+    KeyRange {
+        lower: before.map_or(Bound::Unbounded, |before| Bound::Included(next(before.as_uuid()))),
+        upper: after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_uuid())),
+    }
+}
+
+/// The rows of the contacts that are probed, and match.
+fn matching_rows(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    plan: &Plan,
+    probed: SelectStatement,
+) -> Result<Select<Entity>> {
+    let mut select = Entity::find().select_only().columns(Column::iter());
+    let query = QuerySelect::query(&mut select);
+    query.from_clear().from_subquery(probed, Alias::new(PROBED));
+    join_rows(connection, account, query);
+    query.and_where(Probe { connection, account, id: probed_id() }.holds(&plan.rest)?);
+    Ok(select)
+}
+
+fn probed_id() -> Expr {
+    Expr::col((Alias::new(PROBED), ID))
+}
+
+/// Adds the rows of the contacts that are probed, each by a look-up of its key.
+fn join_rows(connection: &impl ConnectionTrait, account: AccountId, query: &mut SelectStatement) {
+    let contact = |column| Expr::col((Entity, column));
+    let is_probed = contact(Column::AccountId).eq(account.get()).and(contact(Column::Id).eq(probed_id()));
+    match connection.get_database_backend() {
+        // SQLite joins in the order of a cross join.
+        DbBackend::Sqlite => {
+            query.cross_join(Entity).and_where(is_probed);
+        }
+        // LIMIT rules out a scan of the whole table.
+        _ => {
+            let row =
+                Query::select().columns(Column::iter()).from(Entity).and_where(is_probed).limit(1).to_owned();
+            query.join_lateral(JoinType::InnerJoin, row, Entity, Expr::cust("TRUE"));
+        }
+    }
+}
+
+/// All contacts that match, newest first; `None` if they are more than `max`.
+pub(in crate::storage) async fn find_all(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    max: usize,
+) -> Result<Option<Vec<Contact>>> {
+    let (mut found, mut cursor) = (Vec::new(), Cursor::default());
+    loop {
+        let limit = u64::try_from(max - found.len() + 1).unwrap_or(u64::MAX);
+        let CursorPage { items, has_more, resume_at } =
+            cursor_page(connection, matcher, cursor, limit).await?;
+        let last = items.last().map(|contact| contact.id);
+        found.extend(items);
+        if found.len() > max {
+            return Ok(None);
+        }
+        cursor.after = resume_at.map(ContactId::from_uuid).or(last).filter(|_| has_more);
+        if cursor.after.is_none() {
+            return Ok(Some(found));
+        }
+    }
+}
+
+/// The contacts that match behind one, oldest first; none only if there are no more.
+pub(in crate::storage) async fn next_after(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    after: Option<ContactId>,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    // Backward from the end of the list, which is its oldest contact.
+    let mut newer_than = after.unwrap_or_else(|| ContactId::from_uuid(Uuid::nil()));
+    loop {
+        let cursor = Cursor { after: None, before: Some(newer_than) };
+        let CursorPage { mut items, has_more: _, resume_at } =
+            cursor_page(connection, matcher, cursor, limit).await?;
+        match resume_at {
+            Some(resume_at) if items.is_empty() => newer_than = ContactId::from_uuid(resume_at),
+            _ => {
+                items.reverse();
+                return Ok(items);
+            }
+        }
+    }
+}
+
+/// A page of the list sorted as requested, and the number of all that match.
+pub(in crate::storage) async fn offset_page(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    query: ContactOffsetQuery,
+) -> Result<OffsetPage<Contact>> {
+    let ContactOffsetQuery { field, direction, offset, limit } = query;
+    let order = match direction {
+        SortDirection::Ascending => Order::Asc,
+        SortDirection::Descending => Order::Desc,
+    };
+    let plan = source::plan(connection, matcher).await?;
+    let row = match field {
+        // Ids are ordered by creation.
+        ContactSort::CreatedOn => None,
+        ContactSort::Handle => Some(Column::Handle),
+        ContactSort::Phone => Some(Column::Phone),
+    };
+    let mut ids = matching_ids(connection, matcher, &plan, row.is_some())?;
+    if let Some(column) = row {
+        ids.order_by((Entity, column), order.clone());
+    }
+    ids.order_by((Alias::new(PROBED), ID), order).offset(offset).limit(limit);
+    let ids: Vec<Uuid> = json_sql::fetch(connection, &ids, "hex(id)").await?;
+    let items = contact_lookup::by_ids(connection, matcher.account, &ids).await?;
+    let total = count_planned(connection, matcher, &plan).await?;
+    matcher.check_current(connection).await?;
+    Ok(OffsetPage { items, total })
+}
+
+/// How many contacts match.
+pub(in crate::storage) async fn count(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<u64> {
+    let plan = source::plan(connection, matcher).await?;
+    let count = count_planned(connection, matcher, &plan).await?;
+    matcher.check_current(connection).await?;
+    Ok(count)
+}
+
+async fn count_planned(connection: &impl ConnectionTrait, matcher: &Matcher, plan: &Plan) -> Result<u64> {
+    let mut query = matching_ids(connection, matcher, plan, false)?;
+    query.clear_selects().expr(Expr::cust("count(*)"));
+    let row = connection.query_one(&query).await?;
+    let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The ids of all that match, in any order; with the rows of the contacts, if they are needed.
+fn matching_ids(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    plan: &Plan,
+    with_rows: bool,
+) -> Result<SelectStatement> {
+    let mut query = Query::select();
+    query
+        .expr_as(probed_id(), ID)
+        .from_subquery(plan.source.clone().unordered(&plan.ids), Alias::new(PROBED));
+    if with_rows || plan.needs_row() {
+        join_rows(connection, matcher.account, &mut query);
+    }
+    let probe = Probe { connection, account: matcher.account, id: probed_id() };
+    query.and_where(probe.holds(&plan.rest)?);
+    Ok(query)
+}

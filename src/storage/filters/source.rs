@@ -1,0 +1,353 @@
+//! Where the contacts that may match are read: from the index of one condition, or from the list of all.
+
+use std::ops::Bound;
+
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement, UnionType};
+use uuid::Uuid;
+
+use super::matcher::{Leaf, Matcher, Node};
+use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, needs_row, range_rows, weight};
+use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
+use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
+use crate::storage::entity::{contact, field_value, member, opt_out};
+
+/// The column of a source.
+pub(super) const ID: &str = "id";
+
+/// Ids of contacts, each once.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// Of one column, [`ID`], and without an order.
+    select: SelectStatement,
+    /// The same column as an expression in the query.
+    id: Expr,
+}
+
+impl Source {
+    /// All contacts of the account.
+    pub(super) fn all(account: AccountId) -> Self {
+        let id = contact(contact::Column::Id);
+        let mut select = Query::select();
+        select
+            .expr_as(id.clone(), ID)
+            .from(contact::Entity)
+            .and_where(contact(contact::Column::AccountId).eq(account.get()));
+        Self { select, id }
+    }
+
+    /// Those in the range, in the order of ids, at most `limit`.
+    pub(super) fn ordered(self, range: &KeyRange<Uuid>, order: Order, limit: u64) -> SelectStatement {
+        let Self { mut select, id } = self;
+        if !range.is_all() {
+            select.and_where(any_range(&id, std::slice::from_ref(range)));
+        }
+        select.order_by_expr(id, order).limit(limit).to_owned()
+    }
+
+    /// Those in the range, in any order.
+    pub(super) fn unordered(self, range: &KeyRange<Uuid>) -> SelectStatement {
+        let Self { mut select, id } = self;
+        if !range.is_all() {
+            select.and_where(any_range(&id, std::slice::from_ref(range)));
+        }
+        select
+    }
+
+    fn union(self, other: Self) -> Self {
+        let mut both = self.select;
+        both.union(UnionType::Distinct, other.select);
+        let select = Query::select()
+            .expr_as(Expr::col((Alias::new("sources"), ID)), ID)
+            .from_subquery(both, Alias::new("sources"))
+            .to_owned();
+        Self { select, id: Expr::col((Alias::new("sources"), ID)) }
+    }
+
+    /// How many they are, counted up to a bound.
+    fn counted(self, bound: u64) -> SelectStatement {
+        let Self { mut select, id: _ } = self;
+        select.limit(bound);
+        Query::select().expr(Expr::cust("count(*)")).from_subquery(select, Alias::new("counted")).to_owned()
+    }
+}
+
+fn contact(column: contact::Column) -> Expr {
+    Expr::col((contact::Entity, column))
+}
+
+/// How a filter is executed.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) source: Source,
+    /// The range of ids in which all matches are.
+    pub(super) ids: KeyRange<Uuid>,
+    /// What the contacts of the source are probed for.
+    pub(super) rest: Node,
+    /// How many contacts the source has, if they are few enough to have been counted.
+    pub(super) count: Option<u64>,
+}
+
+impl Plan {
+    /// What a probe costs, in those of a simple condition.
+    pub(super) fn weight(&self) -> u64 {
+        weight(&self.rest)
+    }
+
+    pub(super) fn needs_row(&self) -> bool {
+        needs_row(&self.rest)
+    }
+}
+
+/// How many matches of each condition are counted, first and then: most filters have a condition that few match.
+const BOUNDS: [u64; 2] = [200, 20_000];
+
+/// Chooses the source.
+pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
+    let Matcher { account, predicate, .. } = matcher;
+    let (created, conjuncts): (Vec<&Node>, Vec<&Node>) =
+        predicate.conjuncts().iter().partition(|node| created_within(node).is_some());
+    let ids = created.into_iter().filter_map(created_within).fold(ALL, intersection);
+    let total: u64 = conjuncts.iter().map(|node| weight(node)).sum();
+
+    let mut leaves = Vec::new();
+    let mut candidates = Vec::new();
+    for node in &conjuncts {
+        candidates.push(Candidate::of(connection, *account, node, &mut leaves)?);
+    }
+    let mut chosen = None;
+    for bound in BOUNDS {
+        if leaves.is_empty() || chosen.is_some() {
+            break;
+        }
+        let counts = count_each(connection, &leaves, bound).await?;
+        let counted = candidates.iter().enumerate().filter_map(|(index, candidate)| {
+            let chosen = candidate.as_ref()?.choose(&leaves, &counts, bound)?;
+            Some((index, chosen))
+        });
+        // The fewest contacts, times the work for each.
+        let cost = |index: usize, count: u64| count.saturating_mul(1 + total - weight(conjuncts[index]));
+        chosen = counted.min_by_key(|(index, chosen)| cost(*index, chosen.count));
+    }
+    // No condition is rare: then one whose matches are in the order of ids, if there is one.
+    let in_order = || {
+        let candidates = candidates.iter().enumerate();
+        candidates.filter_map(|(index, candidate)| match candidate {
+            Some(Candidate::Leaf(leaf)) if leaves[*leaf].is_ordered => {
+                Some((index, leaves[*leaf].source.clone()))
+            }
+            _ => None,
+        })
+    };
+    let (source, count, answered) = match chosen {
+        Some((index, Chosen { source, count, is_exact })) => (source, Some(count), is_exact.then_some(index)),
+        None => match in_order().next() {
+            Some((index, source)) => (source, None, Some(index)),
+            None => (Source::all(*account), None, None),
+        },
+    };
+    let rest = conjuncts.into_iter().enumerate().filter(|(index, _)| answered != Some(*index));
+    let rest = Node::And(rest.map(|(_, node)| node.clone()).collect());
+    Ok(Plan { source, ids, rest, count })
+}
+
+const ALL: KeyRange<Uuid> = KeyRange { lower: Bound::Unbounded, upper: Bound::Unbounded };
+
+/// The ids of a condition on the time of creation.
+fn created_within(node: &Node) -> Option<KeyRange<Uuid>> {
+    match node {
+        Node::Leaf(Leaf::Time(TimeColumn::CreatedAt, ranges)) => match &ranges[..] {
+            [range] => Some(ids_created(range)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Of ranges as [`ids_created`] makes them: a lower bound is inclusive, an upper one exclusive.
+pub(super) fn intersection(a: KeyRange<Uuid>, b: KeyRange<Uuid>) -> KeyRange<Uuid> {
+    let lower = match (a.lower, b.lower) {
+        (Bound::Included(a), Bound::Included(b)) => Bound::Included(Ord::max(a, b)),
+        (Bound::Unbounded, other) | (other, _) => other,
+    };
+    let upper = match (a.upper, b.upper) {
+        (Bound::Excluded(a), Bound::Excluded(b)) => Bound::Excluded(Ord::min(a, b)),
+        (Bound::Unbounded, other) | (other, _) => other,
+    };
+    KeyRange { lower, upper }
+}
+
+/// The matches of a condition that an index has.
+struct Indexed {
+    source: Source,
+    /// Whether the index has them in the order of ids.
+    is_ordered: bool,
+}
+
+/// What can be read for a part of a filter.
+enum Candidate {
+    /// The matches of a condition, by its index among those that an index has.
+    Leaf(usize),
+    /// Together they are the matches.
+    Any(Vec<Self>),
+    /// The matches of each include those of the whole.
+    Narrowest(Vec<Self>),
+}
+
+/// Contacts among which all matches of a part of a filter are.
+struct Chosen {
+    source: Source,
+    count: u64,
+    /// Whether they are its matches and no others.
+    is_exact: bool,
+}
+
+impl Candidate {
+    /// `None`: no index has the matches.
+    fn of(
+        connection: &impl ConnectionTrait,
+        account: AccountId,
+        node: &Node,
+        leaves: &mut Vec<Indexed>,
+    ) -> Result<Option<Self>> {
+        let mut of_each = |operands: &[Node]| -> Result<Vec<Option<Self>>> {
+            operands.iter().map(|operand| Self::of(connection, account, operand, leaves)).collect()
+        };
+        Ok(match node {
+            Node::Leaf(leaf) => indexed(connection, account, leaf)?.map(|indexed| {
+                leaves.push(indexed);
+                Self::Leaf(leaves.len() - 1)
+            }),
+            Node::Or(operands) => of_each(operands)?.into_iter().collect::<Option<_>>().map(Self::Any),
+            Node::And(operands) => {
+                let operands: Vec<Self> = of_each(operands)?.into_iter().flatten().collect();
+                (!operands.is_empty()).then_some(Self::Narrowest(operands))
+            }
+            Node::Not(_) => None,
+        })
+    }
+
+    /// `None`: they are not fewer than the bound.
+    fn choose(&self, leaves: &[Indexed], counts: &[u64], bound: u64) -> Option<Chosen> {
+        match self {
+            Self::Leaf(leaf) => {
+                let count = counts[*leaf];
+                let source = || leaves[*leaf].source.clone();
+                (count < bound).then(|| Chosen { source: source(), count, is_exact: true })
+            }
+            Self::Any(operands) => {
+                let chosen: Option<Vec<Chosen>> =
+                    operands.iter().map(|operand| operand.choose(leaves, counts, bound)).collect();
+                let chosen = chosen?.into_iter().reduce(|a, b| Chosen {
+                    source: a.source.union(b.source),
+                    count: a.count + b.count,
+                    is_exact: a.is_exact && b.is_exact,
+                });
+                chosen.filter(|chosen| chosen.count < bound)
+            }
+            Self::Narrowest(operands) => {
+                let chosen = operands.iter().filter_map(|operand| operand.choose(leaves, counts, bound));
+                let narrowest = chosen.min_by_key(|chosen| chosen.count)?;
+                Some(Chosen { is_exact: false, ..narrowest })
+            }
+        }
+    }
+}
+
+/// Counts the contacts of each source, up to a bound, in one round trip.
+async fn count_each(connection: &impl ConnectionTrait, leaves: &[Indexed], bound: u64) -> Result<Vec<u64>> {
+    let mut query = Query::select();
+    for leaf in leaves {
+        query.expr(Expr::SubQuery(None, Box::new(leaf.source.clone().counted(bound).into())));
+    }
+    let row = connection.query_one(&query).await?;
+    let row = row.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
+    (0..leaves.len())
+        .map(|index| {
+            let count: i64 = row.try_get_by_index(index)?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        })
+        .collect()
+}
+
+/// The matches of a condition, if an index has them.
+fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -> Result<Option<Indexed>> {
+    let is_point = |ranges: &[KeyRange<String>]| matches!(ranges, [range] if range.as_point().is_some());
+    let contacts_within = |within: Expr, is_ordered: bool| {
+        let mut source = Source::all(account);
+        source.select.and_where(within);
+        Some(Indexed { source, is_ordered })
+    };
+    Ok(match leaf {
+        Leaf::Text(TextColumn::Handle, ranges) => {
+            let within = any_range(&contact(contact::Column::Handle), ranges);
+            contacts_within(within, false)
+        }
+        Leaf::Text(TextColumn::Phone, ranges) => {
+            let within = any_range(&contact(contact::Column::Phone), ranges);
+            contacts_within(within, is_point(ranges))
+        }
+        Leaf::Time(TimeColumn::UpdatedAt, ranges) => {
+            let ranges: Vec<_> = ranges.iter().cloned().map(|range| range.map(Timestamp::millis)).collect();
+            let within = any_range(&contact(contact::Column::UpdatedAt), &ranges);
+            contacts_within(within, false)
+        }
+        Leaf::Field(number, ranges) => {
+            use field_value::Column;
+            let value = |column: Column| Expr::col((field_value::Entity, column));
+            let id = value(Column::ContactId);
+            let mut select = if is_list(ranges) {
+                // SQLite joins in the order of a cross join.
+                let mut select = range_rows(connection, ranges)?;
+                select.cross_join(field_value::Entity).and_where(is_in_row(&value(Column::Value)));
+                select
+            } else {
+                let mut select = Query::select();
+                select.from(field_value::Entity).and_where(any_range(&value(Column::Value), ranges));
+                select
+            };
+            select
+                .expr_as(id.clone(), ID)
+                .and_where(value(Column::AccountId).eq(account.get()))
+                .and_where(value(Column::Field).eq(number.get()));
+            Some(Indexed { source: Source { select, id }, is_ordered: is_point(ranges) })
+        }
+        Leaf::Groups(groups) => {
+            use member::Column;
+            let of_member = |column: Column| Expr::col((member::Entity, column));
+            let id = of_member(Column::ContactId);
+            let mut select = Query::select();
+            select
+                .expr_as(id.clone(), ID)
+                .from(member::Entity)
+                .and_where(of_member(Column::AccountId).eq(account.get()))
+                .and_where(is_one_of(
+                    &of_member(Column::GroupId),
+                    groups.iter().map(|group| group.as_uuid()),
+                ));
+            let is_ordered = groups.len() == 1;
+            if !is_ordered {
+                // A contact can be in several of them.
+                select.distinct();
+            }
+            Some(Indexed { source: Source { select, id }, is_ordered })
+        }
+        Leaf::OptedOut => {
+            use opt_out::Column;
+            let mut source = Source::all(account);
+            let opted_out = |column: Column| Expr::col((opt_out::Entity, column));
+            source.select = Query::select()
+                .expr_as(contact(contact::Column::Id), ID)
+                .from(opt_out::Entity)
+                .cross_join(contact::Entity)
+                .and_where(opted_out(Column::AccountId).eq(account.get()))
+                .and_where(contact(contact::Column::AccountId).eq(account.get()))
+                .and_where(contact(contact::Column::Phone).eq(opted_out(Column::Phone)))
+                .to_owned();
+            Some(Indexed { source, is_ordered: false })
+        }
+        Leaf::Text(TextColumn::DisplayName, _) | Leaf::Time(TimeColumn::CreatedAt, _) | Leaf::AnyGroup => {
+            None
+        }
+    })
+}
