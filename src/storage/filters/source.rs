@@ -99,8 +99,9 @@ impl Plan {
     }
 }
 
-/// How many matches of each condition are counted, first and then: most filters have a condition that few match.
-const BOUNDS: [u64; 2] = [200, 20_000];
+/// How many matches of each condition are counted, first and then: most filters have a condition that few match, and to count
+/// is most of the work where they are many.
+const BOUNDS: [u64; 3] = [200, 2_000, 20_000];
 
 /// Chooses the source.
 pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
@@ -115,9 +116,14 @@ pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -
     for node in &conjuncts {
         candidates.push(Candidate::of(connection, *account, node, &mut leaves)?);
     }
+    // One that is alone and in the order of ids is read from its beginning, however many it has.
+    let is_settled = match (&conjuncts[..], &candidates[..]) {
+        ([_], [Some(Candidate::Leaf(leaf))]) => leaves[*leaf].is_ordered,
+        _ => leaves.is_empty(),
+    };
     let mut chosen = None;
     for bound in BOUNDS {
-        if leaves.is_empty() || chosen.is_some() {
+        if is_settled || chosen.is_some() {
             break;
         }
         let counts = count_each(connection, &leaves, bound).await?;

@@ -1,5 +1,6 @@
 //! Filters: lists, counts, exports and batches have exactly the contacts that match.
 
+mod plans;
 mod random;
 mod reference;
 
@@ -9,6 +10,7 @@ use addressbook::domain::Permission;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use self::plans::every_filter_reads_one_range_and_probes;
 use self::random::{ADDRESS_BOOK, FIELDS, GROUPS, V1};
 use self::reference::{Filter, Number, Subject, Test, Text, TextTest, Time};
 use crate::harness::field_index::{declare, wait_until_ready};
@@ -307,6 +309,7 @@ fn what_is_wrong_with_a_filter_is_said(kind: Backend) {
 }
 
 on_each! {
+    every_filter_reads_one_range_and_probes
     a_filter_reads_and_deletes_up_to_a_thousand
     what_is_wrong_with_a_filter_is_said
     a_page_that_ends_early_says_where_it_ended
