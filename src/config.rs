@@ -166,6 +166,10 @@ pub struct StorageSettings {
     #[arg(long, env = "ADDRESSBOOK_CONTACT_CACHE", value_name = "BYTES", default_value = "33554432")]
     pub contact_cache: usize,
 
+    /// Maximum size of the cache of the search index in memory, in bytes
+    #[arg(long, env = "ADDRESSBOOK_SEARCH_CACHE", value_name = "BYTES", default_value = "33554432")]
+    pub search_cache: usize,
+
     /// How long an Idempotency-Key is stored
     #[arg(
         long,

@@ -29,6 +29,7 @@ mod m20261127_000013_change_log;
 mod m20261127_000015_idempotent_results;
 mod m20261127_000016_imports;
 mod m20261127_000017_fields;
+mod m20261127_000018_search;
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000015_idempotent_results::Migration),
             Box::new(m20261127_000016_imports::Migration),
             Box::new(m20261127_000017_fields::Migration),
+            Box::new(m20261127_000018_search::Migration),
         ]
     }
 }

@@ -24,6 +24,7 @@ pub mod opt_out;
 pub mod pagination;
 pub mod permission;
 pub mod precondition;
+pub mod search;
 pub mod store;
 pub mod template;
 pub mod text;

@@ -84,6 +84,10 @@ pub enum Violation {
     },
     /// A value that a contact must have was to be cleared.
     NotClearable,
+    /// More words than a search term can have.
+    TooManyWords {
+        max: usize,
+    },
     NotHttpUrl,
     UrlWithUserinfo,
     NoItems,
@@ -180,6 +184,7 @@ impl Violation {
             Self::NotPosition => "not_a_position",
             Self::NotSeconds { .. } => "not_seconds",
             Self::NotClearable => "not_clearable",
+            Self::TooManyWords { .. } => "too_many_words",
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::NoItems => "no_items",
@@ -264,6 +269,7 @@ impl Violation {
                 format!("{name} must be a time from 0s to {max}s in whole seconds, such as 20s")
             }
             Self::NotClearable => format!("{name} cannot be cleared"),
+            Self::TooManyWords { max } => format!("{name} must have at most {max} words"),
             Self::NotHttpUrl => format!("{name} must be an http or https URL"),
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
             Self::NoItems => format!("{name} must have at least one item"),

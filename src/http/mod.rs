@@ -26,6 +26,7 @@ pub mod resource;
 pub mod response;
 pub mod response_body;
 pub mod routes;
+pub mod search;
 pub mod server;
 pub mod shutdown;
 pub mod swagger_ui;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::audiences::snapshots;
-use super::database::background_task::BackgroundTask;
+use super::background_task::BackgroundTask;
 use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connection::Connection;
 use super::imports;

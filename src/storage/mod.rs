@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audiences;
+mod background_task;
 mod cache;
 mod change_set;
 mod changes;
@@ -23,6 +24,7 @@ mod imports;
 mod named;
 mod opt_outs;
 mod postgres;
+mod search;
 mod sqlite;
 mod store;
 mod templates;

@@ -27,6 +27,7 @@ use super::groups::{SqlGroups, start_sweeper};
 use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
+use super::search::{self, Maintainer, SearchIndex};
 use super::templates::SqlTemplates;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
@@ -116,6 +117,14 @@ impl Database {
         let cleaner = has_background_tasks
             .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, snapshot_owner)));
         let field_tasks = has_background_tasks.then(|| Arc::new(start_field_tasks(&writer, reader)));
+        let search_index = SearchIndex::new(options.search_cache, cache.clone());
+        let search_follower = has_background_tasks.then(|| {
+            let (index, retention) = (search_index.clone(), options.change_retention);
+            let (writer, reader) = (writer.clone(), reader.clone());
+            let is_only_process = snapshot_owner.is_only_process;
+            let maintainer = Maintainer { id: snapshot_owner.id, is_only_process };
+            Arc::new(search::start_follower(index, writer, reader, maintainer, retention))
+        });
         Self {
             parts: Arc::new(Parts {
                 group_commit: GroupCommit::start(
@@ -138,6 +147,8 @@ impl Database {
                 probe: pools.probe.map(Arc::new),
                 cleaner,
                 change_poller,
+                search_index,
+                search_follower,
                 imports_changed: Arc::default(),
                 _lock: file_lock.map(Arc::new),
             }),
@@ -255,6 +266,9 @@ impl Store for Database {
         }
         if let Some(field_tasks) = &self.parts.field_tasks {
             field_tasks.stop();
+        }
+        if let Some(search_follower) = &self.parts.search_follower {
+            search_follower.stop();
         }
         if let Some(change_poller) = &self.parts.change_poller {
             change_poller.stop();

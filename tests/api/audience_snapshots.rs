@@ -39,7 +39,7 @@ impl DatabaseProbe {
         row.try_get_by_index(0).unwrap()
     }
 
-    fn execute(&self, sql: &str) {
+    pub fn execute(&self, sql: &str) {
         self.runtime.block_on(self.database.execute_unprepared(sql)).unwrap();
     }
 

@@ -30,6 +30,7 @@ fn options(url: &str) -> Options {
         statement_timeout: Duration::from_secs(60),
         write_queue: 100,
         contact_cache: 1 << 20,
+        search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),

@@ -6,7 +6,7 @@ use url::Url;
 use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Service, folder};
 
-const GUIDES: [&str; 3] = ["importing", "syncing", "filters"];
+const GUIDES: [&str; 4] = ["importing", "searching", "syncing", "filters"];
 
 const RELEASED: &str = include_str!("../../openapi/released/LAST");
 
@@ -145,9 +145,13 @@ fn guides_are_listed_and_their_commands_run() {
         responses
             .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
     }
-    let [_, import, rows, _, created, changes, field, count, matching] = &responses[..] else {
+    let [_, import, rows, pages @ .., _, created, changes, field, count, matching] = &responses[..] else {
         panic!("{responses:?}")
     };
+    assert_eq!(pages.len(), 3, "{responses:?}");
+    for page in pages {
+        assert_eq!((&page["data"], &page["has_more"]), (&json!([]), &json!(false)));
+    }
     assert_eq!(
         (&import["state"], &import["counts"]["create"], &import["counts"]["reject"]),
         (&json!("planned"), &json!(1), &json!(1))

@@ -41,6 +41,7 @@ pub async fn open(url: &str) -> Database {
         statement_timeout: TIMEOUT,
         write_queue: 1_000,
         contact_cache: 1 << 20,
+        search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(60),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),

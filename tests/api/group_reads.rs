@@ -37,6 +37,7 @@ async fn open(url: &str, connections: u32) -> Database {
         statement_timeout: Duration::from_secs(10),
         write_queue: 100,
         contact_cache: 0,
+        search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),

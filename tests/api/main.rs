@@ -60,6 +60,7 @@ mod readme;
 mod rejected;
 mod resource_exhaustion;
 mod schema_versions;
+mod search;
 mod served_documents;
 mod slow_clients;
 mod slow_readers;

@@ -33,7 +33,7 @@ fn curl_lines_run() {
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     let responses: Vec<Value> =
         serde_json::Deserializer::from_str(&stdout).into_iter().map(Result::unwrap).collect();
-    assert_eq!(responses.len(), 25, "{stdout}");
+    assert_eq!(responses.len(), 26, "{stdout}");
     assert_eq!(responses[0]["record"]["alias"], "john");
     assert_eq!(responses[1]["phone_number"], "+442079460000");
     assert_eq!(responses[2]["data"][1]["username"], "john");
@@ -57,7 +57,8 @@ fn curl_lines_run() {
         responses[19..23].iter().filter_map(|line| line["recipient"]["text"].as_str()).collect();
     assert_eq!(texts, ["Hi Ben, we open in your town!", "Hi Anna, we open in Leeds!"]);
     assert_eq!(responses[22]["summary"]["counts"]["asked"], 3);
-    assert_eq!(responses[24]["data"][0]["contact"], responses[23]);
+    assert_eq!(responses[23]["data"][0]["username"], "ann", "{stdout}");
+    assert_eq!(responses[25]["data"][0]["contact"], responses[24]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
+use crate::domain::search::{ContactSearch, SearchPage};
 use crate::domain::timestamp::Timestamp;
 
 /// Scoped to one account.
@@ -89,6 +90,13 @@ pub trait ContactRepository: Send + Sync {
         query: ContactOffsetQuery,
         filter: Filter,
     ) -> Result<OffsetPage<Contact>>;
+
+    /// A page of what a search finds: the best match first, among equals the newest.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or the contact of the cursor no
+    /// longer matches. [`ErrorCode::Unavailable`](crate::domain::ErrorCode::Unavailable): the index is being built.
+    async fn search(&self, search: ContactSearch) -> Result<SearchPage>;
 
     /// Opens an export. Reads no contact yet.
     ///

@@ -9,8 +9,15 @@ use crate::domain::filter::Filter;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, MAX_BATCH, OffsetPage};
 use crate::domain::precondition::Precondition;
+use crate::domain::search::{ContactSearch, Found, SearchPage, SearchTerm};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::{FieldViolation, Violation};
+
+/// How far a search goes by offset: what is skipped is searched for, too.
+pub const MAX_SEARCH_WINDOW: u64 = 1_000;
+
+/// A page of a search may be shorter than requested; so many follow each other at most.
+const MAX_SEARCH_ROUNDS: usize = 5;
 
 /// The contacts of one account.
 pub struct ContactService {
@@ -133,6 +140,49 @@ impl ContactService {
     /// See [`ContactRepository::cursor_page`].
     pub async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         self.repository.cursor_page(query).await
+    }
+
+    /// What a search finds.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::search`].
+    pub async fn search(&self, search: ContactSearch) -> Result<SearchPage> {
+        self.repository.search(search).await
+    }
+
+    /// What a search finds, by offset. The total is exact on the last page; on others it says that there is more.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::search`], and the window is larger than [`MAX_SEARCH_WINDOW`].
+    pub async fn search_offset(
+        &self,
+        term: SearchTerm,
+        fuzzy: bool,
+        filter: ContactFilter,
+        offset: u64,
+        limit: u64,
+    ) -> Result<OffsetPage<Found>> {
+        let end = offset + limit;
+        if end > MAX_SEARCH_WINDOW {
+            let violation = Violation::OutOfRange { min: 0, max: MAX_SEARCH_WINDOW.saturating_sub(limit) };
+            return Err(FieldViolation::at("offset", violation).into());
+        }
+        let mut found = Vec::new();
+        let mut after = None;
+        for _ in 0..MAX_SEARCH_ROUNDS {
+            let limit = end - found.len() as u64;
+            let page = self
+                .search(ContactSearch { term: term.clone(), fuzzy, filter: filter.clone(), after, limit })
+                .await?;
+            found.extend(page.items);
+            after = page.next;
+            if after.is_none() || found.len() as u64 >= end {
+                break;
+            }
+        }
+        let total = found.len() as u64 + u64::from(after.is_some());
+        let items = found.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).collect();
+        Ok(OffsetPage { items, total })
     }
 
     /// A page by offset, of all contacts or of those that match.

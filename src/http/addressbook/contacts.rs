@@ -14,6 +14,7 @@ use crate::domain::filter::Filter;
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
+use crate::domain::search::{Found, MatchType};
 use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::contact::Msisdn;
@@ -23,6 +24,7 @@ use crate::http::openapi::fields::filter::{
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 use crate::http::response;
+use crate::http::search::Search;
 
 const CREATE: &str = "createAddressBookContact";
 
@@ -94,6 +96,9 @@ pub struct Record {
     created_on: Timestamp,
     /// The time at which the contact was last changed, in UTC with millisecond precision.
     updated_on: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    match_type: Option<MatchType>,
 }
 
 impl From<Contact> for Record {
@@ -116,7 +121,15 @@ impl From<Contact> for Record {
             meta,
             created_on: created_at,
             updated_on: updated_at,
+            match_type: None,
         }
+    }
+}
+
+impl From<Found> for Record {
+    fn from(found: Found) -> Self {
+        let Found { contact, match_type } = found;
+        Self { match_type: Some(match_type), ..contact.into() }
     }
 }
 
@@ -124,7 +137,8 @@ impl RecordDoc for Record {
     const NOUN: &'static str = "contact";
     const RESPONSE: &'static str = "AddressBookRecordAnswer";
     const PAGE: &'static str = "AddressBookRecordList";
-    const TOTAL: &'static str = ", on all pages of the list";
+    const TOTAL: &'static str = ", on all pages of the list; with `search`, only the last page has it, and any other one more than \
+                                 the contacts up to its end";
 }
 
 impl UpdatableDoc for Record {
@@ -134,7 +148,14 @@ impl UpdatableDoc for Record {
 pub struct ListRecords {
     query: ContactOffsetQuery,
     filter: Option<Filter>,
+    search: Option<Search>,
 }
+
+const SEARCH: &str = "Only contacts that have each of these words, in any order: as a part of the alias or of a text in `meta`, \
+                      or, of digits, as the beginning or the end of the msisdn. Case and marks do not matter (`jose` finds \
+                      José, `lukasz` finds Łukasz); words of one or two characters match beginnings of words. The best \
+                      matches come first, among equals the newest, whatever `sortField` and `sortDir` say. `offset` and \
+                      `limit` together may then be at most 1000.";
 
 impl Parameters for ListRecords {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
@@ -161,9 +182,10 @@ impl Parameters for ListRecords {
         let offset = offset(query, "contacts");
         let limit = query.limit();
         let filter = filter::parameter(query, &PROPERTIES);
+        let search = Search::read(query, SEARCH, None);
         let query =
             ContactOffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? };
-        Some(Self { query, filter })
+        Some(Self { query, filter, search })
     }
 }
 
@@ -199,11 +221,20 @@ async fn create_record(
 ///
 /// Returns a page of the contacts, newest first by default, and the total number of contacts. With `filter`, both are of
 /// those that match.
+///
+/// With `search`, the best matches come first, and each contact has a `match_type`. A search finds whatever was acknowledged
+/// before it.
 #[utoipa::path(get, path = "/addressbook/contacts", operation_id = "listAddressBookContacts")]
 async fn list_records(
     authorized: Authorized<ReadContacts>,
-    Query { command: ListRecords { query, filter }, .. }: Query<ListRecords>,
+    Query { command: ListRecords { query, filter, search }, .. }: Query<ListRecords>,
 ) -> HandlerResult {
+    if let Some(Search { term, fuzzy }) = search {
+        let filter = ContactFilter { expression: filter, ..ContactFilter::default() };
+        let ContactOffsetQuery { field: _, direction: _, offset, limit } = query;
+        let page = authorized.contacts().search_offset(term, fuzzy, filter, offset, limit).await?;
+        return Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, offset, limit)));
+    }
     let page = authorized.contacts().offset_page(query, filter).await?;
     Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, query.offset, query.limit)))
 }

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use super::dialect::DIALECT;
 use super::names::PROPERTIES;
 use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged};
-use super::pagination::{Listed, Page, cursor_params, links, respond_with_links};
+use super::pagination::{Listed, Page, cursor_params, links, next_link, respond_with_links};
 use super::updated::Updated;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::contact::{ContactFilter, ContactQuery, OVERLAP};
@@ -15,12 +15,15 @@ use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::Grant;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
+use crate::domain::search::{ContactSearch, Found, MatchType, SearchCursor, SearchPage};
 use crate::domain::{self, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::filter::{OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs};
+use crate::http::openapi::fields::search as match_fields;
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
+use crate::http::search::{Search, match_type};
 
 const PATH: &str = "/v1/contacts";
 pub(super) const EXPORT_PATH: &str = "/v1/contacts/export";
@@ -106,6 +109,9 @@ pub struct Contact {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     groups: Option<Vec<ContactGroup>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    match_type: Option<MatchType>,
 }
 
 /// A group that a contact is in.
@@ -151,6 +157,7 @@ impl From<domain::Contact> for Contact {
             created_at,
             updated_at,
             groups: None,
+            match_type: None,
         }
     }
 }
@@ -168,6 +175,9 @@ const EXPAND: &str = "groups";
 
 pub struct ListContacts {
     query: ContactQuery,
+    search: Option<Search>,
+    /// How the contact before the page matched.
+    after_match: Option<MatchType>,
     expand: Expand,
 }
 
@@ -205,12 +215,22 @@ impl Expand {
     }
 }
 
+const SEARCH: &str = "Only contacts that have each of these words, in any order: as a part of the username, of the display \
+                      name or of a text in `meta`, or, of digits, as the beginning or the end of the phone number. Case and \
+                      marks do not matter (`jose` finds José, `lukasz` finds Łukasz); words of one or two characters match \
+                      beginnings of words. The best matches come first, among equals the newest. A page may have fewer \
+                      contacts than `limit`, or none, although there are more: follow the `Link` header. Not together with \
+                      `ending_before`.";
+
+const AFTER_MATCH: &str = "With `search`: the `match_type` of the contact of `starting_after`, as in the `Link` header. Without \
+                           it, the page starts where that contact is now";
+
 impl Parameters for ListContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
             when: "`group` or `expand` is given, or `filter` has a condition on `group`",
-            applies: |Self { query, expand }| expand.0 || needs_groups(&query.filter),
+            applies: |Self { query, expand, .. }| expand.0 || needs_groups(&query.filter),
         },
         ConditionalPermission {
             permission: Permission::ReadOptOuts,
@@ -230,9 +250,13 @@ impl Parameters for ListContacts {
              are not listed."
         );
         let filter = contact_filter(query, &updated_since);
+        let has_end = page.is_some_and(|page| page.cursor.before.is_some());
+        let search = Search::read(query, SEARCH, has_end.then_some("ending_before"));
+        let after_match =
+            query.optional("starting_after_match", || match_fields::match_type(AFTER_MATCH), match_type);
         let expand = Expand::read(query);
         let CursorParams { cursor, limit } = page?;
-        Some(Self { query: ContactQuery { cursor, limit, filter }, expand: expand? })
+        Some(Self { query: ContactQuery { cursor, limit, filter }, search, after_match, expand: expand? })
     }
 }
 
@@ -284,13 +308,20 @@ async fn create_contact(
 /// header contains the URLs of the next and the previous page. With a `filter` that few contacts match and that no index
 /// answers, a page can have fewer contacts than `limit`, or none, although `has_more` is true: follow the link to the next
 /// one.
+///
+/// With `search`, the best matches come first, and each contact has a `match_type`. A search finds whatever was acknowledged
+/// before it. Its `Link` header contains the URL of the next page only.
 #[utoipa::path(get, path = PATH, operation_id = "listContacts")]
 async fn list_contacts(
     authorized: Authorized<ReadContacts>,
     prefix: Prefix,
     Query { command, filters }: Query<ListContacts>,
 ) -> HandlerResult {
-    let ListContacts { query, expand: Expand(expand) } = command;
+    let ListContacts { query, search, after_match, expand: Expand(expand) } = command;
+    if let Some(search) = search {
+        let search = with_search(query, search, after_match);
+        return search_contacts(&authorized, &prefix.prepend_to(PATH), search, &filters, expand).await;
+    }
     let params = CursorParams { cursor: query.cursor, limit: query.limit };
     let page = authorized.contacts().cursor_page(query).await?;
     let links = links(&prefix.prepend_to(PATH), &params, &filters, &page, |contact| contact.id);
@@ -341,6 +372,40 @@ async fn count_contacts(
 ) -> HandlerResult {
     let count = authorized.contacts().count(filter).await?;
     Ok(HttpResponse::Ok().json(ContactCount { count }))
+}
+
+fn with_search(query: ContactQuery, search: Search, match_type: Option<MatchType>) -> ContactSearch {
+    let ContactQuery { cursor, limit, filter } = query;
+    let Search { term, fuzzy } = search;
+    let after = cursor.after.map(|id| SearchCursor { id, match_type });
+    ContactSearch { term, fuzzy, filter, after, limit }
+}
+
+async fn search_contacts<G: Grant>(
+    authorized: &Authorized<G>,
+    path: &str,
+    search: ContactSearch,
+    filters: &[(&str, String)],
+    expand: bool,
+) -> HandlerResult {
+    let limit = search.limit;
+    let SearchPage { items, next } = authorized.contacts().search(search).await?;
+    let link = next.and_then(|SearchCursor { id, match_type }| {
+        let match_type =
+            match_type.map(|match_type| ("starting_after_match", match_type.as_str().to_owned()));
+        next_link(path, limit, id, match_type.iter().chain(filters))
+    });
+    let (contacts, match_types): (Vec<_>, Vec<_>) =
+        items.into_iter().map(|Found { contact, match_type }| (contact, match_type)).unzip();
+    let contacts = if expand {
+        with_groups(authorized, contacts).await?
+    } else {
+        contacts.into_iter().map(Contact::from).collect()
+    };
+    let pairs = contacts.into_iter().zip(match_types);
+    let data =
+        pairs.map(|(contact, match_type)| Contact { match_type: Some(match_type), ..contact }).collect();
+    Ok(respond_with_links(link, Page::new(next.is_some(), data)))
 }
 
 /// Looks up the groups of all contacts with one query.

@@ -128,6 +128,31 @@ pub(super) fn respond_with_links<T: Serialize>(links: Option<HeaderValue>, page:
     response.json(page)
 }
 
+/// One link: to the page that begins or ends at an item, with these other parameters.
+fn link<'p>(
+    path: &str,
+    limit: u64,
+    (end, id): (&str, &impl Id),
+    others: impl Iterator<Item = &'p (&'p str, String)>,
+    relation: &str,
+) -> String {
+    let mut target = format!("{path}?limit={limit}&{end}={id}");
+    for (name, value) in others {
+        target.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    }
+    format!("<{target}>; rel=\"{relation}\"")
+}
+
+/// The `Link` header of a page that has no item to begin the next one at.
+pub(super) fn next_link<'p>(
+    path: &str,
+    limit: u64,
+    after: impl Id,
+    others: impl Iterator<Item = &'p (&'p str, String)>,
+) -> Option<HeaderValue> {
+    HeaderValue::try_from(link(path, limit, ("starting_after", &after), others, "next")).ok()
+}
+
 /// The `Link` header of a page (RFC 8288) that has a neighbour.
 pub(super) fn links<R, I: Id>(
     path: &str,
@@ -149,17 +174,9 @@ pub(super) fn links<R, I: Id>(
     let (first, last) =
         if cursor.forward() { (first, resume_at.or(last)) } else { (resume_at.or(first), last) };
     let link = |name: &str, id: I, relation: &str| {
-        let mut target = format!("{path}?limit={limit}&{name}={id}");
-        let mut add = |name: &str, value: &str| {
-            target.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-        };
-        if let (Some(_), Some(other_end), "next") = (cursor.after, cursor.before, relation) {
-            add("ending_before", &other_end.to_string());
-        }
-        for (name, value) in filters {
-            add(name, value);
-        }
-        format!("<{target}>; rel=\"{relation}\"")
+        let other_end = cursor.before.filter(|_| cursor.after.is_some() && relation == "next");
+        let other_end = other_end.map(|other_end| ("ending_before", other_end.to_string()));
+        link(path, *limit, (name, &id), other_end.iter().chain(filters), relation)
     };
     let links: Vec<String> = [
         last.filter(|_| has_next).map(|last| link("starting_after", last, "next")),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::domain::AccountId;
-use crate::storage::database::background_task::BackgroundTask;
+use crate::storage::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
 use crate::storage::entity::change_head::{Column, Entity};
 use crate::storage::write::change_signal::ChangeSignal;

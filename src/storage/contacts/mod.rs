@@ -5,3 +5,4 @@ pub(super) mod commands;
 mod export;
 pub(super) mod queries;
 pub(super) mod repository;
+mod search;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::batch::Prepared;
 use super::commands::{self, Edit, EditKind};
-use super::{batch, export, queries};
+use super::{batch, export, queries, search};
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::batch::{Batch, BatchOutcome, ItemOutcome};
 use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, Export, ExportQuery};
@@ -14,6 +14,7 @@ use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::precondition::Precondition;
+use crate::domain::search::{ContactSearch, SearchPage};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, ContactPatch, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::cache::{seek_points, seek_read};
@@ -220,6 +221,11 @@ impl ContactRepository for SqlContacts {
             filters::page::offset_page(&reader, &matcher, query).await
         };
         self.database.read(read).await
+    }
+
+    async fn search(&self, search: ContactSearch) -> Result<SearchPage> {
+        let (index, account) = (self.database.parts.search_index.clone(), self.account);
+        self.database.read(async move |reader| search::search(&reader, &index, account, search).await).await
     }
 
     async fn export(&self, query: ExportQuery) -> Result<Export> {

@@ -12,11 +12,11 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::background_task::BackgroundTask;
 use super::read_batching::ReadBatcher;
 use super::snapshot_owner::SnapshotOwner;
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, RequestContext, Result};
+use crate::storage::background_task::BackgroundTask;
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::cache::pages::{CacheablePage, PageCache};
 use crate::storage::change_set::ChangeSet;
@@ -27,6 +27,7 @@ use crate::storage::entity::idempotency_key::Recorded;
 use crate::storage::error::idempotency_conflict;
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
+use crate::storage::search::SearchIndex;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::change_signal::ChangeSignal;
 use crate::storage::write::command::{Action, Command, Outcome};
@@ -69,6 +70,9 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) cleaner: Option<Arc<BackgroundTask>>,
     /// Notifies of the commits of other instances; PostgreSQL only.
     pub(in crate::storage) change_poller: Option<Arc<BackgroundTask>>,
+    pub(in crate::storage) search_index: SearchIndex,
+    /// Keeps the search index up to date; in a server, and in any process on PostgreSQL.
+    pub(in crate::storage) search_follower: Option<Arc<BackgroundTask>>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,
     pub(in crate::storage) _lock: Option<Arc<FileLock>>,
@@ -160,11 +164,18 @@ impl Database {
         request: Option<IdempotentRequest>,
     ) -> Result<Outcome> {
         let context = Arc::clone(self.context()?);
+        self.wait_for_index().await?;
         let in_flight_guard = self.begin(context.account(), request.as_ref())?;
         self.parts
             .group_commit
             .execute(Command { context, idempotent: request, action }, in_flight_guard)
             .await
+    }
+
+    /// Waits while the account's search index is far behind: what is not indexed is searched one by one.
+    pub(in crate::storage) async fn wait_for_index(&self) -> Result<()> {
+        let account = self.context()?.account();
+        self.parts.writer.search_backlog().wait(account, self.parts.writer.acquire_timeout()).await
     }
 
     fn begin(
@@ -190,6 +201,7 @@ impl Database {
             + 'static,
     {
         let account = self.context()?.account();
+        self.wait_for_index().await?;
         let in_flight_guard = self.begin(account, request.as_ref())?;
         let writer = self.parts.writer.for_owner(self.owner());
         let ttl = writer.idempotency_ttl();

@@ -1,7 +1,6 @@
 //! The database handle and its parts: read batching, background tasks, and the owner of unfinished snapshots.
 //! Above the write path and the cache, below the repositories.
 
-pub(super) mod background_task;
 pub(super) mod handle;
 pub(super) mod read_batching;
 pub(super) mod snapshot_owner;

@@ -35,6 +35,8 @@ pub struct Options {
     pub write_queue: usize,
     /// Maximum size of the contact cache in bytes; in a server on SQLite only.
     pub contact_cache: usize,
+    /// Maximum size of the cache of the search index in bytes.
+    pub search_cache: usize,
     /// Lifetime of idempotency keys.
     pub idempotency_ttl: Duration,
     /// Lifetime of audience snapshots.

@@ -182,6 +182,7 @@ mod tests {
             statement_timeout: Duration::from_secs(1),
             write_queue: 1,
             contact_cache: 0,
+            search_cache: 0,
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
             change_retention: Duration::from_secs(1),

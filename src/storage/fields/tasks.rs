@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{build, sweep};
 use crate::domain::Result;
 use crate::domain::field::FieldState;
-use crate::storage::database::background_task::BackgroundTask;
+use crate::storage::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
 use crate::storage::entity::field::{Column, DELETED, Entity};
 use crate::storage::write::batched_deletes::{in_batches, store_in_batches};

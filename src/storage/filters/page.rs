@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QuerySelect, Select};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::matcher::Matcher;
@@ -152,6 +152,34 @@ pub(in crate::storage) async fn find_all(
             return Ok(Some(found));
         }
     }
+}
+
+/// All contacts that match, newest first, if a condition shows that they are few.
+pub(in crate::storage) async fn few(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    max: usize,
+) -> Result<Option<Vec<Contact>>> {
+    let plan = source::plan(connection, matcher).await?;
+    if plan.count.is_some_and(|count| count <= max as u64) {
+        find_all(connection, matcher, max).await
+    } else {
+        Ok(None)
+    }
+}
+
+/// Those of some contacts that match, in any order.
+pub(in crate::storage) async fn among(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    ids: &[ContactId],
+) -> Result<Vec<Contact>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+    let probe = Probe { connection, account: matcher.account, id: Expr::col((Entity, Column::Id)) };
+    let select = contact_lookup::in_account(matcher.account)
+        .filter(json_sql::in_query(connection, (Entity, Column::Id), json_sql::ids(connection, &ids)?))
+        .filter(probe.holds(&matcher.predicate)?);
+    contact_rows::fetch_contacts(connection, select).await
 }
 
 /// The contacts that match behind one, oldest first; none only if there are no more.

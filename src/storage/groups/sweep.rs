@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::{AccountId, Result};
-use crate::storage::database::background_task::BackgroundTask;
+use crate::storage::background_task::BackgroundTask;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::json_sql::in_query;
 use crate::storage::db::transaction::Transaction;

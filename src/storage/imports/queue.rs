@@ -246,6 +246,7 @@ impl ImportQueue for SqlImportQueue {
 
     async fn execute_page(&self, job: &ImportJob, number: u64) -> Result<bool> {
         let database = self.of(job);
+        database.wait_for_index().await?;
         let page = match self.take_prefetched(job, number) {
             Some(page) => page.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??,
             None => PreparedPage::read(&database, job, number).await?,

@@ -24,7 +24,7 @@ use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::change::{Column, Entity};
-use crate::storage::entity::{change, change_head};
+use crate::storage::entity::{change, change_head, search_head};
 
 /// A row of the log, but for what it shares with the others of its transaction.
 struct Entry {
@@ -194,25 +194,41 @@ pub(crate) async fn find_expired(
     connection: &impl ConnectionTrait,
     retention: Duration,
 ) -> Result<Option<i64>> {
-    let oldest = change::Entity::find()
-        .select_only()
-        .column(Column::At)
-        .filter(
-            Expr::col((Entity, Column::AccountId))
-                .equals((change_head::Entity, change_head::Column::AccountId)),
-        )
-        .order_by_asc(Column::Sequence)
-        .limit(1)
-        .into_query();
+    let oldest = |column: Column| {
+        change::Entity::find()
+            .select_only()
+            .column(column)
+            .filter(
+                Expr::col((Entity, Column::AccountId))
+                    .equals((change_head::Entity, change_head::Column::AccountId)),
+            )
+            .order_by_asc(Column::Sequence)
+            .limit(1)
+            .into_query()
+    };
     let account = change_head::Entity::find()
         .select_only()
         .column(change_head::Column::AccountId)
-        .filter(Expr::from(oldest).lt(cutoff(retention)))
+        .filter(Expr::from(oldest(Column::At)).lt(cutoff(retention)))
+        .filter(is_indexed(
+            oldest(Column::Sequence).into(),
+            Expr::col((change_head::Entity, change_head::Column::AccountId)),
+        ))
         .limit(1)
         .into_tuple::<i64>()
         .one(connection)
         .await?;
     Ok(account)
+}
+
+/// Whether the search index has an entry: what it does not have stays in the log.
+fn is_indexed(sequence: Expr, account: Expr) -> Expr {
+    let position = search_head::Entity::find()
+        .select_only()
+        .column(search_head::Column::Position)
+        .filter(Expr::col((search_head::Entity, search_head::Column::AccountId)).eq(account))
+        .into_query();
+    sequence.lte(Expr::from(position))
 }
 
 fn cutoff(retention: Duration) -> i64 {
@@ -228,6 +244,7 @@ pub(crate) async fn delete_expired(
     let Some(account) = find_expired(transaction, retention).await? else { return Ok(false) };
     let beginning = change::Entity::find()
         .filter(Column::AccountId.eq(account))
+        .filter(is_indexed(Expr::col(Column::Sequence), account.into()))
         .order_by_asc(Column::Sequence)
         .limit(limit)
         .all(transaction)

@@ -18,4 +18,5 @@ pub(super) mod counters;
 pub(super) mod field_values;
 pub(super) mod group_commit;
 pub(super) mod idempotency;
+pub(super) mod search_backlog;
 pub(super) mod writer;

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::change_signal::ChangeSignal;
 use super::field_values::{FieldCache, IndexChanges};
+use super::search_backlog::SearchBacklog;
 use super::{change_log, counters, idempotency};
 use crate::domain::{Error, ErrorCode, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     idempotency_ttl: Duration,
     change_signal: ChangeSignal,
     fields: FieldCache,
+    search_backlog: SearchBacklog,
 }
 
 /// The lock that keeps the cache consistent with the database.
@@ -55,6 +57,7 @@ struct CacheLock {
 pub(crate) struct WriteGuard<'w> {
     cache_guard: Option<CacheGuard<'w>>,
     change_signal: &'w ChangeSignal,
+    search_backlog: &'w SearchBacklog,
     /// SQLite only.
     file: Option<&'w DatabaseFile>,
 }
@@ -166,6 +169,7 @@ impl Writer {
             idempotency_ttl,
             change_signal: ChangeSignal::default(),
             fields: FieldCache::default(),
+            search_backlog: SearchBacklog::default(),
         }
     }
 
@@ -300,10 +304,10 @@ impl Writer {
 
     async fn lock_for_deletion(&self) -> std::result::Result<WriteGuard<'_>, WriteError> {
         let file = self.connection.file();
-        let change_signal = &self.change_signal;
+        let (change_signal, search_backlog) = (&self.change_signal, &self.search_backlog);
         require_in_place(file)?;
         let Some(CacheLock { cache, order, waiting }) = &self.cache_lock else {
-            return Ok(WriteGuard { cache_guard: None, change_signal, file });
+            return Ok(WriteGuard { cache_guard: None, change_signal, search_backlog, file });
         };
         let waiting_write = WaitingWrite::new(waiting);
         let order = tokio::time::timeout(self.acquire_timeout, order.lock()).await.map_err(|_| {
@@ -314,12 +318,17 @@ impl Writer {
         })?;
         drop(waiting_write);
         let cache_guard = Some(CacheGuard { cache, waiting, _order: order });
-        Ok(WriteGuard { cache_guard, change_signal, file })
+        Ok(WriteGuard { cache_guard, change_signal, search_backlog, file })
     }
 
     /// The same writer, on behalf of an account.
     pub(crate) fn for_owner(&self, owner: Owner) -> Self {
         Self { connection: self.connection.for_owner(owner), ..self.clone() }
+    }
+
+    /// How long a write waits for what it needs.
+    pub(crate) fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout
     }
 
     /// How long idempotency keys are kept.
@@ -338,6 +347,11 @@ impl Writer {
 
     pub(crate) fn fields(&self) -> &FieldCache {
         &self.fields
+    }
+
+    /// How far the search index is behind what is committed.
+    pub(crate) fn search_backlog(&self) -> &SearchBacklog {
+        &self.search_backlog
     }
 
     /// Wakes those who wait for what is committed.
@@ -415,6 +429,7 @@ impl WriteGuard<'_> {
             cache.publish(change_set);
         }
         self.change_signal.publish(change_set);
+        self.search_backlog.publish(change_set);
     }
 
     /// Whether another write waits for the lock.

@@ -9,8 +9,9 @@ pub(super) struct Guide {
     pub(super) text: &'static str,
 }
 
-pub(super) const GUIDES: [Guide; 3] = [
+pub(super) const GUIDES: [Guide; 4] = [
     Guide { name: "importing", text: include_str!("importing.md") },
+    Guide { name: "searching", text: include_str!("searching.md") },
     Guide { name: "syncing", text: include_str!("syncing.md") },
     Guide { name: "filters", text: include_str!("filters.md") },
 ];

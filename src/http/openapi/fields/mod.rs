@@ -8,6 +8,7 @@ pub mod filter;
 pub mod group;
 pub mod import;
 pub mod opt_out;
+pub mod search;
 pub mod template;
 mod value;
 
