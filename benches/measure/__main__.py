@@ -4,13 +4,14 @@ import signal
 import sys
 from pathlib import Path
 
-from . import audiences, batches, exports, imports, options, report, works
+from . import audiences, batches, exports, imports, options, report, searches, works
 from .http import Failure
 from .run import Run
 
 KINDS = (
     (options.BESIDE_PEERS, works.beside_peers),
     ({"million", "pages"}, works.large_account),
+    ({"search"}, searches.measure),
     ({"audience"}, audiences.measure),
     ({"export"}, exports.measure),
     ({"batch"}, batches.measure),

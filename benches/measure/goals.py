@@ -63,6 +63,12 @@ POSTGRES_MEMBERS = on_postgres(MEMBERS)
 POSTGRES_OPT_OUTS = on_postgres(OPT_OUTS)
 POSTGRES_KEYED = on_postgres(KEYED)
 POSTGRES_MIXED = on_postgres(MIXED)
+SEARCHES = (
+    "search, a part of one contact",
+    "search, three letters of many",
+    "search, two words",
+    "search, the end of a number",
+)
 PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with total, any order")
 AUDIENCE = "audience of 100,000 as lines"
 AUDIENCE_MEMORY = "memory that such an audience takes"
@@ -95,6 +101,7 @@ GOALS = (
     *beside("PocketBase", OPT_OUTS, None, None, 6),
     *beside("PocketBase", KEYED, None, None, 6),
     *beside("PocketBase", MIXED, 1.2, 6, 6),
+    *(Goal(work, OURS, "PocketBase", "≥", 10) for work in SEARCHES),
     Goal(MEMORY, OURS, "PocketBase", "≤", 0.5, " MiB"),
     *(Goal(work, LARGE, SMALL, "≥", 0.8) for work in (*CREATES, *GETS, *LISTS, UPDATES[-1], DELETES[-1])),
     *(Goal(work, LARGE, None, "≤", 20, " ms") for work in PAGES),

@@ -113,7 +113,9 @@ impl RouteTable {
         F: ProtectedHandler<Args>,
     {
         let mut request = F::request_doc();
-        let conditions = std::mem::take(&mut request.conditions);
+        let mut conditions = std::mem::take(&mut request.conditions);
+        // Operations with one kind of body may require of every request what others require of some.
+        conditions.retain(|condition| !F::PERMISSIONS.contains(&condition.permission));
         let access = Access { dialect, always: F::PERMISSIONS, conditions };
         let template = self.document.add(&path, Some(&access), request, doc);
         let new_route: NewRoute = Arc::new(move |method| {

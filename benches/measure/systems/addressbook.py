@@ -49,6 +49,9 @@ class Addressbook(System):
         # Ids are in order of creation; after the oldest ones there is no complete page.
         return [f"/v1/contacts?limit=50&starting_after={contact_id}" for contact_id in sorted(ids)[50:]]
 
+    def search(self, term):
+        return f"/v1/contacts?limit=20&search={term}"
+
     def count(self):
         return Connection(self.base, self.token).ask("GET", "/addressbook/contacts?limit=1")["total"]
 

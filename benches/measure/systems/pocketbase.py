@@ -1,6 +1,7 @@
 """A comparable product: one binary, SQLite, tokens. Same fields, same unique index."""
 
 import subprocess
+from urllib.parse import quote, unquote
 
 from ..http import Connection, free_port, wait_for
 from ..load import Request
@@ -55,6 +56,13 @@ class PocketBase(System):
 
     def anywhere(self, ids):
         return [f"{self.newest()}&page={page}" for page in range(1, len(ids) // 50 + 1)]
+
+    def search(self, term):
+        """All words in any of the fields, as its interface searches; newest first."""
+        fields = ("username", "display_name", "meta", "phone_number")
+        words = ["||".join(f"{field}~'{word}'" for field in fields) for word in unquote(term).split()]
+        where = quote("&&".join(f"({word})" for word in words))
+        return f"{self.contacts}?perPage=20&skipTotal=1&sort=-created&filter={where}"
 
     def count(self):
         return Connection(self.base, self.token).ask("GET", f"{self.contacts}?perPage=1&fields=id")["totalItems"]
