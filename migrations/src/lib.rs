@@ -30,6 +30,7 @@ mod m20261127_000015_idempotent_results;
 mod m20261127_000016_imports;
 mod m20261127_000017_fields;
 mod m20261127_000018_search;
+mod m20261127_000019_segments;
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000016_imports::Migration),
             Box::new(m20261127_000017_fields::Migration),
             Box::new(m20261127_000018_search::Migration),
+            Box::new(m20261127_000019_segments::Migration),
         ]
     }
 }

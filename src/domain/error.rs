@@ -56,6 +56,8 @@ codes! {
     NameTaken => "The name is already taken";
     /// The account has already declared the key.
     FieldDeclared => "The key is already declared as a field";
+    /// Something that is stored needs the field.
+    FieldInUse => "The field is in use";
     /// A filter or an order names a key of `meta` that is not declared as a field.
     FieldNotDeclared => "A key of meta must be declared as a field before contacts are chosen or sorted by it";
     /// The contacts that existed before the field are still being indexed.
@@ -178,6 +180,24 @@ impl Error {
             violations: vec![FieldViolation::at("key", Violation::Taken)],
             ..Self::from(ErrorCode::FieldDeclared)
         }
+    }
+
+    /// Segments need the field.
+    #[must_use]
+    pub fn field_in_use(segments: &[String]) -> Self {
+        const SHOWN: usize = 3;
+        let shown: Vec<_> = segments.iter().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+        let more = match segments.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = format!("{}{more}", shown.join(", "));
+        let message = if segments.len() == 1 {
+            format!("The filter of the segment {named} needs the field; change or delete the segment first")
+        } else {
+            format!("The filters of the segments {named} need the field; change or delete the segments first")
+        };
+        Self::with_message(ErrorCode::FieldInUse, message)
     }
 
     /// More recipients than one response may have.

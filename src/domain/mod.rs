@@ -25,6 +25,7 @@ pub mod pagination;
 pub mod permission;
 pub mod precondition;
 pub mod search;
+pub mod segment;
 pub mod store;
 pub mod template;
 pub mod text;

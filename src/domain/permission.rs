@@ -94,7 +94,11 @@ permissions! {
     CreateFields => "create:Fields", "declare fields: keys of `meta` to choose and sort contacts by";
     ReadFields => "read:Fields", "read declared fields";
     DeleteFields => "delete:Fields", "delete declared fields";
-    ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs and templates, with what was changed";
+    CreateSegments => "create:Segments", "create segments";
+    ReadSegments => "read:Segments", "read segments";
+    UpdateSegments => "update:Segments", "change segments";
+    DeleteSegments => "delete:Segments", "delete segments";
+    ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs, templates and segments, with what was changed";
 }
 
 impl fmt::Display for Permission {

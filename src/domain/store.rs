@@ -14,6 +14,7 @@ use super::field::FieldRepository;
 use super::group::GroupRepository;
 use super::import::{ImportQueue, ImportRepository};
 use super::opt_out::OptOutRepository;
+use super::segment::SegmentRepository;
 use super::template::saved::TemplateRepository;
 
 /// A database: where repositories come from.
@@ -42,6 +43,9 @@ pub trait Store: Send + Sync {
 
     /// The declared fields of the request's account.
     fn fields(&self, context: &Arc<RequestContext>) -> Box<dyn FieldRepository>;
+
+    /// The segments of the request's account.
+    fn segments(&self, context: &Arc<RequestContext>) -> Box<dyn SegmentRepository>;
 
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;

@@ -25,6 +25,7 @@ mod named;
 mod opt_outs;
 mod postgres;
 mod search;
+mod segments;
 mod sqlite;
 mod store;
 mod templates;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, Order,
+    QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::domain::change::ChangeType;
 use crate::domain::id::Id;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
-use crate::domain::pagination::CursorPage;
+use crate::domain::pagination::{CursorPage, OffsetParams, SortDirection};
 use crate::domain::precondition::Precondition;
 use crate::domain::text::Text as _;
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
@@ -68,6 +68,15 @@ pub(super) trait NamedEntity:
             row.filter(Self::ACCOUNT.eq(account.get())).filter(Self::ID.eq(id)).exec(transaction).await?;
             Ok(())
         }
+    }
+
+    /// Checks what a resource refers to, in the transaction that stores it.
+    fn check(
+        _transaction: &Transaction,
+        _account: AccountId,
+        _resource: &Self::Resource,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
     }
 
     /// Called after a deletion was committed.
@@ -139,6 +148,7 @@ impl<E: NamedEntity> NamedRepository<E::Resource> for SqlNamed<E> {
                     if after.version() == before.version() {
                         return Ok((after, ChangeSet::default()));
                     }
+                    E::check(transaction, account, &after).await?;
                     update_row::<E>(transaction, account, &after).await?;
                     let [_, updated, _] = E::EVENTS;
                     let change = change::<E>(updated, &after, after.changed_fields(&before), 0);
@@ -209,6 +219,26 @@ pub(super) async fn find_row<E: NamedEntity>(
     Err(Error::no_such(E::Resource::KIND))
 }
 
+/// The rows of a page at an offset, by time of creation or by name.
+pub(super) async fn rows_by_offset<E: NamedEntity>(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    by_name: bool,
+    page: OffsetParams,
+    id_of: fn(&E::Model) -> Uuid,
+) -> Result<Vec<E::Model>> {
+    let select = E::in_account(account);
+    if !by_name {
+        return keyset::by_offset(connection, select, E::ID, id_of, &page).await;
+    }
+    let OffsetParams { direction, offset, limit } = page;
+    let order = match direction {
+        SortDirection::Ascending => Order::Asc,
+        SortDirection::Descending => Order::Desc,
+    };
+    Ok(select.order_by(E::NAME, order).offset(offset).limit(limit).all(connection).await?)
+}
+
 async fn load_one<E: NamedEntity>(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -240,6 +270,7 @@ pub(super) async fn create<E: NamedEntity>(
     account: AccountId,
     resource: &E::Resource,
 ) -> Result<Option<ChangeKind>> {
+    E::check(transaction, account, resource).await?;
     let inserted = insert_row::<E>(transaction, E::to_row(account, resource)).await?;
     let [created, _, _] = E::EVENTS;
     Ok(inserted.then(|| change::<E>(created, resource, Vec::new(), 1)))

@@ -28,6 +28,7 @@ use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
 use super::search::{self, Maintainer, SearchIndex};
+use super::segments::SqlSegments;
 use super::templates::SqlTemplates;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
@@ -40,6 +41,7 @@ use crate::domain::field::FieldRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
 use crate::domain::opt_out::OptOutRepository;
+use crate::domain::segment::SegmentRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::{Error, ErrorCode, RequestContext, Result};
@@ -235,6 +237,10 @@ impl Store for Database {
 
     fn fields(&self, context: &Arc<RequestContext>) -> Box<dyn FieldRepository> {
         Box::new(SqlFields::new(self.for_request(context), context.account()))
+    }
+
+    fn segments(&self, context: &Arc<RequestContext>) -> Box<dyn SegmentRepository> {
+        Box::new(SqlSegments::new(self.for_request(context), context.account()))
     }
 
     fn import_queue(&self) -> Arc<dyn ImportQueue> {

@@ -115,7 +115,9 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
             let item = json!({"username": format!("by {mode}"), "phone_number": "+4479000000001"});
             return vec![call.with_items(&json!({"mode": mode}), &[item])];
         }
-        ("getContact", Permission::ReadGroups) => return vec![call.clone().with("expand", "groups")],
+        ("getContact" | "listSegmentMembers", Permission::ReadGroups) => {
+            return vec![call.clone().with("expand", "groups")];
+        }
         ("listContacts" | "exportContacts", Permission::ReadGroups) => {
             let expand = call.clone().with("expand", "groups");
             let filter = call.clone().with("filter", encoded("NOT group:*"));
@@ -128,16 +130,24 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
         (_, Permission::ReadGroups) if call.takes("filter") => {
             return vec![call.clone().with("filter", encoded("NOT group:*"))];
         }
+        (_, Permission::ReadSegments) if call.takes("filter") => {
+            return vec![call.clone().with("filter", encoded(&format!("segment = \"{name}\"")))];
+        }
         (_, Permission::ReadOptOuts) if call.takes("filter") => {
             return vec![
                 call.clone().with("filter", encoded("display_name = \"a\" AND NOT (NOT opted_out)")),
             ];
         }
         // What they match is not there.
-        (_, permission) if call.path.ends_with("/batch/get") || call.path.ends_with("/batch/delete") => {
+        (id, permission)
+            if call.path.ends_with("/batch/get")
+                || call.path.ends_with("/batch/delete")
+                || id == "changeGroupMembers" =>
+        {
             let filter = match permission {
                 Permission::ReadGroups => "group:* AND display_name = \"nobody\"",
                 Permission::ReadOptOuts => "opted_out AND display_name = \"nobody\"",
+                Permission::ReadSegments => &format!("segment = \"{name}\" AND display_name = \"nobody\""),
                 _ => "display_name = \"nobody\"",
             };
             return vec![call.with_body(json!({"filter": filter}).to_string())];
@@ -199,11 +209,22 @@ on_both_databases! {
             let is_alone = |needed: &Permission| {
                 call.id != "createImport" || ![Permission::CreateGroups, Permission::UpdateGroups].contains(needed)
             };
-            for needed in conditional.into_iter().filter(|_| !depends_on_plan).filter(is_alone) {
-                // Whoever deletes by a filter reads, whatever the filter is about.
-                let reads = call.path.ends_with("/batch/delete") && needed != Permission::ReadContacts;
-                let too_few: Vec<_> =
+            // What a stored filter is about: see `segments`.
+            let is_of_segment = |needed: &Permission| {
+                let by_parameter = call.takes("expand") && *needed == Permission::ReadGroups;
+                call.path.contains("/segments/") && !by_parameter
+            };
+            let conditional = conditional.into_iter().filter(|needed| !is_of_segment(needed));
+            for needed in conditional.filter(|_| !depends_on_plan).filter(is_alone) {
+                // Whoever deletes or adds by a filter reads, whatever the filter is about.
+                let by_filter = call.path.ends_with("/batch/delete") || call.id == "changeGroupMembers";
+                let reads = by_filter && needed != Permission::ReadContacts;
+                let mut too_few: Vec<_> =
                     too_few.iter().copied().chain(reads.then_some(Permission::ReadContacts)).collect();
+                // The filter of a segment can be about both.
+                if needed == Permission::ReadSegments {
+                    too_few.extend([Permission::ReadGroups, Permission::ReadOptOuts]);
+                }
                 let enough: Vec<_> = always.iter().copied().chain([needed]).chain(too_few.iter().copied()).collect();
                 for call in requiring(&call, needed, &fixtures) {
                     assert_lacks(&call, &service.client_of(&name, &all_but(needed)), needed);
@@ -218,6 +239,16 @@ on_both_databases! {
             assert_eq!(reply.status, call.success, "{}: {}", call.id, String::from_utf8_lossy(&reply.body));
             for needed in permissions(&call.shows) {
                 used.push(needed);
+                // What a stored filter is about decides the others: see `segments`.
+                if ["getSegment", "getAddressBookSegment"].contains(&call.id.as_str()) {
+                    let count = |permissions: &[Permission]| {
+                        let shown = call.send(&service.client_of(&name, permissions)).expect(200);
+                        shown.get("record").unwrap_or(&shown)["count"].clone()
+                    };
+                    assert_eq!(count(&all_but(needed)).is_null(), needed == Permission::ReadContacts);
+                    assert_eq!(count(&[always[0], Permission::ReadContacts]), 1);
+                    continue;
+                }
                 // A create returns what was sent, except for values that the server generates: see `opt_outs`.
                 if !call.creates() {
                     let reply = call.send(&service.client_of(&name, &all_but(needed)));

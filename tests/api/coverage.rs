@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::filters::encoded;
+use crate::harness::field_index::wait_until_ready;
 use crate::harness::fixtures::{Fixtures, account_for, commit_import, other, unique_member, with_contact};
 use crate::harness::imports::ImportClient;
 use crate::harness::operations::Call;
@@ -257,7 +258,8 @@ fn conflict_of_import(call: &Call, client: &Client) -> Reply {
 
 /// Whether an operation takes a filter, as a parameter or in its body.
 fn takes_filter(call: &Call) -> bool {
-    call.takes("filter") || call.path.ends_with("/batch/get") || call.path.ends_with("/batch/delete")
+    let in_body = call.path.ends_with("/batch/get") || call.path.ends_with("/batch/delete");
+    call.takes("filter") || in_body || call.id == "changeGroupMembers"
 }
 
 fn filtered(call: &Call, filter: &str) -> Call {
@@ -281,8 +283,14 @@ fn unready_field(call: &Call, client: &Client) -> Reply {
     attempts.into_iter().find(|reply| reply.status == 409).expect("no build takes any time")
 }
 
-/// A name that is taken, a number that two contacts share, or an idempotency key in use.
+/// A name that is taken, a number that two contacts share, an idempotency key in use, or a field that a segment needs.
 fn conflict(calls: &[Call], call: &Call, client: &Client) -> Reply {
+    if call.id == "deleteField" {
+        let key = wait_until_ready(client, &call.target())["key"].clone();
+        let segment = json!({"name": "londoners", "filter": format!("meta.{key}:*")});
+        client.post("/v1/segments", &segment).expect(201);
+        return call.send(client);
+    }
     if call.path.starts_with("/v1/imports/") {
         return conflict_of_import(call, client);
     }

@@ -145,7 +145,8 @@ fn guides_are_listed_and_their_commands_run() {
         responses
             .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
     }
-    let [_, import, rows, pages @ .., _, created, changes, field, count, matching] = &responses[..] else {
+    let [_, import, rows, pages @ .., _, created, changes, field, count, matching, segment] = &responses[..]
+    else {
         panic!("{responses:?}")
     };
     assert_eq!(pages.len(), 3, "{responses:?}");
@@ -161,6 +162,7 @@ fn guides_are_listed_and_their_commands_run() {
     let found = matching["data"].as_array().unwrap();
     assert_eq!((&field["key"], &count["count"]), (&json!("COUNTRY"), &json!(found.len())));
     assert!(found.contains(created), "{matching}");
+    assert_eq!(segment["name"], "newcomers");
 }
 
 /// Every link of every page, behind a prefix that the service does not know.

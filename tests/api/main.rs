@@ -61,6 +61,7 @@ mod rejected;
 mod resource_exhaustion;
 mod schema_versions;
 mod search;
+mod segments;
 mod served_documents;
 mod slow_clients;
 mod slow_readers;

@@ -5,11 +5,15 @@ use serde_json::{Value, json};
 use crate::harness::{Backend, Client, Service};
 use crate::openapi::{document, operations, resolve_ref};
 
+/// A filter that every account can have.
+const FILTER: &str = "opted_out";
+
 /// A valid text of `length` characters for a member.
 fn valid_text(member: &str, length: usize) -> String {
     match member {
         "phone_number" | "msisdn" => format!("{:>length$}", "+4479000000001"),
         "avatar_url" => format!("{:a<length$}", "https://example.com/"),
+        "filter" => format!("{:<length$}", FILTER),
         _ => "x".repeat(length),
     }
 }
@@ -20,6 +24,8 @@ fn attempt(client: &Client, path: &str, required: &[&str], member: &str, value: 
         body[*name] = match *name {
             "phone_number" | "msisdn" => json!("+4479000000001"),
             "recipients" => json!([]),
+            "filter" => json!(FILTER),
+            "type" => json!("text"),
             _ => json!(uuid::Uuid::now_v7().to_string()),
         };
     }
@@ -33,7 +39,11 @@ fn create_operations(document: &Value) -> Vec<(&str, &Value)> {
     let posts =
         paths.iter().filter(|(path, _)| !path.contains('{')).map(|(path, item)| (path, &item["post"]));
     posts
-        .filter(|(_, post)| post["operationId"].as_str().is_some_and(|id| id.starts_with("create")))
+        .filter(|(_, post)| {
+            post["operationId"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("create") || id.starts_with("declare"))
+        })
         .map(|(path, post)| {
             let schema = &post["requestBody"]["content"]["application/json"]["schema"];
             (path.as_str(), resolve_ref(document, schema))
@@ -72,6 +82,7 @@ fn its_limits_are_enforced() {
                     }
                     "minLength" if member == "avatar_url" => edge(rule, json!("http://a"), json!("http://")),
                     "minLength" if limit == 7 => edge(rule, json!("4420794"), json!("442079")),
+                    "minLength" if member == "filter" => edge(rule, json!(FILTER), json!("")),
                     "minLength" => edge(rule, json!(valid_text(member, limit)), json!("")),
                     "maxItems" => {
                         let item = if member == "columns" {
@@ -100,7 +111,7 @@ fn its_limits_are_enforced() {
     }
     assert_eq!(
         held.len(),
-        2 * (2 + 2 + 3) + 2 + 2 + 2 * (2 + 2 + 2) + 2 * (2 + 2) + 2 + 2 + 1 + (1 + 2 + 2),
+        2 * (2 + 2 + 3) + 2 + 2 + 2 * (2 + 2 + 2) + 2 * (2 + 2) + 2 + 2 + 1 + (1 + 2 + 2) + 2 + 2 * (2 + 2),
         "{held:?}"
     );
 }
@@ -147,9 +158,9 @@ fn its_patterns_match_the_accepted_texts() {
             }
         }
     }
-    // Handles and group names twice, template names, and the group of an import; a display name, and in both dialects two opt-out texts and
+    // Handles and group names twice, names of templates and of segments in both dialects, and the group of an import; a display name, and in both dialects two opt-out texts and
     // one group text, where joiners are allowed; the text of a template, where everything except U+0000 is.
-    assert_eq!(refused, (2 + 2 + 1 + 1) * 12 + (1 + 2 * 2 + 2 + 1) * 8 + 3);
+    assert_eq!(refused, (2 + 2 + 1 + 2 + 1) * 12 + (1 + 2 * 2 + 2 + 1) * 8 + 3);
 }
 
 #[test]

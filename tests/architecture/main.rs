@@ -81,7 +81,7 @@ const LAYERS: &[Layer] = &[
             "store",
             "cleanup commands",
             "imports",
-            "accounts audiences changes contacts fields filters groups opt_outs templates",
+            "accounts audiences changes contacts fields filters groups opt_outs segments templates",
             "contact_stream named",
             "database",
             "search",
@@ -127,7 +127,7 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience change contact context field filter group import opt_out search store template in_flight",
+            "api_key account audience change contact context field filter group import opt_out search segment store template in_flight",
             "named",
             "id idempotency error file_format json pagination permission precondition text timestamp violation wire_names",
         ],

@@ -6,6 +6,7 @@ use super::position::ChangePosition;
 use crate::domain::contact::{Contact, ContactField, ContactId};
 use crate::domain::group::Group;
 use crate::domain::opt_out::OptOut;
+use crate::domain::segment::Segment;
 use crate::domain::template::saved::SavedTemplate;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire_names::wire_names;
@@ -26,15 +27,18 @@ wire_names! {
         TemplateCreated => "template.created", "a template was created";
         TemplateUpdated => "template.updated", "a template was changed";
         TemplateDeleted => "template.deleted", "a template was deleted";
+        SegmentCreated => "segment.created", "a segment was created";
+        SegmentUpdated => "segment.updated", "a segment was changed";
+        SegmentDeleted => "segment.deleted", "a segment was deleted";
     }
 }
 
 /// A set of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeTypes(u16);
+pub struct ChangeTypes(u32);
 
 impl ChangeTypes {
-    pub const ALL: Self = Self(u16::MAX);
+    pub const ALL: Self = Self(u32::MAX);
 
     /// Parses names separated by commas. `None` if a name is unknown.
     #[must_use]
@@ -51,7 +55,7 @@ impl ChangeTypes {
         self.0 & Self::bit(change_type) != 0
     }
 
-    fn bit(change_type: ChangeType) -> u16 {
+    fn bit(change_type: ChangeType) -> u32 {
         1 << change_type as u16
     }
 }
@@ -71,6 +75,7 @@ pub enum Current {
     Group(Group),
     OptOut(OptOut),
     Template(SavedTemplate),
+    Segment(Segment),
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::batch::{Batch, BatchOutcome};
 use super::export::{Export, ExportQuery};
-use super::model::{Contact, ContactKey, ContactPatch};
+use super::model::{Contact, ContactId, ContactKey, ContactPatch};
 use super::query::{ContactFilter, ContactOffsetQuery, ContactQuery};
 use crate::domain::error::Result;
 use crate::domain::filter::Filter;
@@ -73,6 +73,12 @@ pub trait ContactRepository: Send + Sync {
     /// # Errors
     /// As [`Self::count`].
     async fn find_matching(&self, filter: Filter, max: usize) -> Result<Option<Vec<Contact>>>;
+
+    /// The ids of the contacts that match, newest first; `None` if they are more than `max`.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    async fn find_matching_ids(&self, filter: Filter, max: usize) -> Result<Option<Vec<ContactId>>>;
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or the contact of a

@@ -112,6 +112,15 @@ impl ContactService {
         found.ok_or_else(|| FieldViolation::at("filter", Violation::TooManyMatches { max: MAX_BATCH }).into())
     }
 
+    /// Finds the ids of the contacts that match, newest first.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::find_matching_ids`]; a violation if more than `max` match.
+    pub async fn find_matching_ids(&self, filter: Filter, max: usize) -> Result<Vec<ContactId>> {
+        let found = self.repository.find_matching_ids(filter, max).await?;
+        found.ok_or_else(|| FieldViolation::at("filter", Violation::TooManyMatches { max }).into())
+    }
+
     /// Deletes the contacts that match, at most [`MAX_BATCH`]; returns them. One that is changed meanwhile is left alone:
     /// it may not match any more.
     ///

@@ -92,18 +92,21 @@ pub enum Property {
     CreatedAt,
     UpdatedAt,
     Group,
+    /// Its filter matches.
+    Segment,
     OptedOut,
 }
 
 impl Property {
     /// In the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Handle,
         Self::Phone,
         Self::DisplayName,
         Self::CreatedAt,
         Self::UpdatedAt,
         Self::Group,
+        Self::Segment,
         Self::OptedOut,
     ];
 }

@@ -21,6 +21,7 @@ impl PropertyNames {
             Property::CreatedAt => self.created_at,
             Property::UpdatedAt => self.updated_at,
             Property::Group => "group",
+            Property::Segment => "segment",
             Property::OptedOut => "opted_out",
         }
     }

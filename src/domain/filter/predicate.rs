@@ -11,6 +11,7 @@ use crate::domain::contact::fields::Phone;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::field::{Field, FieldKey, FieldNumber, FieldState, FieldType, IndexedValue};
 use crate::domain::group::GroupKey;
+use crate::domain::segment::SegmentKey;
 use crate::domain::text::nfc;
 use crate::domain::timestamp::Timestamp;
 
@@ -33,6 +34,8 @@ pub enum Match {
     /// The contact is in one of these groups.
     Groups(Vec<GroupKey>),
     AnyGroup,
+    /// The filter of one of these segments matches.
+    Segments(Vec<SegmentKey>),
     /// Its number has opted out.
     OptedOut,
 }
@@ -148,6 +151,7 @@ fn of_property(property: Property, condition: &Condition, now: Timestamp) -> Con
         Property::CreatedAt => time(TimeColumn::CreatedAt),
         Property::UpdatedAt => time(TimeColumn::UpdatedAt),
         Property::Group => groups(condition),
+        Property::Segment => segments(condition),
         Property::OptedOut => return opted_out(condition),
     };
     matched.map(Predicate::Match)
@@ -228,6 +232,26 @@ fn groups(condition: &Condition) -> Converted<Match> {
         )),
         Test::Compare(..) | Test::InNext(_) => {
             Err(error(condition, "groups have no order; expected =, IN or :*"))
+        }
+    }
+}
+
+fn segments(condition: &Condition) -> Converted<Match> {
+    let segment = |value: &Value| match value {
+        Value::Text(text) => {
+            SegmentKey::parse(text).map_err(|violation| error(condition, violation.sentence("the value")))
+        }
+        _ => Err(error(condition, "expected the id or the name of a segment in quotes")),
+    };
+    match &condition.test {
+        Test::Compare(Operator::Equal, value) => Ok(Match::Segments(vec![segment(value)?])),
+        Test::In(values) => Ok(Match::Segments(values.iter().map(segment).collect::<Converted<_>>()?)),
+        Test::Compare(Operator::NotEqual, _) => Err(error(
+            condition,
+            "a contact can be in several segments; write NOT segment = … for those that are not in this one",
+        )),
+        Test::Compare(..) | Test::Present | Test::InNext(_) => {
+            Err(error(condition, "a segment stands with = and IN alone"))
         }
     }
 }

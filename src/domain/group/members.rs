@@ -7,6 +7,9 @@ use crate::domain::contact::{ContactId, ContactKey};
 /// Maximum number of groups in the representation of a contact.
 pub const MAX_SHOWN: usize = 100;
 
+/// Maximum number of contacts that a filter adds to a group in one transaction.
+pub const MAX_ADDED: usize = 10_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberOp {
     Add,

@@ -7,7 +7,7 @@ mod repository;
 mod service;
 
 pub use fields::{GroupDescription, GroupName};
-pub use members::{MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, Membership, apply};
+pub use members::{MAX_ADDED, MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, Membership, apply};
 pub use model::{
     Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupSort, NewGroup,
 };

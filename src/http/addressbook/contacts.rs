@@ -19,7 +19,8 @@ use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewCont
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::contact::Msisdn;
 use crate::http::openapi::fields::filter::{
-    self, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs,
+    self, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
+    mentions_segments,
 };
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
@@ -169,6 +170,11 @@ impl Parameters for ListRecords {
             when: OPTED_OUT_IN_FILTER,
             applies: |Self { filter, .. }| mentions_opt_outs(filter.as_ref()),
         },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |Self { filter, .. }| mentions_segments(filter.as_ref()),
+        },
     ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
@@ -253,6 +259,11 @@ impl Parameters for CountRecords {
             permission: Permission::ReadOptOuts,
             when: OPTED_OUT_IN_FILTER,
             applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |Self(filter)| mentions_segments(filter.expression.as_ref()),
         },
     ];
 

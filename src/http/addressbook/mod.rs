@@ -12,12 +12,13 @@ pub mod opt_outs;
 mod pagination;
 pub mod records;
 pub mod resolve;
+pub mod segments;
 mod tags;
 
 use super::routes::RouteTable;
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_batch::routes(contacts::routes(table)).alias("/addressbook/contacts", "/contacts");
-    let table = group_members::routes(groups::routes(table));
+    let table = segments::routes(group_members::routes(groups::routes(table)));
     resolve::routes(opt_outs::routes(table))
 }

@@ -4,6 +4,7 @@ use crate::http::dialect::Tag;
 
 pub const CONTACTS: &str = "Address book";
 pub const GROUPS: &str = "Address book groups";
+pub const SEGMENTS: &str = "Address book segments";
 pub const OPT_OUTS: &str = "Address book opt-outs";
 pub const AUDIENCES: &str = "Address book audiences";
 
@@ -28,6 +29,10 @@ pub const ALL: &[Tag] = &[
     Tag {
         name: GROUPS,
         description: "Groups as in `/v1`, identified by name, with contacts identified by alias or number.",
+    },
+    Tag {
+        name: SEGMENTS,
+        description: "Segments as in `/v1`, identified by name, with the words of this dialect.",
     },
     Tag { name: OPT_OUTS, description: "Opt-outs as in `/v1`, with `msisdn`." },
     Tag { name: AUDIENCES, description: "Who gets which text, by alias." },

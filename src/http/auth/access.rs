@@ -175,6 +175,31 @@ impl<G: Single> HandlerArgument for Visibility<G> {
     }
 }
 
+/// The response shows how many contacts a stored filter matches, as far as the key may know: what its conditions are about
+/// is known once it is read.
+pub struct CountOfStoredFilter;
+
+impl FromRequest for CountOfStoredFilter {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(_: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(Ok(Self))
+    }
+}
+
+impl HandlerArgument for CountOfStoredFilter {
+    fn document(doc: &mut RequestDoc) {
+        let shown = [
+            (Permission::ReadContacts, "`count`"),
+            (Permission::ReadGroups, "the `count` of a filter with a condition on `group`"),
+            (Permission::ReadOptOuts, "the `count` of a filter with a condition on `opted_out`"),
+        ];
+        let condition = |(permission, when)| ConditionDoc { permission, when, otherwise: Otherwise::Hidden };
+        doc.conditions.extend(shown.map(condition));
+    }
+}
+
 impl<T: PathValue> HandlerArgument for PathParam<T> {
     fn document(doc: &mut RequestDoc) {
         doc.parameters.push(Self::document());

@@ -10,15 +10,18 @@ use actix_web::http::header::AUTHORIZATION;
 use crate::domain::api_key::{Principal, Token};
 use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::change::ChangeService;
+use crate::domain::contact::ContactFilter;
 use crate::domain::contact::service::ContactService;
 use crate::domain::field::FieldService;
+use crate::domain::filter::Filter;
 use crate::domain::group::GroupService;
 use crate::domain::import::{ImportLimits, ImportService};
 use crate::domain::opt_out::OptOutService;
 use crate::domain::permission::Grant;
+use crate::domain::segment::SegmentService;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateService;
-use crate::domain::{AccountId, Permission, RequestContext};
+use crate::domain::{AccountId, ErrorCode, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
 use crate::http::request_id::RequestId;
@@ -107,6 +110,29 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn fields(&self) -> FieldService {
         FieldService::new(self.store.fields(&self.context))
+    }
+
+    #[must_use]
+    pub fn segments(&self) -> SegmentService {
+        SegmentService::new(self.store.segments(&self.context))
+    }
+
+    /// How many contacts a stored filter matches, for the argument [`CountOfStoredFilter`](super::access::CountOfStoredFilter).
+    /// `None`: the key may not know, or the filter names a group that does not exist any more.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn count_stored(&self, filter: &Filter) -> Result<Option<u64>, ApiError> {
+        let mut needed = filter.permissions().into_iter().chain([Permission::ReadContacts]);
+        if !needed.all(|permission| self.may(permission)) {
+            return Ok(None);
+        }
+        let filter = ContactFilter { expression: Some(filter.clone()), ..ContactFilter::default() };
+        match self.contacts().count(filter).await {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     #[must_use]

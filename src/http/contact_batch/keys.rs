@@ -8,7 +8,8 @@ use crate::domain::{ContactId, ContactKey, Permission, Violation};
 use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
 use crate::http::extract::{ConditionalPermission, Items, Violations};
 use crate::http::openapi::fields::filter::{
-    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs,
+    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
+    mentions_segments,
 };
 
 /// A contact as a request names it.
@@ -61,6 +62,11 @@ impl Selection {
             permission: Permission::ReadOptOuts,
             when: OPTED_OUT_IN_FILTER,
             applies: |selection| mentions_opt_outs(selection.filter()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |selection| mentions_segments(selection.filter()),
         },
     ];
 

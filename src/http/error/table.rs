@@ -39,6 +39,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::HandleTaken => row(S::CONFLICT, "username_taken", "ConflictError"),
         E::NameTaken => row(S::CONFLICT, "name_taken", "ConflictError"),
         E::FieldDeclared => row(S::CONFLICT, "field_declared", "ConflictError"),
+        E::FieldInUse => row(S::CONFLICT, "field_in_use", "ConflictError"),
         E::FieldNotDeclared => row(S::BAD_REQUEST, "field_not_declared", "ValidationError"),
         E::FieldNotReady => row(S::CONFLICT, "field_not_ready", "ConflictError"),
         E::DuplicateItem => row(S::CONFLICT, "duplicate_item", "ConflictError"),

@@ -9,6 +9,7 @@ use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{Header, Ref, RefOr};
 
+use super::examples::segment;
 use super::operation_doc::{OperationDoc, add_example, text_header};
 use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
@@ -111,6 +112,7 @@ fn codes(
         ErrorCode::HandleTaken
         | ErrorCode::NameTaken
         | ErrorCode::FieldDeclared
+        | ErrorCode::FieldInUse
         | ErrorCode::FieldNotDeclared
         | ErrorCode::FieldNotReady
         | ErrorCode::DuplicateItem
@@ -136,6 +138,7 @@ fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc, takes_f
         (ErrorCode::Forbidden, Some(access)) => Error::forbidden(&access.required()),
         (ErrorCode::HandleTaken, _) => Error::handle_taken(),
         (ErrorCode::NameTaken, _) => Error::name_taken(),
+        (ErrorCode::FieldInUse, _) => Error::field_in_use(&[segment::NAME.to_owned()]),
         (ErrorCode::FieldDeclared, _) => Error::field_declared(),
         (other, _) => match (other, doc.resource) {
             (ErrorCode::NotFound, Some(resource)) => Error::no_such(resource.noun),

@@ -34,7 +34,8 @@ use super::media_type::JSON;
 use crate::config::Limits;
 use crate::domain::Contact;
 use crate::domain::audience::Report;
-use crate::domain::group::MAX_SHOWN;
+use crate::domain::filter::MAX_CONDITIONS;
+use crate::domain::group::{MAX_ADDED, MAX_SHOWN};
 use crate::domain::import::ImportOptions;
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::template::engine::Template;
@@ -271,7 +272,6 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         (_, "data" | "records") if is_page => usize::try_from(limits.page_max).ok(),
         ("Audience", "recipients" | "exclusions") => usize::try_from(limits.audience_answer_limit).ok(),
         ("AddressBookResolveAnswer", "records" | "excluded")
-        | ("GroupMembersChanged", "data")
         | ("AddressBookGroupContactsAdded", "results") => Some(MAX_BATCH),
         (name, "data" | "records" | "results" | "missing") if name.contains("ContactBatch") => {
             Some(MAX_BATCH)
@@ -281,6 +281,8 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         ("ContactImport", "ignored_columns" | "notes") | ("ImportRow", "changes" | "warnings") => {
             Some(MAX_COLUMNS)
         }
+        ("GroupMembersChanged", "data") => Some(MAX_ADDED),
+        ("SegmentExplanation", "conditions") => Some(MAX_CONDITIONS),
         ("Change", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),

@@ -20,7 +20,9 @@ use crate::http::auth::stream_origin::StreamOrigin;
 use crate::http::headers::CHANGE_POSITION;
 use crate::http::media_type;
 use crate::http::openapi::examples;
-use crate::http::openapi::fields::filter::{self, OPTED_OUT_IN_FILTER, mentions_opt_outs};
+use crate::http::openapi::fields::filter::{
+    self, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_opt_outs, mentions_segments,
+};
 use crate::http::prelude::*;
 
 pub struct ExportContacts {
@@ -33,13 +35,18 @@ impl Parameters for ExportContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
-            when: "`group` or `expand` is given, or `filter` has a condition on `group`",
+            when: "`group` or `expand` is given, or `filter` has a condition on `group` or `segment`",
             applies: |Self { query, .. }| query.with_groups || needs_groups(&query.filter),
         },
         ConditionalPermission {
             permission: Permission::ReadOptOuts,
             when: OPTED_OUT_IN_FILTER,
             applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |Self { query, .. }| mentions_segments(query.filter.expression.as_ref()),
         },
     ];
 

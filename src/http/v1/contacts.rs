@@ -19,7 +19,9 @@ use crate::domain::search::{ContactSearch, Found, MatchType, SearchCursor, Searc
 use crate::domain::{self, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::openapi::fields::filter::{OPTED_OUT_IN_FILTER, mentions_groups, mentions_opt_outs};
+use crate::http::openapi::fields::filter::{
+    OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs, mentions_segments,
+};
 use crate::http::openapi::fields::search as match_fields;
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
@@ -229,13 +231,18 @@ impl Parameters for ListContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
-            when: "`group` or `expand` is given, or `filter` has a condition on `group`",
+            when: "`group` or `expand` is given, or `filter` has a condition on `group` or `segment`",
             applies: |Self { query, expand, .. }| expand.0 || needs_groups(&query.filter),
         },
         ConditionalPermission {
             permission: Permission::ReadOptOuts,
             when: OPTED_OUT_IN_FILTER,
             applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |Self { query, .. }| mentions_segments(query.filter.expression.as_ref()),
         },
     ];
 
@@ -340,13 +347,18 @@ impl Parameters for CountContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
-            when: "`group` is given, or `filter` has a condition on `group`",
+            when: "`group` is given, or `filter` has a condition on `group` or `segment`",
             applies: |Self(filter)| needs_groups(filter),
         },
         ConditionalPermission {
             permission: Permission::ReadOptOuts,
             when: OPTED_OUT_IN_FILTER,
             applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |Self(filter)| mentions_segments(filter.expression.as_ref()),
         },
     ];
 
@@ -409,7 +421,7 @@ async fn search_contacts<G: Grant>(
 }
 
 /// Looks up the groups of all contacts with one query.
-async fn with_groups<G: Grant>(
+pub(super) async fn with_groups<G: Grant>(
     authorized: &Authorized<G>,
     contacts: Vec<domain::Contact>,
 ) -> Result<Vec<Contact>, ApiError> {

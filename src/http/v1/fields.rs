@@ -128,7 +128,7 @@ async fn get_field(authorized: Authorized<ReadFields>, PathParam(id): PathParam<
 /// Delete a field
 ///
 /// Deletes the declaration and, in the background, its index; the contacts keep their values. The key can be declared
-/// again, with another type if need be.
+/// again, with another type if need be. A field that the filter of a segment names is not deleted.
 #[utoipa::path(delete, path = "/v1/fields/{id}", operation_id = "deleteField")]
 async fn delete_field(
     authorized: Authorized<DeleteFields>,
@@ -156,7 +156,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(not_a_type);
     let list = operations::lists(&RESOURCE, field()).example_violation(invalid_cursor());
     let get = operations::gets(&RESOURCE, field()).example_violation(invalid_id());
-    let delete = operations::deletes(&RESOURCE).example_violation(invalid_id());
+    let delete =
+        operations::deletes(&RESOURCE).errors(&[ErrorCode::FieldInUse]).example_violation(invalid_id());
     table
         .protected(&DIALECT, __path_declare_field, declare_field, declare)
         .protected(&DIALECT, __path_list_fields, list_fields, list)

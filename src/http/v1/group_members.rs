@@ -1,28 +1,39 @@
 //! The operations of `/v1/groups/{id}/members`, with their bodies.
 
-use utoipa::openapi::schema::Array;
+use utoipa::openapi::schema::{Array, Object};
 
 use super::contacts::Contact;
 use super::dialect::DIALECT;
 use super::groups::{self, PATH};
+use super::names::PROPERTIES;
 use super::operations::{self, invalid_id};
 use super::pagination::respond;
 use crate::config::Limits;
 use crate::domain::contact::{ContactFilter, ContactQuery};
-use crate::domain::group::{GroupId, GroupKey, MemberChange, MemberOp, MemberOutcome, MembersChanged};
+use crate::domain::filter::Filter;
+use crate::domain::group::{
+    GroupId, GroupKey, MAX_ADDED, MemberChange, MemberOp, MemberOutcome, MembersChanged,
+};
 use crate::domain::pagination::CursorParams;
 use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups};
 use crate::domain::{ContactId, ContactKey};
 use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchList, parse_lists};
+use crate::http::openapi::fields::filter::{
+    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
+    mentions_segments,
+};
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 
 /// The body is a list of changes.
 static RESOURCE: ResourceDoc = ResourceDoc { argument: "changes", ..groups::RESOURCE };
 
+/// The lists of a request, in a sentence.
+const LISTS: &str = "add and remove";
+
 /// The contacts to add to a group and to remove from it: 1 to 1,000 in all. Contacts are added first, then
-/// removed. A list that is null is treated as absent.
+/// removed. A list that is null is treated as absent. Or `filter`, without both: the contacts that match it are added.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMembers {
@@ -30,6 +41,15 @@ pub struct ChangeMembers {
     add: Option<Items<String>>,
     #[schema(schema_with = to_remove, required = false)]
     remove: Option<Items<String>>,
+    #[schema(schema_with = filter, required = false)]
+    filter: Option<String>,
+}
+
+fn filter() -> Object {
+    fields::filter::schema(
+        &PROPERTIES,
+        "The contacts that match at this moment are added, at most 10,000; not together with `add` and `remove`.",
+    )
 }
 
 fn to_add() -> Array {
@@ -40,27 +60,70 @@ fn to_remove() -> Array {
     fields::group::batch(fields::id(), "The contacts to remove from the group.")
 }
 
+/// What a request changes.
+pub enum Changes {
+    Listed(Vec<(MemberOp, ContactId)>),
+    AddMatching(Filter),
+}
+
+impl Changes {
+    fn filter(&self) -> Option<&Filter> {
+        match self {
+            Self::Listed(_) => None,
+            Self::AddMatching(filter) => Some(filter),
+        }
+    }
+}
+
 impl Payload for ChangeMembers {
-    type Command = Vec<(MemberOp, ContactId)>;
+    type Command = Changes;
+
+    /// The response says which contacts match.
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Changes>] = &[
+        ConditionalPermission {
+            permission: Permission::ReadContacts,
+            when: "`filter` is given",
+            applies: |changes| changes.filter().is_some(),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadGroups,
+            when: GROUP_IN_FILTER,
+            applies: |changes| mentions_groups(changes.filter()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadOptOuts,
+            when: OPTED_OUT_IN_FILTER,
+            applies: |changes| mentions_opt_outs(changes.filter()),
+        },
+        ConditionalPermission {
+            permission: Permission::ReadSegments,
+            when: SEGMENT_IN_FILTER,
+            applies: |changes| mentions_segments(changes.filter()),
+        },
+    ];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
 
     fn into_command(self, violations: &mut Violations) -> Option<Self::Command> {
-        let Self { add, remove } = self;
+        let Self { add, remove, filter } = self;
+        if let Some(filter) = filter {
+            let has_items =
+                |items: &Option<Items<String>>| items.as_ref().is_some_and(|Items(items)| !items.is_empty());
+            if has_items(&add) || has_items(&remove) {
+                violations.add(FILTER, Violation::NotTogether { with: LISTS });
+            }
+            return violations.check(FILTER, Filter::parse(&filter, &PROPERTIES)).map(Changes::AddMatching);
+        }
         let parse = |text: &str| ContactId::parse(text).ok_or(Violation::NotUuid);
         let lists = [
             BatchList { name: "add", items: add, parse },
             BatchList { name: "remove", items: remove, parse },
         ];
         let op = |list| if list == "add" { MemberOp::Add } else { MemberOp::Remove };
-        Some(
-            parse_lists("add and remove", lists, violations)?
-                .into_iter()
-                .map(|item| (op(item.list), item.value))
-                .collect(),
-        )
+        let items = parse_lists(LISTS, lists, violations)?;
+        Some(Changes::Listed(items.into_iter().map(|item| (op(item.list), item.value)).collect()))
     }
 }
 
@@ -106,6 +169,10 @@ async fn list_group_members(
 /// Adds contacts to the group and removes contacts from it, at most 1,000 in all, atomically: either the
 /// whole request is carried out or none of it. Each contact has its own result; a contact that does not exist
 /// is reported as such and does not affect the others.
+///
+/// With `filter`, the contacts that match at this moment are added, newest first in the response, at most 10,000: if more match,
+/// nothing is changed, and the response is 400. The group stays as it is when contacts change later; a
+/// segment follows them.
 #[utoipa::path(post, path = "/v1/groups/{id}/members", operation_id = "changeGroupMembers")]
 async fn change_group_members(
     authorized: Authorized<UpdateGroups>,
@@ -113,8 +180,15 @@ async fn change_group_members(
     PathParam(id): PathParam<GroupId>,
     body: Body<ChangeMembers>,
 ) -> HandlerResult {
-    let contacts: Vec<ContactId> = body.command.iter().map(|(_, contact)| *contact).collect();
-    let items = body.command.into_iter().map(|(op, id)| MemberChange { op, contact: ContactKey::Id(id) });
+    let changes = match body.command {
+        Changes::Listed(changes) => changes,
+        Changes::AddMatching(filter) => {
+            let found = authorized.contacts().find_matching_ids(filter, MAX_ADDED).await?;
+            found.into_iter().map(|contact| (MemberOp::Add, contact)).collect()
+        }
+    };
+    let contacts: Vec<ContactId> = changes.iter().map(|(_, contact)| *contact).collect();
+    let items = changes.into_iter().map(|(op, id)| MemberChange { op, contact: ContactKey::Id(id) });
     let MembersChanged { member_count, outcomes } =
         authorized.groups().change_members(GroupKey::Id(id), items.collect()).await?;
     let results = contacts.into_iter().zip(outcomes);
@@ -130,6 +204,8 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let change = OperationDoc::of(&RESOURCE)
         .responds::<GroupMembersChanged>(200, "The result for each contact.", changed)
         .request_example("add", "One contact to add", json!({"add": [examples::ID]}))
+        .request_example("filter", "All that match", json!({"filter": "display_name = \"John*\""}))
+        .errors(fields::filter::ERRORS)
         .example_violation(FieldViolation::at("add.0", Violation::NotUuid));
     table.protected(&DIALECT, __path_list_group_members, list_group_members, list).protected(
         &DIALECT,

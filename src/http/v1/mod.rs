@@ -15,6 +15,8 @@ mod names;
 mod operations;
 pub mod opt_outs;
 pub mod pagination;
+mod segment_members;
+pub mod segments;
 mod tags;
 pub mod templates;
 mod updated;
@@ -25,5 +27,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
     let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
-    changes::routes(fields::routes(table))
+    changes::routes(segment_members::routes(segments::routes(fields::routes(table))))
 }

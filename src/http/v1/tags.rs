@@ -9,6 +9,7 @@ pub const TEMPLATES: &str = "Templates";
 pub const AUDIENCES: &str = "Audiences";
 pub const IMPORTS: &str = "Imports";
 pub const FIELDS: &str = "Fields";
+pub const SEGMENTS: &str = "Segments";
 pub const CHANGES: &str = "Changes";
 
 pub const ALL: &[Tag] = &[
@@ -45,6 +46,10 @@ pub const ALL: &[Tag] = &[
     Tag {
         name: FIELDS,
         description: "Keys of `meta` that contacts can be chosen and sorted by. Lists and errors work as for contacts.",
+    },
+    Tag {
+        name: SEGMENTS,
+        description: "Filters that are saved under a name. Lists and errors work as for contacts.",
     },
     Tag {
         name: CHANGES,

@@ -12,7 +12,7 @@ use crate::domain::contact::ContactField;
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, OptOut, Result, Timestamp};
 use crate::storage::db::{contact_lookup, json_sql};
 use crate::storage::entity::change::{Column, Entity, Model};
-use crate::storage::entity::{change_head, group, opt_out, template};
+use crate::storage::entity::{change_head, group, opt_out, segment, template};
 use crate::storage::named::NamedEntity;
 
 /// Entries of other types than those asked for that one request skips at most: the response is then a page that has more.
@@ -119,6 +119,10 @@ async fn with_current(
     let templates = ids(|of| matches!(of, ChangeType::TemplateCreated | ChangeType::TemplateUpdated));
     for template in named::<template::Entity>(connection, account, &templates).await? {
         current.insert(template.id.as_uuid(), Current::Template(template));
+    }
+    let segments = ids(|of| matches!(of, ChangeType::SegmentCreated | ChangeType::SegmentUpdated));
+    for segment in named::<segment::Entity>(connection, account, &segments).await? {
+        current.insert(segment.id.as_uuid(), Current::Segment(segment));
     }
     let opt_outs = ids(|of| matches!(of, ChangeType::OptOutCreated));
     if !opt_outs.is_empty() {

@@ -185,6 +185,16 @@ impl ContactRepository for SqlContacts {
         self.database.read(find).await
     }
 
+    async fn find_matching_ids(&self, filter: Filter, max: usize) -> Result<Option<Vec<ContactId>>> {
+        let account = self.account;
+        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
+        let find = async move |reader: Connection| {
+            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            filters::page::find_ids(&reader, &matcher, max).await
+        };
+        self.database.read(find).await
+    }
+
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         let (account, query_for_read) = (self.account, query.clone());
         let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;

@@ -20,4 +20,5 @@ pub(super) mod opt_out;
 pub(super) mod search_block;
 pub(super) mod search_head;
 pub(super) mod search_segment;
+pub(super) mod segment;
 pub(super) mod template;

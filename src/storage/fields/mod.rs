@@ -10,7 +10,7 @@ mod tasks;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveValue, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 pub(super) use queries::definitions;
 pub(super) use tasks::start as start_tasks;
@@ -18,13 +18,14 @@ pub(super) use tasks::start as start_tasks;
 use super::change_set::ChangeSet;
 use super::database::handle::Database;
 use super::db::transaction::Transaction;
-use super::entity::account;
 use super::entity::field::{DELETED, Entity, Model};
 use super::entity::idempotency_key::{Recorded, Reference};
+use super::entity::{account, segment};
 use super::write::idempotency::Once;
-use crate::domain::field::{Field, FieldId, FieldNumber, FieldQuery, FieldRepository, MAX_FIELDS};
+use crate::domain::field::{Field, FieldId, FieldKey, FieldNumber, FieldQuery, FieldRepository, MAX_FIELDS};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::CursorPage;
+use crate::domain::segment::Segment;
 use crate::domain::{AccountId, Error, ErrorCode, Result};
 
 pub(super) struct SqlFields {
@@ -81,6 +82,7 @@ impl FieldRepository for SqlFields {
                     lock(transaction, account).await?;
                     let row = queries::declared(account).filter(queries::has_id(id)).lock(LockType::Update);
                     let row = row.one(transaction).await?.ok_or_else(queries::not_found)?;
+                    require_unused(transaction, account, &row).await?;
                     mark_deleted(transaction, row).await?;
                     fields.advance_version(transaction, account).await?;
                     Ok(((), ChangeSet::default()))
@@ -97,8 +99,9 @@ impl FieldRepository for SqlFields {
     }
 }
 
-/// Declarations and deletions of an account take place one after the other (on PostgreSQL; SQLite has one writer).
-async fn lock(transaction: &Transaction, account: AccountId) -> Result<()> {
+/// Declarations and deletions of an account, and whatever refers to its fields, take place one after the other (on
+/// PostgreSQL; SQLite has one writer).
+pub(super) async fn lock(transaction: &Transaction, account: AccountId) -> Result<()> {
     account::Entity::find_by_id(account.get()).lock(LockType::NoKeyUpdate).one(transaction).await?;
     Ok(())
 }
@@ -120,6 +123,24 @@ async fn insert(transaction: &Transaction, account: AccountId, field: Field) -> 
     let row = Model::new(account, field.clone()).into_active_model();
     Entity::insert(row).exec_without_returning(transaction).await?;
     Ok(field)
+}
+
+/// No segment needs the field.
+async fn require_unused(transaction: &Transaction, account: AccountId, field: &Model) -> Result<()> {
+    let Some(key) = field.key.clone().map(FieldKey::from_stored) else { return Ok(()) };
+    let segments = segment::Entity::find()
+        .filter(segment::Column::AccountId.eq(account.get()))
+        .order_by_asc(segment::Column::Name)
+        .all(transaction)
+        .await?;
+    let mut needed_by = Vec::new();
+    for segment in segments {
+        let segment = Segment::try_from(segment)?;
+        if segment.filter.names_field(&key) {
+            needed_by.push(segment.name.into_string());
+        }
+    }
+    if needed_by.is_empty() { Ok(()) } else { Err(Error::field_in_use(&needed_by)) }
 }
 
 /// Frees the key; the background task deletes the values and the row.

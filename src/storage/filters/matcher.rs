@@ -1,16 +1,19 @@
-//! A filter of a request, resolved: its fields and groups are known.
+//! A filter of a request, resolved: its fields, groups and segments are known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::ops::Bound;
 
 use sea_orm::ConnectionTrait;
 
 use crate::domain::contact::ContactFilter;
 use crate::domain::field::{Field, FieldId, FieldNumber};
-use crate::domain::filter::{Filter, KeyRange, Match, Predicate, TextColumn, TimeColumn};
+use crate::domain::filter::{
+    Filter, KeyRange, MAX_CONDITIONS, Match, Predicate, Property, TextColumn, TimeColumn,
+};
 use crate::domain::group::{GroupId, GroupKey};
-use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
-use crate::storage::{fields, groups};
+use crate::domain::segment::SegmentKey;
+use crate::domain::{AccountId, Error, ErrorCode, FieldViolation, Result, Timestamp, Violation};
+use crate::storage::{fields, groups, segments};
 
 /// Which contacts of an account match.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ pub(in crate::storage) struct Matcher {
     fields: Vec<(FieldId, FieldNumber)>,
 }
 
-/// A [`Predicate`] whose groups are known.
+/// A [`Predicate`] whose groups are known, and whose segments are replaced by their filters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     And(Vec<Self>),
@@ -44,7 +47,8 @@ impl Matcher {
     /// Resolves the filters of a request, now.
     ///
     /// # Errors
-    /// As [`Filter::resolve`], and [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group.
+    /// As [`Filter::resolve`], and [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or no such
+    /// segment.
     pub(in crate::storage) async fn resolve(
         connection: &impl ConnectionTrait,
         account: AccountId,
@@ -53,7 +57,7 @@ impl Matcher {
         let ContactFilter { handle, phone, updated_since, group, expression } = filter;
         let (mut all, mut declared) = (Vec::new(), Vec::new());
         if let Some(expression) = expression {
-            if expression.has_fields() {
+            if expression.has_fields() || expression.mentions(Property::Segment) {
                 declared = fields::definitions(connection, account).await?;
             }
             all.push(resolve_expression(connection, account, expression, &declared).await?);
@@ -103,56 +107,109 @@ async fn resolve_expression(
     filter: &Filter,
     fields: &[Field],
 ) -> Result<Node> {
-    let predicate = filter.resolve(fields, Timestamp::now())?;
-    let mut keys = BTreeMap::new();
-    collect_groups(&predicate, &mut keys);
-    let mut groups = HashMap::new();
-    for key in keys.into_values() {
-        let id = groups::id_of(connection, account, key).await?;
-        groups.insert(key, id);
+    let now = Timestamp::now();
+    let predicate = filter.resolve(fields, now)?;
+    let mut named = Named::default();
+    named.collect(&predicate);
+    let mut known = Known { groups: groups_of(connection, account, &named).await?, segments: HashMap::new() };
+    let mut conditions = named.conditions;
+    for key in named.segments {
+        // The filter of a segment names no segments.
+        let filter = segments::find(connection, account, &key).await?.filter;
+        let predicate = filter.resolve(fields, now)?;
+        let mut named = Named::default();
+        named.collect(&predicate);
+        conditions += named.conditions;
+        if conditions > MAX_CONDITIONS {
+            let message =
+                format!("a filter has at most {MAX_CONDITIONS} conditions, those of its segments included");
+            let violation = Violation::FilterSyntax { position: 1, message: message.into() };
+            return Err(FieldViolation::at("filter", violation).into());
+        }
+        let groups = groups_of(connection, account, &named).await?;
+        let node = Node::of(&predicate, &Known { groups, segments: HashMap::new() });
+        known.segments.insert(key, node);
     }
-    Ok(Node::of(&predicate, &groups))
+    Ok(Node::of(&predicate, &known))
 }
 
-/// The groups that a predicate names, each once.
-fn collect_groups<'p>(predicate: &'p Predicate, keys: &mut BTreeMap<String, &'p GroupKey>) {
-    match predicate {
-        Predicate::And(operands) | Predicate::Or(operands) => {
-            operands.iter().for_each(|operand| collect_groups(operand, keys));
+/// What the names in a predicate stand for.
+struct Known {
+    groups: HashMap<GroupKey, GroupId>,
+    segments: HashMap<SegmentKey, Node>,
+}
+
+/// What a predicate names, each once.
+#[derive(Default)]
+struct Named {
+    groups: HashSet<GroupKey>,
+    segments: HashSet<SegmentKey>,
+    /// Those that are not about segments.
+    conditions: usize,
+}
+
+impl Named {
+    fn collect(&mut self, predicate: &Predicate) {
+        match predicate {
+            Predicate::And(operands) | Predicate::Or(operands) => {
+                operands.iter().for_each(|operand| self.collect(operand));
+            }
+            Predicate::Not(operand) => self.collect(operand),
+            Predicate::Match(Match::Segments(segments)) => self.segments.extend(segments.iter().cloned()),
+            Predicate::Match(matched) => {
+                self.conditions += 1;
+                if let Match::Groups(groups) = matched {
+                    self.groups.extend(groups.iter().cloned());
+                }
+            }
         }
-        Predicate::Not(operand) => collect_groups(operand, keys),
-        Predicate::Match(Match::Groups(groups)) => {
-            keys.extend(groups.iter().map(|group| (group.to_string(), group)));
-        }
-        Predicate::Match(_) => {}
     }
+}
+
+async fn groups_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    named: &Named,
+) -> Result<HashMap<GroupKey, GroupId>> {
+    let mut groups = HashMap::new();
+    for key in &named.groups {
+        groups.insert(key.clone(), groups::id_of(connection, account, key).await?);
+    }
+    Ok(groups)
 }
 
 impl Node {
-    fn of(predicate: &Predicate, groups: &HashMap<&GroupKey, GroupId>) -> Self {
+    fn of(predicate: &Predicate, known: &Known) -> Self {
         let nodes =
-            |operands: &[Predicate]| operands.iter().map(|operand| Self::of(operand, groups)).collect();
+            |operands: &[Predicate]| operands.iter().map(|operand| Self::of(operand, known)).collect();
         match predicate {
             Predicate::And(operands) => Self::And(nodes(operands)),
             Predicate::Or(operands) => Self::Or(nodes(operands)),
-            Predicate::Not(operand) => Self::Not(Box::new(Self::of(operand, groups))),
-            Predicate::Match(matched) => Self::Leaf(match matched {
-                Match::Text(column, ranges) => Leaf::Text(*column, ranges.clone()),
-                Match::Time(column, ranges) => Leaf::Time(*column, ranges.clone()),
-                Match::Field(field, ranges) => Leaf::Field(*field, ranges.clone()),
-                Match::Groups(keys) => {
-                    Leaf::Groups(keys.iter().filter_map(|key| groups.get(key).copied()).collect())
+            Predicate::Not(operand) => Self::Not(Box::new(Self::of(operand, known))),
+            Predicate::Match(Match::Segments(keys)) => {
+                let mut segments: Vec<Self> =
+                    keys.iter().filter_map(|key| known.segments.get(key).cloned()).collect();
+                match segments.pop() {
+                    Some(only) if segments.is_empty() => only,
+                    last => Self::Or(segments.into_iter().chain(last).collect()),
                 }
-                Match::AnyGroup => Leaf::AnyGroup,
-                Match::OptedOut => Leaf::OptedOut,
-            }),
+            }
+            Predicate::Match(Match::Text(column, ranges)) => Self::Leaf(Leaf::Text(*column, ranges.clone())),
+            Predicate::Match(Match::Time(column, ranges)) => Self::Leaf(Leaf::Time(*column, ranges.clone())),
+            Predicate::Match(Match::Field(field, ranges)) => Self::Leaf(Leaf::Field(*field, ranges.clone())),
+            Predicate::Match(Match::Groups(keys)) => {
+                let groups = keys.iter().filter_map(|key| known.groups.get(key).copied());
+                Self::Leaf(Leaf::Groups(groups.collect()))
+            }
+            Predicate::Match(Match::AnyGroup) => Self::Leaf(Leaf::AnyGroup),
+            Predicate::Match(Match::OptedOut) => Self::Leaf(Leaf::OptedOut),
         }
     }
 
     /// A conjunction without conjunctions in it.
     fn flattened(self) -> Self {
         let Self::And(operands) = self else { return self };
-        let operands = operands.into_iter().flat_map(|operand| match operand {
+        let operands = operands.into_iter().flat_map(|operand| match operand.flattened() {
             Self::And(inner) => inner,
             other => vec![other],
         });

@@ -182,6 +182,25 @@ pub(in crate::storage) async fn among(
     contact_rows::fetch_contacts(connection, select).await
 }
 
+/// The ids of all contacts that match, newest first; `None` if they are more than `max`.
+pub(in crate::storage) async fn find_ids(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    max: usize,
+) -> Result<Option<Vec<ContactId>>> {
+    let plan = source::plan(connection, matcher).await?;
+    let mut ids = matching_ids(connection, matcher, &plan, false)?;
+    // One more than the maximum says that there are more, whichever they are: only what is returned is sorted.
+    ids.limit(u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1));
+    let mut ids: Vec<Uuid> = json_sql::fetch(connection, &ids, "hex(id)").await?;
+    matcher.check_current(connection).await?;
+    if ids.len() > max {
+        return Ok(None);
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(Some(ids.into_iter().map(ContactId::from_uuid).collect()))
+}
+
 /// The contacts that match behind one, oldest first; none only if there are no more.
 pub(in crate::storage) async fn next_after(
     connection: &impl ConnectionTrait,

@@ -209,6 +209,10 @@ impl AccountMembers {
         let groups = LockedGroups::lock(transaction, account, commands.clone().map(|one| one.group)).await?;
         let contacts = commands.clone().flat_map(|one| one.changes).map(|change| &change.contact);
         let keys = KeyMatches::find(transaction, account, contacts).await?;
+        // Also of a group without a contact to change.
+        let ids: BTreeSet<Uuid> =
+            commands.clone().filter_map(|one| groups.get(one.group)).map(|group| group.as_uuid()).collect();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
         let mut pairs: BTreeSet<(GroupId, ContactId)> = BTreeSet::new();
         for command in commands {
             let Some(group) = groups.get(command.group) else { continue };
@@ -219,7 +223,6 @@ impl AccountMembers {
             pairs.extend(ids);
         }
         let memberships = lock_memberships(transaction, account, &pairs).await?;
-        let ids: Vec<Uuid> = memberships.keys().map(|group| group.as_uuid()).collect();
         let counts = counters::read_each(transaction, account, &ids).await?;
         Ok(Self { account, groups, keys, memberships, counts })
     }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ConnectionTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::domain::group::{Group, GroupId, GroupKey, GroupOffsetQuery, GroupSort};
 use crate::domain::named::NamedResource as _;
-use crate::domain::pagination::{OffsetPage, OffsetParams, SortDirection};
+use crate::domain::pagination::OffsetPage;
 use crate::domain::{AccountId, Error, Result};
-use crate::storage::db::{counters, json_sql, keyset};
+use crate::storage::db::{counters, json_sql};
 use crate::storage::entity::group::{Column, Entity};
-use crate::storage::named::{NamedEntity, find_row};
+use crate::storage::named::{NamedEntity, find_row, rows_by_offset};
 
 pub(crate) async fn id_of(
     connection: &impl ConnectionTrait,
@@ -67,20 +67,11 @@ pub(super) async fn by_offset(
     query: GroupOffsetQuery,
 ) -> Result<OffsetPage<Group>> {
     let GroupOffsetQuery { field, page } = query;
-    let select = Entity::in_account(account);
-    let rows = match field {
-        GroupSort::CreatedOn => {
-            keyset::by_offset(connection, select, Column::Id, |row| row.id, &page).await?
-        }
-        GroupSort::Name => {
-            let OffsetParams { direction, offset, limit } = page;
-            let order = match direction {
-                SortDirection::Ascending => Order::Asc,
-                SortDirection::Descending => Order::Desc,
-            };
-            select.order_by(Column::Name, order).offset(offset).limit(limit).all(connection).await?
-        }
+    let by_name = match field {
+        GroupSort::CreatedOn => false,
+        GroupSort::Name => true,
     };
+    let rows = rows_by_offset::<Entity>(connection, account, by_name, page, |row| row.id).await?;
     let items = Entity::load(connection, account, rows).await?;
     Ok(OffsetPage { items, total: counters::read(connection, account, counters::GROUPS).await? })
 }

@@ -65,7 +65,7 @@ fn listed(client: &Client, filter: &str, limit: usize, forward: bool) -> Vec<Str
     }
 }
 
-fn link(header: &str, relation: &str) -> Option<String> {
+pub fn link(header: &str, relation: &str) -> Option<String> {
     let links = header.split(", ").filter_map(|link| link.split_once(">; rel="));
     links.into_iter().find(|(_, rel)| rel.trim_matches('"') == relation).map(|(link, _)| link[1..].to_owned())
 }

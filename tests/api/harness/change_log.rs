@@ -33,6 +33,7 @@ pub struct Rebuilt {
     pub contacts: BTreeMap<Uuid, i64>,
     pub groups: BTreeMap<Uuid, i64>,
     pub templates: BTreeMap<Uuid, i64>,
+    pub segments: BTreeMap<Uuid, i64>,
     /// Group and contact.
     pub members: BTreeSet<(Uuid, Uuid)>,
     pub opt_outs: BTreeSet<Uuid>,
@@ -71,7 +72,7 @@ struct Kind {
     exists: &'static str,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         event: "contact.",
         table: "contacts",
@@ -90,6 +91,13 @@ const KINDS: [Kind; 4] = [
         event: "template.",
         table: "templates",
         columns: "name, text, created_at, updated_at",
+        versioned: true,
+        exists: "true",
+    },
+    Kind {
+        event: "segment.",
+        table: "segments",
+        columns: "name, filter, created_at, updated_at",
         versioned: true,
         exists: "true",
     },
@@ -261,6 +269,7 @@ impl Followed {
                 "contacts" => tables.contacts = versions(),
                 "groups" => tables.groups = versions(),
                 "templates" => tables.templates = versions(),
+                "segments" => tables.segments = versions(),
                 _ => tables.opt_outs = read.keys().copied().collect(),
             }
             contents.extend(read.into_iter().map(|(id, row)| ((kind.table, id), row)));
@@ -275,6 +284,7 @@ impl Followed {
         difference("contacts", &rebuilt.contacts, &tables.contacts)
             .or_else(|| difference("groups", &rebuilt.groups, &tables.groups))
             .or_else(|| difference("templates", &rebuilt.templates, &tables.templates))
+            .or_else(|| difference("segments", &rebuilt.segments, &tables.segments))
             .or_else(|| difference("contents", &self.copies, &contents))
             .or_else(|| set_difference("members", &rebuilt.members, &tables.members))
             .or_else(|| set_difference("opt-outs", &rebuilt.opt_outs, &tables.opt_outs))
@@ -403,6 +413,7 @@ impl Rebuilt {
             ("group", "member_removed", Some(group)) => self.members.remove(&(*group, *resource)),
             ("group", _, None) => versioned(&mut self.groups, entry, change),
             ("template", _, None) => versioned(&mut self.templates, entry, change),
+            ("segment", _, None) => versioned(&mut self.segments, entry, change),
             ("opt_out", "created", None) => self.opt_outs.insert(*resource),
             ("opt_out", "deleted", None) => self.opt_outs.remove(resource),
             _ => false,

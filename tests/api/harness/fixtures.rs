@@ -33,6 +33,7 @@ const KINDS: &[Kind] = &[
     Kind { collections: &["opt_outs", "optouts"], create: "createOptOut", then: |_, _| () },
     Kind { collections: &["templates"], create: "createTemplate", then: |_, _| () },
     Kind { collections: &["fields"], create: "declareField", then: |_, _| () },
+    Kind { collections: &["segments"], create: "createSegment", then: |_, _| () },
     Kind { collections: &["audiences"], create: "createAudience", then: |_, _| () },
     Kind {
         collections: &["imports"],

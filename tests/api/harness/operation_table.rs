@@ -55,8 +55,10 @@ impl Operation {
 }
 
 /// Of what takes a filter.
-const FILTER: &[&str] = &["read:Groups", "read:OptOuts"];
-const FILTER_OF_DELETION: &[&str] = &["read:Contacts", "read:Groups", "read:OptOuts"];
+const FILTER: &[&str] = &["read:Groups", "read:OptOuts", "read:Segments"];
+const FILTER_OF_SEGMENT: &[&str] = &["read:Groups", "read:OptOuts"];
+const COUNT_OF_SEGMENT: &[&str] = &["read:Contacts", "read:Groups", "read:OptOuts"];
+const FILTER_OF_CHANGE: &[&str] = &["read:Contacts", "read:Groups", "read:OptOuts", "read:Segments"];
 
 pub const OPERATIONS: &[Operation] = &[
     row("getHealth", "GET /healthz", 200, &[]),
@@ -77,7 +79,7 @@ pub const OPERATIONS: &[Operation] = &[
         .shows_more_with(&["read:Contacts"]),
     row("getContactBatch", "POST /v1/contacts/batch/get", 200, &["read:Contacts"]).needs_at_times(FILTER),
     row("deleteContactBatch", "POST /v1/contacts/batch/delete", 200, &["delete:Contacts"])
-        .needs_at_times(FILTER_OF_DELETION),
+        .needs_at_times(FILTER_OF_CHANGE),
     row("listGroups", "GET /v1/groups", 200, &["read:Groups"]),
     row("createGroup", "POST /v1/groups", 201, &["create:Groups"]),
     row("getGroup", "GET /v1/groups/{id}", 200, &["read:Groups"]),
@@ -85,6 +87,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("deleteGroup", "DELETE /v1/groups/{id}", 204, &["delete:Groups"]),
     row("listGroupMembers", "GET /v1/groups/{id}/members", 200, &["read:Groups", "read:Contacts"]),
     row("changeGroupMembers", "POST /v1/groups/{id}/members", 200, &["update:Groups"])
+        .needs_at_times(FILTER_OF_CHANGE)
         .shows_more_with(&["read:Groups"]),
     row("listOptOuts", "GET /v1/opt_outs", 200, &["read:OptOuts"]),
     row("createOptOut", "POST /v1/opt_outs", 201, &["create:OptOuts"])
@@ -102,6 +105,18 @@ pub const OPERATIONS: &[Operation] = &[
     row("declareField", "POST /v1/fields", 201, &["create:Fields"]),
     row("getField", "GET /v1/fields/{id}", 200, &["read:Fields"]),
     row("deleteField", "DELETE /v1/fields/{id}", 204, &["delete:Fields"]),
+    row("listSegments", "GET /v1/segments", 200, &["read:Segments"]),
+    row("createSegment", "POST /v1/segments", 201, &["create:Segments"]),
+    row("getSegment", "GET /v1/segments/{id}", 200, &["read:Segments"])
+        .also(&[304])
+        .shows_more_with(COUNT_OF_SEGMENT),
+    row("updateSegment", "PATCH /v1/segments/{id}", 200, &["update:Segments"])
+        .shows_more_with(&["read:Segments"]),
+    row("deleteSegment", "DELETE /v1/segments/{id}", 204, &["delete:Segments"]),
+    row("listSegmentMembers", "GET /v1/segments/{id}/members", 200, &["read:Segments", "read:Contacts"])
+        .needs_at_times(FILTER_OF_SEGMENT),
+    row("explainSegment", "GET /v1/segments/{id}/explain", 200, &["read:Segments", "read:Contacts"])
+        .needs_at_times(FILTER_OF_SEGMENT),
     row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),
     // Resolves, with 200; one that is kept is created, with 201.
@@ -150,7 +165,7 @@ pub const OPERATIONS: &[Operation] = &[
         200,
         &["delete:Contacts"],
     )
-    .needs_at_times(FILTER_OF_DELETION),
+    .needs_at_times(FILTER_OF_CHANGE),
     row("listAddressBookGroups", "GET /addressbook/groups", 200, &["read:Groups"]),
     row("createAddressBookGroup", "POST /addressbook/groups", 200, &["create:Groups"]),
     row("getAddressBookGroup", "GET /addressbook/groups/{group}", 200, &["read:Groups"]),
@@ -171,6 +186,20 @@ pub const OPERATIONS: &[Operation] = &[
         200,
         &["update:Groups"],
     ),
+    row("listAddressBookSegments", "GET /addressbook/segments", 200, &["read:Segments"]),
+    row("createAddressBookSegment", "POST /addressbook/segments", 200, &["create:Segments"]),
+    row("getAddressBookSegment", "GET /addressbook/segments/{segment}", 200, &["read:Segments"])
+        .shows_more_with(COUNT_OF_SEGMENT),
+    row("updateAddressBookSegment", "POST /addressbook/segments/{segment}", 200, &["update:Segments"])
+        .shows_more_with(&["read:Segments"]),
+    row("deleteAddressBookSegment", "DELETE /addressbook/segments/{segment}", 200, &["delete:Segments"]),
+    row(
+        "listAddressBookSegmentContacts",
+        "GET /addressbook/segments/{segment}/contacts",
+        200,
+        &["read:Segments", "read:Contacts"],
+    )
+    .needs_at_times(FILTER_OF_SEGMENT),
     row("listAddressBookOptOuts", "GET /addressbook/optouts", 200, &["read:OptOuts"]),
     row("createAddressBookOptOut", "POST /addressbook/optouts", 200, &["create:OptOuts"])
         .shows_more_with(&["read:OptOuts"]),

@@ -7,6 +7,7 @@ pub mod field;
 pub mod group;
 pub mod import;
 pub mod opt_out;
+pub mod segment;
 pub mod template;
 
 use actix_web::http::header::{ETag, TryIntoHeaderValue};

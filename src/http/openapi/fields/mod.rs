@@ -9,6 +9,7 @@ pub mod group;
 pub mod import;
 pub mod opt_out;
 pub mod search;
+pub mod segment;
 pub mod template;
 mod value;
 

@@ -8,6 +8,7 @@ use crate::domain::field::FieldId;
 use crate::domain::group::GroupId;
 use crate::domain::id::Id;
 use crate::domain::import::ImportId;
+use crate::domain::segment::SegmentId;
 use crate::domain::{ContactId, OptOutId, TemplateId, Timestamp, Violation};
 use crate::http::extract::PathValue;
 use crate::http::openapi::examples;
@@ -68,7 +69,8 @@ ids!(
     TemplateId of "template",
     AudienceId of "audience",
     ImportId of "import",
-    FieldId of "field"
+    FieldId of "field",
+    SegmentId of "segment"
 );
 
 inline_schema!(Timestamp, timestamp(""));

@@ -8,6 +8,7 @@ mod group;
 mod health;
 mod import;
 mod opt_out;
+mod segment;
 mod spec;
 mod versioned;
 
@@ -17,11 +18,12 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 8] = [
+const TABLES: [&[LinkSpec]; 9] = [
     contact::LINKS,
     group::LINKS,
     opt_out::LINKS,
     field::LINKS,
+    segment::LINKS,
     audience::LINKS,
     import::LINKS,
     change::LINKS,

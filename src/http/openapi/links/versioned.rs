@@ -19,7 +19,7 @@ struct Resource {
     taken: &'static [(&'static str, &'static str)],
 }
 
-const RESOURCES: [Resource; 2] = [
+const RESOURCES: [Resource; 3] = [
     Resource {
         name: "Contact",
         noun: "contact",
@@ -32,6 +32,7 @@ const RESOURCES: [Resource; 2] = [
         unique: "name",
         taken: &[("name", "$request.body#/name")],
     },
+    Resource { name: "Segment", noun: "segment", unique: "name", taken: &[("name", "$request.body#/name")] },
 ];
 
 /// The links of an operation.

@@ -9,6 +9,7 @@ use super::super::contacts::Contact;
 use super::super::groups::Group;
 use super::super::names::NAMES;
 use super::super::opt_outs::OptOut;
+use super::super::segments::ContactSegment;
 use super::super::templates::MessageTemplate;
 use crate::domain::change::{ChangePage, ChangedField, Current};
 use crate::domain::contact::ContactField;
@@ -27,7 +28,7 @@ pub struct ChangeList {
     has_more: bool,
 }
 
-/// A change. A contact, a group, an opt-out or a template is included as it is now, which may be newer than the change; if
+/// A change. A contact, a group, an opt-out, a template or a segment is included as it is now, which may be newer than the change; if
 /// it has been deleted since, it is not included.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
@@ -61,6 +62,10 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     template: Option<MessageTemplate>,
+    /// The segment that was created or updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    segment: Option<ContactSegment>,
 }
 
 fn next() -> RefOr<Schema> {
@@ -69,8 +74,7 @@ fn next() -> RefOr<Schema> {
 }
 
 fn changed_id() -> RefOr<Schema> {
-    let about =
-        "The id of the contact, group, opt-out or template; for a change of members, the id of the group.";
+    let about = "The id of the contact, group, opt-out, template or segment; for a change of members, the id of the group.";
     fields::with_description(fields::id(), about).into()
 }
 
@@ -115,6 +119,7 @@ impl From<domain::change::Change> for Change {
             member_id: member,
             opt_out: None,
             template: None,
+            segment: None,
         };
         match current {
             None => {}
@@ -122,6 +127,7 @@ impl From<domain::change::Change> for Change {
             Some(Current::Group(group)) => this.group = Some(group.into()),
             Some(Current::OptOut(opt_out)) => this.opt_out = Some(opt_out.into()),
             Some(Current::Template(template)) => this.template = Some(template.into()),
+            Some(Current::Segment(segment)) => this.segment = Some(segment.into()),
         }
         this
     }
