@@ -77,7 +77,7 @@ impl Selection {
         }
     }
 
-    /// Parses a filter or, if there is none, lists of keys; see [`parse_keys`].
+    /// Parses a filter or, if there is none, lists of keys; see `parse_keys`.
     pub fn parse(
         lists: &'static str,
         ids: Option<Items<String>>,

@@ -47,7 +47,7 @@ impl Matcher {
     /// Resolves the filters of a request, now.
     ///
     /// # Errors
-    /// As [`Filter::resolve`], and [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): there is no such group, or no such
+    /// As [`Filter::resolve`], and [`ErrorCode::NotFound`]: there is no such group, or no such
     /// segment.
     pub(in crate::storage) async fn resolve(
         connection: &impl ConnectionTrait,

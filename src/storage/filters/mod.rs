@@ -6,7 +6,7 @@
 //! million contacts a condition leaves.
 //!
 //! **What a request reads is bounded.** A source with many matches is read in the order of ids, not more than
-//! [`page::MAX_PROBED`] of them at a time; then a page can have fewer contacts than asked for, and say where it ended.
+//! `page::MAX_PROBED` of them at a time; then a page can have fewer contacts than asked for, and say where it ended.
 
 pub(super) mod matcher;
 pub(super) mod page;
