@@ -16,7 +16,7 @@ from languages import LANGUAGES
 from service import Service
 
 # The kinds, each after those that it needs.
-ORDER = ["contacts", "optouts", "groups", "templates", "audiences", "imports"]
+ORDER = ["contacts", "optouts", "groups", "templates", "fields", "segments", "audiences", "imports"]
 METHODS = ["get", "post", "put", "patch", "delete"]
 PATIENCE = 120
 
