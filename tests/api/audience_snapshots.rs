@@ -318,7 +318,7 @@ fn a_server_killed_while_writing_a_snapshot_leaves_its_key_usable() {
         let entries = i64::try_from(CONTACTS * GROUPS).unwrap();
 
         // Kills the server when some but not all entries are stored.
-        let kill_over = |serving: ServerProcess, key: &str| {
+        let kill_over = |mut serving: ServerProcess, key: &str| {
             let before = insider.rows();
             let client = connect(&serving);
             std::thread::scope(|scope| {
@@ -331,10 +331,9 @@ fn a_server_killed_while_writing_a_snapshot_leaves_its_key_usable() {
                 while insider.rows().1 == before.1 {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                serving.signal("-KILL");
+                serving.kill();
                 assert!(!sender.join().unwrap(), "it got a response before it was killed");
             });
-            drop(serving);
             let after = insider.rows();
             assert_eq!((after.0, after.2), (before.0 + 1, before.2 + 1), "{backend:?}: it was under way");
             assert!(after.1 - before.1 < entries, "{backend:?}: not all of it is there");

@@ -82,6 +82,12 @@ impl ServerProcess {
         Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
     }
 
+    /// Kills the process; when this returns, it has given up the lock of its database.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the process to exit; returns the output after the banner.
     pub fn end(mut self) -> String {
         assert!(self.child.wait().unwrap().success());
@@ -287,10 +293,9 @@ fn operator_errors_are_one_line() {
 #[test]
 fn a_second_server_on_one_sqlite_file_refuses_to_start() {
     let folder = folder();
-    let first = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
+    let mut first = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     fails(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]), &["another server", "data/addressbook.db"]);
-    first.signal("-KILL");
-    drop(first);
+    first.kill();
     // The failed start leaves nothing that prevents the next one.
     let next = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     next.signal("-TERM");

@@ -75,7 +75,7 @@ fn acknowledged_writes_survive_kill_9() {
             while acknowledged.count() < goal {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            serving.signal("-KILL");
+            serving.kill();
         });
         serving = start();
         acknowledged.assert_survived(&mut follower);
@@ -125,7 +125,7 @@ fn a_batch_is_whole_after_kill_9() {
                 }
             });
             std::thread::sleep(Duration::from_millis(150 + 37 * round as u64));
-            serving.signal("-KILL");
+            serving.kill();
             load.join().unwrap()
         });
         serving = start();

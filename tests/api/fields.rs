@@ -258,8 +258,7 @@ fn a_build_goes_on_after_a_kill(backend: Backend) {
             }
         };
         killed_while_building += usize::from(building["state"] == "building");
-        serving.signal("-KILL");
-        drop(serving);
+        serving.kill();
         serving = start(&url);
         let resumed = client(&serving).get(&field).expect(200);
         assert!(resumed["indexed"].as_u64() >= building["indexed"].as_u64(), "{resumed} after {building}");

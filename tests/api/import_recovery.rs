@@ -29,7 +29,7 @@ fn start(url: &str) -> ServerProcess {
 }
 
 /// Waits until a step has progressed, or is over, then kills the server.
-fn kill_during(import: &ImportClient<'_>, serving: &ServerProcess, moving: &str, done: u64) {
+fn kill_during(import: &ImportClient<'_>, serving: &mut ServerProcess, moving: &str, done: u64) {
     let began = Instant::now();
     loop {
         let now = import.get();
@@ -38,7 +38,7 @@ fn kill_during(import: &ImportClient<'_>, serving: &ServerProcess, moving: &str,
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{now}");
     }
-    serving.signal("-KILL");
+    serving.kill();
 }
 
 on_each! { an_import_survives_kills_in_every_step }
@@ -83,7 +83,7 @@ fn an_import_survives_kills_in_every_step(backend: Backend) {
             let client = client(&serving);
             let import = ImportClient { client: &client, path: path.clone() };
             follower.disconnect();
-            kill_during(&import, &serving, moving, (total * kill / (kills + 1)) as u64);
+            kill_during(&import, &mut serving, moving, (total * kill / (kills + 1)) as u64);
             drop(serving);
             serving = start(&url);
             follower.assert_agreement();

@@ -487,7 +487,7 @@ fn the_index_survives_kills(backend: Backend) {
         create_many(&client, &contacts);
         by_name.extend(contacts.into_iter().map(|it| (it["username"].as_str().unwrap().to_owned(), it)));
         std::thread::sleep(Duration::from_millis(random.u64(..900)));
-        serving.signal("-KILL");
+        serving.kill();
         serving = start();
     }
     let client = Client::new(serving.address(), Some(key));

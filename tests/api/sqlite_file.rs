@@ -60,7 +60,7 @@ fn query(database: &Path, sql: &str) -> i64 {
 fn aliases_of_the_file_do_not_allow_a_second_server() {
     let folder = folder();
     let database = folder.join("data/addressbook.db");
-    let first = ServerProcess::start(&mut serve(&folder, &database));
+    let mut first = ServerProcess::start(&mut serve(&folder, &database));
     let alias = folder.join("alias.db");
     symlink(&database, &alias).unwrap();
     symlink(folder.join("data"), folder.join("elsewhere")).unwrap();
@@ -77,8 +77,7 @@ fn aliases_of_the_file_do_not_allow_a_second_server() {
     std::fs::remove_file(&link).unwrap();
     assert_eq!(ready(&Client::new(first.address(), None)), 200);
 
-    first.signal("-KILL");
-    drop(first);
+    first.kill();
     let next = ServerProcess::start(&mut serve(&folder, &alias));
     assert!(
         !with_suffix(&alias, "-wal").exists() && with_suffix(&database, "-wal").exists(),
@@ -100,14 +99,13 @@ fn files_are_accessible_to_their_owner_only() {
             // A directory that its owner cannot write to is a mistake of the operator.
             std::fs::create_dir_all(database.parent().unwrap()).unwrap();
         }
-        let serving = ServerProcess::start(&mut command);
+        let mut serving = ServerProcess::start(&mut command);
         let files = [database.clone(), with_suffix(&database, "-wal"), with_suffix(&database, "-shm")];
         assert_eq!(files.each_ref().map(|file| mode(file)), [0o600; 3], "{umask}");
         if umask == "000" {
             assert_eq!((mode(&folder.join("new")), mode(&folder.join("new/data"))), (0o700, 0o700));
         }
-        serving.signal("-KILL");
-        drop(serving);
+        serving.kill();
 
         // Left by an earlier version.
         for file in &files {
