@@ -42,7 +42,7 @@ class Operation:
 
     @property
     def creates(self):
-        return self.id.startswith("create") and "{" not in self.path
+        return self.does("create", "declare") and "{" not in self.path
 
     @property
     def deletes(self):
@@ -79,6 +79,9 @@ class Kinds:
         if {"contacts", "groups"} <= things.keys():
             members = f"{self.create['groups'].path}/{things['groups']['id']}/members"
             service.create(key, members, {"add": [things["contacts"]["id"]]})
+        if "fields" in things:
+            # Or it would change while a sample only reads it.
+            service.wait(key, f"{self.create['fields'].path}/{things['fields']['id']}", "ready")
         if "imports" in things:
             path = f"{self.create['imports'].path}/{things['imports']['id']}"
             service.send_file(key, f"{path}/file", self.file)

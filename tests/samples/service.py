@@ -60,7 +60,7 @@ class Service:
         requests.put(f"{self.url}{path}", headers=headers, data=text.encode(), timeout=10).raise_for_status()
 
     def wait(self, key, path, state):
-        """Waits for a state of an import; answers with it."""
+        """Waits for a state of an import or a field; answers with it."""
         for _ in range(600):
             answer = requests.get(f"{self.url}{path}", headers=bearer(key), timeout=10)
             answer.raise_for_status()
