@@ -1,4 +1,4 @@
-//! What named, versioned resources (templates, groups) have in common: key, list query, patch, repository and service.
+//! What named, versioned resources (templates, groups, segments) have in common: key, list query, patch, repository and service.
 //!
 //! Invariants: a name is unique within its account; a version grows by one with each effective change.
 
@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use super::error::Result;
 use super::id::Id;
 use super::idempotency::{self, Created, IdempotentRequest, Resource};
-use super::pagination::{CursorPage, CursorParams};
+use super::pagination::{CursorPage, CursorParams, OffsetParams};
 use super::precondition::Precondition;
 use super::text::Text;
 use super::timestamp::Timestamp;
+use super::violation::Violation;
 
 pub trait NamedResource: Resource + PartialEq + fmt::Debug + Send + Sync + 'static {
     type Id: Id;
@@ -62,11 +63,39 @@ pub enum NamedKey<I, N> {
     IdOrName(I, N),
 }
 
+impl<I: Id, N: Text> NamedKey<I, N> {
+    /// Accepts an id or a name. A name may have the form of an id.
+    ///
+    /// # Errors
+    /// The text can be no name.
+    pub fn parse(text: &str) -> std::result::Result<Self, Violation> {
+        let name = N::parse(text)?;
+        Ok(match I::parse(text) {
+            Some(id) => Self::IdOrName(id, name),
+            None => Self::Name(name),
+        })
+    }
+}
+
 /// A page of a list, newest first.
 #[derive(Clone, Debug)]
 pub struct NamedQuery<I, N> {
     pub page: CursorParams<I>,
     pub name: Option<N>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedSort {
+    CreatedOn,
+    /// By code points, in both databases.
+    Name,
+}
+
+/// A page of the address book's list.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedOffsetQuery {
+    pub field: NamedSort,
+    pub page: OffsetParams,
 }
 
 pub type KeyOf<R> = NamedKey<<R as NamedResource>::Id, <R as NamedResource>::Name>;

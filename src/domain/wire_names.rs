@@ -31,6 +31,14 @@ macro_rules! wire_names {
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.into_iter().find(|value| value.as_str() == text)
             }
+
+            /// Parses what a request has.
+            ///
+            /// # Errors
+            /// It is none of the names.
+            pub fn parse_input(text: &str) -> std::result::Result<Self, $crate::domain::Violation> {
+                Self::parse(text).ok_or($crate::domain::Violation::NotOneOf { allowed: Self::NAMES })
+            }
         }
     };
 }

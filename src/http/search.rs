@@ -2,7 +2,7 @@
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use crate::domain::search::{MatchType, SearchTerm};
+use crate::domain::search::SearchTerm;
 use crate::domain::violation::Violation;
 use crate::http::extract::QueryReader;
 use crate::http::openapi::fields::search as fields;
@@ -36,12 +36,4 @@ fn fuzzy_schema() -> Object {
     let about = "With `search`: whether contacts follow whose names match but for one letter in each word of at least four. \
                  Their `match_type` is `fuzzy`.";
     ObjectBuilder::new().description(Some(about)).schema_type(SchemaType::new(Type::Boolean)).build()
-}
-
-/// Reads a [`MatchType`].
-///
-/// # Errors
-/// It is none.
-pub fn match_type(text: &str) -> Result<MatchType, Violation> {
-    MatchType::parse(text).ok_or(Violation::NotOneOf { allowed: MatchType::NAMES })
 }

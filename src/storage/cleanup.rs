@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 
 use super::audiences::snapshots;
 use super::background_task::BackgroundTask;
-use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connection::Connection;
 use super::imports;
+use super::process::Process;
 use super::write::batched_deletes::in_batches;
 use super::write::writer::Writer;
 use super::write::{change_log, idempotency};
@@ -27,7 +27,7 @@ pub(super) fn start(
     writer: &Writer,
     reader: &Connection,
     change_retention: Duration,
-    owner: SnapshotOwner,
+    owner: Process,
 ) -> BackgroundTask {
     BackgroundTask::start(|wake| run(writer.clone(), reader.clone(), change_retention, owner, wake))
 }
@@ -36,7 +36,7 @@ async fn run(
     writer: Writer,
     reader: Connection,
     change_retention: Duration,
-    owner: SnapshotOwner,
+    owner: Process,
     wake: Arc<Notify>,
 ) {
     let mut wait = INITIAL_DELAY;
@@ -90,11 +90,7 @@ async fn delete_expired_changes(writer: &Writer, reader: &Connection, retention:
 }
 
 /// Snapshots that a terminated process left unfinished; expiring one frees its idempotency key.
-async fn expire_abandoned_audiences(
-    writer: &Writer,
-    reader: &Connection,
-    owner: SnapshotOwner,
-) -> Result<()> {
+async fn expire_abandoned_audiences(writer: &Writer, reader: &Connection, owner: Process) -> Result<()> {
     if !snapshots::has_abandoned(reader, owner).await? {
         return Ok(());
     }

@@ -126,6 +126,11 @@ fn one_line(error: &DbErr) -> String {
 #[error("{0}")]
 struct TransactionConflict(String);
 
+/// Something stored cannot be read, or something computed cannot be stored.
+pub(super) fn corrupt(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::caused_by(ErrorCode::Internal, reason)
+}
+
 /// The transaction's changes were timestamped too long ago: it is to be run again.
 pub(super) fn timestamp_too_old() -> Error {
     let cause = "the timestamp of a change was too old when it was to be committed";

@@ -24,6 +24,7 @@ mod imports;
 mod named;
 mod opt_outs;
 mod postgres;
+mod process;
 mod search;
 mod segments;
 mod sqlite;

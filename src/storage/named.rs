@@ -21,7 +21,9 @@ use super::write::idempotency::Once;
 use crate::domain::change::ChangeType;
 use crate::domain::id::Id;
 use crate::domain::idempotency::{Created, IdempotentRequest};
-use crate::domain::named::{KeyOf, NamedKey, NamedQuery, NamedRepository, NamedResource, QueryOf};
+use crate::domain::named::{
+    KeyOf, NamedKey, NamedOffsetQuery, NamedQuery, NamedRepository, NamedResource, NamedSort, QueryOf,
+};
 use crate::domain::pagination::{CursorPage, OffsetParams, SortDirection};
 use crate::domain::precondition::Precondition;
 use crate::domain::text::Text as _;
@@ -219,24 +221,26 @@ pub(super) async fn find_row<E: NamedEntity>(
     Err(Error::no_such(E::Resource::KIND))
 }
 
-/// The rows of a page at an offset, by time of creation or by name.
+/// The rows of a page at an offset.
 pub(super) async fn rows_by_offset<E: NamedEntity>(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    by_name: bool,
-    page: OffsetParams,
+    query: NamedOffsetQuery,
     id_of: fn(&E::Model) -> Uuid,
 ) -> Result<Vec<E::Model>> {
+    let NamedOffsetQuery { field, page } = query;
     let select = E::in_account(account);
-    if !by_name {
-        return keyset::by_offset(connection, select, E::ID, id_of, &page).await;
+    match field {
+        NamedSort::CreatedOn => keyset::by_offset(connection, select, E::ID, id_of, &page).await,
+        NamedSort::Name => {
+            let OffsetParams { direction, offset, limit } = page;
+            let order = match direction {
+                SortDirection::Ascending => Order::Asc,
+                SortDirection::Descending => Order::Desc,
+            };
+            Ok(select.order_by(E::NAME, order).offset(offset).limit(limit).all(connection).await?)
+        }
     }
-    let OffsetParams { direction, offset, limit } = page;
-    let order = match direction {
-        SortDirection::Ascending => Order::Asc,
-        SortDirection::Descending => Order::Desc,
-    };
-    Ok(select.order_by(E::NAME, order).offset(offset).limit(limit).all(connection).await?)
 }
 
 async fn load_one<E: NamedEntity>(

@@ -9,8 +9,9 @@ use super::entity::segment::{Column, Entity, Model};
 use super::fields;
 use super::named::{NamedEntity, SqlNamed, find_row, rows_by_offset};
 use crate::domain::change::ChangeType;
+use crate::domain::named::NamedOffsetQuery;
 use crate::domain::pagination::OffsetPage;
-use crate::domain::segment::{Segment, SegmentKey, SegmentOffsetQuery, SegmentRepository, SegmentSort};
+use crate::domain::segment::{Segment, SegmentKey, SegmentRepository};
 use crate::domain::{AccountId, Result, Timestamp};
 
 pub(super) type SqlSegments = SqlNamed<Entity>;
@@ -43,14 +44,10 @@ impl NamedEntity for Entity {
 
 #[async_trait]
 impl SegmentRepository for SqlSegments {
-    async fn offset_page(&self, query: SegmentOffsetQuery) -> Result<OffsetPage<Segment>> {
-        let (account, SegmentOffsetQuery { field, page }) = (self.account, query);
-        let by_name = match field {
-            SegmentSort::CreatedOn => false,
-            SegmentSort::Name => true,
-        };
+    async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Segment>> {
+        let account = self.account;
         let read = async move |reader: Connection| {
-            let rows = rows_by_offset::<Entity>(&reader, account, by_name, page, |row| row.id).await?;
+            let rows = rows_by_offset::<Entity>(&reader, account, query, |row| row.id).await?;
             let total = Entity::in_account(account).count(&reader).await?;
             Ok(OffsetPage { items: Entity::load(&reader, account, rows).await?, total })
         };

@@ -17,7 +17,6 @@ use super::commands;
 use super::contacts::repository::SqlContacts;
 use super::database::handle::{Database, Parts};
 use super::database::read_batching::ReadBatcher;
-use super::database::snapshot_owner::SnapshotOwner;
 use super::db::connect::{self, Access, Options, Pools};
 use super::db::connection::Connection;
 use super::db::migrate;
@@ -27,7 +26,8 @@ use super::groups::{SqlGroups, start_sweeper};
 use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
-use super::search::{self, Maintainer, SearchIndex};
+use super::process::Process;
+use super::search::{self, SearchIndex};
 use super::segments::SqlSegments;
 use super::templates::SqlTemplates;
 use super::write::group_commit::GroupCommit;
@@ -112,20 +112,18 @@ impl Database {
         );
         let change_poller = (!sqlite)
             .then(|| Arc::new(changes::start_polling(writer.change_signal().clone(), pools.reader.clone())));
-        let snapshot_owner = SnapshotOwner::new(file_lock.is_some());
+        let process = Process::new(file_lock.is_some());
         let has_background_tasks = file_lock.is_some() || !sqlite;
         let reader = &pools.reader;
         let sweeper = has_background_tasks.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
         let cleaner = has_background_tasks
-            .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, snapshot_owner)));
+            .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, process)));
         let field_tasks = has_background_tasks.then(|| Arc::new(start_field_tasks(&writer, reader)));
         let search_index = SearchIndex::new(options.search_cache, cache.clone());
         let search_follower = has_background_tasks.then(|| {
             let (index, retention) = (search_index.clone(), options.change_retention);
             let (writer, reader) = (writer.clone(), reader.clone());
-            let is_only_process = snapshot_owner.is_only_process;
-            let maintainer = Maintainer { id: snapshot_owner.id, is_only_process };
-            Arc::new(search::start_follower(index, writer, reader, maintainer, retention))
+            Arc::new(search::start_follower(index, writer, reader, process, retention))
         });
         Self {
             parts: Arc::new(Parts {
@@ -144,7 +142,7 @@ impl Database {
                 sweeper,
                 field_tasks,
                 audience_ttl: options.audience_ttl,
-                snapshot_owner,
+                process,
                 cache,
                 probe: pools.probe.map(Arc::new),
                 cleaner,

@@ -4,10 +4,10 @@ use addressbook::domain::audience::LookupRequest;
 use addressbook::domain::contact::ContactRepository;
 use addressbook::domain::contact::{ContactFilter, ContactQuery, ExportQuery};
 use addressbook::domain::group::{
-    Group, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRepository, GroupSort,
-    MemberChange, MemberOp, NewGroup,
+    Group, GroupKey, GroupName, GroupPatch, GroupQuery, GroupRepository, MemberChange, MemberOp, NewGroup,
 };
 use addressbook::domain::named::NamedResource;
+use addressbook::domain::named::{NamedOffsetQuery, NamedSort};
 use addressbook::domain::pagination::{Cursor, CursorParams, OffsetParams, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
@@ -84,10 +84,10 @@ async fn query_groups(groups: &dyn GroupRepository, large: &Group, contacts: &[C
             groups.cursor_page(GroupQuery { page, name }).await.unwrap();
         }
     }
-    for field in [GroupSort::CreatedOn, GroupSort::Name] {
+    for field in [NamedSort::CreatedOn, NamedSort::Name] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
             let page = OffsetParams { direction, offset: 20, limit: 10 };
-            assert_eq!(groups.offset_page(GroupOffsetQuery { field, page }).await.unwrap().items.len(), 10);
+            assert_eq!(groups.offset_page(NamedOffsetQuery { field, page }).await.unwrap().items.len(), 10);
         }
     }
     let shown = groups.of_contacts(contacts.iter().map(|contact| contact.id).collect()).await.unwrap();

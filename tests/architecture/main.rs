@@ -90,7 +90,7 @@ const LAYERS: &[Layer] = &[
             "db",
             "sqlite | postgres",
             "change_set",
-            "background_task entity error fair_semaphore",
+            "background_task entity error fair_semaphore process",
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
         rule: "storage -> domain; inside: repositories -> database -> search -> write -> cache, db -> sqlite | postgres",

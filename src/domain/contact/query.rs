@@ -28,6 +28,12 @@ pub struct ContactFilter {
     pub expression: Option<Filter>,
 }
 
+impl From<Filter> for ContactFilter {
+    fn from(filter: Filter) -> Self {
+        Self { expression: Some(filter), ..Self::default() }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContactSort {
     CreatedOn,

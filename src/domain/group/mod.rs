@@ -8,8 +8,6 @@ mod service;
 
 pub use fields::{GroupDescription, GroupName};
 pub use members::{MAX_ADDED, MAX_SHOWN, MemberChange, MemberOp, MemberOutcome, Membership, apply};
-pub use model::{
-    Group, GroupId, GroupKey, GroupOffsetQuery, GroupPatch, GroupQuery, GroupRef, GroupSort, NewGroup,
-};
+pub use model::{Group, GroupId, GroupKey, GroupPatch, GroupQuery, GroupRef, NewGroup};
 pub use repository::{GroupRepository, MembersChanged};
 pub use service::GroupService;

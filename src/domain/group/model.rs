@@ -9,9 +9,7 @@ use super::fields::{GroupDescription, GroupName};
 use crate::domain::id::id_type;
 use crate::domain::idempotency::Resource;
 use crate::domain::named::{NamedKey, NamedQuery, NamedResource};
-use crate::domain::pagination::OffsetParams;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::violation::Violation;
 
 id_type! {
     GroupId
@@ -47,17 +45,6 @@ pub struct GroupPatch {
 
 pub type GroupKey = NamedKey<GroupId, GroupName>;
 
-impl GroupKey {
-    /// Accepts an id or a name. A name may have the form of an id.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
-        let name = GroupName::parse(text)?;
-        Ok(match GroupId::parse(text) {
-            Some(id) => Self::IdOrName(id, name),
-            None => Self::Name(name),
-        })
-    }
-}
-
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,20 +63,6 @@ pub struct GroupRef {
 
 /// A page of v1's list.
 pub type GroupQuery = NamedQuery<GroupId, GroupName>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupSort {
-    CreatedOn,
-    /// By code points, in both databases.
-    Name,
-}
-
-/// A page of the address book's list.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupOffsetQuery {
-    pub field: GroupSort,
-    pub page: OffsetParams,
-}
 
 impl Resource for Group {
     fn first_created(self, stored: &Self) -> Self {

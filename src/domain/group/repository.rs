@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::members::{MemberChange, MemberOutcome};
-use super::model::{Group, GroupKey, GroupOffsetQuery, GroupRef};
+use super::model::{Group, GroupKey, GroupRef};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
-use crate::domain::named::NamedRepository;
+use crate::domain::named::{NamedOffsetQuery, NamedRepository};
 use crate::domain::pagination::OffsetPage;
 
 /// The result of a batch of membership changes.
@@ -22,7 +22,7 @@ pub struct MembersChanged {
 /// background.
 #[async_trait]
 pub trait GroupRepository: NamedRepository<Group> {
-    async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>>;
+    async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Group>>;
 
     /// Members, newest first.
     async fn members_by_offset(&self, key: GroupKey, offset: u64, limit: u64) -> Result<OffsetPage<Contact>>;

@@ -1,11 +1,11 @@
 //! The groups of one account: what [`NamedService`] has, and their members.
 
 use super::members::MemberChange;
-use super::model::{Group, GroupKey, GroupOffsetQuery, GroupRef};
+use super::model::{Group, GroupKey, GroupRef};
 use super::repository::{GroupRepository, MembersChanged};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
-use crate::domain::named::NamedService;
+use crate::domain::named::{NamedOffsetQuery, NamedService};
 use crate::domain::pagination::OffsetPage;
 
 pub type GroupService = NamedService<Group, dyn GroupRepository>;
@@ -13,7 +13,7 @@ pub type GroupService = NamedService<Group, dyn GroupRepository>;
 impl GroupService {
     /// # Errors
     /// The database is unavailable.
-    pub async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
+    pub async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Group>> {
         self.repository().offset_page(query).await
     }
 

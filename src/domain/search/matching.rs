@@ -39,6 +39,12 @@ enum WordMatch {
 }
 
 impl MatchType {
+    /// How a contact matches; with `fuzzy` also in spite of typing mistakes.
+    pub(crate) fn best(term: &SearchTerm, fuzzy: bool, document: &Document) -> Option<Self> {
+        let by_mistake = || (fuzzy && Self::is_fuzzy(term, document)).then_some(Self::Fuzzy);
+        Self::of(term, document).or_else(by_mistake)
+    }
+
     /// How a contact matches, not counting typing mistakes.
     pub(crate) fn of(term: &SearchTerm, document: &Document) -> Option<Self> {
         let number = term.number().and_then(|digits| match_number(digits, document.number()));

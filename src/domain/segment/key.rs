@@ -26,17 +26,3 @@ impl SegmentName {
 }
 
 pub type SegmentKey = NamedKey<SegmentId, SegmentName>;
-
-impl SegmentKey {
-    /// Accepts an id or a name. A name may have the form of an id.
-    ///
-    /// # Errors
-    /// As [`SegmentName::parse`].
-    pub fn parse(text: &str) -> Result<Self, Violation> {
-        let name = SegmentName::parse(text)?;
-        Ok(match SegmentId::parse(text) {
-            Some(id) => Self::IdOrName(id, name),
-            None => Self::Name(name),
-        })
-    }
-}

@@ -1,11 +1,11 @@
-//! Segments: filters that are saved under a name. A segment has no members of its own: who is in it is found when it is
-//! asked, as the contacts are then.
+//! Segments: filters that are saved under a name. A segment stores no members: its filter is evaluated by each
+//! request, on the contacts of that moment.
 
 mod key;
 mod model;
 
 pub use key::{SegmentId, SegmentKey, SegmentName};
 pub use model::{
-    NewSegment, STORED_NAMES, Segment, SegmentOffsetQuery, SegmentPatch, SegmentQuery, SegmentRepository,
-    SegmentService, SegmentSort, parse_filter,
+    NewSegment, STORED_NAMES, Segment, SegmentPatch, SegmentQuery, SegmentRepository, SegmentService,
+    parse_filter,
 };

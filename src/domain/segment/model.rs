@@ -8,8 +8,8 @@ use super::key::{SegmentId, SegmentName};
 use crate::domain::error::Result;
 use crate::domain::filter::{Filter, Property, PropertyNames};
 use crate::domain::idempotency::Resource;
-use crate::domain::named::{NamedQuery, NamedRepository, NamedResource, NamedService};
-use crate::domain::pagination::{OffsetPage, OffsetParams};
+use crate::domain::named::{NamedOffsetQuery, NamedQuery, NamedRepository, NamedResource, NamedService};
+use crate::domain::pagination::OffsetPage;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::violation::Violation;
 
@@ -99,23 +99,9 @@ impl NamedResource for Segment {
 
 pub type SegmentQuery = NamedQuery<SegmentId, SegmentName>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SegmentSort {
-    CreatedOn,
-    /// By code points, in both databases.
-    Name,
-}
-
-/// A page of the address book's list.
-#[derive(Clone, Copy, Debug)]
-pub struct SegmentOffsetQuery {
-    pub field: SegmentSort,
-    pub page: OffsetParams,
-}
-
 #[async_trait]
 pub trait SegmentRepository: NamedRepository<Segment> {
-    async fn offset_page(&self, query: SegmentOffsetQuery) -> Result<OffsetPage<Segment>>;
+    async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Segment>>;
 }
 
 pub type SegmentService = NamedService<Segment, dyn SegmentRepository>;
@@ -123,7 +109,7 @@ pub type SegmentService = NamedService<Segment, dyn SegmentRepository>;
 impl SegmentService {
     /// # Errors
     /// The database is unavailable.
-    pub async fn offset_page(&self, query: SegmentOffsetQuery) -> Result<OffsetPage<Segment>> {
+    pub async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Segment>> {
         self.repository().offset_page(query).await
     }
 }

@@ -295,22 +295,9 @@ async fn get_contact_batch(
     authorized: Authorized<ReadContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let (mut records, mut missing) = (Vec::new(), Vec::new());
-    match body.command {
-        Selection::Matching(filter) => {
-            let contacts = authorized.contacts().find_matching(filter).await?;
-            records.extend(contacts.into_iter().map(Record::from));
-        }
-        Selection::Keys(keys) => {
-            let contacts = authorized.contacts().get_many(keys.iter().map(Into::into).collect()).await?;
-            for (key, contact) in keys.into_iter().zip(contacts) {
-                match contact {
-                    Some(contact) => records.push(Record::from(contact)),
-                    None => missing.push(key.into()),
-                }
-            }
-        }
-    }
+    let (found, missing) = body.command.find(&authorized.contacts()).await?;
+    let records = found.into_iter().map(Record::from).collect();
+    let missing = missing.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(ContactBatchFound { success: true, records, missing }))
 }
 
@@ -328,16 +315,7 @@ async fn delete_contact_batch(
     authorized: Authorized<DeleteContacts>,
     body: Body<ContactBatchKeys>,
 ) -> HandlerResult {
-    let contacts = authorized.contacts();
-    let (counts, deletions) = match body.command {
-        Selection::Matching(filter) => {
-            contact_batch::deleted_matching(contacts.delete_matching(filter).await?)
-        }
-        Selection::Keys(keys) => {
-            let found = contacts.delete_many(keys.iter().map(Into::into).collect()).await?;
-            contact_batch::deleted(keys, found)
-        }
-    };
+    let (counts, deletions) = body.command.delete(&authorized.contacts()).await?;
     let results = deletions.into_iter().map(ContactBatchDeletion::from).collect();
     Ok(HttpResponse::Ok().json(ContactBatchDeleted { success: true, counts, results }))
 }

@@ -18,10 +18,7 @@ use crate::domain::search::{Found, MatchType};
 use crate::domain::{Contact, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::contact::Msisdn;
-use crate::http::openapi::fields::filter::{
-    self, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
-    mentions_segments,
-};
+use crate::http::openapi::fields::filter::{self, HasFilter};
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 use crate::http::response;
@@ -158,24 +155,15 @@ const SEARCH: &str = "Only contacts that have each of these words, in any order:
                       matches come first, among equals the newest, whatever `sortField` and `sortDir` say. `offset` and \
                       `limit` together may then be at most 1000.";
 
+impl HasFilter for ListRecords {
+    fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
+    }
+}
+
 impl Parameters for ListRecords {
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_FILTER,
-            applies: |Self { filter, .. }| mentions_groups(filter.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |Self { filter, .. }| mentions_opt_outs(filter.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |Self { filter, .. }| mentions_segments(filter.as_ref()),
-        },
-    ];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] =
+        &[Self::GROUPS, Self::OPT_OUTS, Self::SEGMENTS];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let field = sort_field(query, "SortField", "created_on, alias, msisdn", |text| match text {
@@ -236,7 +224,7 @@ async fn list_records(
     Query { command: ListRecords { query, filter, search }, .. }: Query<ListRecords>,
 ) -> HandlerResult {
     if let Some(Search { term, fuzzy }) = search {
-        let filter = ContactFilter { expression: filter, ..ContactFilter::default() };
+        let filter = filter.map(ContactFilter::from).unwrap_or_default();
         let ContactOffsetQuery { field: _, direction: _, offset, limit } = query;
         let page = authorized.contacts().search_offset(term, fuzzy, filter, offset, limit).await?;
         return Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, offset, limit)));
@@ -246,30 +234,20 @@ async fn list_records(
 }
 
 /// The contacts that are counted.
-pub struct CountRecords(ContactFilter);
+pub struct CountRecords(Option<Filter>);
+
+impl HasFilter for CountRecords {
+    fn filter(&self) -> Option<&Filter> {
+        self.0.as_ref()
+    }
+}
 
 impl Parameters for CountRecords {
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_FILTER,
-            applies: |Self(filter)| mentions_groups(filter.expression.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |Self(filter)| mentions_segments(filter.expression.as_ref()),
-        },
-    ];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] =
+        &[Self::GROUPS, Self::OPT_OUTS, Self::SEGMENTS];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let expression = filter::parameter(query, &PROPERTIES);
-        Some(Self(ContactFilter { expression, ..ContactFilter::default() }))
+        Some(Self(filter::parameter(query, &PROPERTIES)))
     }
 }
 
@@ -292,7 +270,7 @@ async fn count_records(
     authorized: Authorized<ReadContacts>,
     Query { command: CountRecords(filter), .. }: Query<CountRecords>,
 ) -> HandlerResult {
-    let count = authorized.contacts().count(filter).await?;
+    let count = authorized.contacts().count(filter.map(ContactFilter::from).unwrap_or_default()).await?;
     Ok(HttpResponse::Ok().json(RecordCount { success: true, count }))
 }
 

@@ -5,14 +5,12 @@ use utoipa::openapi::schema::Object;
 use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::operations::{self, invalid_direction};
-use super::pagination::{offset, sort_direction, sort_field};
+use super::pagination::named_offset_query;
 use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use super::tags;
-use crate::domain::group::{
-    Group, GroupDescription, GroupId, GroupKey, GroupName, GroupOffsetQuery, GroupPatch, GroupSort, NewGroup,
-};
+use crate::domain::group::{Group, GroupDescription, GroupId, GroupKey, GroupName, GroupPatch, NewGroup};
 use crate::domain::idempotency::Created;
-use crate::domain::pagination::OffsetParams;
+use crate::domain::named::NamedOffsetQuery;
 use crate::domain::permission::granted::{CreateGroups, DeleteGroups, ReadGroups, UpdateGroups};
 use crate::domain::precondition::Precondition;
 use crate::http::openapi::examples::group as example;
@@ -99,18 +97,11 @@ impl UpdatableDoc for Record {
     const UPDATED: &'static str = "AddressBookGroupUpdated";
 }
 
-impl Parameters for GroupOffsetQuery {
+pub struct ListRecords(NamedOffsetQuery);
+
+impl Parameters for ListRecords {
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let field = sort_field(query, "GroupSortField", "created_on, name", |text| match text {
-            "created_on" => Some(GroupSort::CreatedOn),
-            "name" => Some(GroupSort::Name),
-            _ => None,
-        });
-        let direction = sort_direction(query);
-        let offset = offset(query, "groups");
-        let limit = query.limit();
-        let page = OffsetParams { direction: direction?, offset: offset?, limit: limit? };
-        Some(Self { field: field?, page })
+        named_offset_query(query, "GroupSortField", "groups").map(Self)
     }
 }
 
@@ -146,7 +137,7 @@ async fn create_record(
 #[utoipa::path(get, path = "/addressbook/groups", operation_id = "listAddressBookGroups")]
 async fn list_records(
     authorized: Authorized<ReadGroups>,
-    Query { command: query, .. }: Query<GroupOffsetQuery>,
+    Query { command: ListRecords(query), .. }: Query<ListRecords>,
 ) -> HandlerResult {
     let page = authorized.groups().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, query.page.offset, query.page.limit)))

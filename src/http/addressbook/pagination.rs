@@ -3,7 +3,8 @@
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::domain::Violation;
-use crate::domain::pagination::SortDirection;
+use crate::domain::named::{NamedOffsetQuery, NamedSort};
+use crate::domain::pagination::{OffsetParams, SortDirection};
 use crate::http::extract::QueryReader;
 use crate::http::extract::query::{integer, number};
 
@@ -30,6 +31,24 @@ pub(super) fn sort_direction(query: &mut QueryReader<'_>) -> Option<SortDirectio
         _ => None,
     };
     enumeration(query, "sortDir", ("SortDirection", "The sort direction."), DIRECTIONS, "DESC", parse)
+}
+
+/// Reads the parameters of a list of named resources, `nouns`. `title` is that of `sortField`.
+pub(super) fn named_offset_query(
+    query: &mut QueryReader<'_>,
+    title: &str,
+    nouns: &str,
+) -> Option<NamedOffsetQuery> {
+    let field = sort_field(query, title, "created_on, name", |text| match text {
+        "created_on" => Some(NamedSort::CreatedOn),
+        "name" => Some(NamedSort::Name),
+        _ => None,
+    });
+    let direction = sort_direction(query);
+    let offset = offset(query, nouns);
+    let limit = query.limit();
+    let page = OffsetParams { direction: direction?, offset: offset?, limit: limit? };
+    Some(NamedOffsetQuery { field: field?, page })
 }
 
 /// Reads `offset` of a list of `nouns`.

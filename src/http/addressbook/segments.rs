@@ -7,24 +7,22 @@ use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::names::PROPERTIES;
 use super::operations::{self, invalid_direction};
-use super::pagination::{offset, sort_direction, sort_field};
+use super::pagination::{named_offset_query, offset};
 use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use super::tags;
 use crate::domain::contact::{ContactOffsetQuery, ContactSort};
 use crate::domain::filter::Filter;
 use crate::domain::idempotency::Created;
-use crate::domain::pagination::{OffsetParams, SortDirection};
+use crate::domain::named::NamedOffsetQuery;
+use crate::domain::pagination::SortDirection;
 use crate::domain::permission::granted::{
     CreateSegments, DeleteSegments, ReadContacts, ReadSegments, UpdateSegments,
 };
 use crate::domain::precondition::Precondition;
-use crate::domain::segment::{
-    self, NewSegment, Segment, SegmentId, SegmentKey, SegmentName, SegmentOffsetQuery, SegmentPatch,
-    SegmentSort,
-};
+use crate::domain::segment::{self, NewSegment, Segment, SegmentId, SegmentKey, SegmentName, SegmentPatch};
 use crate::http::auth::access::CountOfStoredFilter;
 use crate::http::openapi::examples::segment as example;
-use crate::http::openapi::fields::filter::{GROUP_IN_STORED_FILTER, OPTED_OUT_IN_STORED_FILTER};
+use crate::http::openapi::fields::filter::of_stored;
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 use crate::http::response;
@@ -122,18 +120,11 @@ impl UpdatableDoc for Record {
     const UPDATED: &'static str = "AddressBookSegmentUpdated";
 }
 
-impl Parameters for SegmentOffsetQuery {
+pub struct ListRecords(NamedOffsetQuery);
+
+impl Parameters for ListRecords {
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let field = sort_field(query, "SegmentSortField", "created_on, name", |text| match text {
-            "created_on" => Some(SegmentSort::CreatedOn),
-            "name" => Some(SegmentSort::Name),
-            _ => None,
-        });
-        let direction = sort_direction(query);
-        let offset = offset(query, "segments");
-        let limit = query.limit();
-        let page = OffsetParams { direction: direction?, offset: offset?, limit: limit? };
-        Some(Self { field: field?, page })
+        named_offset_query(query, "SegmentSortField", "segments").map(Self)
     }
 }
 
@@ -171,7 +162,7 @@ async fn create_record(
 #[utoipa::path(get, path = "/addressbook/segments", operation_id = "listAddressBookSegments")]
 async fn list_records(
     authorized: Authorized<ReadSegments>,
-    Query { command: query, .. }: Query<SegmentOffsetQuery>,
+    Query { command: ListRecords(query), .. }: Query<ListRecords>,
 ) -> HandlerResult {
     let page = authorized.segments().offset_page(query).await?;
     Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, query.page.offset, query.page.limit)))
@@ -224,19 +215,7 @@ pub struct ListContacts {
 }
 
 impl Parameters for ListContacts {
-    /// The handler requires them, which reads the filter.
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_STORED_FILTER,
-            applies: |_| false,
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_STORED_FILTER,
-            applies: |_| false,
-        },
-    ];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &of_stored();
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         let offset = offset(query, "contacts");

@@ -127,8 +127,7 @@ impl<G: Grant> Authorized<G> {
         if !needed.all(|permission| self.may(permission)) {
             return Ok(None);
         }
-        let filter = ContactFilter { expression: Some(filter.clone()), ..ContactFilter::default() };
-        match self.contacts().count(filter).await {
+        match self.contacts().count(ContactFilter::from(filter.clone())).await {
             Ok(count) => Ok(Some(count)),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),

@@ -3,14 +3,12 @@
 use super::results::DeletedCounts;
 use super::schema::{DELETED, NOT_FOUND};
 use crate::domain::contact::fields::Handle;
+use crate::domain::contact::service::ContactService;
 use crate::domain::filter::{Filter, PropertyNames};
-use crate::domain::{ContactId, ContactKey, Permission, Violation};
+use crate::domain::{Contact, ContactId, ContactKey, Result, Violation};
 use crate::http::extract::batch::{BatchItem, BatchList, parse_lists};
 use crate::http::extract::{ConditionalPermission, Items, Violations};
-use crate::http::openapi::fields::filter::{
-    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
-    mentions_segments,
-};
+use crate::http::openapi::fields::filter::{HasFilter, in_place_of_lists};
 
 /// A contact as a request names it.
 #[derive(Clone, Debug)]
@@ -47,35 +45,8 @@ pub enum Selection {
 
 impl Selection {
     /// A filter may delete contacts that the key cannot read, and says which they are.
-    pub const PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadContacts,
-            when: "`filter` is given",
-            applies: |selection| selection.filter().is_some(),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_FILTER,
-            applies: |selection| mentions_groups(selection.filter()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |selection| mentions_opt_outs(selection.filter()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |selection| mentions_segments(selection.filter()),
-        },
-    ];
-
-    fn filter(&self) -> Option<&Filter> {
-        match self {
-            Self::Keys(_) => None,
-            Self::Matching(filter) => Some(filter),
-        }
-    }
+    pub const PERMISSIONS: &'static [ConditionalPermission<Self>] =
+        &[Self::CONTACTS, Self::GROUPS, Self::OPT_OUTS, Self::SEGMENTS];
 
     /// Parses a filter or, if there is none, lists of keys; see `parse_keys`.
     pub fn parse(
@@ -88,12 +59,57 @@ impl Selection {
         let Some(filter) = filter else {
             return parse_keys(lists, ids, handles, violations).map(Self::Keys);
         };
-        let has_items =
-            |items: &Option<Items<String>>| items.as_ref().is_some_and(|Items(items)| !items.is_empty());
-        if has_items(&ids) || has_items(&handles.1) {
-            violations.add(FILTER, Violation::NotTogether { with: lists });
+        let lists_given = [&ids, &handles.1];
+        in_place_of_lists(&filter, names, lists, lists_given, violations).map(Self::Matching)
+    }
+}
+
+impl Selection {
+    /// The contacts, and the keys that no contact has.
+    ///
+    /// # Errors
+    /// See [`ContactService::find_matching`] and [`ContactService::get_many`].
+    pub async fn find(self, contacts: &ContactService) -> Result<(Vec<Contact>, Vec<RequestedKey>)> {
+        let keys = match self {
+            Self::Matching(filter) => return Ok((contacts.find_matching(filter).await?, Vec::new())),
+            Self::Keys(keys) => keys,
+        };
+        let found = contacts.get_many(keys.iter().map(Into::into).collect()).await?;
+        let (mut there, mut missing) = (Vec::new(), Vec::new());
+        for (key, contact) in keys.into_iter().zip(found) {
+            match contact {
+                Some(contact) => there.push(contact),
+                None => missing.push(key),
+            }
         }
-        violations.check(FILTER, Filter::parse(&filter, names)).map(Self::Matching)
+        Ok((there, missing))
+    }
+
+    /// Deletes the contacts.
+    ///
+    /// # Errors
+    /// See [`ContactService::delete_matching`] and [`ContactService::delete_many`].
+    pub async fn delete(self, contacts: &ContactService) -> Result<(DeletedCounts, Vec<Delete>)> {
+        Ok(match self {
+            Self::Matching(filter) => {
+                let ids = contacts.delete_matching(filter).await?;
+                let all = vec![true; ids.len()];
+                deleted(ids.into_iter().map(RequestedKey::Id).collect(), all)
+            }
+            Self::Keys(keys) => {
+                let found = contacts.delete_many(keys.iter().map(Into::into).collect()).await?;
+                deleted(keys, found)
+            }
+        })
+    }
+}
+
+impl HasFilter for Selection {
+    fn filter(&self) -> Option<&Filter> {
+        match self {
+            Self::Keys(_) => None,
+            Self::Matching(filter) => Some(filter),
+        }
     }
 }
 
@@ -120,13 +136,6 @@ pub struct Delete {
     pub index: usize,
     pub status: &'static str,
     pub key: RequestedKey,
-}
-
-/// The results of deleting contacts that matched.
-#[must_use]
-pub fn deleted_matching(ids: Vec<ContactId>) -> (DeletedCounts, Vec<Delete>) {
-    let all = vec![true; ids.len()];
-    deleted(ids.into_iter().map(RequestedKey::Id).collect(), all)
 }
 
 /// The results of deletions, in the order of the request.

@@ -4,7 +4,7 @@ mod keys;
 mod results;
 mod schema;
 
-pub use keys::{Delete, RequestedKey, Selection, deleted, deleted_matching};
+pub use keys::{Delete, RequestedKey, Selection, deleted};
 pub use results::{BatchCounts, DeletedCounts, ItemResult, Shown, item_results};
 pub use schema::{change, deletion, if_match, index, item_id, match_by, mode};
 

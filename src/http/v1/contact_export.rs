@@ -7,11 +7,12 @@ use actix_web::web::Bytes;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use super::contacts::{EXPORT_PATH, Expand, RESOURCE, contact_filter, needs_groups};
+use super::contacts::{EXPORT_PATH, Expand, GROUPS_OR_EXPAND, RESOURCE, contact_filter, needs_groups};
 use super::dialect::DIALECT;
 use crate::domain::change::ChangePosition;
 use crate::domain::contact::{Export, ExportPage, ExportQuery, OVERLAP};
 use crate::domain::file_format::FileFormat;
+use crate::domain::filter::Filter;
 use crate::domain::permission::granted::ReadContacts;
 use crate::domain::{self, Error};
 use crate::formats::Profile;
@@ -20,9 +21,7 @@ use crate::http::auth::stream_origin::StreamOrigin;
 use crate::http::headers::CHANGE_POSITION;
 use crate::http::media_type;
 use crate::http::openapi::examples;
-use crate::http::openapi::fields::filter::{
-    self, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_opt_outs, mentions_segments,
-};
+use crate::http::openapi::fields::filter::{self, HasFilter};
 use crate::http::prelude::*;
 
 pub struct ExportContacts {
@@ -31,23 +30,21 @@ pub struct ExportContacts {
     profile: Profile,
 }
 
+impl HasFilter for ExportContacts {
+    fn filter(&self) -> Option<&Filter> {
+        self.query.filter.filter()
+    }
+}
+
 impl Parameters for ExportContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
-            when: "`group` or `expand` is given, or `filter` has a condition on `group` or `segment`",
+            when: GROUPS_OR_EXPAND,
             applies: |Self { query, .. }| query.with_groups || needs_groups(&query.filter),
         },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |Self { query, .. }| mentions_segments(query.filter.expression.as_ref()),
-        },
+        Self::OPT_OUTS,
+        Self::SEGMENTS,
     ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {

@@ -10,6 +10,7 @@ use super::pagination::{Listed, Page, cursor_params, links, next_link, respond_w
 use super::updated::Updated;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::contact::{ContactFilter, ContactQuery, OVERLAP};
+use crate::domain::filter::Filter;
 use crate::domain::group::{GroupId, GroupKey, GroupName, GroupRef, MAX_SHOWN};
 use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
@@ -19,13 +20,11 @@ use crate::domain::search::{ContactSearch, Found, MatchType, SearchCursor, Searc
 use crate::domain::{self, ContactId, ContactKey, ContactPatch, Field, NewContact};
 use crate::http::error::api_error::ApiError;
 use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
-use crate::http::openapi::fields::filter::{
-    OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs, mentions_segments,
-};
+use crate::http::openapi::fields::filter::HasFilter;
 use crate::http::openapi::fields::search as match_fields;
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
-use crate::http::search::{Search, match_type};
+use crate::http::search::Search;
 
 const PATH: &str = "/v1/contacts";
 pub(super) const EXPORT_PATH: &str = "/v1/contacts/export";
@@ -227,23 +226,21 @@ const SEARCH: &str = "Only contacts that have each of these words, in any order:
 const AFTER_MATCH: &str = "With `search`: the `match_type` of the contact of `starting_after`, as in the `Link` header. Without \
                            it, the page starts where that contact is now";
 
+impl HasFilter for ListContacts {
+    fn filter(&self) -> Option<&Filter> {
+        self.query.filter.filter()
+    }
+}
+
 impl Parameters for ListContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
         ConditionalPermission {
             permission: Permission::ReadGroups,
-            when: "`group` or `expand` is given, or `filter` has a condition on `group` or `segment`",
+            when: GROUPS_OR_EXPAND,
             applies: |Self { query, expand, .. }| expand.0 || needs_groups(&query.filter),
         },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |Self { query, .. }| mentions_opt_outs(query.filter.expression.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |Self { query, .. }| mentions_segments(query.filter.expression.as_ref()),
-        },
+        Self::OPT_OUTS,
+        Self::SEGMENTS,
     ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
@@ -259,17 +256,24 @@ impl Parameters for ListContacts {
         let filter = contact_filter(query, &updated_since);
         let has_end = page.is_some_and(|page| page.cursor.before.is_some());
         let search = Search::read(query, SEARCH, has_end.then_some("ending_before"));
-        let after_match =
-            query.optional("starting_after_match", || match_fields::match_type(AFTER_MATCH), match_type);
+        let after_match = query.optional(
+            "starting_after_match",
+            || match_fields::match_type(AFTER_MATCH),
+            MatchType::parse_input,
+        );
         let expand = Expand::read(query);
         let CursorParams { cursor, limit } = page?;
         Some(Self { query: ContactQuery { cursor, limit, filter }, search, after_match, expand: expand? })
     }
 }
 
+/// When operations that show groups on request need `read:Groups`.
+pub(super) const GROUPS_OR_EXPAND: &str =
+    "`group` or `expand` is given, or `filter` has a condition on `group` or `segment`";
+
 /// Whether filters need `read:Groups`.
 pub(super) fn needs_groups(filter: &ContactFilter) -> bool {
-    filter.group.is_some() || mentions_groups(filter.expression.as_ref())
+    filter.group.is_some() || filter.mentions_groups()
 }
 
 /// The filters, with what there is to say about `updated_since`.
@@ -329,19 +333,17 @@ async fn list_contacts(
         let search = with_search(query, search, after_match);
         return search_contacts(&authorized, &prefix.prepend_to(PATH), search, &filters, expand).await;
     }
-    let params = CursorParams { cursor: query.cursor, limit: query.limit };
-    let page = authorized.contacts().cursor_page(query).await?;
-    let links = links(&prefix.prepend_to(PATH), &params, &filters, &page, |contact| contact.id);
-    let data = if expand {
-        with_groups(&authorized, page.items).await?
-    } else {
-        page.items.into_iter().map(Contact::from).collect()
-    };
-    Ok(respond_with_links(links, Page::new(page.has_more, data)))
+    list_page(&authorized, &prefix.prepend_to(PATH), query, &filters, expand).await
 }
 
 /// The contacts that are counted.
 pub struct CountContacts(ContactFilter);
+
+impl HasFilter for CountContacts {
+    fn filter(&self) -> Option<&Filter> {
+        self.0.filter()
+    }
+}
 
 impl Parameters for CountContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
@@ -350,16 +352,8 @@ impl Parameters for CountContacts {
             when: "`group` is given, or `filter` has a condition on `group` or `segment`",
             applies: |Self(filter)| needs_groups(filter),
         },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |Self(filter)| mentions_opt_outs(filter.expression.as_ref()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |Self(filter)| mentions_segments(filter.expression.as_ref()),
-        },
+        Self::OPT_OUTS,
+        Self::SEGMENTS,
     ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
@@ -409,19 +403,43 @@ async fn search_contacts<G: Grant>(
     });
     let (contacts, match_types): (Vec<_>, Vec<_>) =
         items.into_iter().map(|Found { contact, match_type }| (contact, match_type)).unzip();
-    let contacts = if expand {
-        with_groups(authorized, contacts).await?
-    } else {
-        contacts.into_iter().map(Contact::from).collect()
-    };
+    let contacts = represent(authorized, contacts, expand).await?;
     let pairs = contacts.into_iter().zip(match_types);
     let data =
         pairs.map(|(contact, match_type)| Contact { match_type: Some(match_type), ..contact }).collect();
     Ok(respond_with_links(link, Page::new(next.is_some(), data)))
 }
 
+/// Responds with a page of a list of contacts at this path, which has these filters.
+pub(super) async fn list_page<G: Grant>(
+    authorized: &Authorized<G>,
+    path: &str,
+    query: ContactQuery,
+    filters: &[(&str, String)],
+    expand: bool,
+) -> HandlerResult {
+    let params = CursorParams { cursor: query.cursor, limit: query.limit };
+    let page = authorized.contacts().cursor_page(query).await?;
+    let links = links(path, &params, filters, &page, |contact| contact.id);
+    let data = represent(authorized, page.items, expand).await?;
+    Ok(respond_with_links(links, Page::new(page.has_more, data)))
+}
+
+/// As the response has them: with their groups, if they are expanded.
+async fn represent<G: Grant>(
+    authorized: &Authorized<G>,
+    contacts: Vec<domain::Contact>,
+    expand: bool,
+) -> Result<Vec<Contact>, ApiError> {
+    if expand {
+        with_groups(authorized, contacts).await
+    } else {
+        Ok(contacts.into_iter().map(Contact::from).collect())
+    }
+}
+
 /// Looks up the groups of all contacts with one query.
-pub(super) async fn with_groups<G: Grant>(
+async fn with_groups<G: Grant>(
     authorized: &Authorized<G>,
     contacts: Vec<domain::Contact>,
 ) -> Result<Vec<Contact>, ApiError> {

@@ -34,9 +34,7 @@ impl Payload for DeclareField {
 
     fn into_command(self, violations: &mut Violations) -> Option<NewField> {
         let key = violations.read("key", self.key);
-        let field_type = violations.parse("type", self.r#type, |text| {
-            FieldType::parse(text).ok_or(Violation::NotOneOf { allowed: FieldType::NAMES })
-        });
+        let field_type = violations.parse("type", self.r#type, FieldType::parse_input);
         Some(NewField { key: key?, field_type: field_type? })
     }
 }

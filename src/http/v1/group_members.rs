@@ -19,10 +19,7 @@ use crate::domain::permission::granted::{ReadContacts, ReadGroups, UpdateGroups}
 use crate::domain::{ContactId, ContactKey};
 use crate::http::extract::Items;
 use crate::http::extract::batch::{BatchList, parse_lists};
-use crate::http::openapi::fields::filter::{
-    FILTER, GROUP_IN_FILTER, OPTED_OUT_IN_FILTER, SEGMENT_IN_FILTER, mentions_groups, mentions_opt_outs,
-    mentions_segments,
-};
+use crate::http::openapi::fields::filter::{HasFilter, in_place_of_lists};
 use crate::http::openapi::{examples, fields};
 use crate::http::prelude::*;
 
@@ -66,7 +63,7 @@ pub enum Changes {
     AddMatching(Filter),
 }
 
-impl Changes {
+impl HasFilter for Changes {
     fn filter(&self) -> Option<&Filter> {
         match self {
             Self::Listed(_) => None,
@@ -78,29 +75,8 @@ impl Changes {
 impl Payload for ChangeMembers {
     type Command = Changes;
 
-    /// The response says which contacts match.
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Changes>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadContacts,
-            when: "`filter` is given",
-            applies: |changes| changes.filter().is_some(),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_FILTER,
-            applies: |changes| mentions_groups(changes.filter()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_FILTER,
-            applies: |changes| mentions_opt_outs(changes.filter()),
-        },
-        ConditionalPermission {
-            permission: Permission::ReadSegments,
-            when: SEGMENT_IN_FILTER,
-            applies: |changes| mentions_segments(changes.filter()),
-        },
-    ];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Changes>] =
+        &[Changes::CONTACTS, Changes::GROUPS, Changes::OPT_OUTS, Changes::SEGMENTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
@@ -109,12 +85,8 @@ impl Payload for ChangeMembers {
     fn into_command(self, violations: &mut Violations) -> Option<Self::Command> {
         let Self { add, remove, filter } = self;
         if let Some(filter) = filter {
-            let has_items =
-                |items: &Option<Items<String>>| items.as_ref().is_some_and(|Items(items)| !items.is_empty());
-            if has_items(&add) || has_items(&remove) {
-                violations.add(FILTER, Violation::NotTogether { with: LISTS });
-            }
-            return violations.check(FILTER, Filter::parse(&filter, &PROPERTIES)).map(Changes::AddMatching);
+            return in_place_of_lists(&filter, &PROPERTIES, LISTS, [&add, &remove], violations)
+                .map(Changes::AddMatching);
         }
         let parse = |text: &str| ContactId::parse(text).ok_or(Violation::NotUuid);
         let lists = [

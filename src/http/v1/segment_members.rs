@@ -1,10 +1,10 @@
 //! `/v1/segments/{id}/members` and `/v1/segments/{id}/explain`
 
-use super::contacts::{Contact, Expand, with_groups};
+use super::contacts::{Contact, Expand, list_page};
 use super::dialect::DIALECT;
 use super::names::PROPERTIES;
 use super::operations::{self, invalid_id};
-use super::pagination::{Page, cursor_params, links, respond_with_links};
+use super::pagination::cursor_params;
 use super::segments::{PATH, RESOURCE};
 use crate::domain::ContactId;
 use crate::domain::contact::{ContactFilter, ContactQuery};
@@ -13,7 +13,7 @@ use crate::domain::permission::granted::{ReadContacts, ReadSegments};
 use crate::domain::segment::{SegmentId, SegmentKey};
 use crate::http::openapi::examples::{self, segment};
 use crate::http::openapi::fields;
-use crate::http::openapi::fields::filter::{GROUP_IN_STORED_FILTER, OPTED_OUT_IN_STORED_FILTER};
+use crate::http::openapi::fields::filter::{of_stored, opt_outs_of_stored};
 use crate::http::prelude::*;
 
 pub struct ListMembers {
@@ -29,11 +29,7 @@ impl Parameters for ListMembers {
             when: "`expand` is given, or the filter of the segment has a condition on `group`",
             applies: |Self { expand, .. }| expand.0,
         },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_STORED_FILTER,
-            applies: |_| false,
-        },
+        opt_outs_of_stored(),
     ];
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
@@ -60,35 +56,16 @@ async fn list_segment_members(
     let segment = authorized.segments().get(SegmentKey::Id(id)).await?;
     authorized.require(segment.filter.permissions())?;
     let CursorParams { cursor, limit } = params;
-    let filter = ContactFilter { expression: Some(segment.filter), ..ContactFilter::default() };
-    let page = authorized.contacts().cursor_page(ContactQuery { cursor, limit, filter }).await?;
+    let filter = ContactFilter::from(segment.filter);
     let path = prefix.prepend_to(format_args!("{PATH}/{id}/members"));
-    let links = links(&path, &params, &filters, &page, |contact| contact.id);
-    let data = if expand {
-        with_groups(&authorized, page.items).await?
-    } else {
-        page.items.into_iter().map(Contact::from).collect()
-    };
-    Ok(respond_with_links(links, Page::new(page.has_more, data)))
+    list_page(&authorized, &path, ContactQuery { cursor, limit, filter }, &filters, expand).await
 }
 
 /// What reading by a stored filter requires; it has no parameters of its own.
 pub struct StoredFilter;
 
 impl Parameters for StoredFilter {
-    /// The handler requires them, which reads the filter.
-    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        ConditionalPermission {
-            permission: Permission::ReadGroups,
-            when: GROUP_IN_STORED_FILTER,
-            applies: |_| false,
-        },
-        ConditionalPermission {
-            permission: Permission::ReadOptOuts,
-            when: OPTED_OUT_IN_STORED_FILTER,
-            applies: |_| false,
-        },
-    ];
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &of_stored();
 
     fn read(_: &mut QueryReader<'_>) -> Option<Self> {
         Some(Self)
@@ -116,8 +93,8 @@ pub struct SegmentCondition {
 
 /// Explain a segment
 ///
-/// Returns how many contacts are in the segment, and how many match each condition of its filter alone: where nobody is in a
-/// segment, that shows which condition excludes whom. The conditions are counted one after the other, so contacts that change
+/// Returns the number of contacts in the segment, and the number that match each condition of its filter alone: if the segment is
+/// empty, they show which condition excludes the contacts. The conditions are counted one after the other, so contacts that change
 /// meanwhile can be in one count and not in the next.
 #[utoipa::path(get, path = "/v1/segments/{id}/explain", operation_id = "explainSegment")]
 async fn explain_segment(
@@ -128,14 +105,13 @@ async fn explain_segment(
     let filter = authorized.segments().get(SegmentKey::Id(id)).await?.filter;
     authorized.require(filter.permissions())?;
     let contacts = authorized.contacts();
-    let matching = |filter| ContactFilter { expression: Some(filter), ..ContactFilter::default() };
     let mut conditions = Vec::new();
     for condition in filter.conditions() {
         let text = condition.in_dialect(&PROPERTIES).to_string();
-        let count = contacts.count(matching(condition)).await?;
+        let count = contacts.count(condition.into()).await?;
         conditions.push(SegmentCondition { condition: text, count });
     }
-    let count = contacts.count(matching(filter)).await?;
+    let count = contacts.count(filter.into()).await?;
     Ok(HttpResponse::Ok().json(SegmentExplanation { count, conditions }))
 }
 

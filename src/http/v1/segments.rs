@@ -75,7 +75,7 @@ impl Payload for UpdateSegment {
     }
 }
 
-/// A filter that is saved under a name. Who is in the segment is found when it is asked.
+/// A filter that is saved under a name. Its contacts are determined by each request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContactSegment {
     id: SegmentId,

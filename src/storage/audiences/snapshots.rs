@@ -6,9 +6,10 @@
 //! entry, or [`save_entries`] finds that the contact is gone.
 //!
 //! An unfinished snapshot belongs to the process that began it, for as long as that renews its lease; see
-//! [`SnapshotOwner`].
+//! [`Process`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query};
 use sea_orm::{
@@ -26,7 +27,6 @@ use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
-use crate::storage::database::snapshot_owner::SnapshotOwner;
 use crate::storage::db::json_sql::Type;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
@@ -34,7 +34,24 @@ use crate::storage::entity::audience::{ActiveModel, Column, Entity, Model};
 use crate::storage::entity::audience_entry::{self, Deletion, StoredEntry};
 use crate::storage::entity::contact;
 use crate::storage::entity::idempotency_key::{Recorded, Reference};
+use crate::storage::process::Process;
 use crate::storage::write::idempotency::{self, Once};
+
+/// How long an unfinished snapshot without new entries stays with its process.
+const LEASE: Duration = Duration::from_secs(60);
+
+fn new_lease() -> i64 {
+    Timestamp::now().after(LEASE).millis()
+}
+
+/// Unfinished snapshots whose process has terminated.
+fn abandoned(process: Process) -> Condition {
+    let mut ended = Condition::any().add(Column::LeasedUntil.lt(Timestamp::now().millis()));
+    if process.is_only_process {
+        ended = ended.add(Column::Owner.ne(process.id));
+    }
+    Condition::all().add(Column::LeasedUntil.is_not_null()).add(ended)
+}
 
 /// [`Report`] as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -96,7 +113,7 @@ fn by_id(account: i64, id: Uuid) -> Condition {
 }
 
 /// An unfinished snapshot that still belongs to this process.
-fn unfinished_of(account: AccountId, id: AudienceId, owner: SnapshotOwner) -> Condition {
+fn unfinished_of(account: AccountId, id: AudienceId, owner: Process) -> Condition {
     by_id(account.get(), id.as_uuid()).add(Column::Owner.eq(owner.id)).add(Column::LeasedUntil.is_not_null())
 }
 
@@ -149,8 +166,8 @@ async fn create(
         expires_at: created_at.after(database.audience_ttl()).millis(),
         report: None,
         entries: i64::try_from(SnapshotLimits::weight(entries)).unwrap_or(i64::MAX),
-        owner: Some(database.snapshot_owner().id),
-        leased_until: Some(SnapshotOwner::new_lease()),
+        owner: Some(database.process().id),
+        leased_until: Some(new_lease()),
         attempt_operation,
         attempt_key,
     };
@@ -210,8 +227,8 @@ async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> 
 /// Expires a snapshot if its process has terminated, and frees its idempotency key. Returns whether it was
 /// abandoned.
 async fn expire_if_abandoned(database: &Database, account: AccountId, id: AudienceId) -> Result<bool> {
-    let owner = database.snapshot_owner();
-    let this = move || Entity::find().filter(by_id(account.get(), id.as_uuid())).filter(owner.abandoned());
+    let owner = database.process();
+    let this = move || Entity::find().filter(by_id(account.get(), id.as_uuid())).filter(abandoned(owner));
     let found = database.read(async move |reader| Ok(this().one(&reader).await?));
     if found.await?.is_none() {
         return Ok(false);
@@ -249,19 +266,15 @@ async fn expire(transaction: &Transaction, which: Condition) -> Result<UpdateRes
 }
 
 /// Whether [`expire_abandoned`] has anything to do.
-pub(crate) async fn has_abandoned(reader: &impl ConnectionTrait, owner: SnapshotOwner) -> Result<bool> {
-    let select = Entity::find().select_only().column(Column::LeasedUntil).filter(owner.abandoned()).limit(1);
+pub(crate) async fn has_abandoned(reader: &impl ConnectionTrait, owner: Process) -> Result<bool> {
+    let select = Entity::find().select_only().column(Column::LeasedUntil).filter(abandoned(owner)).limit(1);
     let found = select.into_tuple::<i64>().one(reader).await;
     Ok(found?.is_some())
 }
 
 /// Expires up to `limit` snapshots whose process has terminated; returns whether there were any.
-pub(crate) async fn expire_abandoned(
-    transaction: &Transaction,
-    owner: SnapshotOwner,
-    limit: u64,
-) -> Result<bool> {
-    expire_all(transaction, Entity::find().filter(owner.abandoned()).limit(limit)).await
+pub(crate) async fn expire_abandoned(transaction: &Transaction, owner: Process, limit: u64) -> Result<bool> {
+    expire_all(transaction, Entity::find().filter(abandoned(owner)).limit(limit)).await
 }
 
 /// Stores entries at their positions, and renews the lease.
@@ -283,13 +296,13 @@ pub(crate) async fn save_entries(
         })
         .collect();
     let rows = json_sql::to_parameter(&rows)?;
-    let owner = database.snapshot_owner();
+    let owner = database.process();
     database
         .write(move |transaction| {
             Box::pin(async move {
                 lock(transaction, account, LockMode::Exclusive).await?;
                 let renewed = Entity::update_many()
-                    .col_expr(Column::LeasedUntil, Expr::value(SnapshotOwner::new_lease()))
+                    .col_expr(Column::LeasedUntil, Expr::value(new_lease()))
                     .filter(unfinished_of(account, id, owner))
                     .exec(transaction)
                     .await;
@@ -479,7 +492,7 @@ pub(crate) async fn finish(
     id: AudienceId,
     mut report: Report,
 ) -> Result<AudienceSnapshot> {
-    let owner = database.snapshot_owner();
+    let owner = database.process();
     database
         .write(move |transaction| {
             Box::pin(async move {
@@ -521,7 +534,7 @@ pub(crate) async fn abandon(
     id: AudienceId,
     request: Option<IdempotentRequest>,
 ) -> Result<()> {
-    let owner = database.snapshot_owner();
+    let owner = database.process();
     database
         .write_deletion(move |transaction| {
             Box::pin(async move {

@@ -13,6 +13,7 @@ use crate::domain::{AccountId, ContactId, Error, ErrorCode, OptOut, Result, Time
 use crate::storage::db::{contact_lookup, json_sql};
 use crate::storage::entity::change::{Column, Entity, Model};
 use crate::storage::entity::{change_head, group, opt_out, segment, template};
+use crate::storage::error::corrupt;
 use crate::storage::named::NamedEntity;
 
 /// Entries of other types than those asked for that one request skips at most: the response is then a page that has more.
@@ -20,10 +21,6 @@ const MAX_SKIPPED: u64 = 5_000;
 
 /// Entries that are read at a time, at least, if some are to be skipped.
 const MIN_BATCH: u64 = 500;
-
-fn corrupt(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused_by(ErrorCode::Internal, what)
-}
 
 /// The position of the last change.
 pub(crate) async fn last(connection: &impl ConnectionTrait, account: AccountId) -> Result<ChangePosition> {

@@ -177,9 +177,8 @@ impl ContactRepository for SqlContacts {
 
     async fn find_matching(&self, filter: Filter, max: usize) -> Result<Option<Vec<Contact>>> {
         let account = self.account;
-        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
         let find = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
             filters::page::find_all(&reader, &matcher, max).await
         };
         self.database.read(find).await
@@ -187,9 +186,8 @@ impl ContactRepository for SqlContacts {
 
     async fn find_matching_ids(&self, filter: Filter, max: usize) -> Result<Option<Vec<ContactId>>> {
         let account = self.account;
-        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
         let find = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
             filters::page::find_ids(&reader, &matcher, max).await
         };
         self.database.read(find).await
@@ -225,9 +223,8 @@ impl ContactRepository for SqlContacts {
         filter: Filter,
     ) -> Result<OffsetPage<Contact>> {
         let account = self.account;
-        let filter = ContactFilter { expression: Some(filter), ..ContactFilter::default() };
         let read = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
             filters::page::offset_page(&reader, &matcher, query).await
         };
         self.database.read(read).await

@@ -65,10 +65,7 @@ struct Position {
 
 impl Term {
     fn match_type(&self, contact: &Contact) -> Option<MatchType> {
-        let document = Document::of(contact);
-        let by_mistake =
-            || (self.fuzzy && MatchType::is_fuzzy(&self.term, &document)).then_some(MatchType::Fuzzy);
-        MatchType::of(&self.term, &document).or_else(by_mistake)
+        MatchType::best(&self.term, self.fuzzy, &Document::of(contact))
     }
 
     /// The page of all contacts that meet the filters.

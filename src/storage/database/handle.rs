@@ -13,7 +13,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::read_batching::ReadBatcher;
-use super::snapshot_owner::SnapshotOwner;
 use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, RequestContext, Result};
 use crate::storage::background_task::BackgroundTask;
@@ -27,6 +26,7 @@ use crate::storage::entity::idempotency_key::Recorded;
 use crate::storage::error::idempotency_conflict;
 use crate::storage::fair_semaphore::Owner;
 use crate::storage::postgres::Probe;
+use crate::storage::process::Process;
 use crate::storage::search::SearchIndex;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::change_signal::ChangeSignal;
@@ -62,7 +62,7 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) field_tasks: Option<Arc<BackgroundTask>>,
     /// Lifetime of audience snapshots.
     pub(in crate::storage) audience_ttl: Duration,
-    pub(in crate::storage) snapshot_owner: SnapshotOwner,
+    pub(in crate::storage) process: Process,
     pub(in crate::storage) cache: Option<ContactCache>,
     /// Readiness probe; PostgreSQL only.
     pub(in crate::storage) probe: Option<Arc<Probe>>,
@@ -104,8 +104,8 @@ impl Database {
         self.parts.audience_ttl
     }
 
-    pub(in crate::storage) fn snapshot_owner(&self) -> SnapshotOwner {
-        self.parts.snapshot_owner
+    pub(in crate::storage) fn process(&self) -> Process {
+        self.parts.process
     }
 
     /// The contact cache, if this process is the only one that writes contacts.

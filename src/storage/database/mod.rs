@@ -3,4 +3,3 @@
 
 pub(super) mod handle;
 pub(super) mod read_batching;
-pub(super) mod snapshot_owner;

@@ -25,9 +25,8 @@ use super::entity::group::{Column, Entity, Model};
 use super::named::{NamedEntity, SqlNamed};
 use super::write::command::{Action, Outcome};
 use crate::domain::change::ChangeType;
-use crate::domain::group::{
-    Group, GroupKey, GroupOffsetQuery, GroupRef, GroupRepository, MemberChange, MembersChanged,
-};
+use crate::domain::group::{Group, GroupKey, GroupRef, GroupRepository, MemberChange, MembersChanged};
+use crate::domain::named::NamedOffsetQuery;
 use crate::domain::pagination::OffsetPage;
 use crate::domain::{AccountId, Contact, ContactId, Result};
 
@@ -86,7 +85,7 @@ impl NamedEntity for Entity {
 
 #[async_trait]
 impl GroupRepository for SqlGroups {
-    async fn offset_page(&self, query: GroupOffsetQuery) -> Result<OffsetPage<Group>> {
+    async fn offset_page(&self, query: NamedOffsetQuery) -> Result<OffsetPage<Group>> {
         let account = self.account;
         self.database.read(async move |reader| queries::by_offset(&reader, account, query).await).await
     }

@@ -6,8 +6,8 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ConnectionTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use crate::domain::group::{Group, GroupId, GroupKey, GroupOffsetQuery, GroupSort};
-use crate::domain::named::NamedResource as _;
+use crate::domain::group::{Group, GroupId, GroupKey};
+use crate::domain::named::{NamedOffsetQuery, NamedResource as _};
 use crate::domain::pagination::OffsetPage;
 use crate::domain::{AccountId, Error, Result};
 use crate::storage::db::{counters, json_sql};
@@ -64,14 +64,9 @@ pub(super) async fn lock_by_ids(
 pub(super) async fn by_offset(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    query: GroupOffsetQuery,
+    query: NamedOffsetQuery,
 ) -> Result<OffsetPage<Group>> {
-    let GroupOffsetQuery { field, page } = query;
-    let by_name = match field {
-        GroupSort::CreatedOn => false,
-        GroupSort::Name => true,
-    };
-    let rows = rows_by_offset::<Entity>(connection, account, by_name, page, |row| row.id).await?;
+    let rows = rows_by_offset::<Entity>(connection, account, query, |row| row.id).await?;
     let items = Entity::load(connection, account, rows).await?;
     Ok(OffsetPage { items, total: counters::read(connection, account, counters::GROUPS).await? })
 }

@@ -24,9 +24,9 @@ use crate::domain::import::{
 use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
-use crate::storage::database::snapshot_owner::SnapshotOwner;
 use crate::storage::entity::import::{Column, Entity, Model};
 use crate::storage::entity::{import_chunk, import_page};
+use crate::storage::process::Process;
 
 /// Pages of an earlier plan that are deleted in one transaction.
 const DELETED_PAGES: u64 = 20;
@@ -90,7 +90,7 @@ impl SqlImportQueue {
 }
 
 /// Imports that wait for a worker: never claimed, or claimed by a process that has terminated.
-fn waiting(owner: SnapshotOwner) -> Condition {
+fn waiting(owner: Process) -> Condition {
     let in_progress =
         ImportState::ALL.iter().filter(|state| state.is_in_progress()).map(|state| state.as_str());
     let now = Timestamp::now().millis();
@@ -108,7 +108,7 @@ impl ImportQueue for SqlImportQueue {
     }
 
     async fn claim(&self) -> Result<Option<ImportJob>> {
-        let owner = self.database.snapshot_owner();
+        let owner = self.database.process();
         let find = move || Entity::find().filter(waiting(owner)).order_by_asc(Column::UpdatedAt).limit(1);
         // On SQLite, looking takes no write lock.
         let found = self.database.read(async move |reader| Ok(find().one(&reader).await?));

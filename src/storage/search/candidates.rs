@@ -166,32 +166,10 @@ impl<'s, C: ConnectionTrait> Candidates<'s, C> {
         match requirement {
             Requirement::Tokens { first, others } => {
                 let others = others.iter().filter(|_| with_others);
-                let mut rows: Option<RoaringBitmap> = None;
-                for token in first.iter().chain(others) {
-                    let has_token = self.rows_of(segment, *token)?;
-                    match &mut rows {
-                        Some(rows) => *rows &= has_token,
-                        None => rows = Some(has_token),
-                    }
-                    if rows.as_ref().is_some_and(RoaringBitmap::is_empty) {
-                        break;
-                    }
-                }
-                Ok(rows.unwrap_or_default())
+                intersection(first.iter().chain(others).map(|token| self.rows_of(segment, *token)))
             }
             Requirement::All(parts) => {
-                let mut rows: Option<RoaringBitmap> = None;
-                for part in parts {
-                    let has_part = self.evaluate(part, segment, with_others)?;
-                    match &mut rows {
-                        Some(rows) => *rows &= has_part,
-                        None => rows = Some(has_part),
-                    }
-                    if rows.as_ref().is_some_and(RoaringBitmap::is_empty) {
-                        break;
-                    }
-                }
-                Ok(rows.unwrap_or_default())
+                intersection(parts.iter().map(|part| self.evaluate(part, segment, with_others)))
             }
             Requirement::Any(parts) => {
                 let mut rows = RoaringBitmap::new();
@@ -262,4 +240,23 @@ impl<'s, C: ConnectionTrait> Candidates<'s, C> {
         self.open = open;
         Ok(())
     }
+}
+
+/// What all sets have; the later ones are not made once nothing is left.
+fn intersection(sets: impl Iterator<Item = Result<RoaringBitmap>>) -> Result<RoaringBitmap> {
+    let mut common: Option<RoaringBitmap> = None;
+    for set in sets {
+        let set = set?;
+        let common = match &mut common {
+            Some(common) => {
+                *common &= set;
+                common
+            }
+            None => common.insert(set),
+        };
+        if common.is_empty() {
+            break;
+        }
+    }
+    Ok(common.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! The follower: indexes what the change logs say, in new segments, and merges small ones.
 //!
 //! One process maintains the index of an account at a time; it has the account's lease. A segment is stored in several
-//! transactions, between which other writes run, and is read by nobody before the last of them. What a terminated process
+//! transactions, between which other writes run, and is visible to readers after the last of them. What a terminated process
 //! has begun is given up by the next one.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::index::{SearchIndex, Unindexed};
 use super::segment::{self, BlockKey, EncodedSegment, MAX_ROWS, Segment};
-use super::tables::{self, Heads, Lease, Maintainer};
+use super::tables::{self, Behind, Heads, Lease};
 use crate::domain::search::Document;
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::background_task::BackgroundTask;
@@ -23,6 +23,7 @@ use crate::storage::db::connection::Connection;
 use crate::storage::db::counters;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::search_head;
+use crate::storage::process::Process;
 use crate::storage::write::batched_deletes::in_batches;
 use crate::storage::write::search_backlog::{MAX_LAG, SearchBacklog};
 use crate::storage::write::writer::Writer;
@@ -62,12 +63,12 @@ pub(in crate::storage) fn start(
     index: SearchIndex,
     writer: Writer,
     reader: Connection,
-    maintainer: Maintainer,
+    process: Process,
     retention: Duration,
 ) -> BackgroundTask {
     let backlog = writer.search_backlog().clone();
     let follower =
-        Follower { index, backlog, writer, reader, maintainer, max_delay: MAX_DELAY.min(retention / 2) };
+        Follower { index, backlog, writer, reader, process, max_delay: MAX_DELAY.min(retention / 2) };
     BackgroundTask::start(|_| follower.run())
 }
 
@@ -76,7 +77,7 @@ struct Follower {
     backlog: SearchBacklog,
     writer: Writer,
     reader: Connection,
-    maintainer: Maintainer,
+    process: Process,
     max_delay: Duration,
 }
 
@@ -100,28 +101,29 @@ impl Follower {
     }
 
     async fn round(&self, growth: &mut Growth) -> Result<()> {
-        let accounts = tables::behind(&self.reader).await?;
-        let account = |heads: &Heads| AccountId::new(heads.account_id);
-        let is_too_far = |heads: &&Heads| heads.is_complete() && heads.lag() > MAX_LAG;
-        self.backlog.set(accounts.iter().filter(is_too_far).map(account).collect());
+        let behind = tables::behind(&self.reader).await?;
+        let account = |behind: &Behind| AccountId::new(behind.heads.account_id);
+        let is_too_far = |behind: &&Behind| behind.heads.is_complete() && behind.heads.lag() > MAX_LAG;
+        self.backlog.set(behind.iter().filter(is_too_far).map(account).collect());
         let now = Instant::now();
-        let seen = |heads: &Heads| match growth.get(&account(heads)) {
-            Some((sequence, since)) if *sequence == heads.sequence => *since,
+        let seen = |behind: &Behind| match growth.get(&account(behind)) {
+            Some((sequence, since)) if *sequence == behind.heads.sequence => *since,
             _ => now,
         };
         let seen: Growth =
-            accounts.iter().map(|heads| (account(heads), (heads.sequence, seen(heads)))).collect();
+            behind.iter().map(|behind| (account(behind), (behind.heads.sequence, seen(behind)))).collect();
         *growth = seen;
-        for heads in &accounts {
-            let is_idle = || growth.get(&account(heads)).is_some_and(|(_, since)| now - *since >= IDLE);
+        for behind in &behind {
+            let (account, heads) = (account(behind), &behind.heads);
+            let is_idle = || growth.get(&account).is_some_and(|(_, since)| now - *since >= IDLE);
             let is_due = heads.is_being_built()
                 || heads.lag() >= MANY
                 || (heads.lag() >= SOME && is_idle())
-                || heads.is_waiting_since(Timestamp::now().before(self.max_delay));
+                || behind.is_waiting_since(Timestamp::now().before(self.max_delay));
             if !is_due {
                 continue;
             }
-            if let Err(error) = self.maintain(account(heads), heads).await {
+            if let Err(error) = self.maintain(account, heads).await {
                 tracing::warn!(
                     account = heads.account_id,
                     reason = error.cause(),
@@ -133,9 +135,9 @@ impl Follower {
     }
 
     async fn maintain(&self, account: AccountId, heads: &Heads) -> Result<()> {
-        let maintainer = self.maintainer;
+        let process = self.process;
         let lease =
-            self.transact(move |transaction| Box::pin(Lease::take(transaction, account, maintainer))).await?;
+            self.transact(move |transaction| Box::pin(Lease::take(transaction, account, process))).await?;
         let Some(lease) = lease else { return Ok(()) };
         if heads.is_being_built() {
             return self.build(account, lease, heads.is_complete()).await;
@@ -173,7 +175,7 @@ impl Follower {
         Ok(tables::log_after(&self.reader, account, heads.position(), 1).await?.is_err())
     }
 
-    /// Stores a segment, which nobody reads before it is published. Returns its number.
+    /// Stores a segment, which is invisible to readers until it is published. Returns its number.
     async fn store(&self, lease: Lease, documents: Vec<(ContactId, Arc<Document>)>) -> Result<Option<i64>> {
         if documents.is_empty() {
             return Ok(None);

@@ -112,12 +112,9 @@ impl SearchIndex {
             return Err(incomplete());
         }
         let state = index.read();
-        let match_type = |document: &Document| {
-            MatchType::of(term, document)
-                .or_else(|| (fuzzy && MatchType::is_fuzzy(term, document)).then_some(MatchType::Fuzzy))
+        let matching = |(id, entry): (&ContactId, &TailEntry)| {
+            Some((*id, MatchType::best(term, fuzzy, entry.document.as_ref()?)?))
         };
-        let matching =
-            |(id, entry): (&ContactId, &TailEntry)| Some((*id, match_type(entry.document.as_ref()?)?));
         let tail = state.tail.iter().filter_map(matching).collect();
         Ok(View { segments: Arc::clone(&state.segments), tail })
     }
@@ -238,6 +235,9 @@ impl AccountIndex {
             entries.extend(batch.iter().map(|(id, sequence)| {
                 (*id, TailEntry { sequence: *sequence, document: documents.get(id).cloned() })
             }));
+        }
+        if segments.is_none() && read == read_to {
+            return Ok(Some(heads));
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(segments) = segments {

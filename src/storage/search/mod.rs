@@ -26,5 +26,4 @@ mod tests;
 pub(super) use candidates::Candidates;
 pub(super) use follower::start as start_follower;
 pub(super) use index::{SearchIndex, View};
-pub(super) use tables::Maintainer;
 pub(super) use tokens::Requirement;

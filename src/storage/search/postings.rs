@@ -8,7 +8,8 @@ use std::io;
 use roaring::RoaringBitmap;
 
 use super::tokens::Token;
-use crate::domain::{Error, ErrorCode, Result};
+use crate::domain::Result;
+use crate::storage::error::corrupt;
 
 /// How the rows of a token are stored: the first byte.
 const BITMAP: u8 = 0;
@@ -16,10 +17,6 @@ const DIFFERENCES: u8 = 1;
 
 /// A bitmap is shorter than the differences if more than every eighth row has the token.
 const BITMAP_THRESHOLD: usize = 8;
-
-fn corrupt(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused_by(ErrorCode::Internal, reason)
-}
 
 /// Appends ascending rows of a segment with `rows` rows.
 fn encode(set: &[u16], rows: usize, stored: &mut Vec<u8>) -> Result<()> {

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::postings::{self, Block, Packer};
 use super::tokens::{self, Token};
 use crate::domain::search::Document;
-use crate::domain::{ContactId, Error, ErrorCode, Result};
+use crate::domain::{ContactId, Result};
+use crate::storage::error::corrupt;
 
 /// Rows are numbered with 16 bits.
 pub(super) const MAX_ROWS: usize = 1 << 16;
@@ -114,10 +115,6 @@ impl Segment {
 pub(super) fn ids(block: &[u8]) -> impl ExactSizeIterator<Item = Uuid> + '_ {
     let (ids, _) = block.as_chunks::<ID_BYTES>();
     ids.iter().map(|bytes| Uuid::from_bytes(*bytes))
-}
-
-fn corrupt(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused_by(ErrorCode::Internal, reason)
 }
 
 /// Indexes at most [`MAX_ROWS`] documents, sorted by id. Blocks have about `block_bytes`.

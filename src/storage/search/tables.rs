@@ -16,6 +16,8 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql};
 use crate::storage::entity::search_segment::State;
 use crate::storage::entity::{change, change_head, contact, search_block, search_head, search_segment};
+use crate::storage::error::corrupt;
+use crate::storage::process::Process;
 
 /// How long an index without progress stays with its process.
 const LEASE: Duration = Duration::from_secs(30);
@@ -31,8 +33,6 @@ pub(super) struct Heads {
     version: Option<i64>,
     complete: Option<bool>,
     build_floor: Option<i64>,
-    /// The time of the first entry that is not indexed.
-    waiting_since: Option<i64>,
 }
 
 impl Heads {
@@ -52,11 +52,6 @@ impl Heads {
         self.build_floor.is_some()
     }
 
-    /// Whether an entry has waited since before a time, or is lost.
-    pub(super) fn is_waiting_since(&self, time: Timestamp) -> bool {
-        self.lag() > 0 && self.waiting_since.is_none_or(|since| since <= time.millis())
-    }
-
     /// How many entries are not indexed.
     pub(super) fn lag(&self) -> i64 {
         self.sequence - self.position()
@@ -67,23 +62,12 @@ fn heads() -> SelectStatement {
     use search_head::Column;
     let of_account = Expr::col((search_head::Entity, Column::AccountId))
         .eq(Expr::col((change_head::Entity, change_head::Column::AccountId)));
-    let position = || Func::coalesce([Expr::col((search_head::Entity, Column::Position)), 0.into()]);
-    let first = change::Entity::find()
-        .select_only()
-        .column(change::Column::At)
-        .filter(
-            Expr::col((change::Entity, change::Column::AccountId))
-                .eq(Expr::col((change_head::Entity, change_head::Column::AccountId))),
-        )
-        .filter(Expr::col((change::Entity, change::Column::Sequence)).eq(Expr::from(position()).add(1)))
-        .into_query();
     Query::select()
         .columns(
             [change_head::Column::AccountId, change_head::Column::Sequence]
                 .map(|it| (change_head::Entity, it)),
         )
         .columns([Column::Position, Column::Version, Column::Complete, Column::BuildFloor])
-        .expr_as(first, "waiting_since")
         .from(change_head::Entity)
         .join(JoinType::LeftJoin, search_head::Entity, of_account)
         .to_owned()
@@ -97,16 +81,45 @@ pub(super) async fn heads_of(connection: &impl ConnectionTrait, account: Account
     Ok(row.map(|row| Heads::from_query_result(&row, "")).transpose()?)
 }
 
-/// Those of the accounts whose index is behind the log or not complete.
-pub(super) async fn behind(connection: &impl ConnectionTrait) -> Result<Vec<Heads>> {
-    use search_head::Column;
-    let behind = Expr::col((change_head::Entity, change_head::Column::Sequence))
-        .gt(Func::coalesce([Expr::col((search_head::Entity, Column::Position)), 0.into()]));
-    let being_built = Expr::col((search_head::Entity, Column::BuildFloor)).is_not_null();
+/// An account whose index is behind the log or not complete.
+pub(super) struct Behind {
+    pub(super) heads: Heads,
+    /// The time of the first entry that is not indexed. `None`: the log has lost it.
+    waiting_since: Option<i64>,
+}
+
+impl Behind {
+    /// Whether an entry has waited since before a time, or is lost.
+    pub(super) fn is_waiting_since(&self, time: Timestamp) -> bool {
+        self.heads.lag() > 0 && self.waiting_since.is_none_or(|since| since <= time.millis())
+    }
+}
+
+/// All such accounts.
+pub(super) async fn behind(connection: &impl ConnectionTrait) -> Result<Vec<Behind>> {
+    use change::Column;
+    const WAITING_SINCE: &str = "waiting_since";
+    let position =
+        || Func::coalesce([Expr::col((search_head::Entity, search_head::Column::Position)), 0.into()]);
+    let log_head = |column: change_head::Column| Expr::col((change_head::Entity, column));
+    let entry = |column: Column| Expr::col((change::Entity, column));
+    let first = change::Entity::find()
+        .select_only()
+        .column(Column::At)
+        .filter(entry(Column::AccountId).eq(log_head(change_head::Column::AccountId)))
+        .filter(entry(Column::Sequence).eq(Expr::from(position()).add(1)))
+        .into_query();
+    let is_behind = log_head(change_head::Column::Sequence).gt(position());
+    let is_being_built = Expr::col((search_head::Entity, search_head::Column::BuildFloor)).is_not_null();
     let mut query = heads();
-    query.and_where(behind.or(being_built));
+    query.expr_as(first, WAITING_SINCE).and_where(is_behind.or(is_being_built));
     let rows = connection.query_all(&query).await?;
-    Ok(rows.iter().map(|row| Heads::from_query_result(row, "")).collect::<std::result::Result<_, _>>()?)
+    rows.iter()
+        .map(|row| {
+            let heads = Heads::from_query_result(row, "")?;
+            Ok(Behind { heads, waiting_since: row.try_get("", WAITING_SINCE)? })
+        })
+        .collect()
 }
 
 /// An entry of the change log, as far as the index needs it.
@@ -186,10 +199,6 @@ fn in_state(account: AccountId, state: State) -> Select<search_segment::Entity> 
         .filter(search_segment::Column::State.eq(state.as_str()))
 }
 
-fn corrupt(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::caused_by(ErrorCode::Internal, reason)
-}
-
 /// All blocks of a segment.
 pub(super) async fn part(connection: &impl ConnectionTrait, segment: i64) -> Result<Part> {
     use search_block::Column;
@@ -206,14 +215,6 @@ pub(super) async fn part(connection: &impl ConnectionTrait, segment: i64) -> Res
     Ok(Part { blocks })
 }
 
-/// A process that maintains indexes.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::storage) struct Maintainer {
-    pub(in crate::storage) id: Uuid,
-    /// Whether there is no other: the leases of others are then over.
-    pub(in crate::storage) is_only_process: bool,
-}
-
 /// The right to maintain the index of an account.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
@@ -226,7 +227,7 @@ impl Lease {
     pub(super) async fn take(
         transaction: &Transaction,
         account: AccountId,
-        maintainer: Maintainer,
+        process: Process,
     ) -> Result<Option<Self>> {
         use search_head::{ActiveModel, Column, Entity};
         let unindexed = ActiveModel {
@@ -241,13 +242,13 @@ impl Lease {
         };
         let there = OnConflict::column(Column::AccountId).do_nothing().to_owned();
         Entity::insert(unindexed).on_conflict(there).exec_without_returning(transaction).await?;
-        let mut is_free = Column::Lease.is_null().or(Column::Lease.eq(maintainer.id));
+        let mut is_free = Column::Lease.is_null().or(Column::Lease.eq(process.id));
         is_free = is_free.or(Column::LeasedUntil.lt(Timestamp::now().millis()));
-        if maintainer.is_only_process {
+        if process.is_only_process {
             is_free = Expr::val(true);
         }
         let taken = Entity::update_many()
-            .col_expr(Column::Lease, maintainer.id.into())
+            .col_expr(Column::Lease, process.id.into())
             .col_expr(Column::LeasedUntil, end_of_lease().into())
             .filter(Column::AccountId.eq(account.get()))
             .filter(is_free)
@@ -256,7 +257,7 @@ impl Lease {
         if taken.rows_affected == 0 {
             return Ok(None);
         }
-        let lease = Self { account, owner: maintainer.id };
+        let lease = Self { account, owner: process.id };
         lease.retire(transaction, search_segment::Column::State.eq(State::Building.as_str())).await?;
         Ok(Some(lease))
     }
@@ -281,7 +282,7 @@ impl Lease {
         Entity::find_by_id(self.account.get()).one(transaction).await?.ok_or_else(lost)
     }
 
-    /// Adds a segment without blocks, which nobody reads yet. Returns its number.
+    /// Adds a segment without blocks, still invisible to readers. Returns its number.
     pub(super) async fn begin_segment(
         self,
         transaction: &Transaction,

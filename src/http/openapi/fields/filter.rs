@@ -2,41 +2,86 @@
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
+use crate::domain::contact::ContactFilter;
 use crate::domain::filter::{Filter, MAX_CHARS, Property, PropertyNames};
 use crate::domain::{ErrorCode, FieldViolation, Permission, Violation};
-use crate::http::extract::QueryReader;
+use crate::http::extract::{ConditionalPermission, Items, QueryReader, Violations};
 
-pub const FILTER: &str = "filter";
+const FILTER: &str = "filter";
 
-/// When a filter needs `read:Groups`, `read:OptOuts`, and `read:Segments`.
-pub const GROUP_IN_FILTER: &str = "`filter` has a condition on `group` or `segment`";
-pub const OPTED_OUT_IN_FILTER: &str = "`filter` has a condition on `opted_out` or `segment`";
-pub const SEGMENT_IN_FILTER: &str = "`filter` has a condition on `segment`";
+/// A command that may have a filter, and the permissions that this requires. (Groups can be mentioned beside the filter, too: then
+/// the operation has a condition of its own.)
+pub trait HasFilter: Sized + 'static {
+    const GROUPS: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::ReadGroups,
+        when: "`filter` has a condition on `group` or `segment`",
+        applies: Self::mentions_groups,
+    };
+    const OPT_OUTS: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::ReadOptOuts,
+        when: "`filter` has a condition on `opted_out` or `segment`",
+        applies: |command| command.needs(Permission::ReadOptOuts),
+    };
+    const SEGMENTS: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::ReadSegments,
+        when: "`filter` has a condition on `segment`",
+        applies: |command| command.needs(Permission::ReadSegments),
+    };
+    /// Where the response says which contacts match.
+    const CONTACTS: ConditionalPermission<Self> = ConditionalPermission {
+        permission: Permission::ReadContacts,
+        when: "`filter` is given",
+        applies: |command| command.filter().is_some(),
+    };
 
-/// The same of the filter of a segment.
-pub const GROUP_IN_STORED_FILTER: &str = "the filter of the segment has a condition on `group`";
-pub const OPTED_OUT_IN_STORED_FILTER: &str = "the filter of the segment has a condition on `opted_out`";
+    fn filter(&self) -> Option<&Filter>;
 
-/// Whether a filter needs `read:Groups`.
-#[must_use]
-pub fn mentions_groups(filter: Option<&Filter>) -> bool {
-    needs(filter, Permission::ReadGroups)
+    fn mentions_groups(&self) -> bool {
+        self.needs(Permission::ReadGroups)
+    }
+
+    fn needs(&self, permission: Permission) -> bool {
+        self.filter().is_some_and(|filter| filter.permissions().contains(&permission))
+    }
 }
 
-/// Whether a filter needs `read:OptOuts`.
-#[must_use]
-pub fn mentions_opt_outs(filter: Option<&Filter>) -> bool {
-    needs(filter, Permission::ReadOptOuts)
+impl HasFilter for ContactFilter {
+    fn filter(&self) -> Option<&Filter> {
+        self.expression.as_ref()
+    }
 }
 
-/// Whether a filter needs `read:Segments`.
+/// What the filter of a segment requires, for the document: the handler requires it, which reads the filter.
 #[must_use]
-pub fn mentions_segments(filter: Option<&Filter>) -> bool {
-    needs(filter, Permission::ReadSegments)
+pub const fn of_stored<C>() -> [ConditionalPermission<C>; 2] {
+    let group = "the filter of the segment has a condition on `group`";
+    [
+        ConditionalPermission { permission: Permission::ReadGroups, when: group, applies: |_| false },
+        opt_outs_of_stored(),
+    ]
 }
 
-fn needs(filter: Option<&Filter>, permission: Permission) -> bool {
-    filter.is_some_and(|filter| filter.permissions().contains(&permission))
+/// As [`of_stored`], of conditions on `opted_out`.
+#[must_use]
+pub const fn opt_outs_of_stored<C>() -> ConditionalPermission<C> {
+    let when = "the filter of the segment has a condition on `opted_out`";
+    ConditionalPermission { permission: Permission::ReadOptOuts, when, applies: |_| false }
+}
+
+/// Reads the member `filter`, which excludes lists of keys; `lists` enumerates them in a sentence.
+pub fn in_place_of_lists(
+    filter: &str,
+    names: &PropertyNames,
+    lists: &'static str,
+    given: [&Option<Items<String>>; 2],
+    violations: &mut Violations,
+) -> Option<Filter> {
+    let has_items =
+        |items: &Option<Items<String>>| items.as_ref().is_some_and(|Items(items)| !items.is_empty());
+    if given.into_iter().any(has_items) {
+        violations.add(FILTER, Violation::NotTogether { with: lists });
+    }
+    violations.check(FILTER, Filter::parse(filter, names))
 }
 
 /// Reads the parameter.

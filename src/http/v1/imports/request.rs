@@ -154,27 +154,22 @@ impl Payload for CreateImport {
                 }
             }
         }
-        macro_rules! name {
-            ($member:ident, $type:ident, $name:literal) => {
-                $member.and_then(|text| {
-                    let value = $type::parse(&text).ok_or(Violation::NotOneOf { allowed: $type::NAMES });
-                    violations.check($name, value)
-                })
-            };
-        }
         Some(ImportOptions {
-            mode: name!(mode, ImportMode, "mode").unwrap_or(default.mode),
-            match_by: name!(match_by, MatchBy, "match_by").unwrap_or(default.match_by),
-            format: name!(format, FileFormat, "format"),
+            mode: violations.parse("mode", mode, ImportMode::parse_input).unwrap_or(default.mode),
+            match_by: violations
+                .parse("match_by", match_by, MatchBy::parse_input)
+                .unwrap_or(default.match_by),
+            format: violations.parse("format", format, FileFormat::parse_input),
             columns: mappings,
             default_region: violations.parse("default_region", default_region, Region::parse),
-            delimiter: name!(delimiter, Delimiter, "delimiter"),
+            delimiter: violations.parse("delimiter", delimiter, Delimiter::parse_input),
             clear_token: violations.parse("clear_token", clear_token, ClearToken::parse),
-            formula_guard: name!(formula_guard, FormulaGuard, "formula_guard")
+            formula_guard: violations
+                .parse("formula_guard", formula_guard, FormulaGuard::parse_input)
                 .unwrap_or(default.formula_guard),
             group: violations.parse("group", group, GroupName::parse),
             guess_groups: true,
-            commit: name!(commit, CommitMode, "commit").unwrap_or(default.commit),
+            commit: violations.parse("commit", commit, CommitMode::parse_input).unwrap_or(default.commit),
         })
     }
 }

@@ -1,0 +1,17 @@
+//! The identity of a process, for what one of several instances does at a time: it renews a lease, and without one whatever it
+//! has begun is abandoned.
+
+use uuid::Uuid;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pub(in crate::storage) id: Uuid,
+    /// Whether there is no other: the leases of others are then over.
+    pub(in crate::storage) is_only_process: bool,
+}
+
+impl Process {
+    pub(crate) fn new(is_only_process: bool) -> Self {
+        Self { id: Uuid::now_v7(), is_only_process }
+    }
+}
