@@ -263,7 +263,7 @@ impl Violation {
             }
             Self::NotDigest => format!("{name} must be the digest of a plan: 64 hexadecimal digits"),
             Self::NotPosition => {
-                format!("{name} must be a position of the change log, exactly as a response contained it")
+                format!("{name} must be a position, exactly as a response contained it")
             }
             Self::NotSeconds { max } => {
                 format!("{name} must be a time from 0s to {max}s in whole seconds, such as 20s")

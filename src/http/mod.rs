@@ -20,6 +20,7 @@ pub mod health;
 pub mod media_type;
 pub mod middleware;
 pub mod openapi;
+pub mod order;
 pub mod prelude;
 pub mod request_id;
 pub mod resource;

@@ -145,7 +145,8 @@ fn guides_are_listed_and_their_commands_run() {
         responses
             .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
     }
-    let [_, import, rows, pages @ .., _, created, changes, field, count, matching, segment] = &responses[..]
+    let [_, import, rows, pages @ .., _, created, changes, field, count, matching, ordered, segment] =
+        &responses[..]
     else {
         panic!("{responses:?}")
     };
@@ -162,6 +163,7 @@ fn guides_are_listed_and_their_commands_run() {
     let found = matching["data"].as_array().unwrap();
     assert_eq!((&field["key"], &count["count"]), (&json!("COUNTRY"), &json!(found.len())));
     assert!(found.contains(created), "{matching}");
+    assert_eq!(ordered["data"].as_array().unwrap().len(), found.len(), "{ordered}");
     assert_eq!(segment["name"], "newcomers");
 }
 

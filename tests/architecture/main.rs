@@ -61,7 +61,7 @@ const LAYERS: &[Layer] = &[
             "v1 | addressbook | docs | swagger_ui | health",
             "prelude",
             "routes",
-            "audience contact_batch search",
+            "audience contact_batch order search",
             "openapi",
             "auth",
             "asset",

@@ -10,5 +10,8 @@ pub mod service;
 
 pub use export::{ContactWithGroups, Export, ExportPage, ExportQuery, ExportSource};
 pub use model::{Contact, ContactField, ContactId, ContactKey, ContactPatch, NewContact, OVERLAP};
-pub use query::{ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort};
+pub use query::{
+    ContactFilter, ContactOffsetQuery, ContactQuery, ContactSort, OrderCursor, OrderedOffsetQuery,
+    OrderedPage, OrderedQuery,
+};
 pub use repository::ContactRepository;

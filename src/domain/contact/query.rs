@@ -1,8 +1,8 @@
 //! List queries of contacts, one per dialect.
 
 use super::fields::{Handle, Phone};
-use super::model::ContactId;
-use crate::domain::filter::Filter;
+use super::model::{Contact, ContactId};
+use crate::domain::filter::{ContactOrder, Filter, OrderPlace};
 use crate::domain::group::GroupKey;
 use crate::domain::pagination::{Cursor, SortDirection};
 use crate::domain::timestamp::Timestamp;
@@ -48,6 +48,40 @@ pub enum ContactSort {
 pub struct ContactOffsetQuery {
     pub field: ContactSort,
     pub direction: SortDirection,
+    pub offset: u64,
+    pub limit: u64,
+}
+
+/// A page of v1's list in an order of the request.
+#[derive(Clone, Debug)]
+pub struct OrderedQuery {
+    pub order: ContactOrder,
+    pub filter: ContactFilter,
+    pub after: Option<OrderCursor>,
+    pub limit: u64,
+}
+
+/// A position in an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderCursor {
+    pub id: ContactId,
+    /// Where the contact stood when the position was given; absent, where it stands now.
+    pub place: Option<OrderPlace>,
+}
+
+#[derive(Clone, Debug)]
+pub struct OrderedPage {
+    /// May be fewer than the limit although there are more: what one request looks at is bounded.
+    pub items: Vec<Contact>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<OrderCursor>,
+}
+
+/// A page of the address book's list in an order of the request.
+#[derive(Clone, Debug)]
+pub struct OrderedOffsetQuery {
+    pub order: ContactOrder,
+    pub filter: ContactFilter,
     pub offset: u64,
     pub limit: u64,
 }

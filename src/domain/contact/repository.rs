@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use super::batch::{Batch, BatchOutcome};
 use super::export::{Export, ExportQuery};
 use super::model::{Contact, ContactId, ContactKey, ContactPatch};
-use super::query::{ContactFilter, ContactOffsetQuery, ContactQuery};
+use super::query::{
+    ContactFilter, ContactOffsetQuery, ContactQuery, OrderedOffsetQuery, OrderedPage, OrderedQuery,
+};
 use crate::domain::error::Result;
 use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
@@ -96,6 +98,20 @@ pub trait ContactRepository: Send + Sync {
         query: ContactOffsetQuery,
         filter: Filter,
     ) -> Result<OffsetPage<Contact>>;
+
+    /// A page in an order of the request.
+    ///
+    /// # Errors
+    /// As [`Self::count`] and [`declared`](crate::domain::filter::declared), and
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): the contact of the cursor, which says nothing of its place,
+    /// was deleted.
+    async fn ordered_page(&self, query: OrderedQuery) -> Result<OrderedPage>;
+
+    /// A page in an order of the request, and how many contacts there are.
+    ///
+    /// # Errors
+    /// As [`Self::count`] and [`declared`](crate::domain::filter::declared).
+    async fn ordered_offset_page(&self, query: OrderedOffsetQuery) -> Result<OffsetPage<Contact>>;
 
     /// A page of what a search finds: the best match first, among equals the newest.
     ///

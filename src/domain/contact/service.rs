@@ -3,7 +3,9 @@
 use super::{Contact, ContactFilter, ContactId, ContactKey, ContactPatch, NewContact};
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::batch::{Batch, BatchOutcome};
-use crate::domain::contact::{ContactOffsetQuery, ContactQuery, Export, ExportQuery};
+use crate::domain::contact::{
+    ContactOffsetQuery, ContactQuery, Export, ExportQuery, OrderedOffsetQuery, OrderedPage, OrderedQuery,
+};
 use crate::domain::error::Result;
 use crate::domain::filter::Filter;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
@@ -149,6 +151,22 @@ impl ContactService {
     /// See [`ContactRepository::cursor_page`].
     pub async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
         self.repository.cursor_page(query).await
+    }
+
+    /// A page in an order of the request.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::ordered_page`].
+    pub async fn ordered_page(&self, query: OrderedQuery) -> Result<OrderedPage> {
+        self.repository.ordered_page(query).await
+    }
+
+    /// A page by offset, in an order of the request.
+    ///
+    /// # Errors
+    /// See [`ContactRepository::ordered_offset_page`].
+    pub async fn ordered_offset_page(&self, query: OrderedOffsetQuery) -> Result<OffsetPage<Contact>> {
+        self.repository.ordered_offset_page(query).await
     }
 
     /// What a search finds.

@@ -50,7 +50,7 @@ impl InDialect<'_> {
     }
 }
 
-fn write_subject(subject: &Subject, names: &PropertyNames, f: &mut Formatter<'_>) -> fmt::Result {
+pub(super) fn write_subject(subject: &Subject, names: &PropertyNames, f: &mut Formatter<'_>) -> fmt::Result {
     match subject {
         Subject::Property(property) => f.write_str(names.name(*property)),
         Subject::Meta(key) => write_key(key.as_str(), f),

@@ -29,6 +29,7 @@ use super::syntax_error::SyntaxError;
 use super::tokens::{QuotedText, Token, TokenKind, tokens};
 use crate::domain::field::FieldKey;
 use crate::domain::json::number::has_inexact;
+use crate::domain::pagination::SortDirection;
 
 pub(super) fn parse(text: &str, names: &PropertyNames) -> Result<Expression, SyntaxError> {
     let tokens = tokens(text)?;
@@ -41,6 +42,34 @@ pub(super) fn parse(text: &str, names: &PropertyNames) -> Result<Expression, Syn
         (_, position) => Err(SyntaxError::new(position, "expected AND, OR or the end, in capitals")),
     }
 }
+
+/// A subject and its direction, of an order; and where the subject stands.
+pub(super) fn order(
+    text: &str,
+    names: &PropertyNames,
+) -> Result<(Position, Subject, SortDirection), SyntaxError> {
+    let tokens = tokens(text)?;
+    let mut input = TokenSlice::new(&tokens);
+    let (kind, position) = next(&input);
+    if !matches!(kind, TokenKind::Name(_)) {
+        return unexpected(&input, "expected a property or a declared field such as meta.CITY");
+    }
+    let subject = Grammar { names, depth: 0, conditions: 0 }.subject(&mut input)?;
+    let direction = take_map(&mut input, |kind| match kind {
+        TokenKind::Name(name) if name == ASCENDING => Some(SortDirection::Ascending),
+        TokenKind::Name(name) if name == DESCENDING => Some(SortDirection::Descending),
+        _ => None,
+    });
+    match (next(&input).0, direction) {
+        (TokenKind::End, direction) => Ok((position, subject, direction.unwrap_or(SortDirection::Ascending))),
+        (TokenKind::Comma, _) => unexpected(&input, "expected the end: contacts are ordered by one of them"),
+        (_, Some(_)) => unexpected(&input, "expected the end"),
+        (_, None) => unexpected(&input, "expected asc, desc or the end"),
+    }
+}
+
+const ASCENDING: &str = "asc";
+pub(super) const DESCENDING: &str = "desc";
 
 type Tokens<'t> = TokenSlice<'t, Token>;
 

@@ -15,7 +15,8 @@ pub struct KeyRange<K> {
 }
 
 impl<K: Clone> KeyRange<K> {
-    pub(super) fn all() -> Self {
+    #[must_use]
+    pub fn all() -> Self {
         Self { lower: Bound::Unbounded, upper: Bound::Unbounded }
     }
 

@@ -9,8 +9,8 @@ use super::operations::{self, invalid_direction};
 use super::pagination::{offset, sort_direction, sort_field};
 use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use crate::domain::contact::fields::{Handle, Meta};
-use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactSort};
-use crate::domain::filter::Filter;
+use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactSort, OrderedOffsetQuery};
+use crate::domain::filter::{ContactOrder, Filter};
 use crate::domain::idempotency::Created;
 use crate::domain::permission::granted::{CreateContacts, DeleteContacts, ReadContacts, UpdateContacts};
 use crate::domain::precondition::Precondition;
@@ -20,6 +20,7 @@ use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::contact::Msisdn;
 use crate::http::openapi::fields::filter::{self, HasFilter};
 use crate::http::openapi::{examples, fields};
+use crate::http::order;
 use crate::http::prelude::*;
 use crate::http::response;
 use crate::http::search::Search;
@@ -147,6 +148,7 @@ pub struct ListRecords {
     query: ContactOffsetQuery,
     filter: Option<Filter>,
     search: Option<Search>,
+    order: Option<ContactOrder>,
 }
 
 const SEARCH: &str = "Only contacts that have each of these words, in any order: as a part of the alias or of a text in `meta`, \
@@ -154,6 +156,9 @@ const SEARCH: &str = "Only contacts that have each of these words, in any order:
                       José, `lukasz` finds Łukasz); words of one or two characters match beginnings of words. The best \
                       matches come first, among equals the newest, whatever `sortField` and `sortDir` say. `offset` and \
                       `limit` together may then be at most 1000.";
+
+const ORDER: &str =
+    "It takes the place of `sortField` and `sortDir`, whatever they say. Not together with `search`.";
 
 impl HasFilter for ListRecords {
     fn filter(&self) -> Option<&Filter> {
@@ -177,9 +182,10 @@ impl Parameters for ListRecords {
         let limit = query.limit();
         let filter = filter::parameter(query, &PROPERTIES);
         let search = Search::read(query, SEARCH, None);
+        let order = order::read(query, &PROPERTIES, ORDER, search.as_ref().map(|_| "search"));
         let query =
             ContactOffsetQuery { field: field?, direction: direction?, offset: offset?, limit: limit? };
-        Some(Self { query, filter, search })
+        Some(Self { query, filter, search, order })
     }
 }
 
@@ -221,8 +227,15 @@ async fn create_record(
 #[utoipa::path(get, path = "/addressbook/contacts", operation_id = "listAddressBookContacts")]
 async fn list_records(
     authorized: Authorized<ReadContacts>,
-    Query { command: ListRecords { query, filter, search }, .. }: Query<ListRecords>,
+    Query { command: ListRecords { query, filter, search, order }, .. }: Query<ListRecords>,
 ) -> HandlerResult {
+    if let Some(order) = order {
+        let filter = filter.map(ContactFilter::from).unwrap_or_default();
+        let ContactOffsetQuery { field: _, direction: _, offset, limit } = query;
+        let query = OrderedOffsetQuery { order, filter, offset, limit };
+        let page = authorized.contacts().ordered_offset_page(query).await?;
+        return Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, offset, limit)));
+    }
     if let Some(Search { term, fuzzy }) = search {
         let filter = filter.map(ContactFilter::from).unwrap_or_default();
         let ContactOffsetQuery { field: _, direction: _, offset, limit } = query;

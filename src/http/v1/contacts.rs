@@ -9,8 +9,8 @@ use super::operations::{self, created, found, invalid_cursor, invalid_id, tagged
 use super::pagination::{Listed, Page, cursor_params, links, next_link, respond_with_links};
 use super::updated::Updated;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
-use crate::domain::contact::{ContactFilter, ContactQuery, OVERLAP};
-use crate::domain::filter::Filter;
+use crate::domain::contact::{ContactFilter, ContactQuery, OVERLAP, OrderCursor, OrderedPage, OrderedQuery};
+use crate::domain::filter::{ContactOrder, Filter, OrderPlace};
 use crate::domain::group::{GroupId, GroupKey, GroupName, GroupRef, MAX_SHOWN};
 use crate::domain::idempotency::Created;
 use crate::domain::pagination::CursorParams;
@@ -23,6 +23,7 @@ use crate::http::extract::meta::{MetaObject, changed_meta, new_meta};
 use crate::http::openapi::fields::filter::HasFilter;
 use crate::http::openapi::fields::search as match_fields;
 use crate::http::openapi::{examples, fields};
+use crate::http::order;
 use crate::http::prelude::*;
 use crate::http::search::Search;
 
@@ -180,6 +181,9 @@ pub struct ListContacts {
     /// How the contact before the page matched.
     after_match: Option<MatchType>,
     expand: Expand,
+    order: Option<ContactOrder>,
+    /// Where the contact before the page stood in the order.
+    after_place: Option<OrderPlace>,
 }
 
 impl Parameters for Expand {
@@ -226,6 +230,12 @@ const SEARCH: &str = "Only contacts that have each of these words, in any order:
 const AFTER_MATCH: &str = "With `search`: the `match_type` of the contact of `starting_after`, as in the `Link` header. Without \
                            it, the page starts where that contact is now";
 
+const ORDER: &str = "Without it, the newest come first. Not together with `search` or `ending_before`. A contact whose value \
+                     changes while pages are read can be listed twice, or not at all.";
+
+const AFTER_PLACE: &str = "With `order_by`: the place of the contact of `starting_after` in the order, as in the `Link` header. \
+                           Without it, the page starts where that contact is now";
+
 impl HasFilter for ListContacts {
     fn filter(&self) -> Option<&Filter> {
         self.query.filter.filter()
@@ -262,8 +272,16 @@ impl Parameters for ListContacts {
             MatchType::parse_input,
         );
         let expand = Expand::read(query);
+        let conflict = has_end.then_some("ending_before").or(search.as_ref().map(|_| "search"));
+        let order = order::read(query, &PROPERTIES, ORDER, conflict);
+        let parse = |text: &str| match &order {
+            Some(order) => OrderPlace::parse(text, order.key()),
+            None => Ok(OrderPlace::NoValue),
+        };
+        let after_place = query.optional("starting_after_value", || order::place(AFTER_PLACE), parse);
         let CursorParams { cursor, limit } = page?;
-        Some(Self { query: ContactQuery { cursor, limit, filter }, search, after_match, expand: expand? })
+        let query = ContactQuery { cursor, limit, filter };
+        Some(Self { query, search, after_match, expand: expand?, order, after_place })
     }
 }
 
@@ -321,19 +339,24 @@ async fn create_contact(
 /// one.
 ///
 /// With `search`, the best matches come first, and each contact has a `match_type`. A search finds whatever was acknowledged
-/// before it. Its `Link` header contains the URL of the next page only.
+/// before it. With `search` and with `order_by`, the `Link` header contains the URL of the next page only.
 #[utoipa::path(get, path = PATH, operation_id = "listContacts")]
 async fn list_contacts(
     authorized: Authorized<ReadContacts>,
     prefix: Prefix,
     Query { command, filters }: Query<ListContacts>,
 ) -> HandlerResult {
-    let ListContacts { query, search, after_match, expand: Expand(expand) } = command;
+    let ListContacts { query, search, after_match, expand: Expand(expand), order, after_place } = command;
+    let path = prefix.prepend_to(PATH);
     if let Some(search) = search {
         let search = with_search(query, search, after_match);
-        return search_contacts(&authorized, &prefix.prepend_to(PATH), search, &filters, expand).await;
+        return search_contacts(&authorized, &path, search, &filters, expand).await;
     }
-    list_page(&authorized, &prefix.prepend_to(PATH), query, &filters, expand).await
+    if let Some(order) = order {
+        let query = in_order(query, order, after_place);
+        return list_in_order(&authorized, &path, query, &filters, expand).await;
+    }
+    list_page(&authorized, &path, query, &filters, expand).await
 }
 
 /// The contacts that are counted.
@@ -408,6 +431,29 @@ async fn search_contacts<G: Grant>(
     let data =
         pairs.map(|(contact, match_type)| Contact { match_type: Some(match_type), ..contact }).collect();
     Ok(respond_with_links(link, Page::new(next.is_some(), data)))
+}
+
+fn in_order(query: ContactQuery, order: ContactOrder, place: Option<OrderPlace>) -> OrderedQuery {
+    let ContactQuery { cursor, limit, filter } = query;
+    OrderedQuery { order, filter, after: cursor.after.map(|id| OrderCursor { id, place }), limit }
+}
+
+async fn list_in_order<G: Grant>(
+    authorized: &Authorized<G>,
+    path: &str,
+    query: OrderedQuery,
+    filters: &[(&str, String)],
+    expand: bool,
+) -> HandlerResult {
+    let limit = query.limit;
+    let OrderedPage { items, next } = authorized.contacts().ordered_page(query).await?;
+    let has_more = next.is_some();
+    let link = next.and_then(|OrderCursor { id, place }| {
+        let place = place.map(|place| ("starting_after_value", place.to_string()));
+        next_link(path, limit, id, place.iter().chain(filters))
+    });
+    let data = represent(authorized, items, expand).await?;
+    Ok(respond_with_links(link, Page::new(has_more, data)))
 }
 
 /// Responds with a page of a list of contacts at this path, which has these filters.

@@ -9,7 +9,10 @@ use super::commands::{self, Edit, EditKind};
 use super::{batch, export, queries, search};
 use crate::domain::contact::ContactRepository;
 use crate::domain::contact::batch::{Batch, BatchOutcome, ItemOutcome};
-use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, Export, ExportQuery};
+use crate::domain::contact::{
+    ContactFilter, ContactOffsetQuery, ContactQuery, Export, ExportQuery, OrderedOffsetQuery, OrderedPage,
+    OrderedQuery,
+};
 use crate::domain::filter::Filter;
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
@@ -227,6 +230,19 @@ impl ContactRepository for SqlContacts {
             let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
             filters::page::offset_page(&reader, &matcher, query).await
         };
+        self.database.read(read).await
+    }
+
+    async fn ordered_page(&self, query: OrderedQuery) -> Result<OrderedPage> {
+        let account = self.account;
+        let read = async move |reader: Connection| filters::ordered::page(&reader, account, query).await;
+        self.database.read(read).await
+    }
+
+    async fn ordered_offset_page(&self, query: OrderedOffsetQuery) -> Result<OffsetPage<Contact>> {
+        let account = self.account;
+        let read =
+            async move |reader: Connection| filters::ordered::offset_page(&reader, account, query).await;
         self.database.read(read).await
     }
 

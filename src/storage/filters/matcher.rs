@@ -54,13 +54,26 @@ impl Matcher {
         account: AccountId,
         filter: &ContactFilter,
     ) -> Result<Self> {
+        let needs_fields =
+            |expression: &Filter| expression.has_fields() || expression.mentions(Property::Segment);
+        let declared = match &filter.expression {
+            Some(expression) if needs_fields(expression) => fields::definitions(connection, account).await?,
+            _ => Vec::new(),
+        };
+        Self::resolve_with(connection, account, filter, &declared).await
+    }
+
+    /// As [`Self::resolve`], in an account with these fields.
+    pub(super) async fn resolve_with(
+        connection: &impl ConnectionTrait,
+        account: AccountId,
+        filter: &ContactFilter,
+        declared: &[Field],
+    ) -> Result<Self> {
         let ContactFilter { handle, phone, updated_since, group, expression } = filter;
-        let (mut all, mut declared) = (Vec::new(), Vec::new());
+        let mut all = Vec::new();
         if let Some(expression) = expression {
-            if expression.has_fields() || expression.mentions(Property::Segment) {
-                declared = fields::definitions(connection, account).await?;
-            }
-            all.push(resolve_expression(connection, account, expression, &declared).await?);
+            all.push(resolve_expression(connection, account, expression, declared).await?);
         }
         let point = |text: &str| {
             let bound = || Bound::Included(text.to_owned());
@@ -77,8 +90,20 @@ impl Matcher {
             None => None,
         };
         all.extend([handle, phone, since, group].into_iter().flatten().map(Node::Leaf));
-        let fields = declared.into_iter().map(|field| (field.id, field.number)).collect();
+        let fields = declared.iter().map(|field| (field.id, field.number)).collect();
         Ok(Self { account, predicate: Node::And(all).flattened(), fields })
+    }
+
+    /// Those that match this, too.
+    pub(super) fn and(&self, node: Node) -> Self {
+        let Self { account, predicate, fields } = self;
+        let predicate = Node::And(vec![node, predicate.clone()]).flattened();
+        Self { account: *account, predicate, fields: fields.clone() }
+    }
+
+    /// Whether all contacts of the account match.
+    pub(super) fn is_all(&self) -> bool {
+        self.predicate.conjuncts().is_empty()
     }
 
     /// Whether what was read is right: from the deletion of a field on, its index is not complete.

@@ -6,8 +6,8 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectS
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
-use super::matcher::Matcher;
-use super::probe::Probe;
+use super::matcher::{Matcher, Node};
+use super::probe::{Probe, weight};
 use super::source::{self, ID, Plan, intersection};
 use crate::domain::contact::{ContactOffsetQuery, ContactSort};
 use crate::domain::filter::KeyRange;
@@ -21,13 +21,13 @@ const MAX_PROBED: u64 = 20_000;
 /// And at least, however costly the conditions are.
 const MIN_PROBED: u64 = 400;
 
-const PROBED: &str = "probed";
+pub(super) const PROBED: &str = "probed";
 
 /// A source that was counted can have grown by so many contacts when it is read.
-const GROWTH: u64 = 1_000;
+pub(super) const GROWTH: u64 = 1_000;
 
 /// More contacts than there are: planners take a subquery with a limit as it is.
-const ALL: u64 = 1 << 40;
+pub(super) const ALL: u64 = 1 << 40;
 
 /// A page of the list ordered by id.
 pub(in crate::storage) async fn cursor_page(
@@ -39,7 +39,7 @@ pub(in crate::storage) async fn cursor_page(
     let plan = source::plan(connection, matcher).await?;
     let order = keyset::order(&cursor);
     let ids = intersection(plan.ids.clone(), between(&cursor));
-    let max_probed = Ord::max(MAX_PROBED / (1 + plan.weight()), MIN_PROBED);
+    let max_probed = max_probed(&plan.rest);
     let is_bounded = plan.count.is_none_or(|count| count + GROWTH > max_probed);
 
     let probed = plan.source.clone().ordered(&ids, order.clone(), if is_bounded { max_probed } else { ALL });
@@ -67,6 +67,11 @@ pub(in crate::storage) async fn cursor_page(
     Ok(page)
 }
 
+/// How many contacts one request probes at most.
+pub(super) fn max_probed(rest: &Node) -> u64 {
+    Ord::max(MAX_PROBED / (1 + weight(rest)), MIN_PROBED)
+}
+
 /// Those of the probed contacts that match, in their order, up to one more than the limit: it says that there are more.
 async fn matching(
     connection: &impl ConnectionTrait,
@@ -76,7 +81,7 @@ async fn matching(
     order: &Order,
     limit: u64,
 ) -> Result<Vec<Contact>> {
-    let mut select = matching_rows(connection, account, plan, probed)?;
+    let mut select = matching_rows(connection, account, &plan.rest, probed)?;
     QuerySelect::query(&mut select).order_by((Alias::new(PROBED), ID), order.clone()).limit(limit + 1);
     contact_rows::fetch_contacts(connection, select).await
 }
@@ -95,26 +100,26 @@ fn between(Cursor { after, before }: &Cursor<ContactId>) -> KeyRange<Uuid> {
 }
 
 /// The rows of the contacts that are probed, and match.
-fn matching_rows(
+pub(super) fn matching_rows(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    plan: &Plan,
+    rest: &Node,
     probed: SelectStatement,
 ) -> Result<Select<Entity>> {
     let mut select = Entity::find().select_only().columns(Column::iter());
     let query = QuerySelect::query(&mut select);
     query.from_clear().from_subquery(probed, Alias::new(PROBED));
     join_rows(connection, account, query);
-    query.and_where(Probe { connection, account, id: probed_id() }.holds(&plan.rest)?);
+    query.and_where(Probe { connection, account, id: probed_id() }.holds(rest)?);
     Ok(select)
 }
 
-fn probed_id() -> Expr {
+pub(super) fn probed_id() -> Expr {
     Expr::col((Alias::new(PROBED), ID))
 }
 
 /// Adds the rows of the contacts that are probed, each by a look-up of its key.
-fn join_rows(connection: &impl ConnectionTrait, account: AccountId, query: &mut SelectStatement) {
+pub(super) fn join_rows(connection: &impl ConnectionTrait, account: AccountId, query: &mut SelectStatement) {
     let contact = |column| Expr::col((Entity, column));
     let is_probed = contact(Column::AccountId).eq(account.get()).and(contact(Column::Id).eq(probed_id()));
     match connection.get_database_backend() {
@@ -271,7 +276,7 @@ async fn count_planned(connection: &impl ConnectionTrait, matcher: &Matcher, pla
 }
 
 /// The ids of all that match, in any order; with the rows of the contacts, if they are needed.
-fn matching_ids(
+pub(super) fn matching_ids(
     connection: &impl ConnectionTrait,
     matcher: &Matcher,
     plan: &Plan,

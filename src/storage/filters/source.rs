@@ -89,11 +89,6 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What a probe costs, in those of a simple condition.
-    pub(super) fn weight(&self) -> u64 {
-        weight(&self.rest)
-    }
-
     pub(super) fn needs_row(&self) -> bool {
         needs_row(&self.rest)
     }
@@ -103,8 +98,17 @@ impl Plan {
 /// is most of the work where they are many.
 const BOUNDS: [u64; 3] = [200, 2_000, 20_000];
 
-/// Chooses the source.
+/// Chooses the source, to be read in the order of ids or in none.
 pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
+    choose(connection, matcher, true).await
+}
+
+/// Chooses the source for a page in another order: all of its contacts are read, unless they are too many.
+pub(super) async fn plan_for_sorting(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
+    choose(connection, matcher, false).await
+}
+
+async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_order: bool) -> Result<Plan> {
     let Matcher { account, predicate, .. } = matcher;
     let (created, conjuncts): (Vec<&Node>, Vec<&Node>) =
         predicate.conjuncts().iter().partition(|node| created_within(node).is_some());
@@ -118,7 +122,7 @@ pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -
     }
     // One that is alone and in the order of ids is read from its beginning, however many it has.
     let is_settled = match (&conjuncts[..], &candidates[..]) {
-        ([_], [Some(Candidate::Leaf(leaf))]) => leaves[*leaf].is_ordered,
+        ([_], [Some(Candidate::Leaf(leaf))]) => in_id_order && leaves[*leaf].is_ordered,
         _ => leaves.is_empty(),
     };
     let mut chosen = None;

@@ -1,5 +1,6 @@
 //! Filters: lists, counts, exports and batches have exactly the contacts that match.
 
+mod orders;
 mod plans;
 mod random;
 mod reference;
@@ -10,6 +11,10 @@ use addressbook::domain::Permission;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use self::orders::{
+    a_cursor_keeps_its_place_in_an_order, an_order_without_matches_ends_its_pages_early,
+    contacts_are_in_the_order_of_the_request, what_is_wrong_with_an_order_is_said,
+};
 use self::plans::every_filter_reads_one_range_and_probes;
 use self::random::{ADDRESS_BOOK, FIELDS, GROUPS, V1};
 use self::reference::{Filter, Number, Subject, Test, Text, TextTest, Time};
@@ -309,6 +314,10 @@ fn what_is_wrong_with_a_filter_is_said(kind: Backend) {
 }
 
 on_each! {
+    contacts_are_in_the_order_of_the_request
+    an_order_without_matches_ends_its_pages_early
+    a_cursor_keeps_its_place_in_an_order
+    what_is_wrong_with_an_order_is_said
     every_filter_reads_one_range_and_probes
     a_filter_reads_and_deletes_up_to_a_thousand
     what_is_wrong_with_a_filter_is_said

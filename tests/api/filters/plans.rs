@@ -2,9 +2,10 @@
 //! probed one by one. No plan reads a whole table, and none joins in another order.
 
 use addressbook::domain::contact::{
-    ContactFilter, ContactOffsetQuery, ContactQuery, ContactRepository, ContactSort,
+    ContactFilter, ContactOffsetQuery, ContactQuery, ContactRepository, ContactSort, OrderCursor,
+    OrderedOffsetQuery, OrderedQuery,
 };
-use addressbook::domain::filter::{Filter, PropertyNames};
+use addressbook::domain::filter::{ContactOrder, Filter, OrderKey, OrderPlace, PropertyNames};
 use addressbook::domain::pagination::{Cursor, SortDirection};
 use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, ContactId};
@@ -43,6 +44,28 @@ const FILTERS: [(&str, bool); 14] = [
     ("anniversary(BORN) = \"12-24\" AND ALL = \"same\"", false),
     ("opted_out AND CITY != \"v5\"", false),
 ];
+
+/// Orders, and what else is asked, of all of which the index has the order: nothing is sorted.
+const ORDERS: [&str; 6] =
+    ["username", "phone_number desc", "updated_at desc", "created_at", "meta.CITY", "meta.AGE desc"];
+
+async fn run_in_order(contacts: &dyn ContactRepository, order: &str, filter: &str) {
+    let order = ContactOrder::parse(order, &NAMES).unwrap();
+    let expression = (!filter.is_empty()).then(|| Filter::parse(filter, &NAMES).unwrap());
+    let filter = ContactFilter { expression, ..ContactFilter::default() };
+    let place = match order.key() {
+        OrderKey::CreatedAt => OrderPlace::NoValue,
+        OrderKey::UpdatedAt => OrderPlace::Millis(1),
+        OrderKey::Handle | OrderKey::Phone | OrderKey::Meta(_) => OrderPlace::Text("v1".to_owned()),
+    };
+    let cursor = OrderCursor { id: ContactId::from_uuid(Uuid::from_u128(1)), place: Some(place) };
+    for after in [None, Some(cursor)] {
+        let (order, filter) = (order.clone(), filter.clone());
+        contacts.ordered_page(OrderedQuery { order, filter, after, limit: 10 }).await.unwrap();
+    }
+    let query = OrderedOffsetQuery { order, filter, offset: 10, limit: 10 };
+    contacts.ordered_offset_page(query).await.unwrap();
+}
 
 async fn run(contacts: &dyn ContactRepository, text: &str) {
     let filter = Filter::parse(text, &NAMES).unwrap();
@@ -135,6 +158,29 @@ pub fn every_filter_reads_one_range_and_probes(kind: Backend) {
                     };
                     for word in refused {
                         assert!(!plan.contains(word), "{word} in the {what} of {filter}\n{sql}\n{plan}");
+                    }
+                }
+            }
+        }
+        for order in ORDERS {
+            // All of them, many, and few.
+            for filter in ["", "display_name = \"nobody\"", "CITY = \"v5\""] {
+                statements.clear();
+                run_in_order(contacts.as_ref(), order, filter).await;
+                statements.retain(|sql| sql.contains("probed"));
+                for (sql, plan) in statements.plans(&planner, "probed").await {
+                    println!("{order} of {filter}\n{sql}\n{plan}\n");
+                    let is_offset_page = sql.contains("OFFSET") || sql.contains("count(*)");
+                    let may_sort = !filter.is_empty() && (is_offset_page || filter.starts_with("CITY"));
+                    let refused: &[&str] = match (is_sqlite, may_sort) {
+                        (true, false) => &["SCAN contacts", "SCAN field_values", "AUTOMATIC", "TEMP B-TREE"],
+                        (true, true) => &["SCAN contacts", "SCAN field_values", "AUTOMATIC"],
+                        (false, false) if filter.is_empty() => &["Seq Scan", "Hash", "Merge Join", " Sort"],
+                        (false, false) => &["Seq Scan on contacts", "Hash", "Merge Join"],
+                        (false, true) => &["Hash Join", "Merge Join"],
+                    };
+                    for word in refused {
+                        assert!(!plan.contains(word), "{word} in {order} of {filter}\n{sql}\n{plan}");
                     }
                 }
             }

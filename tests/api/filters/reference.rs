@@ -92,7 +92,7 @@ impl<T> Test<T> {
 }
 
 /// With what a value is compared, as `meta` has texts, numbers and booleans.
-fn indexed_text(value: &Value) -> Option<String> {
+pub fn indexed_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(_) | Value::Bool(_) => value.to_string(),
@@ -101,7 +101,7 @@ fn indexed_text(value: &Value) -> Option<String> {
     (text.len() <= 255).then_some(text)
 }
 
-fn indexed_number(value: &Value) -> Option<serde_json::Number> {
+pub fn indexed_number(value: &Value) -> Option<serde_json::Number> {
     match value {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) if text.trim() == text => serde_json::from_str(text).ok(),
@@ -109,14 +109,14 @@ fn indexed_number(value: &Value) -> Option<serde_json::Number> {
     }
 }
 
-fn compare_numbers(a: &serde_json::Number, b: &serde_json::Number) -> Ordering {
+pub fn compare_numbers(a: &serde_json::Number, b: &serde_json::Number) -> Ordering {
     match (a.as_i128(), b.as_i128()) {
         (Some(a), Some(b)) => a.cmp(&b),
         _ => a.as_f64().unwrap().partial_cmp(&b.as_f64().unwrap()).unwrap(),
     }
 }
 
-fn indexed_boolean(value: &Value) -> Option<bool> {
+pub fn indexed_boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         Value::String(text) => text.parse().ok(),
@@ -243,7 +243,7 @@ impl Filter {
     }
 }
 
-fn meta(key: &str) -> String {
+pub fn meta(key: &str) -> String {
     if key.contains(' ') { format!("meta.\"{key}\"") } else { format!("meta.{key}") }
 }
 

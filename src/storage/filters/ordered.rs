@@ -1,0 +1,407 @@
+//! Pages of contacts in the order of a property or a declared field.
+//!
+//! If a condition shows that few contacts match, they are read and sorted. Otherwise the index that has the order is read
+//! from the position of the page on, and its contacts are probed, not more of them at a time than for a page in the order of
+//! ids. The contacts without a value come behind, in the order of ids.
+
+use std::collections::HashSet;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, QuerySelect, Value};
+use uuid::Uuid;
+
+use super::matcher::{Leaf, Matcher, Node};
+use super::page::{self, ALL, GROWTH, PROBED, matching_ids, matching_rows, max_probed, probed_id};
+use super::source::{self, ID, Plan};
+use crate::domain::contact::{OrderCursor, OrderedOffsetQuery, OrderedPage, OrderedQuery};
+use crate::domain::field::{Field, FieldContent};
+use crate::domain::filter::{ContactOrder, KeyRange, OrderKey, OrderPlace, declared};
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
+use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::storage::db::{contact_lookup, contact_rows, counters, json_sql};
+use crate::storage::entity::contact::{Column, Entity};
+use crate::storage::entity::field_value;
+use crate::storage::fields;
+
+/// The index that has the order.
+enum Key {
+    /// Ids are ordered by creation.
+    Id,
+    Column(Column),
+    Field(Field),
+}
+
+struct Ordering {
+    account: AccountId,
+    key: Key,
+    direction: SortDirection,
+}
+
+/// Where a contact stands: by its value, if the index has values, then by its id.
+struct Position {
+    value: Option<Value>,
+    id: Uuid,
+}
+
+const SORT_KEY: &str = "sort_key";
+
+/// A page by cursor.
+pub(in crate::storage) async fn page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    OrderedQuery { order, filter, after, limit }: OrderedQuery,
+) -> Result<OrderedPage> {
+    let declared = fields::definitions(connection, account).await?;
+    let matcher = Matcher::resolve_with(connection, account, &filter, &declared).await?;
+    let ordering = Ordering::resolve(account, &order, &declared)?;
+    let after = match after {
+        Some(cursor) => Some(ordering.position(connection, cursor).await?),
+        None => None,
+    };
+    let Some(present) = ordering.present() else {
+        return ordering.page_of_present(connection, &matcher, &matcher, after, limit).await;
+    };
+
+    let mut page = OrderedPage { items: Vec::new(), next: None };
+    let mut behind = Cursor::default();
+    match after {
+        Some(Position { value: None, id }) => behind.after = Some(ContactId::from_uuid(id)),
+        after => {
+            let with_value = matcher.and(present.clone());
+            page = ordering.page_of_present(connection, &matcher, &with_value, after, limit).await?;
+            if page.next.is_some() {
+                return Ok(page);
+            }
+        }
+    }
+    let without_value = matcher.and(Node::Not(Box::new(present)));
+    let limit = limit - page.items.len() as u64;
+    let CursorPage { items, has_more, resume_at } =
+        page::cursor_page(connection, &without_value, behind, limit).await?;
+    let last = resume_at.map(ContactId::from_uuid).or(items.last().map(|contact| contact.id));
+    let last = match last {
+        Some(id) => Some(OrderCursor { id, place: Some(OrderPlace::NoValue) }),
+        None => page.items.last().map(|contact| ordering.cursor_of(contact)),
+    };
+    page.items.extend(items);
+    page.next = last.filter(|_| has_more);
+    Ok(page)
+}
+
+/// A page by offset, and how many contacts match.
+pub(in crate::storage) async fn offset_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    OrderedOffsetQuery { order, filter, offset, limit }: OrderedOffsetQuery,
+) -> Result<OffsetPage<Contact>> {
+    let declared = fields::definitions(connection, account).await?;
+    let matcher = Matcher::resolve_with(connection, account, &filter, &declared).await?;
+    let ordering = Ordering::resolve(account, &order, &declared)?;
+    let present = ordering.present();
+    let with_value = present.clone().map_or_else(|| matcher.clone(), |present| matcher.and(present));
+
+    let (keyed, rest) = if matcher.is_all() {
+        (ordering.of_index(None, None, offset + limit), Node::And(Vec::new()))
+    } else {
+        let plan = source::plan_for_sorting(connection, &with_value).await?;
+        (ordering.of_plan(&plan), plan.rest)
+    };
+    let mut select = matching_rows(connection, account, &rest, keyed)?;
+    let query = QuerySelect::query(&mut select);
+    query.clear_selects().expr_as(probed_id(), ID);
+    ordering.sort(query, ordering.probed_key(), probed_id());
+    query.offset(offset).limit(limit);
+    let mut ids: Vec<Uuid> = json_sql::fetch(connection, query, "hex(id)").await?;
+
+    if let Some(present) = present
+        && (ids.len() as u64) < limit
+    {
+        let skipped = match ids.is_empty() {
+            true => offset.saturating_sub(page::count(connection, &with_value).await?),
+            false => 0,
+        };
+        let without_value = matcher.and(Node::Not(Box::new(present)));
+        let plan = source::plan(connection, &without_value).await?;
+        let mut behind = matching_ids(connection, &without_value, &plan, false)?;
+        behind.order_by((Alias::new(PROBED), ID), Order::Desc);
+        behind.offset(skipped).limit(limit - ids.len() as u64);
+        ids.extend(json_sql::fetch::<Uuid>(connection, &behind, "hex(id)").await?);
+        // Those that got a value between the two statements are in both.
+        let mut seen = HashSet::new();
+        ids.retain(|id| seen.insert(*id));
+    }
+    with_value.check_current(connection).await?;
+    let total = match matcher.is_all() {
+        true => counters::read(connection, account, counters::CONTACTS).await?,
+        false => page::count(connection, &matcher).await?,
+    };
+    Ok(OffsetPage { items: contact_lookup::by_ids(connection, account, &ids).await?, total })
+}
+
+impl Ordering {
+    /// # Errors
+    /// See [`declared`].
+    fn resolve(account: AccountId, order: &ContactOrder, fields: &[Field]) -> Result<Self> {
+        let key = match order.key() {
+            OrderKey::CreatedAt => Key::Id,
+            OrderKey::UpdatedAt => Key::Column(Column::UpdatedAt),
+            OrderKey::Handle => Key::Column(Column::Handle),
+            OrderKey::Phone => Key::Column(Column::Phone),
+            OrderKey::Meta(key) => Key::Field(declared(fields, key)?.clone()),
+        };
+        Ok(Self { account, key, direction: order.direction() })
+    }
+
+    /// The condition that a contact has a value; `None` if each has one.
+    fn present(&self) -> Option<Node> {
+        match &self.key {
+            Key::Field(field) => Some(Node::Leaf(Leaf::Field(field.number, vec![KeyRange::all()]))),
+            Key::Id | Key::Column(_) => None,
+        }
+    }
+
+    /// The position of a contact that was read in this order: its index and its row agree in each statement.
+    fn cursor_of(&self, contact: &Contact) -> OrderCursor {
+        let place = match &self.key {
+            Key::Id => OrderPlace::NoValue,
+            Key::Column(Column::UpdatedAt) => OrderPlace::Millis(contact.updated_at.millis()),
+            Key::Column(Column::Handle) => OrderPlace::Text(contact.handle.as_str().to_owned()),
+            Key::Column(_) => OrderPlace::Text(contact.phone.as_str().to_owned()),
+            Key::Field(field) => match FieldContent::of(field.field_type, &field.key, &contact.meta.to_map())
+            {
+                FieldContent::Value(value) => OrderPlace::Text(value.into_string()),
+                FieldContent::Absent | FieldContent::Mismatch => OrderPlace::NoValue,
+            },
+        };
+        OrderCursor { id: contact.id, place: Some(place) }
+    }
+
+    /// The position that a cursor stands for.
+    async fn position(&self, connection: &impl ConnectionTrait, cursor: OrderCursor) -> Result<Position> {
+        let OrderCursor { id, place } = cursor;
+        let place = match (place, &self.key) {
+            (Some(place), _) => place,
+            (None, Key::Id) => OrderPlace::NoValue,
+            (None, Key::Column(_) | Key::Field(_)) => {
+                let found = contact_lookup::by_ids(connection, self.account, &[id.as_uuid()]).await?;
+                let lost = || {
+                    let message =
+                        "The contact of the cursor was deleted, and with it its position in the order";
+                    Error::with_message(ErrorCode::NotFound, message)
+                };
+                self.cursor_of(found.first().ok_or_else(lost)?).place.unwrap_or(OrderPlace::NoValue)
+            }
+        };
+        Ok(Position::new(&place, id.as_uuid()))
+    }
+
+    /// A page of the contacts that have a value: of `present`, which are those of `matcher` with one.
+    async fn page_of_present(
+        &self,
+        connection: &impl ConnectionTrait,
+        matcher: &Matcher,
+        present: &Matcher,
+        after: Option<Position>,
+        limit: u64,
+    ) -> Result<OrderedPage> {
+        let after = after.as_ref();
+        let page = if matcher.is_all() {
+            let keyed = self.of_index(after, None, limit + 1);
+            self.read(connection, keyed, &matcher.predicate, None, limit).await?
+        } else {
+            let plan = source::plan_for_sorting(connection, present).await?;
+            if plan.count.is_some_and(|count| count + GROWTH <= max_probed(&plan.rest)) {
+                let keyed = self.of_plan(&plan);
+                self.read(connection, keyed, &plan.rest, after, limit).await?
+            } else {
+                self.probe_index(connection, matcher, after, limit).await?
+            }
+        };
+        present.check_current(connection).await?;
+        Ok(page)
+    }
+
+    /// Reads the index from a position on, and probes its contacts.
+    async fn probe_index(
+        &self,
+        connection: &impl ConnectionTrait,
+        matcher: &Matcher,
+        after: Option<&Position>,
+        limit: u64,
+    ) -> Result<OrderedPage> {
+        let max_probed = max_probed(&matcher.predicate);
+        let keyed = self.of_index(after, None, max_probed);
+        let page = self.read(connection, keyed, &matcher.predicate, None, limit).await?;
+        if page.next.is_some() {
+            return Ok(page);
+        }
+        // As for a page in the order of ids: where probing ended, up to which the page is read again.
+        let mut last = self.of_index(after, None, 1);
+        last.offset(max_probed - 1);
+        let Some(row) = connection.query_one(&last).await? else { return Ok(page) };
+        let id: Uuid = row.try_get_by_index(0)?;
+        let place = match &self.key {
+            Key::Id => OrderPlace::NoValue,
+            Key::Column(Column::UpdatedAt) => OrderPlace::Millis(row.try_get_by_index(1)?),
+            Key::Column(_) | Key::Field(_) => OrderPlace::Text(row.try_get_by_index(1)?),
+        };
+        let last = Position::new(&place, id);
+        let keyed = self.of_index(after, Some(&last), ALL);
+        let mut page = self.read(connection, keyed, &matcher.predicate, None, limit).await?;
+        if page.next.is_none() {
+            page.next = Some(OrderCursor { id: ContactId::from_uuid(id), place: Some(place) });
+        }
+        Ok(page)
+    }
+
+    /// Those of the contacts with keys that match, and come after a position.
+    async fn read(
+        &self,
+        connection: &impl ConnectionTrait,
+        keyed: SelectStatement,
+        rest: &Node,
+        after: Option<&Position>,
+        limit: u64,
+    ) -> Result<OrderedPage> {
+        let mut select = matching_rows(connection, self.account, rest, keyed)?;
+        let query = QuerySelect::query(&mut select);
+        if let Some(after) = after {
+            query.and_where(self.is_behind(self.probed_key(), probed_id(), after));
+        }
+        self.sort(query, self.probed_key(), probed_id());
+        query.limit(limit + 1);
+        let mut items = contact_rows::fetch_contacts(connection, select).await?;
+        let has_more = items.len() as u64 > limit;
+        items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = items.last().filter(|_| has_more).map(|contact| self.cursor_of(contact));
+        Ok(OrderedPage { items, next })
+    }
+
+    /// The contacts of the index between positions, in its order, with their keys.
+    fn of_index(&self, after: Option<&Position>, up_to: Option<&Position>, limit: u64) -> SelectStatement {
+        let mut select = Query::select();
+        let (key, id) = match &self.key {
+            Key::Field(field) => {
+                use field_value::Column;
+                let of_value = |column: Column| Expr::col((field_value::Entity, column));
+                select
+                    .from(field_value::Entity)
+                    .and_where(of_value(Column::AccountId).eq(self.account.get()))
+                    .and_where(of_value(Column::Field).eq(field.number.get()));
+                (Some(of_value(Column::Value)), of_value(Column::ContactId))
+            }
+            Key::Id | Key::Column(_) => {
+                let of_contact = |column: Column| Expr::col((Entity, column));
+                select.from(Entity).and_where(of_contact(Column::AccountId).eq(self.account.get()));
+                let key = if let Key::Column(column) = self.key { Some(of_contact(column)) } else { None };
+                (key, of_contact(Column::Id))
+            }
+        };
+        select.expr_as(id.clone(), ID);
+        if let Some(key) = &key {
+            select.expr_as(key.clone(), SORT_KEY);
+        }
+        if let Some(after) = after {
+            select.and_where(self.is_behind(key.clone(), id.clone(), after));
+        }
+        if let Some(up_to) = up_to {
+            select.and_where(self.is_up_to(key.clone(), id.clone(), up_to));
+        }
+        self.sort(&mut select, key, id);
+        select.limit(limit).to_owned()
+    }
+
+    /// The contacts of a source, with their keys.
+    fn of_plan(&self, plan: &Plan) -> SelectStatement {
+        let mut select = Query::select();
+        select.expr_as(probed_id(), ID);
+        select.from_subquery(plan.source.clone().unordered(&plan.ids), Alias::new(PROBED));
+        let key = match &self.key {
+            Key::Id => None,
+            Key::Column(column) => Some({
+                let of_contact = |column: Column| Expr::col((Entity, column));
+                Query::select()
+                    .column((Entity, *column))
+                    .from(Entity)
+                    .and_where(of_contact(Column::AccountId).eq(self.account.get()))
+                    .and_where(of_contact(Column::Id).eq(probed_id()))
+                    .to_owned()
+            }),
+            Key::Field(field) => Some({
+                use field_value::Column;
+                let of_value = |column: Column| Expr::col((field_value::Entity, column));
+                Query::select()
+                    .column((field_value::Entity, Column::Value))
+                    .from(field_value::Entity)
+                    .and_where(of_value(Column::AccountId).eq(self.account.get()))
+                    .and_where(of_value(Column::ContactId).eq(probed_id()))
+                    .and_where(of_value(Column::Field).eq(field.number.get()))
+                    .to_owned()
+            }),
+        };
+        if let Some(key) = key {
+            select.expr_as(Expr::SubQuery(None, Box::new(key.into())), SORT_KEY);
+        }
+        select.limit(ALL).to_owned()
+    }
+
+    fn probed_key(&self) -> Option<Expr> {
+        (!matches!(self.key, Key::Id)).then(|| Expr::col((Alias::new(PROBED), SORT_KEY)))
+    }
+
+    fn sort(&self, query: &mut SelectStatement, key: Option<Expr>, id: Expr) {
+        let order = match self.direction {
+            SortDirection::Ascending => Order::Asc,
+            SortDirection::Descending => Order::Desc,
+        };
+        for expr in self.compared(key, id) {
+            query.order_by_expr(expr, order.clone());
+        }
+    }
+
+    /// What decides the order.
+    fn compared(&self, key: Option<Expr>, id: Expr) -> Vec<Expr> {
+        match (key, &self.key) {
+            // Unique within the account.
+            (Some(key), Key::Column(Column::Handle)) => vec![key],
+            (key, _) => key.into_iter().chain([id]).collect(),
+        }
+    }
+
+    fn is_behind(&self, key: Option<Expr>, id: Expr, position: &Position) -> Expr {
+        let (here, there) = self.against(key, id, position);
+        match self.direction {
+            SortDirection::Ascending => here.gt(there),
+            SortDirection::Descending => here.lt(there),
+        }
+    }
+
+    fn is_up_to(&self, key: Option<Expr>, id: Expr, position: &Position) -> Expr {
+        let (here, there) = self.against(key, id, position);
+        match self.direction {
+            SortDirection::Ascending => here.lte(there),
+            SortDirection::Descending => here.gte(there),
+        }
+    }
+
+    fn against(
+        &self,
+        key: Option<Expr>,
+        id: Expr,
+        Position { value, id: its_id }: &Position,
+    ) -> (Expr, Expr) {
+        let there = self.compared(value.clone().map(Expr::value), Expr::value(*its_id));
+        (Expr::tuple(self.compared(key, id)), Expr::tuple(there))
+    }
+}
+
+impl Position {
+    fn new(place: &OrderPlace, id: Uuid) -> Self {
+        let value = match place {
+            OrderPlace::Text(text) => Some(text.clone().into()),
+            OrderPlace::Millis(millis) => Some((*millis).into()),
+            OrderPlace::NoValue => None,
+        };
+        Self { value, id }
+    }
+}
