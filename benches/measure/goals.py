@@ -69,6 +69,14 @@ SEARCHES = (
     "search, two words",
     "search, the end of a number",
 )
+FILTERS = (
+    "filter, a unique text",
+    "filter, a text and a range of numbers",
+    "filter, sorted by a number",
+    "count of two conditions",
+)
+ANY_PLACE = "list sorted by a number, any place"
+CHANGES = "changes read, 100 a page"
 PAGES = ("page of 10 with total", "page of 100 with total", "page of 100 with total, any order")
 AUDIENCE = "audience of 100,000 as lines"
 AUDIENCE_MEMORY = "memory that such an audience takes"
@@ -82,6 +90,11 @@ IMPORT_MEMORY = "memory that such an import takes"
 IMPORT_OTHERS = "p99 of creates during such an import"
 IMPORT_POSTGRES = "the same import on PostgreSQL"
 WAL = "largest WAL file"
+
+
+def slowest(works):
+    """The p99 latencies of the works."""
+    return tuple(f"{work}, p99" for work in works)
 
 
 def beside(reference, works, *limits):
@@ -102,6 +115,10 @@ GOALS = (
     *beside("PocketBase", KEYED, None, None, 6),
     *beside("PocketBase", MIXED, 1.2, 6, 6),
     *(Goal(work, OURS, "PocketBase", "≥", 10) for work in SEARCHES),
+    *(Goal(work, OURS, "PocketBase", "≥", 10) for work in FILTERS),
+    *(Goal(work, LARGE, None, "≤", 25, " ms") for work in slowest((*SEARCHES, *FILTERS[:-1], ANY_PLACE))),
+    *(Goal(work, LARGE, None, "≤", 100, " ms") for work in slowest(FILTERS[-1:])),
+    Goal(CHANGES, LARGE, None, "≥", None),
     Goal(MEMORY, OURS, "PocketBase", "≤", 0.5, " MiB"),
     *(Goal(work, LARGE, SMALL, "≥", 0.8) for work in (*CREATES, *GETS, *LISTS, UPDATES[-1], DELETES[-1])),
     *(Goal(work, LARGE, None, "≤", 20, " ms") for work in PAGES),

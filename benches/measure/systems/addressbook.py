@@ -1,7 +1,11 @@
 """The service with default settings, except for address and database."""
 
+import json
+import sqlite3
 import subprocess
+import time
 from pathlib import Path
+from urllib.parse import quote
 
 from ..http import Connection, Failure
 from ..load import Request
@@ -51,6 +55,33 @@ class Addressbook(System):
 
     def search(self, term):
         return f"/v1/contacts?limit=20&search={term}"
+
+    def filtered(self, conditions, order=None):
+        """The first of those that meet all conditions: keys of `meta`, operators and values."""
+        sort = f"&order_by=meta.{order}%20desc" if order else ""
+        return f"/v1/contacts?limit=20&filter={self._filter(conditions)}{sort}"
+
+    def counted(self, conditions):
+        return f"/v1/contacts/count?filter={self._filter(conditions)}"
+
+    @staticmethod
+    def _filter(conditions):
+        return quote(" AND ".join(f"meta.{key} {operator} {json.dumps(value)}" for key, operator, value in conditions))
+
+    def declare(self, keys):
+        """Declares keys of `meta`, with their types; returns when their index is built."""
+        connection = Connection(self.base, self.token)
+        for key, kind in keys.items():
+            field = connection.ask("POST", "/v1/fields", {"key": key, "type": kind})
+            while connection.ask("GET", f"/v1/fields/{field['id']}")["state"] != "ready":
+                time.sleep(0.1)
+
+    def wait_for_index(self):
+        """Returns when the index of searches has all that was written."""
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
+            behind = "SELECT max(c.sequence - s.position) FROM change_heads c JOIN search_heads s USING (account_id)"
+            while database.execute(behind).fetchone()[0]:
+                time.sleep(0.2)
 
     def count(self):
         return Connection(self.base, self.token).ask("GET", "/addressbook/contacts?limit=1")["total"]

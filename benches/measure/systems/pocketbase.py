@@ -43,6 +43,17 @@ class PocketBase(System):
         administrator.ask("POST", "/api/collections/users/records", account)
         return self._log_in("users", USER)
 
+    def add_people(self, keys):
+        """A collection of contacts that have these keys of `meta` as fields of their own, too, each with an index."""
+        kept = people()
+        fields = [{"name": key, "type": kind} for key, kind in keys.items()]
+        indexes = [index.replace(" contacts", " people").replace("INDEX contacts", "INDEX people") for index in kept["indexes"]]
+        indexes += [f"CREATE INDEX people_{key} ON people ({key})" for key in keys]
+        collection = {**kept, "name": "people", "fields": [*kept["fields"], *fields], "indexes": indexes}
+        administrator = Connection(self.base, self._log_in("_superusers", ADMINISTRATOR))
+        administrator.ask("POST", "/api/collections", collection)
+        self.contacts = RECORDS.format("people")
+
     def _log_in(self, users, email):
         login = {"identity": email, "password": PASSWORD}
         address = f"/api/collections/{users}/auth-with-password"
@@ -63,6 +74,15 @@ class PocketBase(System):
         words = ["||".join(f"{field}~'{word}'" for field in fields) for word in unquote(term).split()]
         where = quote("&&".join(f"({word})" for word in words))
         return f"{self.contacts}?perPage=20&skipTotal=1&sort=-created&filter={where}"
+
+    def filtered(self, conditions, order=None):
+        """The first of those that meet all conditions: keys, operators and values."""
+        where = quote("&&".join(f"{key.lower()}{operator}{value!r}" for key, operator, value in conditions))
+        sort = f"-{order.lower()}" if order else "-created"
+        return f"{self.contacts}?perPage=20&skipTotal=1&sort={sort}&filter={where}"
+
+    def counted(self, conditions):
+        return self.filtered(conditions).replace("perPage=20&skipTotal=1", "perPage=1&fields=id")
 
     def count(self):
         return Connection(self.base, self.token).ask("GET", f"{self.contacts}?perPage=1&fields=id")["totalItems"]
