@@ -47,5 +47,6 @@ pub fn place(about: &str) -> Object {
         .schema_type(SchemaType::new(Type::String))
         .min_length(Some(1))
         .max_length(Some(OrderPlace::MAX_CHARS))
+        .pattern(Some(OrderPlace::PATTERN))
         .build()
 }

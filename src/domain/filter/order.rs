@@ -105,21 +105,26 @@ const NO_VALUE: &str = "none";
 impl OrderPlace {
     pub const MAX_CHARS: usize = 256;
 
-    /// As links have it, of the order with this key.
+    /// What links have.
+    pub const PATTERN: &str = r"^(none|=[\s\S]*)$";
+
+    /// As links have it, of the order with this key; `None`: of whichever order.
     ///
     /// # Errors
     /// [`Violation::NotPosition`]: it is none that was written of this key.
-    pub fn parse(text: &str, key: &OrderKey) -> Result<Self, Violation> {
-        let may_lack_value = matches!(key, OrderKey::CreatedAt | OrderKey::Meta(_));
-        if text == NO_VALUE && may_lack_value {
-            return Ok(Self::NoValue);
+    pub fn parse(text: &str, key: Option<&OrderKey>) -> Result<Self, Violation> {
+        if text == NO_VALUE {
+            let may_lack_value = matches!(key, None | Some(OrderKey::CreatedAt | OrderKey::Meta(_)));
+            return if may_lack_value { Ok(Self::NoValue) } else { Err(Violation::NotPosition) };
         }
         let value = text.strip_prefix('=').filter(|value| !value.contains('\0'));
         let value = value.filter(|_| text.chars().nth(Self::MAX_CHARS).is_none());
         let place = value.and_then(|value| match key {
-            OrderKey::UpdatedAt => value.parse().ok().map(Self::Millis),
-            OrderKey::CreatedAt => None,
-            OrderKey::Handle | OrderKey::Phone | OrderKey::Meta(_) => Some(Self::Text(value.to_owned())),
+            Some(OrderKey::UpdatedAt) => value.parse().ok().map(Self::Millis),
+            Some(OrderKey::CreatedAt) => None,
+            Some(OrderKey::Handle | OrderKey::Phone | OrderKey::Meta(_)) | None => {
+                Some(Self::Text(value.to_owned()))
+            }
         });
         place.ok_or(Violation::NotPosition)
     }

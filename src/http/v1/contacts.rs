@@ -274,10 +274,7 @@ impl Parameters for ListContacts {
         let expand = Expand::read(query);
         let conflict = has_end.then_some("ending_before").or(search.as_ref().map(|_| "search"));
         let order = order::read(query, &PROPERTIES, ORDER, conflict);
-        let parse = |text: &str| match &order {
-            Some(order) => OrderPlace::parse(text, order.key()),
-            None => Ok(OrderPlace::NoValue),
-        };
+        let parse = |text: &str| OrderPlace::parse(text, order.as_ref().map(ContactOrder::key));
         let after_place = query.optional("starting_after_value", || order::place(AFTER_PLACE), parse);
         let CursorParams { cursor, limit } = page?;
         let query = ContactQuery { cursor, limit, filter };

@@ -240,6 +240,7 @@ pub fn what_is_wrong_with_an_order_is_said(kind: Backend) {
         client.get(&format!("/v1/contacts?order_by=username&ending_before={nil}")).violation(400);
     assert_eq!(message, "order_by must not be given together with ending_before");
     for (order, place) in [
+        ("created_at", "%3Dx"),
         ("updated_at", "=x"),
         ("updated_at", "none"),
         ("username", "none"),
@@ -249,4 +250,6 @@ pub fn what_is_wrong_with_an_order_is_said(kind: Backend) {
         let path = format!("/v1/contacts?order_by={order}&starting_after={nil}&starting_after_value={place}");
         assert_eq!(client.get(&path).violation(400).1, "starting_after_value", "{order} {place}");
     }
+    let (message, ..) = client.get("/v1/contacts?starting_after_value=").violation(400);
+    assert_eq!(message, "starting_after_value must be a position, exactly as a response contained it");
 }

@@ -141,8 +141,17 @@ pub const OPERATIONS: &[Operation] = &[
     row("putImportFile", "PUT /v1/imports/{id}/file", 202, &["create:Imports"]),
     row("listImportRows", "GET /v1/imports/{id}/rows", 200, &["read:Imports"]),
     row("getImportRejects", "GET /v1/imports/{id}/rejects", 200, &["read:Imports"]),
-    row("commitImport", "POST /v1/imports/{id}/commit", 202, &["create:Imports"]),
-    row("undoImport", "POST /v1/imports/{id}/undo", 202, &["create:Imports"]),
+    row("commitImport", "POST /v1/imports/{id}/commit", 202, &["create:Imports"]).needs_at_times(&[
+        "create:Contacts",
+        "update:Contacts",
+        "create:Groups",
+        "update:Groups",
+    ]),
+    row("undoImport", "POST /v1/imports/{id}/undo", 202, &["create:Imports"]).needs_at_times(&[
+        "delete:Contacts",
+        "update:Contacts",
+        "update:Groups",
+    ]),
     row("deleteImport", "DELETE /v1/imports/{id}", 204, &["create:Imports"]),
     // /addressbook: everything that succeeds is answered with 200.
     row("listAddressBookContacts", "GET /addressbook/contacts", 200, &["read:Contacts"])

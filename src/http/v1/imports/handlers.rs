@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
 
 use super::rejects;
-use super::request::{CommitImport, CreateImport, ListRows};
+use super::request::{CommitImport, CommitPermissions, CreateImport, ListRows, UndoPermissions};
 use super::response::{ContactImport, ImportRow};
 use crate::domain::idempotency::Created;
 use crate::domain::import::{CHUNK_BYTES, CommitMode, ImportId, ImportOptions};
@@ -141,14 +141,13 @@ pub(super) async fn get_rejects(
 /// Commit an import
 ///
 /// Starts to carry out the plan with this digest. Contacts that have changed since the plan was made are left alone and
-/// counted as `changed_since`. The rows are carried out in batches; each batch becomes visible as a whole. Also requires the
-/// permissions for what the plan does: `create:Contacts` unless the mode is `update`, `update:Contacts` unless it is
-/// `create`, and `create:Groups` and `update:Groups` if it changes groups.
+/// counted as `changed_since`. The rows are carried out in batches; each batch becomes visible as a whole.
 #[utoipa::path(post, path = "/v1/imports/{id}/commit", operation_id = "commitImport")]
 pub(super) async fn commit_import(
     authorized: Authorized<CreateImports>,
     prefix: Prefix,
     PathParam(id): PathParam<ImportId>,
+    _: Query<CommitPermissions>,
     body: Body<CommitImport>,
 ) -> HandlerResult {
     let imports = authorized.imports();
@@ -161,13 +160,13 @@ pub(super) async fn commit_import(
 ///
 /// Starts to take back what the import has done: contacts that it created are deleted, those that it updated get their
 /// former values back, and contacts leave the groups that they joined. Contacts that have changed since are left alone and
-/// counted as `kept`. Groups that it created remain. Also requires `delete:Contacts` unless the mode is `update`,
-/// `update:Contacts` unless it is `create`, and `update:Groups` if it changed groups.
+/// counted as `kept`. Groups that it created remain.
 #[utoipa::path(post, path = "/v1/imports/{id}/undo", operation_id = "undoImport")]
 pub(super) async fn undo_import(
     authorized: Authorized<CreateImports>,
     prefix: Prefix,
     PathParam(id): PathParam<ImportId>,
+    _: Query<UndoPermissions>,
 ) -> HandlerResult {
     let imports = authorized.imports();
     authorized.require(imports.get(id).await?.undo_permissions())?;

@@ -238,3 +238,43 @@ impl Parameters for ListRows {
         Some(Self { filter: filter.unwrap_or(RowFilter::All), after, limit: limit? })
     }
 }
+
+const NOT_UPDATE: &str = "the mode of the import is not `update`";
+const NOT_CREATE: &str = "the mode of the import is not `create`";
+const GROUPS: &str = "the import changes groups";
+
+/// For the document: the handler requires it, which reads the import.
+const fn of_import<C>(permission: Permission, when: &'static str) -> ConditionalPermission<C> {
+    ConditionalPermission { permission, when, applies: |_| false }
+}
+
+/// What a commit requires in addition: [`Import::required_permissions`](crate::domain::import::Import::required_permissions).
+pub struct CommitPermissions;
+
+impl Parameters for CommitPermissions {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        of_import(Permission::CreateContacts, NOT_UPDATE),
+        of_import(Permission::UpdateContacts, NOT_CREATE),
+        of_import(Permission::CreateGroups, GROUPS),
+        of_import(Permission::UpdateGroups, GROUPS),
+    ];
+
+    fn read(_: &mut QueryReader<'_>) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+/// What taking it back requires: [`Import::undo_permissions`](crate::domain::import::Import::undo_permissions).
+pub struct UndoPermissions;
+
+impl Parameters for UndoPermissions {
+    const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
+        of_import(Permission::DeleteContacts, NOT_UPDATE),
+        of_import(Permission::UpdateContacts, NOT_CREATE),
+        of_import(Permission::UpdateGroups, GROUPS),
+    ];
+
+    fn read(_: &mut QueryReader<'_>) -> Option<Self> {
+        Some(Self)
+    }
+}
