@@ -123,19 +123,19 @@ int main(int count, char **arguments) {
     CHECK(same(AddressBookAPI_getAddressBookContact(client, NUMBER)->record->id, ben->id));
     passed("read the address book contact by its number");
 
-    contact_list_t *page = ContactsAPI_listContacts(client, &one, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0);
+    contact_list_t *page = ContactsAPI_listContacts(client, &one, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL);
     CHECK(*page->has_more && page->data->count == 1);
     CHECK(same(((contact_t *)first(page->data))->id, ben->id));
     passed("list the first page");
 
-    page = ContactsAPI_listContacts(client, &one, ben->id, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0);
+    page = ContactsAPI_listContacts(client, &one, ben->id, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL);
     CHECK(!*page->has_more && page->data->count == 1);
     CHECK(same(((contact_t *)first(page->data))->id, ann->id));
     passed("list the second page");
 
     address_book_record_list_t *list = AddressBookAPI_listAddressBookContacts(
         client, addressbook_listAddressBookContacts_SORTFIELD_alias, addressbook_listAddressBookContacts_SORTDIR_ASC,
-        NULL, &one, NULL, NULL, NULL);
+        NULL, &one, NULL, NULL, NULL, NULL);
     CHECK(*list->total == 2 && list->records->count == 1);
     CHECK(same(((address_book_record_t *)first(list->records))->alias, "ann"));
     passed("list the address book");
@@ -178,10 +178,10 @@ int main(int count, char **arguments) {
     CHECK(*AddressBookAPI_deleteAddressBookContact(client, NUMBER)->success);
     passed("delete both");
 
-    fault = problem(stranger, ContactsAPI_listContacts(stranger, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0), 401);
+    fault = problem(stranger, ContactsAPI_listContacts(stranger, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL), 401);
     CHECK(same(fault->code, "unauthorized"));
     book_fault =
-        book_problem(stranger, AddressBookAPI_listAddressBookContacts(stranger, 0, 0, NULL, NULL, NULL, NULL, NULL), 401);
+        book_problem(stranger, AddressBookAPI_listAddressBookContacts(stranger, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL), 401);
     CHECK(same(book_fault->name, "UnauthorizedError"));
     passed("get a typed error without a key");
 
@@ -260,7 +260,7 @@ int main(int count, char **arguments) {
     commit_import_t plan = {.digest = planned->digest};
     CHECK(ImportsAPI_commitImport(client, id, &plan) != NULL);
     CHECK(*reached(client, id, "committed")->counts->applied == 2);
-    page = ContactsAPI_listContacts(client, NULL, NULL, NULL, "gil", NULL, 0, NULL, NULL, NULL, NULL, NULL, 0);
+    page = ContactsAPI_listContacts(client, NULL, NULL, NULL, "gil", NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL);
     contact_t *gil = first(page->data);
     CHECK(same(gil->phone_number, "+447900000006"));
     CHECK(ImportsAPI_undoImport(client, id) != NULL);

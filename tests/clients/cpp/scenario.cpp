@@ -95,19 +95,19 @@ int main(int, char** arguments) {
     check(book.getAddressBookContact(NUMBER).get()->getRecord()->getId(), ben->getId());
     passed("read the address book contact by its number");
 
-    auto page = contacts.listContacts(1, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE).get();
+    auto page = contacts.listContacts(1, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE).get();
     check(page->isHasMore(), true);
     check(page->getData().size(), 1u);
     check(page->getData().front()->getId(), ben->getId());
     passed("list the first page");
 
-    page = contacts.listContacts(1, ben->getId(), NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE).get();
+    page = contacts.listContacts(1, ben->getId(), NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE).get();
     check(page->isHasMore(), false);
     check(page->getData().size(), 1u);
     check(page->getData().front()->getId(), ann->getId());
     passed("list the second page");
 
-    const auto list = book.listAddressBookContacts(std::string("alias"), std::string("ASC"), NONE, 1, NONE, NONE, NONE).get();
+    const auto list = book.listAddressBookContacts(std::string("alias"), std::string("ASC"), NONE, 1, NONE, NONE, NONE, NONE).get();
     check(list->getTotal(), 2);
     check(list->getRecords().size(), 1u);
     check(list->getRecords().front()->getAlias(), "ann");
@@ -153,10 +153,10 @@ int main(int, char** arguments) {
     const ContactsApi strangeContacts(client(arguments[1], ""));
     const AddressBookApi strangeBook(client(arguments[1], ""));
     fault = problem<V1Error>(
-        401, [&] { return strangeContacts.listContacts(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE); });
+        401, [&] { return strangeContacts.listContacts(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE); });
     check(fault.getError()->getCode(), "unauthorized");
     bookFault = problem<AddressBookError>(
-        401, [&] { return strangeBook.listAddressBookContacts(NONE, NONE, NONE, NONE, NONE, NONE, NONE); });
+        401, [&] { return strangeBook.listAddressBookContacts(NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE); });
     check(bookFault.getError()->getName(), "UnauthorizedError");
     passed("get a typed error without a key");
 

@@ -67,18 +67,18 @@ public final class Scenario {
         check(book.getAddressBookContact(NUMBER).getRecord(), ben);
         passed("read the address book contact by its number");
 
-        ContactList page = contacts.listContacts(1, null, null, null, null, null, null, null, null, null, null, null);
+        ContactList page = contacts.listContacts(1, null, null, null, null, null, null, null, null, null, null, null, null, null);
         check(page.getHasMore(), true);
         check(page.getData().stream().map(Contact::getId).toList(), List.of(ben.getId()));
         passed("list the first page");
 
-        page = contacts.listContacts(1, ben.getId(), null, null, null, null, null, null, null, null, null, null);
+        page = contacts.listContacts(1, ben.getId(), null, null, null, null, null, null, null, null, null, null, null, null);
         check(page.getHasMore(), false);
         check(page.getData(), List.of(ann));
         passed("list the second page");
 
         AddressBookRecordList list =
-                book.listAddressBookContacts(SortField.ALIAS, SortDirection.ASC, null, 1, null, null, null);
+                book.listAddressBookContacts(SortField.ALIAS, SortDirection.ASC, null, 1, null, null, null, null);
         check(list.getTotal(), 2L);
         check(list.getRecords().stream().map(AddressBookRecord::getAlias).toList(), List.of("ann"));
         passed("list the address book");
@@ -128,11 +128,11 @@ public final class Scenario {
         ApiClient stranger = Library.client(arguments[0], null);
         fault = Library.problem(
                 V1Error.class, 401,
-                () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null, null, null, null, null, null, null)).getError();
+                () -> new ContactsApi(stranger).listContacts(null, null, null, null, null, null, null, null, null, null, null, null, null, null)).getError();
         check(fault.getCode(), "unauthorized");
         bookFault = Library.problem(
                 AddressBookError.class, 401,
-                () -> new AddressBookApi(stranger).listAddressBookContacts(null, null, null, null, null, null, null));
+                () -> new AddressBookApi(stranger).listAddressBookContacts(null, null, null, null, null, null, null, null));
         check(bookFault.getError().getName(), "UnauthorizedError");
         passed("get a typed error without a key");
 
@@ -205,7 +205,7 @@ public final class Scenario {
         check(planned.getCounts().getReject(), 1L);
         imports.commitImport(id, new CommitImport().digest(planned.getDigest()));
         check(reached(imports, id, "committed").getCounts().getApplied(), 2L);
-        Contact gil = contacts.listContacts(null, null, null, "gil", null, null, null, null, null, null, null, null).getData().get(0);
+        Contact gil = contacts.listContacts(null, null, null, "gil", null, null, null, null, null, null, null, null, null, null).getData().get(0);
         check(gil.getPhoneNumber(), "+447900000006");
         imports.undoImport(id);
         check(reached(imports, id, "undone").getCounts().getUndone(), 2L);

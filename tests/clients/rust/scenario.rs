@@ -81,19 +81,19 @@ async fn main() {
     assert_eq!(book::get_address_book_contact(client, NUMBER).await.expect("a contact").record, ben);
     passed("read the address book contact by its number");
 
-    let page = contacts::list_contacts(client, Some(1), None, None, None, None, None, None, None, None, None, None, None);
+    let page = contacts::list_contacts(client, Some(1), None, None, None, None, None, None, None, None, None, None, None, None, None);
     let page = page.await.expect("a page");
     assert!(page.has_more && page.data.len() == 1 && page.data[0].id == ben.id, "{page:?}");
     passed("list the first page");
 
     let after = ben.id.to_string();
-    let page = contacts::list_contacts(client, Some(1), Some(&after), None, None, None, None, None, None, None, None, None, None);
+    let page = contacts::list_contacts(client, Some(1), Some(&after), None, None, None, None, None, None, None, None, None, None, None, None);
     let page = page.await.expect("a page");
     assert_eq!((page.has_more, &*page.data), (false, &[ann][..]));
     passed("list the second page");
 
     let (field, direction) = (SortField::Alias, SortDirection::Asc);
-    let list = book::list_address_book_contacts(client, Some(field), Some(direction), None, Some(1), None, None, None);
+    let list = book::list_address_book_contacts(client, Some(field), Some(direction), None, Some(1), None, None, None, None);
     let list = list.await.expect("a page");
     assert!(list.total == 2 && list.records.len() == 1 && list.records[0].alias == "ann", "{list:?}");
     passed("list the address book");
@@ -141,9 +141,9 @@ async fn main() {
     assert!(book::delete_address_book_contact(client, NUMBER).await.expect("deleted").success);
     passed("delete both");
 
-    let refused = contacts::list_contacts(&stranger, None, None, None, None, None, None, None, None, None, None, None, None).await;
+    let refused = contacts::list_contacts(&stranger, None, None, None, None, None, None, None, None, None, None, None, None, None, None).await;
     assert_eq!(problem::<_, _, V1Error>(401, refused).error.code, "unauthorized");
-    let refused = book::list_address_book_contacts(&stranger, None, None, None, None, None, None, None).await;
+    let refused = book::list_address_book_contacts(&stranger, None, None, None, None, None, None, None, None).await;
     assert_eq!(problem::<_, _, AddressBookError>(401, refused).error.name, "UnauthorizedError");
     passed("get a typed error without a key");
 
@@ -223,7 +223,7 @@ async fn main() {
     let plan = CommitImport::new(planned.digest.expect("a digest"));
     imports::commit_import(client, id, plan).await.expect("begun");
     assert_eq!(reached(client, id, "committed").await.counts.applied, 2);
-    let page = contacts::list_contacts(client, None, None, None, Some("gil"), None, None, None, None, None, None, None, None);
+    let page = contacts::list_contacts(client, None, None, None, Some("gil"), None, None, None, None, None, None, None, None, None, None);
     let gil = page.await.expect("a page").data.remove(0);
     assert_eq!(gil.phone_number, "+447900000006");
     imports::undo_import(client, id).await.expect("begun");
