@@ -137,6 +137,26 @@ call getContact id="$dan"
 check .display_name Daniel
 passed 'apply a batch'
 
+call declareField key==NAME type==text
+field=$(jq -r .id <<<"$answer")
+until [[ $(jq -r .state <<<"$answer") == ready ]]; do
+    sleep 0.05
+    call getField id="$field"
+done
+call listContacts search=ani
+check '[.data[] | .id, .match_type]' "[\"$dan\",\"part\"]"
+# Dan has no NAME, and so comes last.
+filter='meta.NAME = "Cat" OR username = "dan"'
+call listContacts filter="$filter" order_by=meta.NAME
+check '[.data[].id]' "[\"$cat\",\"$dan\"]"
+call countContacts filter="$filter"
+check .count 2
+# The command does not escape what it puts into a body.
+call createSegment name==chosen filter:="$(jq --raw-input . <<<"$filter")"
+call listSegmentMembers id="$(jq -r .id <<<"$answer")"
+check '[.data[].id]' "[\"$dan\",\"$cat\"]"
+passed 'find contacts'
+
 # The import, as soon as it is in a state.
 reached() {
     for _ in {1..200}; do

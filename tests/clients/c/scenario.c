@@ -9,9 +9,11 @@
 #include "client/api/AddressBookGroupsAPI.h"
 #include "client/api/AudiencesAPI.h"
 #include "client/api/ContactsAPI.h"
+#include "client/api/FieldsAPI.h"
 #include "client/api/GroupsAPI.h"
 #include "client/api/ImportsAPI.h"
 #include "client/api/OptOutsAPI.h"
+#include "client/api/SegmentsAPI.h"
 #include "client/model/address_book_error.h"
 #include "client/model/v1_error.h"
 
@@ -77,6 +79,10 @@ static list_t *list_of(void *thing) {
 static void *first(list_t *list) {
     CHECK(list != NULL && list->count > 0);
     return list->firstEntry->data;
+}
+
+static const char *id_at(contact_list_t *page, long place) {
+    return ((contact_t *)list_getElementAt(page->data, place)->data)->id;
 }
 
 static const char *city(contact_meta_t *meta) {
@@ -249,6 +255,33 @@ int main(int count, char **arguments) {
     CHECK(same(((field_error_t *)first(result->error->details))->field, "phone_number"));
     CHECK(same(ContactsAPI_getContact(client, dan->id, 0, NULL)->display_name, "Daniel"));
     passed("apply a batch");
+
+    declare_field_t key = {.key = "NAME", .type = "text"};
+    declared_field_t *field = FieldsAPI_declareField(client, &key, NULL);
+    CHECK(field != NULL);
+    while (!same(field->state, "ready")) {
+        usleep(50000);
+        field = FieldsAPI_getField(client, field->id);
+        CHECK(field != NULL);
+    }
+    page = ContactsAPI_listContacts(
+        client, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, "ani", NULL, NULL, 0, NULL, NULL);
+    CHECK(page->data->count == 1 && same(id_at(page, 0), dan->id));
+    CHECK(same(((contact_t *)first(page->data))->match_type, "part"));
+    // Dan has no NAME, and so comes last.
+    char filter[] = "meta.NAME = \"Cat\" OR username = \"dan\"";
+    // Of what a URL cannot contain, the client escapes only spaces.
+    char *escaped = curl_easy_escape(NULL, filter, 0);
+    page = ContactsAPI_listContacts(
+        client, NULL, NULL, NULL, NULL, NULL, 0, NULL, escaped, NULL, NULL, NULL, 0, "meta.NAME", NULL);
+    CHECK(page->data->count == 2 && same(id_at(page, 0), cat->id) && same(id_at(page, 1), dan->id));
+    CHECK(*ContactsAPI_countContacts(client, NULL, NULL, 0, NULL, escaped)->count == 2);
+    curl_free(escaped);
+    create_segment_t chosen = {.name = "chosen", .filter = filter};
+    contact_segment_t *segment = SegmentsAPI_createSegment(client, &chosen, NULL);
+    page = SegmentsAPI_listSegmentMembers(client, segment->id, NULL, NULL, NULL, 0);
+    CHECK(page->data->count == 2 && same(id_at(page, 0), dan->id) && same(id_at(page, 1), cat->id));
+    passed("find contacts");
 
     create_import_t options = {.mode = "upsert"};
     char *id = ImportsAPI_createImport(client, &options, NULL)->id;

@@ -1,7 +1,9 @@
 // A user of the generated C++ client (cpprestsdk).
 
+#include <chrono>
 #include <iostream>
 #include <stdexcept>
+#include <thread>
 
 #include "AddressBook/ApiClient.h"
 #include "AddressBook/ApiConfiguration.h"
@@ -11,8 +13,10 @@
 #include "AddressBook/api/AddressBookGroupsApi.h"
 #include "AddressBook/api/AudiencesApi.h"
 #include "AddressBook/api/ContactsApi.h"
+#include "AddressBook/api/FieldsApi.h"
 #include "AddressBook/api/GroupsApi.h"
 #include "AddressBook/api/OptOutsApi.h"
+#include "AddressBook/api/SegmentsApi.h"
 #include "AddressBook/model/AddressBookError.h"
 #include "AddressBook/model/V1Error.h"
 
@@ -70,6 +74,12 @@ static std::shared_ptr<CreateAddressBookRecord> record(const std::string& alias)
     record->setAlias(alias);
     record->setMsisdn(NUMBER);
     return record;
+}
+
+static std::string ids(const std::shared_ptr<ContactList>& page) {
+    std::string ids;
+    for (const auto& contact : page->getData()) ids += contact->getId() + " ";
+    return ids;
 }
 
 int main(int, char** arguments) {
@@ -241,6 +251,35 @@ int main(int, char** arguments) {
     check(failed->getDetails().front()->getField(), "phone_number");
     check(contacts.getContact(dan->getId(), NONE, NONE).get()->getDisplayName(), "Daniel");
     passed("apply a batch");
+
+    FieldsApi fields(client(arguments[1], arguments[2]));
+    SegmentsApi segments(client(arguments[1], arguments[2]));
+    auto key = std::make_shared<DeclareField>();
+    key->setKey("NAME");
+    key->setType("text");
+    auto field = fields.declareField(key, NONE).get();
+    while (field->getState() != "ready") {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        field = fields.getField(field->getId()).get();
+    }
+    const auto search = std::string("ani"), filter = std::string("meta.NAME = \"Cat\" OR username = \"dan\"");
+    page = contacts.listContacts(
+        NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, search, NONE, NONE, NONE, NONE, NONE).get();
+    check(ids(page), dan->getId() + " ");
+    check(page->getData().front()->getMatchType(), "part");
+    // Dan has no NAME, and so comes last.
+    const auto order = std::string("meta.NAME");
+    page = contacts.listContacts(
+        NONE, NONE, NONE, NONE, NONE, NONE, NONE, filter, NONE, NONE, NONE, NONE, order, NONE).get();
+    check(ids(page), cat->getId() + " " + dan->getId() + " ");
+    check(contacts.countContacts(NONE, NONE, NONE, NONE, filter).get()->getCount(), 2);
+    auto chosen = std::make_shared<CreateSegment>();
+    chosen->setName("chosen");
+    chosen->setFilter(filter);
+    const auto segment = segments.createSegment(chosen, NONE).get();
+    page = segments.listSegmentMembers(segment->getId(), NONE, NONE, NONE, NONE).get();
+    check(ids(page), dan->getId() + " " + cat->getId() + " ");
+    passed("find contacts");
 
     std::cout << "cannot import a file: the client sends only JSON and forms" << std::endl;
 }

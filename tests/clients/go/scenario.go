@@ -196,6 +196,26 @@ func main() {
 	check(ok(contacts.GetContact(ctx, dan.Id).Execute()).DisplayName == "Daniel")
 	passed("apply a batch")
 
+	fields, segments := api(url).FieldsAPI, api(url).SegmentsAPI
+	declare := addressbook.DeclareField{Key: "NAME", Type: "text"}
+	field := ok(fields.DeclareField(ctx).Field(declare).Execute())
+	for field.State != "ready" {
+		time.Sleep(50 * time.Millisecond)
+		field = ok(fields.GetField(ctx, field.Id).Execute())
+	}
+	page = ok(contacts.ListContacts(ctx).Search("ani").Execute())
+	check(len(page.Data) == 1 && page.Data[0].Id == dan.Id && page.Data[0].GetMatchType() == "part", page)
+	// Dan has no NAME, and so comes last.
+	filter := `meta.NAME = "Cat" OR username = "dan"`
+	page = ok(contacts.ListContacts(ctx).Filter(filter).OrderBy("meta.NAME").Execute())
+	check(len(page.Data) == 2 && page.Data[0].Id == cat.Id && page.Data[1].Id == dan.Id, page)
+	check(ok(contacts.CountContacts(ctx).Filter(filter).Execute()).Count == 2)
+	chosen := addressbook.CreateSegment{Name: "chosen", Filter: filter}
+	segment := ok(segments.CreateSegment(ctx).Segment(chosen).Execute())
+	page = ok(segments.ListSegmentMembers(ctx, segment.Id).Execute())
+	check(len(page.Data) == 2 && page.Data[0].Id == dan.Id && page.Data[1].Id == cat.Id, page)
+	passed("find contacts")
+
 	imports := api(url).ImportsAPI
 	create := addressbook.CreateImport{Mode: addressbook.PtrString("upsert")}
 	id := ok(imports.CreateImport(ctx).Options(create).Execute()).Id

@@ -6,6 +6,7 @@ import {
   applyContactBatch,
   changeGroupMembers,
   commitImport,
+  countContacts,
   createAddressBookContact,
   createAudience,
   type CreateAudience,
@@ -14,16 +15,20 @@ import {
   createGroup,
   createImport,
   createOptOut,
+  createSegment,
+  declareField,
   deleteAddressBookContact,
   deleteContact,
   deleteOptOut,
   getAddressBookContact,
   getContact,
+  getField,
   getImport,
   listAddressBookContacts,
   listAddressBookGroupContacts,
   listAudienceRecipients,
   listContacts,
+  listSegmentMembers,
   putImportFile,
   resolveAddressBookAliases,
   undoImport,
@@ -186,6 +191,22 @@ const failed = applied.results[2]?.error;
 assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
 assert.equal((await ok(getContact({ client, path: { id: dan.id } }))).display_name, 'Daniel');
 passed('apply a batch');
+
+const field = await ok(declareField({ client, body: { key: 'NAME', type: 'text' } }));
+while ((await ok(getField({ client, path: { id: field.id } }))).state !== 'ready') {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const found = await ok(listContacts({ client, query: { search: 'ani' } }));
+assert.deepEqual(found.data.map((it) => [it.id, it.match_type]), [[dan.id, 'part']]);
+// Dan has no NAME, and so comes last.
+const filter = 'meta.NAME = "Cat" OR username = "dan"';
+const ordered = await ok(listContacts({ client, query: { filter, order_by: 'meta.NAME' } }));
+assert.deepEqual(ordered.data.map((it) => it.id), [cat.id, dan.id]);
+assert.equal((await ok(countContacts({ client, query: { filter } }))).count, 2);
+const segment = await ok(createSegment({ client, body: { name: 'chosen', filter } }));
+const chosen = await ok(listSegmentMembers({ client, path: { id: segment.id } }));
+assert.deepEqual(chosen.data.map((it) => it.id), [dan.id, cat.id]);
+passed('find contacts');
 
 // The import, as soon as it is in a state.
 async function reached(id: string, state: string) {

@@ -6,9 +6,11 @@ import addressbook.api.AddressBookAudiencesApi;
 import addressbook.api.AddressBookGroupsApi;
 import addressbook.api.AudiencesApi;
 import addressbook.api.ContactsApi;
+import addressbook.api.FieldsApi;
 import addressbook.api.GroupsApi;
 import addressbook.api.ImportsApi;
 import addressbook.api.OptOutsApi;
+import addressbook.api.SegmentsApi;
 import addressbook.model.*;
 import java.io.File;
 import java.nio.file.Files;
@@ -192,6 +194,28 @@ public final class Scenario {
         check(failed.getDetails().get(0).getField(), "phone_number");
         check(contacts.getContact(dan.getId(), null, null).getDisplayName(), "Daniel");
         passed("apply a batch");
+
+        FieldsApi fields = new FieldsApi(client);
+        SegmentsApi segments = new SegmentsApi(client);
+        DeclaredField field = fields.declareField(new DeclareField().key("NAME").type("text"), null);
+        while (!field.getState().equals("ready")) {
+            Thread.sleep(50);
+            field = fields.getField(field.getId());
+        }
+        page = contacts.listContacts(
+                null, null, null, null, null, null, null, null, "ani", null, null, null, null, null);
+        check(page.getData().stream().map(Contact::getId).toList(), List.of(dan.getId()));
+        check(page.getData().get(0).getMatchType(), "part");
+        // Dan has no NAME, and so comes last.
+        String filter = "meta.NAME = \"Cat\" OR username = \"dan\"";
+        page = contacts.listContacts(
+                null, null, null, null, null, null, null, filter, null, null, null, null, "meta.NAME", null);
+        check(page.getData().stream().map(Contact::getId).toList(), List.of(cat.getId(), dan.getId()));
+        check(contacts.countContacts(null, null, null, null, filter).getCount(), 2);
+        ContactSegment segment = segments.createSegment(new CreateSegment().name("chosen").filter(filter), null);
+        page = segments.listSegmentMembers(segment.getId(), null, null, null, null);
+        check(page.getData().stream().map(Contact::getId).toList(), List.of(dan.getId(), cat.getId()));
+        passed("find contacts");
 
         ImportsApi imports = new ImportsApi(client);
         File file = File.createTempFile("contacts", ".csv");

@@ -5,9 +5,11 @@ import addressbook.apis.AddressBookAudiencesApi
 import addressbook.apis.AddressBookGroupsApi
 import addressbook.apis.AudiencesApi
 import addressbook.apis.ContactsApi
+import addressbook.apis.FieldsApi
 import addressbook.apis.GroupsApi
 import addressbook.apis.ImportsApi
 import addressbook.apis.OptOutsApi
+import addressbook.apis.SegmentsApi
 import addressbook.infrastructure.ApiClient
 import addressbook.infrastructure.ClientError
 import addressbook.infrastructure.ClientException
@@ -29,6 +31,8 @@ import addressbook.models.CreateContact
 import addressbook.models.CreateGroup
 import addressbook.models.CreateImport
 import addressbook.models.CreateOptOut
+import addressbook.models.CreateSegment
+import addressbook.models.DeclareField
 import addressbook.models.Expand
 import addressbook.models.ResolveAddressBookAliases
 import addressbook.models.SortDirection
@@ -203,6 +207,21 @@ fun main(arguments: Array<String>) {
     check(failed.code to failed.details!![0].`field`, "validation_failed" to "phone_number")
     check(contacts.getContact(dan.id).displayName, "Daniel")
     passed("apply a batch")
+
+    val fields = FieldsApi(url)
+    val segments = SegmentsApi(url)
+    val declared = fields.declareField(DeclareField(key = "NAME", type = "text"))
+    while (fields.getField(declared.id).state != "ready") Thread.sleep(50)
+    val found = contacts.listContacts(search = "ani")
+    check(found.`data`.map { it.id to it.matchType }, listOf(dan.id to "part"))
+    // Dan has no NAME, and so comes last.
+    val filter = "meta.NAME = \"Cat\" OR username = \"dan\""
+    val ordered = contacts.listContacts(filter = filter, orderBy = "meta.NAME")
+    check(ordered.`data`.map { it.id }, listOf(cat.id, dan.id))
+    check(contacts.countContacts(filter = filter).count, 2)
+    val segment = segments.createSegment(CreateSegment(name = "chosen", filter = filter))
+    check(segments.listSegmentMembers(segment.id).`data`.map { it.id }, listOf(dan.id, cat.id))
+    passed("find contacts")
 
     val imports = ImportsApi(url)
     val id = imports.createImport(CreateImport(mode = "upsert")).id

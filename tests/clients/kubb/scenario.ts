@@ -6,6 +6,7 @@ import {
   type AddressBookError,
   applyContactBatch,
   changeGroupMembers,
+  countContacts,
   createAddressBookContact,
   createAudience,
   type CreateAudience,
@@ -13,15 +14,19 @@ import {
   type CreateContact,
   createGroup,
   createOptOut,
+  createSegment,
+  declareField,
   deleteAddressBookContact,
   deleteContact,
   deleteOptOut,
   getAddressBookContact,
   getContact,
+  getField,
   listAddressBookContacts,
   listAddressBookGroupContacts,
   listAudienceRecipients,
   listContacts,
+  listSegmentMembers,
   resolveAddressBookAliases,
   updateAddressBookContact,
   updateContact,
@@ -178,5 +183,21 @@ const failed = applied.results[2]?.error;
 assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
 assert.equal((await ok(getContact({ id: dan.id }))).display_name, 'Daniel');
 passed('apply a batch');
+
+const field = await ok(declareField({ data: { key: 'NAME', type: 'text' } }));
+while ((await ok(getField({ id: field.id }))).state !== 'ready') {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const found = await ok(listContacts({ params: { search: 'ani' } }));
+assert.deepEqual(found.data.map((it) => [it.id, it.match_type]), [[dan.id, 'part']]);
+// Dan has no NAME, and so comes last.
+const filter = 'meta.NAME = "Cat" OR username = "dan"';
+const ordered = await ok(listContacts({ params: { filter, order_by: 'meta.NAME' } }));
+assert.deepEqual(ordered.data.map((it) => it.id), [cat.id, dan.id]);
+assert.equal((await ok(countContacts({ params: { filter } }))).count, 2);
+const segment = await ok(createSegment({ data: { name: 'chosen', filter } }));
+const chosen = await ok(listSegmentMembers({ id: segment.id }));
+assert.deepEqual(chosen.data.map((it) => it.id), [dan.id, cat.id]);
+passed('find contacts');
 
 console.log('cannot import a file: the client would send it as JSON');

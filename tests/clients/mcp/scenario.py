@@ -132,6 +132,27 @@ async def batches(assistant):
     passed("apply a batch")
 
 
+async def searches(assistant):
+    call = assistant.call
+    [cat] = (await call("listContacts", username="cat"))["data"]
+    [dan] = (await call("listContacts", username="dan"))["data"]
+    field = await call("declareField", key="NAME", type="text")
+    while field["state"] != "ready":
+        await asyncio.sleep(0.05)
+        field = await call("getField", id=field["id"])
+    found = (await call("listContacts", search="ani"))["data"]
+    assert [(it["id"], it["match_type"]) for it in found] == [(dan["id"], "part")], found
+    # Dan has no NAME, and so comes last.
+    where = 'meta.NAME = "Cat" OR username = "dan"'
+    ordered = (await call("listContacts", filter=where, order_by="meta.NAME"))["data"]
+    assert [it["id"] for it in ordered] == [cat["id"], dan["id"]], ordered
+    assert (await call("countContacts", filter=where))["count"] == 2
+    segment = await call("createSegment", name="chosen", filter=where)
+    members = (await call("listSegmentMembers", id=segment["id"]))["data"]
+    assert [it["id"] for it in members] == [dan["id"], cat["id"]], members
+    passed("find contacts")
+
+
 async def imports(assistant):
     call = assistant.call
     opened = (await call("createImport", mode="upsert"))["id"]
@@ -168,6 +189,7 @@ async def main(path, url, key):
         await contacts(assistant)
         await audiences(assistant)
         await batches(assistant)
+        await searches(assistant)
         await imports(assistant)
     async with Client(server(document, url, {})) as client:
         said = await Assistant(client, []).refused("listContacts")

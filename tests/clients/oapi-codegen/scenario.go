@@ -195,6 +195,27 @@ func main() {
 	check(got(client.GetContactWithResponse(ctx, dan.Id, nil)).JSON200.DisplayName == "Daniel")
 	passed("apply a batch")
 
+	declare := addressbook.DeclareField{Key: "NAME", Type: "text"}
+	field := got(client.DeclareFieldWithResponse(ctx, nil, declare)).JSON201
+	for field.State != "ready" {
+		time.Sleep(50 * time.Millisecond)
+		field = got(client.GetFieldWithResponse(ctx, field.Id)).JSON200
+	}
+	page = got(client.ListContactsWithResponse(ctx, &addressbook.ListContactsParams{Search: to("ani")})).JSON200
+	check(len(page.Data) == 1 && page.Data[0].Id == dan.Id && *page.Data[0].MatchType == "part", page)
+	// Dan has no NAME, and so comes last.
+	filter := `meta.NAME = "Cat" OR username = "dan"`
+	query = addressbook.ListContactsParams{Filter: &filter, OrderBy: to("meta.NAME")}
+	page = got(client.ListContactsWithResponse(ctx, &query)).JSON200
+	check(len(page.Data) == 2 && page.Data[0].Id == cat.Id && page.Data[1].Id == dan.Id, page)
+	matching := addressbook.CountContactsParams{Filter: &filter}
+	check(got(client.CountContactsWithResponse(ctx, &matching)).JSON200.Count == 2)
+	chosen := addressbook.CreateSegment{Name: "chosen", Filter: filter}
+	segment := got(client.CreateSegmentWithResponse(ctx, nil, chosen)).JSON201
+	page = got(client.ListSegmentMembersWithResponse(ctx, segment.Id, nil)).JSON200
+	check(len(page.Data) == 2 && page.Data[0].Id == dan.Id && page.Data[1].Id == cat.Id, page)
+	passed("find contacts")
+
 	id := got(client.CreateImportWithResponse(ctx, nil, addressbook.CreateImport{Mode: to("upsert")})).JSON201.Id
 	// The import, as soon as it is in a state.
 	reached := func(state string) *addressbook.ContactImport {

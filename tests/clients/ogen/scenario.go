@@ -231,6 +231,33 @@ func main() {
 	check(as[*addressbook.GetContactOKHeaders](client.GetContact(ctx, byID)).Response.DisplayName == "Daniel")
 	passed("apply a batch")
 
+	declare := &addressbook.DeclareField{Key: "NAME", Type: "text"}
+	declared, err := client.DeclareField(ctx, declare, addressbook.DeclareFieldParams{})
+	field := as[*addressbook.DeclaredFieldHeaders](declared, err).Response
+	for field.State != "ready" {
+		time.Sleep(50 * time.Millisecond)
+		read, err := client.GetField(ctx, addressbook.GetFieldParams{ID: field.ID})
+		field = as[*addressbook.GetFieldOKHeaders](read, err).Response
+	}
+	query = addressbook.ListContactsParams{Search: addressbook.NewOptString("ani")}
+	page = as[*addressbook.ContactListHeaders](client.ListContacts(ctx, query)).Response
+	check(len(page.Data) == 1 && page.Data[0].ID == dan.ID && page.Data[0].MatchType.Value == "part", page)
+	// Dan has no NAME, and so comes last.
+	filter := `meta.NAME = "Cat" OR username = "dan"`
+	query = addressbook.ListContactsParams{
+		Filter: addressbook.NewOptString(filter), OrderBy: addressbook.NewOptString("meta.NAME"),
+	}
+	page = as[*addressbook.ContactListHeaders](client.ListContacts(ctx, query)).Response
+	check(len(page.Data) == 2 && page.Data[0].ID == cat.ID && page.Data[1].ID == dan.ID, page)
+	matching := addressbook.CountContactsParams{Filter: addressbook.NewOptString(filter)}
+	check(as[*addressbook.ContactCountHeaders](client.CountContacts(ctx, matching)).Response.Count == 2)
+	chosen := &addressbook.CreateSegment{Name: "chosen", Filter: filter}
+	saved, err := client.CreateSegment(ctx, chosen, addressbook.CreateSegmentParams{})
+	ofSegment := addressbook.ListSegmentMembersParams{ID: as[*addressbook.ContactSegmentHeaders](saved, err).Response.ID}
+	page = as[*addressbook.ContactListHeaders](client.ListSegmentMembers(ctx, ofSegment)).Response
+	check(len(page.Data) == 2 && page.Data[0].ID == dan.ID && page.Data[1].ID == cat.ID, page)
+	passed("find contacts")
+
 	upsert, anew := &addressbook.CreateImport{Mode: addressbook.NewOptString("upsert")}, addressbook.CreateImportParams{}
 	id := as[*addressbook.ContactImportHeaders](client.CreateImport(ctx, upsert, anew)).Response.ID
 	// The import, as soon as it is in a state.

@@ -181,6 +181,22 @@ assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_faile
 assert.equal((await ok(client.GET('/v1/contacts/{id}', { params: { path: { id: dan.id } } }))).display_name, 'Daniel');
 passed('apply a batch');
 
+const field = await ok(client.POST('/v1/fields', { body: { key: 'NAME', type: 'text' } }));
+while ((await ok(client.GET('/v1/fields/{id}', { params: { path: { id: field.id } } }))).state !== 'ready') {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const found = await ok(client.GET('/v1/contacts', { params: { query: { search: 'ani' } } }));
+assert.deepEqual(found.data.map((it) => [it.id, it.match_type]), [[dan.id, 'part']]);
+// Dan has no NAME, and so comes last.
+const filter = 'meta.NAME = "Cat" OR username = "dan"';
+const ordered = await ok(client.GET('/v1/contacts', { params: { query: { filter, order_by: 'meta.NAME' } } }));
+assert.deepEqual(ordered.data.map((it) => it.id), [cat.id, dan.id]);
+assert.equal((await ok(client.GET('/v1/contacts/count', { params: { query: { filter } } }))).count, 2);
+const segment = await ok(client.POST('/v1/segments', { body: { name: 'chosen', filter } }));
+const chosen = await ok(client.GET('/v1/segments/{id}/members', { params: { path: { id: segment.id } } }));
+assert.deepEqual(chosen.data.map((it) => it.id), [dan.id, cat.id]);
+passed('find contacts');
+
 // The import, as soon as it is in a state.
 async function reached(id: string, state: string) {
   for (let attempt = 0; attempt < 200; attempt++) {

@@ -17,15 +17,18 @@ from addressbook.api.address_book_groups import list_address_book_group_contacts
 from addressbook.api.audiences import create_audience, list_audience_recipients
 from addressbook.api.contacts import (
     apply_contact_batch,
+    count_contacts,
     create_contact,
     delete_contact,
     get_contact,
     list_contacts,
     update_contact,
 )
+from addressbook.api.fields import declare_field, get_field
 from addressbook.api.groups import change_group_members, create_group
 from addressbook.api.imports import commit_import, create_import, get_import, put_import_file, undo_import
 from addressbook.api.opt_outs import create_opt_out, delete_opt_out
+from addressbook.api.segments import create_segment, list_segment_members
 from addressbook.models import (
     AddressBookDeleted,
     AddressBookError,
@@ -46,15 +49,20 @@ from addressbook.models import (
     ContactBatchCounts,
     ContactBatchItem,
     ContactBatchResults,
+    ContactCount,
     ContactImport,
     ContactList,
     ContactMeta,
+    ContactSegment,
     CreateAddressBookRecord,
     CreateAudience,
     CreateContact,
     CreateGroup,
     CreateImport,
     CreateOptOut,
+    CreateSegment,
+    DeclareField,
+    DeclaredField,
     GetContactExpand,
     Group,
     GroupMembersChanged,
@@ -214,6 +222,22 @@ failed = of(V1ErrorBody, applied.results[2].error)
 assert (failed.code, failed.details[0].field) == ("validation_failed", "phone_number")
 assert of(Contact, get_contact.sync(dan.id, client=client)).display_name == "Daniel"
 passed("apply a batch")
+
+declared = of(DeclaredField, declare_field.sync(client=client, body=DeclareField(key="NAME", type_="text")))
+while of(DeclaredField, get_field.sync(declared.id, client=client)).state != "ready":
+    time.sleep(0.05)
+page = of(ContactList, list_contacts.sync(client=client, search="ani"))
+assert [(contact.id, contact.match_type) for contact in page.data] == [(dan.id, "part")]
+# Dan has no NAME, and so comes last.
+where = 'meta.NAME = "Cat" OR username = "dan"'
+page = of(ContactList, list_contacts.sync(client=client, filter_=where, order_by="meta.NAME"))
+assert [contact.id for contact in page.data] == [cat.id, dan.id]
+assert of(ContactCount, count_contacts.sync(client=client, filter_=where)).count == 2
+chosen = CreateSegment(name="chosen", filter_=where)
+segment = of(ContactSegment, create_segment.sync(client=client, body=chosen))
+page = of(ContactList, list_segment_members.sync(segment.id, client=client))
+assert [contact.id for contact in page.data] == [dan.id, cat.id]
+passed("find contacts")
 
 
 def reached(state):

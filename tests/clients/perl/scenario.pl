@@ -11,6 +11,7 @@ use AddressBook::AddressBookAudiencesApi;
 use AddressBook::AddressBookGroupsApi;
 use AddressBook::AudiencesApi;
 use AddressBook::ContactsApi;
+use AddressBook::FieldsApi;
 use AddressBook::GroupsApi;
 use AddressBook::ImportsApi;
 use AddressBook::Object::AddressBookError;
@@ -26,10 +27,13 @@ use AddressBook::Object::CreateContact;
 use AddressBook::Object::CreateGroup;
 use AddressBook::Object::CreateImport;
 use AddressBook::Object::CreateOptOut;
+use AddressBook::Object::CreateSegment;
+use AddressBook::Object::DeclareField;
 use AddressBook::Object::ResolveAddressBookAliases;
 use AddressBook::Object::UpdateAddressBookRecord;
 use AddressBook::Object::V1Error;
 use AddressBook::OptOutsApi;
+use AddressBook::SegmentsApi;
 
 my ($url, $key) = @ARGV;
 my $NUMBER = '4479000000002';
@@ -184,6 +188,27 @@ my $failed = $applied->results->[2]->error;
 check($failed->code . ' ' . $failed->details->[0]->field, 'validation_failed phone_number');
 check($contacts->get_contact(id => $dan->id)->display_name, 'Daniel');
 passed('apply a batch');
+
+my $fields = AddressBook::FieldsApi->new(@options);
+my $segments = AddressBook::SegmentsApi->new(@options);
+sub ids { join(' ', map { $_->id } @{ $_[0]->data }) }
+my $declare = AddressBook::Object::DeclareField->new(key => 'NAME', type => 'text');
+my $field = $fields->declare_field(field => $declare);
+while ($field->state ne 'ready') {
+    sleep(0.05);
+    $field = $fields->get_field(id => $field->id);
+}
+$page = $contacts->list_contacts(search => 'ani');
+check(ids($page) . ' ' . $page->data->[0]->match_type, $dan->id . ' part');
+# Dan has no NAME, and so comes last.
+my $filter = 'meta.NAME = "Cat" OR username = "dan"';
+$page = $contacts->list_contacts(filter => $filter, order_by => 'meta.NAME');
+check(ids($page), $cat->id . ' ' . $dan->id);
+check($contacts->count_contacts(filter => $filter)->count, 2);
+my $chosen = AddressBook::Object::CreateSegment->new(name => 'chosen', filter => $filter);
+my $segment = $segments->create_segment(segment => $chosen);
+check(ids($segments->list_segment_members(id => $segment->id)), $dan->id . ' ' . $cat->id);
+passed('find contacts');
 
 my $imports = AddressBook::ImportsApi->new(@options);
 my $options = AddressBook::Object::CreateImport->new(mode => 'upsert');

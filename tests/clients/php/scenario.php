@@ -7,9 +7,11 @@ use AddressBook\Api\AddressBookAudiencesApi;
 use AddressBook\Api\AddressBookGroupsApi;
 use AddressBook\Api\AudiencesApi;
 use AddressBook\Api\ContactsApi;
+use AddressBook\Api\FieldsApi;
 use AddressBook\Api\GroupsApi;
 use AddressBook\Api\ImportsApi;
 use AddressBook\Api\OptOutsApi;
+use AddressBook\Api\SegmentsApi;
 use AddressBook\ApiException;
 use AddressBook\Configuration;
 use AddressBook\Model\AddressBookError;
@@ -28,6 +30,8 @@ use AddressBook\Model\CreateContact;
 use AddressBook\Model\CreateGroup;
 use AddressBook\Model\CreateImport;
 use AddressBook\Model\CreateOptOut;
+use AddressBook\Model\CreateSegment;
+use AddressBook\Model\DeclareField;
 use AddressBook\Model\Expand;
 use AddressBook\Model\ResolveAddressBookAliases;
 use AddressBook\Model\SortDirection;
@@ -211,6 +215,25 @@ $failed = $applied->getResults()[2]->getError();
 check([$failed->getCode(), $failed->getDetails()[0]->getField()], ['validation_failed', 'phone_number']);
 check($contacts->getContact($dan->getId())->getDisplayName(), 'Daniel');
 passed('apply a batch');
+
+$fields = new FieldsApi(config: $configuration);
+$segments = new SegmentsApi(config: $configuration);
+$ids = fn ($page) => array_map(fn ($contact) => $contact->getId(), $page->getData());
+$field = $fields->declareField((new DeclareField())->setKey('NAME')->setType('text'));
+while ($field->getState() !== 'ready') {
+    usleep(50_000);
+    $field = $fields->getField($field->getId());
+}
+$page = $contacts->listContacts(search: 'ani');
+check([$ids($page), $page->getData()[0]->getMatchType()], [[$dan->getId()], 'part']);
+// Dan has no NAME, and so comes last.
+$filter = 'meta.NAME = "Cat" OR username = "dan"';
+$page = $contacts->listContacts(filter: $filter, order_by: 'meta.NAME');
+check($ids($page), [$cat->getId(), $dan->getId()]);
+check($contacts->countContacts(filter: $filter)->getCount(), 2);
+$segment = $segments->createSegment((new CreateSegment())->setName('chosen')->setFilter($filter));
+check($ids($segments->listSegmentMembers($segment->getId())), [$dan->getId(), $cat->getId()]);
+passed('find contacts');
 
 $imports = new ImportsApi(config: $configuration);
 

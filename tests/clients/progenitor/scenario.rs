@@ -7,8 +7,9 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
 use types::{
     AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
-    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactMatchBy, ContactMeta, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactList, ContactMatchBy, ContactMeta,
+    CreateAddressBookRecord, CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut,
+    CreateSegment, DeclareField, Expand,
     ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 
@@ -208,6 +209,27 @@ async fn main() {
     let changed = client.get_contact().id(dan.id).send().await.expect("a contact");
     assert_eq!(changed.display_name.as_str(), "Daniel");
     passed("apply a batch");
+
+    let ids = |page: &ContactList| page.data.iter().map(|contact| contact.id).collect::<Vec<_>>();
+    let key = DeclareField::builder().key("NAME").type_("text");
+    let mut field = client.declare_field().body(key).send().await.expect("a field").into_inner();
+    while field.state.as_str() != "ready" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        field = client.get_field().id(field.id).send().await.expect("a field").into_inner();
+    }
+    let page = client.list_contacts().search("ani").send().await.expect("a page").into_inner();
+    assert_eq!(ids(&page), [dan.id]);
+    assert_eq!(page.data[0].match_type.as_deref().map(String::as_str), Some("part"));
+    // Dan has no NAME, and so comes last.
+    let filter = "meta.NAME = \"Cat\" OR username = \"dan\"";
+    let page = client.list_contacts().filter(filter).order_by("meta.NAME").send().await.expect("a page");
+    assert_eq!(ids(&page), [cat.id, dan.id]);
+    assert_eq!(client.count_contacts().filter(filter).send().await.expect("a number").count, 2);
+    let chosen = CreateSegment::builder().name("chosen").filter(filter);
+    let segment = client.create_segment().body(chosen).send().await.expect("a segment");
+    let page = client.list_segment_members().id(segment.id).send().await.expect("a page");
+    assert_eq!(ids(&page), [dan.id, cat.id]);
+    passed("find contacts");
 
     let upsert = CreateImport::builder().mode(Some("upsert".parse().expect("a mode")));
     let id = client.create_import().body(upsert).send().await.expect("an import").id;

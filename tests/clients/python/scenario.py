@@ -21,6 +21,8 @@ from addressbook import (
     CreateGroup,
     CreateImport,
     CreateOptOut,
+    CreateSegment,
+    DeclareField,
     Expand,
     ResolveAddressBookAliases,
     SortDirection,
@@ -177,6 +179,21 @@ failed = applied.results[2].error
 assert (failed.code, failed.details[0].var_field) == ("validation_failed", "phone_number")
 assert contacts.get_contact(dan.id).display_name == "Daniel"
 passed("apply a batch")
+
+fields, segments = addressbook.FieldsApi(client), addressbook.SegmentsApi(client)
+declared = fields.declare_field(DeclareField(key="NAME", type="text"))
+while fields.get_field(declared.id).state != "ready":
+    time.sleep(0.05)
+page = contacts.list_contacts(search="ani")
+assert [(contact.id, contact.match_type) for contact in page.data] == [(dan.id, "part")]
+# Dan has no NAME, and so comes last.
+where = 'meta.NAME = "Cat" OR username = "dan"'
+page = contacts.list_contacts(filter=where, order_by="meta.NAME")
+assert [contact.id for contact in page.data] == [cat.id, dan.id]
+assert contacts.count_contacts(filter=where).count == 2
+segment = segments.create_segment(CreateSegment(name="chosen", filter=where))
+assert [contact.id for contact in segments.list_segment_members(segment.id).data] == [dan.id, cat.id]
+passed("find contacts")
 
 imports = addressbook.ImportsApi(client)
 

@@ -171,6 +171,20 @@ check [failed.code, failed.details[0].field], %w[validation_failed phone_number]
 check contacts.get_contact(dan.id).display_name, 'Daniel'
 passed 'apply a batch'
 
+fields = AddressBook::FieldsApi.new(client(KEY))
+segments = AddressBook::SegmentsApi.new(client(KEY))
+declared = fields.declare_field(AddressBook::DeclareField.new(key: 'NAME', type: 'text'))
+sleep 0.05 until fields.get_field(declared.id).state == 'ready'
+found = contacts.list_contacts(search: 'ani').data
+check found.map { |it| [it.id, it.match_type] }, [[dan.id, 'part']]
+# Dan has no NAME, and so comes last.
+filter = 'meta.NAME = "Cat" OR username = "dan"'
+check contacts.list_contacts(filter: filter, order_by: 'meta.NAME').data.map(&:id), [cat.id, dan.id]
+check contacts.count_contacts(filter: filter).count, 2
+segment = segments.create_segment(AddressBook::CreateSegment.new(name: 'chosen', filter: filter))
+check segments.list_segment_members(segment.id).data.map(&:id), [dan.id, cat.id]
+passed 'find contacts'
+
 # The import, as soon as it is in a state.
 def reached(imports, id, state)
   200.times do

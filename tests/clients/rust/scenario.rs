@@ -9,14 +9,17 @@ use openapi::apis::address_book_groups_api as book_groups;
 use openapi::apis::audiences_api as audiences;
 use openapi::apis::configuration::Configuration;
 use openapi::apis::contacts_api as contacts;
+use openapi::apis::fields_api as fields;
 use openapi::apis::groups_api as groups;
 use openapi::apis::imports_api as imports;
 use openapi::apis::opt_outs_api as opt_outs;
+use openapi::apis::segments_api as segments;
 use openapi::apis::{Error, ResponseContent};
 use openapi::models::{
     AddressBookError, ApplyContactBatch, AudienceItem, AudienceTemplate, BatchMode, ChangeMembers,
-    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactMatchBy, CreateAddressBookRecord,
-    CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut, Expand,
+    CommitImport, ContactBatchCounts, ContactBatchItem, ContactImport, ContactList, ContactMatchBy,
+    CreateAddressBookRecord, CreateAudience, CreateContact, CreateGroup, CreateImport, CreateOptOut,
+    CreateSegment, DeclareField, Expand,
     ResolveAddressBookAliases, SortDirection, SortField, UpdateAddressBookRecord, UpdateContact, V1Error,
 };
 use serde_json::json;
@@ -210,6 +213,34 @@ async fn main() {
     let changed = contacts::get_contact(client, &dan.id.to_string(), None, None).await.expect("a contact");
     assert_eq!(changed.display_name, "Daniel");
     passed("apply a batch");
+
+    let ids = |page: &ContactList| page.data.iter().map(|contact| contact.id).collect::<Vec<_>>();
+    let key = DeclareField::new("NAME".into(), "text".into());
+    let mut field = fields::declare_field(client, key, None).await.expect("a field");
+    while field.state != "ready" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        field = fields::get_field(client, &field.id.to_string()).await.expect("a field");
+    }
+    let page = contacts::list_contacts(
+        client, None, None, None, None, None, None, None, None, Some("ani"), None, None, None, None, None,
+    );
+    let page = page.await.expect("a page");
+    assert_eq!((&*ids(&page), page.data[0].match_type.as_deref()), (&[dan.id][..], Some("part")));
+    // Dan has no NAME, and so comes last.
+    let filter = "meta.NAME = \"Cat\" OR username = \"dan\"";
+    let page = contacts::list_contacts(
+        client, None, None, None, None, None, None, None, Some(filter), None, None, None, None, Some("meta.NAME"),
+        None,
+    );
+    assert_eq!(ids(&page.await.expect("a page")), [cat.id, dan.id]);
+    let matching = contacts::count_contacts(client, None, None, None, None, Some(filter));
+    assert_eq!(matching.await.expect("a number").count, 2);
+    let chosen = CreateSegment::new("chosen".into(), filter.into());
+    let segment = segments::create_segment(client, chosen, None).await.expect("a segment");
+    let id = segment.id.to_string();
+    let members = segments::list_segment_members(client, &id, None, None, None, None);
+    assert_eq!(ids(&members.await.expect("a page")), [dan.id, cat.id]);
+    passed("find contacts");
 
     let upsert = CreateImport { mode: Some("upsert".into()), ..Default::default() };
     let id = &imports::create_import(client, upsert, None).await.expect("an import").id.to_string();

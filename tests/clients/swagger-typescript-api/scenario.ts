@@ -154,4 +154,20 @@ assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_faile
 assert.equal((await ok(client.v1.getContact(dan.id))).display_name, 'Daniel');
 passed('apply a batch');
 
+const field = await ok(client.v1.declareField({ key: 'NAME', type: 'text' }));
+while ((await ok(client.v1.getField(field.id))).state !== 'ready') {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const found = await ok(client.v1.listContacts({ search: 'ani' }));
+assert.deepEqual(found.data.map((it) => [it.id, it.match_type]), [[dan.id, 'part']]);
+// Dan has no NAME, and so comes last.
+const filter = 'meta.NAME = "Cat" OR username = "dan"';
+const ordered = await ok(client.v1.listContacts({ filter, order_by: 'meta.NAME' }));
+assert.deepEqual(ordered.data.map((it) => it.id), [cat.id, dan.id]);
+assert.equal((await ok(client.v1.countContacts({ filter }))).count, 2);
+const segment = await ok(client.v1.createSegment({ name: 'chosen', filter }));
+const chosen = await ok(client.v1.listSegmentMembers(segment.id));
+assert.deepEqual(chosen.data.map((it) => it.id), [dan.id, cat.id]);
+passed('find contacts');
+
 console.log('cannot import a file: the client would send it as JSON');

@@ -15,10 +15,12 @@ import {
   type CreateAudience,
   type CreateContact,
   Expand,
+  FieldsApi,
   GroupsApi,
   ImportsApi,
   OptOutsApi,
   ResponseError,
+  SegmentsApi,
   SortDirection,
   SortField,
   type V1Error,
@@ -195,6 +197,24 @@ const failed = applied.results[2]?.error;
 assert.deepEqual([failed?.code, failed?.details?.[0]?.field], ['validation_failed', 'phone_number']);
 assert.equal((await contacts.getContact({ id: dan.id })).displayName, 'Daniel');
 passed('apply a batch');
+
+const fields = new FieldsApi(configuration);
+const segments = new SegmentsApi(configuration);
+const field = await fields.declareField({ field: { key: 'NAME', type: 'text' } });
+while ((await fields.getField({ id: field.id })).state !== 'ready') {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+const found = await contacts.listContacts({ search: 'ani' });
+assert.deepEqual(found.data.map((it) => [it.id, it.matchType]), [[dan.id, 'part']]);
+// Dan has no NAME, and so comes last.
+const filter = 'meta.NAME = "Cat" OR username = "dan"';
+const ordered = await contacts.listContacts({ filter, orderBy: 'meta.NAME' });
+assert.deepEqual(ordered.data.map((it) => it.id), [cat.id, dan.id]);
+assert.equal((await contacts.countContacts({ filter })).count, 2);
+const segment = await segments.createSegment({ segment: { name: 'chosen', filter } });
+const chosen = await segments.listSegmentMembers({ id: segment.id });
+assert.deepEqual(chosen.data.map((it) => it.id), [dan.id, cat.id]);
+passed('find contacts');
 
 const imports = new ImportsApi(configuration);
 
