@@ -77,6 +77,15 @@ impl<I: Id, N: Text> NamedKey<I, N> {
     }
 }
 
+impl<I: Id, N: Text> fmt::Display for NamedKey<I, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) | Self::IdOrName(_, name) => f.write_str(name.as_str()),
+        }
+    }
+}
+
 /// A page of a list, newest first.
 #[derive(Clone, Debug)]
 pub struct NamedQuery<I, N> {

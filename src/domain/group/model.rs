@@ -2,8 +2,6 @@
 //!
 //! Invariant: `version` and `updated_at` cover name and description; membership changes leave both.
 
-use std::fmt;
-
 use super::fields::{GroupDescription, GroupName};
 
 use crate::domain::id::id_type;
@@ -44,15 +42,6 @@ pub struct GroupPatch {
 }
 
 pub type GroupKey = NamedKey<GroupId, GroupName>;
-
-impl fmt::Display for GroupKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => id.fmt(f),
-            Self::Name(name) | Self::IdOrName(_, name) => f.write_str(name.as_str()),
-        }
-    }
-}
 
 /// A group in the representation of a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
