@@ -208,6 +208,15 @@ impl Error {
         Self::with_message(ErrorCode::AudienceTooLarge, message)
     }
 
+    /// As [`Self::response_too_large`], before all recipients were counted.
+    #[must_use]
+    pub fn response_limit_exceeded(limit: u64) -> Self {
+        let message = format!(
+            "The audience has more than {limit} recipients, the most that a single response can have"
+        );
+        Self::with_message(ErrorCode::AudienceTooLarge, message)
+    }
+
     /// More recipients than a kept audience may have.
     #[must_use]
     pub fn snapshot_too_large(count: u64, limit: u64) -> Self {

@@ -94,6 +94,12 @@ pub enum Violation {
     TooManyItems {
         max: usize,
     },
+    /// Of a list whose items have these members.
+    TooManyItemsWith {
+        /// As the sentence lists them.
+        members: &'static str,
+        max: usize,
+    },
     /// Several lists share one limit.
     TooManyTogether {
         /// As the sentence lists them.
@@ -188,9 +194,10 @@ impl Violation {
             Self::NotHttpUrl => "not_an_http_url",
             Self::UrlWithUserinfo => "url_with_userinfo",
             Self::NoItems => "no_items",
-            Self::TooManyItems { .. } | Self::TooManyTogether { .. } | Self::TooManyMatches { .. } => {
-                "too_many_items"
-            }
+            Self::TooManyItems { .. }
+            | Self::TooManyItemsWith { .. }
+            | Self::TooManyTogether { .. }
+            | Self::TooManyMatches { .. } => "too_many_items",
             Self::NotExactlyOne { .. } | Self::NotTogether { .. } => "not_exactly_one",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::KeyLength { .. } => "key_length",
@@ -274,6 +281,9 @@ impl Violation {
             Self::UrlWithUserinfo => format!("{name} must not contain a user name or password"),
             Self::NoItems => format!("{name} must have at least one item"),
             Self::TooManyItems { max } => format!("{name} must have at most {max} items"),
+            Self::TooManyItemsWith { members, max } => {
+                format!("{name} must have at most {max} items with {members}")
+            }
             Self::TooManyTogether { lists, max } => format!("{lists} together must have at most {max} items"),
             Self::TooManyMatches { max } => {
                 format!("{name} must match at most {max} contacts, and matches more")

@@ -15,12 +15,12 @@ fn contact(client: &Client, username: &str, phone_number: &str, meta: Value) -> 
     client.post("/v1/contacts", &body).expect(201)
 }
 
-fn resolve(client: &Client, body: &Value) -> Value {
+pub fn resolve(client: &Client, body: &Value) -> Value {
     client.post("/v1/audiences", body).expect(200)
 }
 
 /// The outcome of each item in order: its index, and the text or the reason.
-fn outcomes(audience: &Value) -> Vec<(u64, String)> {
+pub fn outcomes(audience: &Value) -> Vec<(u64, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let index = |entry: &Value| entry["index"].as_u64().unwrap();
     let recipients = audience["recipients"].as_array().unwrap().iter();
@@ -33,7 +33,7 @@ fn outcomes(audience: &Value) -> Vec<(u64, String)> {
     all
 }
 
-fn adds_up(audience: &Value) {
+pub fn adds_up(audience: &Value) {
     let count = |name: &str| audience["counts"][name].as_u64().unwrap();
     let length = |name: &str| audience[name].as_array().unwrap().len() as u64;
     assert_eq!(count("asked"), count("recipients") + count("excluded"));
@@ -86,7 +86,7 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn lines(client: &Client, body: &Value) -> Vec<Value> {
+pub fn lines(client: &Client, body: &Value) -> Vec<Value> {
     let headers = [("Content-Type", "application/json"), ("Accept", "text/html, application/x-ndjson;q=0.9")];
     let reply = client.send("POST", "/v1/audiences", &headers, body.to_string().as_bytes());
     assert_eq!((reply.status, reply.header("Content-Type")), (200, "application/x-ndjson"));

@@ -155,10 +155,16 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
         ("createAudience", Permission::ReadGroups) => vec![
             json!({"recipients": [{"group": fixtures.id("groups")}]}),
             json!({"recipients": [{"username": "john"}, {"group": "no such group"}], "dry_run": true}),
+            json!({"recipients": [{"filter": "NOT group:*"}]}),
         ],
         ("createAudience", Permission::ReadTemplates) => vec![
             json!({"template": {"id": fixtures.id("templates")}}),
             json!({"template": {"name": name}, "dry_run": true}),
+        ],
+        ("createAudience", Permission::ReadSegments) => vec![
+            json!({"recipients": [{"segment": fixtures.id("segments")}]}),
+            json!({"recipients": [{"username": "john"}, {"segment": "no such segment"}], "dry_run": true}),
+            json!({"recipients": [{"filter": format!("segment = \"{name}\"")}]}),
         ],
         ("createAudience", Permission::CreateAudiences) => vec![json!({"keep": true})],
         ("createImport", Permission::CreateContacts) => {
@@ -170,11 +176,17 @@ fn requiring(call: &Call, permission: Permission, fixtures: &Fixtures) -> Vec<Ca
         ("resolveAddressBookAliases", Permission::ReadTemplates) => {
             vec![json!({"template": null, "template_name": name})]
         }
-        ("createAudience" | "resolveAddressBookAliases", Permission::ReadOptOuts) => vec![
-            json!({"include_opted_out": null}),
-            json!({"include_opted_out": false}),
-            json!({"include_opted_out": null, "dry_run": true}),
-        ],
+        (id @ ("createAudience" | "resolveAddressBookAliases"), Permission::ReadOptOuts) => {
+            let mut bodies = vec![
+                json!({"include_opted_out": null}),
+                json!({"include_opted_out": false}),
+                json!({"include_opted_out": null, "dry_run": true}),
+            ];
+            if id == "createAudience" {
+                bodies.push(json!({"recipients": [{"filter": "NOT opted_out"}]}));
+            }
+            bodies
+        }
         (id, permission) => panic!("{id} needs {permission} for some requests: for which?"),
     };
     bodies.iter().map(|members| with_members(call, members)).collect()

@@ -5,6 +5,7 @@ mod harness;
 
 mod address_book_contacts;
 mod audience_costs;
+mod audience_filters;
 mod audience_snapshots;
 mod audiences;
 mod authorization;

@@ -170,8 +170,14 @@ fn an_unread_audience_uses_little_memory() {
             json!({"group": name})
         })
         .collect();
-    let body = |groups: &[Value]| {
-        json!({"recipients": groups, "repeat_numbers": true, "template": {"text": "{{TEXT}}"}}).to_string()
+    // So do filters that all of them match.
+    let filters: Vec<_> = (0..10)
+        .map(|number| json!({"filter": format!("username != \"{number}\"")}))
+        .chain(groups.clone())
+        .collect();
+    let body = |recipients: &[Value]| {
+        json!({"recipients": recipients, "repeat_numbers": true, "template": {"text": "{{TEXT}}"}})
+            .to_string()
     };
     // Read to its end, the response is complete.
     let headers = [("Accept", "application/x-ndjson"), ("Content-Type", "application/json")];
@@ -184,8 +190,9 @@ fn an_unread_audience_uses_little_memory() {
     }
 
     let key = client.key.as_ref().unwrap();
-    let request = raw::request(key, "POST", "/v1/audiences", &headers[..1], &body(&groups));
-    unread_responses_use_little_memory(&serving, &client, &[request]);
+    let requests = [&groups, &filters]
+        .map(|recipients| raw::request(key, "POST", "/v1/audiences", &headers[..1], &body(recipients)));
+    unread_responses_use_little_memory(&serving, &client, &requests);
     stop(serving);
 }
 

@@ -47,6 +47,7 @@ pub enum Reason {
     UnknownHandle,
     UnknownId,
     UnknownGroup,
+    UnknownSegment,
     /// The recipient was requested by a number that several contacts share.
     AmbiguousNumber,
     OptedOut,
@@ -80,6 +81,7 @@ reasons! {
     Self::UnknownHandle => "unknown_alias", "no contact has this name";
     Self::UnknownId => "unknown_id", "no contact has this id";
     Self::UnknownGroup => "unknown_group", "no group has this id or name";
+    Self::UnknownSegment => "unknown_segment", "no segment has this id or name";
     Self::AmbiguousNumber => "ambiguous_number", "several contacts have this number";
     Self::OptedOut => "opted_out", "the number has opted out";
     Self::DuplicateNumber => "duplicate_number", "the number already gets a message";

@@ -11,16 +11,19 @@ mod repository;
 mod request;
 mod resolver;
 mod save;
+mod segments;
 mod service;
 mod snapshot;
 
 pub use entry::{ContactRef, Entry, Exclusion, Included, Reason};
 pub use report::{Counts, Problem, Report};
 pub use repository::{
-    AudienceRepository, EntryPage, Kind, LookupRequest, LookupResult, PhoneMatch, Recipient,
+    AudienceRepository, EntryPage, Kind, LookupRequest, LookupResult, MatchingRecipients, PhoneMatch,
+    Recipient,
 };
-pub use request::{Options, RecipientSpec, Request, Selector};
+pub use request::{MAX_FILTERED_ITEMS, Options, RecipientSpec, Request, Selector};
 pub use resolver::Resolver;
+pub use segments::RequestedSegments;
 pub use service::{
     AudienceService, AudienceSettings, PendingSnapshot, ResolveCommand, ResolvedAudience, TemplateChoice,
 };

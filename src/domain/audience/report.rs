@@ -8,7 +8,7 @@ use crate::domain::template::engine::Template;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// The number of requested recipients; each member of a group counts.
+    /// The number of requested recipients; each member of a group or segment counts, and each contact that matches a filter.
     pub asked: u64,
     pub recipients: u64,
     pub excluded: u64,

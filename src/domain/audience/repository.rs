@@ -9,6 +9,7 @@ use super::snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::contact::fields::{Handle, Phone};
 use crate::domain::contact::{Contact, ContactId};
 use crate::domain::error::Result;
+use crate::domain::filter::Filter;
 use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
@@ -63,6 +64,19 @@ pub struct EntryPage {
     pub has_more: bool,
 }
 
+/// The contacts that a filter selects. What it names, and the time that it is relative to, were looked up once.
+#[async_trait]
+pub trait MatchingRecipients: Send + Sync {
+    /// How many contacts match now.
+    ///
+    /// # Errors
+    /// A field of the filter has been deleted; the database is unavailable.
+    async fn count(&self) -> Result<u64>;
+
+    /// As [`AudienceRepository::stream`].
+    fn stream(&self) -> BoxStream<'static, Result<Vec<Recipient>>>;
+}
+
 /// Scoped to one account.
 #[async_trait]
 pub trait AudienceRepository: Send + Sync {
@@ -79,6 +93,15 @@ pub trait AudienceRepository: Send + Sync {
     /// Streams the members of a group, or all contacts, newest first, in batches. Prefetches a bounded number of
     /// batches ahead of the consumer.
     fn stream(&self, group: Option<GroupId>) -> BoxStream<'static, Result<Vec<Recipient>>>;
+
+    /// Resolves a filter, now.
+    ///
+    /// # Errors
+    /// [`ErrorCode::FieldNotDeclared`](crate::domain::ErrorCode::FieldNotDeclared),
+    /// [`ErrorCode::FieldNotReady`](crate::domain::ErrorCode::FieldNotReady),
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) of a group or a segment that it names, and a violation of
+    /// `filter`.
+    async fn matching(&self, filter: Filter) -> Result<Box<dyn MatchingRecipients>>;
 
     /// Reserves `entries` (an estimate) of the quota and creates an unfinished snapshot. No reader sees it before
     /// [`Self::finish`].

@@ -3,10 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::budget::Budget;
+use super::segments::RequestedSegments;
 use crate::domain::contact::ContactId;
 use crate::domain::contact::fields::{Handle, Phone};
+use crate::domain::filter::Filter;
 use crate::domain::group::GroupKey;
+use crate::domain::segment::SegmentKey;
 use crate::domain::template::engine::{MissingVariables, Template};
+
+/// How many items of a request can be segments or filters: each of them may have to read every contact of the account.
+pub const MAX_FILTERED_ITEMS: usize = 10;
 
 #[derive(Clone, Debug)]
 pub enum Selector {
@@ -18,6 +24,10 @@ pub enum Selector {
     Group(GroupKey),
     /// Every contact, in the order of the list of contacts.
     All,
+    /// The contacts that are in a segment, in the order of the list of contacts.
+    Segment(SegmentKey),
+    /// The contacts that match, in the order of the list of contacts.
+    Filter(Filter),
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +50,7 @@ pub struct Options {
 pub struct Request {
     /// Entries are returned in this order.
     pub asked: Vec<RecipientSpec>,
+    pub segments: RequestedSegments,
     /// Without a template, entries have no message.
     pub template: Option<Template>,
     pub options: Options,

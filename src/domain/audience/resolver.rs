@@ -15,8 +15,11 @@ use serde_json::{Map, Value};
 use super::budget::Budget;
 use super::entry::{ContactRef, Entry, Exclusion, Included, Reason};
 use super::report::Report;
-use super::repository::{AudienceRepository, LookupRequest, LookupResult, PhoneMatch, Recipient};
+use super::repository::{
+    AudienceRepository, LookupRequest, LookupResult, MatchingRecipients, PhoneMatch, Recipient,
+};
 use super::request::{Options, RecipientSpec, Request, Selector};
+use super::segments::RequestedSegments;
 use crate::domain::contact::Contact;
 use crate::domain::contact::fields::Phone;
 use crate::domain::error::{ErrorCode, Result};
@@ -77,17 +80,22 @@ pub struct Resolver {
     specs: std::iter::Enumerate<IntoIter<RecipientSpec>>,
     open_stream: Option<OpenStream>,
     lookup_table: LookupTable,
-    /// The groups that exist, by index of the request's item.
-    groups: HashMap<usize, GroupId>,
+    /// Of the items that yield any number of entries, by index.
+    sources: HashMap<usize, Source>,
     /// The number of items that yield exactly one entry.
     singles: u64,
-    /// Whether an item selects all contacts.
-    all: bool,
     evaluator: Evaluator,
     slice: TimeSlice,
 }
 
-/// The item of a group, or of all contacts, whose recipients are being streamed.
+/// Where the recipients of an item come from.
+enum Source {
+    All,
+    Group(GroupId),
+    Matching(Box<dyn MatchingRecipients>),
+}
+
+/// The item whose recipients are being streamed.
 struct OpenStream {
     /// Zero-based index of the request's item.
     index: usize,
@@ -103,46 +111,56 @@ struct LookupTable {
 }
 
 impl Resolver {
-    /// Looks up the individually named recipients and the groups.
+    /// Looks up the individually named recipients and the groups, and resolves the filters.
     ///
     /// # Errors
-    /// [`ErrorCode::Invalid`]: a group is named twice, by id and by name.
+    /// [`ErrorCode::Invalid`]: a group is named twice, by id and by name. Those of [`AudienceRepository::matching`].
     pub async fn begin(repository: Arc<dyn AudienceRepository>, request: Request) -> Result<Self> {
-        let Request { asked: specs, template, options, budget } = request;
+        let Request { asked: specs, segments, template, options, budget } = request;
         let lookup_table = LookupTable::look_up(repository.as_ref(), &specs).await?;
-        let groups = look_up_groups(repository.as_ref(), &specs).await?;
-        let (mut singles, mut all) = (0, false);
-        for (index, RecipientSpec { selector, fields: _ }) in specs.iter().enumerate() {
-            match selector {
-                Selector::All => all = true,
-                Selector::Group(_) if groups.contains_key(&index) => {}
-                // A group that does not exist is one exclusion.
-                Selector::Group(_) | Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => {
-                    singles += 1
-                }
-            }
-        }
+        let sources = look_up_sources(repository.as_ref(), &specs, &segments).await?;
+        // A group or a segment that does not exist is one exclusion.
+        let singles = (specs.len() - sources.len()) as u64;
         let evaluator = Evaluator { template, options, numbers: HashSet::new(), report: Report::default() };
         Ok(Self {
             repository,
             specs: specs.into_iter().enumerate(),
             open_stream: None,
             lookup_table,
-            groups,
+            sources,
             singles,
-            all,
             evaluator,
             slice: TimeSlice::first(budget),
         })
     }
 
-    /// Estimates the number of entries from counters, without reading a recipient. To be called before the first
-    /// [`Self::next`].
-    pub async fn expected(&self) -> Result<u64> {
-        if self.groups.is_empty() && !self.all {
+    /// Estimates the number of entries from counters, those of filters left out, without reading a recipient. To be called
+    /// before the first [`Self::next`].
+    pub async fn at_least(&self) -> Result<u64> {
+        let (mut groups, mut all) = (Vec::new(), false);
+        for source in self.sources.values() {
+            match source {
+                Source::All => all = true,
+                Source::Group(group) => groups.push(*group),
+                Source::Matching(_) => {}
+            }
+        }
+        if groups.is_empty() && !all {
             return Ok(self.singles);
         }
-        Ok(self.singles + self.repository.count(self.groups.values().copied().collect(), self.all).await?)
+        Ok(self.singles + self.repository.count(groups, all).await?)
+    }
+
+    /// As [`Self::at_least`], with what matches the filters, which is counted: that can take as long as to read it.
+    pub async fn expected(&self) -> Result<u64> {
+        let mut expected = self.at_least().await?;
+        for source in self.sources.values() {
+            if let Source::Matching(matching) = source {
+                self.slice.budget.check(self.slice.used)?;
+                expected += matching.count().await?;
+            }
+        }
+        Ok(expected)
     }
 
     /// The next batch of entries; `None` at the end.
@@ -171,17 +189,8 @@ impl Resolver {
             let Some((index, RecipientSpec { selector, fields })) = self.specs.next() else {
                 break;
             };
-            let group = match &selector {
-                Selector::All => None,
-                Selector::Group(key) => match self.groups.get(&index) {
-                    Some(group) => Some(*group),
-                    None => {
-                        let unknown = Exclusion::unknown(index, key.to_string(), Reason::UnknownGroup);
-                        entries.push(self.evaluator.exclude(unknown));
-                        continue;
-                    }
-                },
-                _ => {
+            let recipients = match self.sources.get(&index) {
+                None => {
                     entries.push(self.lookup_table.evaluate_next(
                         &mut self.evaluator,
                         index,
@@ -190,8 +199,11 @@ impl Resolver {
                     )?);
                     continue;
                 }
+                Some(Source::All) => self.repository.stream(None),
+                Some(Source::Group(group)) => self.repository.stream(Some(*group)),
+                Some(Source::Matching(matching)) => matching.stream(),
             };
-            self.open_stream = Some(OpenStream { index, fields, recipients: self.repository.stream(group) });
+            self.open_stream = Some(OpenStream { index, fields, recipients });
             return Ok(Some(entries));
         }
         self.slice.pause()?;
@@ -205,26 +217,43 @@ impl Resolver {
     }
 }
 
-/// The ids of the requested groups, by item index; groups that do not exist are absent.
-async fn look_up_groups(
+/// The sources of the items, by index; absent are those of items that name one recipient, and of groups and segments that do
+/// not exist.
+async fn look_up_sources(
     repository: &dyn AudienceRepository,
     specs: &[RecipientSpec],
-) -> Result<HashMap<usize, GroupId>> {
-    let (mut groups, mut seen) = (HashMap::new(), HashSet::new());
+    segments: &RequestedSegments,
+) -> Result<HashMap<usize, Source>> {
+    let (mut sources, mut seen) = (HashMap::new(), HashSet::new());
     for (index, RecipientSpec { selector, fields: _ }) in specs.iter().enumerate() {
-        let Selector::Group(key) = selector else { continue };
-        match repository.group(key.clone()).await {
-            Ok(group) if seen.insert(group) => drop(groups.insert(index, group)),
-            Ok(_) => {
-                return Err(
-                    FieldViolation::at(format!("recipients.{index}.group"), Violation::Duplicate).into()
-                );
+        let filter = match selector {
+            Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => None,
+            Selector::All => {
+                sources.insert(index, Source::All);
+                None
             }
-            Err(error) if error.code() == ErrorCode::NotFound => {}
-            Err(error) => return Err(error),
+            Selector::Group(key) => {
+                match repository.group(key.clone()).await {
+                    Ok(group) if seen.insert(group) => drop(sources.insert(index, Source::Group(group))),
+                    Ok(_) => {
+                        let place = format!("recipients.{index}.group");
+                        return Err(FieldViolation::at(place, Violation::Duplicate).into());
+                    }
+                    Err(error) if error.code() == ErrorCode::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+                None
+            }
+            Selector::Segment(_) => segments.filter(index),
+            Selector::Filter(filter) => Some(filter),
+        };
+        if let Some(filter) = filter {
+            let matching = repository.matching(filter.clone()).await;
+            let matching = matching.map_err(|error| error.of_item("recipients", index))?;
+            sources.insert(index, Source::Matching(matching));
         }
     }
-    Ok(groups)
+    Ok(sources)
 }
 
 impl LookupTable {
@@ -235,7 +264,7 @@ impl LookupTable {
                 Selector::Handle(handle) => keys.handles.push(handle),
                 Selector::Id(id) => keys.ids.push(*id),
                 Selector::Phone(phone) => keys.phones.push(phone),
-                Selector::Group(_) | Selector::All => {}
+                Selector::Group(_) | Selector::All | Selector::Segment(_) | Selector::Filter(_) => {}
             }
         }
         let is_empty = keys.handles.is_empty() && keys.ids.is_empty() && keys.phones.is_empty();
@@ -244,7 +273,8 @@ impl LookupTable {
         Ok(Self { by_handle: by_handle.into_iter(), by_id: by_id.into_iter(), numbers: numbers.into_iter() })
     }
 
-    /// Takes the next result for this kind of selector and evaluates it.
+    /// Takes the next result for this kind of selector and evaluates it. An item without a [`Source`] that names several
+    /// recipients names something that does not exist.
     fn evaluate_next(
         &mut self,
         evaluator: &mut Evaluator,
@@ -269,9 +299,10 @@ impl LookupTable {
                     }
                 };
             }
-            // Unreachable: these are streamed, not looked up.
             Selector::Group(key) => (None, key.to_string(), Reason::UnknownGroup),
-            Selector::All => (None, String::new(), Reason::UnknownGroup),
+            Selector::Segment(key) => (None, key.to_string(), Reason::UnknownSegment),
+            // Unreachable: these always have a source.
+            Selector::All | Selector::Filter(_) => (None, String::new(), Reason::UnknownGroup),
         };
         match recipient {
             Some(recipient) => evaluator.recipient(index, recipient, fields),

@@ -9,15 +9,17 @@ use super::budget::Budget;
 use super::entry::{Entry, Exclusion, Included};
 use super::report::Report;
 use super::repository::{AudienceRepository, EntryPage, Kind};
-use super::request::{Options, RecipientSpec, Request};
+use super::request::{Options, RecipientSpec, Request, Selector};
 use super::resolver::Resolver;
 use super::save::save;
+use super::segments::RequestedSegments;
 use super::snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::account::AccountId;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::in_flight::{InFlight, InFlightGuard};
 use crate::domain::pagination::{CursorPage, CursorParams};
+use crate::domain::segment::SegmentService;
 use crate::domain::template::engine::Template;
 use crate::domain::template::saved::{TemplateKey, TemplateService};
 use crate::domain::violation::FieldViolation;
@@ -72,6 +74,7 @@ pub struct AudienceService {
     account: AccountId,
     repository: Arc<dyn AudienceRepository>,
     templates: TemplateService,
+    segments: SegmentService,
     settings: Arc<AudienceSettings>,
 }
 
@@ -81,9 +84,23 @@ impl AudienceService {
         account: AccountId,
         repository: Arc<dyn AudienceRepository>,
         templates: TemplateService,
+        segments: SegmentService,
         settings: Arc<AudienceSettings>,
     ) -> Self {
-        Self { account, repository, templates, settings }
+        Self { account, repository, templates, segments, settings }
+    }
+
+    /// Reads the segments that a command names, for the check of what their filters require.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`]: a segment is named twice, by id and by name.
+    pub async fn segments(&self, command: &ResolveCommand) -> Result<RequestedSegments> {
+        let recipients = command.recipients.iter().enumerate();
+        let named = recipients.filter_map(|(index, recipient)| match &recipient.selector {
+            Selector::Segment(key) => Some((index, key)),
+            _ => None,
+        });
+        RequestedSegments::look_up(&self.segments, named).await
     }
 
     /// Resolves an audience in memory; in a dry run, its report alone.
@@ -91,22 +108,33 @@ impl AudienceService {
     /// # Errors
     /// [`ErrorCode::AudienceTooLarge`], unless it is a dry run; [`ErrorCode::TemplateTooCostly`], also past the deadline;
     /// [`ErrorCode::NotFound`] if the saved template does not exist.
-    pub async fn resolve(&self, command: ResolveCommand, deadline: Instant) -> Result<ResolvedAudience> {
+    pub async fn resolve(
+        &self,
+        command: ResolveCommand,
+        segments: RequestedSegments,
+        deadline: Instant,
+    ) -> Result<ResolvedAudience> {
         let (dry_run, limit) = (command.dry_run, self.settings.resolved_limit);
         // The work ends with the future that it is done in: nothing has to cancel it.
         let budget = self.budget(Some(deadline), CancellationToken::new());
         let mut resolver =
-            Resolver::begin(Arc::clone(&self.repository), self.request(command, budget).await?).await?;
+            Resolver::begin(Arc::clone(&self.repository), self.request(command, segments, budget).await?)
+                .await?;
         if !dry_run {
-            check_size(resolver.expected().await?, limit)?;
+            let count = resolver.at_least().await?;
+            if count > limit {
+                return Err(Error::response_too_large(count, limit));
+            }
         }
         let (mut recipients, mut exclusions) = (Vec::new(), Vec::new());
         while let Some(entries) = resolver.next().await? {
             if dry_run {
                 continue;
             }
-            // Groups may have grown since the count.
-            check_size(resolver.report().counts.asked, limit)?;
+            // What matches filters was not counted, and groups may have grown since.
+            if resolver.report().counts.asked > limit {
+                return Err(Error::response_limit_exceeded(limit));
+            }
             for entry in entries {
                 match entry {
                     Entry::Included(included) => recipients.push(included),
@@ -122,9 +150,10 @@ impl AudienceService {
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`] if the saved template does not exist.
-    pub async fn stream(&self, command: ResolveCommand) -> Result<Resolver> {
+    pub async fn stream(&self, command: ResolveCommand, segments: RequestedSegments) -> Result<Resolver> {
         let budget = self.budget(None, CancellationToken::new());
-        Resolver::begin(Arc::clone(&self.repository), self.request(command, budget).await?).await
+        let request = self.request(command, segments, budget).await?;
+        Resolver::begin(Arc::clone(&self.repository), request).await
     }
 
     /// Prepares to keep an audience. `cancelled` ends the work, and deletes what was stored of it.
@@ -135,11 +164,12 @@ impl AudienceService {
     pub async fn keep(
         &self,
         command: ResolveCommand,
+        segments: RequestedSegments,
         idempotent: Option<IdempotentRequest>,
         deadline: Instant,
         cancelled: CancellationToken,
     ) -> Result<PendingSnapshot> {
-        let request = self.request(command, self.budget(Some(deadline), cancelled)).await?;
+        let request = self.request(command, segments, self.budget(Some(deadline), cancelled)).await?;
         let guard = self.settings.snapshots_in_flight.begin(self.account);
         Ok(PendingSnapshot {
             repository: Arc::clone(&self.repository),
@@ -189,7 +219,12 @@ impl AudienceService {
     }
 
     /// The request of a command, with its saved template loaded.
-    async fn request(&self, command: ResolveCommand, budget: Budget) -> Result<Request> {
+    async fn request(
+        &self,
+        command: ResolveCommand,
+        segments: RequestedSegments,
+        budget: Budget,
+    ) -> Result<Request> {
         let ResolveCommand { recipients, template, options, dry_run: _, keep: _ } = command;
         let template = match template {
             None => None,
@@ -201,7 +236,7 @@ impl AudienceService {
                 Some(Template::parse(saved.text.as_str()).map_err(violation)?)
             }
         };
-        Ok(Request { asked: recipients, template, options, budget })
+        Ok(Request { asked: recipients, segments, template, options, budget })
     }
 }
 
@@ -222,8 +257,4 @@ impl PendingSnapshot {
         let Self { repository, request, idempotent, limits, _guard } = self;
         save(repository, request, idempotent, limits).await
     }
-}
-
-fn check_size(count: u64, limit: u64) -> Result<()> {
-    if count > limit { Err(Error::response_too_large(count, limit)) } else { Ok(()) }
 }

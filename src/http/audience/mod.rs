@@ -20,14 +20,31 @@ use crate::domain::audience::{ContactRef, ResolveCommand, ResolvedAudience, Sele
 use crate::domain::template::engine::Message;
 use crate::domain::{ContactId, Permission};
 
-/// An audience of a group shows its members.
+/// An audience of a group shows its members; so does one of a filter with a condition on groups. (What the filter of a segment
+/// is about is known once it is read: [`RequestedSegments`](crate::domain::audience::RequestedSegments).)
 pub const READ_GROUPS: ConditionalPermission<ResolveCommand> = ConditionalPermission {
     permission: Permission::ReadGroups,
-    when: "a recipient is a group",
-    applies: |command| {
-        command.recipients.iter().any(|recipient| matches!(recipient.selector, Selector::Group(_)))
-    },
+    when: "a recipient is a group, a filter with a condition on `group` or `segment`, or a segment whose filter has a \
+           condition on `group`",
+    applies: |command| needs(command, Permission::ReadGroups),
 };
+
+/// An audience of a segment shows who is in it.
+pub const READ_SEGMENTS: ConditionalPermission<ResolveCommand> = ConditionalPermission {
+    permission: Permission::ReadSegments,
+    when: "a recipient is a segment, or a filter with a condition on `segment`",
+    applies: |command| needs(command, Permission::ReadSegments),
+};
+
+/// Whether an item of the request shows what requires this permission.
+fn needs(ResolveCommand { recipients, .. }: &ResolveCommand, permission: Permission) -> bool {
+    recipients.iter().any(|recipient| match &recipient.selector {
+        Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) | Selector::All => false,
+        Selector::Group(_) => permission == Permission::ReadGroups,
+        Selector::Segment(_) => permission == Permission::ReadSegments,
+        Selector::Filter(filter) => filter.permissions().contains(&permission),
+    })
+}
 
 /// The rendered texts show the saved template.
 pub const READ_TEMPLATES: ConditionalPermission<ResolveCommand> = ConditionalPermission {
@@ -41,6 +58,14 @@ pub const READ_OPT_OUTS: ConditionalPermission<ResolveCommand> = ConditionalPerm
     permission: Permission::ReadOptOuts,
     when: "`include_opted_out` is not true",
     applies: |command| !command.options.opted_out,
+};
+
+/// As [`READ_OPT_OUTS`], where recipients can be filters.
+pub const READ_OPT_OUTS_OR_FILTER: ConditionalPermission<ResolveCommand> = ConditionalPermission {
+    permission: Permission::ReadOptOuts,
+    when: "`include_opted_out` is not true, or a recipient is a filter with a condition on `opted_out` or `segment`, or a \
+           segment whose filter has a condition on `opted_out`",
+    applies: |command| (READ_OPT_OUTS.applies)(command) || needs(command, Permission::ReadOptOuts),
 };
 
 /// A kept audience counts towards the quota of the account.

@@ -70,6 +70,12 @@ pub fn group() -> Object {
 }
 
 #[must_use]
+pub fn segment() -> Object {
+    let about = "The id or the name of a segment; selects all contacts that are in it at this moment.";
+    fields::with_description(fields::segment::key(), about)
+}
+
+#[must_use]
 pub fn all() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Boolean))

@@ -147,7 +147,8 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn audiences(&self) -> AudienceService {
         let (account, settings) = (self.account(), Arc::clone(&self.audience_settings));
-        AudienceService::new(account, self.store.audiences(&self.context), self.templates(), settings)
+        let repository = self.store.audiences(&self.context);
+        AudienceService::new(account, repository, self.templates(), self.segments(), settings)
     }
 }
 

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
-use super::{lookup, recipients, snapshots};
+use super::{lookup, matching, recipients, snapshots};
 use crate::domain::audience::{
     AudienceId, AudienceRepository, AudienceSnapshot, Entry, EntryPage, Kind, LookupRequest, LookupResult,
-    Recipient, Report, SnapshotLimits,
+    MatchingRecipients, Recipient, Report, SnapshotLimits,
 };
+use crate::domain::filter::Filter;
 use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
@@ -64,6 +65,10 @@ impl AudienceRepository for SqlAudiences {
             }) as _
         };
         contact_stream::pages(&self.database, Box::new(read))
+    }
+
+    async fn matching(&self, filter: Filter) -> Result<Box<dyn MatchingRecipients>> {
+        matching::open(&self.database, self.account, filter).await
     }
 
     async fn begin(

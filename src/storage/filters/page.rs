@@ -229,6 +229,24 @@ pub(in crate::storage) async fn next_after(
     }
 }
 
+/// The contacts that match before one, newest first; none only if there are no more.
+pub(in crate::storage) async fn next_before(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    before: Option<ContactId>,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    let mut cursor = Cursor { after: before, before: None };
+    loop {
+        let CursorPage { items, has_more: _, resume_at } =
+            cursor_page(connection, matcher, cursor, limit).await?;
+        match resume_at {
+            Some(resume_at) if items.is_empty() => cursor.after = Some(ContactId::from_uuid(resume_at)),
+            _ => return Ok(items),
+        }
+    }
+}
+
 /// A page of the list sorted as requested, and the number of all that match.
 pub(in crate::storage) async fn offset_page(
     connection: &impl ConnectionTrait,

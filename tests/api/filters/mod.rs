@@ -94,6 +94,13 @@ fn listed_by_offset(client: &Client, filter: &str, limit: usize, order: &str) ->
     }
 }
 
+/// The recipients of an audience.
+fn addressed(client: &Client, filter: &str) -> Vec<String> {
+    let recipients = json!([{"filter": filter}]);
+    let body = json!({"recipients": recipients, "include_opted_out": true, "repeat_numbers": true});
+    ids(&client.post("/v1/audiences", &body).expect(200)["recipients"])
+}
+
 fn exported(client: &Client, filter: &str) -> Vec<String> {
     let file = client.get(&format!("/v1/contacts/export?format=ndjson&filter={}", encoded(filter)));
     assert_eq!(file.status, 200);
@@ -157,6 +164,7 @@ fn assert_matches(client: &Client, subjects: &[Subject], filter: &Filter) -> usi
     assert_eq!(listed(client, &text, 40, false), expected, "backward: {text}");
     let oldest_first: Vec<String> = expected.iter().rev().cloned().collect();
     assert_eq!(exported(client, &text), oldest_first, "{text}");
+    assert_eq!(addressed(client, &text), expected, "audience: {text}");
     let found = client.post("/v1/contacts/batch/get", &json!({"filter": text})).expect(200);
     assert_eq!((ids(&found["data"]), &found["missing"]), (expected.clone(), &json!([])), "{text}");
 
@@ -243,6 +251,7 @@ fn a_page_that_ends_early_says_where_it_ended(kind: Backend) {
         assert_eq!(listed(&client, &filter, 10, true), expected);
         assert_eq!(listed(&client, &filter, 10, false), expected);
         assert_eq!(exported(&client, &filter), expected);
+        assert_eq!(addressed(&client, &filter), expected);
         let found = client.post("/v1/contacts/batch/get", &json!({"filter": filter})).expect(200);
         assert_eq!(ids(&found["data"]), expected);
     }

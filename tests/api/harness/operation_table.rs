@@ -125,6 +125,7 @@ pub const OPERATIONS: &[Operation] = &[
         "read:Templates",
         "read:OptOuts",
         "create:Audiences",
+        "read:Segments",
     ]),
     row("getAudience", "GET /v1/audiences/{id}", 200, &["read:Audiences"]),
     row("deleteAudience", "DELETE /v1/audiences/{id}", 204, &["delete:Audiences"]),

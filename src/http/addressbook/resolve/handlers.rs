@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::dto::{ResolveRequest, ResolveResponse};
+use crate::domain::audience::RequestedSegments;
 use crate::domain::permission::granted::ReadContacts;
 use crate::http::audience::ResponseFormat;
 use crate::http::auth::authorized::Authorized;
@@ -20,6 +21,7 @@ pub(super) async fn resolve(
     format: ResponseFormat,
     body: Body<ResolveRequest>,
 ) -> HandlerResult {
-    let audience = authorized.audiences().resolve(body.command, format.deadline).await?;
+    let (audiences, no_segments) = (authorized.audiences(), RequestedSegments::default());
+    let audience = audiences.resolve(body.command, no_segments, format.deadline).await?;
     Ok(HttpResponse::Ok().json(ResolveResponse::from(audience)))
 }

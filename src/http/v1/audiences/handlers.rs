@@ -43,9 +43,13 @@ const CREATE: &str = "createAudience";
 /// it, the response is incomplete. If the stream is aborted by an error, the last line has `error` instead,
 /// as in the error envelope.
 ///
-/// `recipients` has at most 1,000 items, but groups can add more contacts: {answer_limit} contacts in one
-/// JSON response, {kept_limit} in a kept audience, any number in a stream and in a dry run. A larger audience
-/// is rejected with 422.
+/// `recipients` has at most 1,000 items, 10 of them with `segment` or `filter`, but groups, segments and filters
+/// can add more contacts: {answer_limit} contacts in one JSON response, {kept_limit} in a kept audience, any
+/// number in a stream and in a dry run. A larger audience is rejected with 422.
+///
+/// A filter, and that of a segment, is evaluated while the contacts are read: each contact that exists and matches
+/// all the time is in the audience. What it names must exist: an unknown group or segment in a filter is answered
+/// with 404. An unknown segment as a recipient is an exclusion.
 #[utoipa::path(post, path = PATH, operation_id = CREATE)]
 pub(super) async fn create_audience(
     authorized: Authorized<ReadContacts>,
@@ -54,11 +58,13 @@ pub(super) async fn create_audience(
 ) -> HandlerResult {
     let (command, idempotent) = body.into_parts(CREATE);
     let audiences = authorized.audiences();
+    let segments = audiences.segments(&command).await?;
+    authorized.require(segments.permissions())?;
     if command.keep && !command.dry_run {
         let cancelled = CancellationToken::new();
         // Dropped when the client disconnects: the framework then drops this future.
         let _cancel_on_drop = cancelled.clone().drop_guard();
-        let pending = audiences.keep(command, idempotent, format.deadline, cancelled).await?;
+        let pending = audiences.keep(command, segments, idempotent, format.deadline, cancelled).await?;
         let created = actix_web::rt::spawn(pending.create()).await;
         let Created { resource, replayed } =
             created.map_err(|error| Error::caused_by(ErrorCode::Internal, error))??;
@@ -66,10 +72,10 @@ pub(super) async fn create_audience(
         return Ok(response.json(Audience::from(resource)));
     }
     if format.ndjson && !command.dry_run {
-        let lines = stream::<AudienceLine>(audiences.stream(command).await?, format.origin);
+        let lines = stream::<AudienceLine>(audiences.stream(command, segments).await?, format.origin);
         return Ok(HttpResponse::Ok().content_type(NDJSON).streaming(lines));
     }
-    let audience = audiences.resolve(command, format.deadline).await.map_err(suggest_stream)?;
+    let audience = audiences.resolve(command, segments, format.deadline).await.map_err(suggest_stream)?;
     Ok(HttpResponse::Ok().json(Audience::from(audience)))
 }
 

@@ -13,7 +13,7 @@ use super::tags;
 use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::audience;
 use crate::http::openapi::examples::audience as examples;
-use crate::http::openapi::{OperationDoc, ResourceDoc};
+use crate::http::openapi::{OperationDoc, ResourceDoc, fields};
 use crate::http::routes::RouteTable;
 use request::{AudienceItem, CreateAudience};
 use response::{Audience, AudienceExclusion, AudienceRecipient, KeptAudience};
@@ -48,12 +48,17 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
                     CreateAudience::dry_run_example(),
                 )
                 .request_example(
+                    "chosen",
+                    "A segment, all contacts that match a filter, and a text",
+                    CreateAudience::chosen_example(),
+                )
+                .request_example(
                     "kept",
                     "All contacts, kept to be read page by page",
                     CreateAudience::kept_example(),
                 )
+                .errors(fields::filter::ERRORS)
                 .errors(&[
-                    ErrorCode::NotFound,
                     ErrorCode::AudienceTooLarge,
                     ErrorCode::AudienceQuota,
                     ErrorCode::AudienceInProgress,

@@ -10,15 +10,22 @@ use utoipa::openapi::schema::Array;
 use validator::Validate;
 
 use crate::config::Limits;
-use crate::domain::audience::{Options, RecipientSpec, ResolveCommand, Selector, TemplateChoice};
+use crate::domain::audience::{
+    MAX_FILTERED_ITEMS, Options, RecipientSpec, ResolveCommand, Selector, TemplateChoice,
+};
 use crate::domain::contact::fields::{Handle, Meta, Phone};
+use crate::domain::filter::Filter;
 use crate::domain::group::GroupKey;
+use crate::domain::segment::SegmentKey;
 use crate::domain::{ContactId, Violation};
-use crate::http::audience::{CREATE_AUDIENCES, READ_GROUPS, READ_OPT_OUTS, READ_TEMPLATES, schema};
+use crate::http::audience::{
+    CREATE_AUDIENCES, READ_GROUPS, READ_OPT_OUTS_OR_FILTER, READ_SEGMENTS, READ_TEMPLATES, schema,
+};
 use crate::http::extract::meta::MetaObject;
 use crate::http::extract::{ConditionalPermission, Items, Object, Payload, Violations};
-use crate::http::openapi::examples::{self, audience};
+use crate::http::openapi::examples::{self, audience, segment};
 use crate::http::openapi::fields;
+use crate::http::v1::names::PROPERTIES;
 
 /// The recipients and the template of an audience. `recipients` is required. Null in an optional member is
 /// treated as absent.
@@ -48,7 +55,7 @@ pub struct CreateAudience {
     keep: Option<bool>,
 }
 
-/// One or more recipients: exactly one of `username`, `id`, `phone_number`, `group` and `all`.
+/// One or more recipients: exactly one of `username`, `id`, `phone_number`, `group`, `all`, `segment` and `filter`.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AudienceItem {
@@ -64,6 +71,10 @@ pub struct AudienceItem {
     all: Option<bool>,
     #[schema(schema_with = own_fields, required = false)]
     fields: Option<MetaObject>,
+    #[schema(schema_with = schema::segment, required = false)]
+    segment: Option<String>,
+    #[schema(schema_with = filter, required = false)]
+    filter: Option<String>,
 }
 
 /// A template: exactly one of `text`, `id` and `name`.
@@ -81,10 +92,14 @@ pub struct AudienceTemplate {
 fn own_fields() -> Ref {
     let mut schema = fields::meta();
     schema.description =
-        "The data for this recipient only, or for each recipient of a group. It overrides the recipient's \
-         own values."
+        "The data for this recipient only, or for each one that a group, a segment or a filter selects. It overrides the \
+         recipient's own values."
             .to_owned();
     schema
+}
+
+fn filter() -> utoipa::openapi::Object {
+    fields::filter::schema(&PROPERTIES, "Selects all contacts that match at this moment.")
 }
 
 fn recipients() -> Array {
@@ -107,6 +122,13 @@ impl CreateAudience {
         json!({"recipients": [{"all": true}], "template": {"text": audience::TEMPLATE}, "dry_run": true})
     }
 
+    pub(super) fn chosen_example() -> Value {
+        json!({
+            "recipients": [{"segment": segment::NAME}, {"filter": "username = \"j*\""}],
+            "template": {"text": audience::TEMPLATE},
+        })
+    }
+
     pub(super) fn kept_example() -> Value {
         json!({"recipients": [{"all": true}], "keep": true})
     }
@@ -116,7 +138,7 @@ impl Payload for CreateAudience {
     type Command = ResolveCommand;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
-        &[READ_GROUPS, READ_TEMPLATES, READ_OPT_OUTS, CREATE_AUDIENCES];
+        &[READ_GROUPS, READ_TEMPLATES, READ_OPT_OUTS_OR_FILTER, CREATE_AUDIENCES, READ_SEGMENTS];
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
@@ -133,6 +155,13 @@ impl Payload for CreateAudience {
             keep,
         } = self;
         let Items(recipients) = recipients?;
+        let is_filtered =
+            |Object(item): &&Object<AudienceItem>| item.segment.is_some() || item.filter.is_some();
+        if recipients.iter().filter(is_filtered).count() > MAX_FILTERED_ITEMS {
+            let (max, members) = (MAX_FILTERED_ITEMS, "segment or filter");
+            violations.add("recipients", Violation::TooManyItemsWith { max, members });
+            return None;
+        }
         let mut specs = Vec::with_capacity(recipients.len());
         for (index, Object(item)) in recipients.into_iter().enumerate() {
             specs.extend(item.into_spec(&format!("recipients.{index}"), violations));
@@ -158,13 +187,16 @@ impl Payload for CreateAudience {
     }
 }
 
-/// A group, or all contacts, may occur once: each occurrence is read from the database.
+/// A group, a segment, a filter, or all contacts, may occur once: each occurrence is read from the database.
 fn reject_repeated(specs: &[RecipientSpec], violations: &mut Violations) {
-    let (mut groups, mut all) = (HashSet::new(), false);
+    let (mut groups, mut segments, mut filters) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut all = false;
     for (index, spec) in specs.iter().enumerate() {
         let (member, repeated) = match &spec.selector {
             Selector::Group(key) => ("group", !groups.insert(key)),
             Selector::All => ("all", std::mem::replace(&mut all, true)),
+            Selector::Segment(key) => ("segment", !segments.insert(key)),
+            Selector::Filter(filter) => ("filter", !filters.insert(filter)),
             Selector::Handle(_) | Selector::Id(_) | Selector::Phone(_) => continue,
         };
         if repeated {
@@ -175,7 +207,7 @@ fn reject_repeated(specs: &[RecipientSpec], violations: &mut Violations) {
 
 impl AudienceItem {
     fn into_spec(self, path: &str, violations: &mut Violations) -> Option<RecipientSpec> {
-        let Self { username, id, phone_number, group, all, fields } = self;
+        let Self { username, id, phone_number, group, all, fields, segment, filter } = self;
         let mut selectors = Vec::new();
         let mut add = |name: &str, selector: Result<Selector, Violation>| match selector {
             Ok(selector) => selectors.push(Some(selector)),
@@ -199,6 +231,12 @@ impl AudienceItem {
         if let Some(all) = all {
             add("all", if all { Ok(Selector::All) } else { Err(Violation::NotOneOf { allowed: "true" }) });
         }
+        if let Some(text) = segment {
+            add("segment", SegmentKey::parse(&text).map(Selector::Segment));
+        }
+        if let Some(text) = filter {
+            add("filter", Filter::parse(&text, &PROPERTIES).map(Selector::Filter));
+        }
         let fields = match fields.map(|MetaObject(map)| Meta::parse(&map).map(|_| map)).transpose() {
             Ok(fields) => fields,
             Err(violation) => {
@@ -209,7 +247,7 @@ impl AudienceItem {
         match <[Option<Selector>; 1]>::try_from(selectors) {
             Ok([selector]) => selector.map(|selector| RecipientSpec { selector, fields }),
             Err(_) => {
-                let of = "username, id, phone_number, group and all";
+                let of = "username, id, phone_number, group, all, segment and filter";
                 violations.add(path.to_owned(), Violation::NotExactlyOne { of });
                 None
             }

@@ -85,7 +85,7 @@ pub struct AudienceExclusion {
 /// The counts: `asked` is the sum of `recipients` and `excluded`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AudienceCounts {
-    /// The number of requested recipients; each member of a group counts.
+    /// The number of requested recipients; each member of a group or segment counts, and each contact that matches a filter.
     #[schema(example = 1)]
     asked: u64,
     /// The number of recipients that get a message.
@@ -140,8 +140,8 @@ pub struct Audience {
     counts: AudienceCounts,
     /// The reasons why some recipients get no message, in the order in which they came up.
     problems: Vec<AudienceProblem>,
-    /// The recipients that get a message, in the order of the request; the members of a group in the order of
-    /// its list. Empty in a dry run, and empty for a kept audience: `listAudienceRecipients` returns them.
+    /// The recipients that get a message, in the order of the request; those of a group, a segment or a filter
+    /// newest contact first. Empty in a dry run, and empty for a kept audience: `listAudienceRecipients` returns them.
     recipients: Vec<AudienceRecipient>,
     /// The recipients that get no message, in the same order. Empty in a dry run, and empty for a kept
     /// audience: `listAudienceExclusions` returns them.
