@@ -90,18 +90,35 @@ fn has_title_version_licence_and_stable_operation_ids() {
     assert!(!document["paths"].as_object().unwrap().keys().any(|path| path.starts_with("/contacts")));
 }
 
-/// A validator of the schema at a JSON pointer.
-pub fn validator(document: &Value, pointer: &str) -> jsonschema::Validator {
-    let mut whole = document.clone();
-    whole["$ref"] = json!(format!("#{}", pointer.replace('{', "%7B").replace('}', "%7D")));
-    jsonschema::draft202012::options().build(&whole).unwrap()
+/// A document whose schemas are to be compiled. It is large, and has hundreds of them: it is read once.
+pub struct Schemas {
+    pub document: Value,
+    registry: jsonschema::Registry<'static>,
+}
+
+impl Schemas {
+    const DOCUMENT: &str = "urn:document";
+
+    pub fn of(document: Value) -> Self {
+        let registry = jsonschema::Registry::new().draft(jsonschema::Draft::Draft202012);
+        let registry = registry.add(Self::DOCUMENT, document.clone()).unwrap().prepare().unwrap();
+        Self { document, registry }
+    }
+
+    /// A validator of the schema at a JSON pointer.
+    pub fn validator(&self, pointer: &str) -> jsonschema::Validator {
+        let pointer = pointer.replace('{', "%7B").replace('}', "%7D");
+        let schema = json!({"$ref": format!("{}#{pointer}", Self::DOCUMENT)});
+        jsonschema::draft202012::options().with_registry(&self.registry).build(&schema).unwrap()
+    }
 }
 
 #[test]
 fn its_examples_validate() {
-    let document = document();
+    let schemas = Schemas::of(document());
+    let document = &schemas.document;
     let mut seen = 0;
-    let mut walk = vec![(String::new(), &document)];
+    let mut walk = vec![(String::new(), document)];
     while let Some((pointer, value)) = walk.pop() {
         let children: Vec<(String, &Value)> = match value {
             Value::Object(map) => {
@@ -114,7 +131,7 @@ fn its_examples_validate() {
         };
         if let (Some(Value::Object(examples)), true) = (value.get("examples"), value.get("schema").is_some())
         {
-            let validator = validator(&document, &format!("{pointer}/schema"));
+            let validator = schemas.validator(&format!("{pointer}/schema"));
             for (name, example) in examples {
                 let errors: Vec<_> =
                     validator.iter_errors(&example["value"]).map(|error| error.to_string()).collect();
@@ -126,7 +143,7 @@ fn its_examples_validate() {
         let listed = value.get("examples").and_then(Value::as_array).into_iter().flatten();
         let mut examples = listed.chain(value.get("example")).peekable();
         if value.get("type").is_some() && examples.peek().is_some() {
-            let validator = validator(&document, &pointer);
+            let validator = schemas.validator(&pointer);
             for example in examples {
                 assert!(validator.is_valid(example), "{pointer}: {example}");
                 seen += 1;
@@ -140,8 +157,9 @@ fn its_examples_validate() {
 /// The requests in the curl samples; the samples in other languages derive from the same request.
 #[test]
 fn its_samples_validate() {
-    let document = document();
-    for call in crate::harness::operations::Call::all(&document) {
+    let schemas = Schemas::of(document());
+    let document = &schemas.document;
+    for call in crate::harness::operations::Call::all(document) {
         let operation = format!("/paths/{}/{}", call.path.replace('/', "~1"), call.method.to_lowercase());
         let described = document.pointer(&operation).unwrap();
         let sample = &described["x-codeSamples"][0];
@@ -152,7 +170,7 @@ fn its_samples_validate() {
         if let Some(body) = body.filter(|_| call.has_json()) {
             let schema = format!("{operation}/requestBody/content/application~1json/schema");
             let body: Value = serde_json::from_str(body).unwrap();
-            assert!(validator(&document, &schema).is_valid(&body), "{}: {body}", call.id);
+            assert!(schemas.validator(&schema).is_valid(&body), "{}: {body}", call.id);
         }
         let address = source.split('"').nth(1).unwrap().strip_prefix("$BASE_URL").unwrap();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
@@ -176,7 +194,7 @@ fn its_samples_validate() {
             let schema = format!("{operation}/parameters/{index}/schema");
             let is_number = document.pointer(&schema).unwrap()["type"] == "integer";
             let value = if is_number { json!(text.parse::<u64>().unwrap()) } else { json!(text) };
-            assert!(validator(&document, &schema).is_valid(&value), "{} {name}: {value}", call.id);
+            assert!(schemas.validator(&schema).is_valid(&value), "{} {name}: {value}", call.id);
         }
     }
 }
