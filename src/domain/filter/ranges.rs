@@ -3,6 +3,7 @@
 //! Each test of the language is such a union, `!=` and prefixes included, so that an index answers each of them, and
 //! the databases compare and do nothing else.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 
 use super::expression::Operator;
@@ -51,6 +52,49 @@ impl<K: Clone> KeyRange<K> {
         let Self { lower, upper } = self;
         KeyRange { lower: lower.map(&map), upper: upper.map(&map) }
     }
+}
+
+impl<K: Ord + Clone> KeyRange<K> {
+    /// The keys that are in both; `None` if there are none.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let lower = match (&self.lower, &other.lower) {
+            (Bound::Unbounded, bound) | (bound, Bound::Unbounded) => bound,
+            (a, b) => match key_of(a).cmp(&key_of(b)) {
+                Ordering::Less => b,
+                Ordering::Greater => a,
+                Ordering::Equal => excluding(a, b),
+            },
+        };
+        let upper = match (&self.upper, &other.upper) {
+            (Bound::Unbounded, bound) | (bound, Bound::Unbounded) => bound,
+            (a, b) => match key_of(a).cmp(&key_of(b)) {
+                Ordering::Less => a,
+                Ordering::Greater => b,
+                Ordering::Equal => excluding(a, b),
+            },
+        };
+        let is_empty = match (key_of(lower), key_of(upper)) {
+            (Some(low), Some(high)) => {
+                let both_included = matches!((lower, upper), (Bound::Included(_), Bound::Included(_)));
+                low > high || (low == high && !both_included)
+            }
+            _ => false,
+        };
+        (!is_empty).then(|| Self { lower: lower.clone(), upper: upper.clone() })
+    }
+}
+
+fn key_of<K>(bound: &Bound<K>) -> Option<&K> {
+    match bound {
+        Bound::Unbounded => None,
+        Bound::Included(key) | Bound::Excluded(key) => Some(key),
+    }
+}
+
+/// The narrower of two bounds with the same key.
+fn excluding<'b, K>(a: &'b Bound<K>, b: &'b Bound<K>) -> &'b Bound<K> {
+    if matches!(a, Bound::Excluded(_)) { a } else { b }
 }
 
 impl<K: PartialEq> KeyRange<K> {

@@ -91,13 +91,13 @@ impl Matcher {
         };
         all.extend([handle, phone, since, group].into_iter().flatten().map(Node::Leaf));
         let fields = declared.iter().map(|field| (field.id, field.number)).collect();
-        Ok(Self { account, predicate: Node::And(all).flattened(), fields })
+        Ok(Self { account, predicate: Node::all(all), fields })
     }
 
     /// Those that match this, too.
     pub(super) fn and(&self, node: Node) -> Self {
         let Self { account, predicate, fields } = self;
-        let predicate = Node::And(vec![node, predicate.clone()]).flattened();
+        let predicate = Node::all([node, predicate.clone()]);
         Self { account: *account, predicate, fields: fields.clone() }
     }
 
@@ -203,12 +203,32 @@ async fn groups_of(
     Ok(groups)
 }
 
+impl Leaf {
+    /// Makes it the condition that both are true, if they are about the same value.
+    fn narrow(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(column, ranges), Self::Text(of, others)) if column == of => narrow(ranges, others),
+            (Self::Time(column, ranges), Self::Time(of, others)) if column == of => narrow(ranges, others),
+            (Self::Field(field, ranges), Self::Field(of, others)) if field == of => narrow(ranges, others),
+            _ => return false,
+        }
+        true
+    }
+}
+
+fn narrow<K: Ord + Clone>(ranges: &mut Vec<KeyRange<K>>, others: &[KeyRange<K>]) {
+    let narrowed =
+        ranges.iter().flat_map(|range| others.iter().filter_map(|other| range.intersection(other)));
+    *ranges = narrowed.collect();
+}
+
 impl Node {
     fn of(predicate: &Predicate, known: &Known) -> Self {
-        let nodes =
-            |operands: &[Predicate]| operands.iter().map(|operand| Self::of(operand, known)).collect();
+        let nodes = |operands: &[Predicate]| -> Vec<Self> {
+            operands.iter().map(|operand| Self::of(operand, known)).collect()
+        };
         match predicate {
-            Predicate::And(operands) => Self::And(nodes(operands)),
+            Predicate::And(operands) => Self::all(nodes(operands)),
             Predicate::Or(operands) => Self::Or(nodes(operands)),
             Predicate::Not(operand) => Self::Not(Box::new(Self::of(operand, known))),
             Predicate::Match(Match::Segments(keys)) => {
@@ -231,14 +251,27 @@ impl Node {
         }
     }
 
-    /// A conjunction without conjunctions in it.
-    fn flattened(self) -> Self {
-        let Self::And(operands) = self else { return self };
-        let operands = operands.into_iter().flat_map(|operand| match operand.flattened() {
+    /// A conjunction without conjunctions in it, and with one condition on each value: the two ends of a range are one range,
+    /// which an index has.
+    fn all(operands: impl IntoIterator<Item = Self>) -> Self {
+        let mut all: Vec<Self> = Vec::new();
+        let operands = operands.into_iter().flat_map(|operand| match operand {
             Self::And(inner) => inner,
             other => vec![other],
         });
-        Self::And(operands.collect())
+        for operand in operands {
+            let is_merged = match &operand {
+                Self::Leaf(leaf) => all.iter_mut().any(|other| match other {
+                    Self::Leaf(other) => other.narrow(leaf),
+                    _ => false,
+                }),
+                _ => false,
+            };
+            if !is_merged {
+                all.push(operand);
+            }
+        }
+        Self::And(all)
     }
 
     fn leaves(&self) -> Box<dyn Iterator<Item = &Leaf> + '_> {

@@ -191,6 +191,8 @@ fn everything_has_exactly_the_contacts_that_match(kind: Backend) {
     let subjects = subjects(&client, 150);
     let key = |key| Filter::Text(Text::Key("CITY"), key);
     let not = |filter: Filter| Filter::Not(Box::new(filter));
+    let both = |a: Filter, b: Filter| Filter::And(vec![a, b]);
+    let age = |operator, value| Filter::Number("AGE", Test::Compare(operator, Number(value)));
     // What a mistake would change, each at least once.
     let chosen = [
         not(key(TextTest::Value(Test::Compare("=", "London")))),
@@ -209,6 +211,17 @@ fn everything_has_exactly_the_contacts_that_match(kind: Backend) {
         Filter::Boolean("VIP", false, true),
         not(Filter::Boolean("VIP", false, true)),
         not(Filter::Present("AGE")),
+        // Several conditions on one value.
+        both(age(">=", "17"), age("<", "18")),
+        both(age(">", "17"), age("<=", "18")),
+        both(age("=", "18"), age("<=", "18")),
+        both(age("=", "18"), age("<", "18")),
+        both(age("!=", "18"), both(age("!=", "17"), age(">", "-1"))),
+        both(key(TextTest::Prefix("Lon", true)), key(TextTest::Prefix("Lon%", false))),
+        both(
+            Filter::Text(Text::Handle, TextTest::Value(Test::Compare(">", "a"))),
+            Filter::Text(Text::Handle, TextTest::Value(Test::Compare("<", "b"))),
+        ),
         not(Filter::AnyGroup),
         not(Filter::OptedOut),
     ];
