@@ -96,6 +96,15 @@ fn long_records_are_skipped_and_the_next_ones_read() {
     assert_eq!(summary(&read(cards)), [row(1, "a"), rejected(2, "record_too_long", ""), row(3, "b")]);
 }
 
+/// A long value is folded wherever it is too long for its line.
+#[test]
+fn a_folded_value_is_no_delimiter() {
+    for words in ["BEGIN:VCARD", "END:VCARD"] {
+        let vcard = format!("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:a\r\n {words}\r\nEND:VCARD\r\n");
+        assert_eq!(summary(&read(vcard)), [row(1, &format!("a{words}"))]);
+    }
+}
+
 #[test]
 fn columns_are_counted_named_and_unique() {
     assert_eq!(error_code("a,b,a\n"), "duplicate_column");

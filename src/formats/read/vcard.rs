@@ -101,7 +101,9 @@ impl Cards {
             let Some(length) = self.source.read_line(&mut line, MAX_RECORD_BYTES)? else {
                 return Ok(Err(Rejected::UnterminatedCard));
             };
-            if is_delimiter(&line, b"BEGIN:VCARD") {
+            // A value may say `BEGIN:VCARD` where it is folded.
+            let is_folded = depth == 0 && !lines.is_empty() && matches!(line.first(), Some(b' ' | b'\t'));
+            if !is_folded && is_delimiter(&line, b"BEGIN:VCARD") {
                 let is_agent =
                     lines.last().is_some_and(|last| name_of(&last.text).eq_ignore_ascii_case(b"AGENT"));
                 if depth == 0 && !is_agent {
@@ -111,7 +113,7 @@ impl Cards {
                 depth += 1;
                 continue;
             }
-            if is_delimiter(&line, b"END:VCARD") {
+            if !is_folded && is_delimiter(&line, b"END:VCARD") {
                 match depth.checked_sub(1) {
                     Some(outer) => depth = outer,
                     None if is_too_long => return Ok(Err(Rejected::TooLong)),
