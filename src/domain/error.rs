@@ -118,6 +118,18 @@ pub struct Error {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
+/// What was looked up; `None` if it does not exist.
+///
+/// # Errors
+/// Those of the result but [`ErrorCode::NotFound`].
+pub fn if_found<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Error {
     /// An error with a more specific message than the code's.
     pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {

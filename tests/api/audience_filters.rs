@@ -4,7 +4,7 @@ use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
 use crate::audiences::{adds_up, lines, outcomes, resolve};
-use crate::filters::{encoded, link};
+use crate::filters::{encoded, pages};
 use crate::harness::field_index::{declare, wait_until_ready};
 use crate::harness::{Backend, Client, Service, new_account};
 
@@ -48,14 +48,8 @@ fn save(client: &Client, name: &str, filter: &str) -> String {
 
 /// The names on all pages of the list of contacts.
 fn listed(client: &Client, filter: &str) -> Vec<Value> {
-    let (mut names, mut next) =
-        (Vec::new(), Some(format!("/v1/contacts?limit=2&filter={}", encoded(filter))));
-    while let Some(path) = next {
-        let reply = client.get(&path);
-        names.extend(usernames(&reply.expect(200)["data"]));
-        next = link(reply.header("Link"), "next");
-    }
-    names
+    let first = format!("/v1/contacts?limit=2&filter={}", encoded(filter));
+    pages(client, first, "next").iter().flat_map(usernames).collect()
 }
 
 fn usernames(entries: &Value) -> Vec<Value> {

@@ -85,7 +85,7 @@ on_both_databases! {
             assert_eq!(friend.get(&members).expect(200)["data"].as_array().unwrap().len(), 5);
             assert_eq!(friend.get(segment).expect(200)["count"], 5);
         }
-        // Of a group that is gone, nobody can say who is in it.
+        // The group does not exist any more, so that its members cannot be counted.
         owner.delete(&format!("/v1/groups/{}", group.as_str().unwrap())).expect(204);
         owner.get(&format!("{grouped}/members")).expect(404);
         assert_eq!(owner.get(&grouped).expect(200)["count"], Value::Null);

@@ -47,7 +47,7 @@ class PocketBase(System):
         """A collection of contacts that have these keys of `meta` as fields of their own, too, each with an index."""
         kept = people()
         fields = [{"name": key.lower(), "type": kind} for key, kind in keys.items()]
-        indexes = [index.replace(" contacts", " people").replace("INDEX contacts", "INDEX people") for index in kept["indexes"]]
+        indexes = [index.replace(" contacts", " people") for index in kept["indexes"]]
         indexes += [f"CREATE INDEX people_{field['name']} ON people ({field['name']})" for field in fields]
         collection = {**kept, "name": "people", "fields": [*kept["fields"], *fields], "indexes": indexes}
         administrator = Connection(self.base, self._log_in("_superusers", ADMINISTRATOR))

@@ -22,7 +22,7 @@ use super::request::{Options, RecipientSpec, Request, Selector};
 use super::segments::RequestedSegments;
 use crate::domain::contact::Contact;
 use crate::domain::contact::fields::Phone;
-use crate::domain::error::{ErrorCode, Result};
+use crate::domain::error::{ErrorCode, Result, if_found};
 use crate::domain::group::GroupId;
 use crate::domain::template::engine::{Message, RenderInput, Template, TooCostly};
 use crate::domain::violation::{FieldViolation, Violation};
@@ -233,14 +233,12 @@ async fn look_up_sources(
                 None
             }
             Selector::Group(key) => {
-                match repository.group(key.clone()).await {
-                    Ok(group) if seen.insert(group) => drop(sources.insert(index, Source::Group(group))),
-                    Ok(_) => {
+                if let Some(group) = if_found(repository.group(key.clone()).await)? {
+                    if !seen.insert(group) {
                         let place = format!("recipients.{index}.group");
                         return Err(FieldViolation::at(place, Violation::Duplicate).into());
                     }
-                    Err(error) if error.code() == ErrorCode::NotFound => {}
-                    Err(error) => return Err(error),
+                    sources.insert(index, Source::Group(group));
                 }
                 None
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::error::{ErrorCode, Result};
+use crate::domain::error::{Result, if_found};
 use crate::domain::filter::Filter;
 use crate::domain::permission::Permission;
 use crate::domain::segment::{SegmentKey, SegmentService};
@@ -20,22 +20,19 @@ impl RequestedSegments {
     /// Looks up the segments that the items with these indexes name.
     ///
     /// # Errors
-    /// [`ErrorCode::Invalid`]: a segment is named twice, by id and by name.
+    /// [`ErrorCode::Invalid`](crate::domain::ErrorCode::Invalid): a segment is named twice, by id and by name.
     pub(super) async fn look_up(
         service: &SegmentService,
         named: impl Iterator<Item = (usize, &SegmentKey)>,
     ) -> Result<Self> {
         let (mut filters, mut seen) = (HashMap::new(), HashSet::new());
         for (index, key) in named {
-            match service.get(key.clone()).await {
-                Ok(segment) if seen.insert(segment.id) => drop(filters.insert(index, segment.filter)),
-                Ok(_) => {
-                    let place = format!("recipients.{index}.segment");
-                    return Err(FieldViolation::at(place, Violation::Duplicate).into());
-                }
-                Err(error) if error.code() == ErrorCode::NotFound => {}
-                Err(error) => return Err(error),
+            let Some(segment) = if_found(service.get(key.clone()).await)? else { continue };
+            if !seen.insert(segment.id) {
+                let place = format!("recipients.{index}.segment");
+                return Err(FieldViolation::at(place, Violation::Duplicate).into());
             }
+            filters.insert(index, segment.filter);
         }
         Ok(Self { filters })
     }

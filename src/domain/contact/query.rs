@@ -2,7 +2,7 @@
 
 use super::fields::{Handle, Phone};
 use super::model::{Contact, ContactId};
-use crate::domain::filter::{ContactOrder, Filter, OrderPlace};
+use crate::domain::filter::{ContactOrder, Filter, OrderKey, OrderPlace};
 use crate::domain::group::GroupKey;
 use crate::domain::pagination::{Cursor, SortDirection};
 use crate::domain::timestamp::Timestamp;
@@ -50,6 +50,20 @@ pub struct ContactOffsetQuery {
     pub direction: SortDirection,
     pub offset: u64,
     pub limit: u64,
+}
+
+impl ContactOffsetQuery {
+    /// The same page of the contacts that match.
+    #[must_use]
+    pub fn of_matching(self, filter: Filter) -> OrderedOffsetQuery {
+        let Self { field, direction, offset, limit } = self;
+        let key = match field {
+            ContactSort::CreatedOn => OrderKey::CreatedAt,
+            ContactSort::Handle => OrderKey::Handle,
+            ContactSort::Phone => OrderKey::Phone,
+        };
+        OrderedOffsetQuery { order: ContactOrder::new(key, direction), filter: filter.into(), offset, limit }
+    }
 }
 
 /// A page of v1's list in an order of the request.

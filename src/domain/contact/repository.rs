@@ -89,16 +89,6 @@ pub trait ContactRepository: Send + Sync {
 
     async fn offset_page(&self, query: ContactOffsetQuery) -> Result<OffsetPage<Contact>>;
 
-    /// A page of the contacts that match, and how many they are.
-    ///
-    /// # Errors
-    /// As [`Self::count`].
-    async fn matching_offset_page(
-        &self,
-        query: ContactOffsetQuery,
-        filter: Filter,
-    ) -> Result<OffsetPage<Contact>>;
-
     /// A page in an order of the request.
     ///
     /// # Errors

@@ -215,7 +215,7 @@ impl ContactService {
     /// A page by offset, of all contacts or of those that match.
     ///
     /// # Errors
-    /// See [`ContactRepository::offset_page`] and [`ContactRepository::matching_offset_page`].
+    /// See [`ContactRepository::offset_page`] and [`ContactRepository::ordered_offset_page`].
     pub async fn offset_page(
         &self,
         query: ContactOffsetQuery,
@@ -223,7 +223,7 @@ impl ContactService {
     ) -> Result<OffsetPage<Contact>> {
         match filter {
             None => self.repository.offset_page(query).await,
-            Some(filter) => self.repository.matching_offset_page(query, filter).await,
+            Some(filter) => self.repository.ordered_offset_page(query.of_matching(filter)).await,
         }
     }
 

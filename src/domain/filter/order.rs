@@ -30,6 +30,11 @@ pub enum OrderKey {
 }
 
 impl ContactOrder {
+    #[must_use]
+    pub fn new(key: OrderKey, direction: SortDirection) -> Self {
+        Self { key, direction }
+    }
+
     /// A property or a key of `meta` in the words of a dialect, and after it `asc` (the default) or `desc` (AIP-132).
     ///
     /// # Errors

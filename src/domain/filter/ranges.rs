@@ -3,7 +3,6 @@
 //! Each test of the language is such a union, `!=` and prefixes included, so that an index answers each of them, and
 //! the databases compare and do nothing else.
 
-use std::cmp::Ordering;
 use std::ops::Bound;
 
 use super::expression::Operator;
@@ -58,43 +57,37 @@ impl<K: Ord + Clone> KeyRange<K> {
     /// The keys that are in both; `None` if there are none.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Option<Self> {
-        let lower = match (&self.lower, &other.lower) {
-            (Bound::Unbounded, bound) | (bound, Bound::Unbounded) => bound,
-            (a, b) => match key_of(a).cmp(&key_of(b)) {
-                Ordering::Less => b,
-                Ordering::Greater => a,
-                Ordering::Equal => excluding(a, b),
-            },
-        };
-        let upper = match (&self.upper, &other.upper) {
-            (Bound::Unbounded, bound) | (bound, Bound::Unbounded) => bound,
-            (a, b) => match key_of(a).cmp(&key_of(b)) {
-                Ordering::Less => a,
-                Ordering::Greater => b,
-                Ordering::Equal => excluding(a, b),
-            },
-        };
-        let is_empty = match (key_of(lower), key_of(upper)) {
-            (Some(low), Some(high)) => {
-                let both_included = matches!((lower, upper), (Bound::Included(_), Bound::Included(_)));
-                low > high || (low == high && !both_included)
+        let is_own_lower = lower_rank(&self.lower) >= lower_rank(&other.lower);
+        let is_own_upper = upper_rank(&self.upper) <= upper_rank(&other.upper);
+        let lower = if is_own_lower { &self.lower } else { &other.lower };
+        let upper = if is_own_upper { &self.upper } else { &other.upper };
+        let is_empty = match (lower, upper) {
+            (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+            (Bound::Included(low), Bound::Included(high)) => low > high,
+            (Bound::Included(low) | Bound::Excluded(low), Bound::Included(high) | Bound::Excluded(high)) => {
+                low >= high
             }
-            _ => false,
         };
         (!is_empty).then(|| Self { lower: lower.clone(), upper: upper.clone() })
     }
 }
 
-fn key_of<K>(bound: &Bound<K>) -> Option<&K> {
+/// The greater, the fewer keys are above the bound.
+fn lower_rank<K>(bound: &Bound<K>) -> Option<(&K, bool)> {
     match bound {
         Bound::Unbounded => None,
-        Bound::Included(key) | Bound::Excluded(key) => Some(key),
+        Bound::Included(key) => Some((key, false)),
+        Bound::Excluded(key) => Some((key, true)),
     }
 }
 
-/// The narrower of two bounds with the same key.
-fn excluding<'b, K>(a: &'b Bound<K>, b: &'b Bound<K>) -> &'b Bound<K> {
-    if matches!(a, Bound::Excluded(_)) { a } else { b }
+/// The greater, the more keys are below the bound.
+fn upper_rank<K>(bound: &Bound<K>) -> (bool, Option<(&K, bool)>) {
+    match bound {
+        Bound::Unbounded => (true, None),
+        Bound::Included(key) => (false, Some((key, true))),
+        Bound::Excluded(key) => (false, Some((key, false))),
+    }
 }
 
 impl<K: PartialEq> KeyRange<K> {

@@ -7,7 +7,7 @@ use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::groups::{self, invalid_name};
 use super::operations;
-use super::pagination::offset;
+use super::pagination::ContactWindow;
 use super::records::RecordPage;
 use crate::config::Limits;
 use crate::domain::contact::fields::Handle;
@@ -107,16 +107,11 @@ pub struct ContactResult {
     outcome: MemberOutcome,
 }
 
-struct MemberQuery {
-    offset: u64,
-    limit: u64,
-}
+struct ListMembers(ContactWindow);
 
-impl Parameters for MemberQuery {
+impl Parameters for ListMembers {
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let offset = offset(query, "contacts");
-        let limit = query.limit();
-        Some(Self { offset: offset?, limit: limit? })
+        ContactWindow::read(query).map(Self)
     }
 }
 
@@ -165,7 +160,7 @@ async fn add_contacts(
 async fn list_contacts(
     authorized: Authorized<(ReadGroups, ReadContacts)>,
     PathParam(group): PathParam<GroupKey>,
-    Query { command: MemberQuery { offset, limit }, .. }: Query<MemberQuery>,
+    Query { command: ListMembers(ContactWindow { offset, limit }), .. }: Query<ListMembers>,
 ) -> HandlerResult {
     let page = authorized.groups().members(group, offset, limit).await?;
     Ok(HttpResponse::Ok().json(RecordPage::<Record>::new(page, offset, limit)))

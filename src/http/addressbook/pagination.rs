@@ -51,6 +51,20 @@ pub(super) fn named_offset_query(
     Some(NamedOffsetQuery { field: field?, page })
 }
 
+/// A page of a list of contacts in a fixed order.
+pub(super) struct ContactWindow {
+    pub(super) offset: u64,
+    pub(super) limit: u64,
+}
+
+impl ContactWindow {
+    pub(super) fn read(query: &mut QueryReader<'_>) -> Option<Self> {
+        let offset = offset(query, "contacts");
+        let limit = query.limit();
+        Some(Self { offset: offset?, limit: limit? })
+    }
+}
+
 /// Reads `offset` of a list of `nouns`.
 pub(super) fn offset(query: &mut QueryReader<'_>, nouns: &str) -> Option<u64> {
     let schema = || {

@@ -7,7 +7,7 @@ use super::dialect::DIALECT;
 use super::envelope::Deleted;
 use super::names::PROPERTIES;
 use super::operations::{self, invalid_direction};
-use super::pagination::{named_offset_query, offset};
+use super::pagination::{ContactWindow, named_offset_query};
 use super::records::{RecordDoc, RecordPage, RecordResponse, RecordUpdated, UpdatableDoc};
 use super::tags;
 use crate::domain::contact::{ContactOffsetQuery, ContactSort};
@@ -209,18 +209,13 @@ async fn delete_record(
     Ok(HttpResponse::Ok().json(Deleted { success: true }))
 }
 
-pub struct ListContacts {
-    offset: u64,
-    limit: u64,
-}
+struct ListContacts(ContactWindow);
 
 impl Parameters for ListContacts {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &of_stored();
 
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
-        let offset = offset(query, "contacts");
-        let limit = query.limit();
-        Some(Self { offset: offset?, limit: limit? })
+        ContactWindow::read(query).map(Self)
     }
 }
 
@@ -236,7 +231,7 @@ impl Parameters for ListContacts {
 async fn list_contacts(
     authorized: Authorized<(ReadSegments, ReadContacts)>,
     PathParam(key): PathParam<SegmentKey>,
-    Query { command: ListContacts { offset, limit }, .. }: Query<ListContacts>,
+    Query { command: ListContacts(ContactWindow { offset, limit }), .. }: Query<ListContacts>,
 ) -> HandlerResult {
     let segment = authorized.segments().get(key).await?;
     authorized.require(segment.filter.permissions())?;
@@ -252,23 +247,19 @@ fn invalid_name() -> FieldViolation {
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let record = || Record::from(example::segment());
-    let invalid = || {
-        let violation = parse("meta.CITY = \"London\" and opted_out").err();
-        FieldViolation::at("filter", violation.unwrap_or(Violation::Blank))
-    };
     let new = json!({"name": example::NAME, "filter": example::FILTER});
     let changes = json!({"filter": example::OTHER_FILTER});
     let create = operations::creates(&RESOURCE, record())
         .request_example("named", "Contacts whose name begins so", new)
         .errors(fields::segment::ERRORS)
-        .example_violation(invalid());
+        .example_violation(fields::segment::invalid(&PROPERTIES));
     let list = operations::lists(&RESOURCE, record()).example_violation(invalid_direction());
     let counted = Record { count: Some(1), ..record() };
     let get = operations::gets(&RESOURCE, counted).example_violation(invalid_name());
     let update = operations::updates(&RESOURCE, record())
         .request_example("filter", "A new filter", changes)
         .errors(fields::segment::ERRORS)
-        .example_violation(invalid());
+        .example_violation(fields::segment::invalid(&PROPERTIES));
     let delete = operations::deletes(&RESOURCE).example_violation(invalid_name());
     let list_contacts_doc = operations::lists(&RESOURCE, contacts::Record::from(examples::contact()))
         .example_violation(invalid_name());

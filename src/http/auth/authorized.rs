@@ -12,6 +12,7 @@ use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::change::ChangeService;
 use crate::domain::contact::ContactFilter;
 use crate::domain::contact::service::ContactService;
+use crate::domain::error::if_found;
 use crate::domain::field::FieldService;
 use crate::domain::filter::Filter;
 use crate::domain::group::GroupService;
@@ -21,7 +22,7 @@ use crate::domain::permission::Grant;
 use crate::domain::segment::SegmentService;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateService;
-use crate::domain::{AccountId, ErrorCode, Permission, RequestContext};
+use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
 use crate::http::request_id::RequestId;
@@ -127,11 +128,7 @@ impl<G: Grant> Authorized<G> {
         if !needed.all(|permission| self.may(permission)) {
             return Ok(None);
         }
-        match self.contacts().count(ContactFilter::from(filter.clone())).await {
-            Ok(count) => Ok(Some(count)),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(if_found(self.contacts().count(ContactFilter::from(filter.clone())).await)?)
     }
 
     #[must_use]

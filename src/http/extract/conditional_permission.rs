@@ -10,3 +10,11 @@ pub struct ConditionalPermission<C: 'static> {
     /// Whether a command requires it.
     pub applies: fn(&C) -> bool,
 }
+
+impl<C> ConditionalPermission<C> {
+    /// One that depends on something stored: the handler requires it, which reads that; here it is for the document.
+    #[must_use]
+    pub const fn of_stored(permission: Permission, when: &'static str) -> Self {
+        Self { permission, when, applies: |_| false }
+    }
+}

@@ -200,23 +200,19 @@ async fn delete_segment(
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let segment = || ContactSegment::from(example::segment());
-    let invalid = || {
-        let violation = parse("meta.CITY = \"London\" and opted_out").err();
-        FieldViolation::at("filter", violation.unwrap_or(Violation::Blank))
-    };
     let new = json!({"name": example::NAME, "filter": example::FILTER});
     let changes = json!({"filter": example::OTHER_FILTER});
     let create = operations::creates(&RESOURCE, segment())
         .request_example("named", "Contacts whose name begins so", new)
         .errors(fields::segment::ERRORS)
-        .example_violation(invalid());
+        .example_violation(fields::segment::invalid(&PROPERTIES));
     let list = operations::lists(&RESOURCE, segment()).example_violation(invalid_cursor());
     let counted = ContactSegment { count: Some(1), ..segment() };
     let get = operations::gets(&RESOURCE, counted).example_violation(invalid_id());
     let update = operations::updates(&RESOURCE, segment())
         .request_example("filter", "A new filter", changes)
         .errors(fields::segment::ERRORS)
-        .example_violation(invalid());
+        .example_violation(fields::segment::invalid(&PROPERTIES));
     let delete = operations::deletes(&RESOURCE).example_violation(invalid_id());
     table
         .protected(&DIALECT, __path_create_segment, create_segment, create)

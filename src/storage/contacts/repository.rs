@@ -220,19 +220,6 @@ impl ContactRepository for SqlContacts {
         }
     }
 
-    async fn matching_offset_page(
-        &self,
-        query: ContactOffsetQuery,
-        filter: Filter,
-    ) -> Result<OffsetPage<Contact>> {
-        let account = self.account;
-        let read = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
-            filters::page::offset_page(&reader, &matcher, query).await
-        };
-        self.database.read(read).await
-    }
-
     async fn ordered_page(&self, query: OrderedQuery) -> Result<OrderedPage> {
         let account = self.account;
         let read = async move |reader: Connection| filters::ordered::page(&reader, account, query).await;

@@ -54,12 +54,8 @@ impl Matcher {
         account: AccountId,
         filter: &ContactFilter,
     ) -> Result<Self> {
-        let needs_fields =
-            |expression: &Filter| expression.has_fields() || expression.mentions(Property::Segment);
-        let declared = match &filter.expression {
-            Some(expression) if needs_fields(expression) => fields::definitions(connection, account).await?,
-            _ => Vec::new(),
-        };
+        let declared =
+            if needs_fields(filter) { fields::definitions(connection, account).await? } else { Vec::new() };
         Self::resolve_with(connection, account, filter, &declared).await
     }
 
@@ -124,6 +120,12 @@ impl Matcher {
         let message = "A field of the filter has been deleted while the contacts were read";
         Err(Error::with_message(ErrorCode::FieldNotDeclared, message))
     }
+}
+
+/// Whether a filter is resolved against the declared fields.
+pub(super) fn needs_fields(filter: &ContactFilter) -> bool {
+    let expression = filter.expression.as_ref();
+    expression.is_some_and(|expression| expression.has_fields() || expression.mentions(Property::Segment))
 }
 
 async fn resolve_expression(

@@ -10,10 +10,10 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, QuerySelect, Value};
 use uuid::Uuid;
 
-use super::matcher::{Leaf, Matcher, Node};
-use super::page::{self, ALL, GROWTH, PROBED, matching_ids, matching_rows, max_probed, probed_id};
-use super::source::{self, ID, Plan};
-use crate::domain::contact::{OrderCursor, OrderedOffsetQuery, OrderedPage, OrderedQuery};
+use super::matcher::{Leaf, Matcher, Node, needs_fields};
+use super::page::{self, GROWTH, PROBED, ids_of, matching_ids, matching_rows, max_probed, probed_id};
+use super::source::{self, ID, NO_LIMIT, Plan};
+use crate::domain::contact::{ContactFilter, OrderCursor, OrderedOffsetQuery, OrderedPage, OrderedQuery};
 use crate::domain::field::{Field, FieldContent};
 use crate::domain::filter::{ContactOrder, KeyRange, OrderKey, OrderPlace, declared};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
@@ -45,15 +45,37 @@ struct Position {
 
 const SORT_KEY: &str = "sort_key";
 
+/// # Errors
+/// As [`Matcher::resolve`], and those of [`declared`].
+async fn resolve(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    filter: &ContactFilter,
+    order: &ContactOrder,
+) -> Result<(Matcher, Ordering)> {
+    let fields = if needs_fields(filter) || matches!(order.key(), OrderKey::Meta(_)) {
+        fields::definitions(connection, account).await?
+    } else {
+        Vec::new()
+    };
+    let matcher = Matcher::resolve_with(connection, account, filter, &fields).await?;
+    let key = match order.key() {
+        OrderKey::CreatedAt => Key::Id,
+        OrderKey::UpdatedAt => Key::Column(Column::UpdatedAt),
+        OrderKey::Handle => Key::Column(Column::Handle),
+        OrderKey::Phone => Key::Column(Column::Phone),
+        OrderKey::Meta(key) => Key::Field(declared(&fields, key)?.clone()),
+    };
+    Ok((matcher, Ordering { account, key, direction: order.direction() }))
+}
+
 /// A page by cursor.
 pub(in crate::storage) async fn page(
     connection: &impl ConnectionTrait,
     account: AccountId,
     OrderedQuery { order, filter, after, limit }: OrderedQuery,
 ) -> Result<OrderedPage> {
-    let declared = fields::definitions(connection, account).await?;
-    let matcher = Matcher::resolve_with(connection, account, &filter, &declared).await?;
-    let ordering = Ordering::resolve(account, &order, &declared)?;
+    let (matcher, ordering) = resolve(connection, account, &filter, &order).await?;
     let after = match after {
         Some(cursor) => Some(ordering.position(connection, cursor).await?),
         None => None,
@@ -94,9 +116,7 @@ pub(in crate::storage) async fn offset_page(
     account: AccountId,
     OrderedOffsetQuery { order, filter, offset, limit }: OrderedOffsetQuery,
 ) -> Result<OffsetPage<Contact>> {
-    let declared = fields::definitions(connection, account).await?;
-    let matcher = Matcher::resolve_with(connection, account, &filter, &declared).await?;
-    let ordering = Ordering::resolve(account, &order, &declared)?;
+    let (matcher, ordering) = resolve(connection, account, &filter, &order).await?;
     let present = ordering.present();
     let with_value = present.clone().map_or_else(|| matcher.clone(), |present| matcher.and(present));
 
@@ -106,12 +126,10 @@ pub(in crate::storage) async fn offset_page(
         let plan = source::plan_for_sorting(connection, &with_value).await?;
         (ordering.of_plan(&plan), plan.rest)
     };
-    let mut select = matching_rows(connection, account, &rest, keyed)?;
-    let query = QuerySelect::query(&mut select);
-    query.clear_selects().expr_as(probed_id(), ID);
-    ordering.sort(query, ordering.probed_key(), probed_id());
+    let mut query = ids_of(connection, account, keyed, &rest)?;
+    ordering.sort(&mut query, ordering.probed_key(), probed_id());
     query.offset(offset).limit(limit);
-    let mut ids: Vec<Uuid> = json_sql::fetch(connection, query, "hex(id)").await?;
+    let mut ids: Vec<Uuid> = json_sql::fetch(connection, &query, "hex(id)").await?;
 
     if let Some(present) = present
         && (ids.len() as u64) < limit
@@ -122,7 +140,7 @@ pub(in crate::storage) async fn offset_page(
         };
         let without_value = matcher.and(Node::Not(Box::new(present)));
         let plan = source::plan(connection, &without_value).await?;
-        let mut behind = matching_ids(connection, &without_value, &plan, false)?;
+        let mut behind = matching_ids(connection, &without_value, &plan)?;
         behind.order_by((Alias::new(PROBED), ID), Order::Desc);
         behind.offset(skipped).limit(limit - ids.len() as u64);
         ids.extend(json_sql::fetch::<Uuid>(connection, &behind, "hex(id)").await?);
@@ -139,19 +157,6 @@ pub(in crate::storage) async fn offset_page(
 }
 
 impl Ordering {
-    /// # Errors
-    /// See [`declared`].
-    fn resolve(account: AccountId, order: &ContactOrder, fields: &[Field]) -> Result<Self> {
-        let key = match order.key() {
-            OrderKey::CreatedAt => Key::Id,
-            OrderKey::UpdatedAt => Key::Column(Column::UpdatedAt),
-            OrderKey::Handle => Key::Column(Column::Handle),
-            OrderKey::Phone => Key::Column(Column::Phone),
-            OrderKey::Meta(key) => Key::Field(declared(fields, key)?.clone()),
-        };
-        Ok(Self { account, key, direction: order.direction() })
-    }
-
     /// The condition that a contact has a value; `None` if each has one.
     fn present(&self) -> Option<Node> {
         match &self.key {
@@ -160,9 +165,9 @@ impl Ordering {
         }
     }
 
-    /// The position of a contact that was read in this order: its index and its row agree in each statement.
-    fn cursor_of(&self, contact: &Contact) -> OrderCursor {
-        let place = match &self.key {
+    /// The place of a contact that was read in this order: its index and its row agree in each statement.
+    fn place_of(&self, contact: &Contact) -> OrderPlace {
+        match &self.key {
             Key::Id => OrderPlace::NoValue,
             Key::Column(Column::UpdatedAt) => OrderPlace::Millis(contact.updated_at.millis()),
             Key::Column(Column::Handle) => OrderPlace::Text(contact.handle.as_str().to_owned()),
@@ -172,8 +177,11 @@ impl Ordering {
                 FieldContent::Value(value) => OrderPlace::Text(value.into_string()),
                 FieldContent::Absent | FieldContent::Mismatch => OrderPlace::NoValue,
             },
-        };
-        OrderCursor { id: contact.id, place: Some(place) }
+        }
+    }
+
+    fn cursor_of(&self, contact: &Contact) -> OrderCursor {
+        OrderCursor { id: contact.id, place: Some(self.place_of(contact)) }
     }
 
     /// The position that a cursor stands for.
@@ -189,7 +197,7 @@ impl Ordering {
                         "The contact of the cursor was deleted, and with it its position in the order";
                     Error::with_message(ErrorCode::NotFound, message)
                 };
-                self.cursor_of(found.first().ok_or_else(lost)?).place.unwrap_or(OrderPlace::NoValue)
+                self.place_of(found.first().ok_or_else(lost)?)
             }
         };
         Ok(Position::new(&place, id.as_uuid()))
@@ -246,7 +254,7 @@ impl Ordering {
             Key::Column(_) | Key::Field(_) => OrderPlace::Text(row.try_get_by_index(1)?),
         };
         let last = Position::new(&place, id);
-        let keyed = self.of_index(after, Some(&last), ALL);
+        let keyed = self.of_index(after, Some(&last), NO_LIMIT);
         let mut page = self.read(connection, keyed, &matcher.predicate, None, limit).await?;
         if page.next.is_none() {
             page.next = Some(OrderCursor { id: ContactId::from_uuid(id), place: Some(place) });
@@ -277,26 +285,27 @@ impl Ordering {
         Ok(OrderedPage { items, next })
     }
 
+    /// The table of the index, restricted to the account and the field; and in it the key, if there is one, and the id.
+    fn index(&self) -> (SelectStatement, Option<Expr>, Expr) {
+        let mut select = Query::select();
+        if let Key::Field(field) = &self.key {
+            use field_value::Column;
+            let of_value = |column: Column| Expr::col((field_value::Entity, column));
+            select
+                .from(field_value::Entity)
+                .and_where(of_value(Column::AccountId).eq(self.account.get()))
+                .and_where(of_value(Column::Field).eq(field.number.get()));
+            return (select, Some(of_value(Column::Value)), of_value(Column::ContactId));
+        }
+        let of_contact = |column: Column| Expr::col((Entity, column));
+        select.from(Entity).and_where(of_contact(Column::AccountId).eq(self.account.get()));
+        let key = if let Key::Column(column) = self.key { Some(of_contact(column)) } else { None };
+        (select, key, of_contact(Column::Id))
+    }
+
     /// The contacts of the index between positions, in its order, with their keys.
     fn of_index(&self, after: Option<&Position>, up_to: Option<&Position>, limit: u64) -> SelectStatement {
-        let mut select = Query::select();
-        let (key, id) = match &self.key {
-            Key::Field(field) => {
-                use field_value::Column;
-                let of_value = |column: Column| Expr::col((field_value::Entity, column));
-                select
-                    .from(field_value::Entity)
-                    .and_where(of_value(Column::AccountId).eq(self.account.get()))
-                    .and_where(of_value(Column::Field).eq(field.number.get()));
-                (Some(of_value(Column::Value)), of_value(Column::ContactId))
-            }
-            Key::Id | Key::Column(_) => {
-                let of_contact = |column: Column| Expr::col((Entity, column));
-                select.from(Entity).and_where(of_contact(Column::AccountId).eq(self.account.get()));
-                let key = if let Key::Column(column) = self.key { Some(of_contact(column)) } else { None };
-                (key, of_contact(Column::Id))
-            }
-        };
+        let (mut select, key, id) = self.index();
         select.expr_as(id.clone(), ID);
         if let Some(key) = &key {
             select.expr_as(key.clone(), SORT_KEY);
@@ -313,36 +322,15 @@ impl Ordering {
 
     /// The contacts of a source, with their keys.
     fn of_plan(&self, plan: &Plan) -> SelectStatement {
-        let mut select = Query::select();
-        select.expr_as(probed_id(), ID);
-        select.from_subquery(plan.source.clone().unordered(&plan.ids), Alias::new(PROBED));
-        let key = match &self.key {
-            Key::Id => None,
-            Key::Column(column) => Some({
-                let of_contact = |column: Column| Expr::col((Entity, column));
-                Query::select()
-                    .column((Entity, *column))
-                    .from(Entity)
-                    .and_where(of_contact(Column::AccountId).eq(self.account.get()))
-                    .and_where(of_contact(Column::Id).eq(probed_id()))
-                    .to_owned()
-            }),
-            Key::Field(field) => Some({
-                use field_value::Column;
-                let of_value = |column: Column| Expr::col((field_value::Entity, column));
-                Query::select()
-                    .column((field_value::Entity, Column::Value))
-                    .from(field_value::Entity)
-                    .and_where(of_value(Column::AccountId).eq(self.account.get()))
-                    .and_where(of_value(Column::ContactId).eq(probed_id()))
-                    .and_where(of_value(Column::Field).eq(field.number.get()))
-                    .to_owned()
-            }),
-        };
-        if let Some(key) = key {
-            select.expr_as(Expr::SubQuery(None, Box::new(key.into())), SORT_KEY);
-        }
-        select.limit(ALL).to_owned()
+        let source = plan.source.clone().unordered(&plan.ids);
+        let (mut its_key, Some(key), id) = self.index() else { return source };
+        its_key.expr(key).and_where(id.eq(probed_id()));
+        Query::select()
+            .expr_as(probed_id(), ID)
+            .expr_as(Expr::SubQuery(None, Box::new(its_key.into())), SORT_KEY)
+            .from_subquery(source, Alias::new(PROBED))
+            .limit(NO_LIMIT)
+            .to_owned()
     }
 
     fn probed_key(&self) -> Option<Expr> {

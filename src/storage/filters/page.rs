@@ -7,11 +7,10 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryFilter, Qu
 use uuid::Uuid;
 
 use super::matcher::{Matcher, Node};
-use super::probe::{Probe, weight};
-use super::source::{self, ID, Plan, intersection};
-use crate::domain::contact::{ContactOffsetQuery, ContactSort};
+use super::probe::{Probe, needs_row, weight};
+use super::source::{self, ID, NO_LIMIT, Plan, intersection};
 use crate::domain::filter::KeyRange;
-use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
+use crate::domain::pagination::{Cursor, CursorPage};
 use crate::domain::{AccountId, Contact, ContactId, Result};
 use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::contact::{Column, Entity};
@@ -26,9 +25,6 @@ pub(super) const PROBED: &str = "probed";
 /// A source that was counted can have grown by so many contacts when it is read.
 pub(super) const GROWTH: u64 = 1_000;
 
-/// More contacts than there are: planners take a subquery with a limit as it is.
-pub(super) const ALL: u64 = 1 << 40;
-
 /// A page of the list ordered by id.
 pub(in crate::storage) async fn cursor_page(
     connection: &impl ConnectionTrait,
@@ -42,7 +38,8 @@ pub(in crate::storage) async fn cursor_page(
     let max_probed = max_probed(&plan.rest);
     let is_bounded = plan.count.is_none_or(|count| count + GROWTH > max_probed);
 
-    let probed = plan.source.clone().ordered(&ids, order.clone(), if is_bounded { max_probed } else { ALL });
+    let probed =
+        plan.source.clone().ordered(&ids, order.clone(), if is_bounded { max_probed } else { NO_LIMIT });
     let found = matching(connection, matcher.account, &plan, probed, &order, limit).await?;
     let mut page = CursorPage::from_rows(found, &cursor, limit);
     if is_bounded && !page.has_more {
@@ -55,7 +52,7 @@ pub(in crate::storage) async fn cursor_page(
             (Some(last), true) => KeyRange { lower: Bound::Included(last), upper: Bound::Unbounded },
             (Some(last), false) => KeyRange { lower: Bound::Unbounded, upper: Bound::Excluded(next(last)) },
         };
-        let probed = plan.source.clone().ordered(&intersection(ids, up_to), order.clone(), ALL);
+        let probed = plan.source.clone().ordered(&intersection(ids, up_to), order.clone(), NO_LIMIT);
         let found = matching(connection, matcher.account, &plan, probed, &order, limit).await?;
         page = CursorPage::from_rows(found, &cursor, limit);
         if !page.has_more {
@@ -119,7 +116,7 @@ pub(super) fn probed_id() -> Expr {
 }
 
 /// Adds the rows of the contacts that are probed, each by a look-up of its key.
-pub(super) fn join_rows(connection: &impl ConnectionTrait, account: AccountId, query: &mut SelectStatement) {
+fn join_rows(connection: &impl ConnectionTrait, account: AccountId, query: &mut SelectStatement) {
     let contact = |column| Expr::col((Entity, column));
     let is_probed = contact(Column::AccountId).eq(account.get()).and(contact(Column::Id).eq(probed_id()));
     match connection.get_database_backend() {
@@ -194,7 +191,7 @@ pub(in crate::storage) async fn find_ids(
     max: usize,
 ) -> Result<Option<Vec<ContactId>>> {
     let plan = source::plan(connection, matcher).await?;
-    let mut ids = matching_ids(connection, matcher, &plan, false)?;
+    let mut ids = matching_ids(connection, matcher, &plan)?;
     // One more than the maximum says that there are more, whichever they are: only what is returned is sorted.
     ids.limit(u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1));
     let mut ids: Vec<Uuid> = json_sql::fetch(connection, &ids, "hex(id)").await?;
@@ -214,19 +211,11 @@ pub(in crate::storage) async fn next_after(
     limit: u64,
 ) -> Result<Vec<Contact>> {
     // Backward from the end of the list, which is its oldest contact.
-    let mut newer_than = after.unwrap_or_else(|| ContactId::from_uuid(Uuid::nil()));
-    loop {
-        let cursor = Cursor { after: None, before: Some(newer_than) };
-        let CursorPage { mut items, has_more: _, resume_at } =
-            cursor_page(connection, matcher, cursor, limit).await?;
-        match resume_at {
-            Some(resume_at) if items.is_empty() => newer_than = ContactId::from_uuid(resume_at),
-            _ => {
-                items.reverse();
-                return Ok(items);
-            }
-        }
-    }
+    let newer_than = after.unwrap_or_else(|| ContactId::from_uuid(Uuid::nil()));
+    let cursor = Cursor { after: None, before: Some(newer_than) };
+    let mut items = next_items(connection, matcher, cursor, limit).await?;
+    items.reverse();
+    Ok(items)
 }
 
 /// The contacts that match before one, newest first; none only if there are no more.
@@ -236,45 +225,25 @@ pub(in crate::storage) async fn next_before(
     before: Option<ContactId>,
     limit: u64,
 ) -> Result<Vec<Contact>> {
-    let mut cursor = Cursor { after: before, before: None };
+    next_items(connection, matcher, Cursor { after: before, before: None }, limit).await
+}
+
+/// Those of the first page from a cursor on that has any.
+async fn next_items(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    mut cursor: Cursor<ContactId>,
+    limit: u64,
+) -> Result<Vec<Contact>> {
     loop {
         let CursorPage { items, has_more: _, resume_at } =
             cursor_page(connection, matcher, cursor, limit).await?;
-        match resume_at {
-            Some(resume_at) if items.is_empty() => cursor.after = Some(ContactId::from_uuid(resume_at)),
-            _ => return Ok(items),
-        }
+        let Some(resume_at) = resume_at.filter(|_| items.is_empty()).map(ContactId::from_uuid) else {
+            return Ok(items);
+        };
+        let end = if cursor.forward() { &mut cursor.after } else { &mut cursor.before };
+        *end = Some(resume_at);
     }
-}
-
-/// A page of the list sorted as requested, and the number of all that match.
-pub(in crate::storage) async fn offset_page(
-    connection: &impl ConnectionTrait,
-    matcher: &Matcher,
-    query: ContactOffsetQuery,
-) -> Result<OffsetPage<Contact>> {
-    let ContactOffsetQuery { field, direction, offset, limit } = query;
-    let order = match direction {
-        SortDirection::Ascending => Order::Asc,
-        SortDirection::Descending => Order::Desc,
-    };
-    let plan = source::plan(connection, matcher).await?;
-    let row = match field {
-        // Ids are ordered by creation.
-        ContactSort::CreatedOn => None,
-        ContactSort::Handle => Some(Column::Handle),
-        ContactSort::Phone => Some(Column::Phone),
-    };
-    let mut ids = matching_ids(connection, matcher, &plan, row.is_some())?;
-    if let Some(column) = row {
-        ids.order_by((Entity, column), order.clone());
-    }
-    ids.order_by((Alias::new(PROBED), ID), order).offset(offset).limit(limit);
-    let ids: Vec<Uuid> = json_sql::fetch(connection, &ids, "hex(id)").await?;
-    let items = contact_lookup::by_ids(connection, matcher.account, &ids).await?;
-    let total = count_planned(connection, matcher, &plan).await?;
-    matcher.check_current(connection).await?;
-    Ok(OffsetPage { items, total })
 }
 
 /// How many contacts match.
@@ -286,28 +255,35 @@ pub(in crate::storage) async fn count(connection: &impl ConnectionTrait, matcher
 }
 
 async fn count_planned(connection: &impl ConnectionTrait, matcher: &Matcher, plan: &Plan) -> Result<u64> {
-    let mut query = matching_ids(connection, matcher, plan, false)?;
+    let mut query = matching_ids(connection, matcher, plan)?;
     query.clear_selects().expr(Expr::cust("count(*)"));
     let row = connection.query_one(&query).await?;
     let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// The ids of all that match, in any order; with the rows of the contacts, if they are needed.
+/// The ids of all that match, in any order.
 pub(super) fn matching_ids(
     connection: &impl ConnectionTrait,
     matcher: &Matcher,
     plan: &Plan,
-    with_rows: bool,
+) -> Result<SelectStatement> {
+    let probed = plan.source.clone().unordered(&plan.ids);
+    ids_of(connection, matcher.account, probed, &plan.rest)
+}
+
+/// The ids of those of the probed contacts that match, in any order.
+pub(super) fn ids_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    probed: SelectStatement,
+    rest: &Node,
 ) -> Result<SelectStatement> {
     let mut query = Query::select();
-    query
-        .expr_as(probed_id(), ID)
-        .from_subquery(plan.source.clone().unordered(&plan.ids), Alias::new(PROBED));
-    if with_rows || plan.needs_row() {
-        join_rows(connection, matcher.account, &mut query);
+    query.expr_as(probed_id(), ID).from_subquery(probed, Alias::new(PROBED));
+    if needs_row(rest) {
+        join_rows(connection, account, &mut query);
     }
-    let probe = Probe { connection, account: matcher.account, id: probed_id() };
-    query.and_where(probe.holds(&plan.rest)?);
+    query.and_where(Probe { connection, account, id: probed_id() }.holds(rest)?);
     Ok(query)
 }

@@ -7,13 +7,16 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement, 
 use uuid::Uuid;
 
 use super::matcher::{Leaf, Matcher, Node};
-use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, needs_row, range_rows, weight};
+use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, range_rows, weight};
 use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::entity::{contact, field_value, member, opt_out};
 
 /// The column of a source.
 pub(super) const ID: &str = "id";
+
+/// More contacts than there are: planners take a subquery with a limit as it is.
+pub(super) const NO_LIMIT: u64 = 1 << 40;
 
 /// Ids of contacts, each once.
 #[derive(Clone, Debug)]
@@ -86,12 +89,6 @@ pub(super) struct Plan {
     pub(super) rest: Node,
     /// How many contacts the source has, if they are few enough to have been counted.
     pub(super) count: Option<u64>,
-}
-
-impl Plan {
-    pub(super) fn needs_row(&self) -> bool {
-        needs_row(&self.rest)
-    }
 }
 
 /// How many matches of each condition are counted, first and then: most filters have a condition that few match, and to count
@@ -174,17 +171,10 @@ fn created_within(node: &Node) -> Option<KeyRange<Uuid>> {
     }
 }
 
-/// Of ranges as [`ids_created`] makes them: a lower bound is inclusive, an upper one exclusive.
+/// The ids in both.
 pub(super) fn intersection(a: KeyRange<Uuid>, b: KeyRange<Uuid>) -> KeyRange<Uuid> {
-    let lower = match (a.lower, b.lower) {
-        (Bound::Included(a), Bound::Included(b)) => Bound::Included(Ord::max(a, b)),
-        (Bound::Unbounded, other) | (other, _) => other,
-    };
-    let upper = match (a.upper, b.upper) {
-        (Bound::Excluded(a), Bound::Excluded(b)) => Bound::Excluded(Ord::min(a, b)),
-        (Bound::Unbounded, other) | (other, _) => other,
-    };
-    KeyRange { lower, upper }
+    const NONE: KeyRange<Uuid> = KeyRange { lower: Bound::Excluded(Uuid::max()), upper: Bound::Unbounded };
+    a.intersection(&b).unwrap_or(NONE)
 }
 
 /// The matches of a condition that an index has.

@@ -93,7 +93,7 @@ async fn count(contacts: &dyn ContactRepository, text: &str) {
         offset: 10,
         limit: 10,
     };
-    contacts.matching_offset_page(query, filter).await.unwrap();
+    contacts.ordered_offset_page(query.of_matching(filter)).await.unwrap();
 }
 
 pub fn every_filter_reads_one_range_and_probes(kind: Backend) {

@@ -51,21 +51,18 @@ impl HasFilter for ContactFilter {
     }
 }
 
-/// What the filter of a segment requires, for the document: the handler requires it, which reads the filter.
+/// What the filter of a segment requires.
 #[must_use]
 pub const fn of_stored<C>() -> [ConditionalPermission<C>; 2] {
     let group = "the filter of the segment has a condition on `group`";
-    [
-        ConditionalPermission { permission: Permission::ReadGroups, when: group, applies: |_| false },
-        opt_outs_of_stored(),
-    ]
+    [ConditionalPermission::of_stored(Permission::ReadGroups, group), opt_outs_of_stored()]
 }
 
 /// As [`of_stored`], of conditions on `opted_out`.
 #[must_use]
 pub const fn opt_outs_of_stored<C>() -> ConditionalPermission<C> {
     let when = "the filter of the segment has a condition on `opted_out`";
-    ConditionalPermission { permission: Permission::ReadOptOuts, when, applies: |_| false }
+    ConditionalPermission::of_stored(Permission::ReadOptOuts, when)
 }
 
 /// Reads the member `filter`, which excludes lists of keys; `lists` enumerates them in a sentence.

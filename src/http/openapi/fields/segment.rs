@@ -3,9 +3,9 @@
 use utoipa::openapi::schema::Object;
 
 use super::value::texts;
-use crate::domain::ErrorCode;
 use crate::domain::filter::PropertyNames;
-use crate::domain::segment::SegmentName;
+use crate::domain::segment::{SegmentName, parse_filter};
+use crate::domain::{ErrorCode, FieldViolation, Violation};
 use crate::http::field::{TextDoc, WireText};
 use crate::http::openapi::examples::segment as examples;
 
@@ -14,6 +14,13 @@ texts!(SegmentName);
 /// The errors of a segment's filter beside its violations, and that of a name.
 pub const ERRORS: &[ErrorCode] =
     &[ErrorCode::NameTaken, ErrorCode::FieldNotDeclared, ErrorCode::FieldNotReady];
+
+/// For examples.
+#[must_use]
+pub fn invalid(names: &PropertyNames) -> FieldViolation {
+    let violation = parse_filter("meta.CITY = \"London\" and opted_out", names).err();
+    FieldViolation::at("filter", violation.unwrap_or(Violation::Blank))
+}
 
 /// Of a new segment, or a changed one.
 #[must_use]

@@ -243,20 +243,15 @@ const NOT_UPDATE: &str = "the mode of the import is not `update`";
 const NOT_CREATE: &str = "the mode of the import is not `create`";
 const GROUPS: &str = "the import changes groups";
 
-/// For the document: the handler requires it, which reads the import.
-const fn of_import<C>(permission: Permission, when: &'static str) -> ConditionalPermission<C> {
-    ConditionalPermission { permission, when, applies: |_| false }
-}
-
 /// What a commit requires in addition: [`Import::required_permissions`](crate::domain::import::Import::required_permissions).
 pub struct CommitPermissions;
 
 impl Parameters for CommitPermissions {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        of_import(Permission::CreateContacts, NOT_UPDATE),
-        of_import(Permission::UpdateContacts, NOT_CREATE),
-        of_import(Permission::CreateGroups, GROUPS),
-        of_import(Permission::UpdateGroups, GROUPS),
+        ConditionalPermission::of_stored(Permission::CreateContacts, NOT_UPDATE),
+        ConditionalPermission::of_stored(Permission::UpdateContacts, NOT_CREATE),
+        ConditionalPermission::of_stored(Permission::CreateGroups, GROUPS),
+        ConditionalPermission::of_stored(Permission::UpdateGroups, GROUPS),
     ];
 
     fn read(_: &mut QueryReader<'_>) -> Option<Self> {
@@ -269,9 +264,9 @@ pub struct UndoPermissions;
 
 impl Parameters for UndoPermissions {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self>] = &[
-        of_import(Permission::DeleteContacts, NOT_UPDATE),
-        of_import(Permission::UpdateContacts, NOT_CREATE),
-        of_import(Permission::UpdateGroups, GROUPS),
+        ConditionalPermission::of_stored(Permission::DeleteContacts, NOT_UPDATE),
+        ConditionalPermission::of_stored(Permission::UpdateContacts, NOT_CREATE),
+        ConditionalPermission::of_stored(Permission::UpdateGroups, GROUPS),
     ];
 
     fn read(_: &mut QueryReader<'_>) -> Option<Self> {
