@@ -2,8 +2,8 @@
 
 use std::ops::Bound;
 
-use sea_orm::ConnectionTrait;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement, UnionType};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Order, Query, SelectStatement, UnionType};
+use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::matcher::{Leaf, Matcher, Node};
@@ -334,17 +334,27 @@ fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -
         }
         Leaf::OptedOut => {
             use opt_out::Column;
-            let mut source = Source::all(account);
             let opted_out = |column: Column| Expr::col((opt_out::Entity, column));
-            source.select = Query::select()
-                .expr_as(contact(contact::Column::Id), ID)
-                .from(opt_out::Entity)
-                .cross_join(contact::Entity)
-                .and_where(opted_out(Column::AccountId).eq(account.get()))
-                .and_where(contact(contact::Column::AccountId).eq(account.get()))
-                .and_where(contact(contact::Column::Phone).eq(opted_out(Column::Phone)))
-                .to_owned();
-            Some(Indexed { source, is_ordered: false })
+            let has_number = contact(contact::Column::Phone).eq(opted_out(Column::Phone));
+            let mut select = Query::select();
+            select.from(opt_out::Entity).and_where(opted_out(Column::AccountId).eq(account.get()));
+            let id = if connection.get_database_backend() == DbBackend::Sqlite {
+                // SQLite joins in the order of a cross join.
+                select
+                    .cross_join(contact::Entity)
+                    .and_where(contact(contact::Column::AccountId).eq(account.get()))
+                    .and_where(has_number);
+                contact(contact::Column::Id)
+            } else {
+                // LIMIT rules out a scan of all contacts.
+                let mut contacts = Source::all(account).select;
+                contacts.and_where(has_number).limit(NO_LIMIT);
+                let alias = Alias::new("with_number");
+                select.join_lateral(JoinType::InnerJoin, contacts, alias.clone(), Expr::cust("TRUE"));
+                Expr::col((alias, ID))
+            };
+            select.expr_as(id.clone(), ID);
+            Some(Indexed { source: Source { select, id }, is_ordered: false })
         }
         Leaf::Text(TextColumn::DisplayName, _) | Leaf::Time(TimeColumn::CreatedAt, _) | Leaf::AnyGroup => {
             None

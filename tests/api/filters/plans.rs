@@ -164,7 +164,7 @@ pub fn every_filter_reads_one_range_and_probes(kind: Backend) {
         }
         for order in ORDERS {
             // All of them, many, and few.
-            for filter in ["", "display_name = \"nobody\"", "CITY = \"v5\""] {
+            for filter in ["", "display_name = \"nobody\"", "CITY = \"v5\"", "CITY = \"v5\" AND opted_out"] {
                 statements.clear();
                 run_in_order(contacts.as_ref(), order, filter).await;
                 statements.retain(|sql| sql.contains("probed"));
