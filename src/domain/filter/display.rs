@@ -118,7 +118,7 @@ fn write_span(Span { count, unit }: Span, f: &mut Formatter<'_>) -> fmt::Result 
 fn write_text(text: &str, end: &str, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_char('"')?;
     for character in text.chars() {
-        match ESCAPES.iter().find(|(_, meaning)| *meaning == character && character != '\'') {
+        match ESCAPES.iter().find(|(_, meaning)| *meaning == character) {
             Some((written, _)) => write!(f, "\\{written}")?,
             None => f.write_char(character)?,
         }

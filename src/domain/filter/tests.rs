@@ -31,7 +31,7 @@ fn key() -> impl Strategy<Value = FieldKey> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[ -~]{0,12}", "[\"'\\\\*\n\r\t%_é\u{10ffff}]{0,6}"]
+    prop_oneof!["[ -~]{0,12}", "[\"'\\\\*/\u{8}\u{c}\n\r\t%_é\u{10ffff}]{0,6}"]
 }
 
 fn span(units: &'static [Unit]) -> impl Strategy<Value = Span> {
@@ -122,6 +122,19 @@ proptest! {
         prop_assert_eq!(parsed.unwrap().in_dialect(&NAMES).to_string(), text);
     }
 
+    /// As `serde_json` writes it, and with each UTF-16 unit escaped. A `*` is a wildcard unless it is escaped.
+    #[test]
+    fn each_string_of_json_is_a_text(text in "[^*\0]{0,30}") {
+        let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        let units = units.replace("\\u002f", "\\/");
+        let written = [serde_json::to_string(&text).unwrap(), format!("\"{units}\""), format!("'{units}'")];
+        for written in written {
+            let Filter { expression } = parse(&format!("meta.A = {written}")).unwrap();
+            let Expression::Condition(Condition { test, .. }) = expression else { panic!("{expression:?}") };
+            prop_assert_eq!(test, Test::Compare(Operator::Equal, Value::Text(text.clone())), "{}", written);
+        }
+    }
+
     /// Of anything, and of what looks like a filter: no panic, and a position within the text or right behind it.
     #[test]
     fn an_error_has_its_position(text in prop_oneof![
@@ -145,6 +158,13 @@ fn positions_are_those_of_the_first_character_that_is_wrong() {
         ("username = \"é\" and meta.A = 1", 16),
         ("username = \"never closed", 12),
         ("meta.A = \"\\x\"", 11),
+        ("meta.A = \"a\\u00e\"", 12),
+        ("meta.A = \"a\\u+0e9\"", 12),
+        ("meta.A = \"a\\u0000\"", 12),
+        ("meta.A = \"a\\ud83d\"", 12),
+        ("meta.A = \"a\\udc69\\ud83d\"", 12),
+        ("meta.A = \"a\\ud83d\\u0041\"", 12),
+        ("meta.A = \"a\\ud83d\\u\"", 12),
         ("meta.A = \"a*b\"", 12),
         ("meta.A = \"\u{0}\"", 11),
         ("meta.A = 1 AND meta.B = 2 OR meta.C = 3", 27),
@@ -197,6 +217,8 @@ fn positions_are_those_of_the_first_character_that_is_wrong() {
 #[test]
 fn spellings_of_one_filter() {
     for (text, canonical) in [
+        ("meta.A = \"\\u002a\\u00e9\\u0022*\"", "meta.A = \"\\*é\\\"*\""),
+        ("meta.A = \"\\ud83d\\udc69\\/\\'\"", "meta.A = \"👩/'\""),
         (
             "meta.CITY = \"London\" AND (age >= 18 OR NOT opted_out) AND created_at > \"2026-01-01T00:00:00Z\"",
             "meta.CITY = \"London\" AND (meta.age >= 18 OR NOT opted_out = true) AND \

@@ -69,9 +69,20 @@ const SIGNS: [(&str, TokenKind); 8] = [
     ("-", TokenKind::Minus),
 ];
 
-/// The characters with which a text can be written that has another meaning, or none, without a backslash.
-pub(super) const ESCAPES: [(char, char); 7] =
-    [('"', '"'), ('\'', '\''), ('\\', '\\'), ('*', '*'), ('n', '\n'), ('r', '\r'), ('t', '\t')];
+/// What stands behind a backslash in a canonical text, for which character.
+pub(super) const ESCAPES: [(char, char); 8] = [
+    ('"', '"'),
+    ('\\', '\\'),
+    ('*', '*'),
+    ('b', '\u{8}'),
+    ('f', '\u{c}'),
+    ('n', '\n'),
+    ('r', '\r'),
+    ('t', '\t'),
+];
+
+/// What may stand behind a backslash, too, for itself. With them and `\u`, each string of JSON (RFC 8259, section 7) is a text.
+const OPTIONAL_ESCAPES: [char; 2] = ['\'', '/'];
 
 /// Whether a text can stand without quotes where a name does.
 pub(super) fn is_name(text: &str) -> bool {
@@ -158,7 +169,7 @@ fn quoted<'t>(start: Position) -> impl Parser<&'t str, TokenKind, TokenError> {
             match character {
                 _ if character == quote => return Ok(TokenKind::Text(QuotedText { text, wildcard })),
                 '\\' => text.push(escaped(here, rest)?),
-                '\0' => return fail(here, "a text must not contain the character U+0000"),
+                '\0' => return fail(here, NUL),
                 '*' => {
                     let position = start.moved_by(&whole[..whole.len() - here.len()]);
                     wildcard = wildcard.or(Some((text.len(), position)));
@@ -172,11 +183,39 @@ fn quoted<'t>(start: Position) -> impl Parser<&'t str, TokenKind, TokenError> {
 
 fn escaped(backslash: &str, rest: &mut &str) -> Result<char, TokenError> {
     let written = any::<_, TokenError>.parse_next(rest).ok();
-    let meaning = written.and_then(|written| ESCAPES.iter().find(|(character, _)| *character == written));
-    meaning.map_or_else(|| fail(backslash, UNKNOWN_ESCAPE), |(_, meaning)| Ok(*meaning))
+    match written {
+        Some('u') => escaped_utf16(backslash, rest),
+        Some(character) if OPTIONAL_ESCAPES.contains(&character) => Ok(character),
+        written => {
+            let meaning = ESCAPES.iter().find(|(character, _)| Some(*character) == written);
+            meaning.map_or_else(|| fail(backslash, UNKNOWN_ESCAPE), |(_, meaning)| Ok(*meaning))
+        }
+    }
 }
 
-const UNKNOWN_ESCAPE: &str = "a backslash must be followed by one of \" ' \\ * n r t";
+const UNKNOWN_ESCAPE: &str = "a backslash must be followed by one of \" ' \\ * / b f n r t, or by u and four hexadecimal digits";
+
+/// `\u00e9`, behind its `u`, or both halves of a surrogate pair.
+fn escaped_utf16(backslash: &str, rest: &mut &str) -> Result<char, TokenError> {
+    let unit = |rest: &mut &str| -> Result<u16, TokenError> {
+        let digits = take_while(4..=4, |digit: char| digit.is_ascii_hexdigit()).parse_next(rest);
+        let unit = digits.and_then(|digits: &str| {
+            u16::from_str_radix(digits, 16).map_err(|_| TokenError::from_input(rest))
+        });
+        unit.or_else(|_| fail(backslash, UNKNOWN_ESCAPE))
+    };
+    let first = unit(rest)?;
+    let is_high = (0xd800..0xdc00).contains(&first);
+    let second = if is_high && opt("\\u").parse_next(rest)?.is_some() { Some(unit(rest)?) } else { None };
+    let mut characters = char::decode_utf16([first].into_iter().chain(second));
+    match (characters.next(), characters.next()) {
+        (Some(Ok('\0')), _) => fail(backslash, NUL),
+        (Some(Ok(character)), None) => Ok(character),
+        _ => fail(backslash, "half of a surrogate pair is no character"),
+    }
+}
+
+const NUL: &str = "a text must not contain the character U+0000";
 
 /// `18`, `1.5e3`, `30d`.
 fn number_or_span(rest: &mut &str) -> Result<TokenKind, TokenError> {

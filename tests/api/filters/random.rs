@@ -104,7 +104,8 @@ pub fn meta() -> Value {
     meta.into()
 }
 
-/// The members of a new contact.
+/// The members of a new contact. The first ones have each text as their `CITY`, so that every text is compared with
+/// a contact that has it.
 pub fn contact(number: usize) -> Value {
     let names = ["London", "e\u{301}", "\u{e9}", "100%_*", "Zo\u{eb}"];
     let mut contact = json!({
@@ -114,6 +115,9 @@ pub fn contact(number: usize) -> Value {
     });
     if fastrand::bool() {
         contact["display_name"] = pick(&names).into();
+    }
+    if let Some(city) = TEXTS.get(number) {
+        contact["meta"]["CITY"] = (*city).into();
     }
     contact
 }
