@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::accounts::repository::AccountRepository;
 use super::audiences::repository::SqlAudiences;
 use super::cache::contacts::ContactCache;
+use super::cache::counts::CountCache;
 use super::changes::{self, SqlChanges};
 use super::cleanup;
 use super::commands;
@@ -144,6 +145,7 @@ impl Database {
                 audience_ttl: options.audience_ttl,
                 process,
                 cache,
+                counts: CountCache::new(),
                 probe: pools.probe.map(Arc::new),
                 cleaner,
                 change_poller,

@@ -40,7 +40,7 @@ pub enum Match {
     OptedOut,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextColumn {
     Handle,
     /// As stored: with its `+`.
@@ -48,7 +48,7 @@ pub enum TextColumn {
     DisplayName,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeColumn {
     CreatedAt,
     UpdatedAt,

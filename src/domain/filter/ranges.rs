@@ -8,7 +8,7 @@ use std::ops::Bound;
 use super::expression::Operator;
 
 /// Never empty: the lower bound is not above the upper one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyRange<K> {
     pub lower: Bound<K>,
     pub upper: Bound<K>,

@@ -193,7 +193,8 @@ fn escaped(backslash: &str, rest: &mut &str) -> Result<char, TokenError> {
     }
 }
 
-const UNKNOWN_ESCAPE: &str = "a backslash must be followed by one of \" ' \\ * / b f n r t, or by u and four hexadecimal digits";
+const UNKNOWN_ESCAPE: &str =
+    "a backslash must be followed by one of \" ' \\ * / b f n r t, or by u and four hexadecimal digits";
 
 /// `\u00e9`, behind its `u`, or both halves of a surrogate pair.
 fn escaped_utf16(backslash: &str, rest: &mut &str) -> Result<char, TokenError> {

@@ -27,7 +27,8 @@ pub(super) async fn open(
     filter: Filter,
 ) -> Result<Box<dyn MatchingRecipients>> {
     let filter = ContactFilter::from(filter);
-    let resolve = async move |reader: Connection| Matcher::resolve(&reader, account, &filter).await;
+    let counts = database.counts();
+    let resolve = async move |reader: Connection| Matcher::resolve(&reader, &counts, account, &filter).await;
     let matcher = Arc::new(database.read(resolve).await?);
     Ok(Box::new(Matching { database: database.clone(), account, matcher }))
 }

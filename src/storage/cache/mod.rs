@@ -11,8 +11,11 @@
 //!    its predecessor is published.
 //!
 //! So, to the holder of the write guard, a cached contact is the stored one.
+//!
+//! [`counts`] are kept by every process, on both databases, and have an invariant of their own.
 
 pub(super) mod contacts;
+pub(super) mod counts;
 pub(super) mod encoded_contact;
 pub(super) mod pages;
 pub(super) mod seek_points;

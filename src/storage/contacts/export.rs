@@ -39,9 +39,10 @@ struct Source {
 
 pub(super) async fn open(database: &Database, account: AccountId, query: ExportQuery) -> Result<Export> {
     let ExportQuery { filter, with_groups } = query;
+    let counts = database.counts();
     let read = async move |reader: Connection| {
         let matcher = match &filter.expression {
-            Some(_) => Some(Matcher::resolve(&reader, account, &filter).await?),
+            Some(_) => Some(Matcher::resolve(&reader, &counts, account, &filter).await?),
             None => None,
         };
         let group = match &filter.group {

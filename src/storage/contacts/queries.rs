@@ -14,6 +14,7 @@ use crate::domain::contact::{ContactFilter, ContactOffsetQuery, ContactQuery, Co
 use crate::domain::group::GroupId;
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Contact, ContactId, ContactKey, Error, ErrorCode, Result};
+use crate::storage::cache::counts::CountCache;
 use crate::storage::cache::seek_points::SeekPoint;
 use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches, by_ids, in_account};
 use crate::storage::db::{contact_rows, counters, keyset};
@@ -43,12 +44,13 @@ pub(crate) async fn find_many(
 /// A page of the list ordered by id, newest first, or by last change.
 pub(crate) async fn cursor_page(
     connection: &impl ConnectionTrait,
+    counts: &CountCache,
     account: AccountId,
     query: ContactQuery,
 ) -> Result<CursorPage<Contact>> {
     let ContactQuery { cursor, limit, filter } = query;
     if filter.expression.is_some() {
-        let matcher = Matcher::resolve(connection, account, &filter).await?;
+        let matcher = Matcher::resolve(connection, counts, account, &filter).await?;
         return filters::page::cursor_page(connection, &matcher, cursor, limit).await;
     }
     let ContactFilter { handle, phone, updated_since, group, expression: _ } = filter;

@@ -167,38 +167,38 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn count(&self, filter: ContactFilter) -> Result<u64> {
-        let account = self.account;
+        let (account, counts) = (self.account, self.database.counts());
         let count = async move |reader: Connection| {
             if filter == ContactFilter::default() {
                 return counters::read(&reader, account, counters::CONTACTS).await;
             }
-            let matcher = Matcher::resolve(&reader, account, &filter).await?;
+            let matcher = Matcher::resolve(&reader, &counts, account, &filter).await?;
             filters::page::count(&reader, &matcher).await
         };
         self.database.read(count).await
     }
 
     async fn find_matching(&self, filter: Filter, max: usize) -> Result<Option<Vec<Contact>>> {
-        let account = self.account;
+        let (account, counts) = (self.account, self.database.counts());
         let find = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
+            let matcher = Matcher::resolve(&reader, &counts, account, &filter.into()).await?;
             filters::page::find_all(&reader, &matcher, max).await
         };
         self.database.read(find).await
     }
 
     async fn find_matching_ids(&self, filter: Filter, max: usize) -> Result<Option<Vec<ContactId>>> {
-        let account = self.account;
+        let (account, counts) = (self.account, self.database.counts());
         let find = async move |reader: Connection| {
-            let matcher = Matcher::resolve(&reader, account, &filter.into()).await?;
+            let matcher = Matcher::resolve(&reader, &counts, account, &filter.into()).await?;
             filters::page::find_ids(&reader, &matcher, max).await
         };
         self.database.read(find).await
     }
 
     async fn cursor_page(&self, query: ContactQuery) -> Result<CursorPage<Contact>> {
-        let (account, query_for_read) = (self.account, query.clone());
-        let job = async move |reader| queries::cursor_page(&reader, account, query_for_read).await;
+        let (account, counts, query_for_read) = (self.account, self.database.counts(), query.clone());
+        let job = async move |reader| queries::cursor_page(&reader, &counts, account, query_for_read).await;
         // Cached pages are invalidated by changes of contacts, not of group members, and not by time.
         let ContactFilter { handle: _, phone: _, updated_since: _, group, expression } = &query.filter;
         let of_contacts_alone = group.is_none() && expression.is_none();
@@ -221,21 +221,25 @@ impl ContactRepository for SqlContacts {
     }
 
     async fn ordered_page(&self, query: OrderedQuery) -> Result<OrderedPage> {
-        let account = self.account;
-        let read = async move |reader: Connection| filters::ordered::page(&reader, account, query).await;
+        let (account, counts) = (self.account, self.database.counts());
+        let read =
+            async move |reader: Connection| filters::ordered::page(&reader, &counts, account, query).await;
         self.database.read(read).await
     }
 
     async fn ordered_offset_page(&self, query: OrderedOffsetQuery) -> Result<OffsetPage<Contact>> {
-        let account = self.account;
-        let read =
-            async move |reader: Connection| filters::ordered::offset_page(&reader, account, query).await;
+        let (account, counts) = (self.account, self.database.counts());
+        let read = async move |reader: Connection| {
+            filters::ordered::offset_page(&reader, &counts, account, query).await
+        };
         self.database.read(read).await
     }
 
     async fn search(&self, search: ContactSearch) -> Result<SearchPage> {
-        let (index, account) = (self.database.parts.search_index.clone(), self.account);
-        self.database.read(async move |reader| search::search(&reader, &index, account, search).await).await
+        let (index, counts) = (self.database.parts.search_index.clone(), self.database.counts());
+        let account = self.account;
+        let find = async move |reader| search::search(&reader, &index, &counts, account, search).await;
+        self.database.read(find).await
     }
 
     async fn export(&self, query: ExportQuery) -> Result<Export> {

@@ -7,6 +7,7 @@ use crate::domain::search::{
     ContactSearch, Document, Found, MatchType, SearchCursor, SearchPage, SearchTerm,
 };
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::storage::cache::counts::CountCache;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup::by_ids;
 use crate::storage::filters::{self, Matcher};
@@ -29,12 +30,13 @@ const FEW: usize = 500;
 pub(in crate::storage) async fn search(
     connection: &Connection,
     index: &SearchIndex,
+    counts: &CountCache,
     account: AccountId,
     search: ContactSearch,
 ) -> Result<SearchPage> {
     let ContactSearch { term, fuzzy, filter, after, limit } = search;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let filter = Filter::of(connection, account, &filter).await?;
+    let filter = Filter::of(connection, counts, account, &filter).await?;
     let term = Term { term, fuzzy };
     let after = match after {
         Some(cursor) => Some(position(connection, account, &term, cursor).await?),
@@ -116,11 +118,16 @@ async fn position(
 struct Filter(Option<Matcher>);
 
 impl Filter {
-    async fn of(connection: &Connection, account: AccountId, filter: &ContactFilter) -> Result<Self> {
+    async fn of(
+        connection: &Connection,
+        counts: &CountCache,
+        account: AccountId,
+        filter: &ContactFilter,
+    ) -> Result<Self> {
         if *filter == ContactFilter::default() {
             return Ok(Self(None));
         }
-        Matcher::resolve(connection, account, filter).await.map(Some).map(Self)
+        Matcher::resolve(connection, counts, account, filter).await.map(Some).map(Self)
     }
 
     /// All contacts that meet the filters, if a filter shows cheaply that they are few.

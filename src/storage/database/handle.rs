@@ -17,6 +17,7 @@ use crate::domain::idempotency::IdempotentRequest;
 use crate::domain::{AccountId, Contact, ContactKey, Error, ErrorCode, RequestContext, Result};
 use crate::storage::background_task::BackgroundTask;
 use crate::storage::cache::contacts::ContactCache;
+use crate::storage::cache::counts::CountCache;
 use crate::storage::cache::pages::{CacheablePage, PageCache};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
@@ -64,6 +65,7 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) audience_ttl: Duration,
     pub(in crate::storage) process: Process,
     pub(in crate::storage) cache: Option<ContactCache>,
+    pub(in crate::storage) counts: CountCache,
     /// Readiness probe; PostgreSQL only.
     pub(in crate::storage) probe: Option<Arc<Probe>>,
     /// Deletes what has expired; in a server, and in any process on PostgreSQL.
@@ -89,6 +91,10 @@ impl Database {
     pub(in crate::storage) fn context(&self) -> Result<&Arc<RequestContext>> {
         let no_context = || Error::caused_by(ErrorCode::Internal, "a write without a request");
         self.context.as_ref().ok_or_else(no_context)
+    }
+
+    pub(in crate::storage) fn counts(&self) -> CountCache {
+        self.parts.counts.clone()
     }
 
     /// On whose behalf connections are acquired.

@@ -13,6 +13,7 @@ use crate::domain::filter::{
 use crate::domain::group::{GroupId, GroupKey};
 use crate::domain::segment::SegmentKey;
 use crate::domain::{AccountId, Error, ErrorCode, FieldViolation, Result, Timestamp, Violation};
+use crate::storage::cache::counts::{CountCache, CountKey};
 use crate::storage::{fields, groups, segments};
 
 /// Which contacts of an account match.
@@ -22,10 +23,11 @@ pub(in crate::storage) struct Matcher {
     pub(super) predicate: Node,
     /// Of the account when it was resolved, if the filter is about any.
     fields: Vec<(FieldId, FieldNumber)>,
+    pub(super) counts: CountCache,
 }
 
 /// A [`Predicate`] whose groups are known, and whose segments are replaced by their filters.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Node {
     And(Vec<Self>),
     Or(Vec<Self>),
@@ -33,7 +35,7 @@ pub(super) enum Node {
     Leaf(Leaf),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Leaf {
     Text(TextColumn, Vec<KeyRange<String>>),
     Time(TimeColumn, Vec<KeyRange<Timestamp>>),
@@ -51,17 +53,19 @@ impl Matcher {
     /// segment.
     pub(in crate::storage) async fn resolve(
         connection: &impl ConnectionTrait,
+        counts: &CountCache,
         account: AccountId,
         filter: &ContactFilter,
     ) -> Result<Self> {
         let declared =
             if needs_fields(filter) { fields::definitions(connection, account).await? } else { Vec::new() };
-        Self::resolve_with(connection, account, filter, &declared).await
+        Self::resolve_with(connection, counts, account, filter, &declared).await
     }
 
     /// As [`Self::resolve`], in an account with these fields.
     pub(super) async fn resolve_with(
         connection: &impl ConnectionTrait,
+        counts: &CountCache,
         account: AccountId,
         filter: &ContactFilter,
         declared: &[Field],
@@ -87,14 +91,19 @@ impl Matcher {
         };
         all.extend([handle, phone, since, group].into_iter().flatten().map(Node::Leaf));
         let fields = declared.iter().map(|field| (field.id, field.number)).collect();
-        Ok(Self { account, predicate: Node::all(all), fields })
+        Ok(Self { account, predicate: Node::all(all), fields, counts: counts.clone() })
     }
 
     /// Those that match this, too.
     pub(super) fn and(&self, node: Node) -> Self {
-        let Self { account, predicate, fields } = self;
+        let Self { account, predicate, fields, counts } = self;
         let predicate = Node::all([node, predicate.clone()]);
-        Self { account: *account, predicate, fields: fields.clone() }
+        Self { account: *account, predicate, fields: fields.clone(), counts: counts.clone() }
+    }
+
+    /// What is counted when its matches are: numbers of fields can be given again.
+    pub(super) fn count_key(&self) -> CountKey {
+        self.counts.key(self.account, &(&self.predicate, &self.fields))
     }
 
     /// Whether all contacts of the account match.

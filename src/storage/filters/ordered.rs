@@ -18,6 +18,7 @@ use crate::domain::field::{Field, FieldContent};
 use crate::domain::filter::{ContactOrder, KeyRange, OrderKey, OrderPlace, declared};
 use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
+use crate::storage::cache::counts::CountCache;
 use crate::storage::db::{contact_lookup, contact_rows, counters, json_sql};
 use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::entity::field_value;
@@ -49,6 +50,7 @@ const SORT_KEY: &str = "sort_key";
 /// As [`Matcher::resolve`], and those of [`declared`].
 async fn resolve(
     connection: &impl ConnectionTrait,
+    counts: &CountCache,
     account: AccountId,
     filter: &ContactFilter,
     order: &ContactOrder,
@@ -58,7 +60,7 @@ async fn resolve(
     } else {
         Vec::new()
     };
-    let matcher = Matcher::resolve_with(connection, account, filter, &fields).await?;
+    let matcher = Matcher::resolve_with(connection, counts, account, filter, &fields).await?;
     let key = match order.key() {
         OrderKey::CreatedAt => Key::Id,
         OrderKey::UpdatedAt => Key::Column(Column::UpdatedAt),
@@ -72,10 +74,11 @@ async fn resolve(
 /// A page by cursor.
 pub(in crate::storage) async fn page(
     connection: &impl ConnectionTrait,
+    counts: &CountCache,
     account: AccountId,
     OrderedQuery { order, filter, after, limit }: OrderedQuery,
 ) -> Result<OrderedPage> {
-    let (matcher, ordering) = resolve(connection, account, &filter, &order).await?;
+    let (matcher, ordering) = resolve(connection, counts, account, &filter, &order).await?;
     let after = match after {
         Some(cursor) => Some(ordering.position(connection, cursor).await?),
         None => None,
@@ -113,10 +116,11 @@ pub(in crate::storage) async fn page(
 /// A page by offset, and how many contacts match.
 pub(in crate::storage) async fn offset_page(
     connection: &impl ConnectionTrait,
+    counts: &CountCache,
     account: AccountId,
     OrderedOffsetQuery { order, filter, offset, limit }: OrderedOffsetQuery,
 ) -> Result<OffsetPage<Contact>> {
-    let (matcher, ordering) = resolve(connection, account, &filter, &order).await?;
+    let (matcher, ordering) = resolve(connection, counts, account, &filter, &order).await?;
     let present = ordering.present();
     let with_value = present.clone().map_or_else(|| matcher.clone(), |present| matcher.and(present));
 

@@ -12,6 +12,7 @@ use super::source::{self, ID, NO_LIMIT, Plan, intersection};
 use crate::domain::filter::KeyRange;
 use crate::domain::pagination::{Cursor, CursorPage};
 use crate::domain::{AccountId, Contact, ContactId, Result};
+use crate::storage::changes;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql, keyset};
 use crate::storage::entity::contact::{Column, Entity};
 
@@ -22,7 +23,7 @@ const MIN_PROBED: u64 = 400;
 
 pub(super) const PROBED: &str = "probed";
 
-/// A source that was counted can have grown by so many contacts when it is read.
+/// A source whose contacts were counted, or estimated, can have grown by so many when it is read.
 pub(super) const GROWTH: u64 = 1_000;
 
 /// A page of the list ordered by id.
@@ -248,10 +249,14 @@ async fn next_items(
 
 /// How many contacts match.
 pub(in crate::storage) async fn count(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<u64> {
-    let plan = source::plan(connection, matcher).await?;
-    let count = count_planned(connection, matcher, &plan).await?;
-    matcher.check_current(connection).await?;
-    Ok(count)
+    let count = async {
+        let plan = source::plan(connection, matcher).await?;
+        let count = count_planned(connection, matcher, &plan).await?;
+        matcher.check_current(connection).await?;
+        Ok(count)
+    };
+    let position = changes::last(connection, matcher.account).await?;
+    matcher.counts.at(position, matcher.count_key(), count).await
 }
 
 async fn count_planned(connection: &impl ConnectionTrait, matcher: &Matcher, plan: &Plan) -> Result<u64> {

@@ -10,6 +10,7 @@ use super::matcher::{Leaf, Matcher, Node};
 use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, range_rows, weight};
 use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
 use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
+use crate::storage::cache::counts::{CountCache, CountKey};
 use crate::storage::entity::{contact, field_value, member, opt_out};
 
 /// The column of a source.
@@ -106,7 +107,7 @@ pub(super) async fn plan_for_sorting(connection: &impl ConnectionTrait, matcher:
 }
 
 async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_order: bool) -> Result<Plan> {
-    let Matcher { account, predicate, .. } = matcher;
+    let Matcher { account, predicate, counts: cache, .. } = matcher;
     let (created, conjuncts): (Vec<&Node>, Vec<&Node>) =
         predicate.conjuncts().iter().partition(|node| created_within(node).is_some());
     let ids = created.into_iter().filter_map(created_within).fold(ALL, intersection);
@@ -115,7 +116,7 @@ async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_orde
     let mut leaves = Vec::new();
     let mut candidates = Vec::new();
     for node in &conjuncts {
-        candidates.push(Candidate::of(connection, *account, node, &mut leaves)?);
+        candidates.push(Candidate::of(connection, matcher, node, &mut leaves)?);
     }
     // One that is alone and in the order of ids is read from its beginning, however many it has.
     let is_settled = match (&conjuncts[..], &candidates[..]) {
@@ -127,7 +128,7 @@ async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_orde
         if is_settled || chosen.is_some() {
             break;
         }
-        let counts = count_each(connection, &leaves, bound).await?;
+        let counts = count_each(connection, cache, &leaves, bound).await?;
         let counted = candidates.iter().enumerate().filter_map(|(index, candidate)| {
             let chosen = candidate.as_ref()?.choose(&leaves, &counts, bound)?;
             Some((index, chosen))
@@ -179,6 +180,7 @@ pub(super) fn intersection(a: KeyRange<Uuid>, b: KeyRange<Uuid>) -> KeyRange<Uui
 
 /// The matches of a condition that an index has.
 struct Indexed {
+    key: CountKey,
     source: Source,
     /// Whether the index has them in the order of ids.
     is_ordered: bool,
@@ -206,15 +208,15 @@ impl Candidate {
     /// `None`: no index has the matches.
     fn of(
         connection: &impl ConnectionTrait,
-        account: AccountId,
+        matcher: &Matcher,
         node: &Node,
         leaves: &mut Vec<Indexed>,
     ) -> Result<Option<Self>> {
         let mut of_each = |operands: &[Node]| -> Result<Vec<Option<Self>>> {
-            operands.iter().map(|operand| Self::of(connection, account, operand, leaves)).collect()
+            operands.iter().map(|operand| Self::of(connection, matcher, operand, leaves)).collect()
         };
         Ok(match node {
-            Node::Leaf(leaf) => indexed(connection, account, leaf)?.map(|indexed| {
+            Node::Leaf(leaf) => indexed(connection, matcher, leaf)?.map(|indexed| {
                 leaves.push(indexed);
                 Self::Leaf(leaves.len() - 1)
             }),
@@ -254,29 +256,45 @@ impl Candidate {
     }
 }
 
-/// Counts the contacts of each source, up to a bound, in one round trip.
-async fn count_each(connection: &impl ConnectionTrait, leaves: &[Indexed], bound: u64) -> Result<Vec<u64>> {
+/// Counts the contacts of each source, up to a bound; those that have not been counted lately in one round trip.
+async fn count_each(
+    connection: &impl ConnectionTrait,
+    cache: &CountCache,
+    leaves: &[Indexed],
+    bound: u64,
+) -> Result<Vec<u64>> {
+    let (mut counts, mut unknown) = (vec![0; leaves.len()], Vec::new());
+    for (count, leaf) in counts.iter_mut().zip(leaves) {
+        match cache.estimate(leaf.key, bound).await {
+            Some(estimate) => *count = estimate,
+            None => unknown.push((count, leaf)),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(counts);
+    }
     let mut query = Query::select();
-    for leaf in leaves {
+    for (_, leaf) in &unknown {
         query.expr(Expr::SubQuery(None, Box::new(leaf.source.clone().counted(bound).into())));
     }
     let row = connection.query_one(&query).await?;
     let row = row.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
-    (0..leaves.len())
-        .map(|index| {
-            let count: i64 = row.try_get_by_index(index)?;
-            Ok(u64::try_from(count).unwrap_or(0))
-        })
-        .collect()
+    for (index, (count, leaf)) in unknown.into_iter().enumerate() {
+        *count = u64::try_from(row.try_get_by_index::<i64>(index)?).unwrap_or(0);
+        cache.set_estimate(leaf.key, bound, *count).await;
+    }
+    Ok(counts)
 }
 
 /// The matches of a condition, if an index has them.
-fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -> Result<Option<Indexed>> {
+fn indexed(connection: &impl ConnectionTrait, matcher: &Matcher, leaf: &Leaf) -> Result<Option<Indexed>> {
+    let account = matcher.account;
+    let key = matcher.counts.key(account, leaf);
     let is_point = |ranges: &[KeyRange<String>]| matches!(ranges, [range] if range.as_point().is_some());
     let contacts_within = |within: Expr, is_ordered: bool| {
         let mut source = Source::all(account);
         source.select.and_where(within);
-        Some(Indexed { source, is_ordered })
+        Some(Indexed { key, source, is_ordered })
     };
     Ok(match leaf {
         Leaf::Text(TextColumn::Handle, ranges) => {
@@ -310,7 +328,7 @@ fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -
                 .expr_as(id.clone(), ID)
                 .and_where(value(Column::AccountId).eq(account.get()))
                 .and_where(value(Column::Field).eq(number.get()));
-            Some(Indexed { source: Source { select, id }, is_ordered: is_point(ranges) })
+            Some(Indexed { key, source: Source { select, id }, is_ordered: is_point(ranges) })
         }
         Leaf::Groups(groups) => {
             use member::Column;
@@ -330,7 +348,7 @@ fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -
                 // A contact can be in several of them.
                 select.distinct();
             }
-            Some(Indexed { source: Source { select, id }, is_ordered })
+            Some(Indexed { key, source: Source { select, id }, is_ordered })
         }
         Leaf::OptedOut => {
             use opt_out::Column;
@@ -354,7 +372,7 @@ fn indexed(connection: &impl ConnectionTrait, account: AccountId, leaf: &Leaf) -
                 Expr::col((alias, ID))
             };
             select.expr_as(id.clone(), ID);
-            Some(Indexed { source: Source { select, id }, is_ordered: false })
+            Some(Indexed { key, source: Source { select, id }, is_ordered: false })
         }
         Leaf::Text(TextColumn::DisplayName, _) | Leaf::Time(TimeColumn::CreatedAt, _) | Leaf::AnyGroup => {
             None

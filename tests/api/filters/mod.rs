@@ -1,5 +1,6 @@
 //! Filters: lists, counts, exports and batches have exactly the contacts that match.
 
+mod counts;
 mod orders;
 mod plans;
 mod random;
@@ -11,6 +12,7 @@ use addressbook::domain::Permission;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use self::counts::{counts_keep_pace_with_writers, every_change_is_counted};
 use self::orders::{
     a_cursor_keeps_its_place_in_an_order, an_order_without_matches_ends_its_pages_early,
     contacts_are_in_the_order_of_the_request, what_is_wrong_with_an_order_is_said,
@@ -340,6 +342,8 @@ fn what_is_wrong_with_a_filter_is_said(kind: Backend) {
 }
 
 on_each! {
+    every_change_is_counted
+    counts_keep_pace_with_writers
     contacts_are_in_the_order_of_the_request
     an_order_without_matches_ends_its_pages_early
     a_cursor_keeps_its_place_in_an_order

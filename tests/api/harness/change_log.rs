@@ -192,7 +192,7 @@ async fn snapshot(database: &DatabaseConnection) -> DatabaseTransaction {
     database.begin_with_config(isolation, None).await.unwrap()
 }
 
-pub(super) async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Vec<QueryResult> {
+pub async fn rows(connection: &impl ConnectionTrait, sql: &str) -> Vec<QueryResult> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     connection.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{error}: {sql}"))
 }
