@@ -19,7 +19,7 @@ use crate::harness::statements::{Planner, Statements, run_recorded};
 use crate::harness::{Backend, context, new_database};
 
 /// Enough contacts for the planner to prefer an index; there are two accounts.
-const CONTACTS: usize = 4_000;
+pub const COPIES: usize = 4_000;
 
 fn options(url: &str) -> Options {
     Options {
@@ -57,13 +57,13 @@ pub fn contact(i: usize) -> Contact {
 }
 
 /// Copies a contact under other ids, by SQL: faster than one request per row.
-pub async fn multiply(planner: &Planner) {
+pub async fn multiply(planner: &Planner, copies: usize) {
     let id = match planner.backend {
         DbBackend::Sqlite => "randomblob(16)",
         _ => "gen_random_uuid()",
     };
     let numbers =
-        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {CONTACTS})");
+        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {copies})");
     let copy = format!(
         "INSERT INTO contacts {numbers} SELECT account_id, {id}, handle || '#' || i, phone, display_name, \
          avatar_url, meta, created_at + i, updated_at + i, version FROM contacts, n"
@@ -143,7 +143,7 @@ fn every_query_is_an_index_scan(kind: Backend) {
                 contacts.insert(contact(i), None).await.unwrap();
             }
         }
-        multiply(&planner).await;
+        multiply(&planner, COPIES).await;
         let contacts = plain.contacts(&context(AccountId::new(1)));
         let some = contacts.insert(contact(1_000_000), None).await.unwrap().resource;
         let page = contacts

@@ -16,7 +16,7 @@ use addressbook::storage::Database;
 use futures_util::StreamExt as _;
 use sea_orm::DbBackend;
 
-use crate::contact_query_plans::{contact, multiply, open, serve};
+use crate::contact_query_plans::{COPIES, contact, multiply, open, serve};
 use crate::harness::statements::{Planner, Statements, run_recorded};
 use crate::harness::{Backend, context, new_database};
 use crate::query_plans::{check, fill};
@@ -42,7 +42,7 @@ async fn full(url: &str) -> (Database, Planner, Group) {
             plain.groups(&context(AccountId::new(account))).insert(Group::new(named("large")), None).await;
         large = Some(group.unwrap().resource);
     }
-    multiply(&planner).await;
+    multiply(&planner, COPIES).await;
     // Few contacts share a number, as in practice.
     let any = if backend == DbBackend::Sqlite { "abs(random()) % 10000" } else { "floor(random() * 10000)" };
     planner.fill(&format!("UPDATE contacts SET phone = '+44790000' || (10000 + {any})")).await;

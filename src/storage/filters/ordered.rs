@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::matcher::{Leaf, Matcher, Node, needs_fields};
 use super::page::{self, GROWTH, PROBED, ids_of, matching_ids, matching_rows, max_probed, probed_id};
-use super::source::{self, ID, NO_LIMIT, Plan};
+use super::source::{self, ID, NO_LIMIT, Plan, Purpose};
 use crate::domain::contact::{ContactFilter, OrderCursor, OrderedOffsetQuery, OrderedPage, OrderedQuery};
 use crate::domain::field::{Field, FieldContent};
 use crate::domain::filter::{ContactOrder, KeyRange, OrderKey, OrderPlace, declared};
@@ -127,7 +127,7 @@ pub(in crate::storage) async fn offset_page(
     let (keyed, rest) = if matcher.is_all() {
         (ordering.of_index(None, None, offset + limit), Node::And(Vec::new()))
     } else {
-        let plan = source::plan_for_sorting(connection, &with_value).await?;
+        let plan = source::plan(connection, &with_value, Purpose::Sorting).await?;
         (ordering.of_plan(&plan), plan.rest)
     };
     let mut query = ids_of(connection, account, keyed, &rest)?;
@@ -143,7 +143,7 @@ pub(in crate::storage) async fn offset_page(
             false => 0,
         };
         let without_value = matcher.and(Node::Not(Box::new(present)));
-        let plan = source::plan(connection, &without_value).await?;
+        let plan = source::plan(connection, &without_value, Purpose::Page).await?;
         let mut behind = matching_ids(connection, &without_value, &plan)?;
         behind.order_by((Alias::new(PROBED), ID), Order::Desc);
         behind.offset(skipped).limit(limit - ids.len() as u64);
@@ -221,7 +221,7 @@ impl Ordering {
             let keyed = self.of_index(after, None, limit + 1);
             self.read(connection, keyed, &matcher.predicate, None, limit).await?
         } else {
-            let plan = source::plan_for_sorting(connection, present).await?;
+            let plan = source::plan(connection, present, Purpose::Sorting).await?;
             if plan.count.is_some_and(|count| count + GROWTH <= max_probed(&plan.rest)) {
                 let keyed = self.of_plan(&plan);
                 self.read(connection, keyed, &plan.rest, after, limit).await?

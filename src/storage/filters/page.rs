@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::matcher::{Matcher, Node};
 use super::probe::{Probe, needs_row, weight};
-use super::source::{self, ID, NO_LIMIT, Plan, intersection};
+use super::source::{self, ID, NO_LIMIT, Plan, Purpose, intersection};
 use crate::domain::filter::KeyRange;
 use crate::domain::pagination::{Cursor, CursorPage};
 use crate::domain::{AccountId, Contact, ContactId, Result};
@@ -33,7 +33,7 @@ pub(in crate::storage) async fn cursor_page(
     cursor: Cursor<ContactId>,
     limit: u64,
 ) -> Result<CursorPage<Contact>> {
-    let plan = source::plan(connection, matcher).await?;
+    let plan = source::plan(connection, matcher, Purpose::Page).await?;
     let order = keyset::order(&cursor);
     let ids = intersection(plan.ids.clone(), between(&cursor));
     let max_probed = max_probed(&plan.rest);
@@ -163,7 +163,7 @@ pub(in crate::storage) async fn few(
     matcher: &Matcher,
     max: usize,
 ) -> Result<Option<Vec<Contact>>> {
-    let plan = source::plan(connection, matcher).await?;
+    let plan = source::plan(connection, matcher, Purpose::Page).await?;
     if plan.count.is_some_and(|count| count <= max as u64) {
         find_all(connection, matcher, max).await
     } else {
@@ -191,7 +191,7 @@ pub(in crate::storage) async fn find_ids(
     matcher: &Matcher,
     max: usize,
 ) -> Result<Option<Vec<ContactId>>> {
-    let plan = source::plan(connection, matcher).await?;
+    let plan = source::plan(connection, matcher, Purpose::Page).await?;
     let mut ids = matching_ids(connection, matcher, &plan)?;
     // One more than the maximum says that there are more, whichever they are: only what is returned is sorted.
     ids.limit(u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1));
@@ -250,7 +250,7 @@ async fn next_items(
 /// How many contacts match.
 pub(in crate::storage) async fn count(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<u64> {
     let count = async {
-        let plan = source::plan(connection, matcher).await?;
+        let plan = source::plan(connection, matcher, Purpose::Counting).await?;
         let count = count_planned(connection, matcher, &plan).await?;
         matcher.check_current(connection).await?;
         Ok(count)

@@ -68,6 +68,36 @@ impl Source {
         Self { select, id: Expr::col((Alias::new("sources"), ID)) }
     }
 
+    /// The ids that are in each, all of which have them in their order. They are read side by side; to probe the others for
+    /// each of one takes several times as long, unless it has few.
+    fn intersection(backend: DbBackend, sources: Vec<Self>) -> Option<Self> {
+        let mut sources = sources.into_iter();
+        let first = sources.next()?;
+        if sources.len() == 0 {
+            return Some(first);
+        }
+        let id = Expr::col((Alias::new("sources"), ID));
+        let mut select = Query::select();
+        if backend == DbBackend::Sqlite {
+            // SQLite merges if the result is to be ordered, and otherwise builds a table of each. With a limit it keeps the order.
+            let mut all = first.select;
+            for source in sources {
+                all.union(UnionType::Intersect, source.select);
+            }
+            all.order_by(Alias::new(ID), Order::Asc).limit(NO_LIMIT);
+            select.from_subquery(all, Alias::new("sources"));
+        } else {
+            select.from_subquery(first.select, Alias::new("sources"));
+            for (i, source) in sources.enumerate() {
+                let other = Alias::new(format!("sources{i}"));
+                let is_same = id.clone().eq(Expr::col((other.clone(), ID)));
+                select.join_subquery(JoinType::InnerJoin, source.select, other, is_same);
+            }
+        }
+        select.expr_as(id.clone(), ID);
+        Some(Self { select, id })
+    }
+
     /// How many they are, counted up to a bound.
     fn counted(self, bound: u64) -> SelectStatement {
         let Self { mut select, id: _ } = self;
@@ -96,17 +126,23 @@ pub(super) struct Plan {
 /// is most of the work where they are many.
 const BOUNDS: [u64; 3] = [200, 2_000, 20_000];
 
-/// Chooses the source, to be read in the order of ids or in none.
-pub(super) async fn plan(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
-    choose(connection, matcher, true).await
+/// What a source is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Some matches in the order of ids.
+    Page,
+    /// Some matches in another order: all of its contacts are read, unless they are too many.
+    Sorting,
+    /// All matches, in any order.
+    Counting,
 }
 
-/// Chooses the source for a page in another order: all of its contacts are read, unless they are too many.
-pub(super) async fn plan_for_sorting(connection: &impl ConnectionTrait, matcher: &Matcher) -> Result<Plan> {
-    choose(connection, matcher, false).await
-}
-
-async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_order: bool) -> Result<Plan> {
+/// Chooses the source.
+pub(super) async fn plan(
+    connection: &impl ConnectionTrait,
+    matcher: &Matcher,
+    purpose: Purpose,
+) -> Result<Plan> {
     let Matcher { account, predicate, counts: cache, .. } = matcher;
     let (created, conjuncts): (Vec<&Node>, Vec<&Node>) =
         predicate.conjuncts().iter().partition(|node| created_within(node).is_some());
@@ -120,7 +156,7 @@ async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_orde
     }
     // One that is alone and in the order of ids is read from its beginning, however many it has.
     let is_settled = match (&conjuncts[..], &candidates[..]) {
-        ([_], [Some(Candidate::Leaf(leaf))]) => in_id_order && leaves[*leaf].is_ordered,
+        ([_], [Some(Candidate::Leaf(leaf))]) => purpose != Purpose::Sorting && leaves[*leaf].is_ordered,
         _ => leaves.is_empty(),
     };
     let mut chosen = None;
@@ -137,24 +173,28 @@ async fn choose(connection: &impl ConnectionTrait, matcher: &Matcher, in_id_orde
         let cost = |index: usize, count: u64| count.saturating_mul(1 + total - weight(conjuncts[index]));
         chosen = counted.min_by_key(|(index, chosen)| cost(*index, chosen.count));
     }
-    // No condition is rare: then one whose matches are in the order of ids, if there is one.
+    // No condition is rare: then one whose matches are in the order of ids, if there is one; or all that are in this order,
+    // where all of them would be probed otherwise.
     let in_order = || {
-        let candidates = candidates.iter().enumerate();
-        candidates.filter_map(|(index, candidate)| match candidate {
+        let candidates = candidates.iter().enumerate().filter_map(|(index, candidate)| match candidate {
             Some(Candidate::Leaf(leaf)) if leaves[*leaf].is_ordered => {
                 Some((index, leaves[*leaf].source.clone()))
             }
             _ => None,
-        })
+        });
+        candidates.take(if purpose == Purpose::Counting { usize::MAX } else { 1 })
     };
     let (source, count, answered) = match chosen {
-        Some((index, Chosen { source, count, is_exact })) => (source, Some(count), is_exact.then_some(index)),
-        None => match in_order().next() {
-            Some((index, source)) => (source, None, Some(index)),
-            None => (Source::all(*account), None, None),
-        },
+        Some((index, Chosen { source, count, is_exact })) => {
+            (source, Some(count), if is_exact { vec![index] } else { Vec::new() })
+        }
+        None => {
+            let (answered, sources): (_, Vec<Source>) = in_order().unzip();
+            let source = Source::intersection(connection.get_database_backend(), sources);
+            (source.unwrap_or_else(|| Source::all(*account)), None, answered)
+        }
     };
-    let rest = conjuncts.into_iter().enumerate().filter(|(index, _)| answered != Some(*index));
+    let rest = conjuncts.into_iter().enumerate().filter(|(index, _)| !answered.contains(index));
     let rest = Node::And(rest.map(|(_, node)| node.clone()).collect());
     Ok(Plan { source, ids, rest, count })
 }

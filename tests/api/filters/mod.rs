@@ -17,7 +17,7 @@ use self::orders::{
     a_cursor_keeps_its_place_in_an_order, an_order_without_matches_ends_its_pages_early,
     contacts_are_in_the_order_of_the_request, what_is_wrong_with_an_order_is_said,
 };
-use self::plans::every_filter_reads_one_range_and_probes;
+use self::plans::{common_conditions_are_merged, every_filter_reads_one_range_and_probes};
 use self::random::{ADDRESS_BOOK, FIELDS, GROUPS, V1};
 use self::reference::{Filter, Number, Subject, Test, Text, TextTest, Time};
 use crate::harness::field_index::{declare, wait_until_ready};
@@ -349,6 +349,7 @@ on_each! {
     a_cursor_keeps_its_place_in_an_order
     what_is_wrong_with_an_order_is_said
     every_filter_reads_one_range_and_probes
+    common_conditions_are_merged
     a_filter_reads_and_deletes_up_to_a_thousand
     what_is_wrong_with_a_filter_is_said
     a_page_that_ends_early_says_where_it_ended

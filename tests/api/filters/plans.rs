@@ -12,7 +12,7 @@ use addressbook::domain::{AccountId, ContactId};
 use sea_orm::DbBackend;
 use uuid::Uuid;
 
-use crate::contact_query_plans::{contact, multiply, open};
+use crate::contact_query_plans::{COPIES, contact, multiply, open};
 use crate::harness::statements::{Planner, Statements, run_recorded};
 use crate::harness::{Backend, context, new_database};
 
@@ -96,6 +96,92 @@ async fn count(contacts: &dyn ContactRepository, text: &str) {
     contacts.ordered_offset_page(query.of_matching(filter)).await.unwrap();
 }
 
+/// Declares a field under a number, and writes its index.
+async fn declare(planner: &Planner, account: i64, number: usize, key: &str, field_type: &str, value: &str) {
+    let id = Uuid::from_u128(number as u128);
+    let id = match planner.backend {
+        DbBackend::Sqlite => format!("x'{}'", id.simple()),
+        _ => format!("'{id}'"),
+    };
+    let values = format!("{account}, {id}, {number}, '{key}', '{field_type}', 'ready', {id}, 0, 0, 0");
+    planner.run(&format!("INSERT INTO fields VALUES ({values})")).await;
+    let insert = format!(
+        "INSERT INTO field_values (account_id, contact_id, field, value) \
+         SELECT account_id, id, {number}, {value} FROM contacts WHERE account_id = {account}"
+    );
+    planner.run(&insert).await;
+}
+
+/// Conditions that many contacts meet are counted by merging their indexes.
+pub fn common_conditions_are_merged(kind: Backend) {
+    let Some(url) = new_database(kind) else { return };
+    run_recorded(async |statements: &Statements| {
+        let (database, planner) = (open(&url).await, Planner::connect(&url).await);
+        let contacts = database.contacts(&context(AccountId::new(1)));
+        for i in 0..4 {
+            contacts.insert(contact(i), None).await.unwrap();
+        }
+        multiply(&planner, 10_000).await;
+        // Of 40,000 contacts; the ids are random.
+        let byte = |position: usize| match planner.backend {
+            DbBackend::Sqlite => format!("substr(hex(id), {position}, 1)"),
+            _ => format!("upper(substr(replace(id::text, '-', ''), {position}, 1))"),
+        };
+        let most = format!("CASE WHEN {} < 'C' THEN 'x' ELSE 'y' END", byte(1));
+        let many = format!("CASE WHEN {} < 'B' THEN 'x' ELSE 'y' END", byte(2));
+        for (index, (key, value)) in
+            [("ALL", "'same'"), ("MOST", &*most), ("MANY", &*many)].into_iter().enumerate()
+        {
+            declare(&planner, 1, index + 1, key, "text", value).await;
+        }
+        planner.fill("DELETE FROM opt_outs").await;
+        let contacts = open(&url).await.contacts(&context(AccountId::new(1)));
+        let matching = |number: usize| {
+            format!("id IN (SELECT contact_id FROM field_values WHERE field = {number} AND value = 'x')")
+        };
+        for (filter, rest, condition) in [
+            ("MOST = \"x\" AND MANY = \"x\"", false, format!("{} AND {}", matching(2), matching(3))),
+            (
+                "MANY = \"x\" AND ALL = \"same\" AND MOST = \"x\"",
+                false,
+                format!("{} AND {}", matching(2), matching(3)),
+            ),
+            (
+                "MOST = \"x\" AND NOT username = \"contact 1*\" AND MANY = \"x\"",
+                true,
+                format!("{} AND {} AND handle NOT LIKE 'contact 1%'", matching(2), matching(3)),
+            ),
+        ] {
+            statements.clear();
+            let expected =
+                planner.first_row(&format!("SELECT count(*) FROM contacts WHERE {condition}")).await;
+            let expected: i64 = expected.unwrap().try_get_by_index(0).unwrap();
+            let parsed = Some(Filter::parse(filter, &NAMES).unwrap());
+            let counted =
+                contacts.count(ContactFilter { expression: parsed, ..ContactFilter::default() }).await;
+            assert_eq!(counted.unwrap(), u64::try_from(expected).unwrap(), "{filter}");
+            assert!(expected > 1_000, "{filter}");
+            statements.retain(|sql| sql.contains("probed"));
+            let plans = statements.plans(&planner, "probed").await;
+            assert!(!plans.is_empty(), "{filter}");
+            for (sql, plan) in plans {
+                println!("{filter}\n{sql}\n{plan}\n");
+                let (needed, refused): (&str, &[&str]) = match planner.backend {
+                    DbBackend::Sqlite => {
+                        ("MERGE (INTERSECT)", &["SCAN field_values", "TEMP B-TREE", "CORRELATED"])
+                    }
+                    _ => ("Join", &["SubPlan", "Seq Scan on contacts"]),
+                };
+                assert!(plan.contains(needed), "{sql}\n{plan}");
+                for word in refused {
+                    let is_rest = rest && ["CORRELATED", "SubPlan"].contains(word);
+                    assert!(is_rest || !plan.contains(word), "{word}\n{sql}\n{plan}");
+                }
+            }
+        }
+    });
+}
+
 pub fn every_filter_reads_one_range_and_probes(kind: Backend) {
     let Some(url) = new_database(kind) else { return };
     run_recorded(async |statements: &Statements| {
@@ -106,34 +192,18 @@ pub fn every_filter_reads_one_range_and_probes(kind: Backend) {
                 contacts.insert(contact(i), None).await.unwrap();
             }
         }
-        multiply(&planner).await;
+        multiply(&planner, COPIES).await;
         for (index, (key, field_type)) in FIELDS.into_iter().enumerate() {
-            let (number, id) = (index + 1, Uuid::from_u128(index as u128 + 1));
-            let id = match planner.backend {
-                DbBackend::Sqlite => format!("x'{}'", id.simple()),
-                _ => format!("'{id}'"),
-            };
-            for account in [1, 2] {
-                let values =
-                    format!("{account}, {id}, {number}, '{key}', '{field_type}', 'ready', {id}, 0, 0, 0");
-                planner.run(&format!("INSERT INTO fields VALUES ({values})")).await;
-            }
             let value = match (planner.backend, key) {
                 (_, "ALL") => "'same'",
                 (DbBackend::Sqlite, _) => "'v' || (abs(random()) % 300)",
                 _ => "'v' || floor(random() * 300)::int",
             };
-            let insert = format!(
-                "INSERT INTO field_values (account_id, contact_id, field, value) \
-                 SELECT account_id, id, {number}, {value} FROM contacts"
-            );
-            if index + 1 < FIELDS.len() {
-                planner.run(&insert).await;
-            } else {
-                // Statistics of all of them.
-                planner.fill(&insert).await;
+            for account in [1, 2] {
+                declare(&planner, account, index + 1, key, field_type, value).await;
             }
         }
+        planner.fill("DELETE FROM opt_outs").await;
         let contacts = open(&url).await.contacts(&context(AccountId::new(1)));
         let is_sqlite = planner.backend == DbBackend::Sqlite;
         for (filter, is_ordered) in FILTERS {
