@@ -19,6 +19,7 @@ use crate::domain::audience::{AudienceSettings, SnapshotLimits};
 use crate::domain::import::ImportLimits;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
+use crate::http::rate_limit::RateLimits;
 use crate::http::server;
 pub use crate::http::server::Variant;
 use crate::jobs::Workers;
@@ -70,6 +71,7 @@ impl App {
             keys: keys.clone(),
             audiences: Arc::new(audience_settings(&settings.limits)),
             imports: import_limits(settings),
+            rate_limits: RateLimits::new(&settings.limits),
             limits: settings.limits.clone(),
             trust_proxy: settings.trust_proxy,
         };

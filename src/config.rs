@@ -314,6 +314,18 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_IMPORT_QUOTA", value_name = "BYTES", default_value = "4294967296")]
     pub import_quota: u64,
 
+    /// How many requests per second may be sent with a key; 0 for any number. Ten items of a batch count as one request
+    #[arg(long, env = "ADDRESSBOOK_KEY_RATE_LIMIT", value_name = "NUMBER", default_value = "10000", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub key_rate_limit: u32,
+
+    /// The same for all keys of an account together
+    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_RATE_LIMIT", value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub account_rate_limit: u32,
+
+    /// For how long a key or an account may send requests at once that it would otherwise send one by one, in whole seconds
+    #[arg(long, env = "ADDRESSBOOK_RATE_LIMIT_WINDOW", value_name = "TIME", default_value = "5s", value_parser = duration::<1_000, HOUR>)]
+    pub rate_limit_window: Duration,
+
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]
     pub header_timeout: Duration,

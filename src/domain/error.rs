@@ -68,6 +68,8 @@ codes! {
     PositionExpired => "The changes since this position are not available any more; read everything again, and go on from a new position";
     /// Several contacts share the phone number that identifies one in the request.
     PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
+    /// The key or its account has spent the requests that it may send.
+    RateLimited => "Too many requests; try again later";
     /// A request with the same idempotency key is in progress.
     IdempotencyKeyInUse => "A request with this idempotency key is still being processed; try again";
     /// The resource that a request with the same idempotency key created has since been deleted.

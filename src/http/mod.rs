@@ -22,6 +22,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod order;
 pub mod prelude;
+pub mod rate_limit;
 pub mod request_id;
 pub mod resource;
 pub mod response;

@@ -66,6 +66,7 @@ macro_rules! protected_handler {
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
                     let required: [Vec<Permission>; _] = [$($value.required_permissions()),*];
                     authorized.require(required.into_iter().flatten())?;
+                    authorized.spend_items(&request, 0 $(+ $value.items())*)?;
                     self(authorized, $($value),*).await
                 })
             }

@@ -42,6 +42,8 @@ struct Servers {
     hasty: Service,
     /// Has little room for the files of imports.
     cramped: Service,
+    /// Its keys may send two requests a second.
+    limited: Service,
     /// All tables except those of accounts and keys are dropped.
     broken: Service,
     /// Its database is stopped.
@@ -58,6 +60,10 @@ impl Servers {
         let cramped = Service::start(Backend::Sqlite, |settings| {
             settings.limits.import_file_limit = 4_000;
             settings.limits.import_quota = 2_000;
+        });
+        let limited = Service::start(Backend::Sqlite, |settings| {
+            settings.limits.key_rate_limit = 1;
+            settings.limits.rate_limit_window = Duration::from_secs(2);
         });
         let broken = Service::start(Backend::Sqlite, |_| {}).unwrap();
         broken.keys().1.block_on(async {
@@ -81,7 +87,16 @@ impl Servers {
         let sound = Service::shared(Backend::Sqlite).unwrap();
         let calls = Call::all(&sound.anonymous().get("/openapi.json").expect(200));
         let full = full(&calls);
-        Self { calls, sound, hasty: hasty.unwrap(), cramped: cramped.unwrap(), broken, cut_off, full }
+        Self {
+            calls,
+            sound,
+            hasty: hasty.unwrap(),
+            cramped: cramped.unwrap(),
+            limited: limited.unwrap(),
+            broken,
+            cut_off,
+            full,
+        }
     }
 
     /// Makes an operation return a status; `None` if this machine cannot provide the required state.
@@ -199,6 +214,10 @@ impl Servers {
                 assert!(call.send(&client).status < 300);
                 // Semantically the same body, with another fingerprint.
                 call.with_body(format!("{} ", call.body.as_deref().unwrap())).send(&client)
+            }
+            429 => {
+                let client = self.limited.client();
+                (0..100).map(|_| nonexistent().send(&client)).find(|reply| reply.status == 429)?
             }
             500 => nonexistent().send(&self.broken.client()),
             503 => nonexistent().send(&self.cut_off.as_ref()?.1),

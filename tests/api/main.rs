@@ -57,6 +57,7 @@ mod parity;
 mod phone_numbers;
 mod postgres_faults;
 mod query_plans;
+mod rate_limits;
 mod readme;
 mod rejected;
 mod resource_exhaustion;

@@ -69,7 +69,7 @@ const LAYERS: &[Layer] = &[
             "middleware",
             "connection",
             "field",
-            "app_state base_url dialect error forwarded_prefix headers media_type request_id resource response response_body shutdown",
+            "app_state base_url dialect error forwarded_prefix headers media_type rate_limit request_id resource response response_body shutdown",
         ],
         forbidden_crates: &["sea_orm", "sqlx", "migrations"],
         rule: "http -> domain; inside: server -> v1 | addressbook -> what they share, which knows no dialect",

@@ -24,7 +24,9 @@ class Addressbook(System):
     def __init__(self, folder, database="sqlite://contacts.db", token=None, flags=()):
         """`token` is required if the database already has its first key."""
         self.token = token
-        command = [PROGRAM, "--bind", "127.0.0.1:0", "--log", "warn", "--database-url", database, *flags]
+        # One key sends what the machine can serve: the limits are counted, and not met.
+        limits = ["--key-rate-limit", "1000000", "--account-rate-limit", "1000000"]
+        command = [PROGRAM, "--bind", "127.0.0.1:0", "--log", "warn", "--database-url", database, *limits, *flags]
         self.start(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self._read_announcement()
         self.database = folder / "contacts.db"

@@ -97,6 +97,8 @@ impl Payload for ApplyContactBatch {
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Batch>] = contact_batch::PERMISSIONS;
 
+    const ITEMS: Option<fn(&Batch) -> usize> = Some(|batch| batch.items.len());
+
     const HAS_RAW_ITEMS: bool = true;
 
     fn body_limit(limits: &Limits) -> usize {
@@ -183,6 +185,8 @@ impl Payload for ContactBatchKeys {
     type Command = Selection;
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Selection>] = Selection::PERMISSIONS;
+
+    const ITEMS: Option<fn(&Selection) -> usize> = Some(Selection::count);
 
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit

@@ -54,6 +54,8 @@ pub struct RequestedContact {
 impl Payload for AddContacts {
     type Command = Vec<RequestedContact>;
 
+    const ITEMS: Option<fn(&Self::Command) -> usize> = Some(Vec::len);
+
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }

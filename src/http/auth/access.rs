@@ -57,6 +57,8 @@ pub struct RequestDoc {
     pub parameters: Vec<Parameter>,
     /// The name of the schema of the body.
     pub body: Option<String>,
+    /// Whether the rate limits count items of the body.
+    pub has_items: bool,
     /// The media type of a body that is a file.
     pub file: Option<&'static str>,
     /// The schema of the body and those that it refers to.
@@ -72,6 +74,7 @@ impl RequestDoc {
 
     fn add_body<P: Payload>(&mut self) {
         self.conditions.extend(conditions(P::CONDITIONAL_PERMISSIONS));
+        self.has_items = P::ITEMS.is_some();
         self.body = Some(<P as ToSchema>::name().into_owned());
         self.schemas.extend(schemas_of::<P>());
     }
@@ -83,6 +86,11 @@ pub trait HandlerArgument: FromRequest<Error = ApiError> + 'static {
 
     /// Whether the request may take longer than others: what makes it long has a limit of its own.
     const LIMITS_ITS_TIME: bool = false;
+
+    /// Of how many items the request consists: the rate limits count them.
+    fn items(&self) -> usize {
+        0
+    }
 
     /// Those that this request requires.
     fn required_permissions(&self) -> Vec<Permission> {
@@ -109,6 +117,10 @@ impl<P: Payload> HandlerArgument for Body<P> {
         doc.add_body::<P>();
     }
 
+    fn items(&self) -> usize {
+        P::ITEMS.map_or(0, |items| items(&self.command))
+    }
+
     fn required_permissions(&self) -> Vec<Permission> {
         required(P::CONDITIONAL_PERMISSIONS, &self.command)
     }
@@ -118,6 +130,10 @@ impl<P: Payload> HandlerArgument for IdempotentBody<P> {
     fn document(doc: &mut RequestDoc) {
         doc.add_header(IDEMPOTENCY_KEY);
         doc.add_body::<P>();
+    }
+
+    fn items(&self) -> usize {
+        P::ITEMS.map_or(0, |items| items(self.command()))
     }
 
     fn required_permissions(&self) -> Vec<Permission> {

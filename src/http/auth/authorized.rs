@@ -25,6 +25,7 @@ use crate::domain::template::saved::TemplateService;
 use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
+use crate::http::rate_limit::RateLimitFields;
 use crate::http::request_id::RequestId;
 
 pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
@@ -45,11 +46,13 @@ impl<G: Grant> Authorized<G> {
     /// Authenticates a request (Bearer only, RFC 6750, section 2.1).
     ///
     /// # Errors
-    /// 401 if the key is missing, malformed, unknown, expired or revoked; 403 if it lacks the permission.
+    /// 401 if the key is missing, malformed, unknown, expired or revoked; 429 if a rate limit refuses the request; 403 if the
+    /// key lacks the permission.
     pub async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
+        announce(request, state.rate_limits.spend_request(&principal)?);
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         let context =
             RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
@@ -63,6 +66,15 @@ impl<G: Grant> Authorized<G> {
         };
         authorized.require(G::PERMISSIONS.iter().copied())?;
         Ok(authorized)
+    }
+
+    /// Spends what the items of a body cost beyond the request itself.
+    ///
+    /// # Errors
+    /// 429 if a rate limit refuses the request.
+    pub fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
+        announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
+        Ok(())
     }
 
     /// # Errors
@@ -146,6 +158,13 @@ impl<G: Grant> Authorized<G> {
         let (account, settings) = (self.account(), Arc::clone(&self.audience_settings));
         let repository = self.store.audiences(&self.context);
         AudienceService::new(account, repository, self.templates(), self.segments(), settings)
+    }
+}
+
+/// Leaves the header fields for the response.
+fn announce(request: &HttpRequest, fields: RateLimitFields) {
+    if !fields.is_empty() {
+        request.extensions_mut().insert(fields);
     }
 }
 

@@ -48,6 +48,14 @@ impl Selection {
     pub const PERMISSIONS: &'static [ConditionalPermission<Self>] =
         &[Self::CONTACTS, Self::GROUPS, Self::OPT_OUTS, Self::SEGMENTS];
 
+    /// How many contacts it names.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Keys(keys) => keys.len(),
+            Self::Matching(_) => 0,
+        }
+    }
+
     /// Parses a filter or, if there is none, lists of keys; see `parse_keys`.
     pub fn parse(
         lists: &'static str,

@@ -71,6 +71,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::IdempotencyKeyReused => {
             row(S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "UnprocessableEntityError")
         }
+        E::RateLimited => row(S::TOO_MANY_REQUESTS, "rate_limited", "TooManyRequestsError"),
         E::Internal => row(S::INTERNAL_SERVER_ERROR, "internal_error", "InternalServerError"),
         E::StorageFull => row(S::INSUFFICIENT_STORAGE, "storage_full", "InsufficientStorageError"),
         E::Unavailable => row(S::SERVICE_UNAVAILABLE, "unavailable", "ServiceUnavailableError"),

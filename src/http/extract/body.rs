@@ -35,6 +35,9 @@ pub trait Payload: DeserializeOwned + Validate + ToSchema + 'static {
 
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Self::Command>] = &[];
 
+    /// Counts the items of a list for which the operation is carried out, each of which costs: the rate limits count them.
+    const ITEMS: Option<fn(&Self::Command) -> usize> = None;
+
     /// Whether it has items that [`Self::into_command`] parses, each on its own: an invalid one is no violation of the body.
     const HAS_RAW_ITEMS: bool = false;
 

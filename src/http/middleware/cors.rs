@@ -5,6 +5,7 @@ use actix_cors::Cors;
 use crate::http::headers::{
     CHANGE_POSITION, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID,
 };
+use crate::http::rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// The methods of all routes, including those outside the OpenAPI document.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -21,7 +22,7 @@ const ALLOWED_HEADERS: [&str; 7] = [
 ];
 
 /// Every response header of the OpenAPI document.
-const EXPOSED_HEADERS: [&str; 9] = [
+const EXPOSED_HEADERS: [&str; 11] = [
     "Content-Disposition",
     "ETag",
     "Link",
@@ -31,6 +32,8 @@ const EXPOSED_HEADERS: [&str; 9] = [
     "X-Request-Id",
     CHANGE_POSITION,
     IDEMPOTENT_REPLAYED,
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
 ];
 
 /// Answers preflight requests of these origins and adds the CORS headers to other responses.

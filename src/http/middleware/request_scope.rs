@@ -17,6 +17,7 @@ use crate::http::app_state::AppState;
 use crate::http::connection::RequestInProgress;
 use crate::http::dialect::Dialects;
 use crate::http::error::api_error::ApiError;
+use crate::http::rate_limit::RateLimitFields;
 use crate::http::request_id::RequestId;
 
 /// Handles a request. Fails only with errors that render themselves: see `RenderedError`.
@@ -50,6 +51,8 @@ pub async fn request_scope(
         Ok(response) => {
             let (mut response, failure) = render_response(response, envelope);
             response_headers::set(response.headers_mut(), dialect, &id);
+            let rate_limits = response.request().extensions().get::<RateLimitFields>().cloned();
+            rate_limits.inspect(|fields| fields.add_to(response.headers_mut()));
             if offers_upgrade {
                 // No upgrade is accepted (RFC 9110, section 7.8), but the HTTP implementation closes the connection
                 // after the response to a request with `Connection: Upgrade`, which the JDK's client sends with

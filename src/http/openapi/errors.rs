@@ -19,6 +19,7 @@ use crate::http::error::table::{self, wire_code};
 use crate::http::extract::upload;
 use crate::http::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 use crate::http::media_type::JSON;
+use crate::http::rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::http::request_id::RequestId;
 
 /// Documents every error that an operation can respond with, in the envelope of a dialect.
@@ -92,6 +93,7 @@ fn codes(
         ErrorCode::Unauthorized
         | ErrorCode::Forbidden
         | ErrorCode::UriTooLong
+        | ErrorCode::RateLimited
         | ErrorCode::Internal
         | ErrorCode::Unavailable => true,
         ErrorCode::Invalid => has_body || !parameters.is_empty(),
@@ -167,6 +169,24 @@ pub(super) fn document_headers(operation: &mut Operation) {
                 "WWW-Authenticate",
                 text_header("The challenge, which says what the request lacks (RFC 6750).", None),
             ),
+            "429" => {
+                add("Retry-After", text_header("The number of seconds to wait before trying again.", None));
+                add(
+                    RATE_LIMIT_POLICY,
+                    text_header(
+                        "The quota, and the seconds in which it refills. Other responses have this field and the next \
+                        once less than half of a quota is left.",
+                        None,
+                    ),
+                );
+                add(
+                    RATE_LIMIT,
+                    text_header(
+                        "What is left of the quota, and the seconds until all of it is there again.",
+                        None,
+                    ),
+                );
+            }
             "503" if operation.security.as_ref().is_some_and(|keys| !keys.is_empty()) => {
                 add("Retry-After", text_header("The number of seconds to wait before trying again.", None));
             }

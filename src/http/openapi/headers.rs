@@ -10,6 +10,7 @@ use crate::http::auth::authorized::REALM;
 use crate::http::dialect::Dialect;
 use crate::http::error::api_error::ApiError;
 use crate::http::headers::{CHANGE_POSITION, IDEMPOTENT_REPLAYED};
+use crate::http::rate_limit::{self, RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// Adds an example to each response header.
 ///
@@ -50,6 +51,7 @@ fn example(
         (CHANGE_POSITION, _) => Some(examples::change_position().to_string()),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),
         (IDEMPOTENT_REPLAYED, _) => Some("true".to_owned()),
+        ("Retry-After" | RATE_LIMIT | RATE_LIMIT_POLICY, "429") => of(rate_limit::example()),
         ("Retry-After", _) => of(ErrorCode::Unavailable.into()),
         ("WWW-Authenticate", "403") => of(ApiError::forbidden(&access?.required())),
         ("WWW-Authenticate", _) => of(ApiError::unauthorized("", REALM)),

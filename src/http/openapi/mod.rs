@@ -31,6 +31,7 @@ use super::dialect::Dialects;
 use super::error::api_error::FieldError;
 use super::field;
 use super::media_type::JSON;
+use super::rate_limit::{self, Policy};
 use crate::config::Limits;
 use crate::domain::Contact;
 use crate::domain::audience::Report;
@@ -137,6 +138,7 @@ impl Document {
             .components(Some(components))
             .build();
         let mut document = serde_json::to_value(document)?;
+        document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(limits).collect::<Vec<_>>())?;
         order_conditions(&mut document);
         Ok(document)
     }
@@ -161,7 +163,7 @@ fn order_conditions(value: &mut Value) {
 
 /// Adds what follows from the arguments of the handler.
 fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results: bool) {
-    let RequestDoc { conditions: _, parameters, body, file, schemas: _ } = request;
+    let RequestDoc { conditions: _, parameters, body, has_items, file, schemas: _ } = request;
     let parameters = parameters.iter().cloned().map(|mut parameter| {
         if parameter.parameter_in == ParameterIn::Header {
             parameter.schema = parameters::schema(&parameter.name, replays_results).map(RefOr::from);
@@ -170,6 +172,9 @@ fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results:
     });
     if parameters.len() > 0 {
         operation.parameters.get_or_insert_default().extend(parameters);
+    }
+    if *has_items && let Some(description) = &mut operation.description {
+        description.push_str(&rate_limit::cost_of_items());
     }
     if let Some(name) = body {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();

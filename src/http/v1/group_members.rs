@@ -78,6 +78,11 @@ impl Payload for ChangeMembers {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<Changes>] =
         &[Changes::CONTACTS, Changes::GROUPS, Changes::OPT_OUTS, Changes::SEGMENTS];
 
+    const ITEMS: Option<fn(&Changes) -> usize> = Some(|changes| match changes {
+        Changes::Listed(changes) => changes.len(),
+        Changes::AddMatching(_) => 0,
+    });
+
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }

@@ -84,6 +84,8 @@ impl Payload for ResolveRequest {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
         &[READ_TEMPLATES, READ_OPT_OUTS];
 
+    const ITEMS: Option<fn(&ResolveCommand) -> usize> = Some(|command| command.recipients.len());
+
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }

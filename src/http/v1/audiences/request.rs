@@ -140,6 +140,8 @@ impl Payload for CreateAudience {
     const CONDITIONAL_PERMISSIONS: &'static [ConditionalPermission<ResolveCommand>] =
         &[READ_GROUPS, READ_TEMPLATES, READ_OPT_OUTS_OR_FILTER, CREATE_AUDIENCES, READ_SEGMENTS];
 
+    const ITEMS: Option<fn(&ResolveCommand) -> usize> = Some(|command| command.recipients.len());
+
     fn body_limit(limits: &Limits) -> usize {
         limits.batch_body_limit
     }
