@@ -326,6 +326,11 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_RATE_LIMIT_WINDOW", value_name = "TIME", default_value = "5s", value_parser = duration::<1_000, HOUR>)]
     pub rate_limit_window: Duration,
 
+    /// Maximum number of connections from one address (of an IPv6 address, from its /64); 0 for any number. It does not
+    /// apply behind a proxy that is trusted, which opens the connections of all clients
+    #[arg(long, env = "ADDRESSBOOK_ADDRESS_CONNECTIONS", value_name = "NUMBER", default_value = "10000")]
+    pub address_connections: usize,
+
     /// How long the head of a request may take to arrive
     #[arg(long, env = "ADDRESSBOOK_HEADER_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration::<1, DAY>)]
     pub header_timeout: Duration,

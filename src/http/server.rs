@@ -22,6 +22,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::app_state::AppState;
 use super::connection::Connection;
+use super::connection::per_address::ConnectionsPerAddress;
 use super::dialect::Dialects;
 use super::error::api_error::ApiError;
 use super::middleware::cors::cors;
@@ -115,6 +116,9 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
         let shutdown = handlers.clone();
         Box::pin(async move { shutdown.notified().await })
     }));
+    // A proxy opens the connections of all clients.
+    let max = (!settings.trust_proxy && limits.address_connections > 0).then_some(limits.address_connections);
+    let per_address = ConnectionsPerAddress::new(max);
     // The same as `HttpServer`, with `Connection` between the socket and HTTP.
     let serve = move || {
         let app = App::new()
@@ -142,11 +146,14 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
             .h1_allow_half_closed(false)
             .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.in_progress())))
             .h1(map_config(app, |()| AppConfig::default()));
-        let write_timeout = limits.write_timeout;
+        let (write_timeout, per_address) = (limits.write_timeout, per_address.clone());
         fn_service(move |stream: TcpStream| {
-            let connection = Connection::new(stream, write_timeout, DIALECTS);
-            let peer = connection.peer();
-            ready(Ok::<_, DispatchError>((connection, peer)))
+            let connection = Connection::new(stream, write_timeout, DIALECTS, &per_address);
+            let with_peer = |connection: Connection| {
+                let peer = connection.peer();
+                (connection, peer)
+            };
+            ready(connection.map(with_peer).map_err(DispatchError::Io))
         })
         .and_then(http)
     };

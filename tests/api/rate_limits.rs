@@ -1,5 +1,7 @@
 //! Rate limits by key and by account. Quotas refill by a unit a second, so that few come back during a test.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use addressbook::config::Settings;
@@ -141,7 +143,51 @@ fn the_document_has_the_policies(backend: Backend) {
     assert!(batch.contains("one more for every 10 items"), "{batch}");
 }
 
+/// What a connection receives for a request; empty if it was closed.
+fn answer(from: &str, service: &Service, open: &mut Vec<TcpStream>) -> String {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&format!("{from}:0").parse::<SocketAddr>().unwrap().into()).unwrap();
+    socket.connect(&service.address.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    let mut answer = [0; 12];
+    let answered = stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .and_then(|()| stream.read_exact(&mut answer));
+    if answered.is_err() {
+        return String::new();
+    }
+    open.push(stream);
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+fn an_address_has_so_many_connections(backend: Backend) {
+    let limited = |settings: &mut Settings| settings.limits.address_connections = 3;
+    let Some(service) = Service::start(backend, limited) else { return };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        assert_eq!(answer("127.0.0.1", &service, &mut open), "HTTP/1.1 200");
+    }
+    assert_eq!(answer("127.0.0.1", &service, &mut open), "");
+    assert_eq!(answer("127.0.0.2", &service, &mut open), "HTTP/1.1 200", "another address");
+    open.clear();
+    let until = Instant::now() + Duration::from_secs(60);
+    while answer("127.0.0.1", &service, &mut open).is_empty() {
+        assert!(Instant::now() < until, "closed connections still count");
+    }
+    drop(service);
+
+    let trusting = Service::start(backend, |settings| {
+        limited(settings);
+        settings.trust_proxy = true;
+    });
+    let (trusting, mut open) = (trusting.unwrap(), Vec::new());
+    for _ in 0..5 {
+        assert_eq!(answer("127.0.0.1", &trusting, &mut open), "HTTP/1.1 200");
+    }
+}
+
 on_each! {
+    an_address_has_so_many_connections
     a_key_may_send_its_quota_at_once
     the_keys_of_an_account_share_its_quota
     ten_items_cost_as_much_as_a_request

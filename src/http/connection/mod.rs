@@ -1,6 +1,7 @@
 //! The transport between the socket and the HTTP implementation. It adds a write timeout for peers that do not read, bounds
 //! read-ahead, and replaces the error responses that the HTTP implementation writes itself.
 
+pub mod per_address;
 pub mod rejected;
 
 use std::cell::Cell;
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::dialect::Dialects;
+use per_address::{ConnectionsPerAddress, CountedConnection, TooManyConnections};
 use rejected::RequestStart;
 
 /// The maximum number of bytes that one poll passes on, and that are read ahead while a request is handled.
@@ -58,13 +60,26 @@ pub struct Connection {
     request: RequestStart,
     /// The rest of our response to a rejected request: the last response of the connection.
     rejection: Option<Bytes>,
+    _counted: Option<CountedConnection>,
 }
 
 impl Connection {
-    #[must_use]
-    pub fn new(stream: TcpStream, write_timeout: Duration, dialects: Dialects) -> Self {
-        let peer = stream.peer_addr().ok();
-        Self {
+    /// # Errors
+    /// The address of the peer has too many connections, or none any more.
+    pub fn new(
+        stream: TcpStream,
+        write_timeout: Duration,
+        dialects: Dialects,
+        per_address: &ConnectionsPerAddress,
+    ) -> io::Result<Self> {
+        let peer = stream.peer_addr()?;
+        let counted = per_address.open(peer.ip()).map_err(|TooManyConnections| {
+            tracing::info!(%peer, "closed a connection of an address that has too many");
+            io::Error::from(io::ErrorKind::ConnectionRefused)
+        })?;
+        let peer = Some(peer);
+        Ok(Self {
+            _counted: counted,
             stream,
             peer,
             in_progress: Rc::default(),
@@ -75,7 +90,7 @@ impl Connection {
             passed_on: 0,
             request: RequestStart::default(),
             rejection: None,
-        }
+        })
     }
 
     #[must_use]
