@@ -31,6 +31,39 @@ mod m20261127_000016_imports;
 mod m20261127_000017_fields;
 mod m20261127_000018_search;
 mod m20261127_000019_segments;
+mod m20261128_000021_timeline;
+
+/// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
+/// that there are.
+pub const TABLES: [&str; 27] = [
+    "accounts",
+    "api_keys",
+    "audience_entries",
+    "audiences",
+    "change_heads",
+    "change_timeline",
+    "changes",
+    "contact_counts",
+    "contacts",
+    "counters",
+    "field_values",
+    "fields",
+    "groups",
+    "idempotency_keys",
+    "import_chunks",
+    "import_pages",
+    "imports",
+    "members",
+    "opt_outs",
+    "schema_compatibility",
+    "seaql_migrations",
+    "search_blocks",
+    "search_heads",
+    "search_segments",
+    "segments",
+    "tallies",
+    "templates",
+];
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -56,6 +89,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000017_fields::Migration),
             Box::new(m20261127_000018_search::Migration),
             Box::new(m20261127_000019_segments::Migration),
+            Box::new(m20261128_000021_timeline::Migration),
         ]
     }
 }

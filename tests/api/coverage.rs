@@ -168,7 +168,7 @@ impl Servers {
             }
             409 if takes_filter(call) => unready_field(&usual, &client),
             409 => conflict(&self.calls, &usual, &client),
-            410 if call.id == "listChanges" => usual.with("since", "AQAAAAAAAP__").send(&client),
+            410 if call.id == "listChanges" => usual.with("since", "AgAAAAAAAAADAAAAAAAA__8").send(&client),
             // The resource that the first request created is deleted before the second.
             410 => {
                 let call = usual.with_keep().with("Idempotency-Key", "key");

@@ -94,7 +94,7 @@ fn names(contacts: &[Map<String, Value>]) -> Vec<&str> {
 }
 
 fn position(reply: &Reply) -> u64 {
-    ChangePosition::parse(reply.header("X-Change-Position")).unwrap().sequence()
+    ChangePosition::parse(reply.header("X-Change-Position")).unwrap().sequence
 }
 
 on_both_databases! {

@@ -137,8 +137,11 @@ on_both_databases! {
         let start = position(&one);
         create(&other, "other");
         assert_eq!(since(&one, &start, "")["data"], json!([]));
-        let unknown = one.get(&format!("{CHANGES}?since=AQAAAAAAAAAB"));
+        // Of another database.
+        let unknown = one.get(&format!("{CHANGES}?since=AgAAAAAAAAADAAAAAAAAAAA"));
         assert_eq!(unknown.expect(410)["error"]["code"], "position_expired");
+        let ahead = one.get(&format!("{CHANGES}?since={}", position(&other)));
+        assert_eq!(ahead.expect(410)["error"]["code"], "position_expired");
         let allowed = service.client_of(&new_account(), &[Permission::ReadChanges]);
         allowed.get(CHANGES).expect(200);
         let denied = service.client_of(&new_account(), &[Permission::ReadContacts]);
@@ -193,7 +196,7 @@ on_both_databases! {
         assert_eq!(stream.next().1, "contact.deleted");
         assert_eq!(stream.next(), (position(&client), String::new(), Value::Null));
 
-        let refused = client.send("GET", &format!("{CHANGES}?since=AQAAAAAAAABB"), &[EVENT_STREAM], b"");
+        let refused = client.send("GET", &format!("{CHANGES}?since=AgAAAAAAAAADAAAAAAAAAEE"), &[EVENT_STREAM], b"");
         assert_eq!(refused.expect(410)["error"]["code"], "position_expired");
         let refused = client.send("GET", CHANGES, &[EVENT_STREAM, ("Last-Event-ID", "7")], b"");
         assert_eq!(refused.violation(400).1, "Last-Event-ID");

@@ -6,6 +6,6 @@ mod repository;
 mod service;
 
 pub use feed::{Change, ChangePage, ChangeQuery, ChangeType, ChangeTypes, ChangedField, Current};
-pub use position::ChangePosition;
+pub use position::{ChangePosition, Timeline};
 pub use repository::{ChangeRepository, ChangeSubscription};
 pub use service::ChangeService;

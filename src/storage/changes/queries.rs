@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::domain::change::{
-    Change, ChangePage, ChangePosition, ChangeQuery, ChangeType, ChangeTypes, ChangedField, Current,
+    Change, ChangePage, ChangePosition, ChangeQuery, ChangeType, ChangeTypes, ChangedField, Current, Timeline,
 };
 use crate::domain::contact::ContactField;
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, OptOut, Result, Timestamp};
 use crate::storage::db::{contact_lookup, json_sql};
 use crate::storage::entity::change::{Column, Entity, Model};
-use crate::storage::entity::{change_head, group, opt_out, segment, template};
+use crate::storage::entity::{change_head, change_timeline, group, opt_out, segment, template};
 use crate::storage::error::corrupt;
 use crate::storage::named::NamedEntity;
 
@@ -24,9 +25,19 @@ const MIN_BATCH: u64 = 500;
 
 /// The position of the last change.
 pub(crate) async fn last(connection: &impl ConnectionTrait, account: AccountId) -> Result<ChangePosition> {
-    let head = change_head::Entity::find_by_id(account.get()).one(connection).await?;
-    let sequence = u64::try_from(head.map_or(0, |head| head.sequence));
-    sequence.map(ChangePosition::new).map_err(corrupt)
+    // In one statement: both are of the same moment.
+    let of_account = Expr::col((change_head::Entity, change_head::Column::AccountId)).eq(account.get());
+    let query = Query::select()
+        .column((change_timeline::Entity, change_timeline::Column::Timeline))
+        .column((change_head::Entity, change_head::Column::Sequence))
+        .from(change_timeline::Entity)
+        .join(JoinType::LeftJoin, change_head::Entity, of_account)
+        .to_owned();
+    let row = connection.query_one(&query).await?.ok_or_else(|| corrupt("the log has no timeline"))?;
+    let timeline = Timeline::from_stored(row.try_get_by_index(0)?);
+    let sequence: Option<i64> = row.try_get_by_index(1)?;
+    let sequence = u64::try_from(sequence.unwrap_or(0)).map_err(corrupt)?;
+    Ok(ChangePosition { timeline, sequence })
 }
 
 /// See [`ChangeRepository::page`](crate::domain::change::ChangeRepository::page).
@@ -39,15 +50,15 @@ pub(super) async fn page(
     // Before the entries: what is committed meanwhile does not look like a gap.
     let head = last(connection, account).await?;
     let expired = || Error::from(ErrorCode::PositionExpired);
-    // From another account, or from before a restore.
-    if since > head {
+    // From another database or from before a restore; from another account.
+    if since.timeline != head.timeline || since.sequence > head.sequence {
         return Err(expired());
     }
     let ChangeQuery { since: _, types, limit } = *query;
-    let batch = if types == ChangeTypes::ALL { limit } else { limit.max(MIN_BATCH) };
+    let batch = if types == ChangeTypes::ALL { limit } else { Ord::max(limit, MIN_BATCH) };
     let mut found: Vec<(ChangePosition, ChangeType, Model)> = Vec::new();
     let (mut position, mut skipped) = (since, 0);
-    'full: while position < head {
+    'full: while position.sequence < head.sequence {
         let entries = after(connection, account, position, batch).await?;
         // The log has no gaps but at its beginning, which expires.
         if entries.is_empty() {
@@ -55,24 +66,25 @@ pub(super) async fn page(
         }
         for entry in entries {
             let sequence = u64::try_from(entry.sequence).map_err(corrupt)?;
-            if sequence != position.sequence() + 1 {
+            if sequence != position.sequence + 1 {
                 return Err(expired());
             }
+            let next = ChangePosition { sequence, ..position };
             let change_type = ChangeType::parse(&entry.event).ok_or_else(|| corrupt("an unknown event"))?;
             if !types.contains(change_type) {
                 skipped += 1;
             } else if found.len() as u64 == limit {
                 break 'full;
             } else {
-                found.push((ChangePosition::new(sequence), change_type, entry));
+                found.push((next, change_type, entry));
             }
-            position = ChangePosition::new(sequence);
+            position = next;
         }
         if found.len() as u64 == limit || skipped >= MAX_SKIPPED {
             break;
         }
     }
-    let has_more = position < head;
+    let has_more = position.sequence < head.sequence;
     let changes = with_current(connection, account, found).await?;
     Ok(ChangePage { changes, next: position, has_more })
 }
@@ -83,7 +95,7 @@ async fn after(
     position: ChangePosition,
     limit: u64,
 ) -> Result<Vec<Model>> {
-    let sequence = i64::try_from(position.sequence()).map_err(corrupt)?;
+    let sequence = i64::try_from(position.sequence).map_err(corrupt)?;
     let entries = Entity::find()
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::Sequence.gt(sequence))

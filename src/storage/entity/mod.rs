@@ -6,6 +6,7 @@ pub(super) mod audience;
 pub(super) mod audience_entry;
 pub(super) mod change;
 pub(super) mod change_head;
+pub(super) mod change_timeline;
 pub(super) mod contact;
 pub(super) mod counter;
 pub(super) mod field;

@@ -15,7 +15,7 @@ pub fn page() -> ChangePage {
     let contact = Contact { version: 2, updated_at: at, ..super::contact() };
     let next = super::change_position();
     let updated = Change {
-        position: ChangePosition::new(next.sequence() - 1),
+        position: ChangePosition { sequence: next.sequence - 1, ..next },
         change_type: ChangeType::ContactUpdated,
         id: contact.id.as_uuid(),
         member: None,

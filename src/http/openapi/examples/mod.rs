@@ -13,6 +13,7 @@ pub mod template;
 use actix_web::http::header::{ETag, TryIntoHeaderValue};
 use serde_json::{Value, json};
 
+use crate::domain::change::Timeline;
 use crate::domain::contact::fields::{AvatarUrl, DisplayName, Handle, Meta, Phone};
 use crate::domain::{ChangePosition, Contact, ContactId, Timestamp};
 use crate::http::extract;
@@ -34,7 +35,7 @@ pub fn meta() -> Value {
 /// A position in the change log.
 #[must_use]
 pub fn change_position() -> ChangePosition {
-    ChangePosition::new(42)
+    ChangePosition { timeline: Timeline::from_stored(0x5eed_0000_c0ff_ee00), sequence: 42 }
 }
 
 /// The value of the `ETag` header.

@@ -9,8 +9,8 @@ use crate::http::openapi::examples;
 /// A position in the change log.
 #[must_use]
 pub fn position(about: &str) -> Object {
-    // The first byte is the version of the form.
-    let pattern = "^A[Q-Za-f][A-Za-z0-9_-]{10}$";
+    // The first byte is the version of the form; of the last character, two bits are unused.
+    let pattern = "^A[g-v][A-Za-z0-9_-]{20}[AEIMQUYcgkosw048]$";
     text()
         .description(Some(about))
         .pattern(Some(pattern))
