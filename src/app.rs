@@ -23,6 +23,8 @@ use crate::http::rate_limit::RateLimits;
 use crate::http::server;
 pub use crate::http::server::Variant;
 use crate::jobs::Workers;
+pub use crate::storage::backup::Destination;
+use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
 use crate::storage::{Database, OpenError, Options, safe_url};
 
 /// Why a command fails to start: one line for the operator.
@@ -34,6 +36,8 @@ pub enum StartError {
         /// Without the password.
         url: String,
     },
+    #[error(transparent)]
+    Backup(BackupError),
     #[error("cannot listen on {address}: {reason}")]
     Bind { address: String, reason: io::Error },
     #[error("the first API key could not be created: {0}")]
@@ -203,6 +207,40 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
             Ok(())
         }
         Err(source) => Err(StartError::Database { source, url }),
+    }
+}
+
+/// The migrations that an existing database lacks.
+pub async fn pending_migrations(settings: &DatabaseSettings) -> Result<Vec<String>, StartError> {
+    let (options, url) = options(settings, &Settings::default().storage);
+    Database::pending_migrations(&options).await.map_err(|source| StartError::Database { source, url })
+}
+
+/// Backs a database up; a server may use it at the same time.
+pub async fn back_up(settings: &DatabaseSettings, destination: &Destination) -> Result<Written, StartError> {
+    let (options, url) = options(settings, &Settings::default().storage);
+    backup::back_up(&options, destination).await.map_err(|error| backup_error(error, url))
+}
+
+/// Verifies a backup.
+pub async fn verify_backup(path: &Path) -> Result<Verified, StartError> {
+    backup::verify(path).await.map_err(StartError::Backup)
+}
+
+/// Restores a backup to a database that no server uses. `replace`: also if there is one already.
+pub async fn restore(
+    settings: &DatabaseSettings,
+    path: &Path,
+    replace: bool,
+) -> Result<Manifest, StartError> {
+    let (options, url) = options(settings, &Settings::default().storage);
+    backup::restore(&options, path, replace).await.map_err(|error| backup_error(error, url))
+}
+
+fn backup_error(error: BackupError, url: String) -> StartError {
+    match error {
+        BackupError::Open(source) => StartError::Database { source, url },
+        other => StartError::Backup(other),
     }
 }
 

@@ -1,5 +1,7 @@
-//! The command line: `addressbook serve` (the default), `migrate`, `keys`, `import`, `export` and `openapi`.
+//! The command line: `addressbook serve` (the default), `migrate`, `backup`, `restore`, `verify`, `keys`, `import`, `export`
+//! and `openapi`.
 
+mod backup;
 mod client;
 mod command;
 mod export;
@@ -9,7 +11,7 @@ mod openapi;
 mod progress;
 mod settings_file;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
@@ -37,8 +39,17 @@ enum Command {
     #[command(after_help = settings_file::HELP)]
     Serve(Box<Serve>),
     /// Bring the database's schema up to date and exit
-    #[command(after_help = settings_file::HELP)]
+    #[command(after_help = format!("{MIGRATE_HELP}\n\n{}", settings_file::HELP))]
     Migrate(Migrate),
+    /// Back the database up into one file, beside a running server
+    #[command(after_help = format!("{}\n\n{}", backup::BACKUP_HELP, settings_file::HELP))]
+    Backup(backup::Backup),
+    /// Restore a backup, after verifying it, to a database that no server uses
+    #[command(after_help = format!("{}\n\n{}", backup::RESTORE_HELP, settings_file::HELP))]
+    Restore(backup::Restore),
+    /// Verify a backup: that it is whole, and has the rows that it says; needs no database
+    #[command(after_help = backup::VERIFY_HELP)]
+    Verify(backup::Verify),
     /// Create, list, revoke and rotate API keys; works while a server uses the same database
     Keys(keys::Keys),
     /// Import a file of contacts through a running server: plan it, show the plan, and commit or undo it
@@ -50,6 +61,13 @@ enum Command {
     Openapi(openapi::Openapi),
 }
 
+/// The exit code of `migrate --check` if there are any.
+const MIGRATIONS_PENDING: u8 = 3;
+
+const MIGRATE_HELP: &str = "\
+The exit code is 0 if the schema is up to date and, with --check, 3 if it lacks migrations; 1 if there is no database, it cannot be \
+reached, or its schema is newer than this program.";
+
 #[derive(Args, Debug)]
 struct Serve {
     #[command(flatten)]
@@ -60,6 +78,9 @@ struct Serve {
 
 #[derive(Args, Debug)]
 struct Migrate {
+    /// Change nothing: print the migrations that the database lacks, one per line
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     file: SettingsFile,
     #[command(flatten)]
@@ -82,7 +103,10 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         None => serve(&cli.serve.settings),
         Some(Command::Serve(serve)) => self::serve(&serve.settings),
-        Some(Command::Migrate(migrate)) => self::migrate(&migrate.database),
+        Some(Command::Migrate(migrate)) => migrate.run(),
+        Some(Command::Backup(backup)) => backup.run(),
+        Some(Command::Restore(restore)) => restore.run(),
+        Some(Command::Verify(verify)) => verify.run(),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Import(import)) => import.run(),
         Some(Command::Export(export)) => export.run(),
@@ -130,10 +154,23 @@ fn raise_file_limit() {
     }
 }
 
-fn migrate(settings: &DatabaseSettings) -> CommandResult {
-    runtime()?.block_on(async {
-        app::migrate(settings).await?;
-        eprintln!("the schema is up to date");
-        Ok(ExitCode::SUCCESS)
-    })
+impl Migrate {
+    fn run(self) -> CommandResult {
+        let Self { check, file: _, database } = self;
+        runtime()?.block_on(async {
+            if check {
+                let pending = app::pending_migrations(&database).await?;
+                for migration in &pending {
+                    writeln!(io::stdout(), "{migration}")?;
+                }
+                if !pending.is_empty() {
+                    return Ok(ExitCode::from(MIGRATIONS_PENDING));
+                }
+            } else {
+                app::migrate(&database).await?;
+            }
+            eprintln!("the schema is up to date");
+            Ok(ExitCode::SUCCESS)
+        })
+    }
 }

@@ -113,7 +113,8 @@ impl OpenError {
     }
 }
 
-fn one_line(error: &DbErr) -> String {
+/// The driver's message, which contains no personal data where nothing was sent.
+pub(super) fn one_line(error: &DbErr) -> String {
     let reason = match error {
         DbErr::ConnectionAcquire(_) => "it did not respond in time".to_owned(),
         other => other.to_string(),

@@ -5,6 +5,7 @@
 mod accounts;
 mod audiences;
 mod background_task;
+pub mod backup;
 mod cache;
 mod change_set;
 mod changes;

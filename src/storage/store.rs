@@ -100,6 +100,20 @@ impl Database {
         Ok(Self::assemble(options, pools))
     }
 
+    /// The migrations that an existing database lacks; writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open_existing`], but for a schema that is older or absent.
+    pub async fn pending_migrations(options: &Options) -> Result<Vec<String>, OpenError> {
+        let pools = connect::open_with(options, Access::Existing).await?;
+        let pending = migrate::pending(&pools).await;
+        pools.close_migrations().await;
+        for connection in [&pools.reader, &pools.writer] {
+            connection.close().await;
+        }
+        pending
+    }
+
     fn assemble(options: &Options, mut pools: Pools) -> Self {
         let file_lock = pools.lock.take();
         let sqlite = pools.file.is_some();

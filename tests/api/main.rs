@@ -9,6 +9,7 @@ mod audience_filters;
 mod audience_snapshots;
 mod audiences;
 mod authorization;
+mod backups;
 mod bad_bodies;
 mod bad_requests;
 mod batch;

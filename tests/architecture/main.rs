@@ -79,7 +79,7 @@ const LAYERS: &[Layer] = &[
         may_import: &["domain", "migrations"],
         tiers: &[
             "store",
-            "cleanup commands",
+            "backup cleanup commands",
             "imports",
             "accounts audiences changes contacts fields filters groups opt_outs segments templates",
             "contact_stream named",

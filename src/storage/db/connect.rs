@@ -1,7 +1,7 @@
 //! Opens the connection pools with the settings on which durability and isolation depend.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -123,9 +123,12 @@ const SERVER_KEEPALIVE: [(&str, &str); 3] =
 /// One migrates, one holds the lock.
 const MIGRATION_CONNECTIONS: u32 = 2;
 
+/// How PostgreSQL knows an instance among its connections.
+pub(crate) const APPLICATION_NAME: &str = "addressbook";
+
 /// Migrations run without timeouts, and so does the wait for another instance's migration. What is configured
 /// for the role or the database is meant for queries.
-const MIGRATION_TIMEOUTS: [(&str, &str); 3] =
+const NO_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
 
 /// Replaces a URL, or a part of it, that may contain a secret.
@@ -167,14 +170,17 @@ pub(crate) async fn open_with(options: &Options, access: Access) -> Result<Pools
     }
 }
 
-async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenError> {
-    let path = SqliteConnectOptions::from_str(&options.url)
-        .map_err(|_| OpenError::BadUrl)?
-        .get_filename()
-        .to_owned();
-    if options.url.contains(":memory:") || options.url.contains("mode=memory") {
+/// The path in the URL of an SQLite database.
+pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(OpenError::InMemory);
     }
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::BadUrl)?;
+    Ok(options.get_filename().to_owned())
+}
+
+async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenError> {
+    let path = sqlite_path(&options.url)?;
     let file = match access {
         Access::Serve | Access::Create => DatabaseFile::find_or_create(&path)?,
         Access::ServeExisting | Access::Existing => DatabaseFile::find(&path)?,
@@ -257,21 +263,31 @@ fn sqlite_pool(
     pool
 }
 
-async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
-    let url = Url::parse(&options.url).map_err(|_| OpenError::BadUrl)?;
+fn postgres_options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let parsed = Url::parse(url).map_err(|_| OpenError::BadUrl)?;
     // sqlx ignores unknown parameters, and logs them with their values.
-    if let Some((name, _)) = url.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
+    if let Some((name, _)) = parsed.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
         return Err(OpenError::UnknownParameter { name: name.into_owned() });
     }
-    let postgres = PgConnectOptions::from_str(&options.url)
-        .map_err(|_| OpenError::BadUrl)?
-        .application_name("addressbook")
-        .disable_statement_logging();
-    let migrates = postgres.clone().options(MIGRATION_TIMEOUTS);
+    let postgres = PgConnectOptions::from_str(url).map_err(|_| OpenError::BadUrl)?;
+    Ok(postgres.application_name(APPLICATION_NAME).disable_statement_logging())
+}
+
+/// A pool for what takes long, on PostgreSQL.
+pub(crate) async fn open_postgres_without_timeouts(
+    options: &Options,
+    application_name: &str,
+) -> Result<DatabaseConnection, OpenError> {
+    let postgres = postgres_options(&options.url)?.application_name(application_name).options(NO_TIMEOUTS);
     // sea-orm traces the URL that it gets.
     let mut pool = base_options(options, MIGRATION_CONNECTIONS, "postgres://localhost");
-    pool.map_sqlx_postgres_opts(move |_| migrates.clone());
-    let pool = connect(pool).await?;
+    pool.map_sqlx_postgres_opts(move |_| postgres.clone());
+    connect(pool).await
+}
+
+async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
+    let postgres = postgres_options(&options.url)?;
+    let pool = open_postgres_without_timeouts(options, APPLICATION_NAME).await?;
 
     let timeout = format!("{}ms", server_timeout(options.statement_timeout).as_millis());
     // A transaction whose connection hangs between two statements holds locks (the account's counter, for

@@ -22,8 +22,8 @@ enum Schema {
     /// All migrations that this program knows, perhaps more.
     Current,
     Older {
-        /// The first missing migration.
-        lacks: String,
+        /// The missing migrations.
+        lacks: Vec<String>,
         /// Whether no migration was applied.
         absent: bool,
     },
@@ -58,7 +58,17 @@ pub(crate) async fn require_current(pools: &Pools) -> Result<(), OpenError> {
     match compare(pools).await? {
         Schema::Current => Ok(()),
         Schema::Older { absent: true, .. } => Err(OpenError::NoSchema),
-        Schema::Older { lacks, absent: false } => Err(OpenError::OlderSchema { migration: lacks }),
+        Schema::Older { lacks, absent: false } => {
+            Err(OpenError::OlderSchema { migration: lacks.into_iter().next().unwrap_or_default() })
+        }
+    }
+}
+
+/// The migrations that the schema lacks; writes nothing.
+pub(crate) async fn pending(pools: &Pools) -> Result<Vec<String>, OpenError> {
+    match compare(pools).await? {
+        Schema::Current => Ok(Vec::new()),
+        Schema::Older { lacks, absent: _ } => Ok(lacks),
     }
 }
 
@@ -70,15 +80,26 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
         let rows = versions.all(&pools.pool).await.map_err(OpenError::unreachable)?;
         applied.extend(rows.into_iter().map(|row| row.version));
     }
-    let known: Vec<_> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    if let Some(newer) = applied.iter().find(|applied| !known.contains(applied)) {
+    let known = known();
+    if let Some(newer) = first_unknown(&applied) {
         if !is_compatible(pools, &known).await? {
-            return Err(OpenError::NewerSchema { migration: newer.clone() });
+            return Err(OpenError::NewerSchema { migration: newer.to_owned() });
         }
         tracing::info!(migration = newer, "the schema is newer than this program, but compatible with it");
     }
-    let lacks = known.into_iter().find(|known| !applied.contains(known));
-    Ok(lacks.map_or(Schema::Current, |lacks| Schema::Older { lacks, absent: applied.is_empty() }))
+    let lacks: Vec<_> = known.into_iter().filter(|known| !applied.contains(known)).collect();
+    Ok(if lacks.is_empty() { Schema::Current } else { Schema::Older { lacks, absent: applied.is_empty() } })
+}
+
+/// The names of the migrations that this program knows.
+fn known() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// The first of these migrations that this program does not know.
+pub(crate) fn first_unknown(applied: &[String]) -> Option<&str> {
+    let known = known();
+    applied.iter().find(|applied| !known.contains(applied)).map(String::as_str)
 }
 
 /// Whether a newer schema allows a program with these migrations.

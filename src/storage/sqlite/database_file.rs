@@ -23,6 +23,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::{
+    fs::{FlockOperation, fcntl_lock},
+    io::Errno,
+};
+
 use super::disk_reserve::DiskReserve;
 use crate::storage::error::OpenError;
 
@@ -53,7 +59,28 @@ struct Identity {
 /// ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    _descriptor: Descriptor,
+    descriptor: Descriptor,
+}
+
+impl FileLock {
+    /// Extends the lock to SQLite: fails if another process has the file open through it, and lets none open it until this
+    /// process ends. To be called when this process has closed the database: closing it would end this lock.
+    ///
+    /// (SQLite's locks are of some bytes, and this one is of all.)
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn extend_to_sqlite(&self) -> Result<(), OpenError> {
+        match fcntl_lock(&*self.descriptor.0, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(Errno::AGAIN | Errno::ACCESS) => Err(OpenError::ServedElsewhere),
+            Err(error) => Err(OpenError::unreachable_file(&error.into())),
+        }
+    }
+
+    /// Elsewhere, only servers are locked out: the lock is of another file.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn extend_to_sqlite(&self) -> Result<(), OpenError> {
+        Ok(())
+    }
 }
 
 /// Unlocked when dropped, never closed; see above.
@@ -93,13 +120,7 @@ impl DatabaseFile {
     /// As [`Self::find`], but creates a missing folder and file. To SQLite an empty file is an empty
     /// database; its WAL and shared memory get the mode of the file.
     pub(crate) fn find_or_create(path: &Path) -> Result<Self, OpenError> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(PRIVATE_FOLDER)
-                .create(folder)
-                .map_err(|error| OpenError::unreachable_file(&error))?;
-        }
+        Self::create_folder(path)?;
         match File::options().write(true).create_new(true).mode(PRIVATE_FILE).open(path) {
             Ok(file) => {
                 let file = Descriptor(ManuallyDrop::new(file));
@@ -119,6 +140,13 @@ impl DatabaseFile {
         }
     }
 
+    /// Creates the folder of a path if it is missing. Returns its canonical path.
+    pub(crate) fn create_folder(path: &Path) -> Result<PathBuf, OpenError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let created = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder);
+        created.and_then(|()| folder.canonicalize()).map_err(|error| OpenError::unreachable_file(&error))
+    }
+
     /// The canonical path.
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
@@ -133,7 +161,7 @@ impl DatabaseFile {
             _ => OpenError::unreachable_file(&error),
         })?;
         match file.0.try_lock() {
-            Ok(()) => Ok(FileLock { _descriptor: file }),
+            Ok(()) => Ok(FileLock { descriptor: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::ServedElsewhere),
             Err(TryLockError::Error(error)) => Err(OpenError::unreachable_file(&error)),
         }

@@ -61,6 +61,18 @@ impl Acknowledged {
         }
     }
 
+    /// What had been acknowledged when this was called.
+    pub fn so_far(&self) -> Self {
+        Self {
+            shared: self.shared,
+            group: self.group,
+            contacts: Mutex::new(self.contacts.lock().unwrap().clone()),
+            values: Mutex::new(self.values.lock().unwrap().clone()),
+            next: AtomicUsize::new(self.next.load(Ordering::Relaxed)),
+            count: AtomicUsize::new(self.count()),
+        }
+    }
+
     /// The number of acknowledged requests.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
