@@ -1,5 +1,8 @@
 //! Wiring: store, services, server, and their lifecycle. The only module that imports both `storage` and `http`.
 
+mod admin;
+mod error;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,44 +10,28 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::admin::AdminServer;
+pub use self::error::StartError;
 use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageSettings};
-use crate::domain::Error;
 use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::{AudienceSettings, SnapshotLimits};
 use crate::domain::import::ImportLimits;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
+use crate::http::lifecycle::Lifecycle;
 use crate::http::rate_limit::RateLimits;
 use crate::http::server;
 pub use crate::http::server::Variant;
 use crate::jobs::Workers;
 pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
-use crate::storage::{Database, OpenError, Options, safe_url};
-
-/// Why a command fails to start: one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("{source} [{url}]")]
-    Database {
-        source: OpenError,
-        /// Without the password.
-        url: String,
-    },
-    #[error(transparent)]
-    Backup(BackupError),
-    #[error("cannot listen on {address}: {reason}")]
-    Bind { address: String, reason: io::Error },
-    #[error("the first API key could not be created: {0}")]
-    FirstKey(#[from] Error),
-    #[error("the first API key cannot be written to {path}: {reason}")]
-    FirstKeyFile { path: String, reason: io::Error },
-}
+use crate::storage::{Database, Options, safe_url};
 
 /// A service whose socket is bound and whose requests wait in the backlog until [`App::run`].
 pub struct App {
@@ -52,6 +39,8 @@ pub struct App {
     store: Arc<dyn Store>,
     workers: Workers,
     address: SocketAddr,
+    admin: Option<AdminServer>,
+    lifecycle: Lifecycle,
     database_url: String,
     first_key: Option<Token>,
     /// Where the key was written, instead of being printed.
@@ -62,13 +51,37 @@ impl App {
     /// Opens and migrates the database, binds the socket, and creates the first key if there is none. To be called
     /// within a Tokio runtime that lives as long as the service.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let (options, url) = options(&settings.database, &settings.storage);
+        let lifecycle = Lifecycle::starting();
+        // First: whoever waits for the service sees that it is being started.
+        let admin = settings.admin_bind.as_deref();
+        let admin =
+            admin.map(|address| AdminServer::start(address, &settings.bind, &lifecycle)).transpose()?;
+        match Self::start_beside(admin.as_ref(), settings, lifecycle).await {
+            Ok(app) => Ok(Self { admin, ..app }),
+            Err(error) => {
+                if let Some(admin) = admin {
+                    admin.stop().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_beside(
+        admin: Option<&AdminServer>,
+        settings: &Settings,
+        lifecycle: Lifecycle,
+    ) -> Result<Self, StartError> {
+        let measures = admin.map(|admin| admin.measures.clone());
+        let (mut options, url) = options(&settings.database, &settings.storage);
+        options.instruments = measures.as_ref().map(|measures| measures.storage.clone());
         let database = match settings.migrate {
             MigrateOnStart::Auto => Database::open_to_serve(&options).await,
             MigrateOnStart::Never => Database::open_to_serve_unmigrated(&options).await,
         };
-        let store: Arc<dyn Store> =
-            Arc::new(database.map_err(|source| StartError::Database { source, url: url.clone() })?);
+        let database = database.map_err(|source| StartError::Database { source, url: url.clone() })?;
+        let store: Arc<dyn Store> = Arc::new(database.clone());
+        admin.inspect(|admin| admin.watch(&database, &store));
         let keys = KeyService::new(Arc::clone(&store));
         let state = AppState {
             store: Arc::clone(&store),
@@ -77,15 +90,28 @@ impl App {
             imports: import_limits(settings),
             rate_limits: RateLimits::new(&settings.limits),
             limits: settings.limits.clone(),
+            lifecycle: lifecycle.clone(),
             trust_proxy: settings.trust_proxy,
         };
-        let (server, address) = server::bind(state, settings)
+        let (http, jobs) = measures.map(|measures| (measures.http, measures.jobs)).unzip();
+        let (server, address) = server::bind(state, settings, http)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
         // Last: the key is shown only once, so that no later step of the start may fail.
         let first_key_file = settings.first_key_file.clone();
         let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
-        let workers = Workers::start(&store);
-        Ok(Self { server, store, workers, address, database_url: url, first_key, first_key_file })
+        let workers = Workers::start(&store, jobs);
+        lifecycle.begin_serving();
+        Ok(Self {
+            server,
+            store,
+            workers,
+            address,
+            admin: None,
+            lifecycle,
+            database_url: url,
+            first_key,
+            first_key_file,
+        })
     }
 
     /// Logs the start with the effective settings.
@@ -93,6 +119,7 @@ impl App {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             address = %self.address,
+            admin_address = self.admin_address().map(tracing::field::display),
             database = self.database_url,
             database_connections = settings.database.database_connections,
             workers = settings.workers,
@@ -105,6 +132,12 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of metrics and health, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(AdminServer::address)
     }
 
     /// The first key in clear text, if this start created it.
@@ -127,6 +160,9 @@ impl App {
         writeln!(out, "addressbook {}", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  API         {base}/v1/contacts and {base}/addressbook/contacts")?;
         writeln!(out, "  Swagger UI  {base}/swagger-ui/")?;
+        if let Some(admin) = self.admin_address() {
+            writeln!(out, "  Metrics     http://{admin}/metrics")?;
+        }
         writeln!(out, "  Database    {}", self.database_url)?;
         if let (Some(_), Some(path)) = (&self.first_key, &self.first_key_file) {
             writeln!(out, "  API key     written to {}", path.display())?;
@@ -148,6 +184,9 @@ impl App {
     pub async fn run(self) -> io::Result<()> {
         let outcome = self.server.await;
         self.workers.stop().await;
+        if let Some(admin) = self.admin {
+            admin.stop().await;
+        }
         self.store.close().await;
         outcome
     }
@@ -272,6 +311,7 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         idempotency_ttl: *idempotency_ttl,
         audience_ttl: *audience_ttl,
         change_retention: *change_retention,
+        instruments: None,
     };
     (options, safe_url(database_url))
 }
@@ -300,22 +340,34 @@ fn audience_settings(limits: &Limits) -> AudienceSettings {
     AudienceSettings::new(limits.audience_answer_limit, snapshots, limits.audience_cpu_limit)
 }
 
-/// The first SIGTERM or SIGINT shuts the server down gracefully, the second one immediately.
-///
-/// # Errors
-/// The signal handlers cannot be installed.
-pub fn stop_on_signal(handle: ServerHandle) -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        for graceful in [true, false] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+impl App {
+    /// The first SIGTERM or SIGINT shuts the server down gracefully: for the time of `drain`, it accepts requests as before,
+    /// while `/readyz` says that no further ones should be sent here. The second signal shuts it down immediately.
+    ///
+    /// # Errors
+    /// The signal handlers cannot be installed.
+    pub fn stop_on_signal(&self, drain: Duration) -> io::Result<()> {
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (handle, lifecycle) = (self.handle(), self.lifecycle.clone());
+        tokio::spawn(async move {
+            let mut signalled = async || {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
+            signalled().await;
+            lifecycle.begin_stopping();
+            tracing::info!(graceful = true, ?drain, "stopping");
+            if tokio::time::timeout(drain, signalled()).await.is_err() {
+                // Not awaited: the second signal must be handled while the graceful shutdown is in progress.
+                drop(tokio::spawn(handle.stop(true)));
+                signalled().await;
             }
-            tracing::info!(graceful, "stopping");
-            // Not awaited: the second signal must be handled while the graceful shutdown is in progress.
-            drop(tokio::spawn(handle.stop(graceful)));
-        }
-    });
-    Ok(())
+            tracing::info!(graceful = false, "stopping");
+            handle.stop(false).await;
+        });
+        Ok(())
+    }
 }

@@ -21,6 +21,11 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_BIND", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub bind: String,
 
+    /// Address and port for metrics (`/metrics`) and health checks, which require no key: not to be reachable by
+    /// clients. None by default; with port 0, a free port is chosen and printed
+    #[arg(long, env = "ADDRESSBOOK_ADMIN_BIND", value_name = "ADDRESS")]
+    pub admin_bind: Option<String>,
+
     /// Number of threads that serve requests; 0 for one per processor
     #[arg(long, env = "ADDRESSBOOK_WORKERS", value_name = "NUMBER", default_value = "0")]
     pub workers: usize,
@@ -350,6 +355,11 @@ pub struct Limits {
     /// How long an idle connection is kept open
     #[arg(long, env = "ADDRESSBOOK_KEEP_ALIVE", value_name = "TIME", default_value = "5s", value_parser = duration::<0, DAY>)]
     pub keep_alive: Duration,
+
+    /// How long the service still accepts requests after SIGTERM or SIGINT while `/readyz` responds with 503, so that a
+    /// load balancer stops sending them here before it stops accepting them
+    #[arg(long, env = "ADDRESSBOOK_DRAIN", value_name = "TIME", default_value = "0s", value_parser = duration::<0, DAY>)]
+    pub drain: Duration,
 
     /// How long a graceful shutdown waits for requests in progress
     #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<0, DAY>)]

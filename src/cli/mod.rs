@@ -138,7 +138,7 @@ fn serve(settings: &Settings) -> CommandResult {
     raise_file_limit();
     runtime()?.block_on(async {
         let app = App::start(settings).await?;
-        app::stop_on_signal(app.handle())?;
+        app.stop_on_signal(settings.limits.drain)?;
         app.announce(io::stderr().lock())?;
         app.log_start(settings);
         app.run().await?;

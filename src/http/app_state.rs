@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 
 use super::error::api_error::ApiError;
+use super::lifecycle::Lifecycle;
 use super::rate_limit::RateLimits;
 use crate::config::Limits;
 use crate::domain::ErrorCode;
@@ -20,6 +21,7 @@ pub struct AppState {
     pub audiences: Arc<AudienceSettings>,
     pub imports: ImportLimits,
     pub limits: Limits,
+    pub lifecycle: Lifecycle,
     pub rate_limits: RateLimits,
     /// Whether the `X-Forwarded-*` headers of a proxy are trusted.
     pub trust_proxy: bool,

@@ -2,6 +2,7 @@
 //! document, and Swagger UI.
 
 pub mod addressbook;
+pub mod admin;
 pub mod app_state;
 pub mod asset;
 pub mod audience;
@@ -17,7 +18,9 @@ pub mod field;
 pub mod forwarded_prefix;
 pub mod headers;
 pub mod health;
+pub mod lifecycle;
 pub mod media_type;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod order;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::guard::fn_guard;
@@ -15,6 +16,7 @@ use super::app_state::AppState;
 use super::auth::access::{Access, HandlerArgument, RequestDoc};
 use super::auth::authorized::Authorized;
 use super::dialect::{Dialect, Dialects};
+use super::metrics::{OperationMetrics, WorkerMetrics};
 use super::openapi::{Document, OperationDoc};
 use super::resource::with_method_not_allowed;
 use super::response::HandlerResult;
@@ -80,7 +82,17 @@ protected_handler!(A a, B b);
 protected_handler!(A a, B b, C c);
 protected_handler!(A a, B b, C c, D d);
 
-type NewRoute = Arc<dyn Fn(Method) -> Route + Send + Sync>;
+/// Makes the route of a method for a worker thread.
+type NewRoute = Arc<dyn Fn(Method, Option<Rc<OperationMetrics>>) -> Route + Send + Sync>;
+
+/// One method of a path.
+#[derive(Clone)]
+struct MethodRoute {
+    method: Method,
+    /// The id of its operation.
+    operation: Arc<str>,
+    new_route: NewRoute,
+}
 
 /// Collects the handlers of an application; see [`RouteTable::into_parts`].
 pub struct RouteTable {
@@ -91,7 +103,7 @@ pub struct RouteTable {
 #[derive(Default)]
 pub struct Routes {
     /// By path template; the methods of a path in the order in which they were added.
-    by_path: BTreeMap<String, Vec<(Method, NewRoute)>>,
+    by_path: BTreeMap<String, Vec<MethodRoute>>,
 }
 
 impl RouteTable {
@@ -119,9 +131,10 @@ impl RouteTable {
         conditions.retain(|condition| !F::PERMISSIONS.contains(&condition.permission));
         let access = Access { dialect, always: F::PERMISSIONS, conditions };
         let template = self.document.add(&path, Some(&access), request, doc);
-        let new_route: NewRoute = Arc::new(move |method| {
+        let new_route: NewRoute = Arc::new(move |method, metrics| {
             let handler = handler.clone();
             route(method).to(move |request: HttpRequest, payload: web::Payload| {
+                metrics.as_ref().inspect(|metrics| metrics.attach_to(&request));
                 let response = handler.clone().handle(request.clone(), payload.into_inner());
                 async move {
                     if F::LIMITS_ITS_TIME { response.await } else { with_timeout(request, response).await }
@@ -140,20 +153,27 @@ impl RouteTable {
         Fut: Future<Output = HandlerResult> + 'static,
     {
         let template = self.document.add(&path, None, RequestDoc::default(), doc);
-        let new_route: NewRoute = Arc::new(move |method| {
+        let new_route: NewRoute = Arc::new(move |method, metrics| {
             let handler = handler.clone();
-            route(method).to(move |request: HttpRequest| with_timeout(request.clone(), handler(request)))
+            route(method).to(move |request: HttpRequest| {
+                metrics.as_ref().inspect(|metrics| metrics.attach_to(&request));
+                with_timeout(request.clone(), handler(request))
+            })
         });
         self.route::<P>(template, &new_route)
     }
 
     fn route<P: utoipa::Path>(mut self, template: String, new_route: &NewRoute) -> Self {
+        let operation: Arc<str> = P::operation().operation_id.unwrap_or_default().into();
         let methods = self.routes.by_path.entry(template).or_default();
         for method in P::methods() {
             let method = actix_method(&method);
-            let head = (method == Method::GET).then(|| (Method::HEAD, Arc::clone(new_route)));
-            methods.push((method, Arc::clone(new_route)));
-            methods.extend(head);
+            let head = (method == Method::GET).then_some(Method::HEAD);
+            methods.extend([method].into_iter().chain(head).map(|method| MethodRoute {
+                method,
+                operation: Arc::clone(&operation),
+                new_route: Arc::clone(new_route),
+            }));
         }
         self
     }
@@ -177,10 +197,10 @@ impl RouteTable {
     #[must_use]
     pub fn method_alias(mut self, path: &str, from: &Method, to: Method) -> Self {
         if let Some(methods) = self.routes.by_path.get_mut(path)
-            && let Some((_, new_route)) = methods.iter().find(|(method, _)| method == from)
+            && let Some(aliased) = methods.iter().find(|route| route.method == *from)
         {
-            let new_route = Arc::clone(new_route);
-            methods.push((to, new_route));
+            let alias = MethodRoute { method: to, ..aliased.clone() };
+            methods.push(alias);
         }
         self
     }
@@ -195,15 +215,16 @@ impl RouteTable {
 impl Routes {
     /// The router of actix tries one path after the other; paths without parameters come first, because it matches them
     /// without a regular expression.
-    pub fn configure(&self, config: &mut web::ServiceConfig) {
+    pub fn configure(&self, config: &mut web::ServiceConfig, metrics: Option<&WorkerMetrics>) {
         let mut by_path: Vec<_> = self.by_path.iter().collect();
         by_path.sort_by_key(|(path, _)| path.matches('{').count());
         for (path, methods) in by_path {
             let mut resource = web::resource(path.as_str());
-            for (method, new_route) in methods {
-                resource = resource.route(new_route(method.clone()));
+            for MethodRoute { method, operation, new_route } in methods {
+                let metrics = metrics.map(|metrics| metrics.of_operation(operation));
+                resource = resource.route(new_route(method.clone(), metrics));
             }
-            let allowed = methods.iter().map(|(method, _)| method.as_str());
+            let allowed = methods.iter().map(|route| route.method.as_str());
             config.service(with_method_not_allowed(resource, allowed));
         }
     }

@@ -25,11 +25,12 @@ use super::connection::Connection;
 use super::connection::per_address::ConnectionsPerAddress;
 use super::dialect::Dialects;
 use super::error::api_error::ApiError;
+use super::metrics::HttpMetrics;
 use super::middleware::cors::cors;
 use super::middleware::request_scope::request_scope;
 use super::routes::{RouteTable, Routes};
 use super::shutdown::Shutdown;
-use super::{addressbook, docs, health, openapi, swagger_ui, v1};
+use super::{addressbook, admin, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::ErrorCode;
 
@@ -90,11 +91,16 @@ impl Shared {
     }
 }
 
-/// A server that listens but does not accept connections yet, and its address.
+/// A server that listens but does not accept connections yet, and its address. Its requests are counted if there are
+/// metrics.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketAddr)> {
+pub fn bind(
+    state: AppState,
+    settings: &Settings,
+    metrics: Option<HttpMetrics>,
+) -> io::Result<(Server, SocketAddr)> {
     let limits = state.limits.clone();
     let shared = Arc::new(Shared::build(&limits)?);
     let state = Data::new(state);
@@ -121,12 +127,16 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
     let per_address = ConnectionsPerAddress::new(max);
     // The same as `HttpServer`, with `Connection` between the socket and HTTP.
     let serve = move || {
+        let metrics = metrics.as_ref().map(HttpMetrics::for_worker);
+        let of_scope = metrics.clone();
         let app = App::new()
             .app_data(state.clone())
             .app_data(handlers.clone())
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
-            .wrap(from_fn(|request, next: Next<_>| request_scope(request, next, DIALECTS)))
-            .configure(|config| shared.routes.configure(config))
+            .wrap(from_fn(move |request, next: Next<_>| {
+                request_scope(request, next, DIALECTS, of_scope.clone())
+            }))
+            .configure(|config| shared.routes.configure(config, metrics.as_ref()))
             .configure(|config| shared.documents.configure(config))
             .configure(|config| shared.docs.configure(config))
             .configure(swagger_ui::configure)
@@ -148,7 +158,7 @@ pub fn bind(state: AppState, settings: &Settings) -> io::Result<(Server, SocketA
             .h1(map_config(app, |()| AppConfig::default()));
         let (write_timeout, per_address) = (limits.write_timeout, per_address.clone());
         fn_service(move |stream: TcpStream| {
-            let connection = Connection::new(stream, write_timeout, DIALECTS, &per_address);
+            let connection = Connection::new(stream, write_timeout, DIALECTS, metrics.clone(), &per_address);
             let with_peer = |connection: Connection| {
                 let peer = connection.peer();
                 (connection, peer)
@@ -205,6 +215,9 @@ const BASE_FILES: usize = 32;
 const FILES_PER_WORKER: usize = 4;
 const FILES_PER_DATABASE_CONNECTION: usize = 3;
 
+/// Of the administration server and its database connection.
+const ADMIN_FILES: usize = admin::MAX_CONNECTIONS + 16;
+
 /// The maximum number of connections per worker. Further clients wait: their connections must not use up the file
 /// descriptors that requests in progress need.
 fn connections_per_worker(settings: &Settings, workers: usize) -> usize {
@@ -212,7 +225,8 @@ fn connections_per_worker(settings: &Settings, workers: usize) -> usize {
     let database = usize::try_from(settings.database.database_connections).unwrap_or(usize::MAX);
     let reserved = BASE_FILES
         .saturating_add(workers.saturating_mul(FILES_PER_WORKER))
-        .saturating_add(database.saturating_mul(FILES_PER_DATABASE_CONNECTION));
+        .saturating_add(database.saturating_mul(FILES_PER_DATABASE_CONNECTION))
+        .saturating_add(if settings.admin_bind.is_some() { ADMIN_FILES } else { 0 });
     let available = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(reserved);
     (available / workers).clamp(1, MAX_CONNECTIONS)
 }

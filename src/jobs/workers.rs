@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::imports;
+use super::metrics::{JobMetrics, StepResult};
 use crate::domain::ErrorCode;
 use crate::domain::import::{ImportJob, ImportQueue};
 use crate::domain::store::Store;
@@ -34,9 +35,10 @@ pub struct Workers {
 impl Workers {
     /// To be called within the runtime of the store.
     #[must_use]
-    pub fn start(store: &Arc<dyn Store>) -> Self {
+    pub fn start(store: &Arc<dyn Store>, metrics: Option<JobMetrics>) -> Self {
         let stopping = CancellationToken::new();
-        let tasks = (0..WORKERS).map(|_| tokio::spawn(run(Arc::clone(store), stopping.clone()))).collect();
+        let run = |_| tokio::spawn(run(Arc::clone(store), metrics.clone(), stopping.clone()));
+        let tasks = (0..WORKERS).map(run).collect();
         Self { stopping, tasks }
     }
 
@@ -57,11 +59,15 @@ impl Drop for Workers {
     }
 }
 
-async fn run(store: Arc<dyn Store>, stopping: CancellationToken) {
+async fn run(store: Arc<dyn Store>, metrics: Option<JobMetrics>, stopping: CancellationToken) {
     let queue = store.import_queue();
     while !stopping.is_cancelled() {
         match queue.claim().await {
-            Ok(Some(job)) => carry_out(&store, &queue, job, &stopping).await,
+            Ok(Some(job)) => {
+                let state = job.import.state;
+                let result = carry_out(&store, &queue, job, &stopping).await;
+                metrics.as_ref().inspect(|metrics| metrics.count(state, result));
+            }
             Ok(None) => {
                 stopping.run_until_cancelled(queue.wait(POLL_INTERVAL)).await;
             }
@@ -78,14 +84,18 @@ async fn carry_out(
     queue: &Arc<dyn ImportQueue>,
     job: ImportJob,
     stopping: &CancellationToken,
-) {
+) -> StepResult {
     let (account, import) = (job.context.account().get(), job.import.id);
     let state = job.import.state.as_str();
     match imports::carry_out(store, queue, &job, stopping).await {
-        Ok(()) => tracing::info!(account, %import, state, "a step of an import has ended"),
+        Ok(()) => {
+            tracing::info!(account, %import, state, "a step of an import has ended");
+            StepResult::Done
+        }
         // Cancelled, or taken over by another process.
         Err(error) if error.code() == ErrorCode::NotFound => {
             tracing::info!(account, %import, state, "an import was cancelled or taken over");
+            StepResult::Ended
         }
         Err(error) => {
             if error.code() == ErrorCode::Internal {
@@ -95,6 +105,7 @@ async fn carry_out(
             }
             stopping.run_until_cancelled(tokio::time::sleep(RETRY_DELAY)).await;
             queue.release(&job).await;
+            StepResult::Failed
         }
     }
 }

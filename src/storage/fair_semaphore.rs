@@ -54,6 +54,14 @@ struct State {
     recent: [Option<(Owner, Instant)>; 2],
 }
 
+/// How many permits there are, how many of them are held, and how many requests wait for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) total: usize,
+    pub(super) used: usize,
+    pub(super) waiting: usize,
+}
+
 /// Returned when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
@@ -97,6 +105,12 @@ impl FairSemaphore {
             receiver
         };
         receiver.await.map_err(|_| Closed)
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let state = self.0.state();
+        let waiting = state.waiting.values().flatten().filter(|waiting| !waiting.is_closed()).count();
+        Usage { total: state.total, used: state.total - state.free, waiting }
     }
 
     pub(super) fn is_closed(&self) -> bool {

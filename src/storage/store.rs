@@ -117,13 +117,16 @@ impl Database {
     fn assemble(options: &Options, mut pools: Pools) -> Self {
         let file_lock = pools.lock.take();
         let sqlite = pools.file.is_some();
+        let instruments = options.instruments.clone();
         let cache = file_lock.is_some().then(|| ContactCache::new(options.contact_cache));
+        let cache = cache.map(|cache| cache.counted_by(instruments.clone()));
         let writer = Writer::new(
             pools.writer.clone(),
             cache.clone(),
             options.acquire_timeout,
             pools.generation,
             options.idempotency_ttl,
+            instruments.clone(),
         );
         let change_poller = (!sqlite)
             .then(|| Arc::new(changes::start_polling(writer.change_signal().clone(), pools.reader.clone())));
@@ -134,7 +137,7 @@ impl Database {
         let cleaner = has_background_tasks
             .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, process)));
         let field_tasks = has_background_tasks.then(|| Arc::new(start_field_tasks(&writer, reader)));
-        let search_index = SearchIndex::new(options.search_cache, cache.clone());
+        let search_index = SearchIndex::new(options.search_cache, cache.clone(), instruments);
         let search_follower = has_background_tasks.then(|| {
             let (index, retention) = (search_index.clone(), options.change_retention);
             let (writer, reader) = (writer.clone(), reader.clone());
@@ -166,6 +169,7 @@ impl Database {
                 search_index,
                 search_follower,
                 imports_changed: Arc::default(),
+                monitor: pools.monitor,
                 _lock: file_lock.map(Arc::new),
             }),
             context: None,
@@ -293,7 +297,8 @@ impl Store for Database {
         if let Some(change_poller) = &self.parts.change_poller {
             change_poller.stop();
         }
-        for connection in [&self.parts.reader, &self.parts.write_pool] {
+        let pools = [&self.parts.reader, &self.parts.write_pool];
+        for connection in pools.into_iter().chain(&self.parts.monitor) {
             if tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await.is_err() {
                 tracing::warn!("the database was still in use when it was closed");
             }

@@ -1,6 +1,9 @@
-//! Logging to standard error.
+//! Logging to standard error, and the registry of metrics.
 //!
 //! Invariant: no phone number, name, alias, meta or key is logged.
+
+pub mod metrics;
+mod process;
 
 use std::io::{self, IsTerminal};
 

@@ -67,6 +67,14 @@ impl ServerProcess {
         &self.banner[start..start + self.banner[start..].find('/').unwrap()]
     }
 
+    /// Where metrics and health are, with `--admin-bind`.
+    pub fn admin(&self) -> Client {
+        let start =
+            self.banner.find("  Metrics     http://").expect(&self.banner) + "  Metrics     http://".len();
+        let address = self.banner[start..].split('/').next().unwrap();
+        Client::new(address, None)
+    }
+
     /// The key in the rest of the banner, or the next line if it has no key.
     pub fn first_key(&mut self) -> String {
         let mut line = String::new();

@@ -11,7 +11,7 @@ use addressbook::domain::pagination::{Cursor, SortDirection};
 use addressbook::domain::precondition::Precondition;
 use addressbook::domain::store::Store;
 use addressbook::domain::{AccountId, Contact, ContactKey, ContactPatch, NewContact, Timestamp};
-use addressbook::storage::{Database, Options};
+use addressbook::storage::{Database, Instruments, Options};
 use futures_util::StreamExt;
 use sea_orm::DbBackend;
 
@@ -34,6 +34,7 @@ fn options(url: &str) -> Options {
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        instruments: None,
     }
 }
 
@@ -44,6 +45,12 @@ pub async fn open(url: &str) -> Database {
 /// As a server opens it.
 pub async fn serve(url: &str) -> Database {
     Database::open_to_serve(&options(url)).await.unwrap()
+}
+
+/// The same, measured.
+pub async fn serve_measured(url: &str, instruments: Instruments) -> Database {
+    let options = Options { instruments: Some(instruments), ..options(url) };
+    Database::open_to_serve(&options).await.unwrap()
 }
 
 pub fn contact(i: usize) -> Contact {

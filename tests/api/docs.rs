@@ -6,7 +6,7 @@ use url::Url;
 use crate::harness::operations::Call;
 use crate::harness::{Backend, Client, Service, folder};
 
-const GUIDES: [&str; 6] = ["importing", "searching", "syncing", "filters", "limits", BACKUPS];
+const GUIDES: [&str; 7] = ["importing", "searching", "syncing", "filters", "limits", "monitoring", BACKUPS];
 
 /// Its commands are not of the API: see `backups`.
 const BACKUPS: &str = "backups";

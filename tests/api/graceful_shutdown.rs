@@ -46,8 +46,8 @@ fn load(address: &str, key: &str, prefix: &str, acknowledged: &Mutex<HashSet<Str
     }
 }
 
-/// A lock held by another session, which blocks all writes.
-async fn lock(url: &str, backend: Backend) -> DatabaseTransaction {
+/// A lock held by another session, which blocks all writes of contacts.
+pub async fn lock(url: &str, backend: Backend) -> DatabaseTransaction {
     let database = sea_orm::Database::connect(url).await.unwrap();
     let immediate = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

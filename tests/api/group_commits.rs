@@ -45,6 +45,7 @@ pub async fn open(url: &str) -> Database {
         idempotency_ttl: Duration::from_secs(60),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        instruments: None,
     };
     Database::open_to_serve(&options).await.unwrap()
 }

@@ -41,6 +41,7 @@ async fn open(url: &str, connections: u32) -> Database {
         idempotency_ttl: Duration::from_secs(1),
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        instruments: None,
     };
     Database::open(&options).await.unwrap()
 }

@@ -6,7 +6,7 @@ use super::package;
 
 const GUIDES: [&str; 5] =
     ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "openapi/README.md", "benches/README.md"];
-const FOLDERS: [&str; 6] = ["src/", "tests/", "migrations/", "benches/", "openapi/", ".cargo/"];
+const FOLDERS: [&str; 7] = ["src/", "tests/", "migrations/", "benches/", "openapi/", "packaging/", ".cargo/"];
 const LAYERS: [&str; 5] = ["domain::", "formats::", "http::", "storage::", "cli::"];
 
 /// What stands between backticks, outside of code blocks.

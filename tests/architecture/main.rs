@@ -58,6 +58,7 @@ const LAYERS: &[Layer] = &[
         may_import: &["config", "domain", "formats"],
         tiers: &[
             "server",
+            "admin",
             "v1 | addressbook | docs | swagger_ui | health",
             "prelude",
             "routes",
@@ -69,7 +70,7 @@ const LAYERS: &[Layer] = &[
             "middleware",
             "connection",
             "field",
-            "app_state base_url dialect error forwarded_prefix headers media_type rate_limit request_id resource response response_body shutdown",
+            "app_state base_url dialect error forwarded_prefix headers lifecycle media_type metrics rate_limit request_id resource response response_body shutdown",
         ],
         forbidden_crates: &["sea_orm", "sqlx", "migrations"],
         rule: "http -> domain; inside: server -> v1 | addressbook -> what they share, which knows no dialect",
@@ -78,7 +79,7 @@ const LAYERS: &[Layer] = &[
         module: "storage",
         may_import: &["domain", "migrations"],
         tiers: &[
-            "store",
+            "store | figures",
             "backup cleanup commands",
             "imports",
             "accounts audiences changes contacts fields filters groups opt_outs segments templates",
@@ -90,7 +91,7 @@ const LAYERS: &[Layer] = &[
             "db",
             "sqlite | postgres",
             "change_set",
-            "background_task entity error fair_semaphore process",
+            "background_task entity error fair_semaphore instruments process",
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
         rule: "storage -> domain; inside: repositories -> database -> search -> write -> cache, db -> sqlite | postgres",
@@ -98,7 +99,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         module: "jobs",
         may_import: &["domain", "formats"],
-        tiers: &["workers", "imports"],
+        tiers: &["workers", "imports | metrics"],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
         rule: "jobs know the database and the requests through the domain alone",
     },

@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::dialect::Dialects;
+use super::metrics::WorkerMetrics;
 use per_address::{ConnectionsPerAddress, CountedConnection, TooManyConnections};
-use rejected::RequestStart;
+use rejected::{Rejection, RequestStart};
 
 /// The maximum number of bytes that one poll passes on, and that are read ahead while a request is handled.
 ///
@@ -51,6 +52,8 @@ pub struct Connection {
     write_timeout: Duration,
     /// To render the responses to rejected requests.
     dialects: Dialects,
+    /// To count them.
+    metrics: Option<WorkerMetrics>,
     /// The deadline of a write that waits for space in the send buffer.
     write_deadline: Option<Pin<Box<Sleep>>>,
     read_ahead: Vec<u8>,
@@ -70,6 +73,7 @@ impl Connection {
         stream: TcpStream,
         write_timeout: Duration,
         dialects: Dialects,
+        metrics: Option<WorkerMetrics>,
         per_address: &ConnectionsPerAddress,
     ) -> io::Result<Self> {
         let peer = stream.peer_addr()?;
@@ -85,6 +89,7 @@ impl Connection {
             in_progress: Rc::default(),
             write_timeout,
             dialects,
+            metrics,
             write_deadline: None,
             read_ahead: Vec::new(),
             passed_on: 0,
@@ -204,7 +209,11 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.rejection.is_none() {
-            this.rejection = rejected::replacement(bytes, &this.request, this.peer, this.dialects);
+            let rejection = rejected::replacement(bytes, &this.request, this.peer, this.dialects);
+            this.rejection = rejection.map(|Rejection { status, response }| {
+                this.metrics.as_ref().inspect(|metrics| metrics.count_rejected(status));
+                response
+            });
         }
         if this.rejection.is_some() {
             // Discard further output.

@@ -46,20 +46,27 @@ impl RequestStart {
     }
 }
 
-/// The bytes to send instead, if the output ends with the response to a rejected request.
+/// Our response to a rejected request.
+pub struct Rejection {
+    pub status: u16,
+    /// The bytes to send instead.
+    pub response: Bytes,
+}
+
+/// What to send instead, if the output ends with the response to a rejected request.
 pub fn replacement(
     bytes: &[u8],
     request: &RequestStart,
     peer: Option<SocketAddr>,
     dialects: Dialects,
-) -> Option<Bytes> {
+) -> Option<Rejection> {
     let (start, head) = rejection(bytes)?;
-    let status = head.split(' ').nth(1)?;
+    let status: u16 = head.split(' ').nth(1)?.parse().ok()?;
     let code = match status {
-        "400" => ErrorCode::MalformedRequest,
-        "408" => ErrorCode::RequestTimeout,
-        "431" => ErrorCode::HeadersTooLarge,
-        "500" => ErrorCode::Internal,
+        400 => ErrorCode::MalformedRequest,
+        408 => ErrorCode::RequestTimeout,
+        431 => ErrorCode::HeadersTooLarge,
+        500 => ErrorCode::Internal,
         _ => return None,
     };
     let dialect = request.dialect(dialects).unwrap_or(dialects.default);
@@ -71,19 +78,13 @@ pub fn replacement(
     if code == ErrorCode::Internal {
         tracing::error!(
             request_id = id,
-            status = status.parse::<u16>().ok(),
+            status,
             peer,
             cause = "the HTTP implementation is at fault",
             "request failed"
         );
     } else {
-        tracing::info!(
-            request_id = id,
-            status = status.parse::<u16>().ok(),
-            peer,
-            code = wire_code(code).v1,
-            "request"
-        );
+        tracing::info!(request_id = id, status, peer, code = wire_code(code).v1, "request");
     }
     let headers = format!(
         "content-length: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -91,7 +92,8 @@ pub fn replacement(
         body.len()
     );
     let head = head.replace("connection: close\r\n", "").replacen(NO_BODY, &headers, 1);
-    Some([&bytes[..start], head.as_bytes(), body.as_bytes()].concat().into())
+    let response = [&bytes[..start], head.as_bytes(), body.as_bytes()].concat().into();
+    Some(Rejection { status, response })
 }
 
 const RESPONSE_START: &[u8] = b"HTTP/1.";

@@ -1,4 +1,5 @@
-//! The outermost layer of the application: request id, URI limit, error envelope, response headers and access log.
+//! The outermost layer of the application: request id, URI limit, error envelope, response headers, metrics
+//! and access log.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -17,6 +18,7 @@ use crate::http::app_state::AppState;
 use crate::http::connection::RequestInProgress;
 use crate::http::dialect::Dialects;
 use crate::http::error::api_error::ApiError;
+use crate::http::metrics::WorkerMetrics;
 use crate::http::rate_limit::RateLimitFields;
 use crate::http::request_id::RequestId;
 
@@ -25,8 +27,10 @@ pub async fn request_scope(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     dialects: Dialects,
+    metrics: Option<WorkerMetrics>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
+    let metrics = metrics.map(|metrics| metrics.begin(started));
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
@@ -59,11 +63,17 @@ pub async fn request_scope(
                 // every request (for h2c). Announcing it avoids a race with the client's next request.
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
+            if let Some(metrics) = metrics {
+                metrics.answered(Some(response.request()), response.status());
+            }
             access_log::log(Some(response.request()), &method, response.status(), started, &id, failure);
             Ok(response)
         }
         Err(error) => {
             let (error, failure) = RenderedError::new(&error, envelope, dialect, &id);
+            if let Some(metrics) = metrics {
+                metrics.answered(None, error.status_code());
+            }
             access_log::log(None, &method, error.status_code(), started, &id, Some(failure));
             Err(error.into())
         }

@@ -20,6 +20,7 @@ use crate::domain::contact::{ContactOffsetQuery, ContactQuery};
 use crate::domain::pagination::{CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId};
 use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
+use crate::storage::instruments::{CacheInstruments, Instruments};
 
 /// What a change makes stale.
 fn scopes(change: &Change) -> [Option<Scope>; 2] {
@@ -56,6 +57,7 @@ pub(crate) struct ContactCache {
     pub(crate) offset_pages: Arc<PageCache<ContactOffsetQuery, OffsetPage<Contact>>>,
     pub(crate) seek_points: Arc<SeekPoints>,
     versions: Arc<RwLock<WriteVersions>>,
+    instruments: Option<Instruments>,
 }
 
 /// Average size of an encoded contact, and overhead per entry and per number, in bytes.
@@ -112,17 +114,35 @@ impl ContactCache {
             offset_pages: Arc::new(PageCache::new(max_bytes / 16)),
             seek_points: Arc::new(SeekPoints::new()),
             versions: Arc::default(),
+            instruments: None,
         }
     }
 
+    /// The same cache, whose lookups are counted.
+    pub(crate) fn counted_by(self, instruments: Option<Instruments>) -> Self {
+        Self { instruments, ..self }
+    }
+
+    fn counted<T>(&self, counters: fn(&Instruments) -> &CacheInstruments, found: Option<T>) -> Option<T> {
+        if let Some(instruments) = &self.instruments {
+            counters(instruments).count(found.is_some());
+        }
+        found
+    }
+
     pub(crate) fn get(&self, account: AccountId, id: ContactId) -> Option<Contact> {
+        self.counted(Instruments::contacts, self.peek(account, id))
+    }
+
+    fn peek(&self, account: AccountId, id: ContactId) -> Option<Contact> {
         let slot = self.slots.get(&self.hasher.hash_one((account, id)))?;
         self.contacts.get(&slot)?.decode(account).filter(|contact| contact.id == id)
     }
 
     pub(crate) fn find(&self, account: AccountId, handle: &Handle) -> Option<Contact> {
-        let slot = self.slot(account, handle);
-        self.contacts.get(&slot)?.decode(account).filter(|contact| contact.handle == *handle)
+        let cached = self.contacts.get(&self.slot(account, handle));
+        let decoded = cached.and_then(|contact| contact.decode(account));
+        self.counted(Instruments::contacts, decoded.filter(|contact| contact.handle == *handle))
     }
 
     fn slot(&self, account: AccountId, handle: &Handle) -> Slot {
@@ -141,7 +161,7 @@ impl ContactCache {
     }
 
     pub(crate) fn opted_out(&self, account: AccountId) -> Option<OptedOut> {
-        self.opted_out.get(&account)
+        self.counted(Instruments::opt_outs, self.opted_out.get(&account))
     }
 
     /// Inserts an account's opt-outs, unless a write of them has begun since `read_version`.
@@ -188,7 +208,7 @@ impl ContactCache {
         Q: Clone + Eq + Hash,
         P: CacheablePage,
     {
-        pages.get(account, query, self.last_write(account))
+        self.counted(Instruments::pages, pages.get(account, query, self.last_write(account)))
     }
 
     /// The version of the last write to the account that has begun.

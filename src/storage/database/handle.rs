@@ -77,6 +77,8 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) search_follower: Option<Arc<BackgroundTask>>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,
+    /// A connection that no request uses, for the figures of `storage::figures`; if the database is measured.
+    pub(in crate::storage) monitor: Option<Connection>,
     pub(in crate::storage) _lock: Option<Arc<FileLock>>,
 }
 

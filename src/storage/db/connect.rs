@@ -14,6 +14,7 @@ use url::Url;
 
 use super::connection::Connection;
 use crate::storage::error::{OpenError, is_busy, is_file_error};
+use crate::storage::instruments::Instruments;
 use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::postgres::{PostgresPool, Probe, Timeouts};
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
@@ -43,6 +44,8 @@ pub struct Options {
     pub audience_ttl: Duration,
     /// How long entries of the change log are kept.
     pub change_retention: Duration,
+    /// If the database is measured.
+    pub instruments: Option<Instruments>,
 }
 
 impl fmt::Debug for Options {
@@ -79,6 +82,8 @@ pub(crate) struct Pools {
     pub(crate) generation: PoolGeneration,
     /// Readiness probe; PostgreSQL only.
     pub(crate) probe: Option<Probe>,
+    /// One connection, for figures; if the database is measured.
+    pub(crate) monitor: Option<Connection>,
 }
 
 impl Pools {
@@ -130,6 +135,9 @@ pub(crate) const APPLICATION_NAME: &str = "addressbook";
 /// for the role or the database is meant for queries.
 const NO_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+
+/// How long one figure may take on PostgreSQL.
+const MONITOR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Replaces a URL, or a part of it, that may contain a secret.
 const REDACTED: &str = "***";
@@ -216,6 +224,10 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
         }
         file.reserve_space();
     }
+    let monitor = match options.instruments {
+        Some(_) => Some(connection_to(&connect(sqlite_pool(options, file.path(), 1, access, true)).await?)),
+        None => None,
+    };
     Ok(Pools {
         pool: writer,
         writer: writer_connection,
@@ -224,6 +236,7 @@ async fn open_sqlite(options: &Options, access: Access) -> Result<Pools, OpenErr
         lock,
         generation: PoolGeneration::default(),
         probe: None,
+        monitor,
     })
 }
 
@@ -298,6 +311,11 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
     let timeouts = Timeouts { acquire: options.acquire_timeout, statement: options.statement_timeout };
     let generation = PoolGeneration::default();
     let probe = Some(Probe::new(serves.clone()));
+    let monitor = options.instruments.as_ref().map(|_| {
+        // Of its own generation: a figure that takes too long says nothing about the connections of requests.
+        let timeouts = Timeouts { acquire: MONITOR_TIMEOUT, statement: MONITOR_TIMEOUT };
+        Connection::postgres(PostgresPool::new(serves.clone(), 1, timeouts, PoolGeneration::default()))
+    });
     let connection =
         Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, generation.clone()));
     Ok(Pools {
@@ -308,6 +326,7 @@ async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
         lock: None,
         generation,
         probe,
+        monitor,
     })
 }
 

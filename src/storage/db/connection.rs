@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use super::session::Session;
 use super::transaction::Transaction;
 use crate::storage::error::{acquire_error, exec_error, query_error};
-use crate::storage::fair_semaphore::Owner;
+use crate::storage::fair_semaphore::{Owner, Usage};
 use crate::storage::postgres::PostgresPool;
 use crate::storage::sqlite::database_file::DatabaseFile;
 use crate::storage::sqlite::pool::SqlitePool;
@@ -58,6 +58,14 @@ impl Connection {
             Connections::Sqlite(pool) => pool.acquire(self.owner).await.map(Session::Sqlite),
         }
         .map_err(acquire_error)
+    }
+
+    /// Of its pool, whoever uses it.
+    pub(in crate::storage) fn usage(&self) -> Usage {
+        match &self.connections {
+            Connections::Postgres(pool) => pool.usage(),
+            Connections::Sqlite(pool) => pool.usage(),
+        }
     }
 
     /// Waits for connections in use, and closes all.

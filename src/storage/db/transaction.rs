@@ -186,6 +186,7 @@ mod tests {
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
             change_retention: Duration::from_secs(1),
+            instruments: None,
         };
         connect::open(&options).await.unwrap()
     }

@@ -23,7 +23,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executo
 use sea_query_sqlx::SqlxValues;
 
 use super::failover::PoolGeneration;
-use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
+use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit, Usage};
 
 /// A connection that was idle for longer is pinged before use, with this timeout.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
@@ -113,6 +113,10 @@ impl PostgresPool {
             shared: Arc::clone(shared),
             _permit: permit,
         })
+    }
+
+    pub(in crate::storage) fn usage(&self) -> Usage {
+        self.0.permits.usage()
     }
 
     /// Waits for connections in use, and closes all.

@@ -12,11 +12,13 @@ use super::segment::BlockKey;
 use crate::domain::Result;
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::entity::search_block::{Column, Entity};
+use crate::storage::instruments::Instruments;
 
 pub(super) type Block = Arc<[u8]>;
 
 pub(in crate::storage) struct BlockCache {
     blocks: Cache<BlockKey, Block, ByBytes>,
+    instruments: Option<Instruments>,
 }
 
 #[derive(Clone)]
@@ -33,8 +35,9 @@ impl Weighter<BlockKey, Block> for ByBytes {
 }
 
 impl BlockCache {
-    pub(super) fn new(max_bytes: usize) -> Self {
-        Self { blocks: Cache::with_weighter(max_bytes / BLOCK_BYTES, max_bytes as u64, ByBytes) }
+    pub(super) fn new(max_bytes: usize, instruments: Option<Instruments>) -> Self {
+        let blocks = Cache::with_weighter(max_bytes / BLOCK_BYTES, max_bytes as u64, ByBytes);
+        Self { blocks, instruments }
     }
 
     /// Adds the blocks with these keys that are not there yet.
@@ -44,18 +47,24 @@ impl BlockCache {
         keys: &[BlockKey],
         blocks: &mut HashMap<BlockKey, Block>,
     ) -> Result<()> {
-        let mut missing = Vec::new();
+        let (mut missing, mut hits) = (Vec::new(), 0);
         for key in keys {
             if blocks.contains_key(key) {
                 continue;
             }
             match self.blocks.get(key) {
-                Some(block) => drop(blocks.insert(*key, block)),
+                Some(block) => {
+                    hits += 1;
+                    blocks.insert(*key, block);
+                }
                 None => missing.push([*key]),
             }
         }
         missing.sort_unstable();
         missing.dedup();
+        if let Some(instruments) = &self.instruments {
+            instruments.search_blocks().count_several(hits, missing.len());
+        }
         if missing.is_empty() {
             return Ok(());
         }

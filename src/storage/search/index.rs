@@ -11,6 +11,7 @@ use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::db::connection::Connection;
 use crate::storage::db::contact_lookup;
+use crate::storage::instruments::Instruments;
 
 /// Entries of the log that are read at a time, and contacts.
 const LOG_BATCH: u64 = 4_096;
@@ -86,8 +87,13 @@ pub(super) fn incomplete() -> Error {
 }
 
 impl SearchIndex {
-    pub(in crate::storage) fn new(cache_bytes: usize, contacts: Option<ContactCache>) -> Self {
-        let inner = Inner { accounts: Mutex::default(), blocks: BlockCache::new(cache_bytes), contacts };
+    pub(in crate::storage) fn new(
+        cache_bytes: usize,
+        contacts: Option<ContactCache>,
+        instruments: Option<Instruments>,
+    ) -> Self {
+        let blocks = BlockCache::new(cache_bytes, instruments);
+        let inner = Inner { accounts: Mutex::default(), blocks, contacts };
         Self { inner: Arc::new(inner) }
     }
 

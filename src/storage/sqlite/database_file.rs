@@ -238,6 +238,16 @@ impl DatabaseFile {
         self.0.reserve.get()?.as_ref()
     }
 
+    /// The sizes of the file and of its WAL, in bytes.
+    pub(crate) fn sizes(&self) -> io::Result<(u64, u64)> {
+        let file = fs::metadata(&self.0.path)?.len();
+        match fs::metadata(self.beside("-wal")) {
+            Ok(wal) => Ok((file, wal.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok((file, 0)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether its path still leads to the opened file: neither deleted, nor moved, nor replaced. Writes to a
     /// file without a name are lost when it is closed.
     pub(crate) fn is_in_place(&self) -> bool {

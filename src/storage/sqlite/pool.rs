@@ -16,7 +16,7 @@ use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
 
 use super::database_file::DatabaseFile;
-use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit};
+use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit, Usage};
 
 /// Connections to one file, opened with the settings of sqlx's pool.
 #[derive(Clone, Debug)]
@@ -68,6 +68,10 @@ impl SqlitePool {
             shared: Arc::clone(shared),
             _permit: permit,
         })
+    }
+
+    pub(in crate::storage) fn usage(&self) -> Usage {
+        self.0.permits.usage()
     }
 
     /// Waits for connections in use, and closes all.

@@ -21,6 +21,7 @@ use super::writer::{WriteError, WriteGuard, Writer};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::db::transaction::Transaction;
+use crate::storage::instruments::Instruments;
 
 /// Maximum number of commands in a group, and of rows that they change (a command with more has a group of its own).
 const MAX_GROUP_SIZE: usize = 128;
@@ -33,6 +34,7 @@ pub(crate) type Execute =
 #[derive(Clone, Debug)]
 pub(crate) struct GroupCommit {
     queue: mpsc::Sender<Pending>,
+    instruments: Option<Instruments>,
 }
 
 struct Pending {
@@ -46,6 +48,7 @@ impl GroupCommit {
     /// Starts the committers, each of which uses a connection during a commit. They end when the last handle is dropped.
     /// At most `capacity` commands wait.
     pub(crate) fn start(writer: &Writer, execute: Execute, capacity: usize, committers: usize) -> Self {
+        let instruments = writer.instruments().cloned();
         let (queue, received) = mpsc::channel(capacity);
         let is_mixed = writer.connection().get_database_backend() == DbBackend::Sqlite;
         let received = Arc::new(Mutex::new(Queue { received, waiting: VecDeque::new(), is_mixed }));
@@ -53,7 +56,13 @@ impl GroupCommit {
             let committer = Committer { writer: writer.clone(), execute, queue: Arc::clone(&received) };
             tokio::spawn(committer.run());
         }
-        Self { queue }
+        Self { queue, instruments }
+    }
+
+    /// How many commands wait for a committer, and how many may.
+    pub(crate) fn queue_length(&self) -> (usize, usize) {
+        let capacity = self.queue.max_capacity();
+        (capacity - self.queue.capacity(), capacity)
     }
 
     /// Queues a command, and waits until it is durable.
@@ -65,6 +74,7 @@ impl GroupCommit {
         let (sender, receiver) = oneshot::channel();
         let pending = Pending { command: Arc::new(command), reply: sender, in_flight_guard };
         self.queue.try_send(pending).map_err(|_| {
+            self.instruments.as_ref().inspect(|instruments| instruments.count_rejected_write());
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
         receiver.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
@@ -183,7 +193,14 @@ impl Committer {
         guard: &WriteGuard<'_>,
         commands: Vec<Arc<Command>>,
     ) -> Result<(Outcomes, ChangeSet), WriteError> {
-        self.writer.commit(guard, self.job(commands)).await
+        let size = commands.len();
+        let done = self.writer.commit(guard, self.job(commands)).await?;
+        self.record_group(size);
+        Ok(done)
+    }
+
+    fn record_group(&self, size: usize) {
+        self.writer.instruments().inspect(|instruments| instruments.record_group(size));
     }
 
     /// The job of a transaction that executes commands.
@@ -222,6 +239,9 @@ impl Committer {
     async fn commit_alone(&self, pending: Pending) {
         let job = self.job(vec![Arc::clone(&pending.command)]);
         let outcomes = self.writer.transact(job).await;
+        if outcomes.is_ok() {
+            self.record_group(1);
+        }
         pending.reply_alone(outcomes.map_err(Error::from));
     }
 

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
@@ -27,6 +27,7 @@ use crate::storage::error::{
     is_conflict, is_file_error, is_rejected, may_be_connection_failure, timestamp_too_old,
 };
 use crate::storage::fair_semaphore::Owner;
+use crate::storage::instruments::Instruments;
 use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::sqlite::database_file::DatabaseFile;
 
@@ -40,6 +41,7 @@ pub(crate) struct Writer {
     change_signal: ChangeSignal,
     fields: FieldCache,
     search_backlog: SearchBacklog,
+    instruments: Option<Instruments>,
 }
 
 /// The lock that keeps the cache consistent with the database.
@@ -158,6 +160,7 @@ impl Writer {
         acquire_timeout: Duration,
         generation: PoolGeneration,
         idempotency_ttl: Duration,
+        instruments: Option<Instruments>,
     ) -> Self {
         let cache_lock =
             cache.map(|cache| CacheLock { cache, order: Arc::default(), waiting: Arc::default() });
@@ -170,6 +173,7 @@ impl Writer {
             change_signal: ChangeSignal::default(),
             fields: FieldCache::default(),
             search_backlog: SearchBacklog::default(),
+            instruments,
         }
     }
 
@@ -275,7 +279,14 @@ impl Writer {
             }
             return Err(WriteError::NotCommitted(timestamp_too_old()));
         }
-        let commit = async { transaction.commit().await.map_err(WriteError::from_commit) };
+        let commit = async {
+            let measured = self.instruments.as_ref().map(|instruments| (instruments, Instant::now()));
+            transaction.commit().await.map_err(WriteError::from_commit)?;
+            if let Some((instruments, began)) = measured {
+                instruments.record_commit(began.elapsed());
+            }
+            Ok(())
+        };
         guard.commit(&change_set, commit).await?;
         Ok((value, change_set))
     }
@@ -339,6 +350,10 @@ impl Writer {
     /// To be read by the holder of the write guard.
     pub(crate) fn cache(&self) -> Option<&ContactCache> {
         self.cache_lock.as_ref().map(|lock| &lock.cache)
+    }
+
+    pub(crate) fn instruments(&self) -> Option<&Instruments> {
+        self.instruments.as_ref()
     }
 
     pub(crate) fn connection(&self) -> &Connection {

@@ -3,6 +3,7 @@
 pub mod acknowledged;
 pub mod change_log;
 mod client;
+pub mod exposition;
 pub mod feed;
 pub mod field_index;
 pub mod fixtures;
@@ -23,6 +24,7 @@ pub use proxy::{Freezer, Hold, delay_replies, serve_under};
 pub use service::{Backend, Service, new_account, new_database};
 
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use addressbook::domain::api_key::KeyId;
@@ -41,6 +43,13 @@ pub fn skip(reason: &str) {
     let thread = std::thread::current();
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("a thread of a test"));
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Runs `end` after `work`, also if that panics: a transaction that is dropped outside its runtime ends the test process.
+pub fn finally<T>(work: impl FnOnce() -> T, end: impl FnOnce()) -> T {
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    end();
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A request for an account, for tests that call the store without a server.

@@ -9,13 +9,14 @@ pub(super) struct Guide {
     pub(super) text: &'static str,
 }
 
-pub(super) const GUIDES: [Guide; 6] = [
+pub(super) const GUIDES: [Guide; 7] = [
     Guide { name: "importing", text: include_str!("importing.md") },
     Guide { name: "searching", text: include_str!("searching.md") },
     Guide { name: "syncing", text: include_str!("syncing.md") },
     Guide { name: "filters", text: include_str!("filters.md") },
     Guide { name: "limits", text: include_str!("limits.md") },
     Guide { name: "backups", text: include_str!("backups.md") },
+    Guide { name: "monitoring", text: include_str!("monitoring.md") },
 ];
 
 impl Guide {
