@@ -559,8 +559,8 @@ fn only_the_newest_backups_are_kept(backend: Backend) {
     for other in &others {
         fs::write(directory.join(other), "kept").unwrap();
     }
-    let abandoned =
-        [".tar.partial", ".tar.database.partial"].map(|end| format!("{prefix}20250101T000000000Z{end}"));
+    let abandoned = [".tar.partial", ".tar.database.partial", ".tar.database.partial-journal"]
+        .map(|end| format!("{prefix}20250101T000000000Z{end}"));
     for file in &abandoned {
         fs::write(directory.join(file), "abandoned").unwrap();
     }
@@ -760,6 +760,31 @@ fn a_stale_log_is_taken_away() {
     let client = Client::new(serving.address(), client.key);
     assert_eq!(feed::all(&client, "/v1/contacts").len(), 1);
     stop(serving);
+}
+
+/// A restore that was killed while it wrote to its copy leaves a journal, which SQLite would apply to the copy of the next one.
+#[test]
+fn a_journal_of_a_killed_restore_is_not_applied() {
+    let site = Site::new(Backend::Sqlite).unwrap();
+    let (serving, client) = site.serve_first();
+    create_many(&client);
+    let backup = site.back_up(&["backup.tar"]);
+    stop(serving);
+    // The journal of another database, as it is when its process is killed.
+    let other = rusqlite::Connection::open(site.folder.join("other.db")).unwrap();
+    other
+        .execute_batch(
+            "PRAGMA cache_size = 5; CREATE TABLE t (x); \
+             INSERT INTO t SELECT randomblob(4000) FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) a, \
+             (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) b; BEGIN; UPDATE t SET x = randomblob(4001)",
+        )
+        .unwrap();
+    let journal = fs::read(site.folder.join("other.db-journal")).unwrap();
+    assert!(journal.len() > 50_000);
+    fs::write(site.beside(".partial-journal"), &journal).unwrap();
+    run(&mut site.restore(&backup, &["--force"]));
+    assert_eq!(site.rows(), rows_of(&manifest(&backup)));
+    assert_eq!(names(site.database().parent().unwrap()), ["addressbook.db", "addressbook.db-reserve"]);
 }
 
 /// Roles that a server runs as keep what they may do; where they do not exist, nothing is restored.

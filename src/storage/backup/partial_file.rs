@@ -76,11 +76,15 @@ impl Drop for PartialFile {
     }
 }
 
-/// Deletes what a killed process has left of a file.
+/// Deletes what a killed process has left of a file, and SQLite's journal of it.
 pub(super) fn delete_abandoned(path: &Path) {
     let abandoned = || -> io::Result<()> {
         let file = File::options().read(true).write(true).open(path)?;
-        if try_lock(&file)? && is_at(&file, path)? { fs::remove_file(path) } else { Ok(()) }
+        if try_lock(&file)? && is_at(&file, path)? {
+            drop(fs::remove_file(with_suffix(path, "-journal")));
+            return fs::remove_file(path);
+        }
+        Ok(())
     };
     // It is in nobody's way.
     drop(abandoned());

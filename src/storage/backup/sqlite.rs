@@ -39,6 +39,7 @@ pub(super) async fn back_up(
     let mut backup = PartialFile::create(&path)?;
     // Its name is that of a temporary file alone.
     let copy = PartialFile::create(&with_suffix(&path, ".database"))?;
+    delete_companions(copy.path())?;
     // SQLite accepts a file that exists if it is empty.
     let vacuum =
         Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [text(copy.path())?.into()]);
@@ -132,6 +133,8 @@ fn text(path: &Path) -> Result<&str, BackupError> {
 pub(super) async fn restore(options: &Options, archive: &Archive, replace: bool) -> Result<(), BackupError> {
     let target = Target::find(options, replace)?;
     let mut copy = PartialFile::create(&target.path)?;
+    // If an earlier restore was killed, SQLite would take its journal for one of this copy.
+    delete_companions(copy.path())?;
     let fail = BackupError::file("write", copy.path());
     archive.copy_data(copy.file(), &fail)?;
     verify_copy(archive, open_copy(copy.path()).await?).await?;
@@ -146,8 +149,14 @@ pub(super) async fn restore(options: &Options, archive: &Archive, replace: bool)
 
     target.lock_out_everybody().await?;
     // Whatever the log beside the old file still has, SQLite would apply to the new one.
+    delete_companions(&target.path)?;
+    sync_directory(&target.path).map_err(BackupError::file("write", &target.path))?;
+    copy.complete()
+}
+
+fn delete_companions(database: &Path) -> Result<(), BackupError> {
     for companion in COMPANIONS {
-        let path = with_suffix(&target.path, companion);
+        let path = with_suffix(database, companion);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(BackupError::file("delete", &path)(error));
@@ -155,8 +164,7 @@ pub(super) async fn restore(options: &Options, archive: &Archive, replace: bool)
             _ => {}
         }
     }
-    sync_directory(&target.path).map_err(BackupError::file("write", &target.path))?;
-    copy.complete()
+    Ok(())
 }
 
 /// The database that is to be replaced, or the place of one.
