@@ -27,12 +27,6 @@ pub const ITEMS_PER_UNIT: usize = 10;
 /// The extension of the document that lists the policies.
 pub const EXTENSION: &str = "x-rate-limits";
 
-/// For the description of an operation whose body has items.
-#[must_use]
-pub fn cost_of_items() -> String {
-    format!("\n\nThe rate limits count it as one request, and one more for every {ITEMS_PER_UNIT} items.")
-}
-
 /// How many units are spent until those who have all of theirs are forgotten.
 const SPENT_PER_CLEANUP: u32 = 1 << 16;
 
@@ -151,20 +145,16 @@ impl RateLimits {
 
     fn spend(&self, principal: &Principal, units: NonZeroU32) -> Result<RateLimitFields, ApiError> {
         self.forget_the_rested(units);
-        let mut fields = RateLimitFields::default();
-        let of_key = self.by_key.as_ref().map(|limiter| limiter.spend(principal.key(), units));
-        let of_account = self.by_account.as_ref().map(|limiter| limiter.spend(&principal.account(), units));
-        for outcome in of_key.into_iter().chain(of_account) {
-            match outcome {
-                Ok(left) if left.units < left.policy.quota.get() / 2 => fields.0.push(left),
-                Ok(_) => {}
-                Err((left, seconds)) => {
-                    let fields = RateLimitFields(vec![left]);
-                    return Err(ApiError::rate_limited(left.policy.name, seconds, fields.headers()));
-                }
-            }
+        let mut left = Vec::new();
+        // What is refused to a key costs its account nothing: its other keys go on.
+        if let Some(limiter) = &self.by_key {
+            left.push(limiter.spend(principal.key(), units)?);
         }
-        Ok(fields)
+        if let Some(limiter) = &self.by_account {
+            left.push(limiter.spend(&principal.account(), units)?);
+        }
+        left.retain(|left| left.units < left.policy.quota.get() / 2);
+        Ok(RateLimitFields(left))
     }
 
     fn forget_the_rested(&self, units: NonZeroU32) {
@@ -188,8 +178,11 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         Self { policy, units }
     }
 
-    /// What is left; or, if that is not enough, that and how many seconds to wait.
-    fn spend(&self, key: &K, units: NonZeroU32) -> Result<Left, (Left, u32)> {
+    /// What is left.
+    ///
+    /// # Errors
+    /// 429 if that is not enough.
+    fn spend(&self, key: &K, units: NonZeroU32) -> Result<Left, ApiError> {
         let policy = self.policy;
         // The request itself has cost a unit before its items are counted.
         let most = NonZeroU32::new(policy.quota.get() - 1).unwrap_or(NonZeroU32::MIN);
@@ -201,7 +194,9 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
                 let missing = (wait.as_nanos() * u128::from(policy.rate.get())).div_ceil(1_000_000_000);
                 let missing = u32::try_from(missing).unwrap_or(u32::MAX);
                 let left = Left { policy, units: units.get().saturating_sub(missing) };
-                Err((left, missing.div_ceil(policy.rate.get())))
+                let fields = RateLimitFields(vec![left]);
+                let seconds = missing.div_ceil(policy.rate.get());
+                Err(ApiError::rate_limited(policy.name, seconds, fields.headers()))
             }
             // Not more than the quota is asked for.
             Err(_) => Ok(Left { policy, units: 0 }),
@@ -209,7 +204,13 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
     }
 }
 
-/// A refusal of the first policy, for the document.
+/// For the description of an operation whose body has items.
+#[must_use]
+pub fn cost_of_items() -> String {
+    format!("\n\nThe rate limits count it as one request, and one more for every {ITEMS_PER_UNIT} items.")
+}
+
+/// A refusal, for the document.
 #[must_use]
 pub fn example() -> ApiError {
     let [quota, window, rate] = [50_000, 5, 10_000].map(|number| NonZeroU32::MIN.saturating_add(number - 1));

@@ -105,6 +105,16 @@ fn the_keys_of_an_account_share_its_quota(backend: Backend) {
     assert_eq!(service.anonymous().get("/v1/contacts").status, 401);
 }
 
+fn what_is_refused_to_a_key_costs_its_account_nothing(backend: Backend) {
+    let Some(service) = service(backend, 1, 2, 20) else { return };
+    let account = new_account();
+    let [flooding, other] = [0, 1].map(|_| service.client_of(&account, &[]));
+    let statuses: Vec<u16> = (0..200).map(|_| flooding.get("/v1/contacts").status).collect();
+    assert!(statuses.iter().filter(|status| **status == 429).count() > 100);
+    let (accepted, _) = until_refused(&other);
+    assert!(accepted.len() >= 20, "{}", accepted.len());
+}
+
 fn ten_items_cost_as_much_as_a_request(backend: Backend) {
     let Some(service) = service(backend, 1, 0, 100) else { return };
     let account = new_account();
@@ -190,6 +200,7 @@ on_each! {
     an_address_has_so_many_connections
     a_key_may_send_its_quota_at_once
     the_keys_of_an_account_share_its_quota
+    what_is_refused_to_a_key_costs_its_account_nothing
     ten_items_cost_as_much_as_a_request
     the_document_has_the_policies
 }
