@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::{ServerProcess, addressbook, fails};
 use crate::contacts::create;
+use crate::guides::blocks;
 use crate::harness::acknowledged::Acknowledged;
 use crate::harness::change_log::Follower;
 use crate::harness::feed::{self, Copy};
@@ -677,8 +678,7 @@ fn the_commands_of_the_guide_run() {
     let serving =
         ServerProcess::start(&mut addressbook(&site.folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
     let guide = include_str!("../../src/http/docs/guides/backups.md");
-    let blocks: Vec<_> =
-        guide.split("```bash\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let blocks = blocks(guide, "bash");
     assert_eq!(blocks.len(), 3);
     let program = Path::new(env!("CARGO_BIN_EXE_addressbook")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());

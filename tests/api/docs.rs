@@ -1,15 +1,11 @@
 //! The served documentation: complete, linked, and independent of the path prefix.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
+use crate::guides::GUIDES;
 use crate::harness::operations::Call;
-use crate::harness::{Backend, Client, Service, folder};
-
-const GUIDES: [&str; 7] = ["importing", "searching", "syncing", "filters", "limits", "monitoring", BACKUPS];
-
-/// Its commands are not of the API: see `backups`.
-const BACKUPS: &str = "backups";
+use crate::harness::{Backend, Client, Service};
 
 const RELEASED: &str = include_str!("../../openapi/released/LAST");
 
@@ -17,7 +13,7 @@ fn client() -> Client {
     Service::shared(Backend::Sqlite).unwrap().anonymous()
 }
 
-fn text(client: &Client, path: &str) -> String {
+pub fn text(client: &Client, path: &str) -> String {
     let reply = client.get(path);
     assert_eq!(reply.status, 200, "{path}");
     String::from_utf8(reply.body).unwrap()
@@ -118,59 +114,6 @@ fn the_index_links_to_every_page() {
         let follows = page.find("\n## Related operations").unwrap_or(page.len());
         assert!(full.contains(&page[heading..follows]), "{} in full", call.id);
     }
-}
-
-/// They are in every index, and their commands run as they stand.
-#[test]
-fn guides_are_listed_and_their_commands_run() {
-    let service = Service::start(Backend::Sqlite, |_| {}).unwrap();
-    let client = service.client();
-    let indexes = ["/llms.txt", "/llms-full.txt", "/docs/"].map(|path| text(&client, path));
-    let mut responses = Vec::new();
-    for guide in GUIDES {
-        let page = text(&client, &format!("/docs/{guide}.md"));
-        let title = page.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
-        let [index, full, html] = &indexes;
-        assert!(index.contains(&format!("- [{title}](docs/{guide}.md): ")), "{index}");
-        assert!(full.contains(&format!("\n# {title}\n")), "{title}");
-        assert!(html.contains(&format!("<a href=\"{guide}\">{title}</a>")), "{title}");
-        if guide == BACKUPS {
-            continue;
-        }
-        let blocks = page.split("```bash\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-        let output = std::process::Command::new("bash")
-            .current_dir(folder())
-            .args(["-e", "-c", &blocks.collect::<String>()])
-            .env("BASE_URL", format!("http://{}", service.address))
-            .env("KEY", client.key.as_ref().unwrap())
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{guide}: {}", String::from_utf8_lossy(&output.stderr));
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        responses
-            .extend(serde_json::Deserializer::from_str(&stdout).into_iter::<Value>().map(Result::unwrap));
-    }
-    let [_, import, rows, pages @ .., _, created, changes, field, count, matching, ordered, segment] =
-        &responses[..]
-    else {
-        panic!("{responses:?}")
-    };
-    assert_eq!(pages.len(), 3, "{responses:?}");
-    for page in pages {
-        assert_eq!((&page["data"], &page["has_more"]), (&json!([]), &json!(false)));
-    }
-    assert_eq!(
-        (&import["state"], &import["counts"]["create"], &import["counts"]["reject"]),
-        (&json!("planned"), &json!(1), &json!(1))
-    );
-    assert_eq!(rows["data"][0]["username"], "ina");
-    assert_eq!(changes["data"][0]["contact"], *created);
-    let found = matching["data"].as_array().unwrap();
-    assert_eq!((&field["key"], &count["count"]), (&json!("COUNTRY"), &json!(found.len())));
-    assert!(found.contains(created), "{matching}");
-    assert_eq!(ordered["data"].as_array().unwrap().len(), found.len(), "{ordered}");
-    assert_eq!(segment["name"], "newcomers");
 }
 
 /// Every link of every page, behind a prefix that the service does not know.

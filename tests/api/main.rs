@@ -43,6 +43,7 @@ mod group_query_plans;
 mod group_races;
 mod group_reads;
 mod groups;
+mod guides;
 mod idempotency;
 mod import_recovery;
 mod imports;

@@ -9,12 +9,21 @@ pub(super) struct Guide {
     pub(super) text: &'static str,
 }
 
-pub(super) const GUIDES: [Guide; 7] = [
-    Guide { name: "importing", text: include_str!("importing.md") },
+/// In the order of the menu: beginning, every client, what clients do, operators.
+pub(super) const GUIDES: [Guide; 15] = [
+    Guide { name: "quickstart", text: include_str!("quickstart.md") },
+    Guide { name: "dialects", text: include_str!("dialects.md") },
+    Guide { name: "errors", text: include_str!("errors.md") },
+    Guide { name: "retries", text: include_str!("retries.md") },
+    Guide { name: "paging", text: include_str!("paging.md") },
     Guide { name: "searching", text: include_str!("searching.md") },
-    Guide { name: "syncing", text: include_str!("syncing.md") },
     Guide { name: "filters", text: include_str!("filters.md") },
+    Guide { name: "importing", text: include_str!("importing.md") },
+    Guide { name: "campaigns", text: include_str!("campaigns.md") },
+    Guide { name: "syncing", text: include_str!("syncing.md") },
+    Guide { name: "keys", text: include_str!("keys.md") },
     Guide { name: "limits", text: include_str!("limits.md") },
+    Guide { name: "operating", text: include_str!("operating.md") },
     Guide { name: "backups", text: include_str!("backups.md") },
     Guide { name: "monitoring", text: include_str!("monitoring.md") },
 ];
