@@ -37,12 +37,13 @@ struct Measured {
 
 impl Measured {
     fn start(backend: Backend) -> Option<Self> {
-        Some(Self::start_on(&new_database(backend)?))
+        Some(Self::start_on(&new_database(backend)?, &[]))
     }
 
-    fn start_on(url: &str) -> Self {
+    fn start_on(url: &str, flags: &[&str]) -> Self {
         let arguments =
             ["--bind=127.0.0.1:0", "--admin-bind=127.0.0.1:0", "--log=off", "--database-url", url];
+        let arguments = [&arguments, flags].concat();
         let mut server = ServerProcess::start(&mut addressbook(&folder(), &arguments));
         let admin = server.admin();
         let key = server.first_key();
@@ -176,7 +177,7 @@ fn numbers_are_those_of_what_was_done(backend: Backend) {
 
 fn no_caller_adds_a_series(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
-    let measured = Measured::start_on(&url);
+    let measured = Measured::start_on(&url, &[]);
     let Measured { client, admin, server } = &measured;
     let keys: Vec<String> = (0..5)
         .map(|i| {
@@ -217,7 +218,8 @@ fn no_caller_adds_a_series(backend: Backend) {
 
 fn an_abandoned_request_is_counted_and_no_longer_in_progress(backend: Backend) {
     let Some(url) = new_database(backend) else { return };
-    let measured = Measured::start_on(&url);
+    // For as long as the lock is held.
+    let measured = Measured::start_on(&url, &["--database-statement-timeout=60s"]);
     let runtime = Runtime::new().unwrap();
     let lock = runtime.block_on(lock(&url, backend));
     let in_progress = |count: f64| {
@@ -322,7 +324,7 @@ on_each! {
 fn figures_of_a_database_that_does_not_respond_are_left_out() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
     let freezer = Freezer::new(&cluster.url("postgres"));
-    let measured = Measured::start_on(&freezer.url);
+    let measured = Measured::start_on(&freezer.url, &[]);
     let is_up = |metrics: &Exposition| {
         let up = metrics.get("addressbook_database_up").unwrap();
         assert_eq!(metrics.get("addressbook_contacts").is_some(), up == 1.0, "{}", metrics.text);

@@ -105,7 +105,7 @@ fn idle_connections_and_slow_senders_do_not_block_others() {
         Command::new("sh")
             .args(["-c", "ulimit -S -n 1024; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_addressbook")])
             .args(["--bind=127.0.0.1:0", "--log=off", "--header-timeout=5m", "--body-timeout=5m"])
-            .args(["--keep-alive=5m", "--request-timeout=5m"])
+            .args(["--keep-alive=5m", "--request-timeout=5m", "--address-connections=0"])
             .current_dir(folder()),
     );
     let (address, key) = (serving.address().to_owned(), serving.first_key());
