@@ -106,7 +106,7 @@ export async function desk(service) {
   });
 
   await check('errors of nearly every operation are folded, those of its own are not', () => {
-    const common = ['401', '403', '408', '413', '414', '415', '500', '503', '507'];
+    const common = ['401', '403', '408', '413', '414', '415', '429', '500', '503', '507'];
     const wrong = ({ errors, folded }) => {
       const expected = Object.keys(errors).filter((code) => common.includes(code) && errors[code]?.includes('"error"'));
       return isDeepStrictEqual(folded, expected) ? [] : [folded, expected];
