@@ -44,20 +44,32 @@ pub struct Policy {
     /// How many units come back in a second.
     #[serde(skip)]
     rate: NonZeroU32,
+    /// What it is of, in a sentence.
+    #[serde(skip)]
+    subject: &'static str,
 }
 
 impl Policy {
+    fn of_key(limits: &Limits) -> Option<Self> {
+        Self::new("key", "API key", limits.key_rate_limit, limits)
+    }
+
+    fn of_account(limits: &Limits) -> Option<Self> {
+        Self::new("account", "account", limits.account_rate_limit, limits)
+    }
+
+    /// `None`: any number of units.
+    fn new(name: &'static str, subject: &'static str, rate: u32, limits: &Limits) -> Option<Self> {
+        let (rate, window) = (NonZeroU32::new(rate)?, limits.rate_limit_window.as_secs());
+        let window = NonZeroU32::new(u32::try_from(window).ok()?)?;
+        // At least for a request with items.
+        let quota = Ord::max(rate.saturating_mul(window), NonZeroU32::MIN.saturating_add(1));
+        Some(Self { name, quota, window, rate, subject })
+    }
+
     /// The policies of the settings.
     pub fn all(limits: &Limits) -> impl Iterator<Item = Self> {
-        let window = Ord::max(limits.rate_limit_window.as_secs(), 1);
-        [("key", limits.key_rate_limit), ("account", limits.account_rate_limit)].into_iter().filter_map(
-            move |(name, rate)| {
-                let (rate, window) = (NonZeroU32::new(rate)?, NonZeroU32::new(u32::try_from(window).ok()?)?);
-                // At least for a request with items.
-                let quota = Ord::max(rate.saturating_mul(window), NonZeroU32::MIN.saturating_add(1));
-                Some(Self { name, quota, window, rate })
-            },
-        )
+        [Self::of_key(limits), Self::of_account(limits)].into_iter().flatten()
     }
 }
 
@@ -85,6 +97,13 @@ impl RateLimitFields {
         self.0.is_empty()
     }
 
+    /// Those of a policy, if less than half of it is left.
+    fn add(&mut self, left: Left) {
+        if left.units < left.policy.quota.get() / 2 {
+            self.0.push(left);
+        }
+    }
+
     pub fn add_to(&self, headers: &mut HeaderMap) {
         for (name, value) in self.headers() {
             headers.insert(name, value);
@@ -94,7 +113,7 @@ impl RateLimitFields {
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let (mut policies, mut left) = (String::new(), String::new());
         for left_of_one in &self.0 {
-            let Left { policy: Policy { name, quota, window, rate: _ }, units } = left_of_one;
+            let Left { policy: Policy { name, quota, window, rate: _, subject: _ }, units } = left_of_one;
             let separator = if policies.is_empty() { "" } else { ", " };
             // Writing to a string succeeds.
             let _ = write!(policies, "{separator}\"{name}\";q={quota};w={window}");
@@ -118,10 +137,9 @@ pub struct RateLimits {
 impl RateLimits {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let policy = |name| Policy::all(limits).find(|policy| policy.name == name);
         Self {
-            by_key: policy("key").map(Limiter::new),
-            by_account: policy("account").map(Limiter::new),
+            by_key: Policy::of_key(limits).map(Limiter::new),
+            by_account: Policy::of_account(limits).map(Limiter::new),
             spent: AtomicU32::new(0),
         }
     }
@@ -145,16 +163,15 @@ impl RateLimits {
 
     fn spend(&self, principal: &Principal, units: NonZeroU32) -> Result<RateLimitFields, ApiError> {
         self.forget_the_rested(units);
-        let mut left = Vec::new();
+        let mut fields = RateLimitFields::default();
         // What is refused to a key costs its account nothing: its other keys go on.
         if let Some(limiter) = &self.by_key {
-            left.push(limiter.spend(principal.key(), units)?);
+            fields.add(limiter.spend(principal.key(), units)?);
         }
         if let Some(limiter) = &self.by_account {
-            left.push(limiter.spend(&principal.account(), units)?);
+            fields.add(limiter.spend(&principal.account(), units)?);
         }
-        left.retain(|left| left.units < left.policy.quota.get() / 2);
-        Ok(RateLimitFields(left))
+        Ok(fields)
     }
 
     fn forget_the_rested(&self, units: NonZeroU32) {
@@ -196,7 +213,7 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
                 let left = Left { policy, units: units.get().saturating_sub(missing) };
                 let fields = RateLimitFields(vec![left]);
                 let seconds = missing.div_ceil(policy.rate.get());
-                Err(ApiError::rate_limited(policy.name, seconds, fields.headers()))
+                Err(ApiError::rate_limited(policy.subject, seconds, fields.headers()))
             }
             // Not more than the quota is asked for.
             Err(_) => Ok(Left { policy, units: 0 }),
@@ -214,6 +231,6 @@ pub fn cost_of_items() -> String {
 #[must_use]
 pub fn example() -> ApiError {
     let [quota, window, rate] = [50_000, 5, 10_000].map(|number| NonZeroU32::MIN.saturating_add(number - 1));
-    let policy = Policy { name: "key", quota, window, rate };
-    ApiError::rate_limited(policy.name, 1, RateLimitFields(vec![Left { policy, units: 0 }]).headers())
+    let policy = Policy { name: "key", quota, window, rate, subject: "API key" };
+    ApiError::rate_limited(policy.subject, 1, RateLimitFields(vec![Left { policy, units: 0 }]).headers())
 }

@@ -159,11 +159,11 @@ pub fn bind(
         let (write_timeout, per_address) = (limits.write_timeout, per_address.clone());
         fn_service(move |stream: TcpStream| {
             let connection = Connection::new(stream, write_timeout, DIALECTS, metrics.clone(), &per_address);
-            let with_peer = |connection: Connection| {
-                let peer = connection.peer();
+            let with_peer = connection.map(|connection| {
+                let peer = Some(connection.peer());
                 (connection, peer)
-            };
-            ready(connection.map(with_peer).map_err(DispatchError::Io))
+            });
+            ready(with_peer.map_err(DispatchError::Io))
         })
         .and_then(http)
     };

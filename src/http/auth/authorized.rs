@@ -25,7 +25,7 @@ use crate::domain::template::saved::TemplateService;
 use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
-use crate::http::rate_limit::RateLimitFields;
+use crate::http::rate_limit::{ITEMS_PER_UNIT, RateLimitFields};
 use crate::http::request_id::RequestId;
 
 pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
@@ -73,7 +73,9 @@ impl<G: Grant> Authorized<G> {
     /// # Errors
     /// 429 if a rate limit refuses the request.
     pub fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
-        announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
+        if items >= ITEMS_PER_UNIT {
+            announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
+        }
         Ok(())
     }
 

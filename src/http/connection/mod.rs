@@ -47,7 +47,7 @@ impl RequestInProgress {
 
 pub struct Connection {
     stream: TcpStream,
-    peer: Option<SocketAddr>,
+    peer: SocketAddr,
     in_progress: Rc<RequestInProgress>,
     write_timeout: Duration,
     /// To render the responses to rejected requests.
@@ -81,7 +81,6 @@ impl Connection {
             tracing::info!(%peer, "closed a connection of an address that has too many");
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
-        let peer = Some(peer);
         Ok(Self {
             _counted: counted,
             stream,
@@ -99,7 +98,7 @@ impl Connection {
     }
 
     #[must_use]
-    pub fn peer(&self) -> Option<SocketAddr> {
+    pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
@@ -136,8 +135,7 @@ impl Connection {
         let timeout = self.write_timeout;
         let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(deadline.as_mut().poll(cx));
-        let peer = self.peer.map(tracing::field::display);
-        tracing::info!(peer, "closed a connection whose peer reads nothing");
+        tracing::info!(peer = %self.peer, "closed a connection whose peer reads nothing");
         // Reset the connection: the kernel would otherwise keep the send buffer for minutes.
         drop(self.stream.set_zero_linger());
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

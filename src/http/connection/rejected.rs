@@ -57,7 +57,7 @@ pub struct Rejection {
 pub fn replacement(
     bytes: &[u8],
     request: &RequestStart,
-    peer: Option<SocketAddr>,
+    peer: SocketAddr,
     dialects: Dialects,
 ) -> Option<Rejection> {
     let (start, head) = rejection(bytes)?;
@@ -74,17 +74,16 @@ pub fn replacement(
     let body = (dialect.envelope)(&error).to_string();
     let id = RequestId::generate();
     let id = id.as_str();
-    let peer = peer.map(tracing::field::display);
     if code == ErrorCode::Internal {
         tracing::error!(
             request_id = id,
             status,
-            peer,
+            %peer,
             cause = "the HTTP implementation is at fault",
             "request failed"
         );
     } else {
-        tracing::info!(request_id = id, status, peer, code = wire_code(code).v1, "request");
+        tracing::info!(request_id = id, status, %peer, code = wire_code(code).v1, "request");
     }
     let headers = format!(
         "content-length: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\

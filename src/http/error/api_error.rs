@@ -57,16 +57,13 @@ impl ApiError {
     /// A rate limit refuses the request.
     #[must_use]
     pub fn rate_limited(
-        policy: &'static str,
+        subject: &'static str,
         wait_seconds: u32,
         mut headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Self {
         let wait = Ord::max(wait_seconds, 1);
         let seconds = if wait == 1 { "second" } else { "seconds" };
-        let message = format!(
-            "Too many requests with this {policy_name}; try again in {wait} {seconds}",
-            policy_name = if policy == "key" { "API key" } else { policy }
-        );
+        let message = format!("Too many requests with this {subject}; try again in {wait} {seconds}");
         headers.push((RETRY_AFTER, wait.into()));
         Self { error: Error::with_message(ErrorCode::RateLimited, message), headers }
     }
