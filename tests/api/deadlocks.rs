@@ -2,11 +2,11 @@
 //! retried.
 
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
+use crate::audiences::wait_until;
 use crate::harness::{Client, Cluster, Reply, Service};
 
 /// A cluster with a short `deadlock_timeout`.
@@ -113,9 +113,5 @@ fn swapping_two_usernames_is_a_conflict_and_not_an_error() {
     }
     drop(service);
     // Sessions end, and report, some time after their clients.
-    let until = Instant::now() + Duration::from_secs(30);
-    while deadlocks(&cluster) == 0 {
-        assert!(Instant::now() < until, "there was something to run again");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_until("there was something to run again", || deadlocks(&cluster) > 0);
 }

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use addressbook::domain::Permission;
 use serde_json::{Value, json};
 
 use super::{create, encoded};
+use crate::audiences::wait_until;
 use crate::harness::change_log::rows;
 use crate::harness::field_index::{declare, wait_until_ready};
 use crate::harness::{Backend, Client, Service, new_account, new_database};
@@ -76,15 +76,10 @@ pub fn every_change_is_counted(kind: Backend) {
 /// Waits until the number of each deleted field is free.
 fn wait_for_the_sweeper(url: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let database = sea_orm::Database::connect(url).await.unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        while !rows(&database, "SELECT number FROM fields").await.is_empty() {
-            assert!(Instant::now() < until, "a deleted field is left");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        database.close().await.unwrap();
-    });
+    let database = runtime.block_on(sea_orm::Database::connect(url)).unwrap();
+    let fields = || runtime.block_on(rows(&database, "SELECT number FROM fields"));
+    wait_until("no deleted field is left", || fields().is_empty());
+    runtime.block_on(database.close_by_ref()).unwrap();
 }
 
 /// A count has every contact whose creation was acknowledged before it was asked for, and none that came after the answer.
