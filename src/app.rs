@@ -31,6 +31,7 @@ pub use crate::http::server::Variant;
 use crate::jobs::Workers;
 pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
+use crate::storage::directory::sync_directory;
 use crate::storage::{Database, Options, safe_url};
 
 /// A service whose socket is bound and whose requests wait in the backlog until [`App::run`].
@@ -217,11 +218,10 @@ async fn create_first_key(keys: &KeyService, file: Option<&Path>) -> Result<Opti
 /// Writes a key durably to a new file that only its owner can read.
 fn write_new(path: &Path, token: &Token) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = writeln!(file, "{}", token.reveal()).and_then(|()| file.sync_all()).and_then(|()| {
+    let written = writeln!(file, "{}", token.reveal())
+        .and_then(|()| file.sync_all())
         // The directory entry is durable once the directory is synced.
-        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-    });
+        .and_then(|()| sync_directory(path));
     if written.is_err() {
         drop(std::fs::remove_file(path));
     }

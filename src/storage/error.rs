@@ -132,6 +132,11 @@ pub(super) fn corrupt(reason: impl Into<Box<dyn std::error::Error + Send + Sync>
     Error::caused_by(ErrorCode::Internal, reason)
 }
 
+/// An aggregate has a row whatever it is of.
+pub(super) fn no_row() -> Error {
+    corrupt("an aggregate returned no row")
+}
+
 /// The transaction's changes were timestamped too long ago: it is to be run again.
 pub(super) fn timestamp_too_old() -> Error {
     let cause = "the timestamp of a change was too old when it was to be committed";

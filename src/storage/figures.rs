@@ -20,9 +20,10 @@ use super::database::handle::Database;
 use super::db::connection::Connection;
 use super::db::counters;
 use super::entity::{change_head, counter, import, search_head};
+use super::error::no_row;
 use super::fair_semaphore::Usage;
+use crate::domain::Result;
 use crate::domain::import::ImportState;
-use crate::domain::{Error, ErrorCode, Result};
 
 /// How long a scrape waits for the database.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -194,10 +195,6 @@ async fn imports(connection: &Connection) -> Result<Vec<(ImportState, u64)>> {
         found.map_or(0, |(_, count)| count.unsigned_abs())
     };
     Ok(in_progress.into_iter().map(|state| (state, count_of(state))).collect())
-}
-
-fn no_row() -> Error {
-    Error::caused_by(ErrorCode::Internal, "an aggregate without a row")
 }
 
 /// The description of what is counted in the database and not in the process.

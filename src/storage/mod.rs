@@ -15,6 +15,7 @@ mod contact_stream;
 mod contacts;
 mod database;
 mod db;
+pub mod directory;
 mod entity;
 mod error;
 mod fair_semaphore;

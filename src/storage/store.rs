@@ -108,9 +108,7 @@ impl Database {
         let pools = connect::open_with(options, Access::Existing).await?;
         let pending = migrate::pending(&pools).await;
         pools.close_migrations().await;
-        for connection in [&pools.reader, &pools.writer] {
-            connection.close().await;
-        }
+        pools.close().await;
         pending
     }
 

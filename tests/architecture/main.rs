@@ -91,7 +91,7 @@ const LAYERS: &[Layer] = &[
             "db",
             "sqlite | postgres",
             "change_set",
-            "background_task entity error fair_semaphore instruments process",
+            "background_task directory entity error fair_semaphore instruments process",
         ],
         forbidden_crates: &["actix", "utoipa", "validator", "clap"],
         rule: "storage -> domain; inside: repositories -> database -> search -> write -> cache, db -> sqlite | postgres",

@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::error::BackupError;
-use super::partial_file::{self, delete_abandoned, sync_directory};
+use super::partial_file::{self, delete_abandoned};
 use crate::domain::Timestamp;
+use crate::storage::directory::sync_directory;
 
 #[derive(Clone, Debug)]
 pub struct Destination {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::BackupError;
 use crate::domain::Timestamp;
+use crate::storage::db::connect::Scheme;
 use crate::storage::db::migrate;
 use crate::storage::entity::{account, change_head};
 use crate::storage::error::OpenError;
@@ -33,11 +34,10 @@ impl fmt::Display for Kind {
 
 impl Kind {
     pub(super) fn of_url(url: &str) -> Result<Self, OpenError> {
-        match url.split(':').next() {
-            Some("sqlite") => Ok(Self::Sqlite),
-            Some("postgres" | "postgresql") => Ok(Self::Postgresql),
-            _ => Err(OpenError::UnknownScheme),
-        }
+        Ok(match Scheme::of(url)? {
+            Scheme::Sqlite => Self::Sqlite,
+            Scheme::Postgres => Self::Postgresql,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::error::BackupError;
+use crate::storage::directory::sync_directory;
 
 /// What is added to the name.
 pub(super) const SUFFIX: &str = ".partial";
@@ -86,7 +87,7 @@ pub(super) fn delete_abandoned(path: &Path) {
         }
         Ok(())
     };
-    // It is in nobody's way.
+    // What cannot be deleted does no harm.
     drop(abandoned());
 }
 
@@ -94,16 +95,6 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// The directory that a path is in.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes what was created, renamed or deleted in the directory of a path durable.
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(directory_of(path))?.sync_all()
 }
 
 fn try_lock(file: &File) -> io::Result<bool> {

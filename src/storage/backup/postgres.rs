@@ -105,7 +105,7 @@ fn copy_through<T>(
     }))
 }
 
-/// Discards what is written to a pipe that nobody reads any more: the hashes are verified to the end.
+/// Discards what is written to a pipe without a reader: the hashes are verified to the end.
 struct Tolerant<'a, W> {
     inner: W,
     gone: &'a mut bool,

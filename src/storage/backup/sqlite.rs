@@ -14,10 +14,11 @@ use super::archive::{self, Archive};
 use super::destination::{Destination, Family};
 use super::error::BackupError;
 use super::manifest::{Contents, Kind, Manifest};
-use super::partial_file::{PartialFile, directory_of, sync_directory, with_suffix};
+use super::partial_file::{PartialFile, with_suffix};
 use super::timeline;
 use crate::domain::Timestamp;
 use crate::storage::db::connect::{self, Access, Options};
+use crate::storage::directory::{directory_of, sync_directory};
 use crate::storage::error::OpenError;
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
 
@@ -44,9 +45,7 @@ pub(super) async fn back_up(
     let vacuum =
         Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [text(copy.path())?.into()]);
     let copied = pools.pool.execute_raw(vacuum).await;
-    for connection in [&pools.reader, &pools.writer] {
-        connection.close().await;
-    }
+    pools.close().await;
     copied?;
 
     let database = open_copy(copy.path()).await?;
@@ -103,7 +102,7 @@ async fn describe(database: &DatabaseConnection) -> Result<(Contents, String), B
     Ok((Contents::read(database).await?, version))
 }
 
-/// Opens a copy that nobody changes.
+/// Opens a copy, which is not written to while it is open.
 async fn open_copy(path: &Path) -> Result<DatabaseConnection, BackupError> {
     open(path, |sqlite| sqlite.read_only(true).immutable(true)).await
 }
@@ -118,7 +117,7 @@ async fn open(
     let path = path.to_owned();
     pool.map_sqlx_sqlite_opts(move |_| {
         let sqlite = SqliteConnectOptions::new().filename(&path).busy_timeout(BUSY_TIMEOUT);
-        // Sorting takes memory, not a file whose name nobody knows.
+        // Sorting takes memory, and no temporary file.
         configure(sqlite.pragma("temp_store", "memory"))
     });
     Ok(sea_orm::Database::connect(pool).await?)
@@ -147,7 +146,7 @@ pub(super) async fn restore(options: &Options, archive: &Archive, replace: bool)
     }
     target.give_to_owner(copy.file()).map_err(&fail)?;
 
-    target.lock_out_everybody().await?;
+    target.lock_exclusively().await?;
     // Whatever the log beside the old file still has, SQLite would apply to the new one.
     delete_companions(&target.path)?;
     sync_directory(&target.path).map_err(BackupError::file("write", &target.path))?;
@@ -206,7 +205,7 @@ impl Target {
 
     /// Locks the existing database against every process that uses SQLite. When this returns, no log beside it has
     /// anything that it lacks, unless it is damaged: renaming another file over it is all that it takes to replace it.
-    async fn lock_out_everybody(&self) -> Result<(), BackupError> {
+    async fn lock_exclusively(&self) -> Result<(), BackupError> {
         let Some((file, lock)) = &self.existing else { return Ok(()) };
         // The last one to close a database moves the log into it, and deletes the log. A damaged database, which is a
         // reason to restore a backup, need not have any of this done.

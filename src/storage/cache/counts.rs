@@ -31,7 +31,7 @@ struct Caches {
     hashers: [RandomState; 2],
 }
 
-/// What was counted, in which account: 128 bits that nobody can predict.
+/// What was counted, in which account: a hash of 128 bits under random keys, which no caller can make collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::storage) struct CountKey([u64; 2]);
 

@@ -94,6 +94,13 @@ impl Pools {
             drop(self.pool.close_by_ref().await);
         }
     }
+
+    /// Waits for connections in use, and closes all.
+    pub(crate) async fn close(&self) {
+        for connection in [&self.reader, &self.writer].into_iter().chain(&self.monitor) {
+            connection.close().await;
+        }
+    }
 }
 
 /// Older versions have a bug that can lose writes when the WAL is reset.
@@ -170,11 +177,25 @@ pub(crate) async fn open(options: &Options) -> Result<Pools, OpenError> {
 }
 
 pub(crate) async fn open_with(options: &Options, access: Access) -> Result<Pools, OpenError> {
-    let scheme = options.url.split(':').next().unwrap_or_default();
-    match scheme {
-        "sqlite" => open_sqlite(options, access).await,
-        "postgres" | "postgresql" => open_postgres(options).await,
-        _ => Err(OpenError::UnknownScheme),
+    match Scheme::of(&options.url)? {
+        Scheme::Sqlite => open_sqlite(options, access).await,
+        Scheme::Postgres => open_postgres(options).await,
+    }
+}
+
+/// Which database a URL is of.
+pub(crate) enum Scheme {
+    Sqlite,
+    Postgres,
+}
+
+impl Scheme {
+    pub(crate) fn of(url: &str) -> Result<Self, OpenError> {
+        match url.split(':').next() {
+            Some("sqlite") => Ok(Self::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            _ => Err(OpenError::UnknownScheme),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::{Error, ErrorCode, Result};
+use crate::storage::error::no_row;
 
 /// The elements of a list as rows with one text column, `value`.
 pub(crate) fn elements<T: Serialize>(
@@ -182,10 +183,7 @@ pub(crate) async fn rows<T: DeserializeOwned>(
     connection: &impl ConnectionTrait,
     statement: Statement,
 ) -> Result<Vec<T>> {
-    let row = connection
-        .query_one_raw(statement)
-        .await?
-        .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
+    let row = connection.query_one_raw(statement).await?.ok_or_else(no_row)?;
     let rows: String = row.try_get("", "rows")?;
     from_json(&rows)
 }

@@ -23,7 +23,8 @@ const MIN_PROBED: u64 = 400;
 
 pub(super) const PROBED: &str = "probed";
 
-/// A source whose contacts were counted, or estimated, can have grown by so many when it is read.
+/// By so many contacts a source may have grown since it was counted. (A count that is an estimate can be some seconds old:
+/// then a page may read what the account has added since, too.)
 pub(super) const GROWTH: u64 = 1_000;
 
 /// A page of the list ordered by id.

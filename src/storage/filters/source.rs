@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::matcher::{Leaf, Matcher, Node};
 use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, range_rows, weight};
 use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
-use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
+use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::cache::counts::{CountCache, CountKey};
 use crate::storage::entity::{contact, field_value, member, opt_out};
+use crate::storage::error::no_row;
 
 /// The column of a source.
 pub(super) const ID: &str = "id";
@@ -317,8 +318,7 @@ async fn count_each(
     for (_, leaf) in &unknown {
         query.expr(Expr::SubQuery(None, Box::new(leaf.source.clone().counted(bound).into())));
     }
-    let row = connection.query_one(&query).await?;
-    let row = row.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "an aggregate returned no row"))?;
+    let row = connection.query_one(&query).await?.ok_or_else(no_row)?;
     for (index, (count, leaf)) in unknown.into_iter().enumerate() {
         *count = u64::try_from(row.try_get_by_index::<i64>(index)?).unwrap_or(0);
         cache.set_estimate(leaf.key, bound, *count).await;

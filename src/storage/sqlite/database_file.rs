@@ -30,6 +30,7 @@ use rustix::{
 };
 
 use super::disk_reserve::DiskReserve;
+use crate::storage::directory::directory_of;
 use crate::storage::error::OpenError;
 
 /// Mode of the file, its WAL and its shared memory: for the owner alone.
@@ -142,7 +143,7 @@ impl DatabaseFile {
 
     /// Creates the folder of a path if it is missing. Returns its canonical path.
     pub(crate) fn create_folder(path: &Path) -> Result<PathBuf, OpenError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = directory_of(path);
         let created = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder);
         created.and_then(|()| folder.canonicalize()).map_err(|error| OpenError::unreachable_file(&error))
     }

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
+use crate::storage::directory::directory_of;
+
 /// The usual size of the WAL: a checkpoint may have to append all of it to the database.
 const MAX_SIZE: u64 = 48 << 20;
 
@@ -93,8 +95,7 @@ impl DiskReserve {
 
 /// Space available on a file's disk, in bytes.
 fn available_space(path: &Path) -> io::Result<u64> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let disk = statvfs(folder.unwrap_or(Path::new(".")))?;
+    let disk = statvfs(directory_of(path))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
