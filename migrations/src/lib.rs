@@ -32,6 +32,7 @@ mod m20261127_000017_fields;
 mod m20261127_000018_search;
 mod m20261127_000019_segments;
 mod m20261128_000021_timeline;
+mod m20261128_000022_shown_name;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
@@ -90,6 +91,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000018_search::Migration),
             Box::new(m20261127_000019_segments::Migration),
             Box::new(m20261128_000021_timeline::Migration),
+            Box::new(m20261128_000022_shown_name::Migration),
         ]
     }
 }

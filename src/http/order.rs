@@ -21,11 +21,12 @@ pub fn read(
 }
 
 fn schema(names: &PropertyNames, about: &str) -> Object {
-    let PropertyNames { handle, phone, created_at, updated_at } = names;
+    let [handle, phone, display_name, created_at, updated_at] =
+        ContactOrder::PROPERTIES.map(|property| names.name(property));
     let about = format!(
-        "The order of the contacts: by `{handle}`, `{phone}`, `{created_at}`, `{updated_at}` or a key of `meta` that is \
-         declared as a field, such as `meta.CITY`, ascending, or descending with ` desc` behind it. Texts are in the order of \
-         their code points. Contacts with equal values are in the order of their creation, in the same direction; those \
+        "The order of the contacts: by `{handle}`, `{phone}`, `{display_name}`, `{created_at}`, `{updated_at}` or a key \
+         of `meta` that is declared as a field, such as `meta.CITY`, ascending, or descending with ` desc` behind it. Texts \
+         are in the order of their code points. A contact without a display name stands where its `{handle}` belongs. Contacts with equal values are in the order of their creation, in the same direction; those \
          without a value, or with one that does not fit the type of the field, come last in both directions, the newest \
          first. {about}"
     );

@@ -30,7 +30,7 @@ pub struct Contact {
     pub handle: Handle,
     /// Not unique.
     pub phone: Phone,
-    /// v1 falls back to the handle.
+    /// v1 shows the handle in its place ([`Self::shown_name`]).
     pub display_name: Option<DisplayName>,
     /// Never fetched.
     pub avatar_url: Option<AvatarUrl>,
@@ -189,6 +189,12 @@ impl Contact {
             updated_at: created_at,
             version: 1,
         }
+    }
+
+    /// The display name, or the handle in its place.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        self.display_name.as_ref().map_or_else(|| self.handle.as_str(), DisplayName::as_str)
     }
 
     /// The fields in which this version differs from an earlier one.

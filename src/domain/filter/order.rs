@@ -23,6 +23,8 @@ pub struct ContactOrder {
 pub enum OrderKey {
     Handle,
     Phone,
+    /// The handle where a contact has no display name.
+    DisplayName,
     CreatedAt,
     UpdatedAt,
     /// A declared field; whether it is declared is found out when contacts are read.
@@ -30,6 +32,10 @@ pub enum OrderKey {
 }
 
 impl ContactOrder {
+    /// The properties that contacts can be ordered by.
+    pub const PROPERTIES: [Property; 5] =
+        [Property::Handle, Property::Phone, Property::DisplayName, Property::CreatedAt, Property::UpdatedAt];
+
     #[must_use]
     pub fn new(key: OrderKey, direction: SortDirection) -> Self {
         Self { key, direction }
@@ -47,16 +53,17 @@ impl ContactOrder {
         let key = match subject {
             Subject::Property(Property::Handle) => OrderKey::Handle,
             Subject::Property(Property::Phone) => OrderKey::Phone,
+            Subject::Property(Property::DisplayName) => OrderKey::DisplayName,
             Subject::Property(Property::CreatedAt) => OrderKey::CreatedAt,
             Subject::Property(Property::UpdatedAt) => OrderKey::UpdatedAt,
             Subject::Meta(key) => OrderKey::Meta(key),
-            Subject::Property(
-                Property::DisplayName | Property::Group | Property::Segment | Property::OptedOut,
-            )
+            Subject::Property(Property::Group | Property::Segment | Property::OptedOut)
             | Subject::Anniversary(_) => {
+                let [handle, phone, display_name, created_at, updated_at] =
+                    Self::PROPERTIES.map(|property| names.name(property));
                 let message = format!(
-                    "contacts are ordered by {}, {}, {}, {} or a declared field such as meta.CITY",
-                    names.handle, names.phone, names.created_at, names.updated_at
+                    "contacts are ordered by {handle}, {phone}, {display_name}, {created_at}, {updated_at} or a declared \
+                     field such as meta.CITY"
                 );
                 return Err(SyntaxError::new(position, message).into());
             }
@@ -80,6 +87,7 @@ impl ContactOrder {
         let subject = match &self.key {
             OrderKey::Handle => Subject::Property(Property::Handle),
             OrderKey::Phone => Subject::Property(Property::Phone),
+            OrderKey::DisplayName => Subject::Property(Property::DisplayName),
             OrderKey::CreatedAt => Subject::Property(Property::CreatedAt),
             OrderKey::UpdatedAt => Subject::Property(Property::UpdatedAt),
             OrderKey::Meta(key) => Subject::Meta(key.clone()),
@@ -127,7 +135,7 @@ impl OrderPlace {
         let place = value.and_then(|value| match key {
             Some(OrderKey::UpdatedAt) => value.parse().ok().map(Self::Millis),
             Some(OrderKey::CreatedAt) => None,
-            Some(OrderKey::Handle | OrderKey::Phone | OrderKey::Meta(_)) | None => {
+            Some(OrderKey::Handle | OrderKey::Phone | OrderKey::DisplayName | OrderKey::Meta(_)) | None => {
                 Some(Self::Text(value.to_owned()))
             }
         });

@@ -9,6 +9,7 @@
 //! `page::MAX_PROBED` of them at a time; then a page can have fewer contacts than asked for, and say where it ended.
 
 pub(super) mod matcher;
+mod order_index;
 pub(super) mod ordered;
 pub(super) mod page;
 mod probe;

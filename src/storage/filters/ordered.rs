@@ -6,45 +6,23 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
-use sea_orm::{ConnectionTrait, QuerySelect, Value};
+use sea_orm::sea_query::{Alias, Order, SelectStatement};
+use sea_orm::{ConnectionTrait, QuerySelect};
 use uuid::Uuid;
 
 use super::matcher::{Leaf, Matcher, Node, needs_fields};
+use super::order_index::{Key, Ordering, Position};
 use super::page::{self, GROWTH, PROBED, ids_of, matching_ids, matching_rows, max_probed, probed_id};
-use super::source::{self, ID, NO_LIMIT, Plan, Purpose};
+use super::source::{self, ID, NO_LIMIT, Purpose};
 use crate::domain::contact::{ContactFilter, OrderCursor, OrderedOffsetQuery, OrderedPage, OrderedQuery};
-use crate::domain::field::{Field, FieldContent};
+use crate::domain::field::FieldContent;
 use crate::domain::filter::{ContactOrder, KeyRange, OrderKey, OrderPlace, declared};
-use crate::domain::pagination::{Cursor, CursorPage, OffsetPage, SortDirection};
+use crate::domain::pagination::{Cursor, CursorPage, OffsetPage};
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::counts::CountCache;
 use crate::storage::db::{contact_lookup, contact_rows, counters, json_sql};
-use crate::storage::entity::contact::{Column, Entity};
-use crate::storage::entity::field_value;
+use crate::storage::entity::contact::Column;
 use crate::storage::fields;
-
-/// The index that has the order.
-enum Key {
-    /// Ids are ordered by creation.
-    Id,
-    Column(Column),
-    Field(Field),
-}
-
-struct Ordering {
-    account: AccountId,
-    key: Key,
-    direction: SortDirection,
-}
-
-/// Where a contact stands: by its value, if the index has values, then by its id.
-struct Position {
-    value: Option<Value>,
-    id: Uuid,
-}
-
-const SORT_KEY: &str = "sort_key";
 
 /// # Errors
 /// As [`Matcher::resolve`], and those of [`declared`].
@@ -66,9 +44,11 @@ async fn resolve(
         OrderKey::UpdatedAt => Key::Column(Column::UpdatedAt),
         OrderKey::Handle => Key::Column(Column::Handle),
         OrderKey::Phone => Key::Column(Column::Phone),
+        OrderKey::DisplayName => Key::DisplayName,
         OrderKey::Meta(key) => Key::Field(declared(&fields, key)?.clone()),
     };
-    Ok((matcher, Ordering { account, key, direction: order.direction() }))
+    let backend = connection.get_database_backend();
+    Ok((matcher, Ordering { backend, account, key, direction: order.direction() }))
 }
 
 /// A page by cursor.
@@ -125,7 +105,7 @@ pub(in crate::storage) async fn offset_page(
     let with_value = present.clone().map_or_else(|| matcher.clone(), |present| matcher.and(present));
 
     let (keyed, rest) = if matcher.is_all() {
-        (ordering.of_index(None, None, offset + limit), Node::And(Vec::new()))
+        (ordering.of_index(None, None, 0, offset + limit), Node::And(Vec::new()))
     } else {
         let plan = source::plan(connection, &with_value, Purpose::Sorting).await?;
         (ordering.of_plan(&plan), plan.rest)
@@ -165,7 +145,7 @@ impl Ordering {
     fn present(&self) -> Option<Node> {
         match &self.key {
             Key::Field(field) => Some(Node::Leaf(Leaf::Field(field.number, vec![KeyRange::all()]))),
-            Key::Id | Key::Column(_) => None,
+            Key::Id | Key::Column(_) | Key::DisplayName => None,
         }
     }
 
@@ -176,6 +156,7 @@ impl Ordering {
             Key::Column(Column::UpdatedAt) => OrderPlace::Millis(contact.updated_at.millis()),
             Key::Column(Column::Handle) => OrderPlace::Text(contact.handle.as_str().to_owned()),
             Key::Column(_) => OrderPlace::Text(contact.phone.as_str().to_owned()),
+            Key::DisplayName => OrderPlace::Text(contact.shown_name().to_owned()),
             Key::Field(field) => match FieldContent::of(field.field_type, &field.key, &contact.meta.to_map())
             {
                 FieldContent::Value(value) => OrderPlace::Text(value.into_string()),
@@ -194,7 +175,7 @@ impl Ordering {
         let place = match (place, &self.key) {
             (Some(place), _) => place,
             (None, Key::Id) => OrderPlace::NoValue,
-            (None, Key::Column(_) | Key::Field(_)) => {
+            (None, Key::Column(_) | Key::DisplayName | Key::Field(_)) => {
                 let found = contact_lookup::by_ids(connection, self.account, &[id.as_uuid()]).await?;
                 let lost = || {
                     let message =
@@ -218,7 +199,7 @@ impl Ordering {
     ) -> Result<OrderedPage> {
         let after = after.as_ref();
         let page = if matcher.is_all() {
-            let keyed = self.of_index(after, None, limit + 1);
+            let keyed = self.of_index(after, None, 0, limit + 1);
             self.read(connection, keyed, &matcher.predicate, None, limit).await?
         } else {
             let plan = source::plan(connection, present, Purpose::Sorting).await?;
@@ -242,23 +223,22 @@ impl Ordering {
         limit: u64,
     ) -> Result<OrderedPage> {
         let max_probed = max_probed(&matcher.predicate);
-        let keyed = self.of_index(after, None, max_probed);
+        let keyed = self.of_index(after, None, 0, max_probed);
         let page = self.read(connection, keyed, &matcher.predicate, None, limit).await?;
         if page.next.is_some() {
             return Ok(page);
         }
         // As for a page in the order of ids: where probing ended, up to which the page is read again.
-        let mut last = self.of_index(after, None, 1);
-        last.offset(max_probed - 1);
+        let last = self.of_index(after, None, max_probed - 1, 1);
         let Some(row) = connection.query_one(&last).await? else { return Ok(page) };
         let id: Uuid = row.try_get_by_index(0)?;
         let place = match &self.key {
             Key::Id => OrderPlace::NoValue,
             Key::Column(Column::UpdatedAt) => OrderPlace::Millis(row.try_get_by_index(1)?),
-            Key::Column(_) | Key::Field(_) => OrderPlace::Text(row.try_get_by_index(1)?),
+            Key::Column(_) | Key::DisplayName | Key::Field(_) => OrderPlace::Text(row.try_get_by_index(1)?),
         };
         let last = Position::new(&place, id);
-        let keyed = self.of_index(after, Some(&last), NO_LIMIT);
+        let keyed = self.of_index(after, Some(&last), 0, NO_LIMIT);
         let mut page = self.read(connection, keyed, &matcher.predicate, None, limit).await?;
         if page.next.is_none() {
             page.next = Some(OrderCursor { id: ContactId::from_uuid(id), place: Some(place) });
@@ -287,113 +267,5 @@ impl Ordering {
         items.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = items.last().filter(|_| has_more).map(|contact| self.cursor_of(contact));
         Ok(OrderedPage { items, next })
-    }
-
-    /// The table of the index, restricted to the account and the field; and in it the key, if there is one, and the id.
-    fn index(&self) -> (SelectStatement, Option<Expr>, Expr) {
-        let mut select = Query::select();
-        if let Key::Field(field) = &self.key {
-            use field_value::Column;
-            let of_value = |column: Column| Expr::col((field_value::Entity, column));
-            select
-                .from(field_value::Entity)
-                .and_where(of_value(Column::AccountId).eq(self.account.get()))
-                .and_where(of_value(Column::Field).eq(field.number.get()));
-            return (select, Some(of_value(Column::Value)), of_value(Column::ContactId));
-        }
-        let of_contact = |column: Column| Expr::col((Entity, column));
-        select.from(Entity).and_where(of_contact(Column::AccountId).eq(self.account.get()));
-        let key = if let Key::Column(column) = self.key { Some(of_contact(column)) } else { None };
-        (select, key, of_contact(Column::Id))
-    }
-
-    /// The contacts of the index between positions, in its order, with their keys.
-    fn of_index(&self, after: Option<&Position>, up_to: Option<&Position>, limit: u64) -> SelectStatement {
-        let (mut select, key, id) = self.index();
-        select.expr_as(id.clone(), ID);
-        if let Some(key) = &key {
-            select.expr_as(key.clone(), SORT_KEY);
-        }
-        if let Some(after) = after {
-            select.and_where(self.is_behind(key.clone(), id.clone(), after));
-        }
-        if let Some(up_to) = up_to {
-            select.and_where(self.is_up_to(key.clone(), id.clone(), up_to));
-        }
-        self.sort(&mut select, key, id);
-        select.limit(limit).to_owned()
-    }
-
-    /// The contacts of a source, with their keys.
-    fn of_plan(&self, plan: &Plan) -> SelectStatement {
-        let source = plan.source.clone().unordered(&plan.ids);
-        let (mut its_key, Some(key), id) = self.index() else { return source };
-        its_key.expr(key).and_where(id.eq(probed_id()));
-        Query::select()
-            .expr_as(probed_id(), ID)
-            .expr_as(Expr::SubQuery(None, Box::new(its_key.into())), SORT_KEY)
-            .from_subquery(source, Alias::new(PROBED))
-            .limit(NO_LIMIT)
-            .to_owned()
-    }
-
-    fn probed_key(&self) -> Option<Expr> {
-        (!matches!(self.key, Key::Id)).then(|| Expr::col((Alias::new(PROBED), SORT_KEY)))
-    }
-
-    fn sort(&self, query: &mut SelectStatement, key: Option<Expr>, id: Expr) {
-        let order = match self.direction {
-            SortDirection::Ascending => Order::Asc,
-            SortDirection::Descending => Order::Desc,
-        };
-        for expr in self.compared(key, id) {
-            query.order_by_expr(expr, order.clone());
-        }
-    }
-
-    /// What decides the order.
-    fn compared(&self, key: Option<Expr>, id: Expr) -> Vec<Expr> {
-        match (key, &self.key) {
-            // Unique within the account.
-            (Some(key), Key::Column(Column::Handle)) => vec![key],
-            (key, _) => key.into_iter().chain([id]).collect(),
-        }
-    }
-
-    fn is_behind(&self, key: Option<Expr>, id: Expr, position: &Position) -> Expr {
-        let (here, there) = self.against(key, id, position);
-        match self.direction {
-            SortDirection::Ascending => here.gt(there),
-            SortDirection::Descending => here.lt(there),
-        }
-    }
-
-    fn is_up_to(&self, key: Option<Expr>, id: Expr, position: &Position) -> Expr {
-        let (here, there) = self.against(key, id, position);
-        match self.direction {
-            SortDirection::Ascending => here.lte(there),
-            SortDirection::Descending => here.gte(there),
-        }
-    }
-
-    fn against(
-        &self,
-        key: Option<Expr>,
-        id: Expr,
-        Position { value, id: its_id }: &Position,
-    ) -> (Expr, Expr) {
-        let there = self.compared(value.clone().map(Expr::value), Expr::value(*its_id));
-        (Expr::tuple(self.compared(key, id)), Expr::tuple(there))
-    }
-}
-
-impl Position {
-    fn new(place: &OrderPlace, id: Uuid) -> Self {
-        let value = match place {
-            OrderPlace::Text(text) => Some(text.clone().into()),
-            OrderPlace::Millis(millis) => Some((*millis).into()),
-            OrderPlace::NoValue => None,
-        };
-        Self { value, id }
     }
 }

@@ -49,7 +49,9 @@ impl<C: ConnectionTrait> Probe<'_, C> {
         match leaf {
             Leaf::Text(TextColumn::Handle, ranges) => self.within(&column(Column::Handle), ranges),
             Leaf::Text(TextColumn::Phone, ranges) => self.within(&column(Column::Phone), ranges),
-            Leaf::Text(TextColumn::DisplayName, ranges) => self.within(&self.display_name(), ranges),
+            Leaf::Text(TextColumn::DisplayName, ranges) => {
+                self.within(&shown_name(self.connection.get_database_backend()), ranges)
+            }
             Leaf::Time(TimeColumn::UpdatedAt, ranges) => {
                 let ranges: Vec<_> =
                     ranges.iter().cloned().map(|range| range.map(Timestamp::millis)).collect();
@@ -113,16 +115,6 @@ impl<C: ConnectionTrait> Probe<'_, C> {
         }
     }
 
-    /// The name that v1 shows, in the order of code points.
-    fn display_name(&self) -> Expr {
-        let columns = [Column::DisplayName, Column::Handle].map(|column| Expr::col((Entity, column)));
-        let shown = Func::coalesce(columns).into();
-        match self.connection.get_database_backend() {
-            DbBackend::Sqlite => shown,
-            _ => Expr::cust_with_exprs("$1 COLLATE \"C\"", [shown]),
-        }
-    }
-
     /// The rows of a table that are about the contact.
     fn of_contact<E: EntityTrait>(
         &self,
@@ -146,6 +138,16 @@ impl<C: ConnectionTrait> Probe<'_, C> {
         let mut query = range_rows(self.connection, ranges)?;
         query.expr(Expr::val(1)).and_where(is_in_row(text));
         Ok(found(query))
+    }
+}
+
+/// The name that v1 shows, in the order of code points; the expression of the index `contacts_by_shown_name`.
+pub(super) fn shown_name(backend: DbBackend) -> Expr {
+    let columns = [Column::DisplayName, Column::Handle].map(|column| Expr::col((Entity, column)));
+    let shown = Func::coalesce(columns).into();
+    match backend {
+        DbBackend::Sqlite => shown,
+        _ => Expr::cust_with_exprs("$1 COLLATE \"C\"", [shown]),
     }
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 use super::matcher::{Leaf, Matcher, Node};
-use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, range_rows, weight};
+use super::probe::{any_range, ids_created, is_in_row, is_list, is_one_of, range_rows, shown_name, weight};
 use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::cache::counts::{CountCache, CountKey};
@@ -345,6 +345,10 @@ fn indexed(connection: &impl ConnectionTrait, matcher: &Matcher, leaf: &Leaf) ->
             let within = any_range(&contact(contact::Column::Phone), ranges);
             contacts_within(within, is_point(ranges))
         }
+        Leaf::Text(TextColumn::DisplayName, ranges) => {
+            let within = any_range(&shown_name(connection.get_database_backend()), ranges);
+            contacts_within(within, is_point(ranges))
+        }
         Leaf::Time(TimeColumn::UpdatedAt, ranges) => {
             let ranges: Vec<_> = ranges.iter().cloned().map(|range| range.map(Timestamp::millis)).collect();
             let within = any_range(&contact(contact::Column::UpdatedAt), &ranges);
@@ -414,8 +418,6 @@ fn indexed(connection: &impl ConnectionTrait, matcher: &Matcher, leaf: &Leaf) ->
             select.expr_as(id.clone(), ID);
             Some(Indexed { key, source: Source { select, id }, is_ordered: false })
         }
-        Leaf::Text(TextColumn::DisplayName, _) | Leaf::Time(TimeColumn::CreatedAt, _) | Leaf::AnyGroup => {
-            None
-        }
+        Leaf::Time(TimeColumn::CreatedAt, _) | Leaf::AnyGroup => None,
     })
 }

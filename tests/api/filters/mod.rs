@@ -251,7 +251,8 @@ fn a_page_that_ends_early_says_where_it_ended(kind: Backend) {
     let contact = |i: usize| json!({"username": format!("user{i}"), "phone_number": "+4479000000001", "display_name": format!("{i}")});
     let created = create(&client, &(0..950).map(contact).collect::<Vec<_>>());
     let others: Vec<String> = (0..49).map(|i| format!("NOT display_name = \"x{i}\"")).collect();
-    let costly = |filter: &str| format!("display_name = \"{filter}\" AND {}", others.join(" AND "));
+    // No index has the matches of a negation.
+    let costly = |name: &str| format!("NOT display_name != \"{name}\" AND {}", others.join(" AND "));
 
     // 950 contacts in pages of 400 that are probed.
     let filter = costly("0");
@@ -274,7 +275,7 @@ fn a_page_that_ends_early_says_where_it_ended(kind: Backend) {
         let found = client.post("/v1/contacts/batch/get", &json!({"filter": filter})).expect(200);
         assert_eq!(ids(&found["data"]), expected);
     }
-    let filter = costly("0").replacen("= \"0\"", "!= \"0\"", 1);
+    let filter = costly("0").replacen("!= \"0\"", "= \"0\"", 1);
     let expected: Vec<String> = created.iter().skip(1).rev().cloned().collect();
     for limit in [100, 37] {
         assert_eq!(listed(&client, &filter, limit, true), expected);
