@@ -161,6 +161,7 @@ impl App {
         writeln!(out, "addressbook {}", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  API         {base}/v1/contacts and {base}/addressbook/contacts")?;
         writeln!(out, "  Swagger UI  {base}/swagger-ui/")?;
+        writeln!(out, "  Guides      {base}/docs/")?;
         if let Some(admin) = self.admin_address() {
             writeln!(out, "  Metrics     http://{admin}/metrics")?;
         }

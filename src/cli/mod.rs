@@ -1,12 +1,14 @@
-//! The command line: `addressbook serve` (the default), `migrate`, `backup`, `restore`, `verify`, `keys`, `import`, `export`
-//! and `openapi`.
+//! The command line: `addressbook serve` (the default), `migrate`, `backup`, `restore`, `verify`, `keys`, `import`, `export`,
+//! `openapi`, `man` and `completions`.
 
 mod backup;
 mod client;
 mod command;
+mod completions;
 mod export;
 mod import;
 mod keys;
+mod man;
 mod openapi;
 mod progress;
 mod settings_file;
@@ -59,6 +61,12 @@ enum Command {
     Export(export::Export),
     /// Print the OpenAPI document, or compare it with the committed one
     Openapi(openapi::Openapi),
+    /// Print the manual page, or write the pages of all commands
+    #[command(after_help = man::HELP)]
+    Man(man::Manual),
+    /// Print the completions of this command line for a shell
+    #[command(after_help = completions::HELP)]
+    Completions(completions::Completions),
 }
 
 /// The exit code of `migrate --check` if there are any.
@@ -111,6 +119,8 @@ pub fn main() -> ExitCode {
         Some(Command::Import(import)) => import.run(),
         Some(Command::Export(export)) => export.run(),
         Some(Command::Openapi(openapi)) => openapi.run(),
+        Some(Command::Man(man)) => man.run(Cli::command()),
+        Some(Command::Completions(completions)) => completions.run(Cli::command()),
     };
     match result {
         Ok(code) => code,

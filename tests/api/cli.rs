@@ -118,9 +118,13 @@ fn the_first_start_creates_a_key_and_prints_it_once() {
     let folder = folder();
     let mut serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     assert!(serving.banner.contains("sqlite://data/addressbook.db"), "{}", serving.banner);
-    assert!(serving.banner.contains(&format!("http://{}/swagger-ui/", serving.address())));
+    let pages = ["/swagger-ui/", "/docs/"].map(|page| format!("http://{}{page}", serving.address()));
+    assert!(pages.iter().all(|page| serving.banner.contains(page)), "{}", serving.banner);
     let key = serving.first_key();
     let client = Client::new(serving.address(), Some(key));
+    for page in ["/swagger-ui/", "/docs/"] {
+        assert_eq!(client.get(page).status, 200, "{page}");
+    }
     crate::contacts::create(&client, "john", "+4479000000001");
     serving.signal("-TERM");
     serving.end();
@@ -380,6 +384,90 @@ fn help_lists_every_command_and_setting() {
     ] {
         assert!(help.contains(word), "{word}");
     }
+}
+
+/// The names in the list of commands of `--help`.
+fn commands(help: &str) -> Vec<&str> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = lines.take_while(|line| !line.is_empty());
+    // What a description goes on with on a line of its own is indented further.
+    let names = names.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+}
+
+/// The flags that `--help` lists.
+fn flags(help: &str) -> Vec<&str> {
+    let words = help.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")));
+    words.filter_map(|word| word.split(['=', '[']).next()).collect()
+}
+
+#[test]
+fn each_command_has_a_manual_page_with_all_of_its_flags() {
+    let folder = folder();
+    let pages = folder.join("man");
+    std::fs::create_dir(&pages).unwrap();
+    let written = run(&folder, &["man", "--output", "man"]);
+    assert!(written.status.success() && written.stdout.is_empty());
+
+    let mut expected = 0;
+    let mut pending: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = pending.pop() {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let help = run(&folder, &[command.as_slice(), &["--help"]].concat());
+        let help = stdout(&help);
+        let name = [&["addressbook"], command.as_slice()].concat();
+        let page = std::fs::read_to_string(pages.join(format!("{}.1", name.join("-")))).unwrap();
+        let version = format!("\"addressbook {}\"", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&format!(".TH {} 1  {version}", name.join("-"))), "{page}");
+        let flags = flags(&help);
+        assert!(flags.contains(&"--help"));
+        let variables = help.split("[env: ").skip(1).filter_map(|text| text.split(['=', ']']).next());
+        for word in flags.into_iter().chain(variables) {
+            assert!(page.contains(&word.replace('-', "\\-")), "{name:?} {word}");
+        }
+        expected += 1;
+        for below in commands(&help) {
+            pending.push(command.iter().copied().chain([below]).map(str::to_owned).collect());
+        }
+    }
+    assert!(expected > 10, "{expected} pages");
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), expected);
+
+    let main = std::fs::read_to_string(pages.join("addressbook.1")).unwrap();
+    assert_eq!(stdout(&run(&folder, &["man"])), main);
+    // What is set where it is generated is not in it.
+    std::fs::write(folder.join("settings.toml"), "page_max = 50").unwrap();
+    let mut set = addressbook(&folder, &["man"]);
+    set.env("ADDRESSBOOK_CONFIG", folder.join("settings.toml")).env("ADDRESSBOOK_BODY_LIMIT", "4711");
+    assert_eq!(stdout(&set.output().unwrap()), main);
+    fails(&mut addressbook(&folder, &["man", "--output", "nowhere"]), &["nowhere", "No such file"]);
+}
+
+#[test]
+fn shells_complete_commands_and_flags() {
+    let folder = folder();
+    let help = stdout(&run(&folder, &["--help"]));
+    for shell in ["bash", "fish", "zsh"] {
+        let script = stdout(&run(&folder, &["completions", shell]));
+        for name in commands(&help) {
+            assert!(script.contains(name), "{shell} {name}");
+        }
+        std::fs::write(folder.join(shell), script).unwrap();
+    }
+    // As bash calls it: the word before the cursor is the last one.
+    let completed = |words: &str| {
+        let last = words.split(' ').next_back().unwrap();
+        let script = format!(
+            "source ./bash; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _addressbook addressbook '{last}' ''; echo \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = Command::new("bash");
+        stdout(&bash.args(["--norc", "-c", &script]).current_dir(&folder).output().unwrap()).trim().to_owned()
+    };
+    assert_eq!(completed("addressbook mig"), "migrate");
+    assert_eq!(completed("addressbook keys ro"), "rotate");
+    assert_eq!(completed("addressbook serve --database-u"), "--database-url");
+    fails(&mut addressbook(&folder, &["completions", "cmd"]), &["cmd"]);
 }
 
 #[test]
