@@ -19,7 +19,7 @@ use self::orders::{
 };
 use self::plans::{common_conditions_are_merged, every_filter_reads_one_range_and_probes};
 use self::random::{ADDRESS_BOOK, FIELDS, GROUPS, V1};
-use self::reference::{Filter, Number, Subject, Test, Text, TextTest, Time};
+use self::reference::{Filter, Number, SEGMENTS, Subject, Test, Text, TextTest, Time, segment};
 use crate::harness::field_index::{declare, wait_until_ready};
 use crate::harness::{Backend, Client, Service, new_account};
 
@@ -130,6 +130,10 @@ fn subjects(client: &Client, count: usize) -> Vec<Subject> {
         client.post(&path, &json!({"add": members})).expect(200);
         groups.insert(name, members.into_iter().cloned().collect());
     }
+    for name in SEGMENTS {
+        let body = json!({"name": name, "filter": segment(name).text(V1)});
+        client.post("/v1/segments", &body).expect(201);
+    }
     // The members of a deleted group are in none.
     let deleted = client.post("/v1/groups", &json!({"name": "deleted"})).expect(201);
     let deleted = format!("/v1/groups/{}", deleted["id"].as_str().unwrap());
@@ -230,6 +234,8 @@ fn everything_has_exactly_the_contacts_that_match(kind: Backend) {
         ),
         not(Filter::AnyGroup),
         not(Filter::OptedOut),
+        Filter::Segment(SEGMENTS[0]),
+        not(Filter::Segment(SEGMENTS[1])),
     ];
     for filter in chosen {
         let matching = assert_matches(&client, &subjects, &filter);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference::{Filter, Number, Test, Text, TextTest, Time};
+use super::reference::{Filter, Number, SEGMENTS, Test, Text, TextTest, Time};
 
 pub const V1: [&str; 4] = ["username", "phone_number", "created_at", "updated_at"];
 pub const ADDRESS_BOOK: [&str; 4] = ["alias", "msisdn", "created_on", "updated_on"];
@@ -140,7 +140,7 @@ fn condition() -> Filter {
         };
         Filter::Text(text, test)
     };
-    match fastrand::u8(..18) {
+    match fastrand::u8(..19) {
         0..=3 => text(Text::Key("CITY"), &TEXTS, &PREFIXES, &ALL),
         4 => text(Text::Key("FIRST NAME"), &TEXTS, &PREFIXES, &ALL),
         5..=7 => Filter::Number("AGE", test(&NUMBERS.map(Number), &ALL)),
@@ -161,6 +161,7 @@ fn condition() -> Filter {
             1 => Filter::Group(vec![pick(&GROUPS), pick(&GROUPS)]),
             _ => Filter::Group(vec![pick(&GROUPS)]),
         },
+        17 => Filter::Segment(pick(&SEGMENTS)),
         _ => Filter::OptedOut,
     }
 }

@@ -30,6 +30,8 @@ pub enum Filter {
     Group(Vec<&'static str>),
     AnyGroup,
     OptedOut,
+    /// One of the saved ones, by its name.
+    Segment(&'static str),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +189,7 @@ impl Filter {
             Self::Group(names) => names.iter().any(|name| subject.groups.contains(*name)),
             Self::AnyGroup => !subject.groups.is_empty(),
             Self::OptedOut => subject.opted_out,
+            Self::Segment(name) => segment(name).matches(subject),
         }
     }
 
@@ -239,7 +242,24 @@ impl Filter {
             },
             Self::AnyGroup => "group:*".to_owned(),
             Self::OptedOut => "opted_out".to_owned(),
+            Self::Segment(name) => format!("segment = {}", quoted(name, "")),
         }
+    }
+}
+
+/// The segments that filters name.
+pub const SEGMENTS: [&str; 3] = ["londoners", "reachable \"friends\"", "nobody"];
+
+/// The filter of one of [`SEGMENTS`].
+pub fn segment(name: &str) -> Filter {
+    let city = |test| Filter::Text(Text::Key("CITY"), test);
+    match SEGMENTS.iter().position(|other| *other == name) {
+        Some(0) => city(TextTest::Prefix("Lon", true)),
+        Some(1) => {
+            let either = Filter::Or(vec![Filter::Group(vec!["friends"]), Filter::Present("AGE")]);
+            Filter::And(vec![Filter::Not(Box::new(Filter::OptedOut)), either])
+        }
+        _ => Filter::And(vec![Filter::OptedOut, Filter::Not(Box::new(Filter::OptedOut))]),
     }
 }
 
