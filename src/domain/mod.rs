@@ -30,6 +30,7 @@ pub mod store;
 pub mod template;
 pub mod text;
 pub mod timestamp;
+pub mod usage;
 pub mod violation;
 mod wire_names;
 

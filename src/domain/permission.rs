@@ -61,7 +61,7 @@ pub trait Grant: 'static {
     const PERMISSIONS: &'static [Permission];
 }
 
-/// No permission that every request requires: which ones a request requires depends on its command.
+/// No permission that every request requires: which ones a request requires depends on its command, if it requires any.
 impl Grant for () {
     const PERMISSIONS: &'static [Permission] = &[];
 }

@@ -16,6 +16,7 @@ use super::import::{ImportQueue, ImportRepository};
 use super::opt_out::OptOutRepository;
 use super::segment::SegmentRepository;
 use super::template::saved::TemplateRepository;
+use super::usage::UsageRepository;
 
 /// A database: where repositories come from.
 #[async_trait]
@@ -46,6 +47,9 @@ pub trait Store: Send + Sync {
 
     /// The segments of the request's account.
     fn segments(&self, context: &Arc<RequestContext>) -> Box<dyn SegmentRepository>;
+
+    /// What the request's account stores.
+    fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository>;
 
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;

@@ -50,6 +50,9 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// One of the key, one of the account.
+    pub const MAX: usize = 2;
+
     fn of_key(limits: &Limits) -> Option<Self> {
         Self::new("key", "API key", limits.key_rate_limit, limits)
     }
@@ -69,7 +72,8 @@ impl Policy {
 
     /// The policies of the settings.
     pub fn all(limits: &Limits) -> impl Iterator<Item = Self> {
-        [Self::of_key(limits), Self::of_account(limits)].into_iter().flatten()
+        let policies: [Option<Self>; Self::MAX] = [Self::of_key(limits), Self::of_account(limits)];
+        policies.into_iter().flatten()
     }
 }
 

@@ -34,6 +34,7 @@ mod segments;
 mod sqlite;
 mod store;
 mod templates;
+mod usage;
 mod write;
 
 pub use database::handle::Database;

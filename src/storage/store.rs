@@ -31,6 +31,7 @@ use super::process::Process;
 use super::search::{self, SearchIndex};
 use super::segments::SqlSegments;
 use super::templates::SqlTemplates;
+use super::usage::SqlUsage;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
 use super::write::writer::Writer;
@@ -45,6 +46,7 @@ use crate::domain::opt_out::OptOutRepository;
 use crate::domain::segment::SegmentRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
+use crate::domain::usage::UsageRepository;
 use crate::domain::{Error, ErrorCode, RequestContext, Result};
 
 /// Groups committed concurrently on PostgreSQL. SQLite has one writer.
@@ -257,6 +259,10 @@ impl Store for Database {
 
     fn segments(&self, context: &Arc<RequestContext>) -> Box<dyn SegmentRepository> {
         Box::new(SqlSegments::new(self.for_request(context), context.account()))
+    }
+
+    fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository> {
+        Box::new(SqlUsage::new(self.for_request(context), context.account()))
     }
 
     fn import_queue(&self) -> Arc<dyn ImportQueue> {

@@ -383,7 +383,7 @@ fn is_as_documented(schemas: &Schemas, call: &Call, reply: &Reply) {
         let is_present = reply.headers.contains_key(name) || OPTIONAL_HEADERS.contains(&name.as_str());
         assert!(is_present, "{at} comes without {name}");
     }
-    let expected = if call.permission.is_some() { "no-store" } else { "" };
+    let expected = if call.needs_key { "no-store" } else { "" };
     assert_eq!(reply.header("Cache-Control"), expected, "{at}");
     if response["content"].is_null() {
         assert!(reply.body.is_empty(), "{at} has a body");

@@ -140,7 +140,8 @@ fn commands_run() {
             "syncing" => syncing(&responses()),
             "keys" => keys(&responses(), &site),
             "operating" => operating(&output, &site),
-            "limits" | "monitoring" => assert!(commands.is_empty(), "{guide}"),
+            "limits" => limits(&responses(), &client),
+            "monitoring" => assert!(commands.is_empty(), "{guide}"),
             other => panic!("what {other} says of its responses is not checked"),
         }
     }
@@ -246,6 +247,13 @@ fn keys(responses: &[Value], site: &Site) {
     let states: Vec<_> = list.lines().filter(|line| line.contains("web shop")).collect();
     let [old, new] = &*states else { panic!("{list}") };
     assert!(old.contains(" revoked ") && new.contains(" live "), "{list}");
+}
+
+fn limits(responses: &[Value], client: &Client) {
+    let [me] = responses else { panic!("{responses:?}") };
+    assert_eq!(me["account"]["name"], "limits");
+    assert_eq!(client.key.as_deref().unwrap().split('_').nth(2), me["key"]["id"].as_str());
+    assert_eq!(me["limits"]["rates"].as_array().unwrap().len(), 2);
 }
 
 /// The server that starts with these settings makes no further key.

@@ -51,6 +51,7 @@ mod keys;
 mod linearizability;
 mod links;
 mod log;
+mod me;
 mod metrics;
 mod middleware;
 mod openapi;

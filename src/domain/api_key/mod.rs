@@ -33,6 +33,9 @@ const CHECKSUM_CHARS: usize = 7;
 pub struct KeyId(String);
 
 impl KeyId {
+    /// For the document.
+    pub const PATTERN: &'static str = "[0-9a-z]{16}";
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -231,6 +234,12 @@ impl Principal {
     #[must_use]
     pub fn key(&self) -> &KeyId {
         &self.key.id
+    }
+
+    /// What is stored of the key.
+    #[must_use]
+    pub fn api_key(&self) -> &ApiKey {
+        &self.key
     }
 
     #[must_use]

@@ -258,9 +258,18 @@ impl Access {
     /// The extension of a 403 response that lists the conditions: a security requirement cannot express them.
     pub const EXTENSION: &'static str = "x-conditional-permissions";
 
+    /// Whether some request requires a permission: else every valid key will do.
+    #[must_use]
+    pub fn requires_permissions(&self) -> bool {
+        !self.required().is_empty()
+    }
+
     /// For the description of the operation.
     #[must_use]
     pub fn sentences(&self) -> String {
+        if !self.requires_permissions() && self.conditions.is_empty() {
+            return "No permission is required: any valid key will do.".to_owned();
+        }
         let always: Vec<_> = self.always.iter().map(|permission| format!("`{permission}`")).collect();
         let mut sentences = Vec::new();
         match &*always {

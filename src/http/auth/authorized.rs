@@ -22,6 +22,7 @@ use crate::domain::permission::Grant;
 use crate::domain::segment::SegmentService;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateService;
+use crate::domain::usage::UsageRepository;
 use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
@@ -148,6 +149,12 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn changes(&self) -> ChangeService {
         ChangeService::new(self.store.changes(&self.context))
+    }
+
+    /// What the account stores.
+    #[must_use]
+    pub fn usage(&self) -> Box<dyn UsageRepository> {
+        self.store.usage(&self.context)
     }
 
     #[must_use]

@@ -90,8 +90,8 @@ fn codes(
     let in_path = parameters.iter().any(|parameter| parameter.parameter_in == ParameterIn::Path);
     let has_header = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let possible = |code: &ErrorCode| match code {
+        ErrorCode::Forbidden => access.requires_permissions(),
         ErrorCode::Unauthorized
-        | ErrorCode::Forbidden
         | ErrorCode::UriTooLong
         | ErrorCode::RateLimited
         | ErrorCode::Internal

@@ -33,7 +33,6 @@ use super::field;
 use super::media_type::JSON;
 use super::rate_limit::{self, Policy};
 use crate::config::Limits;
-use crate::domain::Contact;
 use crate::domain::audience::Report;
 use crate::domain::filter::MAX_CONDITIONS;
 use crate::domain::group::{MAX_ADDED, MAX_SHOWN};
@@ -41,6 +40,7 @@ use crate::domain::import::ImportOptions;
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::template::engine::Template;
 use crate::domain::violation::MAX_REPORTED_VIOLATIONS;
+use crate::domain::{Contact, Permission};
 use crate::formats::read::MAX_COLUMNS;
 
 pub use endpoints::{JSON_PATH, ServedDocuments, VERSION_3_0_PATH, YAML_PATH};
@@ -288,6 +288,8 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         }
         ("GroupMembersChanged", "data") => Some(MAX_ADDED),
         ("SegmentExplanation", "conditions") => Some(MAX_CONDITIONS),
+        ("MyKey", "permissions") => Some(Permission::ALL.len()),
+        ("MyLimits", "rates") => Some(Policy::MAX),
         ("Change", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),

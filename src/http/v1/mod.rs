@@ -11,6 +11,7 @@ mod fields;
 mod group_members;
 pub mod groups;
 pub mod imports;
+mod me;
 mod names;
 mod operations;
 pub mod opt_outs;
@@ -27,5 +28,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
     let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
-    changes::routes(segment_members::routes(segments::routes(fields::routes(table))))
+    me::routes(changes::routes(segment_members::routes(segments::routes(fields::routes(table)))))
 }

@@ -11,6 +11,7 @@ pub const IMPORTS: &str = "Imports";
 pub const FIELDS: &str = "Fields";
 pub const SEGMENTS: &str = "Segments";
 pub const CHANGES: &str = "Changes";
+pub const ACCOUNT: &str = "Account";
 
 pub const ALL: &[Tag] = &[
     Tag {
@@ -55,5 +56,9 @@ pub const ALL: &[Tag] = &[
         name: CHANGES,
         description: "What was changed, in the order of commits and without gaps, deletions included: to keep an exact \
              copy, page by page or as a stream of events.",
+    },
+    Tag {
+        name: ACCOUNT,
+        description: "The account and the key of a request: what they may do, and what the account stores. Every key may ask.",
     },
 ];

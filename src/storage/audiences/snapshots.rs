@@ -186,14 +186,14 @@ async fn create(
 }
 
 /// Entries of the account's unexpired snapshots, as counted against its quota.
-async fn stored_entries(transaction: &Transaction, account: AccountId) -> Result<u64> {
+pub(crate) async fn stored_entries(connection: &impl ConnectionTrait, account: AccountId) -> Result<u64> {
     // The sum of a bigint column is numeric on PostgreSQL.
     let sum = Entity::find()
         .select_only()
         .expr_as(Column::Entries.sum().cast_as("bigint"), "entries")
         .filter(Column::AccountId.eq(account.get()))
         .filter(Column::ExpiresAt.gt(Timestamp::now().millis()));
-    let entries = sum.into_tuple::<Option<i64>>().one(transaction).await?.flatten();
+    let entries = sum.into_tuple::<Option<i64>>().one(connection).await?.flatten();
     Ok(entries.and_then(|entries| u64::try_from(entries).ok()).unwrap_or(0))
 }
 

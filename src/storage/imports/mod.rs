@@ -14,4 +14,4 @@ mod stored;
 
 pub(super) use cleanup::{delete_expired, has_expired};
 pub(super) use queue::SqlImportQueue;
-pub(super) use repository::SqlImports;
+pub(super) use repository::{SqlImports, stored_bytes};

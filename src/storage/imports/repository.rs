@@ -147,15 +147,7 @@ impl ImportRepository for SqlImports {
 
     async fn stored_bytes(&self) -> Result<u64> {
         let account = self.account;
-        let sum = self.database.read(async move |reader| {
-            // The sum of a bigint column is numeric on PostgreSQL.
-            let sum = Entity::find()
-                .select_only()
-                .expr_as(Column::StoredBytes.sum().cast_as("bigint"), "bytes")
-                .filter(Column::AccountId.eq(account.get()));
-            Ok(sum.into_tuple::<Option<i64>>().one(&reader).await?.flatten())
-        });
-        Ok(to_u64(sum.await?.unwrap_or(0)))
+        self.database.read(async move |reader| stored_bytes(&reader, account).await).await
     }
 
     async fn begin_upload(&self, id: ImportId) -> Result<Upload> {
@@ -341,4 +333,18 @@ async fn rows(
             }
         }
     }
+}
+
+/// Bytes of the files and the plans of an account's imports, as counted against its quota.
+pub(in crate::storage) async fn stored_bytes(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<u64> {
+    // The sum of a bigint column is numeric on PostgreSQL.
+    let sum = Entity::find()
+        .select_only()
+        .expr_as(Column::StoredBytes.sum().cast_as("bigint"), "bytes")
+        .filter(Column::AccountId.eq(account.get()));
+    let bytes = sum.into_tuple::<Option<i64>>().one(connection).await?.flatten();
+    Ok(to_u64(bytes.unwrap_or(0)))
 }

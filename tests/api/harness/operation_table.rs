@@ -2,7 +2,7 @@
 //! by hand, from the contracts, and independent of the document: the document is compared with it, and the other
 //! tests take permissions and statuses from here.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An operation.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Operation {
     pub success: u16,
     /// Other statuses that are no errors.
     pub also: &'static [u16],
+    /// Whether it needs a key. One with a key and no permissions is for any key.
+    pub needs_key: bool,
     /// The permissions that every request needs.
     pub always: &'static [&'static str],
     /// The permissions that some requests need.
@@ -28,12 +30,17 @@ const fn row(
     success: u16,
     always: &'static [&'static str],
 ) -> Operation {
-    Operation { id, address, success, also: &[], always, conditions: &[], shows: &[] }
+    let needs_key = true;
+    Operation { id, address, success, also: &[], needs_key, always, conditions: &[], shows: &[] }
 }
 
 impl Operation {
     const fn also(self, also: &'static [u16]) -> Self {
         Self { also, ..self }
+    }
+
+    const fn without_key(self) -> Self {
+        Self { needs_key: false, ..self }
     }
 
     const fn needs_at_times(self, conditions: &'static [&'static str]) -> Self {
@@ -61,8 +68,8 @@ const COUNT_OF_SEGMENT: &[&str] = &["read:Contacts", "read:Groups", "read:OptOut
 const FILTER_OF_CHANGE: &[&str] = &["read:Contacts", "read:Groups", "read:OptOuts", "read:Segments"];
 
 pub const OPERATIONS: &[Operation] = &[
-    row("getHealth", "GET /healthz", 200, &[]),
-    row("getReadiness", "GET /readyz", 200, &[]),
+    row("getHealth", "GET /healthz", 200, &[]).without_key(),
+    row("getReadiness", "GET /readyz", 200, &[]).without_key(),
     // /v1: a create is answered with 201, a deletion with 204.
     row("listContacts", "GET /v1/contacts", 200, &["read:Contacts"]).needs_at_times(FILTER),
     row("countContacts", "GET /v1/contacts/count", 200, &["read:Contacts"]).needs_at_times(FILTER),
@@ -118,6 +125,8 @@ pub const OPERATIONS: &[Operation] = &[
     row("explainSegment", "GET /v1/segments/{id}/explain", 200, &["read:Segments", "read:Contacts"])
         .needs_at_times(FILTER_OF_SEGMENT),
     row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
+    // Any key may ask what it may do.
+    row("getMe", "GET /v1/me", 200, &[]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),
     // Resolves, with 200; one that is kept is created, with 201.
     row("createAudience", "POST /v1/audiences", 200, &["read:Contacts"]).also(&[201]).needs_at_times(&[
@@ -236,13 +245,10 @@ fn the_document_agrees_with_the_table() {
             documented += 1;
             let row = Operation::named(operation["operationId"].as_str().unwrap());
             assert_eq!(row.address, format!("{} {path}", method.to_uppercase()));
-            let security = operation["security"][0]["ApiKey"].as_array().into_iter().flatten();
-            assert_eq!(
-                security.map(|name| name.as_str().unwrap()).collect::<Vec<_>>(),
-                row.always,
-                "{}",
-                row.id
-            );
+            let security = if row.needs_key { json!([{"ApiKey": row.always}]) } else { json!([]) };
+            assert_eq!(operation["security"], security, "{}", row.id);
+            let may_be_forbidden = !row.always.is_empty() || !row.conditions.is_empty();
+            assert_eq!(operation["responses"]["403"].is_object(), may_be_forbidden, "{}", row.id);
             assert_eq!(conditional(operation, "forbidden"), row.conditions, "{}", row.id);
             assert_eq!(conditional(operation, "hidden"), row.shows, "{}", row.id);
             let statuses =

@@ -15,6 +15,7 @@ pub struct Call {
     pub path: String,
     /// Name and location of each parameter.
     pub known: Vec<(String, String)>,
+    pub needs_key: bool,
     /// The first of the permissions that every request requires or, if there is none, that some require.
     pub permission: Option<String>,
     /// The permissions that every request requires.
@@ -55,6 +56,7 @@ impl Call {
                     method: method.to_uppercase(),
                     path: path.clone(),
                     known: known.map(|known| (text(&known["name"]), text(&known["in"]))).collect(),
+                    needs_key: row.needs_key,
                     permission: row.always.first().or(row.conditions.first()).map(|&name| name.to_owned()),
                     always: texts(row.always),
                     conditions: texts(row.conditions),

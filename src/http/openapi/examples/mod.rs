@@ -6,6 +6,7 @@ pub mod change;
 pub mod field;
 pub mod group;
 pub mod import;
+pub mod me;
 pub mod opt_out;
 pub mod segment;
 pub mod template;

@@ -7,6 +7,7 @@ pub mod field;
 pub mod filter;
 pub mod group;
 pub mod import;
+pub mod me;
 pub mod opt_out;
 pub mod search;
 pub mod segment;

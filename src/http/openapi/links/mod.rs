@@ -7,6 +7,7 @@ mod field;
 mod group;
 mod health;
 mod import;
+mod me;
 mod opt_out;
 mod segment;
 mod spec;
@@ -18,7 +19,7 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 9] = [
+const TABLES: [&[LinkSpec]; 10] = [
     contact::LINKS,
     group::LINKS,
     opt_out::LINKS,
@@ -27,6 +28,7 @@ const TABLES: [&[LinkSpec]; 9] = [
     audience::LINKS,
     import::LINKS,
     change::LINKS,
+    me::LINKS,
     health::LINKS,
 ];
 

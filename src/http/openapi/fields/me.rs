@@ -1,0 +1,64 @@
+//! The members of an account and of a key.
+
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
+
+use super::value::{text, timestamp, word_of};
+use crate::domain::api_key::{KeyId, KeyLabel};
+use crate::domain::{AccountName, Permission};
+use crate::http::field::or_null;
+use crate::http::openapi::examples;
+
+#[must_use]
+pub fn account_name() -> Object {
+    text()
+        .description(Some("The name of the account."))
+        .min_length(Some(1))
+        .max_length(Some(AccountName::MAX_CHARS))
+        .examples([AccountName::DEFAULT])
+        .build()
+}
+
+#[must_use]
+pub fn key_id() -> Object {
+    text()
+        .description(Some(
+            "The id of the key, which lists and the log name it by: the part between the second and the \
+             third underscore. It is no secret.",
+        ))
+        .pattern(Some(format!("^{}$", KeyId::PATTERN)))
+        .examples([examples::me::KEY_ID])
+        .build()
+}
+
+#[must_use]
+pub fn key_label() -> Schema {
+    let label = text().max_length(Some(KeyLabel::MAX_CHARS)).examples([examples::me::LABEL]);
+    or_null(label.build(), "What the key is for, as its creator has labelled it; null without a label.")
+}
+
+#[must_use]
+pub fn key_expires_at() -> Schema {
+    let about = "The time from which the key is not accepted any more, in UTC with millisecond precision; null if it \
+                 does not expire.";
+    or_null(timestamp(about), about)
+}
+
+/// Without `enum`: later versions have more.
+#[must_use]
+pub fn permissions() -> Array {
+    let permission = text().pattern(Some("^[a-z]+:[A-Za-z]+$")).examples([Permission::ReadContacts.as_str()]);
+    ArrayBuilder::new()
+        .description(Some("What the key permits, in the order of the documentation."))
+        .items(permission.build())
+        .unique_items(true)
+        .build()
+}
+
+#[must_use]
+pub fn rate_limit_name() -> Object {
+    word_of(
+        "Whose requests are counted",
+        &[("key", "those with this key"), ("account", "those with all keys of the account")],
+    )
+}

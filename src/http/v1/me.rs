@@ -1,0 +1,191 @@
+//! `/v1/me`
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev};
+
+use super::dialect::DIALECT;
+use super::tags;
+use crate::config;
+use crate::domain::api_key::ApiKey;
+use crate::domain::field::MAX_FIELDS;
+use crate::domain::usage::Usage;
+use crate::domain::{AccountName, Permissions};
+use crate::http::app_state::AppState;
+use crate::http::auth::access::HandlerArgument;
+use crate::http::error::api_error::ApiError;
+use crate::http::openapi::examples::me as examples;
+use crate::http::openapi::fields;
+use crate::http::prelude::*;
+use crate::http::rate_limit::Policy;
+
+static RESOURCE: ResourceDoc =
+    ResourceDoc { tag: Some(tags::ACCOUNT), noun: "account", argument: "account", versioned: false };
+
+/// Whose request it is: the account and the key, what they may do, and what the account stores.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    account: MyAccount,
+    key: MyKey,
+    limits: MyLimits,
+    usage: MyUsage,
+}
+
+/// The account of the key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyAccount {
+    #[schema(schema_with = fields::me::account_name)]
+    name: String,
+}
+
+/// The key of the request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyKey {
+    #[schema(schema_with = fields::me::key_id)]
+    id: String,
+    #[schema(schema_with = fields::me::key_label, required)]
+    label: Option<String>,
+    #[schema(schema_with = fields::me::permissions)]
+    permissions: Vec<&'static str>,
+    /// The time at which the key was created, in UTC with millisecond precision.
+    created_at: Timestamp,
+    #[schema(schema_with = fields::me::key_expires_at, required)]
+    expires_at: Option<Timestamp>,
+}
+
+/// How many requests may be sent, and how much the account may store: under the names of the numbers in `usage`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyLimits {
+    /// How many requests may be sent; empty if any number may.
+    rates: Vec<MyRateLimit>,
+    /// How many fields may be declared.
+    #[schema(format = Int64, minimum = 0, example = 20)]
+    fields: u64,
+    /// How many entries all kept audiences may have together. Each audience counts as at least 100.
+    #[schema(format = Int64, minimum = 0, example = 1_000_000)]
+    audience_entries: u64,
+    /// How many bytes the files and the plans of all imports may have together.
+    #[schema(format = Int64, minimum = 0, example = 4_294_967_296_u64)]
+    import_bytes: u64,
+}
+
+/// A rate limit: a quota of requests, and the time in which it refills.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyRateLimit {
+    #[schema(schema_with = fields::me::rate_limit_name)]
+    name: &'static str,
+    /// How many requests may be sent at once. Ten items of a batch count as one.
+    #[schema(format = Int64, minimum = 1, example = 50_000)]
+    quota: u32,
+    /// The number of seconds in which the quota refills.
+    #[schema(format = Int64, minimum = 1, example = 5)]
+    window: u32,
+}
+
+/// What the account stores.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyUsage {
+    /// Contacts.
+    #[schema(format = Int64, minimum = 0, example = 1)]
+    contacts: u64,
+    /// Groups.
+    #[schema(format = Int64, minimum = 0, example = 1)]
+    groups: u64,
+    /// Numbers that have opted out.
+    #[schema(format = Int64, minimum = 0, example = 0)]
+    opt_outs: u64,
+    /// Declared fields.
+    #[schema(format = Int64, minimum = 0, example = 1)]
+    fields: u64,
+    /// Entries of kept audiences, each audience counted as at least 100.
+    #[schema(format = Int64, minimum = 0, example = 0)]
+    audience_entries: u64,
+    /// Bytes of files and plans of imports.
+    #[schema(format = Int64, minimum = 0, example = 0)]
+    import_bytes: u64,
+}
+
+impl From<AccountName> for MyAccount {
+    fn from(name: AccountName) -> Self {
+        Self { name: name.as_str().to_owned() }
+    }
+}
+
+impl From<&ApiKey> for MyKey {
+    fn from(key: &ApiKey) -> Self {
+        let ApiKey { id, account: _, hash: _, permissions, label, created_at, expires_at, revoked_at: _ } =
+            key;
+        Self {
+            id: id.as_str().to_owned(),
+            label: label.as_ref().map(|label| label.as_str().to_owned()),
+            permissions: names(permissions),
+            created_at: *created_at,
+            expires_at: *expires_at,
+        }
+    }
+}
+
+/// All of them by name, if the key has all: a client need not know which there are.
+fn names(permissions: &Permissions) -> Vec<&'static str> {
+    let permitted = Permission::ALL.iter().filter(|permission| permissions.allow(**permission));
+    permitted.map(|permission| permission.as_str()).collect()
+}
+
+impl From<Usage> for MyUsage {
+    fn from(usage: Usage) -> Self {
+        let Usage { contacts, groups, opt_outs, fields, audience_entries, import_bytes } = usage;
+        Self { contacts, groups, opt_outs, fields, audience_entries, import_bytes }
+    }
+}
+
+impl From<&config::Limits> for MyLimits {
+    fn from(limits: &config::Limits) -> Self {
+        Self {
+            rates: Policy::all(limits).map(MyRateLimit::from).collect(),
+            fields: u64::try_from(MAX_FIELDS).unwrap_or(u64::MAX),
+            audience_entries: limits.audience_quota,
+            import_bytes: limits.import_quota,
+        }
+    }
+}
+
+impl From<Policy> for MyRateLimit {
+    fn from(policy: Policy) -> Self {
+        let Policy { name, quota, window, .. } = policy;
+        Self { name, quota: quota.get(), window: window.get() }
+    }
+}
+
+impl FromRequest for MyLimits {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(AppState::of(request).map(|state| Self::from(&state.limits)))
+    }
+}
+
+impl HandlerArgument for MyLimits {}
+
+/// Get the account and the key of the request
+///
+/// Returns which account and which key the request is made with, what the key permits, how much the account may do and
+/// store, and how much it stores.
+#[utoipa::path(get, path = "/v1/me", operation_id = "getMe")]
+async fn get_me(authorized: Authorized<()>, limits: MyLimits) -> HandlerResult {
+    let (name, usage) = authorized.usage().read().await?;
+    let key = MyKey::from(authorized.principal().api_key());
+    Ok(HttpResponse::Ok().json(Me { account: name.into(), key, limits, usage: usage.into() }))
+}
+
+pub(super) fn routes(table: RouteTable) -> RouteTable {
+    let example = Me {
+        account: AccountName::default_account().into(),
+        key: (&examples::key()).into(),
+        limits: (&config::Settings::default().limits).into(),
+        usage: examples::usage().into(),
+    };
+    let about = "The account and the key of the request.";
+    let get = OperationDoc::of(&RESOURCE).responds::<Me>(200, about, example);
+    table.protected(&DIALECT, __path_get_me, get_me, get)
+}
