@@ -80,3 +80,28 @@ fn every_setting_and_permission_is_documented() {
         assert!(README.contains(&row), "{row}");
     }
 }
+
+/// A line such as `#page_max = 100` is a setting that is commented out; `# ` begins a comment.
+#[test]
+fn the_settings_of_the_package_are_known_and_those_commented_out_are_the_defaults() {
+    let file = include_str!("../../packaging/addressbook.toml");
+    let command = Settings::augment_args(clap::Command::new("addressbook"));
+    let (mut compared, mut set) = (0, Vec::new());
+    for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
+        let (name, value) =
+            line.trim_start_matches('#').split_once(" = ").unwrap_or_else(|| panic!("{line}"));
+        let setting = command.get_arguments().find(|setting| setting.get_id() == name);
+        let setting = setting.unwrap_or_else(|| panic!("{name} is not a setting"));
+        if !line.starts_with('#') {
+            set.push(name);
+            continue;
+        }
+        let example = name == "database_url";
+        if let ([default], false) = (setting.get_default_values(), example) {
+            assert_eq!(value.trim_matches('"'), default.to_str().unwrap(), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 5, "{compared}");
+    assert_eq!(set, ["database_url", "first_key_file"]);
+}
