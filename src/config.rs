@@ -35,8 +35,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
 
     /// Trust the proxy in front: take the scheme, host and path of the URL that clients use from
-    /// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Only use it if every request comes through
-    /// a proxy that sets or removes these headers
+    /// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix, and the client's address for the log from
+    /// X-Forwarded-For. Only use it if every request comes through a proxy that sets or removes these headers
     #[arg(
         long,
         env = "ADDRESSBOOK_TRUST_PROXY",

@@ -15,6 +15,7 @@ pub mod docs;
 pub mod error;
 pub mod extract;
 pub mod field;
+pub mod forwarded_for;
 pub mod forwarded_prefix;
 pub mod headers;
 pub mod health;

@@ -132,6 +132,32 @@ fn statements_are_logged_without_their_values() {
 }
 
 #[test]
+fn a_rejected_request_is_logged_with_the_address_that_a_trusted_proxy_has_seen() {
+    let folder = folder();
+    for (trusted, headers, client) in [
+        (true, vec!["198.51.100.7"], Some("198.51.100.7")),
+        (true, vec!["203.0.113.9, 2001:db8::1"], Some("2001:db8::1")),
+        (true, vec!["203.0.113.9", "198.51.100.7"], Some("198.51.100.7")),
+        (true, vec!["203.0.113.9, unknown"], None),
+        (true, vec![], None),
+        (false, vec!["198.51.100.7"], None),
+    ] {
+        let (serving, _) = serve(&folder, &[&format!("--trust-proxy={trusted}")]);
+        let sent: Vec<_> = headers.iter().map(|address| ("X-Forwarded-For", *address)).collect();
+        let anonymous = Client::new(serving.address(), None);
+        let id = anonymous.send("GET", "/v1/contacts", &sent, b"").header("X-Request-Id").to_owned();
+        let events = events(serving);
+        let event = of(&events, &id);
+        assert_eq!(
+            (event["status"].as_u64(), event["client"].as_str()),
+            (Some(401), client),
+            "{headers:?} {event}"
+        );
+        assert!(event["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{event}");
+    }
+}
+
+#[test]
 fn unparsable_requests_are_logged() {
     let folder = folder();
     let (serving, _) = serve(&folder, &["--header-timeout=2s"]);

@@ -6,6 +6,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::domain::api_key::Principal;
+use crate::http::forwarded_for::forwarded_for;
 use crate::http::request_id::RequestId;
 
 /// What the log line of a failed request has beside the status.
@@ -15,8 +16,8 @@ pub(super) struct Failure {
     pub(super) cause: String,
 }
 
-/// Logs a request: as a warning if the failure is temporary, as an error if it is ours. Only failed requests show the
-/// peer address.
+/// Logs a request: as a warning if the failure is temporary, as an error if it is ours. Only failed requests show
+/// the address of the connection and, behind a proxy, that of the client.
 pub(super) fn log(
     request: Option<&HttpRequest>,
     method: &Method,
@@ -49,15 +50,16 @@ pub(super) fn log(
         return;
     }
     let peer = request.and_then(HttpRequest::peer_addr).map(tracing::field::display);
+    let client = request.and_then(forwarded_for).map(tracing::field::display);
     let (code, cause) = failure.map(|Failure { code, cause }| (code, cause)).unzip();
     let cause = cause.as_deref().filter(|cause| !cause.is_empty());
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
-            line!(warn, "request failed", peer = peer, code = code, cause = cause);
+            line!(warn, "request failed", peer = peer, client = client, code = code, cause = cause);
         }
         status if status.is_server_error() => {
-            line!(error, "request failed", peer = peer, code = code, cause = cause);
+            line!(error, "request failed", peer = peer, client = client, code = code, cause = cause);
         }
-        _ => line!(info, "request", peer = peer, code = code),
+        _ => line!(info, "request", peer = peer, client = client, code = code),
     }
 }
