@@ -124,8 +124,8 @@ pub(super) struct Plan {
 }
 
 /// How many matches of each condition are counted, first and then: most filters have a condition that few match, and to count
-/// is most of the work where they are many.
-const BOUNDS: [u64; 3] = [200, 2_000, 20_000];
+/// the others is most of the work where they are many.
+const BOUNDS: [u64; 5] = [200, 600, 2_000, 6_000, 20_000];
 
 /// What a source is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
