@@ -267,7 +267,7 @@ async fn write(
     contacts: HashMap<ContactKeyPair, Edits>,
     change_set: &mut ChangeSet,
 ) -> Result<()> {
-    let (mut updated, mut renumbered, mut renamed) = (Vec::new(), Vec::new(), Vec::new());
+    let [mut updated, mut with_name, mut with_phone, mut renamed] = [const { Vec::new() }; 4];
     let mut deleted: BTreeMap<AccountId, Vec<(ContactId, Arc<RequestContext>)>> = BTreeMap::new();
     // In the order of keys: neighbours are on the same page.
     let mut contacts: Vec<_> = contacts.into_iter().collect();
@@ -276,7 +276,10 @@ async fn write(
         let Some(context) = context else { continue };
         match current {
             Some(contact) if contact.handle != stored.handle => renamed.push((account, contact)),
-            Some(contact) if contact.phone != stored.phone => renumbered.push((account, contact)),
+            Some(contact) if contact.phone != stored.phone => with_phone.push((account, contact)),
+            Some(contact) if contact.display_name != stored.display_name => {
+                with_name.push((account, contact))
+            }
             Some(contact) => updated.push((account, contact)),
             None => deleted.entry(account).or_default().push((id, context)),
         }
@@ -285,9 +288,11 @@ async fn write(
         let update = update(transaction, ContactBatch::ALL, &renamed)?;
         transaction.execute_raw(update).await.map_err(handle_conflict)?;
     }
-    for (contacts, columns) in
-        [(updated, ContactBatch::UPDATED), (renumbered, ContactBatch::UPDATED_WITH_PHONE)]
-    {
+    for (contacts, columns) in [
+        (updated, ContactBatch::UPDATED),
+        (with_name, ContactBatch::UPDATED_WITH_NAME),
+        (with_phone, ContactBatch::UPDATED_WITH_PHONE),
+    ] {
         if contacts.is_empty() {
             continue;
         }

@@ -157,8 +157,12 @@ impl ContactBatch {
         Column::Version,
     ];
 
-    /// What an update sets that leaves handle and number: the columns of two indexes less to maintain.
+    /// What an update sets that leaves handle, number and display name: three indexes less to maintain.
     pub(crate) const UPDATED: &'static [Column] =
+        &[Column::AvatarUrl, Column::Meta, Column::UpdatedAt, Column::Version];
+
+    /// What an update sets that leaves handle and number.
+    pub(crate) const UPDATED_WITH_NAME: &'static [Column] =
         &[Column::DisplayName, Column::AvatarUrl, Column::Meta, Column::UpdatedAt, Column::Version];
 
     /// What an update sets that leaves the handle.
@@ -247,8 +251,8 @@ mod tests {
          value ->> 3 AS phone, value ->> 4 AS display_name, value ->> 5 AS avatar_url, value ->> 6 AS meta, \
          value ->> 7 AS created_at, value ->> 8 AS updated_at, value ->> 9 AS version FROM jsonb_each(?) WHERE true";
     const SQLITE_UPDATED: &str = "SELECT value ->> 0 AS account_id, unhex(value ->> 1, '-') AS id, \
-         value ->> 2 AS display_name, value ->> 3 AS avatar_url, value ->> 4 AS meta, value ->> 5 AS updated_at, \
-         value ->> 6 AS version FROM jsonb_each(?) WHERE true";
+         value ->> 2 AS avatar_url, value ->> 3 AS meta, value ->> 4 AS updated_at, value ->> 5 AS version FROM \
+         jsonb_each(?) WHERE true";
 
     #[test]
     fn statements_that_write_contacts() {
@@ -276,7 +280,7 @@ mod tests {
             assert_eq!(
                 batch(ContactBatch::UPDATED).update().sql,
                 format!(
-                    "UPDATE contacts SET display_name = changed.display_name, avatar_url = changed.avatar_url, \
+                    "UPDATE contacts SET avatar_url = changed.avatar_url, \
                      meta = changed.meta, updated_at = changed.updated_at, version = changed.version FROM \
                      ({updated}) AS changed WHERE contacts.account_id = changed.account_id AND \
                      contacts.id = changed.id"
