@@ -182,6 +182,9 @@ impl From<NotReady> for Error {
         let reason = match not_ready {
             NotReady::Unreachable => "the database does not respond",
             NotReady::ReadOnly => "the database is read-only",
+            NotReady::NewerSchema => {
+                "a newer addressbook has migrated the database, which this one can no longer use; replace it"
+            }
         };
         Self::with_message(ErrorCode::Unavailable, reason)
     }

@@ -95,6 +95,23 @@ fn a_newer_schema_is_used_if_compatible(backend: Backend) {
     assert!(refused.contains("newer") && refused.contains("m29991231_000001_future"), "{refused}");
 }
 
+/// A rolling upgrade to a schema that this program can use leaves it ready, one to another takes it out of service. (SQLite
+/// has one server, which nothing can migrate beside it.)
+#[test]
+fn a_running_server_notices_a_newer_schema() {
+    let Some(url) = new_database(Backend::Postgres) else { return };
+    let service = Service::start_on(&url, |_| {});
+    let client = service.client();
+    let future = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_future', 0)";
+    run(&url, &[future]);
+    assert_eq!(client.get("/readyz").status, 200);
+    run(&url, &["UPDATE schema_compatibility SET oldest_migration = 'm29991231_000001_future'"]);
+    let unready = client.get("/readyz").expect(503);
+    assert_eq!(unready["status"], "unavailable");
+    assert!(unready["reason"].as_str().unwrap().contains("a newer addressbook"), "{unready}");
+    assert_eq!(client.get("/healthz").status, 200);
+}
+
 /// A role with permission to read and write rows only.
 #[test]
 fn a_role_without_ddl_permission_is_sufficient() {

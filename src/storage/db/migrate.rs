@@ -102,6 +102,11 @@ pub(crate) fn first_unknown(applied: &[String]) -> Option<&str> {
     applied.iter().find(|applied| !known.contains(applied)).map(String::as_str)
 }
 
+/// Whether this program knows a migration.
+pub(crate) fn knows(migration: &str) -> bool {
+    Migrator::migrations().iter().any(|known| known.name() == migration)
+}
+
 /// Whether a newer schema allows a program with these migrations.
 async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenError> {
     let table = SchemaManager::new(&pools.pool).has_table(COMPATIBILITY_TABLE).await;

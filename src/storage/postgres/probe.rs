@@ -10,6 +10,8 @@ use sea_orm::sqlx::{self, Connection as _, Error, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::storage::db::migrate;
+
 /// Total timeout: shorter than that of the readiness request.
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
@@ -23,6 +25,8 @@ pub(crate) enum NotReady {
     Unreachable,
     /// A standby, or a server or database set to read-only.
     ReadOnly,
+    /// Another instance, of a newer release, has migrated it since this one was started.
+    NewerSchema,
 }
 
 pub(crate) struct Probe {
@@ -44,7 +48,7 @@ impl Probe {
     async fn check_connection(&self) -> Result<(), NotReady> {
         let mut connection_slot = self.connection.lock().await;
         if let Some(mut connection) = connection_slot.take()
-            && let Ok(Ok(true)) = timeout(REUSE_DEADLINE, is_writable(&mut connection)).await
+            && let Ok(Ok(Ok(()))) = timeout(REUSE_DEADLINE, examine(&mut connection)).await
         {
             *connection_slot = Some(connection);
             return Ok(());
@@ -52,9 +56,7 @@ impl Probe {
         // Whatever the old connection says, a new one may lead to another server.
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|error| unreachable(&error))?;
-        if !is_writable(&mut connection).await.map_err(|error| unreachable(&error))? {
-            return Err(NotReady::ReadOnly);
-        }
+        examine(&mut connection).await.map_err(|error| unreachable(&error))??;
         *connection_slot = Some(connection);
         Ok(())
     }
@@ -67,9 +69,16 @@ fn unreachable(error: &Error) -> NotReady {
     NotReady::Unreachable
 }
 
-async fn is_writable(connection: &mut PgConnection) -> Result<bool, Error> {
-    let is_writable =
-        "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean";
+/// Whether the database can be written to, and this program knows what its schema asks of programs.
+async fn examine(connection: &mut PgConnection) -> Result<Result<(), NotReady>, Error> {
+    let state = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean, \
+                 (SELECT oldest_migration FROM schema_compatibility)";
     // Unnamed: behind a pooler each transaction may run in another session.
-    sqlx::query_scalar(is_writable).persistent(false).fetch_one(connection).await
+    let state = sqlx::query_as(state).persistent(false).fetch_one(connection).await?;
+    let (is_writable, oldest_migration): (bool, String) = state;
+    Ok(match (is_writable, migrate::knows(&oldest_migration)) {
+        (false, _) => Err(NotReady::ReadOnly),
+        (true, false) => Err(NotReady::NewerSchema),
+        (true, true) => Ok(()),
+    })
 }
