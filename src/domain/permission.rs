@@ -99,6 +99,7 @@ permissions! {
     UpdateSegments => "update:Segments", "change segments";
     DeleteSegments => "delete:Segments", "delete segments";
     ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs, templates and segments, with what was changed";
+    ReadAudit => "read:Audit", "read which key has changed what, and when";
 }
 
 impl fmt::Display for Permission {

@@ -78,6 +78,7 @@ pub enum Violation {
     NotRegion,
     NotDigest,
     NotPosition,
+    NotKeyId,
     /// Not a number of seconds with its unit.
     NotSeconds {
         max: u64,
@@ -188,6 +189,7 @@ impl Violation {
             Self::NotRegion => "not_a_region",
             Self::NotDigest => "not_a_digest",
             Self::NotPosition => "not_a_position",
+            Self::NotKeyId => "not_a_key_id",
             Self::NotSeconds { .. } => "not_seconds",
             Self::NotClearable => "not_clearable",
             Self::TooManyWords { .. } => "too_many_words",
@@ -272,6 +274,7 @@ impl Violation {
             Self::NotPosition => {
                 format!("{name} must be a position, exactly as a response contained it")
             }
+            Self::NotKeyId => format!("{name} must be the id of a key: 16 lower-case letters and digits"),
             Self::NotSeconds { max } => {
                 format!("{name} must be a time from 0s to {max}s in whole seconds, such as 20s")
             }

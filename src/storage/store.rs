@@ -278,7 +278,7 @@ impl Store for Database {
 
     async fn ping(&self) -> Result<()> {
         if let Some(probe) = self.parts.probe.clone() {
-            return self.run(async move { probe.check().await.map_err(Error::from) }).await;
+            return self.run(async move { probe.check(migrate::knows).await.map_err(Error::from) }).await;
         }
         self.read(async |reader| {
             reader.query_one(Query::select().expr(Expr::val(1))).await?;

@@ -26,6 +26,8 @@ use crate::resource_exhaustion::SmallDisk;
 const OPTIONAL_HEADERS: [&str; 2] = ["Link", "Idempotent-Replayed"];
 
 const NUMBER: &str = "+4479000000001";
+/// Of a timeline that no database has.
+const UNKNOWN_POSITION: &str = "AgAAAAAAAAADAAAAAAAA__8";
 const TIMESTAMP: &str = "2025-11-10T20:15:12.000Z";
 
 /// The number of spare fixture sets, for responses that need several attempts.
@@ -168,7 +170,8 @@ impl Servers {
             }
             409 if takes_filter(call) => unready_field(&usual, &client),
             409 => conflict(&self.calls, &usual, &client),
-            410 if call.id == "listChanges" => usual.with("since", "AgAAAAAAAAADAAAAAAAA__8").send(&client),
+            410 if call.id == "listChanges" => usual.with("since", UNKNOWN_POSITION).send(&client),
+            410 if call.id == "listAuditEntries" => usual.with("before", UNKNOWN_POSITION).send(&client),
             // The resource that the first request created is deleted before the second.
             410 => {
                 let call = usual.with_keep().with("Idempotency-Key", "key");

@@ -239,7 +239,8 @@ fn syncing(responses: &[Value]) {
 }
 
 fn keys(responses: &[Value], site: &Site) {
-    let [listed, forbidden, with_old, with_new] = responses else { panic!("{responses:?}") };
+    let [listed, forbidden, with_old, with_new, audited] = responses else { panic!("{responses:?}") };
+    assert_eq!(audited, &json!({"data": [], "next": null, "has_more": false}));
     assert_eq!((listed, listed), (with_old, with_new));
     let message = forbidden["error"]["message"].as_str().unwrap();
     assert!(message.contains("read:Groups"), "{message}");

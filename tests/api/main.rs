@@ -8,6 +8,7 @@ mod audience_costs;
 mod audience_filters;
 mod audience_snapshots;
 mod audiences;
+mod audit;
 mod authorization;
 mod backups;
 mod bad_bodies;

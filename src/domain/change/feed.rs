@@ -50,6 +50,11 @@ impl ChangeTypes {
         Some(Self(set))
     }
 
+    /// Those in the set.
+    pub fn iter(self) -> impl Iterator<Item = ChangeType> {
+        ChangeType::ALL.into_iter().filter(move |change_type| self.contains(*change_type))
+    }
+
     #[must_use]
     pub fn contains(self, change_type: ChangeType) -> bool {
         self.0 & Self::bit(change_type) != 0
@@ -119,8 +124,10 @@ mod tests {
     #[test]
     fn types_are_a_set_of_known_names() {
         let types = ChangeTypes::parse("contact.deleted,template.deleted,contact.deleted").unwrap();
-        let contained = ChangeType::ALL.into_iter().filter(|&change_type| types.contains(change_type));
-        assert_eq!(contained.collect::<Vec<_>>(), [ChangeType::ContactDeleted, ChangeType::TemplateDeleted]);
+        assert_eq!(
+            types.iter().collect::<Vec<_>>(),
+            [ChangeType::ContactDeleted, ChangeType::TemplateDeleted]
+        );
         assert!(ChangeType::ALL.into_iter().all(|change_type| ChangeTypes::ALL.contains(change_type)));
         for unknown in ["", "contact", "contact.deleted,", "contact.created, contact.deleted"] {
             assert_eq!(ChangeTypes::parse(unknown), None, "{unknown}");

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::audit::{AuditPage, AuditQuery};
 use super::feed::{ChangePage, ChangeQuery};
 use super::position::ChangePosition;
 use crate::domain::error::Result;
@@ -20,6 +21,12 @@ pub trait ChangeRepository: Send + Sync {
     /// # Errors
     /// [`ErrorCode::PositionExpired`](crate::domain::ErrorCode::PositionExpired).
     async fn page(&self, since: ChangePosition, query: &ChangeQuery) -> Result<ChangePage>;
+
+    /// Entries of the audit log, up to a limit of changes that are looked at: a page may be empty and have more.
+    ///
+    /// # Errors
+    /// [`ErrorCode::PositionExpired`](crate::domain::ErrorCode::PositionExpired).
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage>;
 
     fn subscribe(&self) -> Box<dyn ChangeSubscription>;
 }

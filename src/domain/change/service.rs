@@ -1,5 +1,6 @@
 //! The feed of changes.
 
+use super::audit::{AuditPage, AuditQuery};
 use super::feed::{ChangePage, ChangeQuery};
 use super::position::ChangePosition;
 use super::repository::ChangeRepository;
@@ -22,6 +23,14 @@ impl ChangeService {
     /// The database is unavailable.
     pub async fn last(&self) -> Result<ChangePosition> {
         self.repository.last().await
+    }
+
+    /// Entries of the audit log.
+    ///
+    /// # Errors
+    /// [`ErrorCode::PositionExpired`](crate::domain::ErrorCode::PositionExpired).
+    pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {
+        self.repository.audit(query).await
     }
 
     /// The changes after a position. While there are none, waits for them until `end` is ready.

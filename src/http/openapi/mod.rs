@@ -290,7 +290,7 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         ("SegmentExplanation", "conditions") => Some(MAX_CONDITIONS),
         ("MyKey", "permissions") => Some(Permission::ALL.len()),
         ("MyLimits", "rates") => Some(Policy::MAX),
-        ("Change", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
+        ("Change" | "AuditedChange", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),
         (_, "groups") => Some(MAX_SHOWN),

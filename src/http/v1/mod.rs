@@ -1,6 +1,7 @@
 //! The dialect of contract 000: `/v1`.
 
 pub mod audiences;
+mod audit;
 mod changes;
 pub mod contact_batch;
 mod contact_export;
@@ -28,5 +29,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = contact_export::routes(contact_batch::routes(contacts::routes(table)));
     let table = group_members::routes(groups::routes(table));
     let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
-    me::routes(changes::routes(segment_members::routes(segments::routes(fields::routes(table)))))
+    let table =
+        audit::routes(changes::routes(segment_members::routes(segments::routes(fields::routes(table)))));
+    me::routes(table)
 }

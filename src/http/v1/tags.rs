@@ -11,6 +11,7 @@ pub const IMPORTS: &str = "Imports";
 pub const FIELDS: &str = "Fields";
 pub const SEGMENTS: &str = "Segments";
 pub const CHANGES: &str = "Changes";
+pub const AUDIT: &str = "Audit log";
 pub const ACCOUNT: &str = "Account";
 
 pub const ALL: &[Tag] = &[
@@ -56,6 +57,10 @@ pub const ALL: &[Tag] = &[
         name: CHANGES,
         description: "What was changed, in the order of commits and without gaps, deletions included: to keep an exact \
              copy, page by page or as a stream of events.",
+    },
+    Tag {
+        name: AUDIT,
+        description: "Which key has changed what, when, and in which request; newest first, without any value of a contact.",
     },
     Tag {
         name: ACCOUNT,

@@ -1,5 +1,6 @@
-//! The feed of changes: repository, queries, and what finds the commits of other instances.
+//! The feed of changes and the audit log: repository, queries, and what finds the commits of other instances.
 
+mod audit;
 mod poll;
 mod queries;
 
@@ -9,7 +10,9 @@ pub(crate) use poll::start as start_polling;
 pub(crate) use queries::last;
 
 use super::database::handle::Database;
-use crate::domain::change::{ChangePage, ChangePosition, ChangeQuery, ChangeRepository, ChangeSubscription};
+use crate::domain::change::{
+    AuditPage, AuditQuery, ChangePage, ChangePosition, ChangeQuery, ChangeRepository, ChangeSubscription,
+};
 use crate::domain::{AccountId, Result};
 
 pub(super) struct SqlChanges {
@@ -34,6 +37,11 @@ impl ChangeRepository for SqlChanges {
         let (account, query) = (self.account, *query);
         let _turn = self.database.change_signal().turn(account).await;
         self.database.read(async move |reader| queries::page(&reader, account, since, &query).await).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {
+        let (account, query) = (self.account, query.clone());
+        self.database.read(async move |reader| audit::page(&reader, account, &query).await).await
     }
 
     fn subscribe(&self) -> Box<dyn ChangeSubscription> {

@@ -162,7 +162,7 @@ async fn named<E: NamedEntity>(
     E::load(connection, account, rows).await
 }
 
-fn change(
+pub(super) fn change(
     position: ChangePosition,
     change_type: ChangeType,
     entry: Model,
@@ -177,7 +177,7 @@ fn change(
         group_id,
         version,
         fields,
-        key_id: _,     // for audits
+        key_id: _,     // for the audit log
         request_id: _, // likewise
     } = entry;
     // A membership is an entry about a contact, in a group.

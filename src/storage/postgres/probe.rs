@@ -10,8 +10,6 @@ use sea_orm::sqlx::{self, Connection as _, Error, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::storage::db::migrate;
-
 /// Total timeout: shorter than that of the readiness request.
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
@@ -41,14 +39,15 @@ impl Probe {
     }
 
     /// To be called in a task of its own: a connection dropped in mid-query is lost.
-    pub(crate) async fn check(&self) -> Result<(), NotReady> {
-        timeout(DEADLINE, self.check_connection()).await.unwrap_or(Err(NotReady::Unreachable))
+    /// `knows` says whether this program knows a migration.
+    pub(crate) async fn check(&self, knows: fn(&str) -> bool) -> Result<(), NotReady> {
+        timeout(DEADLINE, self.check_connection(knows)).await.unwrap_or(Err(NotReady::Unreachable))
     }
 
-    async fn check_connection(&self) -> Result<(), NotReady> {
+    async fn check_connection(&self, knows: fn(&str) -> bool) -> Result<(), NotReady> {
         let mut connection_slot = self.connection.lock().await;
         if let Some(mut connection) = connection_slot.take()
-            && let Ok(Ok(Ok(()))) = timeout(REUSE_DEADLINE, examine(&mut connection)).await
+            && let Ok(Ok(Ok(()))) = timeout(REUSE_DEADLINE, examine(&mut connection, knows)).await
         {
             *connection_slot = Some(connection);
             return Ok(());
@@ -56,7 +55,7 @@ impl Probe {
         // Whatever the old connection says, a new one may lead to another server.
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|error| unreachable(&error))?;
-        examine(&mut connection).await.map_err(|error| unreachable(&error))??;
+        examine(&mut connection, knows).await.map_err(|error| unreachable(&error))??;
         *connection_slot = Some(connection);
         Ok(())
     }
@@ -70,13 +69,16 @@ fn unreachable(error: &Error) -> NotReady {
 }
 
 /// Whether the database can be written to, and this program knows what its schema asks of programs.
-async fn examine(connection: &mut PgConnection) -> Result<Result<(), NotReady>, Error> {
+async fn examine(
+    connection: &mut PgConnection,
+    knows: fn(&str) -> bool,
+) -> Result<Result<(), NotReady>, Error> {
     let state = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean, \
                  (SELECT oldest_migration FROM schema_compatibility)";
     // Unnamed: behind a pooler each transaction may run in another session.
     let state = sqlx::query_as(state).persistent(false).fetch_one(connection).await?;
     let (is_writable, oldest_migration): (bool, String) = state;
-    Ok(match (is_writable, migrate::knows(&oldest_migration)) {
+    Ok(match (is_writable, knows(&oldest_migration)) {
         (false, _) => Err(NotReady::ReadOnly),
         (true, false) => Err(NotReady::NewerSchema),
         (true, true) => Ok(()),

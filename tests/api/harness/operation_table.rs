@@ -125,6 +125,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("explainSegment", "GET /v1/segments/{id}/explain", 200, &["read:Segments", "read:Contacts"])
         .needs_at_times(FILTER_OF_SEGMENT),
     row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
+    row("listAuditEntries", "GET /v1/audit", 200, &["read:Audit"]),
     // Any key may ask what it may do.
     row("getMe", "GET /v1/me", 200, &[]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),

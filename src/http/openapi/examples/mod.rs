@@ -2,6 +2,7 @@
 //! responses.
 
 pub mod audience;
+pub mod audit;
 pub mod change;
 pub mod field;
 pub mod group;

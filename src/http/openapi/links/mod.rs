@@ -1,6 +1,7 @@
 //! Links: the operations that follow from a response, and which of its values they take.
 
 mod audience;
+mod audit;
 mod change;
 mod contact;
 mod field;
@@ -19,7 +20,7 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 10] = [
+const TABLES: [&[LinkSpec]; 11] = [
     contact::LINKS,
     group::LINKS,
     opt_out::LINKS,
@@ -28,6 +29,7 @@ const TABLES: [&[LinkSpec]; 10] = [
     audience::LINKS,
     import::LINKS,
     change::LINKS,
+    audit::LINKS,
     me::LINKS,
     health::LINKS,
 ];

@@ -4,7 +4,7 @@ mod event_stream;
 mod follow;
 mod handlers;
 mod request;
-mod response;
+pub(super) mod response;
 
 use super::dialect::DIALECT;
 use super::tags;

@@ -73,17 +73,17 @@ fn next() -> RefOr<Schema> {
         .into()
 }
 
-fn changed_id() -> RefOr<Schema> {
+pub(in super::super) fn changed_id() -> RefOr<Schema> {
     let about = "The id of the contact, group, opt-out, template or segment; for a change of members, the id of the group.";
     fields::with_description(fields::id(), about).into()
 }
 
-fn member() -> RefOr<Schema> {
+pub(in super::super) fn member() -> RefOr<Schema> {
     fields::with_description(fields::id(), "The contact that was added to the group or removed from it.")
         .into()
 }
 
-fn changed() -> Array {
+pub(in super::super) fn changed() -> Array {
     ArrayBuilder::new()
         .items(fields::change::changed())
         .description(Some("What an update changed: names of members; `meta.KEY` is a key of `meta`."))
@@ -134,7 +134,7 @@ impl From<domain::change::Change> for Change {
 }
 
 /// As this dialect calls it.
-fn name(field: &ChangedField) -> String {
+pub(in super::super) fn name(field: &ChangedField) -> String {
     let of_contact = |field| (NAMES.name)(field).to_owned();
     match field {
         ChangedField::OfContact(ContactField::Handle) => of_contact(Field::Handle),
