@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::admin::AdminServer;
@@ -26,8 +27,8 @@ use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::lifecycle::Lifecycle;
 use crate::http::rate_limit::RateLimits;
-use crate::http::server;
 pub use crate::http::server::Variant;
+use crate::http::{admin as admin_api, server, swagger_ui};
 use crate::jobs::Workers;
 pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
@@ -55,8 +56,7 @@ impl App {
         let lifecycle = Lifecycle::starting();
         // First: whoever waits for the service sees that it is being started.
         let admin = settings.admin_bind.as_deref();
-        let admin =
-            admin.map(|address| AdminServer::start(address, &settings.bind, &lifecycle)).transpose()?;
+        let admin = admin.map(|address| AdminServer::start(address, settings, &lifecycle)).transpose()?;
         match Self::start_beside(admin.as_ref(), settings, lifecycle).await {
             Ok(app) => Ok(Self { admin, ..app }),
             Err(error) => {
@@ -84,7 +84,7 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(database.clone());
         admin.inspect(|admin| admin.watch(&database, &store));
         let keys = KeyService::new(Arc::clone(&store));
-        let state = AppState {
+        let state = Data::new(AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
             audiences: Arc::new(audience_settings(&settings.limits)),
@@ -93,7 +93,8 @@ impl App {
             limits: settings.limits.clone(),
             lifecycle: lifecycle.clone(),
             trust_proxy: settings.trust_proxy,
-        };
+        });
+        admin.inspect(|admin| admin.serve_api(&state));
         let (http, jobs) = measures.map(|measures| (measures.http, measures.jobs)).unzip();
         let (server, address) = server::bind(state, settings, http)
             .map_err(|reason| StartError::Bind { address: settings.bind.clone(), reason })?;
@@ -135,7 +136,7 @@ impl App {
         self.address
     }
 
-    /// The address of metrics and health, if there is one.
+    /// The address of metrics, health and the administration API, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(AdminServer::address)
@@ -164,6 +165,7 @@ impl App {
         writeln!(out, "  Guides      {base}/docs/")?;
         if let Some(admin) = self.admin_address() {
             writeln!(out, "  Metrics     http://{admin}/metrics")?;
+            writeln!(out, "  Admin API   http://{admin}{}", swagger_ui::ADMINISTRATION_PATH)?;
         }
         writeln!(out, "  Database    {}", self.database_url)?;
         if let (Some(_), Some(path)) = (&self.first_key, &self.first_key_file) {
@@ -326,6 +328,11 @@ pub fn openapi(limits: &Limits) -> serde_json::Result<String> {
 pub fn openapi_variant(limits: &Limits, variant: Variant) -> serde_json::Result<String> {
     let document = variant.derive(&server::document(limits)?);
     serde_json::to_string_pretty(&document).map(|json| json + "\n")
+}
+
+/// The OpenAPI document of the administration API, in the same format.
+pub fn administration_openapi(limits: &Limits) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&admin_api::document(limits)?).map(|json| json + "\n")
 }
 
 fn import_limits(settings: &Settings) -> ImportLimits {

@@ -21,8 +21,9 @@ pub struct Settings {
     #[arg(long, env = "ADDRESSBOOK_BIND", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub bind: String,
 
-    /// Address and port for metrics (`/metrics`) and health checks, which require no key: not to be reachable by
-    /// clients. None by default; with port 0, a free port is chosen and printed
+    /// Address and port for metrics (`/metrics`) and health checks, which require no key, and for the administration
+    /// API (`/admin/`), which requires an operator key: not to be reachable by clients. None by default; with port 0,
+    /// a free port is chosen and printed
     #[arg(long, env = "ADDRESSBOOK_ADMIN_BIND", value_name = "ADDRESS")]
     pub admin_bind: Option<String>,
 

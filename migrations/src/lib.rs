@@ -33,10 +33,11 @@ mod m20261127_000018_search;
 mod m20261127_000019_segments;
 mod m20261128_000021_timeline;
 mod m20261128_000022_shown_name;
+mod m20261128_000023_operator_keys;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
-pub const TABLES: [&str; 27] = [
+pub const TABLES: [&str; 28] = [
     "accounts",
     "api_keys",
     "audience_entries",
@@ -55,6 +56,7 @@ pub const TABLES: [&str; 27] = [
     "import_pages",
     "imports",
     "members",
+    "operator_keys",
     "opt_outs",
     "schema_compatibility",
     "seaql_migrations",
@@ -92,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000019_segments::Migration),
             Box::new(m20261128_000021_timeline::Migration),
             Box::new(m20261128_000022_shown_name::Migration),
+            Box::new(m20261128_000023_operator_keys::Migration),
         ]
     }
 }

@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
 use tokio::task::JoinHandle;
 
 use super::error::StartError;
+use crate::config::Settings;
 use crate::domain::store::Store;
 use crate::http::admin::{self, AdminState};
+use crate::http::app_state::AppState;
 use crate::http::lifecycle::Lifecycle;
 use crate::http::metrics::HttpMetrics;
 use crate::jobs::JobMetrics;
@@ -31,12 +34,17 @@ pub(super) struct AdminServer {
     task: JoinHandle<std::io::Result<()>>,
     database: Arc<OnceLock<Database>>,
     store: Arc<OnceLock<Arc<dyn Store>>>,
+    api: Arc<OnceLock<Data<AppState>>>,
 }
 
 impl AdminServer {
     /// Serves from now on, before the database is open. To be called within a Tokio runtime.
-    pub(super) fn start(address: &str, public: &str, lifecycle: &Lifecycle) -> Result<Self, StartError> {
-        if is_same_address(address, public) {
+    pub(super) fn start(
+        address: &str,
+        settings: &Settings,
+        lifecycle: &Lifecycle,
+    ) -> Result<Self, StartError> {
+        if is_same_address(address, &settings.bind) {
             return Err(StartError::AdminIsPublic { address: address.to_owned() });
         }
         let (metrics, (measures, figures)) = Metrics::new(|registry| {
@@ -60,14 +68,18 @@ impl AdminServer {
             };
             Box::pin(scrape) as _
         };
-        let store = Arc::default();
-        let state =
-            AdminState { lifecycle: lifecycle.clone(), store: Arc::clone(&store), scrape: Arc::new(scrape) };
-        let (server, bound) = admin::bind(address, state)
+        let (store, api) = (Arc::default(), Arc::default());
+        let state = AdminState {
+            lifecycle: lifecycle.clone(),
+            store: Arc::clone(&store),
+            scrape: Arc::new(scrape),
+            api: Arc::clone(&api),
+        };
+        let (server, bound) = admin::bind(address, state, &settings.limits)
             .map_err(|reason| StartError::Bind { address: address.to_owned(), reason })?;
         tracing::info!(address = %bound, "the administration address is served");
         let handle = server.handle();
-        Ok(Self { measures, address: bound, handle, task: tokio::spawn(server), database, store })
+        Ok(Self { measures, address: bound, handle, task: tokio::spawn(server), database, store, api })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -78,6 +90,11 @@ impl AdminServer {
     pub(super) fn watch(&self, database: &Database, store: &Arc<dyn Store>) {
         self.database.get_or_init(|| database.clone());
         self.store.get_or_init(|| Arc::clone(store));
+    }
+
+    /// From now on, the administration API is served.
+    pub(super) fn serve_api(&self, state: &Data<AppState>) {
+        self.api.get_or_init(|| Data::clone(state));
     }
 
     pub(super) async fn stop(self) {

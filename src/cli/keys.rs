@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::command::{CommandResult, runtime};
-use super::settings_file::{self, SettingsFile};
-use crate::app;
-use crate::config::{self, CENTURY, DatabaseSettings};
+use super::accounts::account;
+use super::command::CommandResult;
+use super::settings_file;
+use super::store::To;
+use crate::config::{self, CENTURY};
 use crate::domain::api_key::service::{KeyRequest, KeyService};
 use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
+use crate::domain::error::if_found;
+use crate::domain::operator::OperatorKey;
+use crate::domain::operator::service::OperatorService;
+use crate::domain::store::Store;
 use crate::domain::{AccountName, Permission, Permissions, Timestamp};
 
 #[derive(Args, Debug)]
@@ -27,8 +32,11 @@ enum Command {
     /// Create a key, and its account if it does not exist; print only the key on standard output
     Create {
         /// The account that the key gives access to
-        #[arg(long, value_name = "NAME", value_parser = account)]
-        account: AccountName,
+        #[arg(long, value_name = "NAME", value_parser = account, required_unless_present = "operator")]
+        account: Option<AccountName>,
+        /// An operator key instead: it manages accounts and keys at the administration address, and reads no contacts
+        #[arg(long, conflicts_with_all = ["account", "permissions"])]
+        operator: bool,
         /// A permission of the key; can be repeated; all permissions if omitted
         #[arg(long = "permission", value_name = "PERMISSION")]
         permissions: Vec<Permission>,
@@ -46,10 +54,13 @@ enum Command {
         /// Only keys of this account
         #[arg(long, value_name = "NAME", value_parser = account)]
         account: Option<AccountName>,
+        /// Only operator keys
+        #[arg(long, conflicts_with = "account")]
+        operator: bool,
         #[command(flatten)]
         to: To,
     },
-    /// Revoke a key permanently
+    /// Revoke a key permanently, of an account or of an operator
     Revoke {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
@@ -68,19 +79,6 @@ enum Command {
     },
 }
 
-/// Which database.
-#[derive(Args, Debug)]
-struct To {
-    #[command(flatten)]
-    file: SettingsFile,
-    #[command(flatten)]
-    database: DatabaseSettings,
-}
-
-fn account(text: &str) -> Result<AccountName, String> {
-    AccountName::parse(text).map_err(|violation| violation.sentence("the account's name"))
-}
-
 fn label(text: &str) -> Result<KeyLabel, String> {
     KeyLabel::parse(text).map_err(|violation| violation.sentence("the label"))
 }
@@ -91,19 +89,18 @@ impl Keys {
         | Command::List { to, .. }
         | Command::Revoke { to, .. }
         | Command::Rotate { to, .. }) = &self.command;
-        runtime()?.block_on(async {
-            let store = app::open(&to.database).await?;
-            let result = self.command.run(&KeyService::new(Arc::clone(&store))).await;
-            store.close().await;
-            result
-        })
+        to.run(async |store| self.command.run(&store).await)
     }
 }
 
 impl Command {
-    async fn run(&self, keys: &KeyService) -> CommandResult {
+    async fn run(&self, store: &Arc<dyn Store>) -> CommandResult {
+        let (keys, operators) = (KeyService::new(Arc::clone(store)), OperatorService::new(Arc::clone(store)));
         match self {
-            Self::Create { account, permissions, expires, label, to: _ } => {
+            Self::Create { account: None, operator: _, permissions: _, expires, label, to: _ } => {
+                writeln!(stdout(), "{}", operators.create(*expires, label.clone()).await?.reveal())?;
+            }
+            Self::Create { account: Some(account), operator: _, permissions, expires, label, to: _ } => {
                 let request = KeyRequest {
                     permissions: Permissions::from_list(permissions.clone()),
                     expires_in: *expires,
@@ -111,21 +108,28 @@ impl Command {
                 };
                 writeln!(stdout(), "{}", keys.create(account, request).await?.reveal())?;
             }
-            Self::List { account, to: _ } => {
+            Self::List { account: _, operator: true, to: _ } => {
+                let now = Timestamp::now();
+                let listed = operators.list().await?;
+                let mut out = stdout().lock();
+                writeln!(out, "{COMMON_HEADER}  LABEL")?;
+                for key in &listed {
+                    writeln!(out, "{}", operator_line(key, now))?;
+                }
+            }
+            Self::List { account, operator: false, to: _ } => {
                 let now = Timestamp::now();
                 let listed = keys.list(account.as_ref()).await?;
                 let mut out = stdout().lock();
-                writeln!(
-                    out,
-                    "{:<16}  {:<8}  {:<24}  {:<24}  ACCOUNT  LABEL  PERMISSIONS",
-                    "ID", "STATE", "CREATED", "EXPIRES"
-                )?;
+                writeln!(out, "{COMMON_HEADER}  ACCOUNT  LABEL  PERMISSIONS")?;
                 for key in &listed {
                     writeln!(out, "{}", line(key, now))?;
                 }
             }
             Self::Revoke { id, to: _ } => {
-                keys.revoke(id).await?;
+                if if_found(operators.revoke(id).await)?.is_none() {
+                    keys.revoke(id).await?;
+                }
                 eprintln!("the key {id} has been revoked");
             }
             Self::Rotate { id, overlap, to: _ } => {
@@ -136,21 +140,34 @@ impl Command {
     }
 }
 
+const COMMON_HEADER: &str = "ID                STATE     CREATED                   EXPIRES                 ";
+
+/// The columns that keys of both kinds have.
+fn common_columns(
+    id: &KeyId,
+    state: KeyState,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+) -> String {
+    let expires = expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
+    format!("{:<16}  {:<8}  {:<24}  {expires:<24}", id.as_str(), state.as_str(), created_at.to_string())
+}
+
+fn label_or_dash(label: Option<&KeyLabel>) -> &str {
+    label.map_or("-", KeyLabel::as_str)
+}
+
 fn line(ListedKey { key, account }: &ListedKey, now: Timestamp) -> String {
-    let state = match key.state(now) {
-        KeyState::Live => "live",
-        KeyState::Expired => "expired",
-        KeyState::Revoked => "revoked",
-    };
-    let expires = key.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
-    let label = key.label.as_ref().map_or("-", |label| label.as_str());
     let permissions = match &key.permissions {
         Permissions::All => "all".to_owned(),
         only @ Permissions::Only(_) => only.to_string(),
     };
-    let (id, created_at, account) = (&key.id, key.created_at, account.as_str());
-    format!(
-        "{id:<16}  {state:<8}  {:<24}  {expires:<24}  {account}  {label}  {permissions}",
-        created_at.to_string()
-    )
+    let common = common_columns(&key.id, key.state(now), key.created_at, key.expires_at);
+    let (account, label) = (account.as_str(), label_or_dash(key.label.as_ref()));
+    format!("{common}  {account}  {label}  {permissions}")
+}
+
+fn operator_line(key: &OperatorKey, now: Timestamp) -> String {
+    let common = common_columns(&key.id, key.state(now), key.created_at, key.expires_at);
+    format!("{common}  {}", label_or_dash(key.label.as_ref()))
 }

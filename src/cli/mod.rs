@@ -1,6 +1,7 @@
-//! The command line: `addressbook serve` (the default), `migrate`, `backup`, `restore`, `verify`, `keys`, `import`, `export`,
-//! `openapi`, `man` and `completions`.
+//! The command line: `addressbook serve` (the default), `migrate`, `backup`, `restore`, `verify`, `accounts`, `keys`, `import`,
+//! `export`, `openapi`, `man` and `completions`.
 
+mod accounts;
 mod backup;
 mod client;
 mod command;
@@ -12,6 +13,7 @@ mod man;
 mod openapi;
 mod progress;
 mod settings_file;
+mod store;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -52,7 +54,9 @@ enum Command {
     /// Verify a backup: that it is whole, and has the rows that it says; needs no database
     #[command(after_help = backup::VERIFY_HELP)]
     Verify(backup::Verify),
-    /// Create, list, revoke and rotate API keys; works while a server uses the same database
+    /// Create, list and show accounts; works while a server uses the same database
+    Accounts(accounts::Accounts),
+    /// Create, list, revoke and rotate API keys and operator keys; works while a server uses the same database
     Keys(keys::Keys),
     /// Import a file of contacts through a running server: plan it, show the plan, and commit or undo it
     #[command(after_help = import::HELP)]
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Some(Command::Backup(backup)) => backup.run(),
         Some(Command::Restore(restore)) => restore.run(),
         Some(Command::Verify(verify)) => verify.run(),
+        Some(Command::Accounts(accounts)) => accounts.run(),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Import(import)) => import.run(),
         Some(Command::Export(export)) => export.run(),

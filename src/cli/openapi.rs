@@ -20,9 +20,12 @@ pub(super) struct Openapi {
     /// Print a document that is derived from it instead
     #[arg(long, value_name = "NAME", conflicts_with = "check")]
     variant: Option<VariantName>,
-    /// The committed document
-    #[arg(long, value_name = "FILE", default_value = "openapi/openapi.json")]
-    file: PathBuf,
+    /// The document of the administration API instead
+    #[arg(long, conflicts_with = "variant")]
+    admin: bool,
+    /// The committed document [default: openapi/openapi.json; with --admin, openapi/admin.json]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// Which one.
@@ -51,23 +54,27 @@ impl Openapi {
     pub(super) fn run(self) -> CommandResult {
         let limits = Settings::default().limits;
         let document = match self.variant {
+            _ if self.admin => app::administration_openapi(&limits)?,
             None => app::openapi(&limits)?,
             Some(name) => app::openapi_variant(&limits, name.into())?,
         };
+        let (default, option) =
+            if self.admin { ("openapi/admin.json", " --admin") } else { ("openapi/openapi.json", "") };
+        let file = self.file.unwrap_or_else(|| default.into());
         if !self.check {
             std::io::stdout().write_all(document.as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let committed = std::fs::read_to_string(&self.file)
-            .map_err(|error| format!("{}: {error}", self.file.display()))?;
+        let committed =
+            std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         if committed == document {
-            eprintln!("{} is up to date", self.file.display());
+            eprintln!("{} is up to date", file.display());
             return Ok(ExitCode::SUCCESS);
         }
         let diff = TextDiff::from_lines(&committed, &document);
-        let name = self.file.display().to_string();
+        let name = file.display().to_string();
         eprint!("{}", diff.unified_diff().header(&name, "generated from the handlers"));
-        eprintln!("error: {name} differs; `addressbook openapi > {name}` brings it up to date");
+        eprintln!("error: {name} differs; `addressbook openapi{option} > {name}` brings it up to date");
         Ok(ExitCode::FAILURE)
     }
 }

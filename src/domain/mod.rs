@@ -20,6 +20,7 @@ pub mod import;
 pub mod in_flight;
 pub mod json;
 pub mod named;
+pub mod operator;
 pub mod opt_out;
 pub mod pagination;
 pub mod permission;

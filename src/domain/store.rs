@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::account::repository::AccountRepository;
 use super::api_key::repository::KeyRepository;
 use super::audience::AudienceRepository;
 use super::change::ChangeRepository;
@@ -13,6 +14,7 @@ use super::error::Result;
 use super::field::FieldRepository;
 use super::group::GroupRepository;
 use super::import::{ImportQueue, ImportRepository};
+use super::operator::repository::OperatorRepository;
 use super::opt_out::OptOutRepository;
 use super::segment::SegmentRepository;
 use super::template::saved::TemplateRepository;
@@ -54,8 +56,13 @@ pub trait Store: Send + Sync {
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;
 
-    /// Accounts and keys.
+    fn accounts(&self) -> Box<dyn AccountRepository>;
+
+    /// The keys of accounts.
     fn keys(&self) -> Box<dyn KeyRepository>;
+
+    /// The keys of operators.
+    fn operators(&self) -> Box<dyn OperatorRepository>;
 
     /// Asks the database for a sign of life.
     ///

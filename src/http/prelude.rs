@@ -8,6 +8,7 @@ pub use validator::Validate;
 
 pub use super::auth::access::Visibility;
 pub use super::auth::authorized::Authorized;
+pub use super::auth::caller::Caller;
 pub use super::extract::{
     Body, ConditionalPermission, IdempotentBody, IfMatch, IfNoneMatch, Parameters, PathParam, PathValue,
     Payload, Query, QueryReader, Violations,

@@ -14,22 +14,25 @@ use utoipa::openapi::HttpMethod;
 
 use super::app_state::AppState;
 use super::auth::access::{Access, HandlerArgument, RequestDoc};
-use super::auth::authorized::Authorized;
+use super::auth::caller::Caller;
 use super::dialect::{Dialect, Dialects};
 use super::metrics::{OperationMetrics, WorkerMetrics};
 use super::openapi::{Document, OperationDoc};
 use super::resource::with_method_not_allowed;
 use super::response::HandlerResult;
-use crate::domain::permission::{Grant, Permission};
-use crate::domain::{Error, ErrorCode};
+use crate::domain::api_key::KeyKind;
+use crate::domain::{Error, ErrorCode, Permission};
 
 pub type HandlerFuture = Pin<Box<dyn Future<Output = HandlerResult>>>;
 
-/// A handler whose first argument is [`Authorized`]: the only kind that a protected route accepts.
+/// A handler whose first argument is a [`Caller`]: the only kind that a protected route accepts.
 ///
 /// The permissions of the key are checked twice: the unconditional ones before anything else of the request is read, the
 /// conditional ones once the arguments are parsed.
 pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
+    /// The kind of key that every request requires.
+    const KIND: KeyKind;
+
     /// The permissions that every request requires.
     const PERMISSIONS: &'static [Permission];
 
@@ -44,14 +47,15 @@ pub trait ProtectedHandler<Args>: Clone + Send + Sync + 'static {
 
 macro_rules! protected_handler {
     ($($arg:ident $value:ident),*) => {
-        impl<F, Fut, G, $($arg,)*> ProtectedHandler<(G, $($arg,)*)> for F
+        impl<F, Fut, Who, $($arg,)*> ProtectedHandler<(Who, $($arg,)*)> for F
         where
-            F: Fn(Authorized<G>, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
+            F: Fn(Who, $($arg),*) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = HandlerResult> + 'static,
-            G: Grant,
+            Who: Caller,
             $($arg: HandlerArgument,)*
         {
-            const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
+            const KIND: KeyKind = Who::KIND;
+            const PERMISSIONS: &'static [Permission] = Who::PERMISSIONS;
             const LIMITS_ITS_TIME: bool = false $(|| $arg::LIMITS_ITS_TIME)*;
 
             #[allow(unused_mut)]
@@ -64,12 +68,12 @@ macro_rules! protected_handler {
             #[allow(unused_mut, unused_variables)]
             fn handle(self, request: HttpRequest, mut payload: dev::Payload) -> HandlerFuture {
                 Box::pin(async move {
-                    let authorized = Authorized::<G>::check(&request).await?;
+                    let caller = Who::check(&request).await?;
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
                     let required: [Vec<Permission>; _] = [$($value.required_permissions()),*];
-                    authorized.require(required.into_iter().flatten())?;
-                    authorized.spend_items(&request, 0 $(+ $value.items())*)?;
-                    self(authorized, $($value),*).await
+                    caller.require(required.into_iter().flatten())?;
+                    caller.spend_items(&request, 0 $(+ $value.items())*)?;
+                    self(caller, $($value),*).await
                 })
             }
         }
@@ -107,9 +111,10 @@ pub struct Routes {
 }
 
 impl RouteTable {
+    /// An API whose operations require keys of a kind.
     #[must_use]
-    pub fn new(dialects: Dialects) -> Self {
-        Self { document: Document::new(dialects), routes: Routes::default() }
+    pub fn new(dialects: Dialects, kind: KeyKind) -> Self {
+        Self { document: Document::new(dialects, kind), routes: Routes::default() }
     }
 
     /// Adds an operation that requires a key. `path` is the type that `#[utoipa::path]` generates for the handler.
@@ -129,7 +134,7 @@ impl RouteTable {
         let mut conditions = std::mem::take(&mut request.conditions);
         // Operations with one kind of body may require of every request what others require of some.
         conditions.retain(|condition| !F::PERMISSIONS.contains(&condition.permission));
-        let access = Access { dialect, always: F::PERMISSIONS, conditions };
+        let access = Access { dialect, kind: F::KIND, always: F::PERMISSIONS, conditions };
         let template = self.document.add(&path, Some(&access), request, doc);
         let new_route: NewRoute = Arc::new(move |method, metrics| {
             let handler = handler.clone();

@@ -33,12 +33,13 @@ use super::shutdown::Shutdown;
 use super::{addressbook, admin, docs, health, openapi, swagger_ui, v1};
 use crate::config::{Limits, Settings};
 use crate::domain::ErrorCode;
+use crate::domain::api_key::KeyKind;
 
 static DIALECTS: Dialects =
     Dialects { default: &v1::dialect::DIALECT, others: &[&addressbook::dialect::DIALECT] };
 
 fn route_table() -> RouteTable {
-    let table = health::routes(RouteTable::new(DIALECTS));
+    let table = health::routes(RouteTable::new(DIALECTS, KeyKind::Account));
     let table = v1::routes(table);
     addressbook::routes(table)
 }
@@ -97,13 +98,12 @@ impl Shared {
 /// # Errors
 /// The address cannot be bound.
 pub fn bind(
-    state: AppState,
+    state: Data<AppState>,
     settings: &Settings,
     metrics: Option<HttpMetrics>,
 ) -> io::Result<(Server, SocketAddr)> {
     let limits = state.limits.clone();
     let shared = Arc::new(Shared::build(&limits)?);
-    let state = Data::new(state);
     let origins = settings.cors_origins.clone();
 
     let workers = match settings.workers {

@@ -8,7 +8,9 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::{Expr, Query};
 use tokio::runtime::Handle;
 
-use super::accounts::repository::AccountRepository;
+use super::accounts::keys::SqlKeys;
+use super::accounts::operators::SqlOperators;
+use super::accounts::repository::SqlAccounts;
 use super::audiences::repository::SqlAudiences;
 use super::cache::contacts::ContactCache;
 use super::cache::counts::CountCache;
@@ -35,6 +37,7 @@ use super::usage::SqlUsage;
 use super::write::group_commit::GroupCommit;
 use super::write::idempotency::InFlight;
 use super::write::writer::Writer;
+use crate::domain::account::repository::AccountRepository;
 use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
 use crate::domain::change::ChangeRepository;
@@ -42,6 +45,7 @@ use crate::domain::contact::ContactRepository;
 use crate::domain::field::FieldRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
+use crate::domain::operator::repository::OperatorRepository;
 use crate::domain::opt_out::OptOutRepository;
 use crate::domain::segment::SegmentRepository;
 use crate::domain::store::Store;
@@ -272,8 +276,16 @@ impl Store for Database {
         Arc::new(SqlImportQueue::new(self.clone()))
     }
 
+    fn accounts(&self) -> Box<dyn AccountRepository> {
+        Box::new(SqlAccounts::new(self.clone()))
+    }
+
     fn keys(&self) -> Box<dyn KeyRepository> {
-        Box::new(AccountRepository::new(self.clone()))
+        Box::new(SqlKeys::new(self.clone()))
+    }
+
+    fn operators(&self) -> Box<dyn OperatorRepository> {
+        Box::new(SqlOperators::new(self.clone()))
     }
 
     async fn ping(&self) -> Result<()> {

@@ -67,12 +67,16 @@ impl ServerProcess {
         &self.banner[start..start + self.banner[start..].find('/').unwrap()]
     }
 
-    /// Where metrics and health are, with `--admin-bind`.
-    pub fn admin(&self) -> Client {
+    /// Of `--admin-bind`.
+    pub fn admin_address(&self) -> &str {
         let start =
             self.banner.find("  Metrics     http://").expect(&self.banner) + "  Metrics     http://".len();
-        let address = self.banner[start..].split('/').next().unwrap();
-        Client::new(address, None)
+        self.banner[start..].split('/').next().unwrap()
+    }
+
+    /// A client of the administration address, without a key.
+    pub fn admin(&self) -> Client {
+        Client::new(self.admin_address(), None)
     }
 
     /// The key in the rest of the banner, or the next line if it has no key.
@@ -352,6 +356,11 @@ fn the_document_is_printed_and_checked() {
     std::fs::write(&file, stdout(&printed).replace("createContact", "makeContact")).unwrap();
     let output = run(&root, &["openapi", "--check", "--file", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
+    let admin = run(&root, &["openapi", "--admin"]);
+    assert!(stdout(&admin) == std::fs::read_to_string(root.join("openapi/admin.json")).unwrap());
+    assert!(run(&root, &["openapi", "--admin", "--check"]).status.success());
+    let swapped = run(&root, &["openapi", "--admin", "--check", "--file", "openapi/openapi.json"]);
+    assert_eq!(swapped.status.code(), Some(1));
     let difference = String::from_utf8(output.stderr).unwrap();
     assert!(difference.contains("-        \"operationId\": \"makeContact\""), "{difference}");
     assert!(difference.contains("+        \"operationId\": \"createContact\""), "{difference}");
@@ -364,6 +373,8 @@ fn help_lists_every_command_and_setting() {
         vec!["--help"],
         vec!["serve", "--help"],
         vec!["migrate", "--help"],
+        vec!["accounts", "--help"],
+        vec!["accounts", "create", "--help"],
         vec!["keys", "--help"],
         vec!["keys", "create", "--help"],
         vec!["openapi", "--help"],
@@ -375,6 +386,7 @@ fn help_lists_every_command_and_setting() {
     for word in [
         "serve",
         "migrate",
+        "accounts",
         "keys",
         "openapi",
         "--bind",

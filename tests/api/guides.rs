@@ -16,7 +16,7 @@ use crate::cli::{ServerProcess, addressbook};
 use crate::docs::text;
 use crate::harness::{Backend, Client, Service, folder};
 
-pub const GUIDES: [&str; 15] = [
+pub const GUIDES: [&str; 16] = [
     "quickstart",
     "dialects",
     "errors",
@@ -28,6 +28,7 @@ pub const GUIDES: [&str; 15] = [
     "campaigns",
     "syncing",
     "keys",
+    "administration",
     "limits",
     "operating",
     BACKUPS,
@@ -51,8 +52,10 @@ struct Site {
 impl Site {
     fn start() -> Self {
         let folder = folder();
-        let server =
-            ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0", "--log", "off"]));
+        let server = ServerProcess::start(&mut addressbook(
+            &folder,
+            &["--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0", "--log", "off"],
+        ));
         Self { folder, server }
     }
 
@@ -71,6 +74,7 @@ impl Site {
             .current_dir(&self.folder)
             .env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()))
             .env("BASE_URL", format!("http://{}", self.server.address()))
+            .env("ADMIN_URL", format!("http://{}", self.server.admin_address()))
             .env("KEY", client.key.as_ref().unwrap())
             .stdin(Stdio::null())
             .output()
@@ -139,6 +143,7 @@ fn commands_run() {
             "campaigns" => campaigns(&responses(), &client),
             "syncing" => syncing(&responses()),
             "keys" => keys(&responses(), &site),
+            "administration" => administration(&output),
             "operating" => operating(&output, &site),
             "limits" => limits(&responses(), &client),
             "monitoring" => assert!(commands.is_empty(), "{guide}"),
@@ -255,6 +260,19 @@ fn limits(responses: &[Value], client: &Client) {
     assert_eq!(me["account"]["name"], "limits");
     assert_eq!(client.key.as_deref().unwrap().split('_').nth(2), me["key"]["id"].as_str());
     assert_eq!(me["limits"]["rates"].as_array().unwrap().len(), 2);
+}
+
+fn administration(output: &str) {
+    let (json_lines, tables) = output.split_once("ID  ").map_or((output, ""), |(json, rest)| {
+        // The id that the command line prints first.
+        (json.trim_end().trim_end_matches(|digit: char| digit.is_ascii_digit()), rest)
+    });
+    let [contacts, account, listed] = &self::responses(json_lines)[..] else { panic!("{output}") };
+    assert_eq!((&contacts["data"], &account["name"]), (&json!([]), &json!("globex")));
+    assert_eq!(listed["data"], json!([account]));
+    let names: Vec<_> = tables.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let created = names.iter().filter(|name| ["initech", "globex"].contains(name));
+    assert_eq!(created.copied().collect::<Vec<_>>(), ["initech", "initech", "globex"], "{tables}");
 }
 
 /// The server that starts with these settings makes no further key.

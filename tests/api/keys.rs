@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addressbook::domain::api_key::service::KeyRequest;
-use addressbook::domain::api_key::{KeyId, Token};
+use addressbook::domain::api_key::{KeyId, KeyKind, Token};
 use addressbook::domain::{Permission, Permissions};
 
 use crate::harness::{Backend, Client, KEY_CHANGE_DELAY, Service, new_account, new_database};
@@ -41,7 +41,7 @@ on_both_databases! {
         assert_eq!(refused(&anonymous.with_key(&good[..good.len() - 1]), &[]), INVALID);
         assert_eq!(refused(&anonymous.with_key(&format!("{good}x")), &[]), INVALID);
         // Well-formed, but never issued.
-        assert_eq!(refused(&anonymous.with_key(&Token::generate().unwrap().reveal()), &[]), INVALID);
+        assert_eq!(refused(&anonymous.with_key(&Token::generate(KeyKind::Account).unwrap().reveal()), &[]), INVALID);
         // The scheme is case-insensitive.
         let bearer = format!("bearer {good}");
         assert_eq!(anonymous.send("GET", "/v1/contacts", &[("Authorization", &bearer)], b"").status, 200);

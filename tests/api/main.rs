@@ -4,6 +4,7 @@
 mod harness;
 
 mod address_book_contacts;
+mod administration;
 mod audience_costs;
 mod audience_filters;
 mod audience_snapshots;

@@ -115,7 +115,13 @@ impl Schemas {
 
 #[test]
 fn its_examples_validate() {
-    let schemas = Schemas::of(document());
+    let seen = validate_examples(document());
+    assert!(seen > 250, "{seen} examples");
+}
+
+/// Validates each example of a document against its schema; returns how many there are.
+pub fn validate_examples(document: Value) -> usize {
+    let schemas = Schemas::of(document);
     let document = &schemas.document;
     let mut seen = 0;
     let mut walk = vec![(String::new(), document)];
@@ -151,7 +157,7 @@ fn its_examples_validate() {
         }
         walk.extend(children.into_iter().map(|(key, value)| (format!("{pointer}/{key}"), value)));
     }
-    assert!(seen > 250, "{seen} examples");
+    seen
 }
 
 /// The requests in the curl samples; the samples in other languages derive from the same request.
@@ -201,8 +207,12 @@ fn its_samples_validate() {
 
 #[test]
 fn every_body_has_an_example() {
-    let document = document();
-    for (id, operation) in operations(&document) {
+    require_examples(&document());
+}
+
+/// Of each body and each header.
+pub fn require_examples(document: &Value) {
+    for (id, operation) in operations(document) {
         let request = &operation["requestBody"]["content"]["application/json"];
         assert!(request.is_null() || !request["examples"].as_object().unwrap().is_empty(), "{id}");
         for (status, response) in operation["responses"].as_object().unwrap() {
@@ -366,7 +376,7 @@ fn is_fit_for_generators() {
 
 /// Calls a function with each object inside a value and its JSON pointer. Skips examples: their content is not
 /// schema.
-fn each_object<'a>(value: &'a Value, pointer: &str, seen: &mut impl FnMut(&str, &'a Value)) {
+pub fn each_object<'a>(value: &'a Value, pointer: &str, seen: &mut impl FnMut(&str, &'a Value)) {
     match value {
         Value::Object(members) => {
             seen(pointer, value);

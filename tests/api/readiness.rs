@@ -124,6 +124,8 @@ fn a_service_that_is_starting_is_alive_and_not_ready(backend: Backend) {
             assert_eq!(reply.expect(503), starting());
             assert_eq!(admin.get("/healthz").expect(200), json!({"status": "ok"}));
             assert_eq!(admin.get("/metrics").status, 200);
+            let reply = admin.get("/admin/v1/accounts");
+            assert_eq!(reply.expect(503)["error"]["code"], "unavailable");
             assert!(!server.is_finished(), "it waits");
         };
         finally(check, || runtime.block_on(blocker.rollback()).unwrap());

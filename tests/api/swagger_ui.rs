@@ -7,7 +7,7 @@ fn client() -> Client {
 }
 
 /// The URLs in the page.
-fn urls(page: &str) -> Vec<&str> {
+pub fn urls(page: &str) -> Vec<&str> {
     let named = |name| page.split(name).skip(1).map(|rest| rest.split('"').next().unwrap());
     named("href=\"").chain(named("src=\"")).collect()
 }

@@ -1,4 +1,4 @@
-//! API keys: `ab_live_<id>_<secret><checksum>`.
+//! Keys: `ab_live_<id>_<secret><checksum>`, or `ab_operator_…` for those of operators ([`crate::domain::operator`]).
 //!
 //! Only the id and the SHA-256 of the secret are stored: neither the database nor the log can reveal a key, and
 //! hashes are compared in constant time.
@@ -21,7 +21,27 @@ use super::text;
 use super::timestamp::Timestamp;
 use super::violation::Violation;
 
-const PREFIX: &str = "ab_live_";
+/// What a key gives access to. Keys of the kinds differ in their prefix and are stored apart, so that no operation can take one
+/// for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// The contacts of one account.
+    Account,
+    /// Accounts and their keys, but nothing of what is in an account.
+    Operator,
+}
+
+impl KeyKind {
+    const ALL: [Self; 2] = [Self::Account, Self::Operator];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Account => "ab_live_",
+            Self::Operator => "ab_operator_",
+        }
+    }
+}
+
 const ID_BYTES: usize = 10;
 const SECRET_BYTES: usize = 32;
 const ID_CHARS: usize = 16;
@@ -99,6 +119,7 @@ impl fmt::Debug for SecretHash {
 
 /// A complete key, secret included. It is shown once, on creation, and must never reach a log: hence no `Debug`.
 pub struct Token {
+    kind: KeyKind,
     id: KeyId,
     secret: String,
 }
@@ -106,20 +127,27 @@ pub struct Token {
 impl Token {
     /// # Errors
     /// The operating system's random number generator fails.
-    pub fn generate() -> Result<Self, Error> {
+    pub fn generate(kind: KeyKind) -> Result<Self, Error> {
         let mut bytes = [0; ID_BYTES + SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
         let (id, secret) = bytes.split_at(ID_BYTES);
-        Ok(Self { id: KeyId(encode(id)), secret: encode(secret) })
+        Ok(Self { kind, id: KeyId(encode(id)), secret: encode(secret) })
     }
 
-    /// Parses a key. The checksum rejects a mistyped one without a database lookup.
+    /// Parses a key of any kind. The checksum rejects a mistyped one without a database lookup.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (id, rest) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let mut kinds = KeyKind::ALL.into_iter();
+        let (kind, rest) = kinds.find_map(|kind| Some((kind, text.strip_prefix(kind.prefix())?)))?;
+        let (id, rest) = rest.split_once('_')?;
         let (secret, checksum) = rest.split_at_checked(SECRET_CHARS)?;
-        let token = Self { id: id.parse().ok()?, secret: secret.to_owned() };
+        let token = Self { kind, id: id.parse().ok()?, secret: secret.to_owned() };
         (token.checksum() == checksum).then_some(token)
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> KeyKind {
+        self.kind
     }
 
     #[must_use]
@@ -135,7 +163,7 @@ impl Token {
     /// The complete key as text, to be shown once.
     #[must_use]
     pub fn reveal(&self) -> String {
-        format!("{PREFIX}{}_{}{}", self.id, self.secret, self.checksum())
+        format!("{}{}_{}{}", self.kind.prefix(), self.id, self.secret, self.checksum())
     }
 
     fn checksum(&self) -> String {
@@ -166,17 +194,9 @@ impl KeyLabel {
     pub fn parse(text: &str) -> Result<Self, Violation> {
         text::clean(text, Self::MAX_CHARS, text::is_control).map(Self)
     }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    #[must_use]
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
 }
+
+text::stored_text!(KeyLabel);
 
 /// A stored key: everything but the secret.
 #[derive(Clone, Debug)]
@@ -199,16 +219,33 @@ pub enum KeyState {
     Revoked,
 }
 
+impl KeyState {
+    /// The state of a key with this end and this revocation.
+    #[must_use]
+    pub fn at(now: Timestamp, expires_at: Option<Timestamp>, revoked_at: Option<Timestamp>) -> Self {
+        if revoked_at.is_some() {
+            Self::Revoked
+        } else if expires_at.is_some_and(|end| end <= now) {
+            Self::Expired
+        } else {
+            Self::Live
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl ApiKey {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> KeyState {
-        if self.revoked_at.is_some() {
-            KeyState::Revoked
-        } else if self.expires_at.is_some_and(|end| end <= now) {
-            KeyState::Expired
-        } else {
-            KeyState::Live
-        }
+        KeyState::at(now, self.expires_at, self.revoked_at)
     }
 }
 
@@ -254,20 +291,22 @@ mod tests {
 
     #[test]
     fn a_key_round_trips_and_every_single_typo_is_rejected() {
-        let token = Token::generate().unwrap();
-        let text = token.reveal();
-        assert_eq!(text.len(), PREFIX.len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS);
-        let parsed = Token::parse(&text).unwrap();
-        assert_eq!(parsed.id(), token.id());
-        assert!(parsed.hash() == token.hash());
-        for at in 0..text.len() {
-            let mut mistyped = text.clone().into_bytes();
-            mistyped[at] = if mistyped[at] == b'a' { b'b' } else { b'a' };
-            let mistyped = String::from_utf8(mistyped).unwrap();
-            assert!(Token::parse(&mistyped).is_none(), "{mistyped}");
+        for kind in KeyKind::ALL {
+            let token = Token::generate(kind).unwrap();
+            let text = token.reveal();
+            assert_eq!(text.len(), kind.prefix().len() + ID_CHARS + 1 + SECRET_CHARS + CHECKSUM_CHARS);
+            let parsed = Token::parse(&text).unwrap();
+            assert_eq!((parsed.kind(), parsed.id()), (kind, token.id()));
+            assert!(parsed.hash() == token.hash());
+            for at in 0..text.len() {
+                let mut mistyped = text.clone().into_bytes();
+                mistyped[at] = if mistyped[at] == b'a' { b'b' } else { b'a' };
+                let mistyped = String::from_utf8(mistyped).unwrap();
+                assert!(Token::parse(&mistyped).is_none(), "{mistyped}");
+            }
+            assert!(Token::parse(&format!("{text}a")).is_none());
         }
         assert!(Token::parse("").is_none());
         assert!(Token::parse("ab_live_é_é").is_none());
-        assert!(Token::parse(&format!("{text}a")).is_none());
     }
 }

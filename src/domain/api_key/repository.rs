@@ -1,4 +1,4 @@
-//! Persistence of accounts and their keys. Not scoped to one account: a key is looked up before its account is known.
+//! Persistence of the keys of accounts. Not scoped to one account: a key is looked up before its account is known.
 
 use std::sync::Arc;
 
@@ -13,8 +13,6 @@ use crate::domain::timestamp::Timestamp;
 pub trait KeyRepository: Send + Sync {
     /// The account with this name, created if it does not exist.
     async fn ensure_account(&self, name: &AccountName) -> Result<AccountId>;
-
-    async fn find_account(&self, name: &AccountName) -> Result<Option<AccountId>>;
 
     async fn insert(&self, key: ApiKey) -> Result<()>;
 

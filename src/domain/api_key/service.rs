@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::{ApiKey, KeyId, KeyLabel, KeyState, ListedKey, Principal, Token};
+use super::{ApiKey, KeyId, KeyKind, KeyLabel, KeyState, ListedKey, Principal, Token};
+use crate::domain::account::service::AccountService;
 use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::permission::Permissions;
@@ -44,7 +45,7 @@ impl KeyService {
     pub async fn create(&self, account: &AccountName, request: KeyRequest) -> Result<Token> {
         let keys = self.store.keys();
         let account = keys.ensure_account(account).await?;
-        let token = Token::generate()?;
+        let token = Token::generate(KeyKind::Account)?;
         keys.insert(record(&token, account, request, Timestamp::now())).await?;
         Ok(token)
     }
@@ -57,7 +58,7 @@ impl KeyService {
 
     /// A candidate for the first key, not stored yet; `None` if any key exists.
     pub async fn first_key_if_none(&self) -> Result<Option<Token>> {
-        if self.store.keys().any().await? { Ok(None) } else { Token::generate().map(Some) }
+        if self.store.keys().any().await? { Ok(None) } else { Token::generate(KeyKind::Account).map(Some) }
     }
 
     /// Stores the first key, with all permissions, for the account `default`. Returns `false` if another instance
@@ -78,14 +79,11 @@ impl KeyService {
     /// # Errors
     /// [`ErrorCode::NotFound`]: there is no such account.
     pub async fn list(&self, account: Option<&AccountName>) -> Result<Vec<ListedKey>> {
-        let keys = self.store.keys();
         let account = match account {
             None => None,
-            Some(name) => Some(keys.find_account(name).await?.ok_or_else(|| {
-                Error::with_message(ErrorCode::NotFound, format!("there is no account `{}`", name.as_str()))
-            })?),
+            Some(name) => Some(AccountService::new(Arc::clone(&self.store)).get_by_name(name).await?.id),
         };
-        keys.list(account).await
+        self.store.keys().list(account).await
     }
 
     /// # Errors
@@ -109,7 +107,7 @@ impl KeyService {
                 format!("the key {id} has expired or was revoked; create a new one with `keys create`"),
             ));
         }
-        let token = Token::generate()?;
+        let token = Token::generate(KeyKind::Account)?;
         let new = ApiKey {
             id: token.id().clone(),
             hash: token.hash(),

@@ -19,7 +19,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 use crate::domain::Permission;
-use crate::domain::api_key::Principal;
+use crate::domain::api_key::{KeyKind, Principal};
 use crate::domain::permission::Single;
 use crate::http::dialect::{Dialect, NamedSchema, schemas_of};
 use crate::http::error::api_error::ApiError;
@@ -248,6 +248,7 @@ impl HandlerArgument for Upload {
 /// The permissions of an operation, for the OpenAPI document.
 pub struct Access {
     pub dialect: &'static Dialect,
+    pub kind: KeyKind,
     /// Required by every request.
     pub always: &'static [Permission],
     /// Required by some requests.
@@ -264,9 +265,12 @@ impl Access {
         !self.required().is_empty()
     }
 
-    /// For the description of the operation.
+    /// For the description of the operation; empty if its keys have no permissions.
     #[must_use]
     pub fn sentences(&self) -> String {
+        if self.kind == KeyKind::Operator {
+            return String::new();
+        }
         if !self.requires_permissions() && self.conditions.is_empty() {
             return "No permission is required: any valid key will do.".to_owned();
         }

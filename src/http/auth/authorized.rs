@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
 
-use crate::domain::api_key::{Principal, Token};
+use super::bearer;
+use super::caller::Caller;
+use crate::domain::api_key::{KeyKind, Principal};
 use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::change::ChangeService;
 use crate::domain::contact::ContactFilter;
@@ -29,9 +30,6 @@ use crate::http::error::api_error::ApiError;
 use crate::http::rate_limit::{ITEMS_PER_UNIT, RateLimitFields};
 use crate::http::request_id::RequestId;
 
-pub(crate) const REALM: &str = r#"Bearer realm="addressbook""#;
-const INVALID: &str = r#"Bearer realm="addressbook", error="invalid_token""#;
-
 /// Proof that the key of the request has the permission `G` (or both of a pair). It is the first argument of every
 /// protected handler, where [`crate::http::routes`] reads the permission for the OpenAPI document.
 pub struct Authorized<G: Grant> {
@@ -44,49 +42,6 @@ pub struct Authorized<G: Grant> {
 }
 
 impl<G: Grant> Authorized<G> {
-    /// Authenticates a request (Bearer only, RFC 6750, section 2.1).
-    ///
-    /// # Errors
-    /// 401 if the key is missing, malformed, unknown, expired or revoked; 429 if a rate limit refuses the request; 403 if the
-    /// key lacks the permission.
-    pub async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
-        let state = AppState::of(request)?;
-        let principal = authenticate(request, state).await?;
-        request.extensions_mut().insert(principal.clone());
-        announce(request, state.rate_limits.spend_request(&principal)?);
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
-        let context =
-            RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
-        let authorized = Self {
-            store: Arc::clone(&state.store),
-            audience_settings: Arc::clone(&state.audiences),
-            import_limits: state.imports,
-            principal,
-            context,
-            grant: PhantomData,
-        };
-        authorized.require(G::PERMISSIONS.iter().copied())?;
-        Ok(authorized)
-    }
-
-    /// Spends what the items of a body cost beyond the request itself.
-    ///
-    /// # Errors
-    /// 429 if a rate limit refuses the request.
-    pub fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
-        if items >= ITEMS_PER_UNIT {
-            announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
-        }
-        Ok(())
-    }
-
-    /// # Errors
-    /// 403 if the key lacks some of these permissions; the message names all that it lacks.
-    pub fn require(&self, permissions: impl IntoIterator<Item = Permission>) -> Result<(), ApiError> {
-        let missing: Vec<_> = permissions.into_iter().filter(|permission| !self.may(*permission)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(ApiError::forbidden(&missing)) }
-    }
-
     /// Whether the key has a permission.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
@@ -170,6 +125,55 @@ impl<G: Grant> Authorized<G> {
     }
 }
 
+impl<G: Grant> Caller for Authorized<G> {
+    const KIND: KeyKind = KeyKind::Account;
+
+    const PERMISSIONS: &'static [Permission] = G::PERMISSIONS;
+
+    /// Authenticates a request.
+    ///
+    /// # Errors
+    /// 401 if the key is missing, malformed, unknown, expired or revoked; 429 if a rate limit refuses the request; 403 if the
+    /// key lacks the permission.
+    async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
+        let state = AppState::of(request)?;
+        let principal = authenticate(request, state).await?;
+        request.extensions_mut().insert(principal.clone());
+        announce(request, state.rate_limits.spend_request(&principal)?);
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+        let context =
+            RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
+        let authorized = Self {
+            store: Arc::clone(&state.store),
+            audience_settings: Arc::clone(&state.audiences),
+            import_limits: state.imports,
+            principal,
+            context,
+            grant: PhantomData,
+        };
+        authorized.require(G::PERMISSIONS.iter().copied())?;
+        Ok(authorized)
+    }
+
+    /// Spends what the items of a body cost beyond the request itself.
+    ///
+    /// # Errors
+    /// 429 if a rate limit refuses the request.
+    fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
+        if items >= ITEMS_PER_UNIT {
+            announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// 403 if the key lacks some of these permissions; the message names all that it lacks.
+    fn require(&self, permissions: impl IntoIterator<Item = Permission>) -> Result<(), ApiError> {
+        let missing: Vec<_> = permissions.into_iter().filter(|permission| !self.may(*permission)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(ApiError::forbidden(&missing)) }
+    }
+}
+
 /// Leaves the header fields for the response.
 fn announce(request: &HttpRequest, fields: RateLimitFields) {
     if !fields.is_empty() {
@@ -178,22 +182,6 @@ fn announce(request: &HttpRequest, fields: RateLimitFields) {
 }
 
 async fn authenticate(request: &HttpRequest, state: &AppState) -> Result<Principal, ApiError> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else {
-        return Err(ApiError::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
-    };
-    let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(ApiError::unauthorized("An API key is required: Authorization: Bearer <key>", REALM));
-    }
-    let token = Token::parse(key.trim()).ok_or_else(|| {
-        ApiError::unauthorized("The API key is malformed; check that it was copied completely", INVALID)
-    })?;
-    state.keys.authenticate(&token).await.map_err(|error| {
-        if error.code() == crate::domain::ErrorCode::Unauthorized {
-            ApiError::unauthorized("The API key is unknown, expired or revoked", INVALID)
-        } else {
-            error.into()
-        }
-    })
+    let token = bearer::token(request, KeyKind::Account)?;
+    state.keys.authenticate(&token).await.map_err(|error| bearer::rejected(error, KeyKind::Account))
 }

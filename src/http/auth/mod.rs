@@ -2,4 +2,7 @@
 
 pub mod access;
 pub mod authorized;
+pub mod bearer;
+pub mod caller;
+pub mod operator;
 pub mod stream_origin;

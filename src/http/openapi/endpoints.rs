@@ -34,32 +34,50 @@ const URL_PLACEHOLDER: &str = "/root-of-this-service";
 /// The documents that the server serves. The variants have few readers, so each is derived on its first request.
 #[derive(Debug)]
 pub struct ServedDocuments {
+    json_path: &'static str,
+    yaml_path: &'static str,
     json: Text,
     yaml: Text,
     variants: Vec<(&'static str, Variant, OnceLock<Text>)>,
 }
 
 impl ServedDocuments {
+    /// The document, its variant of each dialect, and the one in OpenAPI 3.0.
+    ///
     /// # Errors
     /// The document cannot be serialised, or does not contain exactly one server URL.
-    pub fn new(mut document: Value, dialects: Dialects) -> io::Result<Self> {
+    pub fn new(document: Value, dialects: Dialects) -> io::Result<Self> {
+        let of_dialects = dialects.iter().map(|dialect| (dialect.document_path, Variant::Dialect(dialect)));
+        let variants = of_dialects.chain([(VERSION_3_0_PATH, Variant::Version3_0)]);
+        Self::at((JSON_PATH, YAML_PATH), document, variants)
+    }
+
+    /// The document at these paths, with variants at theirs.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn at(
+        (json_path, yaml_path): (&'static str, &'static str),
+        mut document: Value,
+        variants: impl IntoIterator<Item = (&'static str, Variant)>,
+    ) -> io::Result<Self> {
         for server in document["servers"].as_array_mut().into_iter().flatten() {
             server["url"] = URL_PLACEHOLDER.into();
         }
         let yaml = yaml_serde::to_string(&document).map_err(io::Error::other)?;
-        let of_dialects = dialects.iter().map(|dialect| (dialect.document_path, Variant::Dialect(dialect)));
-        let variants = of_dialects.chain([(VERSION_3_0_PATH, Variant::Version3_0)]);
         Ok(Self {
+            json_path,
+            yaml_path,
             json: Text::new("application/json", &document.to_string())?,
             // RFC 9512
             yaml: Text::new("application/yaml", &yaml)?,
-            variants: variants.map(|(path, variant)| (path, variant, OnceLock::new())).collect(),
+            variants: variants.into_iter().map(|(path, variant)| (path, variant, OnceLock::new())).collect(),
         })
     }
 
     pub fn configure(self: &Arc<Self>, config: &mut ServiceConfig) {
-        self.serve(config, JSON_PATH, |documents| Ok(&documents.json));
-        self.serve(config, YAML_PATH, |documents| Ok(&documents.yaml));
+        self.serve(config, self.json_path, |documents| Ok(&documents.json));
+        self.serve(config, self.yaml_path, |documents| Ok(&documents.yaml));
         for (index, (path, ..)) in self.variants.iter().enumerate() {
             self.serve(config, path, move |documents| documents.variant(index));
         }

@@ -11,6 +11,7 @@ use utoipa::openapi::{Header, Ref, RefOr};
 
 use super::examples::segment;
 use super::operation_doc::{OperationDoc, add_example, text_header};
+use crate::domain::api_key::KeyKind;
 use crate::domain::{Error, ErrorCode};
 use crate::http::auth::access::Access;
 use crate::http::dialect::Dialect;
@@ -27,13 +28,13 @@ pub(super) fn document(
     operation: &mut Operation,
     access: Option<&Access>,
     doc: &OperationDoc,
-    frees_storage: bool,
+    takes_storage: bool,
     dialect: &Dialect,
 ) {
     let takes_file =
         matches!(&operation.request_body, Some(RefOr::T(body)) if !body.content.contains_key(JSON));
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
-    for code in codes(operation, access, doc, frees_storage) {
+    for code in codes(operation, access, doc, takes_storage) {
         by_status.entry(wire_code(code).status.as_u16()).or_default().push(code);
     }
     for (status, codes) in by_status {
@@ -76,10 +77,9 @@ fn codes(
     operation: &Operation,
     access: Option<&Access>,
     doc: &OperationDoc,
-    frees_storage: bool,
+    takes_storage: bool,
 ) -> Vec<ErrorCode> {
     let Some(access) = access else { return vec![ErrorCode::UriTooLong] };
-    let takes_storage = !frees_storage && access.always.iter().any(|permission| permission.is_write());
     let has_body = operation.request_body.is_some();
     let parameters: Vec<_> = operation
         .parameters
@@ -91,11 +91,11 @@ fn codes(
     let has_header = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let possible = |code: &ErrorCode| match code {
         ErrorCode::Forbidden => access.requires_permissions(),
-        ErrorCode::Unauthorized
-        | ErrorCode::UriTooLong
-        | ErrorCode::RateLimited
-        | ErrorCode::Internal
-        | ErrorCode::Unavailable => true,
+        // No rate limits apply to operators.
+        ErrorCode::RateLimited => access.kind == KeyKind::Account,
+        ErrorCode::Unauthorized | ErrorCode::UriTooLong | ErrorCode::Internal | ErrorCode::Unavailable => {
+            true
+        }
         ErrorCode::Invalid => has_body || !parameters.is_empty(),
         ErrorCode::Malformed
         | ErrorCode::RequestTimeout

@@ -5,8 +5,9 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::examples;
 use crate::domain::ErrorCode;
+use crate::domain::api_key::KeyKind;
 use crate::http::auth::access::Access;
-use crate::http::auth::authorized::REALM;
+use crate::http::auth::bearer::REALM;
 use crate::http::dialect::Dialect;
 use crate::http::error::api_error::ApiError;
 use crate::http::headers::{CHANGE_POSITION, IDEMPOTENT_REPLAYED};
@@ -17,13 +18,17 @@ use crate::http::rate_limit::{self, RATE_LIMIT, RATE_LIMIT_POLICY};
 /// # Panics
 /// A header has no example: every test that builds the document fails.
 pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Access>, dialect: &Dialect) {
-    let path = path.split('/').map(|segment| if segment.starts_with('{') { examples::ID } else { segment });
+    let id = match access.map(|access| access.kind) {
+        Some(KeyKind::Operator) => examples::account::ID,
+        _ => examples::ID,
+    };
+    let path = path.split('/').map(|segment| if segment.starts_with('{') { id } else { segment });
     let path = path.collect::<Vec<_>>().join("/");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (name, header) in &mut response.headers {
             let RefOr::T(header) = header else { continue };
-            let example = example(name, status, &path, access, dialect);
+            let example = example(name, status, (&path, id), access, dialect);
             let example = example.unwrap_or_else(|| panic!("{name} of {status} has no example"));
             if let Some(RefOr::T(Schema::Object(schema))) = &mut header.schema {
                 schema.examples = vec![example.into()];
@@ -35,7 +40,7 @@ pub(super) fn document(operation: &mut Operation, path: &str, access: Option<&Ac
 fn example(
     name: &str,
     status: &str,
-    path: &str,
+    (path, id): (&str, &str),
     access: Option<&Access>,
     dialect: &Dialect,
 ) -> Option<String> {
@@ -45,8 +50,8 @@ fn example(
     };
     match (name, status) {
         ("ETag", _) => Some(examples::entity_tag()),
-        ("Location", _) => Some(format!("{path}/{}", examples::ID)),
-        ("Link", _) => Some(format!("<{path}?limit=10&starting_after={}>; rel=\"next\"", examples::ID)),
+        ("Location", _) => Some(format!("{path}/{id}")),
+        ("Link", _) => Some(format!("<{path}?limit=10&starting_after={id}>; rel=\"next\"")),
         ("Content-Disposition", _) => Some("attachment; filename=\"contacts-2025-11-10.csv\"".to_owned()),
         (CHANGE_POSITION, _) => Some(examples::change_position().to_string()),
         ("X-Request-Id", _) => Some(examples::ID.to_owned()),

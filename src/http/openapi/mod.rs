@@ -33,6 +33,7 @@ use super::field;
 use super::media_type::JSON;
 use super::rate_limit::{self, Policy};
 use crate::config::Limits;
+use crate::domain::api_key::KeyKind;
 use crate::domain::audience::Report;
 use crate::domain::filter::MAX_CONDITIONS;
 use crate::domain::group::{MAX_ADDED, MAX_SHOWN};
@@ -50,13 +51,15 @@ pub use variant::Variant;
 /// The document while operations are added to it.
 pub struct Document {
     dialects: Dialects,
+    /// Of the keys that its operations require.
+    kind: KeyKind,
     paths: Paths,
     schemas: BTreeMap<String, RefOr<Schema>>,
 }
 
 impl Document {
-    pub(super) fn new(dialects: Dialects) -> Self {
-        Self { dialects, paths: Paths::default(), schemas: BTreeMap::default() }
+    pub(super) fn new(dialects: Dialects, kind: KeyKind) -> Self {
+        Self { dialects, kind, paths: Paths::default(), schemas: BTreeMap::default() }
     }
 
     /// Adds an operation and returns its path template. `access` is `None` for a public operation.
@@ -85,13 +88,18 @@ impl Document {
         operation.security = Some(Vec::new());
         if let Some(access) = access {
             let always = access.always.iter().map(|permission| permission.as_str());
-            operation.security = Some(vec![SecurityRequirement::new(info::SCHEME, always)]);
+            operation.security = Some(vec![SecurityRequirement::new(info::scheme(access.kind), always)]);
             let description = operation.description.take().unwrap_or_default();
-            operation.description = Some(format!("{description}\n\n{}", access.sentences()));
+            let description = format!("{description}\n\n{}", access.sentences());
+            operation.description = Some(description.trim_end().to_owned());
         }
         // A deletion succeeds even if the disk is full.
         let frees_storage = doc.frees_storage || P::methods() == [HttpMethod::Delete];
-        errors::document(&mut operation, access, &doc, frees_storage, dialect);
+        let writes = access.is_some_and(|access| match access.kind {
+            KeyKind::Account => access.always.iter().any(|permission| permission.is_write()),
+            KeyKind::Operator => P::methods() != [HttpMethod::Get],
+        });
+        errors::document(&mut operation, access, &doc, writes && !frees_storage, dialect);
         errors::document_headers(&mut operation);
         let template = P::path();
         headers::document(&mut operation, &template, access, dialect);
@@ -111,34 +119,38 @@ impl Document {
     /// # Errors
     /// The document cannot be serialised.
     pub fn finish(self, limits: &Limits) -> serde_json::Result<Value> {
-        let Self { dialects, mut paths, mut schemas } = self;
+        let Self { dialects, kind, mut paths, mut schemas } = self;
         field::inline(&mut schemas);
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
                 set_page_limits(operation, limits);
                 set_audience_limits(operation, limits);
-                samples::document(path, method, operation);
+                samples::document(path, method, operation, kind);
             }
         }
         let mut components = Components::new();
         components.schemas.extend(schemas);
         components.schemas.extend(dialects.iter().flat_map(|dialect| (dialect.error_schemas)()));
-        components.schemas.insert(fields::META.to_owned(), fields::meta_schema().into());
+        if kind == KeyKind::Account {
+            components.schemas.insert(fields::META.to_owned(), fields::meta_schema().into());
+        }
         components.schemas.insert(
             <FieldError as utoipa::ToSchema>::name().into_owned(),
             <FieldError as utoipa::PartialSchema>::schema(),
         );
         bound_lists(&mut components.schemas, limits);
-        components.add_security_scheme(info::SCHEME, info::security_scheme());
+        components.add_security_scheme(info::scheme(kind), info::security_scheme(kind));
         let document = OpenApiBuilder::new()
-            .info(info::info())
+            .info(info::info(kind))
             .servers(Some(info::servers()))
-            .tags(Some(info::tags(dialects)))
+            .tags(Some(info::tags(dialects, kind)))
             .paths(paths)
             .components(Some(components))
             .build();
         let mut document = serde_json::to_value(document)?;
-        document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(limits).collect::<Vec<_>>())?;
+        if kind == KeyKind::Account {
+            document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(limits).collect::<Vec<_>>())?;
+        }
         order_conditions(&mut document);
         Ok(document)
     }

@@ -21,6 +21,7 @@ macro_rules! own {
 
 const OWN: &[(&str, &str, &str)] = own! {
     "accessibility.js": "text/javascript",
+    "administration.html": "text/html",
     "examples.js": "text/javascript",
     "filter.js": "text/javascript",
     "headers.js": "text/javascript",

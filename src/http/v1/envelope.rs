@@ -35,7 +35,7 @@ pub struct V1ErrorBody {
     pub more_details: bool,
 }
 
-pub(super) fn render(error: &Error) -> Value {
+pub(in crate::http) fn render(error: &Error) -> Value {
     serde_json::to_value(V1Error { error: body(error) }).unwrap_or_default()
 }
 

@@ -30,13 +30,16 @@ pub(super) fn creates<T: Serialize + ToSchema>(resource: &'static ResourceDoc, e
     with_tag(doc, 201, resource)
 }
 
-pub(super) fn lists<T: Listed>(resource: &'static ResourceDoc, example: T) -> OperationDoc {
+pub(in crate::http) fn lists<T: Listed>(resource: &'static ResourceDoc, example: T) -> OperationDoc {
     OperationDoc::of(resource)
         .responds::<Page<T>>(200, format!("A page of {}.", T::PLURAL), Page::new(false, vec![example]))
         .header(200, "Link", "The links to the next and the previous page, if they exist (RFC 8288).")
 }
 
-pub(super) fn gets<T: Serialize + ToSchema>(resource: &'static ResourceDoc, example: T) -> OperationDoc {
+pub(in crate::http) fn gets<T: Serialize + ToSchema>(
+    resource: &'static ResourceDoc,
+    example: T,
+) -> OperationDoc {
     let noun = resource.noun;
     let doc = OperationDoc::of(resource).responds::<T>(200, format!("The {noun}."), example);
     if !resource.versioned {

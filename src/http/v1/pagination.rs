@@ -1,6 +1,7 @@
 //! Cursor-based lists: parameters, pages, and the `Link` header.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderValue, LINK};
@@ -11,24 +12,30 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 
-use crate::domain::Violation;
 use crate::domain::id::Id;
 use crate::domain::pagination::{Cursor, CursorPage, CursorParams};
 use crate::http::dialect::{NamedSchema, schemas_of};
-use crate::http::extract::{Parameters, QueryReader};
-use crate::http::openapi::fields::{ResourceId, id_of, with_description};
+use crate::http::extract::{Parameters, PathValue, QueryReader};
+use crate::http::openapi::fields::{ResourceId, with_description};
 
 /// Reads `limit`, `starting_after` and `ending_before`.
 pub(super) fn cursor_params<I: ResourceId>(query: &mut QueryReader<'_>) -> Option<CursorParams<I>> {
-    let noun = I::NOUN;
+    cursor_params_of(query, I::NOUN)
+}
+
+/// As [`cursor_params`], of a kind of resource whose ids are none of [`ResourceId`].
+pub(in crate::http) fn cursor_params_of<I: PathValue>(
+    query: &mut QueryReader<'_>,
+    noun: &str,
+) -> Option<CursorParams<I>> {
     let limit = query.limit();
     let after = query.optional(
         "starting_after",
         || {
             let about = format!("The id of the {noun} after which the page starts; older {noun}s follow.");
-            with_description(id_of(noun), &about)
+            with_description(I::schema(), &about)
         },
-        parse_id,
+        <I as PathValue>::parse,
     );
     let before = query.optional(
         "ending_before",
@@ -37,9 +44,9 @@ pub(super) fn cursor_params<I: ResourceId>(query: &mut QueryReader<'_>) -> Optio
                 "The id of the {noun} before which the page ends; the page contains newer {noun}s. Together \
                  with `starting_after`, the page starts there and continues to older {noun}s."
             );
-            with_description(id_of(noun), &about)
+            with_description(I::schema(), &about)
         },
-        parse_id,
+        <I as PathValue>::parse,
     );
     Some(CursorParams { cursor: Cursor { after, before }, limit: limit? })
 }
@@ -49,10 +56,6 @@ impl<I: ResourceId> Parameters for CursorParams<I> {
     fn read(query: &mut QueryReader<'_>) -> Option<Self> {
         cursor_params(query)
     }
-}
-
-fn parse_id<I: Id>(text: &str) -> Result<I, Violation> {
-    I::parse(text).ok_or(Violation::NotUuid)
 }
 
 /// A page of a list.
@@ -120,7 +123,10 @@ pub(super) fn respond<T: Serialize, R: Into<T>, I: Id>(
     respond_with_links(links, Page::new(page.has_more, page.items.into_iter().map(R::into).collect()))
 }
 
-pub(super) fn respond_with_links<T: Serialize>(links: Option<HeaderValue>, page: Page<T>) -> HttpResponse {
+pub(in crate::http) fn respond_with_links<T: Serialize>(
+    links: Option<HeaderValue>,
+    page: Page<T>,
+) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(links) = links {
         response.insert_header((LINK, links));
@@ -132,7 +138,7 @@ pub(super) fn respond_with_links<T: Serialize>(links: Option<HeaderValue>, page:
 fn link<'p>(
     path: &str,
     limit: u64,
-    (end, id): (&str, &impl Id),
+    (end, id): (&str, &impl Display),
     others: impl Iterator<Item = &'p (&'p str, String)>,
     relation: &str,
 ) -> String {
@@ -161,6 +167,18 @@ pub(super) fn links<R, I: Id>(
     page: &CursorPage<R>,
     id_of: fn(&R) -> I,
 ) -> Option<HeaderValue> {
+    links_resumed_at(path, params, filters, page, id_of, page.resume_at.map(I::from_uuid))
+}
+
+/// As [`links`], of any ids. `resume_at`: see [`CursorPage::resume_at`].
+pub(in crate::http) fn links_resumed_at<R, I: Copy + Display>(
+    path: &str,
+    params: &CursorParams<I>,
+    filters: &[(&str, String)],
+    page: &CursorPage<R>,
+    id_of: fn(&R) -> I,
+    resume_at: Option<I>,
+) -> Option<HeaderValue> {
     let CursorParams { cursor, limit } = params;
     // The item that a cursor names is on the neighbouring page, so that one exists.
     let (has_previous, has_next) = match (cursor.after, cursor.before) {
@@ -170,7 +188,6 @@ pub(super) fn links<R, I: Id>(
     };
     let (first, last) = (page.items.first().map(id_of), page.items.last().map(id_of));
     // A page that ended early is resumed where it ended.
-    let resume_at = page.resume_at.map(I::from_uuid);
     let (first, last) =
         if cursor.forward() { (first, resume_at.or(last)) } else { (resume_at.or(first), last) };
     let link = |name: &str, id: I, relation: &str| {

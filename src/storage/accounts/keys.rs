@@ -1,21 +1,141 @@
-//! Conversion between rows of `api_keys` and [`ApiKey`].
+//! Repository of the keys of accounts.
 
-use sea_orm::Set;
+use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set};
 
-use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, SecretHash};
-use crate::domain::{AccountId, Error, ErrorCode, Permissions, Timestamp};
-use crate::storage::entity::api_key::{ActiveModel, Model};
+use super::repository::ensure_account;
+use super::{first_revocation, secret_hash, write};
+use crate::domain::api_key::repository::{KeyRepository, NewKey};
+use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, ListedKey};
+use crate::domain::{AccountId, AccountName, Error, ErrorCode, Permissions, Result, Timestamp};
+use crate::storage::database::handle::Database;
+use crate::storage::db::transaction::Transaction;
+use crate::storage::entity::{account, api_key};
 
-impl TryFrom<Model> for ApiKey {
+pub(crate) struct SqlKeys {
+    database: Database,
+}
+
+impl SqlKeys {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl KeyRepository for SqlKeys {
+    async fn ensure_account(&self, name: &AccountName) -> Result<AccountId> {
+        let name = name.clone();
+        write(&self.database, move |transaction| Box::pin(ensure_account(transaction, name))).await
+    }
+
+    async fn insert(&self, key: ApiKey) -> Result<()> {
+        write(&self.database, move |transaction| Box::pin(insert(transaction, key))).await
+    }
+
+    async fn any(&self) -> Result<bool> {
+        self.database
+            .read(async move |reader| {
+                let any = api_key::Entity::find().one(&reader).await;
+                Ok(any?.is_some())
+            })
+            .await
+    }
+
+    async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool> {
+        let account = account.clone();
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                if transaction.get_database_backend() == DbBackend::Postgres {
+                    // Two instances that start at the same time must not both find the table empty.
+                    transaction.execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").await?;
+                }
+                let any = api_key::Entity::find().one(transaction).await;
+                if any?.is_some() {
+                    return Ok(false);
+                }
+                let account = ensure_account(transaction, account).await?;
+                insert(transaction, key(account)).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>> {
+        let id = id.as_str().to_owned();
+        self.database
+            .read(async move |reader| {
+                let row = api_key::Entity::find_by_id(id).one(&reader).await;
+                row?.map(ApiKey::try_from).transpose()
+            })
+            .await
+    }
+
+    async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>> {
+        self.database
+            .read(async move |reader| {
+                let mut select = api_key::Entity::find().find_also_related(account::Entity);
+                if let Some(account) = account {
+                    select = select.filter(api_key::Column::AccountId.eq(account.get()));
+                }
+                let rows = select
+                    .order_by_asc(api_key::Column::AccountId)
+                    .order_by_asc(api_key::Column::CreatedAt)
+                    .all(&reader)
+                    .await?;
+                rows.into_iter().map(to_listed_key).collect()
+            })
+            .await
+    }
+
+    async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool> {
+        let id = id.clone();
+        write(&self.database, move |transaction| {
+            let (key, revoked_at) = (api_key::Column::Id, api_key::Column::RevokedAt);
+            Box::pin(first_revocation::<api_key::Entity>(transaction, key, revoked_at, id, now))
+        })
+        .await
+    }
+
+    async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()> {
+        let old = old.as_str().to_owned();
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                insert(transaction, new).await?;
+                api_key::Entity::update_many()
+                    .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
+                    .filter(api_key::Column::Id.eq(old))
+                    .exec(transaction)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
+    api_key::Entity::insert(api_key::ActiveModel::from(key)).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
+fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
+    let account = account.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a key has no account"))?;
+    Ok(ListedKey { key: key.try_into()?, account: AccountName::from_stored(account.name) })
+}
+
+impl TryFrom<api_key::Model> for ApiKey {
     type Error = Error;
 
-    fn try_from(row: Model) -> Result<Self, Error> {
-        let Model { id, account_id, hash, permissions, label, created_at, expires_at, revoked_at } = row;
+    fn try_from(row: api_key::Model) -> Result<Self, Error> {
+        let api_key::Model { id, account_id, hash, permissions, label, created_at, expires_at, revoked_at } =
+            row;
         Ok(Self {
             id: KeyId::from_stored(id),
             account: AccountId::new(account_id),
-            hash: SecretHash::from_stored(&hash)
-                .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a stored hash has another length"))?,
+            hash: secret_hash(&hash)?,
             permissions: Permissions::parse(&permissions),
             label: label.map(KeyLabel::from_stored),
             created_at: Timestamp::from_millis(created_at),
@@ -25,7 +145,7 @@ impl TryFrom<Model> for ApiKey {
     }
 }
 
-impl From<ApiKey> for ActiveModel {
+impl From<ApiKey> for api_key::ActiveModel {
     fn from(key: ApiKey) -> Self {
         let ApiKey { id, account, hash, permissions, label, created_at, expires_at, revoked_at } = key;
         Self {
@@ -33,7 +153,7 @@ impl From<ApiKey> for ActiveModel {
             account_id: Set(account.get()),
             hash: Set(hash.as_bytes().to_vec()),
             permissions: Set(permissions.to_string()),
-            label: Set(label.map(|label| label.as_str().to_owned())),
+            label: Set(label.map(KeyLabel::into_string)),
             created_at: Set(created_at.millis()),
             expires_at: Set(expires_at.map(Timestamp::millis)),
             revoked_at: Set(revoked_at.map(Timestamp::millis)),

@@ -1,177 +1,152 @@
-//! Repository of accounts and API keys.
+//! Repository of accounts.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
-use crate::domain::api_key::repository::{KeyRepository, NewKey};
-use crate::domain::api_key::{ApiKey, KeyId, ListedKey};
+use super::write;
+use crate::domain::account::repository::AccountRepository;
+use crate::domain::account::{Account, AccountQuery};
+use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
-use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
+use crate::storage::db::counters;
+use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::{account, api_key};
+use crate::storage::entity::{account, counter};
 
-pub(crate) struct AccountRepository {
+pub(crate) struct SqlAccounts {
     database: Database,
 }
 
-impl AccountRepository {
+impl SqlAccounts {
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
-    }
-
-    /// A write without cached data: it publishes no changes.
-    async fn write<T, F>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<T>> + Clone + Send + 'static,
-    {
-        self.database
-            .write(move |transaction| {
-                Box::pin(async move { Ok((job(transaction).await?, ChangeSet::default())) })
-            })
-            .await
     }
 }
 
 #[async_trait]
-impl KeyRepository for AccountRepository {
-    async fn ensure_account(&self, name: &AccountName) -> Result<AccountId> {
+impl AccountRepository for SqlAccounts {
+    async fn create(&self, name: &AccountName, now: Timestamp) -> Result<Account> {
         let name = name.clone();
-        self.write(move |transaction| Box::pin(ensure_account(transaction, name))).await
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                if insert(transaction, &name, now).await? == 0 {
+                    return Err(Error::name_taken());
+                }
+                find_by_name(transaction, &name).await?.ok_or_else(disappeared).map(|row| to_account(row, 0))
+            })
+        })
+        .await
     }
 
-    async fn find_account(&self, name: &AccountName) -> Result<Option<AccountId>> {
+    async fn find(&self, id: AccountId) -> Result<Option<Account>> {
+        self.database
+            .read(async move |reader| {
+                let row = account::Entity::find_by_id(id.get()).one(&reader).await?;
+                one_with_figures(&reader, row).await
+            })
+            .await
+    }
+
+    async fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>> {
         let name = name.clone();
-        self.database.read(async move |reader| find_account(&reader, &name).await).await
-    }
-
-    async fn insert(&self, key: ApiKey) -> Result<()> {
-        self.write(move |transaction| Box::pin(insert(transaction, key))).await
-    }
-
-    async fn any(&self) -> Result<bool> {
         self.database
             .read(async move |reader| {
-                let any = api_key::Entity::find().one(&reader).await;
-                Ok(any?.is_some())
+                let row = find_by_name(&reader, &name).await?;
+                one_with_figures(&reader, row).await
             })
             .await
     }
 
-    async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool> {
-        let account = account.clone();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                if transaction.get_database_backend() == DbBackend::Postgres {
-                    // Two instances that start at the same time must not both find the table empty.
-                    transaction.execute_unprepared("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").await?;
-                }
-                let any = api_key::Entity::find().one(transaction).await;
-                if any?.is_some() {
-                    return Ok(false);
-                }
-                let account = ensure_account(transaction, account).await?;
-                insert(transaction, key(account)).await?;
-                Ok(true)
-            })
-        })
-        .await
-    }
-
-    async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>> {
-        let id = id.as_str().to_owned();
+    async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>> {
+        let AccountQuery { page: CursorParams { cursor, limit }, name } = query;
         self.database
             .read(async move |reader| {
-                let row = api_key::Entity::find_by_id(id).one(&reader).await;
-                row?.map(ApiKey::try_from).transpose()
-            })
-            .await
-    }
-
-    async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>> {
-        self.database
-            .read(async move |reader| {
-                let mut select = api_key::Entity::find().find_also_related(account::Entity);
-                if let Some(account) = account {
-                    select = select.filter(api_key::Column::AccountId.eq(account.get()));
+                let mut select = account::Entity::find();
+                if let Some(name) = name {
+                    select = select.filter(account::Column::Name.eq(name.as_str()));
                 }
-                let rows = select
-                    .order_by_asc(api_key::Column::AccountId)
-                    .order_by_asc(api_key::Column::CreatedAt)
-                    .all(&reader)
-                    .await?;
-                rows.into_iter().map(to_listed_key).collect()
+                if let Some(after) = cursor.after {
+                    select = select.filter(account::Column::Id.lt(after.get()));
+                }
+                if let Some(before) = cursor.before {
+                    select = select.filter(account::Column::Id.gt(before.get()));
+                }
+                let select = select.order_by(account::Column::Id, order(&cursor)).limit(limit + 1);
+                let accounts = with_figures(&reader, select.all(&reader).await?).await?;
+                Ok(CursorPage::from_rows(accounts, &cursor, limit))
             })
             .await
-    }
-
-    async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool> {
-        let id = id.as_str().to_owned();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                // The first revocation counts: a second one keeps its time.
-                let first = Expr::case(api_key::Column::RevokedAt.is_null(), now.millis())
-                    .finally(Expr::col(api_key::Column::RevokedAt));
-                let done = api_key::Entity::update_many()
-                    .col_expr(api_key::Column::RevokedAt, first.into())
-                    .filter(api_key::Column::Id.eq(id))
-                    .exec(transaction)
-                    .await?;
-                Ok(done.rows_affected > 0)
-            })
-        })
-        .await
-    }
-
-    async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()> {
-        let old = old.as_str().to_owned();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                insert(transaction, new).await?;
-                api_key::Entity::update_many()
-                    .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
-                    .filter(api_key::Column::Id.eq(old))
-                    .exec(transaction)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
     }
 }
 
-async fn find_account(connection: &impl ConnectionTrait, name: &AccountName) -> Result<Option<AccountId>> {
-    let row = account::Entity::find().filter(account::Column::Name.eq(name.as_str())).one(connection).await?;
-    Ok(row.map(|row| AccountId::new(row.id)))
-}
-
-async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<AccountId> {
+/// Returns how many rows were inserted: none if the name is taken.
+async fn insert(transaction: &Transaction, name: &AccountName, now: Timestamp) -> Result<u64> {
     let new = account::ActiveModel {
         name: Set(name.as_str().to_owned()),
-        created_at: Set(Timestamp::now().millis()),
+        created_at: Set(now.millis()),
         ..Default::default()
     };
-    account::Entity::insert(new)
+    let inserted = account::Entity::insert(new)
         .on_conflict(OnConflict::column(account::Column::Name).do_nothing().to_owned())
         .exec_without_returning(transaction)
+        .await;
+    Ok(inserted?)
+}
+
+/// The account with this name, created if it does not exist.
+pub(super) async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<AccountId> {
+    insert(transaction, &name, Timestamp::now()).await?;
+    find_by_name(transaction, &name).await?.ok_or_else(disappeared).map(|row| AccountId::new(row.id))
+}
+
+fn disappeared() -> Error {
+    Error::caused_by(ErrorCode::Internal, "an account disappeared while it was being created")
+}
+
+async fn find_by_name(
+    connection: &impl ConnectionTrait,
+    name: &AccountName,
+) -> Result<Option<account::Model>> {
+    Ok(account::Entity::find().filter(account::Column::Name.eq(name.as_str())).one(connection).await?)
+}
+
+async fn one_with_figures(
+    connection: &impl ConnectionTrait,
+    row: Option<account::Model>,
+) -> Result<Option<Account>> {
+    Ok(with_figures(connection, row.into_iter().collect()).await?.pop())
+}
+
+/// The accounts with their figures, which are read by their keys, all at once.
+async fn with_figures(connection: &impl ConnectionTrait, rows: Vec<account::Model>) -> Result<Vec<Account>> {
+    let contacts = counter::Entity::find()
+        .filter(counter::Column::AccountId.is_in(rows.iter().map(|row| row.id)))
+        .filter(counter::Column::Counted.eq(counters::CONTACTS))
+        .all(connection)
         .await?;
-    find_account(transaction, &name).await?.ok_or_else(|| {
-        Error::caused_by(ErrorCode::Internal, "an account disappeared while it was being created")
-    })
+    let contacts: HashMap<i64, i64> =
+        contacts.into_iter().map(|counter| (counter.account_id, counter.amount)).collect();
+    let contacts_of =
+        |row: &account::Model| contacts.get(&row.id).copied().unwrap_or_default().unsigned_abs();
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let contacts = contacts_of(&row);
+            to_account(row, contacts)
+        })
+        .collect())
 }
 
-async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
-    api_key::Entity::insert(api_key::ActiveModel::from(key)).exec_without_returning(transaction).await?;
-    Ok(())
-}
-
-fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
-    let name = account.and_then(|account| AccountName::parse(&account.name).ok());
-    Ok(ListedKey {
-        key: key.try_into()?,
-        account: name.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a key has no account"))?,
-    })
+fn to_account(row: account::Model, contacts: u64) -> Account {
+    let account::Model { id, name, created_at } = row;
+    Account {
+        id: AccountId::new(id),
+        name: AccountName::from_stored(name),
+        created_at: Timestamp::from_millis(created_at),
+        contacts,
+    }
 }

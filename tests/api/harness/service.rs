@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use addressbook::app::{self, App};
 use addressbook::config::Settings;
 use addressbook::domain::api_key::service::{KeyRequest, KeyService};
+use addressbook::domain::operator::service::OperatorService;
 use addressbook::domain::{AccountName, Permission, Permissions};
 use tokio::runtime::Runtime;
 
@@ -22,8 +23,11 @@ pub enum Backend {
 /// A running service.
 pub struct Service {
     pub address: String,
+    /// If the settings have one.
+    pub admin_address: Option<String>,
     pub settings: Settings,
     keys: KeyService,
+    operators: OperatorService,
     runtime: Arc<Runtime>,
     stop: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
 }
@@ -69,15 +73,23 @@ impl Service {
             std::thread::spawn(move || {
                 runtime.block_on(async {
                     let app = App::start(&settings).await.unwrap();
-                    started.send((app.address(), app.handle())).unwrap();
+                    started.send((app.address(), app.admin_address(), app.handle())).unwrap();
                     app.run().await.unwrap();
                 });
             })
         };
-        let (address, handle) = start.recv().unwrap();
+        let (address, admin_address, handle) = start.recv().unwrap();
         let store = runtime.block_on(app::open(&settings.database)).unwrap();
-        let keys = KeyService::new(store);
-        Self { address: address.to_string(), settings, keys, runtime, stop: Some((handle, thread)) }
+        let (keys, operators) = (KeyService::new(Arc::clone(&store)), OperatorService::new(store));
+        Self {
+            address: address.to_string(),
+            admin_address: admin_address.map(|address| address.to_string()),
+            settings,
+            keys,
+            operators,
+            runtime,
+            stop: Some((handle, thread)),
+        }
     }
 
     pub fn anonymous(&self) -> Client {
@@ -104,6 +116,17 @@ impl Service {
         let account = AccountName::parse(account).unwrap();
         let token = self.runtime.block_on(self.keys.create(&account, request)).unwrap();
         Client::new(&self.address, Some(token.reveal()))
+    }
+
+    /// A client of the administration API, with a new operator key.
+    pub fn operator(&self) -> Client {
+        let token = self.runtime.block_on(self.operators.create(None, None)).unwrap();
+        Client::new(self.admin_address.as_ref().unwrap(), Some(token.reveal()))
+    }
+
+    /// The service of operator keys, and a runtime for its calls.
+    pub fn operators(&self) -> (&OperatorService, &Runtime) {
+        (&self.operators, &self.runtime)
     }
 
     /// The key service, and a runtime for its calls.

@@ -1,6 +1,7 @@
 //! One example of each kind of resource. All examples in the document derive from them, through the same mappings as real
 //! responses.
 
+pub mod account;
 pub mod audience;
 pub mod audit;
 pub mod change;

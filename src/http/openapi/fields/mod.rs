@@ -1,6 +1,7 @@
 //! The members that both dialects share: each type of the domain is described once. Limits and patterns are the constants
 //! that the domain enforces.
 
+pub mod account;
 pub mod audit;
 pub mod change;
 pub mod contact;

@@ -2,7 +2,6 @@
 
 use super::literal::JSON;
 use super::request::{RequestBody, SampleRequest};
-use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
     let mut lines = Vec::new();
@@ -11,8 +10,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
     if request.method != default_method {
         lines.push(format!("--request {}", request.method));
     }
-    if request.needs_key {
-        lines.push(format!("--header \"Authorization: Bearer ${KEY}\""));
+    if let Some(key) = request.key {
+        lines.push(format!("--header \"Authorization: Bearer ${key}\""));
     }
     if let Some(body) = &request.body {
         lines.push(format!("--header \"Content-Type: {}\"", body.media_type()));

@@ -2,7 +2,6 @@
 
 use super::literal::JSON;
 use super::request::{RequestBody, SampleRequest, UrlPart};
-use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
     let strings = if request.body.is_some() { "\n\t\"strings\"" } else { "" };
@@ -12,8 +11,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
         None => (String::new(), "nil"),
     };
     let mut headers = String::new();
-    if request.needs_key {
-        headers += &format!("\trequest.Header.Set(\"Authorization\", \"Bearer \"+os.Getenv(\"{KEY}\"))\n");
+    if let Some(key) = request.key {
+        headers += &format!("\trequest.Header.Set(\"Authorization\", \"Bearer \"+os.Getenv(\"{key}\"))\n");
     }
     if let Some(body) = &request.body {
         headers += &format!("\trequest.Header.Set(\"Content-Type\", \"{}\")\n", body.media_type());

@@ -2,7 +2,6 @@
 
 use super::literal::JSON;
 use super::request::{RequestBody, ResponseBody, SampleRequest};
-use super::variables::KEY;
 
 pub(super) fn render(request: &SampleRequest) -> String {
     let url = request.url_with_query(|name| format!("${{{name}}}"));
@@ -11,8 +10,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
         options.push(format!("method: \"{}\",", request.method));
     }
     let mut headers = Vec::new();
-    if request.needs_key {
-        headers.push(format!("Authorization: `Bearer ${{{KEY}}}`,"));
+    if let Some(key) = request.key {
+        headers.push(format!("Authorization: `Bearer ${{{key}}}`,"));
     }
     if let Some(body) = &request.body {
         headers.push(format!("\"Content-Type\": \"{}\",", body.media_type()));

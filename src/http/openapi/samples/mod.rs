@@ -18,6 +18,8 @@ use utoipa::openapi::path::Operation;
 
 use request::SampleRequest;
 
+use crate::domain::api_key::KeyKind;
+
 /// The operation extension with the samples, by the name that documentation tools know.
 pub const EXTENSION: &str = "x-codeSamples";
 
@@ -32,8 +34,8 @@ const LANGUAGES: [Language; 5] = [
     ("Rust", "Rust", rust::render),
 ];
 
-pub(super) fn document(template: &str, method: &'static str, operation: &mut Operation) {
-    let request = SampleRequest::of(template, method, operation);
+pub(super) fn document(template: &str, method: &'static str, operation: &mut Operation, kind: KeyKind) {
+    let request = SampleRequest::of(template, method, operation, kind);
     let samples = LANGUAGES
         .iter()
         .map(|(lang, label, render)| json!({"lang": lang, "label": label, "source": render(&request)}))

@@ -18,8 +18,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
         arguments.push(format!("params={{{}}}", query.collect::<Vec<_>>().join(", ")));
     }
     let mut headers = Vec::new();
-    if request.needs_key {
-        headers.push("\"Authorization\": f\"Bearer {key}\"".to_owned());
+    if let Some(key) = request.key {
+        headers.push(format!("\"Authorization\": f\"Bearer {{{}}}\"", variable(key)));
     }
     // `requests` sets the header itself for JSON.
     if let Some(RequestBody::File { media_type, .. }) = &request.body {

@@ -5,7 +5,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::variables::{KEY, URL, collections, id_variable};
+use super::variables::{collections, id_variable, of_api};
+use crate::domain::api_key::KeyKind;
 use crate::http::media_type::JSON;
 
 /// The first example of the operation, with the default values of its parameters.
@@ -13,7 +14,8 @@ pub(super) struct SampleRequest {
     pub(super) method: &'static str,
     pub(super) url: Vec<UrlPart>,
     pub(super) query: Vec<(String, String)>,
-    pub(super) needs_key: bool,
+    /// The environment variable with the key, if one is required.
+    pub(super) key: Option<&'static str>,
     pub(super) body: Option<RequestBody>,
     pub(super) response: ResponseBody,
 }
@@ -50,9 +52,10 @@ pub(super) enum UrlPart {
 }
 
 impl SampleRequest {
-    pub(super) fn of(template: &str, method: &'static str, operation: &Operation) -> Self {
+    pub(super) fn of(template: &str, method: &'static str, operation: &Operation, kind: KeyKind) -> Self {
+        let (base_url, key) = of_api(kind);
         let parameters = || operation.parameters.iter().flatten().filter_map(parameter);
-        let mut url = vec![UrlPart::Variable(URL.to_owned())];
+        let mut url = vec![UrlPart::Variable(base_url.to_owned())];
         for part in template.split_inclusive(['{', '}']) {
             match part.strip_suffix('}') {
                 Some(name) => url.extend(parameters().find_map(|(parameter, schema)| {
@@ -81,7 +84,7 @@ impl SampleRequest {
             ResponseBody::Text
         };
         let needs_key = operation.security.as_ref().is_some_and(|keys| !keys.is_empty());
-        Self { method, url, query, needs_key, body: body(operation), response }
+        Self { method, url, query, key: needs_key.then_some(key), body: body(operation), response }
     }
 
     /// The environment variables that the sample reads: the base URL first, then the key, then ids.
@@ -91,7 +94,7 @@ impl SampleRequest {
             UrlPart::Text(_) => None,
         });
         let mut variables: Vec<&str> = in_url.collect();
-        variables.splice(1..1, self.needs_key.then_some(KEY));
+        variables.splice(1..1, self.key);
         variables
     }
 

@@ -19,8 +19,8 @@ pub(super) fn render(request: &SampleRequest) -> String {
     let url = request.url(|name| format!("{{{}}}", variable(name)));
     let query = |(name, value): &(_, _)| format!(".query(\"{name}\", \"{value}\")");
     let mut calls: Vec<_> = request.query.iter().map(query).collect();
-    if request.needs_key {
-        calls.push(".header(\"Authorization\", format!(\"Bearer {key}\"))".to_owned());
+    if let Some(key) = request.key {
+        calls.push(format!(".header(\"Authorization\", format!(\"Bearer {{{}}}\"))", variable(key)));
     }
     let send = match &request.body {
         Some(RequestBody::Json(body)) => format!(".send_json(json!({}))?", RUST.render(body, 2)),

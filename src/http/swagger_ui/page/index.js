@@ -18,7 +18,8 @@ import './theme.js';
 const { SwaggerUIBundle } = window;
 
 SwaggerUIBundle({
-  url: new URL('../openapi.json', document.baseURI).href,
+  // The document that the page names as its own (RFC 8631).
+  url: document.querySelector('link[rel="service-desc"]').href,
   dom_id: '#swagger-ui',
   presets: [SwaggerUIBundle.presets.apis],
   plugins: [

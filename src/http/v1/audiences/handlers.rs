@@ -14,6 +14,7 @@ use crate::domain::{Error, ErrorCode};
 use crate::http::audience::ResponseFormat;
 use crate::http::audience::stream::stream;
 use crate::http::auth::authorized::Authorized;
+use crate::http::auth::caller::Caller;
 use crate::http::error::api_error::ApiError;
 use crate::http::error::table::with_alternatives;
 use crate::http::extract::{IdempotentBody, PathParam, Query};

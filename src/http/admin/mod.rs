@@ -1,6 +1,11 @@
-//! The server of the administration address: metrics and health, for the operator's tools. It is not the public server under
-//! another name: it has a thread of its own, so that it responds when the public one is busy, and before and after that one
-//! accepts connections. Nothing it serves requires a key, so that its address must not be reachable by clients.
+//! The server of the administration address: metrics and health, for the operator's tools, and the administration API. It is
+//! not the public server under another name: it has a thread of its own, so that it responds when the public one is busy, and
+//! before and after that one accepts connections. Metrics and health require no key, so that its address must not be
+//! reachable by clients.
+
+mod accounts;
+mod api;
+mod dialect;
 
 use std::fmt;
 use std::io;
@@ -11,13 +16,18 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Resource, Responder};
 use futures_util::future::BoxFuture;
 
 use super::health;
 use super::lifecycle::Lifecycle;
+use crate::config::Limits;
 use crate::domain::store::Store;
+use api::Api;
+pub use api::{ApiState, document};
+pub use dialect::DOCUMENT_PATH;
 
 /// Collects the metrics, in the text format of Prometheus.
 type Scrape = Arc<dyn Fn() -> BoxFuture<'static, Result<String, fmt::Error>> + Send + Sync>;
@@ -28,6 +38,8 @@ pub struct AdminState {
     /// Empty until the database is open.
     pub store: Arc<OnceLock<Arc<dyn Store>>>,
     pub scrape: Scrape,
+    /// Of the administration API.
+    pub api: ApiState,
 }
 
 /// Of the text format of Prometheus.
@@ -42,15 +54,23 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn bind(address: &str, state: AdminState) -> io::Result<(Server, SocketAddr)> {
+pub fn bind(address: &str, state: AdminState, limits: &Limits) -> io::Result<(Server, SocketAddr)> {
+    let api_state = ApiState::clone(&state.api);
     let state = Data::new(state);
+    let api = Arc::new(Api::build(limits)?);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .app_data(ApiState::clone(&api_state))
             .service(read_only("/metrics", metrics))
             .service(read_only("/healthz", async || health::alive()))
             .service(read_only("/readyz", readyz))
-            .default_service(web::to(async || HttpResponse::NotFound()))
+            .service(
+                web::scope("")
+                    .wrap(from_fn(api::scope))
+                    .wrap(from_fn(api::with_state))
+                    .configure(|config| api.configure(config)),
+            )
     })
     .workers(1)
     .max_connections(MAX_CONNECTIONS)

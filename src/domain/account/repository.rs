@@ -1,0 +1,21 @@
+//! Persistence of accounts.
+
+use async_trait::async_trait;
+
+use super::{Account, AccountId, AccountName, AccountQuery};
+use crate::domain::error::Result;
+use crate::domain::pagination::CursorPage;
+use crate::domain::timestamp::Timestamp;
+
+#[async_trait]
+pub trait AccountRepository: Send + Sync {
+    /// # Errors
+    /// [`ErrorCode::NameTaken`](crate::domain::ErrorCode::NameTaken).
+    async fn create(&self, name: &AccountName, now: Timestamp) -> Result<Account>;
+
+    async fn find(&self, id: AccountId) -> Result<Option<Account>>;
+
+    async fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>>;
+
+    async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>>;
+}
