@@ -261,6 +261,49 @@ fn headings_have_anchors_and_the_menu_marks_the_current_page() {
     }
 }
 
+/// `tests/browser` searches.
+#[test]
+fn the_search_has_each_operation_and_each_section_of_the_guides_at_its_place() {
+    let client = client();
+    let module = text(&client, "/docs/search-index.js");
+    let json = module.strip_prefix("export default ").and_then(|rest| rest.strip_suffix(";\n")).unwrap();
+    let entries: Vec<Value> = serde_json::from_str(json).unwrap();
+    let member = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+    let hrefs: Vec<String> = entries.iter().map(|entry| member(entry, "href")).collect();
+
+    for call in Call::all(&client.get("/openapi.json").expect(200)) {
+        let entry = entries.iter().find(|entry| entry["href"] == call.id).expect(&call.id);
+        assert_eq!(entry["about"], format!("{} {}", call.method, call.path));
+        assert!(member(entry, "text").starts_with(&format!("{} ", call.id)), "{entry}");
+    }
+    for guide in GUIDES {
+        let html = text(&client, &format!("/docs/{guide}"));
+        let main = html.split("<main").nth(1).unwrap().split("</main>").next().unwrap();
+        for heading in main.split("<h").skip(1).filter(|rest| rest.starts_with(['2', '3'])) {
+            let anchor = heading.split("id=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert!(hrefs.contains(&format!("{guide}#{anchor}")), "{guide}#{anchor}");
+        }
+        assert!(hrefs.contains(&guide.to_owned()), "{guide}");
+        let sections = hrefs.iter().filter(|href| href.starts_with(&format!("{guide}#"))).count();
+        assert_eq!(sections, main.matches("<h2").count() + main.matches("<h3").count(), "{guide}");
+    }
+    // A sentence is under the heading where it stands; code is not searched.
+    let entry = entries.iter().find(|entry| entry["href"] == "backups#rehearse").unwrap();
+    assert!(
+        member(entry, "text").starts_with("A backup that was never restored is a hope. Restore it"),
+        "{entry}"
+    );
+    assert!(!member(entry, "text").contains("addressbook serve"), "{entry}");
+}
+
+#[test]
+fn the_index_has_the_guides_before_keys_and_operations() {
+    let html = text(&client(), "/docs/");
+    let headings: Vec<_> =
+        html.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(headings[..2], ["guides", "api-keys-and-permissions"], "{headings:?}");
+}
+
 #[test]
 fn pages_load_nothing_from_other_hosts_and_run_one_script() {
     let client = client();
@@ -292,6 +335,8 @@ fn files_are_cached_by_their_entity_tag() {
         ("/docs/getContact.md", "text/markdown; charset=utf-8"),
         ("/docs/style.css", "text/css; charset=utf-8"),
         ("/docs/script.js", "text/javascript; charset=utf-8"),
+        ("/docs/search.js", "text/javascript; charset=utf-8"),
+        ("/docs/search-index.js", "text/javascript; charset=utf-8"),
         ("/llms.txt", "text/plain; charset=utf-8"),
         ("/llms-full.txt", "text/plain; charset=utf-8"),
     ] {

@@ -10,7 +10,7 @@ import { check } from './report.mjs';
 const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 // What axe-core finds that is critical or serious, with the places.
-async function findings(page) {
+export async function findings(page) {
   // As a debugger does it: the Content-Security-Policy holds for the page's own scripts.
   await page.evaluate(source);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));

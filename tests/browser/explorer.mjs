@@ -9,6 +9,7 @@ import { desk } from './desk.mjs';
 import { keptKey } from './key.mjs';
 import { startProxy } from './proxy.mjs';
 import { check, conclude, fail } from './report.mjs';
+import { search } from './search.mjs';
 import { startService } from './service.mjs';
 import { keyboard, links, phone } from './ways.mjs';
 
@@ -60,6 +61,7 @@ try {
   await keyboard(service);
   await phone(service);
   await accessibility(service);
+  await search(service, proxy);
   await behind(proxy, proxied);
   await conduct([service.url, proxy.url].map((url) => new URL(url).host));
   await check('the services stop when they are told to', async () => assert.deepEqual(await close(), [0, 0]));

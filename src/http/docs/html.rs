@@ -134,6 +134,48 @@ fn render_markdown(markdown: &str) -> String {
     text.replace("<pre>", "<pre tabindex=\"0\">")
 }
 
+/// What a heading stands over, up to the next one.
+pub(super) struct Section {
+    pub(super) anchor: String,
+    pub(super) heading: String,
+    /// Without markup and blocks of code.
+    pub(super) text: String,
+}
+
+/// The sections of a page, with the anchors that its headings have when it is rendered.
+pub(super) fn sections(markdown: &str) -> Vec<Section> {
+    let source: Vec<_> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
+    let (mut anchors, mut sections) = (Vec::new(), Vec::<Section>::new());
+    // Headings are kept beside the text, and code is not searched.
+    let (mut in_heading, mut in_code) = (false, false);
+    for (index, event) in source.iter().enumerate() {
+        match event {
+            Event::Start(Tag::Heading { .. }) => {
+                let heading = heading(&source[index..]);
+                let anchor = anchor(&heading, &anchors);
+                anchors.push(anchor.clone());
+                sections.push(Section { anchor, heading, text: String::new() });
+                in_heading = true;
+            }
+            Event::End(TagEnd::Heading(_)) => in_heading = false,
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(text) | Event::Code(text) if !in_heading && !in_code => {
+                if let Some(section) = sections.last_mut() {
+                    section.text += text;
+                }
+            }
+            Event::SoftBreak | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => {
+                if let Some(section) = sections.last_mut() {
+                    section.text += " ";
+                }
+            }
+            _ => {}
+        }
+    }
+    sections
+}
+
 /// The text of the heading at the start of the events.
 fn heading(events: &[Event]) -> String {
     let inside = events.iter().take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));

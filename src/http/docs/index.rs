@@ -6,21 +6,25 @@ use super::guides::{GUIDES, Guide};
 use super::operation::Operation;
 use super::{page, schema};
 
-/// The introduction: title, description, and authentication.
+/// Title and description.
 fn introduction(document: &Value) -> String {
     let info = &document["info"];
     let description = schema::text(&info["description"]);
     let (first, rest) = description.split_once("\n\n").unwrap_or((&description, ""));
-    let keys = schema::members(&document["components"]["securitySchemes"]);
-    let keys: String =
-        keys.map(|(_, scheme)| format!("\n\n{}", schema::text(&scheme["description"]))).collect();
-    format!("# {}\n\n> {first}\n\n{rest}{keys}\n", schema::text(&info["title"]))
+    format!("# {}\n\n> {first}\n\n{rest}\n", schema::text(&info["title"]))
+}
+
+/// How clients authenticate, and all permissions.
+fn authentication(document: &Value) -> String {
+    let schemes = schema::members(&document["components"]["securitySchemes"]);
+    schemes.map(|(_, scheme)| format!("\n{}\n", schema::text(&scheme["description"]))).collect()
 }
 
 /// `/llms.txt`.
 pub(super) fn llms(document: &Value, operations: &[Operation]) -> String {
     let link = |name: &str| format!("docs/{name}.md");
-    let mut text = introduction(document) + &guides(link) + &by_tag(document, operations, link);
+    let mut text = introduction(document) + &authentication(document);
+    text += &(guides(link) + &by_tag(document, operations, link));
     text += "\n## Optional\n\n\
         - [llms-full.txt](llms-full.txt): all of these pages in one fetch\n\
         - [openapi.json](openapi.json): the OpenAPI 3.1 document from which all of this is generated\n\
@@ -57,10 +61,14 @@ pub(super) fn llms_full(document: &Value, operations: &[Operation]) -> String {
         format!("\n{}\n{}", page::front_matter(operation), page::content(operation, "docs/"))
     });
     let guides = GUIDES.iter().map(|guide| format!("\n{}", guide.relative_to("docs/")));
-    introduction(document) + &guides.collect::<String>() + &pages.collect::<String>()
+    introduction(document)
+        + &authentication(document)
+        + &guides.collect::<String>()
+        + &pages.collect::<String>()
 }
 
-/// The index for people, in Markdown.
+/// The index for people, in Markdown: first what a newcomer reads first. (In `llms.txt`, sections have links only.)
 pub(super) fn overview(document: &Value, operations: &[Operation]) -> String {
-    introduction(document) + &guides(str::to_owned) + &by_tag(document, operations, str::to_owned)
+    let keys = format!("\n## API keys and permissions\n{}", authentication(document));
+    introduction(document) + &guides(str::to_owned) + &keys + &by_tag(document, operations, str::to_owned)
 }

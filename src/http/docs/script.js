@@ -1,4 +1,4 @@
-// A button at each block of code that copies it, and a menu that begins where the page is. Without a
+// A button at each block of code that copies it, a menu that begins where the page is, and a search. Without a
 // script the pages say the same.
 
 // Browsers have a clipboard over HTTPS and on this machine only; elsewhere the selection is copied.
@@ -27,3 +27,5 @@ for (const block of document.querySelectorAll('main pre')) {
 const menu = document.querySelector('.menu');
 const current = menu.querySelector('[aria-current]');
 if (current) menu.scrollTop = current.offsetTop - menu.offsetTop - menu.clientHeight / 2;
+
+import('./search.js').then(({ addSearch }) => addSearch(document.querySelector('header nav')));

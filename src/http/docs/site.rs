@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::guides::GUIDES;
 use super::operation::Operation;
-use super::{html, index, page};
+use super::{html, index, page, search_index};
 
 /// The root of the pages.
 pub const PATH: &str = "/docs/";
@@ -34,6 +34,8 @@ pub(super) fn files(document: &Value) -> Vec<File> {
         file(PATH.to_owned(), HTML, html::index(document, &operations)),
         file(format!("{PATH}style.css"), CSS, include_str!("style.css").to_owned()),
         file(format!("{PATH}script.js"), SCRIPT, include_str!("script.js").to_owned()),
+        file(format!("{PATH}search.js"), SCRIPT, include_str!("search.js").to_owned()),
+        file(format!("{PATH}search-index.js"), SCRIPT, search_index::module(&operations)),
         file(LLMS.to_owned(), TEXT, index::llms(document, &operations)),
         file(LLMS_FULL.to_owned(), TEXT, index::llms_full(document, &operations)),
     ];
