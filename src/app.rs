@@ -26,6 +26,7 @@ use crate::domain::import::ImportLimits;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::lifecycle::Lifecycle;
+use crate::http::quota::Quotas;
 use crate::http::rate_limit::RateLimits;
 pub use crate::http::server::Variant;
 use crate::http::{admin as admin_api, server, swagger_ui};
@@ -75,6 +76,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let measures = admin.map(|admin| admin.measures.clone());
         let (mut options, url) = options(&settings.database, &settings.storage);
+        options.contact_quota = Quotas::from(&settings.limits).contacts;
         options.instruments = measures.as_ref().map(|measures| measures.storage.clone());
         let database = match settings.migrate {
             MigrateOnStart::Auto => Database::open_to_serve(&options).await,
@@ -312,6 +314,8 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         contact_cache: *contact_cache,
         search_cache: *search_cache,
         idempotency_ttl: *idempotency_ttl,
+        // Of what a server accepts: other programs create no contacts.
+        contact_quota: None,
         audience_ttl: *audience_ttl,
         change_retention: *change_retention,
         instruments: None,

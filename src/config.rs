@@ -304,6 +304,10 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_KEPT_LIMIT", value_name = "NUMBER", default_value = "250000")]
     pub audience_kept_limit: u64,
 
+    /// Maximum number of contacts of an account; 0 for any number
+    #[arg(long, env = "ADDRESSBOOK_CONTACT_QUOTA", value_name = "NUMBER", default_value = "10000000")]
+    pub contact_quota: u64,
+
     /// Maximum number of entries in all kept audiences of an account; each audience counts as at least 100
     #[arg(long, env = "ADDRESSBOOK_AUDIENCE_QUOTA", value_name = "NUMBER", default_value = "1000000")]
     pub audience_quota: u64,

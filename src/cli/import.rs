@@ -162,13 +162,16 @@ impl Import {
         if committed["state"] != "committed" {
             return Err(format!("the import is {}", text(&committed["state"])).into());
         }
-        let left_alone = count(&committed, "changed_since");
+        let (left_alone, over_quota) = (count(&committed, "changed_since"), count(&committed, "over_quota"));
         println!("{} rows carried out", count(&committed, "applied"));
         if left_alone > 0 {
             println!("{left_alone} left alone, since their contacts have changed");
         }
+        if over_quota > 0 {
+            println!("{over_quota} not created, since the account has reached its limit of contacts");
+        }
         println!("to undo: addressbook import --undo {}", text(&committed["id"]));
-        Ok(code(rejected + left_alone))
+        Ok(code(rejected + left_alone + over_quota))
     }
 }
 

@@ -88,6 +88,8 @@ codes! {
     UriTooLong => "The URL is too long";
     /// More recipients than one response, or a kept audience, may have.
     AudienceTooLarge => "The audience is too large";
+    /// More contacts than an account may have.
+    ContactQuota => "The account has reached its limit of contacts; delete some";
     /// More kept audience entries than an account may have.
     AudienceQuota => "The account has reached its limit of kept audience entries; delete an audience, or wait until one expires";
     /// More bytes of files and plans than an account may have.

@@ -26,6 +26,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod order;
 pub mod prelude;
+pub mod quota;
 pub mod rate_limit;
 pub mod request_id;
 pub mod resource;

@@ -19,6 +19,7 @@ use super::entity::idempotency_key::{Recorded, Reference};
 use super::groups::{self, MembersCommand};
 use super::opt_outs;
 use super::write::command::{Action, Command, Outcome, Outcomes};
+use super::write::contact_quota::ContactQuota;
 use super::write::idempotency::EarlierRequests;
 use super::write::writer::Writer;
 use crate::domain::{ErrorCode, Result};
@@ -32,8 +33,10 @@ pub(super) fn execute(
     Box::pin(async move { Group::new(&group).execute(transaction, &writer).await })
 }
 
-fn is_handle_taken(outcome: Option<&Result<Outcome>>) -> bool {
-    matches!(outcome, Some(Err(error)) if error.code() == ErrorCode::HandleTaken)
+/// Whether the same request may have created the contact before.
+fn may_be_done(outcome: Option<&Result<Outcome>>) -> bool {
+    let Some(Err(error)) = outcome else { return false };
+    matches!(error.code(), ErrorCode::HandleTaken | ErrorCode::ContactQuota)
 }
 
 /// The commands of a group, with the outcomes that they have so far.
@@ -52,10 +55,10 @@ impl<'c> Group<'c> {
     async fn execute(mut self, transaction: &Transaction, writer: &Writer) -> Result<(Outcomes, ChangeSet)> {
         let ttl = writer.idempotency_ttl();
         self.replay(transaction, ttl, |outcome| outcome.is_none()).await?;
-        self.create_contacts(transaction).await?;
-        // A handle may be taken by the same request, sent through another instance: the insert waited for its
-        // transaction, which has recorded the key.
-        self.replay(transaction, ttl, is_handle_taken).await?;
+        self.create_contacts(transaction, writer.contact_quota()).await?;
+        // A handle, or the last room in an account, may be taken by the same request, sent through another instance, whose
+        // transaction has recorded the key.
+        self.replay(transaction, ttl, may_be_done).await?;
         self.edit_contacts(transaction, writer.cache()).await?;
         self.change_members(transaction).await?;
         self.create_opt_outs(transaction).await?;
@@ -101,12 +104,12 @@ impl<'c> Group<'c> {
         Ok(())
     }
 
-    async fn create_contacts(&mut self, transaction: &Transaction) -> Result<()> {
+    async fn create_contacts(&mut self, transaction: &Transaction, quota: &ContactQuota) -> Result<()> {
         let (places, creates) = self.select(|command| match &command.action {
             Action::CreateContact(contact) => Some(Create { context: &command.context, contact }),
             _ => None,
         });
-        let created = contacts::create(transaction, &creates, &mut self.change_set).await?;
+        let created = contacts::create(transaction, &creates, quota, &mut self.change_set).await?;
         self.set(places, created.into_iter().map(|contact| Some(contact.map(Outcome::Contact))));
         Ok(())
     }

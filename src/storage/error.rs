@@ -161,6 +161,12 @@ pub(super) fn concurrent_change() -> Error {
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
+/// A transaction creates more contacts than any account may have: it is to be run again, and creates fewer.
+pub(super) fn too_many_creates() -> Error {
+    let cause = "a transaction created more contacts than the quota";
+    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
+}
+
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 
@@ -190,13 +196,23 @@ const NULLS: [&str; 2] = ["23502", "1299"];
 /// Whether a write did not know the declared fields of an account, so that the head of its change log was not advanced; see
 /// `write::change_log`.
 fn has_outdated_fields(error: &DbErr) -> bool {
+    is_null_in("change_heads", error)
+}
+
+/// Whether a write did not know that an account has reached its quota of contacts, so that their counter was not advanced;
+/// see `write::contact_quota`.
+pub(super) fn is_over_quota(error: &DbErr) -> bool {
+    is_null_in("counters", error)
+}
+
+fn is_null_in(table: &str, error: &DbErr) -> bool {
     let Some(SqlxError::Database(said)) = sqlx_error(error) else { return false };
-    has_code(error, &NULLS) && said.message().contains("change_heads")
+    has_code(error, &NULLS) && said.message().contains(table)
 }
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if has_code(&error, &CONFLICTS) || has_outdated_fields(&error) {
+        if has_code(&error, &CONFLICTS) || has_outdated_fields(&error) || is_over_quota(&error) {
             return Self::caused_by(ErrorCode::Unavailable, TransactionConflict(describe(&error)));
         }
         if has_code(&error, &[CANCELLED]) || matches!(error, DbErr::ConnectionAcquire(_)) {

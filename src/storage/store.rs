@@ -130,6 +130,7 @@ impl Database {
             options.acquire_timeout,
             pools.generation,
             options.idempotency_ttl,
+            options.contact_quota,
             instruments.clone(),
         );
         let change_poller = (!sqlite)

@@ -32,6 +32,7 @@ fn options(url: &str) -> Options {
         contact_cache: 1 << 20,
         search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
+        contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
         instruments: None,

@@ -43,6 +43,7 @@ pub async fn open(url: &str) -> Database {
         contact_cache: 1 << 20,
         search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(60),
+        contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
         instruments: None,

@@ -39,6 +39,7 @@ async fn open(url: &str, connections: u32) -> Database {
         contact_cache: 0,
         search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
+        contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
         instruments: None,

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use addressbook::config::Settings;
+use addressbook::domain::field::MAX_FIELDS;
 use addressbook::domain::idempotency::IdempotencyKey;
 use addressbook::domain::{Error, ErrorCode};
 use addressbook::http::error::table::{WireCode, wire_code};
@@ -40,6 +41,7 @@ const BACKUPS: &str = "backups";
 
 const CAMPAIGNS: &str = include_str!("../../src/http/docs/guides/campaigns.md");
 const ERRORS: &str = include_str!("../../src/http/docs/guides/errors.md");
+const LIMITS: &str = include_str!("../../src/http/docs/guides/limits.md");
 const PAGING: &str = include_str!("../../src/http/docs/guides/paging.md");
 const RETRIES: &str = include_str!("../../src/http/docs/guides/retries.md");
 
@@ -307,17 +309,28 @@ fn the_table_of_errors_is_that_of_the_service() {
     }
 }
 
+/// `10,000,000`.
+fn thousands(number: u64) -> String {
+    match number / 1_000 {
+        0 => number.to_string(),
+        thousand => format!("{},{:03}", thousands(thousand), number % 1_000),
+    }
+}
+
 /// Those that settings can change are the defaults.
 #[test]
 fn limits_are_those_of_the_service() {
     let Settings { storage, limits, .. } = Settings::default();
     let hours = |time: Duration| format!("{} hours", time.as_secs() / 3_600);
-    let thousands = |number: u64| format!("{},{:03}", number / 1_000, number % 1_000);
     let (page_max, page_default) = (limits.page_max, limits.page_default);
     for (guide, words) in [
         (CAMPAIGNS, format!("It is kept for {}", hours(storage.audience_ttl))),
         (CAMPAIGNS, format!("at most {} entries", thousands(limits.audience_kept_limit))),
         (CAMPAIGNS, format!("Up to {} recipients", thousands(limits.audience_answer_limit))),
+        (LIMITS, format!("| contacts | {} |", thousands(limits.contact_quota))),
+        (LIMITS, format!("as at least 100 | {} |", thousands(limits.audience_quota))),
+        (LIMITS, format!("of imports | {} ", thousands(limits.import_quota))),
+        (LIMITS, format!("| declared fields | {MAX_FIELDS} |")),
         (ERRORS, format!("of up to {} letters", RequestId::MAX_CHARS)),
         (PAGING, format!("at most {page_max} items, {page_default} if")),
         (RETRIES, format!("stored for {}", hours(storage.idempotency_ttl))),

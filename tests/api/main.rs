@@ -23,6 +23,7 @@ mod cli_import;
 mod conditional;
 mod contact_lists;
 mod contact_query_plans;
+mod contact_quota;
 mod contacts;
 mod cors;
 mod coverage;

@@ -123,6 +123,9 @@ pub struct ImportCounts {
     pub changed_since: u64,
     pub undone: u64,
     pub kept: u64,
+    /// Absent from what earlier versions have stored.
+    #[serde(default)]
+    pub over_quota: u64,
 }
 
 impl ImportCounts {
@@ -144,6 +147,7 @@ impl ImportCounts {
                 Some(RowStatus::ChangedSince) => counts.changed_since += 1,
                 Some(RowStatus::Undone) => counts.undone += 1,
                 Some(RowStatus::Kept) => counts.kept += 1,
+                Some(RowStatus::OverQuota) => counts.over_quota += 1,
             }
             counts.warnings += u64::from(!row.warnings.is_empty());
             counts.opted_out += u64::from(row.warnings.contains(&RowWarning::OptedOut));
@@ -165,6 +169,7 @@ impl ImportCounts {
             RowFilter::Status(RowStatus::ChangedSince) => self.changed_since,
             RowFilter::Status(RowStatus::Undone) => self.undone,
             RowFilter::Status(RowStatus::Kept) => self.kept,
+            RowFilter::Status(RowStatus::OverQuota) => self.over_quota,
         }
     }
 
@@ -185,6 +190,7 @@ impl ImportCounts {
             changed_since,
             undone,
             kept,
+            over_quota,
         } = self;
         Self {
             rows: with(rows, before.rows, after.rows),
@@ -199,6 +205,7 @@ impl ImportCounts {
             changed_since: with(changed_since, before.changed_since, after.changed_since),
             undone: with(undone, before.undone, after.undone),
             kept: with(kept, before.kept, after.kept),
+            over_quota: with(over_quota, before.over_quota, after.over_quota),
         }
     }
 }

@@ -46,6 +46,7 @@ wire_names! {
         ChangedSince => "changed_since", "the contact has changed since the plan was made, and was left alone";
         Undone => "undone", "it was carried out and undone";
         Kept => "kept", "it was carried out and could not be undone, since the contact has changed since";
+        OverQuota => "over_quota", "the contact was not created, since the account had reached its limit of contacts";
     }
 }
 

@@ -334,7 +334,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let changes = json!({"alias": "johnny", "meta": {"CITY": "Paris"}});
     let create = operations::creates(&RESOURCE, record())
         .request_example("contact", "With data for templates", new)
-        .errors(&[ErrorCode::HandleTaken])
+        .errors(&[ErrorCode::HandleTaken, ErrorCode::ContactQuota])
         .example_violation(FieldViolation::of(Field::Handle, Violation::Required));
     let list = operations::lists(&RESOURCE, record())
         .errors(filter::ERRORS)

@@ -47,6 +47,7 @@ pub const ERRORS: &[ErrorCode] = &[
     ErrorCode::DuplicateItem,
     ErrorCode::PhoneAmbiguous,
     ErrorCode::PreconditionFailed,
+    ErrorCode::ContactQuota,
     ErrorCode::StorageFull,
 ];
 

@@ -56,6 +56,7 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
         E::PayloadTooLarge => row(S::PAYLOAD_TOO_LARGE, "payload_too_large", "PayloadTooLargeError"),
         E::UriTooLong => row(S::URI_TOO_LONG, "uri_too_long", "UriTooLongError"),
         E::AudienceTooLarge => row(S::UNPROCESSABLE_ENTITY, "audience_too_large", "UnprocessableEntityError"),
+        E::ContactQuota => row(S::UNPROCESSABLE_ENTITY, "contact_quota", "UnprocessableEntityError"),
         E::AudienceQuota => row(S::UNPROCESSABLE_ENTITY, "audience_quota", "UnprocessableEntityError"),
         E::ImportQuota => row(S::UNPROCESSABLE_ENTITY, "import_quota", "UnprocessableEntityError"),
         E::FieldQuota => row(S::UNPROCESSABLE_ENTITY, "field_quota", "UnprocessableEntityError"),

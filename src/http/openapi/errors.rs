@@ -120,6 +120,7 @@ fn codes(
         | ErrorCode::DuplicateItem
         | ErrorCode::PhoneAmbiguous
         | ErrorCode::AudienceTooLarge
+        | ErrorCode::ContactQuota
         | ErrorCode::AudienceQuota
         | ErrorCode::AudienceInProgress
         | ErrorCode::ImportState

@@ -31,6 +31,7 @@ use super::dialect::Dialects;
 use super::error::api_error::FieldError;
 use super::field;
 use super::media_type::JSON;
+use super::quota::{self, Quotas};
 use super::rate_limit::{self, Policy};
 use crate::config::Limits;
 use crate::domain::api_key::KeyKind;
@@ -150,6 +151,7 @@ impl Document {
         let mut document = serde_json::to_value(document)?;
         if kind == KeyKind::Account {
             document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(limits).collect::<Vec<_>>())?;
+            document[quota::EXTENSION] = serde_json::to_value(Quotas::from(limits))?;
         }
         order_conditions(&mut document);
         Ok(document)

@@ -557,7 +557,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let create = operations::creates(&RESOURCE, contact())
         .request_example("minimal", "Only the required members", minimal)
         .request_example("full", "All members", full)
-        .errors(&[ErrorCode::HandleTaken])
+        .errors(&[ErrorCode::HandleTaken, ErrorCode::ContactQuota])
         .example_violation(FieldViolation::of(Field::Handle, Violation::Required))
         .example_violation(FieldViolation::of(Field::Phone, Violation::Required));
     let list = operations::lists(&RESOURCE, contact())

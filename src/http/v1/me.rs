@@ -8,7 +8,6 @@ use super::dialect::DIALECT;
 use super::tags;
 use crate::config;
 use crate::domain::api_key::ApiKey;
-use crate::domain::field::MAX_FIELDS;
 use crate::domain::usage::Usage;
 use crate::domain::{AccountName, Permissions};
 use crate::http::app_state::AppState;
@@ -17,6 +16,7 @@ use crate::http::error::api_error::ApiError;
 use crate::http::openapi::examples::me as examples;
 use crate::http::openapi::fields;
 use crate::http::prelude::*;
+use crate::http::quota::Quotas;
 use crate::http::rate_limit::Policy;
 
 static RESOURCE: ResourceDoc =
@@ -58,6 +58,8 @@ pub struct MyKey {
 pub struct MyLimits {
     /// How many requests may be sent; empty if any number may.
     rates: Vec<MyRateLimit>,
+    #[schema(schema_with = fields::me::contact_quota, required)]
+    contacts: Option<u64>,
     /// How many fields may be declared.
     #[schema(format = Int64, minimum = 0, example = 20)]
     fields: u64,
@@ -140,12 +142,9 @@ impl From<Usage> for MyUsage {
 
 impl From<&config::Limits> for MyLimits {
     fn from(limits: &config::Limits) -> Self {
-        Self {
-            rates: Policy::all(limits).map(MyRateLimit::from).collect(),
-            fields: u64::try_from(MAX_FIELDS).unwrap_or(u64::MAX),
-            audience_entries: limits.audience_quota,
-            import_bytes: limits.import_quota,
-        }
+        let rates = Policy::all(limits).map(MyRateLimit::from).collect();
+        let Quotas { contacts, fields, audience_entries, import_bytes } = limits.into();
+        Self { rates, contacts, fields, audience_entries, import_bytes }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::storage::change_set::ChangeSet;
 use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::error::concurrent_change;
+use crate::storage::write::contact_quota::ContactQuota;
 use crate::storage::write::idempotency::unreadable;
 
 /// What an item did to which contact.
@@ -58,6 +59,7 @@ pub(super) async fn apply(
     context: &Arc<RequestContext>,
     prepared: &Prepared,
     cache: Option<&ContactCache>,
+    quota: &ContactQuota,
 ) -> Result<(Vec<ItemOutcome>, ChangeSet)> {
     let Prepared { batch, creates } = prepared;
     let mut applying =
@@ -72,7 +74,7 @@ pub(super) async fn apply(
             Err(error) => applying.results[index] = Some(Err(error)),
         }
     }
-    updates.extend(applying.create(creates).await?);
+    updates.extend(applying.create(creates, quota).await?);
     applying.update(updates, cache).await?;
     applying.finish()
 }
@@ -120,14 +122,19 @@ impl<'b> Applying<'b> {
     }
 
     /// Creates contacts. Returns the items that are updates after all: another transaction has just created their contacts.
-    async fn create(&mut self, contacts: Vec<(usize, Arc<Contact>)>) -> Result<Vec<(usize, Update<'b>)>> {
+    async fn create(
+        &mut self,
+        contacts: Vec<(usize, Arc<Contact>)>,
+        quota: &ContactQuota,
+    ) -> Result<Vec<(usize, Update<'b>)>> {
         let creates: Vec<_> =
             contacts.iter().map(|(_, contact)| Create { context: self.context, contact }).collect();
-        let created = commands::create(self.transaction, &creates, &mut self.change_set).await?;
+        let created = commands::create(self.transaction, &creates, quota, &mut self.change_set).await?;
         let (batch, mut found_later) = (self.batch, Vec::new());
         for ((index, _), created) in contacts.into_iter().zip(created) {
+            let is_taken = matches!(&created, Err(error) if error.code() == ErrorCode::HandleTaken);
             match &batch.items[index].key {
-                Some(key @ ContactKey::Handle(_)) if created.is_err() => found_later.push((index, key)),
+                Some(key @ ContactKey::Handle(_)) if is_taken => found_later.push((index, key)),
                 _ => self.results[index] = Some(created.map(|contact| (ItemChange::Created, contact))),
             }
         }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DeleteMany, EntityTrait, QueryFilter, QueryTrait, Statement,
+};
 use uuid::Uuid;
 
 use crate::domain::precondition::Precondition;
@@ -28,6 +30,7 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::contact::{Column, Entity};
 use crate::storage::error::handle_conflict;
 use crate::storage::groups;
+use crate::storage::write::contact_quota::ContactQuota;
 
 pub(crate) struct Create<'c> {
     pub(crate) context: &'c Arc<RequestContext>,
@@ -82,21 +85,27 @@ fn refreshed(contact: &Arc<Contact>, now: Timestamp) -> Arc<Contact> {
 }
 
 /// Inserts the contacts whose handles are free; of several with the same handle, one. Returns each contact, or that its
-/// handle is taken.
+/// handle is taken, or that its account may have no more contacts.
 pub(crate) async fn create(
     transaction: &Transaction,
     creates: &[Create<'_>],
+    quota: &ContactQuota,
     change_set: &mut ChangeSet,
 ) -> Result<Vec<Result<Arc<Contact>>>> {
     if creates.is_empty() {
         return Ok(Vec::new());
     }
+    let accounts = creates.iter().map(|create| create.context.account());
+    let mut room = quota.room(transaction, accounts).await?;
+    let full: BTreeSet<AccountId> =
+        room.iter().filter(|(_, room)| **room == 0).map(|(account, _)| *account).collect();
     let now = Timestamp::now();
     let contacts: Vec<Arc<Contact>> = creates.iter().map(|create| refreshed(create.contact, now)).collect();
     let mut rows: Vec<(AccountId, &Contact)> = creates
         .iter()
         .zip(&contacts)
         .map(|(create, contact)| (create.context.account(), contact.as_ref()))
+        .filter(|(account, _)| !full.contains(account))
         .collect();
     if transaction.get_database_backend() == DbBackend::Postgres {
         // In the order of handles: in different orders, two transactions would wait for each other's.
@@ -108,14 +117,41 @@ pub(crate) async fn create(
         true => None,
         false => Some(batch.inserted_ids(transaction).await?.into_iter().collect()),
     };
+    let mut excess: BTreeMap<AccountId, Vec<ContactId>> = BTreeMap::new();
     let results = creates.iter().zip(contacts).map(|(create, contact)| {
+        let account = create.context.account();
+        if full.contains(&account) {
+            return Err(ErrorCode::ContactQuota.into());
+        }
         if inserted.as_ref().is_some_and(|ids| !ids.contains(&contact.id.as_uuid())) {
             return Err(Error::handle_taken());
+        }
+        // A create whose handle is taken needs no room; so what has too little is known only now.
+        match room.get_mut(&account) {
+            Some(0) => {
+                excess.entry(account).or_default().push(contact.id);
+                return Err(ErrorCode::ContactQuota.into());
+            }
+            Some(room) => *room -= 1,
+            None => {}
         }
         change_set.push(create.context, ChangeKind::ContactCreated(Arc::clone(&contact)));
         Ok(contact)
     });
-    Ok(results.collect())
+    let results = results.collect();
+    for (account, ids) in excess {
+        deletion(transaction, account, &ids)?.exec(transaction).await?;
+    }
+    Ok(results)
+}
+
+/// Of the rows of contacts, and nothing that refers to them.
+fn deletion(transaction: &Transaction, account: AccountId, ids: &[ContactId]) -> Result<DeleteMany<Entity>> {
+    Ok(Entity::delete_many().filter(Column::AccountId.eq(account.get())).filter(json_sql::in_query(
+        transaction,
+        Column::Id,
+        json_sql::ids(transaction, ids)?,
+    )))
 }
 
 /// A contact that edits change.
@@ -329,9 +365,7 @@ async fn delete(
     }
     // Before the deletion itself, which on SQLite is then executed with the commit.
     snapshots::remove_contacts(transaction, account, &ids).await?;
-    let delete = Entity::delete_many()
-        .filter(Column::AccountId.eq(account.get()))
-        .filter(json_sql::in_query(transaction, Column::Id, json_sql::ids(transaction, &ids)?));
+    let delete = deletion(transaction, account, &ids)?;
     transaction.execute_at_commit(delete.build(transaction.get_database_backend())).await?;
     Ok(())
 }

@@ -98,12 +98,13 @@ impl ContactRepository for SqlContacts {
     async fn apply_batch(&self, batch: Batch, request: Option<IdempotentRequest>) -> Result<BatchOutcome> {
         let (prepared, is_recorded) = (Arc::new(Prepared::new(batch)), request.is_some());
         let (context, cache) = (Arc::clone(self.database.context()?), self.database.cache().cloned());
+        let quota = self.database.contact_quota().clone();
         let once = self.database.write_once(request, {
             let prepared = Arc::clone(&prepared);
             move |transaction| {
                 Box::pin(async move {
                     let (outcomes, change_set) =
-                        batch::apply(transaction, &context, &prepared, cache.as_ref()).await?;
+                        batch::apply(transaction, &context, &prepared, cache.as_ref(), &quota).await?;
                     let recorded = if is_recorded { batch::encode(&outcomes)? } else { Vec::new() };
                     Ok(((Recorded::Result(recorded), outcomes), change_set))
                 })

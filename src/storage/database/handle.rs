@@ -32,6 +32,7 @@ use crate::storage::search::SearchIndex;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::change_signal::ChangeSignal;
 use crate::storage::write::command::{Action, Command, Outcome};
+use crate::storage::write::contact_quota::ContactQuota;
 use crate::storage::write::field_values::FieldCache;
 use crate::storage::write::group_commit::GroupCommit;
 use crate::storage::write::idempotency::{self, EarlierRequests, InFlight, InFlightGuard, Once};
@@ -106,6 +107,10 @@ impl Database {
 
     pub(in crate::storage) fn change_signal(&self) -> &ChangeSignal {
         self.parts.writer.change_signal()
+    }
+
+    pub(in crate::storage) fn contact_quota(&self) -> &ContactQuota {
+        self.parts.writer.contact_quota()
     }
 
     pub(in crate::storage) fn audience_ttl(&self) -> Duration {

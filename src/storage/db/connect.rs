@@ -40,6 +40,8 @@ pub struct Options {
     pub search_cache: usize,
     /// Lifetime of idempotency keys.
     pub idempotency_ttl: Duration,
+    /// How many contacts an account may have; `None` for any number.
+    pub contact_quota: Option<u64>,
     /// Lifetime of audience snapshots.
     pub audience_ttl: Duration,
     /// How long entries of the change log are kept.

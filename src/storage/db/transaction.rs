@@ -183,6 +183,7 @@ mod tests {
             write_queue: 1,
             contact_cache: 0,
             search_cache: 0,
+            contact_quota: None,
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
             change_retention: Duration::from_secs(1),

@@ -29,6 +29,7 @@ use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::import_page::{COMMITTED, Column, Entity, UNDONE};
 use crate::storage::groups::{self, MembersCommand};
+use crate::storage::write::contact_quota::ContactQuota;
 
 /// Attempts at a page whose handles are taken by others while it is carried out.
 const MAX_ATTEMPTS: u32 = 5;
@@ -59,7 +60,7 @@ async fn page_once(
 ) -> Result<()> {
     let undo = job.import.state == ImportState::Undoing;
     let step = if undo { UNDONE } else { COMMITTED };
-    let cache = database.cache().cloned();
+    let (cache, quota) = (database.cache().cloned(), database.contact_quota().clone());
     let (job, page) = (Arc::clone(job), Arc::clone(page));
     database
         .write(move |transaction| {
@@ -76,7 +77,7 @@ async fn page_once(
                 let mut change_set = ChangeSet::default();
                 if page.step < step && stored_step == Some(page.step) {
                     let mut decoded = page.decoded(transaction, &job).await?;
-                    let execution = Execution { transaction, context, cache: cache.as_ref() };
+                    let execution = Execution { transaction, context, cache: cache.as_ref(), quota: &quota };
                     if undo {
                         execution.undo(&mut decoded.rows, &mut change_set).await?;
                     } else {
@@ -107,6 +108,7 @@ struct Execution<'e> {
     transaction: &'e Transaction,
     context: &'e Arc<RequestContext>,
     cache: Option<&'e ContactCache>,
+    quota: &'e ContactQuota,
 }
 
 /// A change of one contact: the index of its row, and what is to be done.
@@ -123,6 +125,11 @@ fn changed_since(row: &mut PlannedRow, message: &str) {
     row.reason = Some(RowError::new("changed_since", None, message));
 }
 
+fn over_quota(row: &mut PlannedRow) {
+    row.status = Some(RowStatus::OverQuota);
+    row.reason = Some(RowError::new("contact_quota", None, FULL));
+}
+
 fn kept(row: &mut PlannedRow, message: &str) {
     row.status = Some(RowStatus::Kept);
     row.reason = Some(RowError::new("changed_since", None, message));
@@ -130,6 +137,7 @@ fn kept(row: &mut PlannedRow, message: &str) {
 
 const CHANGED: &str = "the contact has changed since";
 const DELETED: &str = "the contact was deleted since";
+const FULL: &str = "the account has reached its limit of contacts";
 const TAKEN: &str = "another contact has taken the username since";
 
 impl Execution<'_> {
@@ -163,7 +171,7 @@ impl Execution<'_> {
         let DecodedPage { rows, creates, .. } = page;
         let commands = creates.iter().map(|(_, contact)| Create { context: self.context, contact });
         let commands: Vec<Create<'_>> = commands.collect();
-        let created = contacts::create(self.transaction, &commands, change_set).await?;
+        let created = contacts::create(self.transaction, &commands, self.quota, change_set).await?;
         for ((index, _), created) in creates.iter().zip(created) {
             let row = &mut rows[*index];
             match created {
@@ -171,6 +179,7 @@ impl Execution<'_> {
                     row.status = Some(RowStatus::Applied);
                     (row.contact, row.version) = (Some(contact.id), Some(contact.version));
                 }
+                Err(error) if error.code() == ErrorCode::ContactQuota => over_quota(row),
                 Err(_) => changed_since(row, TAKEN),
             }
         }

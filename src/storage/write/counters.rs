@@ -6,6 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
+use super::contact_quota::ContactQuota;
 use super::field_values::IndexChanges;
 use crate::domain::{AccountId, Result};
 use crate::storage::change_set::{Change, ChangeKind, ChangeSet};
@@ -13,13 +14,18 @@ use crate::storage::db::counters::{CONTACTS, OPT_OUTS};
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::counter::{Column, Entity};
+use crate::storage::error::too_many_creates;
 
 /// Adds a change set to the counters, in the order of their keys: transactions that update the same counters in
 /// different orders would deadlock.
+///
+/// # Errors
+/// A conflict, on SQLite when the transaction is committed, if an account would have more contacts than its quota.
 pub(super) async fn add(
     transaction: &Transaction,
     change_set: &ChangeSet,
     index_changes: &IndexChanges,
+    quota: &ContactQuota,
 ) -> Result<()> {
     let mut sums: BTreeMap<(AccountId, Uuid), i64> = index_changes.counted().clone();
     for change in &change_set.changes {
@@ -35,10 +41,15 @@ pub(super) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
+    if rows.iter().any(|(_, counted, delta)| *counted == CONTACTS && quota.is_exceeded_by(*delta)) {
+        quota.watch(change_set);
+        return Err(too_many_creates());
+    }
     let sum = Expr::col((Entity, Column::Amount)).add(Expr::cust("excluded.amount"));
-    let insert = insert(transaction, &rows, sum)?;
+    let insert = insert(transaction, &rows, quota.checked(sum))?;
     let statement = transaction.get_database_backend().build(&insert);
-    Ok(transaction.execute_at_commit(statement).await?)
+    let added = transaction.execute_at_commit(statement).await;
+    Ok(added.inspect_err(|error| quota.watch_if_exceeded(error, change_set))?)
 }
 
 /// Inserts counters; one that exists becomes `amount`.

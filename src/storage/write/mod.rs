@@ -14,6 +14,7 @@ pub(super) mod batched_deletes;
 pub(super) mod change_log;
 pub(super) mod change_signal;
 pub(super) mod command;
+pub(super) mod contact_quota;
 pub(super) mod counters;
 pub(super) mod field_values;
 pub(super) mod group_commit;

@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::change_signal::ChangeSignal;
+use super::contact_quota::ContactQuota;
 use super::field_values::{FieldCache, IndexChanges};
 use super::search_backlog::SearchBacklog;
 use super::{change_log, counters, idempotency};
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     acquire_timeout: Duration,
     generation: PoolGeneration,
     idempotency_ttl: Duration,
+    contact_quota: ContactQuota,
     change_signal: ChangeSignal,
     fields: FieldCache,
     search_backlog: SearchBacklog,
@@ -153,13 +155,15 @@ impl From<WriteError> for Error {
 pub(crate) type WriteOutput<T> = (T, ChangeSet);
 
 impl Writer {
-    /// `acquire_timeout` limits the wait for the write lock; idempotency keys are kept for `idempotency_ttl`.
+    /// `acquire_timeout` limits the wait for the write lock; idempotency keys are kept for `idempotency_ttl`; an account may
+    /// have `contact_quota` contacts, or any number.
     pub(crate) fn new(
         connection: Connection,
         cache: Option<ContactCache>,
         acquire_timeout: Duration,
         generation: PoolGeneration,
         idempotency_ttl: Duration,
+        contact_quota: Option<u64>,
         instruments: Option<Instruments>,
     ) -> Self {
         let cache_lock =
@@ -170,6 +174,7 @@ impl Writer {
             acquire_timeout,
             generation,
             idempotency_ttl,
+            contact_quota: ContactQuota::new(contact_quota),
             change_signal: ChangeSignal::default(),
             fields: FieldCache::default(),
             search_backlog: SearchBacklog::default(),
@@ -281,7 +286,10 @@ impl Writer {
         }
         let commit = async {
             let measured = self.instruments.as_ref().map(|instruments| (instruments, Instant::now()));
-            transaction.commit().await.map_err(WriteError::from_commit)?;
+            transaction.commit().await.map_err(|error| {
+                self.contact_quota.watch_if_exceeded(&error, &change_set);
+                WriteError::from_commit(error)
+            })?;
             if let Some((instruments, began)) = measured {
                 instruments.record_commit(began.elapsed());
             }
@@ -301,7 +309,7 @@ impl Writer {
         let fields = self.fields.get(transaction, &change_set).await?;
         let index_changes = IndexChanges::of(&change_set, &fields);
         index_changes.write(transaction).await?;
-        counters::add(transaction, &change_set, &index_changes).await?;
+        counters::add(transaction, &change_set, &index_changes, &self.contact_quota).await?;
         change_log::append(transaction, &change_set, &fields).await?;
         Ok((value, change_set))
     }
@@ -345,6 +353,11 @@ impl Writer {
     /// How long idempotency keys are kept.
     pub(crate) fn idempotency_ttl(&self) -> Duration {
         self.idempotency_ttl
+    }
+
+    /// How many contacts an account may have.
+    pub(crate) fn contact_quota(&self) -> &ContactQuota {
+        &self.contact_quota
     }
 
     /// To be read by the holder of the write guard.

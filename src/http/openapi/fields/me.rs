@@ -1,7 +1,9 @@
 //! The members of an account and of a key.
 
 use utoipa::openapi::Schema;
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 
 use super::value::{text, timestamp, word_of};
 use crate::domain::api_key::{KeyId, KeyLabel};
@@ -53,6 +55,16 @@ pub fn permissions() -> Array {
         .items(permission.build())
         .unique_items(true)
         .build()
+}
+
+#[must_use]
+pub fn contact_quota() -> Schema {
+    let quota = ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(1))
+        .examples([10_000_000]);
+    or_null(quota.build(), "How many contacts the account may have; null if any number.")
 }
 
 #[must_use]

@@ -141,7 +141,8 @@ pub(super) async fn get_rejects(
 /// Commit an import
 ///
 /// Starts to carry out the plan with this digest. Contacts that have changed since the plan was made are left alone and
-/// counted as `changed_since`. The rows are carried out in batches; each batch becomes visible as a whole.
+/// counted as `changed_since`. Rows for which the account has no room left are left out and counted as `over_quota`. The
+/// rows are carried out in batches; each batch becomes visible as a whole.
 #[utoipa::path(post, path = "/v1/imports/{id}/commit", operation_id = "commitImport")]
 pub(super) async fn commit_import(
     authorized: Authorized<CreateImports>,

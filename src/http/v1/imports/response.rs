@@ -121,6 +121,9 @@ pub struct ImportCounts {
     /// Rows that were not taken back, because their contact has changed since the commit.
     #[schema(example = 0)]
     kept: u64,
+    /// Rows that were not carried out, because the account had reached its limit of contacts.
+    #[schema(example = 0)]
+    over_quota: u64,
 }
 
 impl From<import::ImportCounts> for ImportCounts {
@@ -138,6 +141,7 @@ impl From<import::ImportCounts> for ImportCounts {
             changed_since,
             undone,
             kept,
+            over_quota,
         } = counts;
         Self {
             rows,
@@ -152,6 +156,7 @@ impl From<import::ImportCounts> for ImportCounts {
             changed_since,
             undone,
             kept,
+            over_quota,
         }
     }
 }
