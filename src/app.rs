@@ -29,6 +29,7 @@ use crate::http::lifecycle::Lifecycle;
 use crate::http::quota::Quotas;
 use crate::http::rate_limit::RateLimits;
 pub use crate::http::server::Variant;
+use crate::http::streams::Streams;
 use crate::http::{admin as admin_api, server, swagger_ui};
 use crate::jobs::Workers;
 pub use crate::storage::backup::Destination;
@@ -77,6 +78,8 @@ impl App {
         let measures = admin.map(|admin| admin.measures.clone());
         let (mut options, url) = options(&settings.database, &settings.storage);
         options.contact_quota = Quotas::from(&settings.limits).contacts;
+        let imports = settings.limits.account_imports;
+        options.imports_in_progress = (imports > 0).then_some(imports.into());
         options.instruments = measures.as_ref().map(|measures| measures.storage.clone());
         let database = match settings.migrate {
             MigrateOnStart::Auto => Database::open_to_serve(&options).await,
@@ -92,6 +95,7 @@ impl App {
             audiences: Arc::new(audience_settings(&settings.limits)),
             imports: import_limits(settings),
             rate_limits: RateLimits::new(&settings.limits),
+            streams: Streams::default(),
             limits: settings.limits.clone(),
             lifecycle: lifecycle.clone(),
             trust_proxy: settings.trust_proxy,
@@ -314,8 +318,9 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         contact_cache: *contact_cache,
         search_cache: *search_cache,
         idempotency_ttl: *idempotency_ttl,
-        // Of what a server accepts: other programs create no contacts.
+        // Of what a server accepts: other programs create no contacts, and no imports.
         contact_quota: None,
+        imports_in_progress: None,
         audience_ttl: *audience_ttl,
         change_retention: *change_retention,
         instruments: None,

@@ -336,6 +336,20 @@ pub struct Limits {
     #[arg(long, env = "ADDRESSBOOK_RATE_LIMIT_WINDOW", value_name = "TIME", default_value = "5s", value_parser = duration::<1_000, HOUR>)]
     pub rate_limit_window: Duration,
 
+    /// Maximum number of exports and audiences that are sent to an account at once; 0 for any number
+    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_STREAMS", value_name = "NUMBER", default_value = "1000")]
+    pub account_streams: u32,
+
+    /// Maximum number of requests of an account for changes at once: those that wait for some, and streams of events; 0
+    /// for any number
+    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_FEEDS", value_name = "NUMBER", default_value = "10000")]
+    pub account_feeds: u32,
+
+    /// Maximum number of imports of an account that are planned, committed or undone at once, or wait for that; 0 for
+    /// any number
+    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_IMPORTS", value_name = "NUMBER", default_value = "100")]
+    pub account_imports: u32,
+
     /// Maximum number of connections from one address (of an IPv6 address, from its /64); 0 for any number. It does not
     /// apply behind a proxy that is trusted, which opens the connections of all clients
     #[arg(long, env = "ADDRESSBOOK_ADDRESS_CONNECTIONS", value_name = "NUMBER", default_value = "10000")]

@@ -70,6 +70,10 @@ codes! {
     PhoneAmbiguous => "Several contacts have this phone number; use the id of the contact";
     /// The key or its account has spent the requests that it may send.
     RateLimited => "Too many requests; try again later";
+    /// As many responses of the account are under way as may be.
+    TooManyStreams => "The account has too many streams open; try again when one of them has ended";
+    /// As many imports of the account are in progress as may be.
+    TooManyImports => "The account has too many imports in progress; try again when one of them has ended";
     /// A request with the same idempotency key is in progress.
     IdempotencyKeyInUse => "A request with this idempotency key is still being processed; try again";
     /// The resource that a request with the same idempotency key created has since been deleted.

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use super::error::api_error::ApiError;
 use super::lifecycle::Lifecycle;
 use super::rate_limit::RateLimits;
+use super::streams::Streams;
 use crate::config::Limits;
 use crate::domain::ErrorCode;
 use crate::domain::api_key::service::KeyService;
@@ -23,6 +24,7 @@ pub struct AppState {
     pub limits: Limits,
     pub lifecycle: Lifecycle,
     pub rate_limits: RateLimits,
+    pub streams: Streams,
     /// Whether the `X-Forwarded-*` headers of a proxy are trusted.
     pub trust_proxy: bool,
 }

@@ -36,5 +36,6 @@ pub mod routes;
 pub mod search;
 pub mod server;
 pub mod shutdown;
+pub mod streams;
 pub mod swagger_ui;
 pub mod v1;

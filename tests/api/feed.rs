@@ -210,10 +210,10 @@ on_both_databases! {
 const EVENT_STREAM: (&str, &str) = ("Accept", "text/event-stream");
 
 /// A client of a stream of events: on a connection of its own, which is closed when it is dropped.
-struct Events(BufReader<std::net::TcpStream>);
+pub struct Events(BufReader<std::net::TcpStream>);
 
 impl Events {
-    fn open(service: &Service, client: &Client, headers: &[(&str, &str)], query: &str) -> Self {
+    pub fn open(service: &Service, client: &Client, headers: &[(&str, &str)], query: &str) -> Self {
         Self::at(&service.address, client, headers, query)
     }
 

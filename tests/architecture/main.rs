@@ -70,7 +70,7 @@ const LAYERS: &[Layer] = &[
             "middleware",
             "connection",
             "field",
-            "app_state base_url dialect error forwarded_for forwarded_prefix headers lifecycle media_type metrics quota rate_limit request_id resource response response_body shutdown",
+            "app_state base_url dialect error forwarded_for forwarded_prefix headers lifecycle media_type metrics quota rate_limit request_id resource response response_body shutdown streams",
         ],
         forbidden_crates: &["sea_orm", "sqlx", "migrations"],
         rule: "http -> domain; inside: server -> v1 | addressbook -> what they share, which knows no dialect",

@@ -9,13 +9,14 @@ use std::time::Instant;
 use actix_web::{FromRequest, HttpRequest, dev};
 
 use super::app_state::AppState;
-use super::auth::access::HandlerArgument;
+use super::auth::access::{HandlerArgument, RequestDoc};
 use super::auth::stream_origin::StreamOrigin;
 use super::error::api_error::ApiError;
 use super::extract::ConditionalPermission;
 use super::forwarded_prefix::Prefix;
 use super::media_type::{NDJSON, is_preferred_to_json};
 use super::openapi::examples::audience as examples;
+use super::streams::StreamKind;
 use crate::domain::audience::{ContactRef, ResolveCommand, ResolvedAudience, Selector, TemplateChoice};
 use crate::domain::template::engine::Message;
 use crate::domain::{ContactId, Permission};
@@ -108,18 +109,26 @@ pub struct ResponseFormat {
     pub origin: StreamOrigin,
 }
 
-impl HandlerArgument for ResponseFormat {}
+impl HandlerArgument for ResponseFormat {
+    fn document(doc: &mut RequestDoc) {
+        StreamOrigin::document(doc);
+    }
+}
 
 impl FromRequest for ResponseFormat {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(AppState::of(request).map(|state| Self {
-            ndjson: is_preferred_to_json(request, NDJSON),
-            prefix: Prefix::of(request),
-            deadline: Instant::now() + state.limits.request_timeout.mul_f32(0.9),
-            origin: StreamOrigin::of(request),
-        }))
+        let format = || {
+            let limits = &AppState::of(request)?.limits;
+            Ok(Self {
+                ndjson: is_preferred_to_json(request, NDJSON),
+                prefix: Prefix::of(request),
+                deadline: Instant::now() + limits.request_timeout.mul_f32(0.9),
+                origin: StreamOrigin::open(request, StreamKind::Contacts)?,
+            })
+        };
+        ready(format())
     }
 }

@@ -59,6 +59,8 @@ pub struct RequestDoc {
     pub body: Option<String>,
     /// Whether the rate limits count items of the body.
     pub has_items: bool,
+    /// Whether an account may have only so many responses of the operation under way.
+    pub is_stream: bool,
     /// The media type of a body that is a file.
     pub file: Option<&'static str>,
     /// The schema of the body and those that it refers to.

@@ -15,7 +15,7 @@ use crate::domain::violation::Place;
 use crate::domain::{Error, ErrorCode, FieldViolation, Permission, Violation};
 use crate::http::dialect::{Dialect, FieldNames};
 
-/// The `Retry-After` of a 503.
+/// The `Retry-After` of errors that pass by themselves, nobody knows when.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 /// A domain error and the response headers that belong to it.
@@ -80,7 +80,8 @@ impl ApiError {
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
         }
-        if self.error.code() == ErrorCode::Unavailable {
+        let passes = [ErrorCode::Unavailable, ErrorCode::TooManyStreams, ErrorCode::TooManyImports];
+        if passes.contains(&self.error.code()) {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         response.json((dialect.envelope)(&self.error))

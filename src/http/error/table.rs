@@ -73,6 +73,8 @@ pub const fn wire_code(code: ErrorCode) -> WireCode {
             row(S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "UnprocessableEntityError")
         }
         E::RateLimited => row(S::TOO_MANY_REQUESTS, "rate_limited", "TooManyRequestsError"),
+        E::TooManyStreams => row(S::TOO_MANY_REQUESTS, "too_many_streams", "TooManyRequestsError"),
+        E::TooManyImports => row(S::TOO_MANY_REQUESTS, "too_many_imports", "TooManyRequestsError"),
         E::Internal => row(S::INTERNAL_SERVER_ERROR, "internal_error", "InternalServerError"),
         E::StorageFull => row(S::INSUFFICIENT_STORAGE, "storage_full", "InsufficientStorageError"),
         E::Unavailable => row(S::SERVICE_UNAVAILABLE, "unavailable", "ServiceUnavailableError"),

@@ -121,6 +121,8 @@ fn codes(
         | ErrorCode::PhoneAmbiguous
         | ErrorCode::AudienceTooLarge
         | ErrorCode::ContactQuota
+        | ErrorCode::TooManyStreams
+        | ErrorCode::TooManyImports
         | ErrorCode::AudienceQuota
         | ErrorCode::AudienceInProgress
         | ErrorCode::ImportState

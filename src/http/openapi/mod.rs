@@ -42,7 +42,7 @@ use crate::domain::import::ImportOptions;
 use crate::domain::pagination::MAX_BATCH;
 use crate::domain::template::engine::Template;
 use crate::domain::violation::MAX_REPORTED_VIOLATIONS;
-use crate::domain::{Contact, Permission};
+use crate::domain::{Contact, ErrorCode, Permission};
 use crate::formats::read::MAX_COLUMNS;
 
 pub use endpoints::{JSON_PATH, ServedDocuments, VERSION_3_0_PATH, YAML_PATH};
@@ -69,9 +69,10 @@ impl Document {
         _path: &P,
         access: Option<&Access>,
         request: RequestDoc,
-        doc: OperationDoc,
+        mut doc: OperationDoc,
     ) -> String {
         let dialect = access.map_or(self.dialects.default, |access| access.dialect);
+        doc.errors.extend(request.is_stream.then_some(ErrorCode::TooManyStreams));
         let mut operation = P::operation();
         unwrap_paragraphs(&mut operation);
         add_request(&mut operation, &request, doc.replays_results);
@@ -177,7 +178,7 @@ fn order_conditions(value: &mut Value) {
 
 /// Adds what follows from the arguments of the handler.
 fn add_request(operation: &mut Operation, request: &RequestDoc, replays_results: bool) {
-    let RequestDoc { conditions: _, parameters, body, has_items, file, schemas: _ } = request;
+    let RequestDoc { conditions: _, parameters, body, has_items, is_stream: _, file, schemas: _ } = request;
     let parameters = parameters.iter().cloned().map(|mut parameter| {
         if parameter.parameter_in == ParameterIn::Header {
             parameter.schema = parameters::schema(&parameter.name, replays_results).map(RefOr::from);

@@ -18,6 +18,7 @@ use crate::http::openapi::fields;
 use crate::http::prelude::*;
 use crate::http::quota::Quotas;
 use crate::http::rate_limit::Policy;
+use crate::http::streams::StreamKind;
 
 static RESOURCE: ResourceDoc =
     ResourceDoc { tag: Some(tags::ACCOUNT), noun: "account", argument: "account", versioned: false };
@@ -53,7 +54,8 @@ pub struct MyKey {
     expires_at: Option<Timestamp>,
 }
 
-/// How many requests may be sent, and how much the account may store: under the names of the numbers in `usage`.
+/// How many requests may be sent, how much the account may store, under the names of the numbers in `usage`, and what may be
+/// under way at once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MyLimits {
     /// How many requests may be sent; empty if any number may.
@@ -69,6 +71,12 @@ pub struct MyLimits {
     /// How many bytes the files and the plans of all imports may have together.
     #[schema(format = Int64, minimum = 0, example = 4_294_967_296_u64)]
     import_bytes: u64,
+    #[schema(schema_with = fields::me::stream_limit, required)]
+    streams: Option<u32>,
+    #[schema(schema_with = fields::me::feed_limit, required)]
+    feeds: Option<u32>,
+    #[schema(schema_with = fields::me::import_limit, required)]
+    imports: Option<u32>,
 }
 
 /// A rate limit: a quota of requests, and the time in which it refills.
@@ -144,7 +152,9 @@ impl From<&config::Limits> for MyLimits {
     fn from(limits: &config::Limits) -> Self {
         let rates = Policy::all(limits).map(MyRateLimit::from).collect();
         let Quotas { contacts, fields, audience_entries, import_bytes } = limits.into();
-        Self { rates, contacts, fields, audience_entries, import_bytes }
+        let [streams, feeds] = [StreamKind::Contacts, StreamKind::Changes].map(|kind| kind.limit(limits));
+        let imports = Some(limits.account_imports).filter(|limit| *limit > 0);
+        Self { rates, contacts, fields, audience_entries, import_bytes, streams, feeds, imports }
     }
 }
 

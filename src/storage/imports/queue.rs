@@ -14,7 +14,7 @@ use super::cleanup::delete_pages;
 use super::execute;
 use super::lease::{self, Lease};
 use super::prepared::PreparedPage;
-use super::repository::{by_id, not_found, release, save};
+use super::repository::{by_id, in_progress, not_found, release, save};
 use super::stored::{self, to_i64};
 use crate::domain::api_key::KeyId;
 use crate::domain::import::{
@@ -91,14 +91,12 @@ impl SqlImportQueue {
 
 /// Imports that wait for a worker: never claimed, or claimed by a process that has terminated.
 fn waiting(owner: Process) -> Condition {
-    let in_progress =
-        ImportState::ALL.iter().filter(|state| state.is_in_progress()).map(|state| state.as_str());
     let now = Timestamp::now().millis();
     let mut free = Condition::any().add(Column::LeasedUntil.is_null()).add(Column::LeasedUntil.lt(now));
     if owner.is_only_process {
         free = free.add(Column::Owner.ne(owner.id));
     }
-    Condition::all().add(Column::State.is_in(in_progress)).add(Column::ExpiresAt.gt(now)).add(free)
+    Condition::all().add(Column::State.is_in(in_progress())).add(Column::ExpiresAt.gt(now)).add(free)
 }
 
 #[async_trait]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::storage::db::keyset;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{Recorded, Reference};
 use crate::storage::entity::import::{Column, Entity, Model};
-use crate::storage::entity::{import_chunk, import_page};
+use crate::storage::entity::{account, import_chunk, import_page};
 
 use crate::storage::write::idempotency::Once;
 
@@ -44,10 +44,21 @@ impl SqlImports {
         F: FnOnce(&Import, &mut Model, &RequestContext) -> Result<()> + Clone + Send + Sync + 'static,
     {
         let context = Arc::clone(self.database.context()?);
+        let limit = self.database.parts.imports_in_progress;
         let import = self.database.write(move |transaction| {
             Box::pin(async move {
                 let mut row = lock(transaction, context.account(), id).await?;
-                change(&stored::read(&row)?, &mut row, &context)?;
+                let before = stored::read(&row)?;
+                change(&before, &mut row, &context)?;
+                let after = stored::read(&row)?;
+                // A file that is being sent is to be planned: better refused before than afterwards.
+                let starts = after.state.is_in_progress() || row.uploading.is_some();
+                if let Some(limit) = limit
+                    && starts
+                    && !before.state.is_in_progress()
+                {
+                    require_room(transaction, context.account(), limit).await?;
+                }
                 row.updated_at = Timestamp::now().millis();
                 save(transaction, &row).await?;
                 Ok((stored::read(&row)?, ChangeSet::default()))
@@ -57,6 +68,19 @@ impl SqlImports {
         self.database.wake_imports();
         Ok(import)
     }
+}
+
+/// Fails if as many imports of an account are in progress as may be. Their number cannot change until the transaction ends:
+/// the account is locked.
+async fn require_room(transaction: &Transaction, account: AccountId, limit: u64) -> Result<()> {
+    account::Entity::find_by_id(account.get()).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    let in_progress = visible(account).filter(Column::State.is_in(in_progress())).count(transaction).await?;
+    if in_progress >= limit { Err(ErrorCode::TooManyImports.into()) } else { Ok(()) }
+}
+
+/// The names of the states in which an import is, or waits to be, carried out.
+pub(super) fn in_progress() -> impl Iterator<Item = &'static str> {
+    ImportState::ALL.iter().filter(|state| state.is_in_progress()).map(|state| state.as_str())
 }
 
 pub(super) fn not_found() -> Error {

@@ -57,14 +57,36 @@ pub fn permissions() -> Array {
         .build()
 }
 
-#[must_use]
-pub fn contact_quota() -> Schema {
-    let quota = ObjectBuilder::new()
+fn limit(about: &str, example: u32) -> Schema {
+    let limit = ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
         .minimum(Some(1))
-        .examples([10_000_000]);
-    or_null(quota.build(), "How many contacts the account may have; null if any number.")
+        .examples([example]);
+    or_null(limit.build(), &format!("{about}; null if any number."))
+}
+
+#[must_use]
+pub fn contact_quota() -> Schema {
+    limit("How many contacts the account may have", 10_000_000)
+}
+
+#[must_use]
+pub fn stream_limit() -> Schema {
+    limit("How many exports and audiences may be sent to the account at once", 1_000)
+}
+
+#[must_use]
+pub fn feed_limit() -> Schema {
+    limit(
+        "How many requests of the account may wait for changes, or receive them as a stream, at once",
+        10_000,
+    )
+}
+
+#[must_use]
+pub fn import_limit() -> Schema {
+    limit("How many imports may be planned, committed or undone at once, or wait for that", 100)
 }
 
 #[must_use]

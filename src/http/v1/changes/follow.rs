@@ -14,6 +14,7 @@ use crate::http::error::api_error::ApiError;
 use crate::http::headers::LAST_EVENT_ID;
 use crate::http::media_type::{EVENT_STREAM, is_preferred_to_json};
 use crate::http::shutdown::Shutdown;
+use crate::http::streams::StreamKind;
 
 pub struct Follow {
     /// Whether the client prefers a stream of events.
@@ -46,7 +47,7 @@ impl FromRequest for Follow {
                 as_stream: request.method() == Method::GET && is_preferred_to_json(request, EVENT_STREAM),
                 last_event: last_event.transpose().map_err(crate::domain::Error::from)?,
                 shutdown: Shutdown::of(request)?,
-                origin: StreamOrigin::of(request),
+                origin: StreamOrigin::open(request, StreamKind::Changes)?,
             })
         };
         ready(follow())
@@ -59,5 +60,6 @@ impl HandlerArgument for Follow {
 
     fn document(doc: &mut RequestDoc) {
         doc.add_header(LAST_EVENT_ID);
+        doc.is_stream = true;
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let starts = |about: &str| {
         OperationDoc::of(&RESOURCE)
             .responds::<ContactImport>(202, about, planned())
-            .errors(&[ErrorCode::ImportState])
+            .errors(&[ErrorCode::ImportState, ErrorCode::TooManyImports])
             .example_violation(invalid_id())
     };
     let options = json!({
