@@ -12,7 +12,7 @@ fn entries(client: &Client, query: &str) -> Vec<Value> {
     let (mut entries, mut before) = (Vec::new(), String::new());
     loop {
         let mut page = client.get(&format!("/v1/audit?limit=3{query}{before}")).expect(200);
-        entries.extend(page["data"].as_array_mut().unwrap().drain(..));
+        entries.append(page["data"].as_array_mut().unwrap());
         assert_eq!(page["has_more"], page["next"].is_string(), "{page}");
         match page["next"].as_str() {
             Some(next) => before = format!("&before={next}"),
