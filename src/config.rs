@@ -72,7 +72,7 @@ pub struct Settings {
 }
 
 // In milliseconds, for the bounds of `duration`.
-const HOUR: u64 = 60 * 60 * 1_000;
+pub(crate) const HOUR: u64 = 60 * 60 * 1_000;
 const DAY: u64 = 24 * HOUR;
 /// The maximum of every lifetime: the expiry must be a valid RFC 3339 timestamp.
 pub(crate) const CENTURY: u64 = 36_525 * DAY;

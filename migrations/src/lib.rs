@@ -34,6 +34,7 @@ mod m20261127_000019_segments;
 mod m20261128_000021_timeline;
 mod m20261128_000022_shown_name;
 mod m20261128_000023_operator_keys;
+mod m20261128_000024_account_states;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
@@ -95,6 +96,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000021_timeline::Migration),
             Box::new(m20261128_000022_shown_name::Migration),
             Box::new(m20261128_000023_operator_keys::Migration),
+            Box::new(m20261128_000024_account_states::Migration),
         ]
     }
 }

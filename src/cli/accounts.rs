@@ -3,15 +3,17 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::command::CommandResult;
 use super::settings_file;
 use super::store::To;
+use crate::config::{self, CENTURY, HOUR};
 use crate::domain::AccountName;
 use crate::domain::account::service::AccountService;
-use crate::domain::account::{Account, AccountQuery};
+use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{Cursor, CursorParams, MAX_LIMIT};
 
 #[derive(Args, Debug)]
@@ -36,6 +38,33 @@ enum Command {
         #[command(flatten)]
         to: To,
     },
+    /// Refuse the requests of an account until it is resumed
+    Suspend {
+        /// The name of the account
+        #[arg(value_name = "NAME", value_parser = account)]
+        account: AccountName,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Carry out the requests of a suspended account again, or of a closed one that is not purged yet
+    Resume {
+        /// The name of the account
+        #[arg(value_name = "NAME", value_parser = account)]
+        account: AccountName,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Suspend an account, and let the server delete it with everything in it later
+    Close {
+        /// The name of the account
+        #[arg(value_name = "NAME", value_parser = account)]
+        account: AccountName,
+        /// How long what the account has is kept, from now on; at least an hour
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = config::duration::<HOUR, CENTURY>)]
+        keep: Duration,
+        #[command(flatten)]
+        to: To,
+    },
     /// Show one account
     Show {
         /// The name of the account
@@ -52,7 +81,12 @@ pub(super) fn account(text: &str) -> Result<AccountName, String> {
 
 impl Accounts {
     pub(super) fn run(self) -> CommandResult {
-        let (Command::Create { to, .. } | Command::List { to } | Command::Show { to, .. }) = &self.command;
+        let (Command::Create { to, .. }
+        | Command::List { to }
+        | Command::Suspend { to, .. }
+        | Command::Resume { to, .. }
+        | Command::Close { to, .. }
+        | Command::Show { to, .. }) = &self.command;
         to.run(async |store| self.command.run(&AccountService::new(Arc::clone(&store))).await)
     }
 }
@@ -63,11 +97,27 @@ impl Command {
             Self::Create { account, to: _ } => {
                 writeln!(stdout(), "{}", accounts.create(account).await?.id)?;
             }
+            Self::Suspend { account, to: _ } => change(accounts, account, StateChange::Suspend).await?,
+            Self::Resume { account, to: _ } => change(accounts, account, StateChange::Resume).await?,
+            Self::Close { account, keep, to: _ } => {
+                let id = accounts.get_by_name(account).await?.id;
+                print(&[accounts.close(id, *keep).await?], true)?;
+            }
             Self::List { to: _ } => list(accounts).await?,
             Self::Show { account, to: _ } => print(&[accounts.get_by_name(account).await?], true)?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn change(
+    accounts: &AccountService,
+    name: &AccountName,
+    change: StateChange,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let id = accounts.get_by_name(name).await?.id;
+    print(&[accounts.change_state(id, change).await?], true)?;
+    Ok(())
 }
 
 /// Page by page: there can be many.
@@ -88,11 +138,16 @@ async fn list(accounts: &AccountService) -> Result<(), Box<dyn std::error::Error
 fn print(accounts: &[Account], with_header: bool) -> std::io::Result<()> {
     let mut out = stdout().lock();
     if with_header {
-        writeln!(out, "{:<8}  {:<24}  {:>10}  NAME", "ID", "CREATED", "CONTACTS")?;
+        let (id, state, created, purge, contacts) = ("ID", "STATE", "CREATED", "PURGE AFTER", "CONTACTS");
+        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {contacts:>10}  NAME")?;
     }
-    for Account { id, name, created_at, contacts } in accounts {
-        let (id, created_at) = (id.to_string(), created_at.to_string());
-        writeln!(out, "{id:<8}  {created_at:<24}  {contacts:>10}  {}", name.as_str())?;
+    for Account { id, name, created_at, suspended_at: _, state, contacts } in accounts {
+        let purge = match state {
+            AccountState::Closed { purge_at } => purge_at.to_string(),
+            AccountState::Active | AccountState::Suspended => "-".to_owned(),
+        };
+        let (id, state, created) = (id.to_string(), state.as_str(), created_at.to_string());
+        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {contacts:>10}  {}", name.as_str())?;
     }
     Ok(())
 }

@@ -133,7 +133,7 @@ impl Command {
                 eprintln!("the key {id} has been revoked");
             }
             Self::Rotate { id, overlap, to: _ } => {
-                writeln!(stdout(), "{}", keys.rotate(id, *overlap).await?.reveal())?;
+                writeln!(stdout(), "{}", keys.rotate(id, *overlap).await?.token.reveal())?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -42,6 +42,8 @@ codes! {
     Unauthorized => "A valid API key is required";
     /// The key lacks the permission of the operation.
     Forbidden => "The API key lacks the permission for this operation";
+    /// The account of the key is suspended or closed.
+    AccountSuspended => "The account is suspended; ask the operator of the service";
     /// The account has no such resource.
     NotFound => "There is no such resource";
     /// No resource has the URL.
@@ -54,6 +56,10 @@ codes! {
     HandleTaken => "Another contact already has this name";
     /// Another resource of the same kind in the account has the name.
     NameTaken => "The name is already taken";
+    /// The time for which a closed account was kept is over.
+    AccountPurging => "The account is closed, and what it has is being deleted";
+    /// The key cannot be rotated any more.
+    KeyNotLive => "The key has expired or was revoked; create a new one";
     /// The account has already declared the key.
     FieldDeclared => "The key is already declared as a field";
     /// Something that is stored needs the field.

@@ -77,6 +77,12 @@ pub enum Violation {
     SpreadsheetNumber,
     NotRegion,
     NotDigest,
+    NotPermission,
+    NotDuration {
+        /// As the sentence writes them.
+        min: &'static str,
+        max: &'static str,
+    },
     NotPosition,
     NotKeyId,
     /// Not a number of seconds with its unit.
@@ -188,6 +194,8 @@ impl Violation {
             Self::SpreadsheetNumber => "spreadsheet_number",
             Self::NotRegion => "not_a_region",
             Self::NotDigest => "not_a_digest",
+            Self::NotPermission => "not_a_permission",
+            Self::NotDuration { .. } => "not_a_duration",
             Self::NotPosition => "not_a_position",
             Self::NotKeyId => "not_a_key_id",
             Self::NotSeconds { .. } => "not_seconds",
@@ -271,6 +279,10 @@ impl Violation {
                 format!("{name} must be a country code of two letters (ISO 3166-1) such as GB")
             }
             Self::NotDigest => format!("{name} must be the digest of a plan: 64 hexadecimal digits"),
+            Self::NotPermission => format!("{name} must be the name of a permission, such as read:Contacts"),
+            Self::NotDuration { min, max } => {
+                format!("{name} must be a time such as 90d, 12h or 30m, between {min} and {max}")
+            }
             Self::NotPosition => {
                 format!("{name} must be a position, exactly as a response contained it")
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::accounts::purge::purge_closed;
 use super::audiences::snapshots;
 use super::background_task::BackgroundTask;
 use super::db::connection::Connection;
@@ -60,6 +61,10 @@ async fn run(
         }
         if let Err(error) = delete_expired_audiences(&writer, &reader).await {
             tracing::warn!(reason = error.cause(), "expired audiences could not be deleted");
+            wait = RETRY_DELAY;
+        }
+        if let Err(error) = purge_closed(&writer, &reader).await {
+            tracing::warn!(reason = error.cause(), "a closed account could not be purged");
             wait = RETRY_DELAY;
         }
         if let Err(error) = delete_expired_imports(&writer, &reader).await {

@@ -139,6 +139,12 @@ impl Servers {
             400 if call.takes("filter") => usual.with("filter", "x").send(&client),
             400 => usual.with("limit", 0).send(&client),
             401 => usual.send(&self.sound.anonymous()),
+            403 if call.permission.is_none() => {
+                let account = new_account();
+                let client = self.sound.client_of(&account, &[]);
+                self.sound.suspend(&account);
+                usual.send(&client)
+            }
             403 => {
                 let needed = Permission::from_str(call.permission.as_deref().unwrap()).unwrap();
                 let others = Permission::ALL.iter().copied().filter(|other| *other != needed);

@@ -269,12 +269,23 @@ fn administration(output: &str) {
         // The id that the command line prints first.
         (json.trim_end().trim_end_matches(|digit: char| digit.is_ascii_digit()), rest)
     });
-    let [contacts, account, listed] = &self::responses(json_lines)[..] else { panic!("{output}") };
-    assert_eq!((&contacts["data"], &account["name"]), (&json!([]), &json!("globex")));
+    let [with_old, revoked, with_new, account, listed, suspended, resumed, closed] =
+        &self::responses(json_lines)[..]
+    else {
+        panic!("{output}")
+    };
+    assert_eq!((&with_old["data"], &with_new["data"]), (&json!([]), &json!([])));
+    assert_eq!((&revoked["state"], &account["name"]), (&json!("revoked"), &json!("globex")));
     assert_eq!(listed["data"], json!([account]));
+    let states = [suspended, resumed, closed].map(|account| account["state"].as_str().unwrap());
+    assert_eq!(states, ["suspended", "active", "closed"]);
     let names: Vec<_> = tables.lines().filter_map(|line| line.split_whitespace().last()).collect();
     let created = names.iter().filter(|name| ["initech", "globex"].contains(name));
-    assert_eq!(created.copied().collect::<Vec<_>>(), ["initech", "initech", "globex"], "{tables}");
+    let expected = ["initech", "initech", "initech", "initech", "initech", "globex"];
+    assert_eq!(created.copied().collect::<Vec<_>>(), expected, "{tables}");
+    let states = tables.lines().filter_map(|line| line.split_whitespace().nth(1));
+    let changed: Vec<_> = states.filter(|state| ["suspended", "closed"].contains(state)).collect();
+    assert_eq!(changed, ["suspended", "closed", "closed", "closed"], "{tables}");
 }
 
 /// The server that starts with these settings makes no further key.

@@ -71,7 +71,7 @@ on_both_databases! {
     fn rotated_keys_overlap(service: &Service) {
         let (keys, runtime) = service.keys();
         let old = service.client_of(&new_account(), &[Permission::ReadContacts]);
-        let token = runtime.block_on(keys.rotate(&id(&old), OVERLAP)).unwrap();
+        let token = runtime.block_on(keys.rotate(&id(&old), OVERLAP)).unwrap().token;
         let new = old.with_key(&token.reveal());
         for client in [&old, &new] {
             assert_eq!(client.get("/v1/contacts").status, 200);

@@ -68,12 +68,60 @@ impl AccountName {
 
 text::stored_text!(AccountName);
 
+/// Whether the requests of an account are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    Active,
+    /// Requests are refused.
+    Suspended,
+    /// Suspended for good: what the account has is deleted at this time.
+    Closed {
+        purge_at: Timestamp,
+    },
+}
+
+impl AccountState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed { .. } => "closed",
+        }
+    }
+
+    /// From the times at which the account was suspended and is to be purged.
+    #[must_use]
+    pub fn of(suspended_at: Option<Timestamp>, purge_at: Option<Timestamp>) -> Self {
+        match (suspended_at, purge_at) {
+            (_, Some(purge_at)) => Self::Closed { purge_at },
+            (Some(_), None) => Self::Suspended,
+            (None, None) => Self::Active,
+        }
+    }
+}
+
+/// What an operator does to the state of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateChange {
+    Suspend,
+    /// Also ends the closing of an account.
+    Resume,
+    /// Also moves the date of a closed account.
+    Close {
+        purge_at: Timestamp,
+    },
+}
+
 /// An account as operators see it: nothing of what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
     pub name: AccountName,
     pub created_at: Timestamp,
+    /// Since when its requests are refused, if they are.
+    pub suspended_at: Option<Timestamp>,
+    pub state: AccountState,
     /// How many contacts it has.
     pub contacts: u64,
 }

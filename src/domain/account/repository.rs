@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Account, AccountId, AccountName, AccountQuery};
+use super::{Account, AccountId, AccountName, AccountQuery, StateChange};
 use crate::domain::error::Result;
 use crate::domain::pagination::CursorPage;
 use crate::domain::timestamp::Timestamp;
@@ -16,6 +16,17 @@ pub trait AccountRepository: Send + Sync {
     async fn find(&self, id: AccountId) -> Result<Option<Account>>;
 
     async fn find_by_name(&self, name: &AccountName) -> Result<Option<Account>>;
+
+    /// `None` if the account does not exist.
+    ///
+    /// # Errors
+    /// [`ErrorCode::AccountPurging`](crate::domain::ErrorCode::AccountPurging): its rows are being deleted.
+    async fn change_state(
+        &self,
+        id: AccountId,
+        change: StateChange,
+        now: Timestamp,
+    ) -> Result<Option<Account>>;
 
     async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>>;
 }

@@ -1,12 +1,19 @@
 //! What operators do with accounts, over HTTP and on the command line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Account, AccountId, AccountName, AccountQuery};
+use super::{Account, AccountId, AccountName, AccountQuery, StateChange};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::pagination::CursorPage;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
+
+/// How long what a closed account has is kept, at least: longer than any request that was accepted before it was closed.
+pub const MIN_KEEP: Duration = Duration::from_secs(60 * 60);
+
+/// How long it is kept if the operator says nothing.
+pub const DEFAULT_KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Clone)]
 pub struct AccountService {
@@ -37,6 +44,22 @@ impl AccountService {
         self.store.accounts().find_by_name(name).await?.ok_or_else(|| {
             Error::with_message(ErrorCode::NotFound, format!("there is no account `{}`", name.as_str()))
         })
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NotFound`]; [`ErrorCode::AccountPurging`]: its rows are being deleted.
+    pub async fn change_state(&self, id: AccountId, change: StateChange) -> Result<Account> {
+        let changed = self.store.accounts().change_state(id, change, Timestamp::now()).await?;
+        changed.ok_or_else(|| Error::no_such("account"))
+    }
+
+    /// Closes an account: it is suspended, and what it has is deleted after `keep`.
+    ///
+    /// # Errors
+    /// As [`Self::change_state`].
+    pub async fn close(&self, id: AccountId, keep: Duration) -> Result<Account> {
+        let keep = keep.max(MIN_KEEP);
+        self.change_state(id, StateChange::Close { purge_at: Timestamp::now().after(keep) }).await
     }
 
     /// # Errors

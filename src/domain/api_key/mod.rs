@@ -14,8 +14,9 @@ use data_encoding::{BASE32_NOPAD, Encoding};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::account::{AccountId, AccountName};
+use super::account::{AccountId, AccountName, AccountState};
 use super::error::{Error, ErrorCode};
+use super::pagination::CursorParams;
 use super::permission::{Permission, Permissions};
 use super::text;
 use super::timestamp::Timestamp;
@@ -84,6 +85,12 @@ impl FromStr for KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for KeyId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -249,6 +256,19 @@ impl ApiKey {
     }
 }
 
+/// A key that was just created: its secret is known now, and never again.
+pub struct IssuedKey {
+    pub token: Token,
+    pub key: ApiKey,
+}
+
+/// A page of the keys of an account, newest first.
+#[derive(Clone, Debug)]
+pub struct KeyQuery {
+    pub account: AccountId,
+    pub page: CursorParams<KeyId>,
+}
+
 /// A key with the name of its account, for lists.
 #[derive(Clone, Debug)]
 pub struct ListedKey {
@@ -259,29 +279,45 @@ pub struct ListedKey {
 /// The authenticated caller: the account and the permissions of a valid key.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    pub(super) key: Arc<ApiKey>,
+    pub(super) key: Arc<KeyOfAccount>,
+}
+
+/// A key, and whether requests of its account are carried out.
+#[derive(Clone, Debug)]
+pub(super) struct KeyOfAccount {
+    pub(super) key: ApiKey,
+    pub(super) account: AccountState,
 }
 
 impl Principal {
     #[must_use]
     pub fn account(&self) -> AccountId {
-        self.key.account
+        self.key.key.account
     }
 
     #[must_use]
     pub fn key(&self) -> &KeyId {
-        &self.key.id
+        &self.key.key.id
     }
 
     /// What is stored of the key.
     #[must_use]
     pub fn api_key(&self) -> &ApiKey {
-        &self.key
+        &self.key.key
     }
 
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
-        self.key.permissions.allow(permission)
+        self.key.key.permissions.allow(permission)
+    }
+
+    /// # Errors
+    /// [`ErrorCode::AccountSuspended`], also if the account is closed.
+    pub fn require_active(&self) -> Result<(), Error> {
+        match self.key.account {
+            AccountState::Active => Ok(()),
+            AccountState::Suspended | AccountState::Closed { .. } => Err(ErrorCode::AccountSuspended.into()),
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ApiKey, KeyId, ListedKey};
-use crate::domain::account::{AccountId, AccountName};
+use super::{ApiKey, KeyId, KeyQuery, ListedKey};
+use crate::domain::account::{AccountId, AccountName, AccountState};
 use crate::domain::error::Result;
+use crate::domain::pagination::CursorPage;
 use crate::domain::timestamp::Timestamp;
 
 #[async_trait]
@@ -25,8 +26,15 @@ pub trait KeyRepository: Send + Sync {
 
     async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>>;
 
+    /// The key, and the state of its account.
+    async fn find_with_account(&self, id: &KeyId) -> Result<Option<(ApiKey, AccountState)>>;
+
     /// The keys of one account or of all, oldest first.
     async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>>;
+
+    /// # Errors
+    /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): the account has no key that the cursor names.
+    async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>>;
 
     /// Returns whether the key exists. An already revoked key keeps its `revoked_at`.
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool>;

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::{ApiKey, KeyId, KeyKind, KeyLabel, KeyState, ListedKey, Principal, Token};
+use super::{
+    ApiKey, IssuedKey, KeyId, KeyKind, KeyLabel, KeyOfAccount, KeyQuery, KeyState, ListedKey, Principal,
+    Token,
+};
 use crate::domain::account::service::AccountService;
 use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::{Error, ErrorCode, Result};
+use crate::domain::pagination::CursorPage;
 use crate::domain::permission::Permissions;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
@@ -17,10 +21,11 @@ use crate::domain::timestamp::Timestamp;
 pub struct KeyService {
     store: Arc<dyn Store>,
     /// Saves a database lookup per request. Misses are not cached: requests with random ids must not evict live keys.
-    cache: Cache<KeyId, Arc<ApiKey>>,
+    cache: Cache<KeyId, Arc<KeyOfAccount>>,
 }
 
-/// Upper bound on how long a revoked key is still accepted, whichever process or instance revoked it.
+/// Upper bound on how long a revoked key, or one of a suspended account, is still accepted, whichever process or instance has
+/// revoked or suspended it.
 const CACHE_TTL: Duration = Duration::from_millis(500);
 
 const MAX_CACHED_KEYS: u64 = 100_000;
@@ -43,11 +48,24 @@ impl KeyService {
 
     /// Creates a key, and its account if that does not exist.
     pub async fn create(&self, account: &AccountName, request: KeyRequest) -> Result<Token> {
-        let keys = self.store.keys();
-        let account = keys.ensure_account(account).await?;
+        let account = self.store.keys().ensure_account(account).await?;
+        Ok(self.issue(account, request).await?.token)
+    }
+
+    /// Creates a key of an account.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`]: there is no such account.
+    pub async fn create_in(&self, account: AccountId, request: KeyRequest) -> Result<IssuedKey> {
+        AccountService::new(Arc::clone(&self.store)).get(account).await?;
+        self.issue(account, request).await
+    }
+
+    async fn issue(&self, account: AccountId, request: KeyRequest) -> Result<IssuedKey> {
         let token = Token::generate(KeyKind::Account)?;
-        keys.insert(record(&token, account, request, Timestamp::now())).await?;
-        Ok(token)
+        let key = record(&token, account, request, Timestamp::now());
+        self.store.keys().insert(key.clone()).await?;
+        Ok(IssuedKey { token, key })
     }
 
     /// [`Self::first_key_if_none`] and [`Self::store_first`] in one call.
@@ -87,28 +105,42 @@ impl KeyService {
     }
 
     /// # Errors
+    /// [`ErrorCode::NotFound`]: there is no such account, or it has no key that the cursor names.
+    pub async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>> {
+        AccountService::new(Arc::clone(&self.store)).get(query.account).await?;
+        self.store.keys().page(query).await
+    }
+
+    /// # Errors
+    /// [`ErrorCode::NotFound`].
+    pub async fn get(&self, id: &KeyId) -> Result<ApiKey> {
+        self.store.keys().find(id).await?.ok_or_else(|| key_not_found(id))
+    }
+
+    /// A key that is revoked already stays as it is.
+    ///
+    /// # Errors
     /// [`ErrorCode::NotFound`].
     pub async fn revoke(&self, id: &KeyId) -> Result<()> {
-        if self.store.keys().revoke(id, Timestamp::now()).await? { Ok(()) } else { Err(key_not_found(id)) }
+        let exists = self.store.keys().revoke(id, Timestamp::now()).await?;
+        // What has the same cache need not wait for its entry to expire.
+        self.cache.invalidate(id).await;
+        if exists { Ok(()) } else { Err(key_not_found(id)) }
     }
 
     /// Creates a successor with the same permissions, label and lifetime. The old key stays valid for `overlap`, but
     /// never longer than before.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`]: there is no such key, or it has expired or was revoked.
-    pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Token> {
-        let keys = self.store.keys();
+    /// [`ErrorCode::NotFound`]: there is no such key. [`ErrorCode::KeyNotLive`]: it has expired or was revoked.
+    pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey> {
         let now = Timestamp::now();
-        let old = keys.find(id).await?.ok_or_else(|| key_not_found(id))?;
+        let old = self.get(id).await?;
         if old.state(now) != KeyState::Live {
-            return Err(Error::with_message(
-                ErrorCode::NotFound,
-                format!("the key {id} has expired or was revoked; create a new one with `keys create`"),
-            ));
+            return Err(ErrorCode::KeyNotLive.into());
         }
         let token = Token::generate(KeyKind::Account)?;
-        let new = ApiKey {
+        let key = ApiKey {
             id: token.id().clone(),
             hash: token.hash(),
             created_at: now,
@@ -118,8 +150,9 @@ impl KeyService {
         };
         let end = now.after(overlap);
         let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));
-        keys.replace(id, end, new).await?;
-        Ok(token)
+        self.store.keys().replace(id, end, key.clone()).await?;
+        self.cache.invalidate(id).await;
+        Ok(IssuedKey { token, key })
     }
 
     /// # Errors
@@ -127,19 +160,21 @@ impl KeyService {
     /// revoked key.
     pub async fn authenticate(&self, token: &Token) -> Result<Principal> {
         let key = self.find(token.id()).await?;
-        if key.hash != token.hash() || key.state(Timestamp::now()) != KeyState::Live {
+        if key.key.hash != token.hash() || key.key.state(Timestamp::now()) != KeyState::Live {
             return Err(ErrorCode::Unauthorized.into());
         }
         Ok(Principal { key })
     }
 
     /// Looks a key up in the cache, then in the database; concurrent misses of one key share one query.
-    async fn find(&self, id: &KeyId) -> Result<Arc<ApiKey>> {
+    async fn find(&self, id: &KeyId) -> Result<Arc<KeyOfAccount>> {
         if let Some(key) = self.cache.get(id).await {
             return Ok(key);
         }
         let look_up = async {
-            self.store.keys().find(id).await?.map(Arc::new).ok_or(Error::from(ErrorCode::Unauthorized))
+            let found = self.store.keys().find_with_account(id).await?;
+            let (key, account) = found.ok_or(Error::from(ErrorCode::Unauthorized))?;
+            Ok::<_, Error>(Arc::new(KeyOfAccount { key, account }))
         };
         // Boxed: inline, this large and rarely taken branch would enlarge the future of every request.
         Box::pin(self.cache.try_get_with(id.clone(), look_up))
@@ -164,5 +199,5 @@ fn record(token: &Token, account: AccountId, request: KeyRequest, now: Timestamp
 }
 
 fn key_not_found(id: &KeyId) -> Error {
-    Error::with_message(ErrorCode::NotFound, format!("there is no key {id}"))
+    Error::with_message(ErrorCode::NotFound, format!("There is no key {id}"))
 }

@@ -1,19 +1,29 @@
 //! `/admin/v1/accounts`
 
+use std::time::Duration;
+
 use actix_web::http::header::LOCATION;
 
 use super::dialect::{ACCOUNTS, DIALECT};
-use crate::domain::account::{self, AccountQuery};
+use crate::config::{self, CENTURY, HOUR};
+use crate::domain::account::service::DEFAULT_KEEP;
+use crate::domain::account::{self, AccountQuery, AccountState, StateChange};
 use crate::domain::{AccountId, AccountName};
 use crate::http::auth::operator::Operator;
-use crate::http::openapi::examples::account as examples;
+use crate::http::openapi::examples::{CREATED_AT, account as examples};
+use crate::http::openapi::fields;
 use crate::http::prelude::*;
 use crate::http::v1::operations;
 use crate::http::v1::pagination::{Listed, Page, cursor_params_of, links_resumed_at, respond_with_links};
 
 const PATH: &str = "/admin/v1/accounts";
 const CREATE: &str = "createAccount";
+const SUSPEND: &str = "suspendAccount";
+const RESUME: &str = "resumeAccount";
+const CLOSE: &str = "closeAccount";
 const NOUN: &str = "account";
+
+const TOO_SHORT: Violation = Violation::NotDuration { min: "1h", max: "100 years" };
 
 static RESOURCE: ResourceDoc =
     ResourceDoc { tag: Some(ACCOUNTS), noun: NOUN, argument: "account", versioned: false };
@@ -34,6 +44,24 @@ impl Payload for CreateAccount {
     }
 }
 
+/// How an account is closed.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseAccount {
+    #[schema(schema_with = fields::account::keep)]
+    keep: Option<String>,
+}
+
+impl Payload for CloseAccount {
+    type Command = Duration;
+
+    fn into_command(self, violations: &mut Violations) -> Option<Duration> {
+        let keep = violations
+            .parse("keep", self.keep, |text| config::duration::<HOUR, CENTURY>(text).map_err(|_| TOO_SHORT));
+        Some(keep.unwrap_or(DEFAULT_KEEP))
+    }
+}
+
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Account {
@@ -41,6 +69,12 @@ pub struct Account {
     name: AccountName,
     /// The time at which the account was created, in UTC with millisecond precision.
     created_at: Timestamp,
+    #[schema(schema_with = fields::account::state)]
+    state: &'static str,
+    #[schema(schema_with = fields::account::suspended_at, required)]
+    suspended_at: Option<Timestamp>,
+    #[schema(schema_with = fields::account::purge_at, required)]
+    purge_at: Option<Timestamp>,
     /// How many contacts the account has.
     #[schema(format = Int64, minimum = 0, example = 0)]
     contacts: u64,
@@ -48,8 +82,12 @@ pub struct Account {
 
 impl From<account::Account> for Account {
     fn from(account: account::Account) -> Self {
-        let account::Account { id, name, created_at, contacts } = account;
-        Self { id, name, created_at, contacts }
+        let account::Account { id, name, created_at, suspended_at, state, contacts } = account;
+        let purge_at = match state {
+            AccountState::Closed { purge_at } => Some(purge_at),
+            AccountState::Active | AccountState::Suspended => None,
+        };
+        Self { id, name, created_at, state: state.as_str(), suspended_at, purge_at, contacts }
     }
 }
 
@@ -103,6 +141,51 @@ async fn get_account(operator: Operator, PathParam(id): PathParam<AccountId>) ->
     Ok(HttpResponse::Ok().json(Account::from(operator.accounts().get(id).await?)))
 }
 
+/// Suspend an account
+///
+/// Refuses the requests of an account, with 403 `account_suspended`, until it is resumed: on every instance of the service
+/// after at most half a second. What is in it stays, and its keys stay as they are. An account that is suspended already
+/// stays as it is.
+#[utoipa::path(post, path = "/admin/v1/accounts/{id}/suspend", operation_id = SUSPEND)]
+async fn suspend_account(operator: Operator, PathParam(id): PathParam<AccountId>) -> HandlerResult {
+    change_state(&operator, id, SUSPEND, StateChange::Suspend).await
+}
+
+/// Resume an account
+///
+/// Carries out the requests of a suspended account again, or of one that is closed but not purged yet.
+#[utoipa::path(post, path = "/admin/v1/accounts/{id}/resume", operation_id = RESUME)]
+async fn resume_account(operator: Operator, PathParam(id): PathParam<AccountId>) -> HandlerResult {
+    change_state(&operator, id, RESUME, StateChange::Resume).await
+}
+
+/// Close an account
+///
+/// Suspends an account, and deletes it with its keys and everything in it once the time of `keep` is over: within ten minutes,
+/// little by little, so that other accounts are not held up. Until then it can be resumed; closed again, it is kept as the
+/// last request says.
+#[utoipa::path(post, path = "/admin/v1/accounts/{id}/close", operation_id = CLOSE)]
+async fn close_account(
+    operator: Operator,
+    PathParam(id): PathParam<AccountId>,
+    body: Body<CloseAccount>,
+) -> HandlerResult {
+    let account = operator.accounts().close(id, body.command).await?;
+    operator.log(CLOSE, id, None);
+    Ok(HttpResponse::Ok().json(Account::from(account)))
+}
+
+async fn change_state(
+    operator: &Operator,
+    id: AccountId,
+    operation: &'static str,
+    change: StateChange,
+) -> HandlerResult {
+    let account = operator.accounts().change_state(id, change).await?;
+    operator.log(operation, id, None);
+    Ok(HttpResponse::Ok().json(Account::from(account)))
+}
+
 pub(super) fn routes(table: RouteTable) -> RouteTable {
     let account = || Account::from(examples::account());
     let invalid = |at| FieldViolation::at(at, Violation::OutOfRange { min: 1, max: i64::MAX.unsigned_abs() });
@@ -114,7 +197,29 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(FieldViolation::at("name", Violation::Required));
     let list = operations::lists(&RESOURCE, account()).example_violation(invalid("starting_after"));
     let get = operations::gets(&RESOURCE, account()).example_violation(invalid("id"));
+    let changes = |about: &str, account: account::Account| {
+        OperationDoc::of(&RESOURCE)
+            .responds::<Account>(200, about, Account::from(account))
+            .errors(&[ErrorCode::AccountPurging])
+            .example_violation(invalid("id"))
+    };
+    let suspended = || account::Account {
+        suspended_at: Timestamp::parse(CREATED_AT),
+        state: AccountState::Suspended,
+        ..examples::account()
+    };
+    let purge_at = suspended().created_at.after(DEFAULT_KEEP);
+    let closed = account::Account { state: AccountState::Closed { purge_at }, ..suspended() };
+    let suspend = changes("The account is suspended.", suspended());
+    let resume = changes("The account is active.", examples::account());
+    let close = changes("The account is closed.", closed)
+        .argument("closing")
+        .request_example("keep", "For 30 days, it can be resumed", json!({"keep": "30d"}))
+        .example_violation(FieldViolation::at("keep", TOO_SHORT));
     table
+        .protected(&DIALECT, __path_suspend_account, suspend_account, suspend)
+        .protected(&DIALECT, __path_resume_account, resume_account, resume)
+        .protected(&DIALECT, __path_close_account, close_account, close)
         .protected(&DIALECT, __path_create_account, create_account, create)
         .protected(&DIALECT, __path_list_accounts, list_accounts, list)
         .protected(&DIALECT, __path_get_account, get_account, get)

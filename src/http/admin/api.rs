@@ -12,8 +12,8 @@ use actix_web::web::{self, Data};
 use actix_web::{Error as ActixError, HttpResponse};
 use serde_json::Value;
 
-use super::accounts;
 use super::dialect::{DIALECT, DIALECTS, DOCUMENT_PATH, YAML_PATH};
+use super::{accounts, keys};
 use crate::config::Limits;
 use crate::domain::ErrorCode;
 use crate::domain::api_key::KeyKind;
@@ -25,7 +25,7 @@ use crate::http::routes::{RouteTable, Routes};
 use crate::http::swagger_ui;
 
 fn route_table() -> RouteTable {
-    accounts::routes(RouteTable::new(DIALECTS, KeyKind::Operator))
+    keys::routes(accounts::routes(RouteTable::new(DIALECTS, KeyKind::Operator)))
 }
 
 /// The OpenAPI document of the administration API, with the limits of the settings.

@@ -6,6 +6,7 @@
 mod accounts;
 mod api;
 mod dialect;
+mod keys;
 
 use std::fmt;
 use std::io;

@@ -133,12 +133,13 @@ impl<G: Grant> Caller for Authorized<G> {
     /// Authenticates a request.
     ///
     /// # Errors
-    /// 401 if the key is missing, malformed, unknown, expired or revoked; 429 if a rate limit refuses the request; 403 if the
+    /// 401 if the key is missing, malformed, unknown, expired or revoked; 429 if a rate limit refuses the request; 403 if the account is suspended, or the
     /// key lacks the permission.
     async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
         request.extensions_mut().insert(principal.clone());
+        principal.require_active()?;
         announce(request, state.rate_limits.spend_request(&principal)?);
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         let context =

@@ -7,6 +7,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use super::bearer;
 use super::caller::Caller;
 use crate::domain::account::service::AccountService;
+use crate::domain::api_key::service::KeyService;
 use crate::domain::api_key::{KeyId, KeyKind};
 use crate::domain::operator::service::OperatorService;
 use crate::domain::store::Store;
@@ -19,6 +20,7 @@ use crate::http::request_id::RequestId;
 /// account.
 pub struct Operator {
     store: Arc<dyn Store>,
+    keys: KeyService,
     key: KeyId,
     request_id: Option<RequestId>,
 }
@@ -27,6 +29,12 @@ impl Operator {
     #[must_use]
     pub fn accounts(&self) -> AccountService {
         AccountService::new(Arc::clone(&self.store))
+    }
+
+    /// The keys of accounts.
+    #[must_use]
+    pub fn keys(&self) -> &KeyService {
+        &self.keys
     }
 
     /// Logs what the operator has changed: `change` is the id of the operation.
@@ -57,7 +65,7 @@ impl Caller for Operator {
             .await
             .map_err(|error| bearer::rejected(error, KeyKind::Operator))?;
         let request_id = request.extensions().get::<RequestId>().cloned();
-        Ok(Self { store: Arc::clone(&state.store), key: key.id, request_id })
+        Ok(Self { store: Arc::clone(&state.store), keys: state.keys.clone(), key: key.id, request_id })
     }
 
     fn require(&self, permissions: impl IntoIterator<Item = Permission>) -> Result<(), ApiError> {

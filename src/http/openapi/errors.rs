@@ -91,8 +91,8 @@ fn codes(
     let has_header = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let possible = |code: &ErrorCode| match code {
         ErrorCode::Forbidden => access.requires_permissions(),
-        // No rate limits apply to operators.
-        ErrorCode::RateLimited => access.kind == KeyKind::Account,
+        // Neither apply to operators.
+        ErrorCode::AccountSuspended | ErrorCode::RateLimited => access.kind == KeyKind::Account,
         ErrorCode::Unauthorized | ErrorCode::UriTooLong | ErrorCode::Internal | ErrorCode::Unavailable => {
             true
         }
@@ -113,6 +113,8 @@ fn codes(
         | ErrorCode::HeadersTooLarge => false,
         ErrorCode::HandleTaken
         | ErrorCode::NameTaken
+        | ErrorCode::AccountPurging
+        | ErrorCode::KeyNotLive
         | ErrorCode::FieldDeclared
         | ErrorCode::FieldInUse
         | ErrorCode::FieldNotDeclared
@@ -153,8 +155,14 @@ fn example(code: ErrorCode, access: Option<&Access>, doc: &OperationDoc, takes_f
     }
 }
 
+fn challenge() -> Header {
+    text_header("The challenge, which says what the request lacks (RFC 6750).", None)
+}
+
 /// Documents the headers of the responses.
-pub(super) fn document_headers(operation: &mut Operation) {
+pub(super) fn document_headers(operation: &mut Operation, access: Option<&Access>) {
+    // That an account is suspended is nothing that another key could mend.
+    let challenges = access.is_some_and(Access::requires_permissions);
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let mut add = |name: &str, header: Header| {
@@ -168,10 +176,8 @@ pub(super) fn document_headers(operation: &mut Operation) {
             ),
         );
         match status.as_str() {
-            "401" | "403" => add(
-                "WWW-Authenticate",
-                text_header("The challenge, which says what the request lacks (RFC 6750).", None),
-            ),
+            "401" => add("WWW-Authenticate", challenge()),
+            "403" if challenges => add("WWW-Authenticate", challenge()),
             "429" => {
                 add("Retry-After", text_header("The number of seconds to wait before trying again.", None));
                 add(

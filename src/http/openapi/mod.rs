@@ -102,7 +102,7 @@ impl Document {
             KeyKind::Operator => P::methods() != [HttpMethod::Get],
         });
         errors::document(&mut operation, access, &doc, writes && !frees_storage, dialect);
-        errors::document_headers(&mut operation);
+        errors::document_headers(&mut operation, access);
         let template = P::path();
         headers::document(&mut operation, &template, access, dialect);
         links::document(&mut operation);
@@ -303,12 +303,12 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         }
         ("GroupMembersChanged", "data") => Some(MAX_ADDED),
         ("SegmentExplanation", "conditions") => Some(MAX_CONDITIONS),
-        ("MyKey", "permissions") => Some(Permission::ALL.len()),
         ("MyLimits", "rates") => Some(Policy::MAX),
         ("Change" | "AuditedChange", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),
         (_, "variables") => Some(Template::MAX_VARIABLES),
         (_, "groups") => Some(MAX_SHOWN),
+        (_, "permissions") => Some(Permission::ALL.len()),
         (_, "details") => Some(MAX_REPORTED_VIOLATIONS),
         _ => None,
     }

@@ -171,7 +171,7 @@ pub(super) fn links<R, I: Id>(
 }
 
 /// As [`links`], of any ids. `resume_at`: see [`CursorPage::resume_at`].
-pub(in crate::http) fn links_resumed_at<R, I: Copy + Display>(
+pub(in crate::http) fn links_resumed_at<R, I: Clone + Display>(
     path: &str,
     params: &CursorParams<I>,
     filters: &[(&str, String)],
@@ -181,7 +181,7 @@ pub(in crate::http) fn links_resumed_at<R, I: Copy + Display>(
 ) -> Option<HeaderValue> {
     let CursorParams { cursor, limit } = params;
     // The item that a cursor names is on the neighbouring page, so that one exists.
-    let (has_previous, has_next) = match (cursor.after, cursor.before) {
+    let (has_previous, has_next) = match (&cursor.after, &cursor.before) {
         (None, None) => (false, page.has_more),
         (Some(_), _) => (true, page.has_more),
         (None, Some(_)) => (page.has_more, true),
@@ -191,7 +191,7 @@ pub(in crate::http) fn links_resumed_at<R, I: Copy + Display>(
     let (first, last) =
         if cursor.forward() { (first, resume_at.or(last)) } else { (resume_at.or(first), last) };
     let link = |name: &str, id: I, relation: &str| {
-        let other_end = cursor.before.filter(|_| cursor.after.is_some() && relation == "next");
+        let other_end = cursor.before.as_ref().filter(|_| cursor.after.is_some() && relation == "next");
         let other_end = other_end.map(|other_end| ("ending_before", other_end.to_string()));
         link(path, *limit, (name, &id), other_end.iter().chain(filters), relation)
     };

@@ -2,14 +2,20 @@
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Set,
+};
 
-use super::repository::ensure_account;
+use super::repository::{ensure_account, state};
 use super::{first_revocation, secret_hash, write};
+use crate::domain::account::AccountState;
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
-use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, ListedKey};
+use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, KeyQuery, ListedKey};
+use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Permissions, Result, Timestamp};
 use crate::storage::database::handle::Database;
+use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, api_key};
 
@@ -73,6 +79,18 @@ impl KeyRepository for SqlKeys {
             .await
     }
 
+    async fn find_with_account(&self, id: &KeyId) -> Result<Option<(ApiKey, AccountState)>> {
+        let id = id.as_str().to_owned();
+        self.database
+            .read(async move |reader| {
+                let select = api_key::Entity::find_by_id(id).find_also_related(account::Entity);
+                let Some((key, account)) = select.one(&reader).await? else { return Ok(None) };
+                let account = account.ok_or_else(no_account)?;
+                Ok(Some((key.try_into()?, state(&account))))
+            })
+            .await
+    }
+
     async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>> {
         self.database
             .read(async move |reader| {
@@ -86,6 +104,30 @@ impl KeyRepository for SqlKeys {
                     .all(&reader)
                     .await?;
                 rows.into_iter().map(to_listed_key).collect()
+            })
+            .await
+    }
+
+    async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>> {
+        let KeyQuery { account, page: CursorParams { cursor, limit } } = query;
+        self.database
+            .read(async move |reader| {
+                let of_account =
+                    || api_key::Entity::find().filter(api_key::Column::AccountId.eq(account.get()));
+                let mut select = of_account();
+                for (end, is_older) in [(&cursor.after, true), (&cursor.before, false)] {
+                    let Some(end) = end else { continue };
+                    let row = of_account().filter(api_key::Column::Id.eq(end.as_str())).one(&reader).await?;
+                    let row = row.ok_or_else(|| Error::no_such("key"))?;
+                    select = select.filter(beyond(&row, is_older));
+                }
+                let order = order(&cursor);
+                let select = select
+                    .order_by(api_key::Column::CreatedAt, order.clone())
+                    .order_by(api_key::Column::Id, order);
+                let rows = select.limit(limit + 1).all(&reader).await?;
+                let keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<Vec<_>>>()?;
+                Ok(CursorPage::from_rows(keys, &cursor, limit))
             })
             .await
     }
@@ -116,13 +158,30 @@ impl KeyRepository for SqlKeys {
     }
 }
 
+/// Before or after a key in the order of the list: by age, and of one age by id.
+fn beyond(row: &api_key::Model, is_older: bool) -> Condition {
+    use api_key::Column::{CreatedAt, Id};
+
+    let same_age = CreatedAt.eq(row.created_at);
+    let (age, id) = if is_older {
+        (CreatedAt.lt(row.created_at), Id.lt(&*row.id))
+    } else {
+        (CreatedAt.gt(row.created_at), Id.gt(&*row.id))
+    };
+    Condition::any().add(age).add(Condition::all().add(same_age).add(id))
+}
+
 async fn insert(transaction: &Transaction, key: ApiKey) -> Result<()> {
     api_key::Entity::insert(api_key::ActiveModel::from(key)).exec_without_returning(transaction).await?;
     Ok(())
 }
 
+fn no_account() -> Error {
+    Error::caused_by(ErrorCode::Internal, "a key has no account")
+}
+
 fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
-    let account = account.ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a key has no account"))?;
+    let account = account.ok_or_else(no_account)?;
     Ok(ListedKey { key: key.try_into()?, account: AccountName::from_stored(account.name) })
 }
 

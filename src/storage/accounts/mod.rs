@@ -2,6 +2,7 @@
 
 pub(super) mod keys;
 pub(super) mod operators;
+pub(super) mod purge;
 pub(super) mod repository;
 
 use futures_util::future::BoxFuture;

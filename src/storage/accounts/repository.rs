@@ -1,14 +1,17 @@
 //! Repository of accounts.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 
 use super::write;
 use crate::domain::account::repository::AccountRepository;
-use crate::domain::account::{Account, AccountQuery};
+use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
 use crate::storage::database::handle::Database;
@@ -16,6 +19,9 @@ use crate::storage::db::counters;
 use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::{account, counter};
+
+/// An account that is to be purged so soon cannot be saved any more: the clocks of instances differ.
+const PURGE_MARGIN: Duration = Duration::from_secs(10);
 
 pub(crate) struct SqlAccounts {
     database: Database,
@@ -59,6 +65,40 @@ impl AccountRepository for SqlAccounts {
                 one_with_figures(&reader, row).await
             })
             .await
+    }
+
+    async fn change_state(
+        &self,
+        id: AccountId,
+        change: StateChange,
+        now: Timestamp,
+    ) -> Result<Option<Account>> {
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                let row =
+                    account::Entity::find_by_id(id.get()).lock(LockType::Update).one(transaction).await?;
+                let Some(row) = row else { return Ok(None) };
+                if row.purge_at.is_some_and(|at| at <= now.after(PURGE_MARGIN).millis()) {
+                    return Err(ErrorCode::AccountPurging.into());
+                }
+                let mut changed = row.clone().into_active_model();
+                let since = row.suspended_at.unwrap_or(now.millis());
+                match change {
+                    StateChange::Suspend => changed.suspended_at = Set(Some(since)),
+                    StateChange::Resume => {
+                        changed.suspended_at = Set(None);
+                        changed.purge_at = Set(None);
+                    }
+                    StateChange::Close { purge_at } => {
+                        changed.suspended_at = Set(Some(since));
+                        changed.purge_at = Set(Some(purge_at.millis()));
+                    }
+                }
+                let row = account::Entity::update(changed).exec(transaction).await?;
+                one_with_figures(transaction, Some(row)).await
+            })
+        })
+        .await
     }
 
     async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>> {
@@ -141,10 +181,19 @@ async fn with_figures(connection: &impl ConnectionTrait, rows: Vec<account::Mode
         .collect())
 }
 
+pub(super) fn state(row: &account::Model) -> AccountState {
+    let [suspended_at, purge_at] =
+        [row.suspended_at, row.purge_at].map(|time| time.map(Timestamp::from_millis));
+    AccountState::of(suspended_at, purge_at)
+}
+
 fn to_account(row: account::Model, contacts: u64) -> Account {
-    let account::Model { id, name, created_at } = row;
+    let state = state(&row);
+    let account::Model { id, name, created_at, suspended_at, purge_at: _ } = row;
     Account {
         id: AccountId::new(id),
+        suspended_at: suspended_at.map(Timestamp::from_millis),
+        state,
         name: AccountName::from_stored(name),
         created_at: Timestamp::from_millis(created_at),
         contacts,

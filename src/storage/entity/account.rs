@@ -10,6 +10,10 @@ pub struct Model {
     pub name: String,
     /// Milliseconds since 1970.
     pub created_at: i64,
+    /// Since when its requests are refused.
+    pub suspended_at: Option<i64>,
+    /// When what it has is deleted, if it is closed.
+    pub purge_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -26,4 +26,5 @@ mod tests;
 pub(super) use candidates::Candidates;
 pub(super) use follower::start as start_follower;
 pub(super) use index::{SearchIndex, View};
+pub(super) use tables::purge_segments;
 pub(super) use tokens::Requirement;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, JoinType, OnConflict, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Query, SelectStatement};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -15,7 +15,9 @@ use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result, Tim
 use crate::storage::db::transaction::Transaction;
 use crate::storage::db::{contact_lookup, contact_rows, json_sql};
 use crate::storage::entity::search_segment::State;
-use crate::storage::entity::{change, change_head, contact, search_block, search_head, search_segment};
+use crate::storage::entity::{
+    account, change, change_head, contact, search_block, search_head, search_segment,
+};
 use crate::storage::error::corrupt;
 use crate::storage::process::Process;
 
@@ -230,6 +232,14 @@ impl Lease {
         process: Process,
     ) -> Result<Option<Self>> {
         use search_head::{ActiveModel, Column, Entity};
+        // Locked, or a row could come after the account is purged. While it is, its index is not maintained any more.
+        let purge_at = account::Column::PurgeAt;
+        let account_row = account::Entity::find_by_id(account.get())
+            .filter(purge_at.is_null().or(purge_at.gt(Timestamp::now().millis())))
+            .lock(LockType::KeyShare);
+        if account_row.one(transaction).await?.is_none() {
+            return Ok(None);
+        }
         let unindexed = ActiveModel {
             account_id: ActiveValue::Set(account.get()),
             position: ActiveValue::Set(0),
@@ -443,8 +453,28 @@ pub(super) async fn find_retired(connection: &impl ConnectionTrait) -> Result<Op
 
 /// Deletes blocks of retired segments; returns whether there may be more.
 pub(super) async fn delete_retired(transaction: &Transaction, limit: u64) -> Result<bool> {
-    use search_block::Column;
     let Some(segment) = find_retired(transaction).await? else { return Ok(false) };
+    delete_from_segment(transaction, segment, limit).await?;
+    Ok(true)
+}
+
+/// Deletes blocks of an account's segments, whatever their state, once nobody holds a lease of its index; returns whether
+/// there may be more.
+pub(in crate::storage) async fn purge_segments(
+    transaction: &Transaction,
+    account: AccountId,
+    limit: u64,
+) -> Result<bool> {
+    use search_segment::{Column, Entity};
+    let segment = Entity::find().filter(Column::AccountId.eq(account.get())).one(transaction).await?;
+    let Some(segment) = segment else { return Ok(false) };
+    delete_from_segment(transaction, segment.id, limit).await?;
+    Ok(true)
+}
+
+/// Deletes blocks of a segment, and with the last ones the segment.
+async fn delete_from_segment(transaction: &Transaction, segment: i64, limit: u64) -> Result<()> {
+    use search_block::Column;
     let keys = segment::block_keys(segment);
     let some = search_block::Entity::find()
         .select_only()
@@ -461,5 +491,5 @@ pub(super) async fn delete_retired(transaction: &Transaction, limit: u64) -> Res
     if deleted.rows_affected < limit {
         search_segment::Entity::delete_by_id(segment).exec(transaction).await?;
     }
-    Ok(true)
+    Ok(())
 }

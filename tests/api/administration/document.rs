@@ -31,9 +31,14 @@ pub struct Call {
 }
 
 impl Call {
-    /// With the id of the example, wherever it has an id.
+    /// With the path of an account and of a key.
+    fn on(&self, account: &str, key: &str) -> String {
+        self.path.replace("{id}", account).replace("{key}", key)
+    }
+
+    /// With the ids of the examples.
     pub fn example_path(&self) -> String {
-        self.path.replace("{id}", "7")
+        self.on("7", "4xq7n2rk5tvh3wma")
     }
 }
 
@@ -131,7 +136,7 @@ struct Servers {
     operator: Client,
     /// Has a very short body timeout.
     hasty: Service,
-    /// The table of accounts is gone.
+    /// The tables of accounts and of their keys are gone.
     broken: (Service, Client),
     /// Its database is stopped.
     cut_off: Option<(Service, Client)>,
@@ -147,7 +152,7 @@ impl Servers {
         });
         let broken = Service::start_on(&new_database(Backend::Sqlite).unwrap(), with_administration);
         let file = broken.settings.database.database_url.strip_prefix("sqlite://").unwrap();
-        let gone = "PRAGMA foreign_keys = OFF; DROP TABLE accounts";
+        let gone = "PRAGMA foreign_keys = OFF; DROP TABLE accounts; DROP TABLE api_keys";
         rusqlite::Connection::open(file).unwrap().execute_batch(gone).unwrap();
         let cut_off = Cluster::start(&[]).map(|cluster| {
             let service = Service::start_on(&cluster.url("postgres"), with_administration);
@@ -170,7 +175,10 @@ impl Servers {
     /// Makes an operation return a status; `None` if this machine cannot provide the required state.
     fn provoke(&self, call: &Call, status: u16) -> Option<Reply> {
         let account = create(&self.operator);
-        let path = call.path.replace("{id}", &account["id"].to_string());
+        let keys = format!("/admin/v1/accounts/{}/keys", account["id"]);
+        let key = self.operator.post(&keys, &json!({})).expect(201)["key"].clone();
+        let path = call.on(&account["id"].to_string(), key["id"].as_str().unwrap());
+        let revoke = format!("/admin/v1/keys/{}/revoke", key["id"].as_str().unwrap());
         let is_about_one = call.path.contains('{');
         let send = |client: &Client, path: &str, body: Option<&Value>| match body {
             None => client.send(&call.method, path, &[], b""),
@@ -180,11 +188,14 @@ impl Servers {
         let usual = || send(&self.operator, &path, body.as_ref());
         Some(match status {
             200 | 201 => usual(),
-            400 if is_about_one => send(&self.operator, &call.path.replace("{id}", "x"), body.as_ref()),
+            400 if is_about_one => send(&self.operator, &call.on("x", "x"), body.as_ref()),
             400 if body.is_some() => send(&self.operator, &path, Some(&json!({"unknown": 1}))),
             400 => send(&self.operator, &format!("{path}?limit=0"), None),
             401 => send(&anonymous(self.sound), &path, body.as_ref()),
-            404 => send(&self.operator, &call.path.replace("{id}", &i64::MAX.to_string()), body.as_ref()),
+            404 => {
+                let path = call.on(&i64::MAX.to_string(), "0000000000000000");
+                send(&self.operator, &path, body.as_ref())
+            }
             408 => {
                 let mut stream = raw::connect(self.hasty.admin_address.as_ref().unwrap());
                 let operator = self.hasty.operator();
@@ -196,6 +207,16 @@ impl Servers {
                 );
                 stream.write_all(request.as_bytes()).unwrap();
                 reply(&mut stream)
+            }
+            409 if call.id == "rotateKey" => {
+                self.operator.send("POST", &revoke, &[], b"").expect(200);
+                usual()
+            }
+            409 if call.id.ends_with("Account") && call.id != "createAccount" => {
+                let file = self.sound.settings.database.database_url.strip_prefix("sqlite://").unwrap();
+                let due = format!("UPDATE accounts SET purge_at = 1 WHERE id = {}", account["id"]);
+                rusqlite::Connection::open(file).unwrap().execute(&due, []).unwrap();
+                usual()
             }
             409 => {
                 usual().expect(201);

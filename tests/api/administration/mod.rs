@@ -4,6 +4,9 @@ mod accounts;
 mod authentication;
 mod command_line;
 mod document;
+mod keys;
+mod purge;
+mod states;
 
 use std::sync::OnceLock;
 

@@ -6,6 +6,8 @@ use std::thread::JoinHandle;
 
 use addressbook::app::{self, App};
 use addressbook::config::Settings;
+use addressbook::domain::account::StateChange;
+use addressbook::domain::account::service::AccountService;
 use addressbook::domain::api_key::service::{KeyRequest, KeyService};
 use addressbook::domain::operator::service::OperatorService;
 use addressbook::domain::{AccountName, Permission, Permissions};
@@ -28,6 +30,7 @@ pub struct Service {
     pub settings: Settings,
     keys: KeyService,
     operators: OperatorService,
+    accounts: AccountService,
     runtime: Arc<Runtime>,
     stop: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
 }
@@ -80,13 +83,16 @@ impl Service {
         };
         let (address, admin_address, handle) = start.recv().unwrap();
         let store = runtime.block_on(app::open(&settings.database)).unwrap();
-        let (keys, operators) = (KeyService::new(Arc::clone(&store)), OperatorService::new(store));
+        let (keys, operators) =
+            (KeyService::new(Arc::clone(&store)), OperatorService::new(Arc::clone(&store)));
+        let accounts = AccountService::new(store);
         Self {
             address: address.to_string(),
             admin_address: admin_address.map(|address| address.to_string()),
             settings,
             keys,
             operators,
+            accounts,
             runtime,
             stop: Some((handle, thread)),
         }
@@ -116,6 +122,15 @@ impl Service {
         let account = AccountName::parse(account).unwrap();
         let token = self.runtime.block_on(self.keys.create(&account, request)).unwrap();
         Client::new(&self.address, Some(token.reveal()))
+    }
+
+    /// Suspends an account, for all its keys that are not in use yet.
+    pub fn suspend(&self, account: &str) {
+        let name = AccountName::parse(account).unwrap();
+        self.runtime.block_on(async {
+            let account = self.accounts.get_by_name(&name).await.unwrap();
+            self.accounts.change_state(account.id, StateChange::Suspend).await.unwrap();
+        });
     }
 
     /// A client of the administration API, with a new operator key.

@@ -1,6 +1,6 @@
 //! The example account.
 
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountState};
 use crate::domain::{AccountId, AccountName, Timestamp};
 
 /// As text.
@@ -15,6 +15,8 @@ pub fn account() -> Account {
         id: AccountId::parse(ID).expect("an id"),
         name: AccountName::parse(NAME).expect("a name"),
         created_at: Timestamp::parse(super::CREATED_AT).expect("a timestamp"),
+        suspended_at: None,
+        state: AccountState::Active,
         contacts: 0,
     }
 }

@@ -1,11 +1,13 @@
 //! The members of an account.
 
+use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
-use super::value::{inline_schema, texts};
+use super::api_key::duration;
+use super::value::{inline_schema, texts, timestamp, word_of};
 use crate::domain::{AccountId, AccountName, Violation};
 use crate::http::extract::PathValue;
-use crate::http::field::{TextDoc, WireText};
+use crate::http::field::{TextDoc, WireText, or_null};
 use crate::http::openapi::examples::account as examples;
 
 texts!(AccountName);
@@ -18,6 +20,37 @@ impl WireText for AccountName {
                            whitespace is removed.";
         TextDoc::unique_name(about, Self::MAX_CHARS, examples::NAME).in_requests(in_requests)
     }
+}
+
+#[must_use]
+pub fn state() -> Object {
+    let states = [
+        ("active", "its requests are carried out"),
+        ("suspended", "its requests are refused"),
+        ("closed", "its requests are refused, and what it has will be deleted"),
+    ];
+    word_of("Whether requests of the account are carried out", &states)
+}
+
+#[must_use]
+pub fn suspended_at() -> Schema {
+    let about = "Since when requests of the account are refused, in UTC with millisecond precision; null if they are not.";
+    or_null(timestamp(about), about)
+}
+
+#[must_use]
+pub fn purge_at() -> Schema {
+    let about = "The time after which everything in the closed account is deleted, in UTC with millisecond precision; null \
+                 if it is not closed.";
+    or_null(timestamp(about), about)
+}
+
+#[must_use]
+pub fn keep() -> Object {
+    duration(
+        "How long what the account has is kept, from now on: at least an hour; 30 days without this member.",
+        "30d",
+    )
 }
 
 impl PathValue for AccountId {

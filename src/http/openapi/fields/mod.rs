@@ -2,6 +2,7 @@
 //! that the domain enforces.
 
 pub mod account;
+pub mod api_key;
 pub mod audit;
 pub mod change;
 pub mod contact;
