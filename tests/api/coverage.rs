@@ -268,14 +268,7 @@ impl Servers {
             )
             .as_bytes(),
         );
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.map(|line| {
-            let (name, value) = line.split_once(": ").unwrap();
-            (name.parse().unwrap(), value.parse().unwrap())
-        });
-        Reply { status, headers: headers.collect(), body: body.into() }
+        Reply::parse(&response)
     }
 }
 

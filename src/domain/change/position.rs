@@ -27,6 +27,12 @@ pub struct ChangePosition {
 }
 
 impl ChangePosition {
+    /// Whether a log that ends there has had this position: one of another timeline never has.
+    #[must_use]
+    pub fn is_in_log_to(self, last: Self) -> bool {
+        self.timeline == last.timeline && self.sequence <= last.sequence
+    }
+
     /// Clients keep positions; a later form must be told from this one.
     const VERSION: u8 = 2;
 

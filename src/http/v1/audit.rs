@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::changes::response::{changed, changed_id, member, name};
 use super::dialect::DIALECT;
 use super::tags;
-use crate::domain::api_key::KeyId;
+use crate::domain::api_key::{KeyId, KeyLabel};
 use crate::domain::change::{
     Actor, AuditEntry, AuditPage, AuditQuery, Change, ChangePosition, ChangeType, ChangeTypes,
 };
@@ -58,10 +58,9 @@ pub struct AuditedChange {
 /// The key with which a change was made.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditKey {
-    #[schema(schema_with = fields::me::key_id)]
-    id: String,
+    id: KeyId,
     #[schema(schema_with = fields::me::key_label, required)]
-    label: Option<String>,
+    label: Option<KeyLabel>,
 }
 
 fn next() -> Schema {
@@ -97,7 +96,7 @@ impl From<AuditEntry> for AuditedChange {
 
 impl From<Actor> for AuditKey {
     fn from(Actor { key, label }: Actor) -> Self {
-        Self { id: key.as_str().to_owned(), label: label.map(|label| label.as_str().to_owned()) }
+        Self { id: key, label }
     }
 }
 
@@ -112,8 +111,7 @@ impl Parameters for AuditQuery {
                      memberships included.";
         let parse = |text: &str| Uuid::try_parse(text).map_err(|_| Violation::NotUuid);
         let about_id = query.optional("id", || fields::audit::resource(about), parse);
-        let parse = |text: &str| text.parse::<KeyId>().map_err(|_| Violation::NotKeyId);
-        let key = query.optional("key", fields::audit::key, parse);
+        let key = query.optional("key", fields::audit::key, <KeyId as PathValue>::parse);
         let parse =
             |text: &str| ChangeTypes::parse(text).ok_or(Violation::NotOneOf { allowed: ChangeType::NAMES });
         let types = query.optional("types", fields::change::types, parse).unwrap_or(ChangeTypes::ALL);

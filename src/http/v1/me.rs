@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use super::dialect::DIALECT;
 use super::tags;
 use crate::config;
-use crate::domain::api_key::ApiKey;
+use crate::domain::api_key::{ApiKey, KeyId, KeyLabel};
 use crate::domain::usage::Usage;
 use crate::domain::{AccountName, Permissions};
 use crate::http::app_state::AppState;
@@ -36,16 +36,15 @@ pub struct Me {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MyAccount {
     #[schema(schema_with = fields::me::account_name)]
-    name: String,
+    name: AccountName,
 }
 
 /// The key of the request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MyKey {
-    #[schema(schema_with = fields::me::key_id)]
-    id: String,
+    id: KeyId,
     #[schema(schema_with = fields::me::key_label, required)]
-    label: Option<String>,
+    label: Option<KeyLabel>,
     #[schema(schema_with = fields::me::permissions)]
     permissions: Vec<&'static str>,
     /// The time at which the key was created, in UTC with millisecond precision.
@@ -117,7 +116,7 @@ pub struct MyUsage {
 
 impl From<AccountName> for MyAccount {
     fn from(name: AccountName) -> Self {
-        Self { name: name.as_str().to_owned() }
+        Self { name }
     }
 }
 
@@ -126,8 +125,8 @@ impl From<&ApiKey> for MyKey {
         let ApiKey { id, account: _, hash: _, permissions, label, created_at, expires_at, revoked_at: _ } =
             key;
         Self {
-            id: id.as_str().to_owned(),
-            label: label.as_ref().map(|label| label.as_str().to_owned()),
+            id: id.clone(),
+            label: label.clone(),
             permissions: names(permissions),
             created_at: *created_at,
             expires_at: *expires_at,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::queries::{change, last};
+use super::queries::{change, change_type, last, sequence};
 use crate::domain::api_key::{KeyId, KeyLabel};
 use crate::domain::change::{
     Actor, AuditEntry, AuditPage, AuditQuery, ChangePosition, ChangeType, ChangeTypes,
@@ -27,9 +27,7 @@ pub(super) async fn page(
     let head = last(connection, account).await?;
     let before = match before {
         None => head.sequence + 1,
-        Some(before) if before.timeline == head.timeline && before.sequence <= head.sequence => {
-            before.sequence
-        }
+        Some(before) if before.is_in_log_to(head) => before.sequence,
         // From another database or from before a restore; from another account.
         Some(_) => return Err(ErrorCode::PositionExpired.into()),
     };
@@ -68,10 +66,6 @@ fn stored(sequence: u64) -> Result<i64> {
     i64::try_from(sequence).map_err(corrupt)
 }
 
-fn sequence(row: &Model) -> Result<u64> {
-    u64::try_from(row.sequence).map_err(corrupt)
-}
-
 /// Adds the labels of the keys. Those of revoked keys are kept; those of deleted ones are not.
 async fn with_actors(
     connection: &impl ConnectionTrait,
@@ -89,11 +83,10 @@ async fn with_actors(
     let labels: Vec<(String, Option<String>)> = labels.into_tuple().all(connection).await?;
     let labels: HashMap<String, Option<String>> = labels.into_iter().collect();
     let entry = |row: Model| {
-        let change_type = ChangeType::parse(&row.event).ok_or_else(|| corrupt("an unknown event"))?;
         let label = labels.get(&row.key_id).cloned().flatten().map(KeyLabel::from_stored);
         let actor = Actor { key: KeyId::from_stored(row.key_id.clone()), label };
         let request_id = row.request_id.clone();
-        let change = change(position(sequence(&row)?), change_type, row, &HashMap::new())?;
+        let change = change(position(sequence(&row)?), change_type(&row)?, row, &HashMap::new())?;
         Ok(AuditEntry { change, actor, request_id })
     };
     rows.into_iter().map(entry).collect::<Result<_, Error>>()

@@ -51,7 +51,7 @@ pub(super) async fn page(
     let head = last(connection, account).await?;
     let expired = || Error::from(ErrorCode::PositionExpired);
     // From another database or from before a restore; from another account.
-    if since.timeline != head.timeline || since.sequence > head.sequence {
+    if !since.is_in_log_to(head) {
         return Err(expired());
     }
     let ChangeQuery { since: _, types, limit } = *query;
@@ -65,12 +65,12 @@ pub(super) async fn page(
             return Err(expired());
         }
         for entry in entries {
-            let sequence = u64::try_from(entry.sequence).map_err(corrupt)?;
+            let sequence = sequence(&entry)?;
             if sequence != position.sequence + 1 {
                 return Err(expired());
             }
             let next = ChangePosition { sequence, ..position };
-            let change_type = ChangeType::parse(&entry.event).ok_or_else(|| corrupt("an unknown event"))?;
+            let change_type = change_type(&entry)?;
             if !types.contains(change_type) {
                 skipped += 1;
             } else if found.len() as u64 == limit {
@@ -104,6 +104,14 @@ async fn after(
         .all(connection)
         .await?;
     Ok(entries)
+}
+
+pub(super) fn sequence(entry: &Model) -> Result<u64> {
+    u64::try_from(entry.sequence).map_err(corrupt)
+}
+
+pub(super) fn change_type(entry: &Model) -> Result<ChangeType> {
+    ChangeType::parse(&entry.event).ok_or_else(|| corrupt("an unknown event"))
 }
 
 /// Adds to each change the resource as it is now. It is read after the entries: never older than they are.

@@ -82,7 +82,7 @@ async fn compare(pools: &Pools) -> Result<Schema, OpenError> {
     }
     let known = known();
     if let Some(newer) = first_unknown(&applied) {
-        if !is_compatible(pools, &known).await? {
+        if !is_compatible(pools).await? {
             return Err(OpenError::NewerSchema { migration: newer.to_owned() });
         }
         tracing::info!(migration = newer, "the schema is newer than this program, but compatible with it");
@@ -107,8 +107,8 @@ pub(crate) fn knows(migration: &str) -> bool {
     Migrator::migrations().iter().any(|known| known.name() == migration)
 }
 
-/// Whether a newer schema allows a program with these migrations.
-async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenError> {
+/// Whether a newer schema allows this program.
+async fn is_compatible(pools: &Pools) -> Result<bool, OpenError> {
     let table = SchemaManager::new(&pools.pool).has_table(COMPATIBILITY_TABLE).await;
     if !table.map_err(OpenError::unreachable)? {
         return Ok(false);
@@ -116,7 +116,7 @@ async fn is_compatible(pools: &Pools, known: &[String]) -> Result<bool, OpenErro
     let oldest = Query::select().column("oldest_migration").from(COMPATIBILITY_TABLE).to_owned();
     let row = pools.pool.query_one(&oldest).await.map_err(OpenError::unreachable)?;
     let oldest = row.map(|row| row.try_get::<String>("", "oldest_migration")).transpose();
-    Ok(oldest.map_err(OpenError::migration)?.is_some_and(|oldest| known.contains(&oldest)))
+    Ok(oldest.map_err(OpenError::migration)?.is_some_and(|oldest| knows(&oldest)))
 }
 
 async fn up(pools: &Pools) -> Result<(), OpenError> {

@@ -47,7 +47,7 @@ impl Probe {
     async fn check_connection(&self, knows: fn(&str) -> bool) -> Result<(), NotReady> {
         let mut connection_slot = self.connection.lock().await;
         if let Some(mut connection) = connection_slot.take()
-            && let Ok(Ok(Ok(()))) = timeout(REUSE_DEADLINE, examine(&mut connection, knows)).await
+            && let Ok(Ok(())) = timeout(REUSE_DEADLINE, examine(&mut connection, knows)).await
         {
             *connection_slot = Some(connection);
             return Ok(());
@@ -55,7 +55,7 @@ impl Probe {
         // Whatever the old connection says, a new one may lead to another server.
         let connected = PgConnection::connect_with(&self.options).await;
         let mut connection = connected.map_err(|error| unreachable(&error))?;
-        examine(&mut connection, knows).await.map_err(|error| unreachable(&error))??;
+        examine(&mut connection, knows).await?;
         *connection_slot = Some(connection);
         Ok(())
     }
@@ -69,18 +69,15 @@ fn unreachable(error: &Error) -> NotReady {
 }
 
 /// Whether the database can be written to, and this program knows what its schema asks of programs.
-async fn examine(
-    connection: &mut PgConnection,
-    knows: fn(&str) -> bool,
-) -> Result<Result<(), NotReady>, Error> {
+async fn examine(connection: &mut PgConnection, knows: fn(&str) -> bool) -> Result<(), NotReady> {
     let state = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean, \
                  (SELECT oldest_migration FROM schema_compatibility)";
     // Unnamed: behind a pooler each transaction may run in another session.
-    let state = sqlx::query_as(state).persistent(false).fetch_one(connection).await?;
-    let (is_writable, oldest_migration): (bool, String) = state;
-    Ok(match (is_writable, knows(&oldest_migration)) {
+    let state = sqlx::query_as(state).persistent(false).fetch_one(connection).await;
+    let (is_writable, oldest_migration): (bool, String) = state.map_err(|error| unreachable(&error))?;
+    match (is_writable, knows(&oldest_migration)) {
         (false, _) => Err(NotReady::ReadOnly),
         (true, false) => Err(NotReady::NewerSchema),
         (true, true) => Ok(()),
-    })
+    }
 }

@@ -253,14 +253,7 @@ fn reply(stream: &mut std::net::TcpStream) -> Reply {
     let mut response = Vec::new();
     drop(stream.read_to_end(&mut response));
     let response = String::from_utf8(response).unwrap();
-    let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.lines();
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers = lines.map(|line| {
-        let (name, value) = line.split_once(": ").unwrap();
-        (name.parse().unwrap(), value.parse().unwrap())
-    });
-    Reply { status, headers: headers.collect(), body: body.into() }
+    Reply::parse(&response)
 }
 
 fn full() -> Option<(Service, Client, SmallDisk)> {

@@ -22,6 +22,18 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What came over a connection, as text.
+    pub fn parse(response: &str) -> Self {
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.parse().unwrap(), value.parse().unwrap())
+        });
+        Self { status, headers: headers.collect(), body: body.into() }
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)

@@ -3,8 +3,7 @@
 use utoipa::openapi::schema::Object;
 
 use super::value::text;
-use super::{id, with_description};
-use crate::domain::api_key::KeyId;
+use super::{id, me, with_description};
 use crate::http::openapi::examples;
 
 #[must_use]
@@ -14,11 +13,7 @@ pub fn resource(about: &str) -> Object {
 
 #[must_use]
 pub fn key() -> Object {
-    text()
-        .description(Some("Only changes that were made with the key of this id."))
-        .pattern(Some(format!("^{}$", KeyId::PATTERN)))
-        .examples([examples::me::KEY_ID])
-        .build()
+    with_description(me::key_id(), "Only changes that were made with the key of this id.")
 }
 
 #[must_use]
