@@ -1,4 +1,4 @@
-// A search over the guides and operations, in the page: the index is loaded when somebody begins to search.
+// A search over the guides and operations, in the page: the index is loaded with the first query.
 
 const MAX_RESULTS = 12;
 // How much of the text of an entry is shown: as many characters before and after what was found.

@@ -1,4 +1,4 @@
-//! The index of the search, which `search.js` loads when somebody searches: a module with an entry for each section of a
+//! The index of the search, which `search.js` loads with the first query: a module with an entry for each section of a
 //! guide and for each operation.
 
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use crate::domain::violation::Place;
 use crate::domain::{Error, ErrorCode, FieldViolation, Permission, Violation};
 use crate::http::dialect::{Dialect, FieldNames};
 
-/// The `Retry-After` of errors that pass by themselves, nobody knows when.
+/// The `Retry-After` of errors that pass by themselves, after an unknown time.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 /// A domain error and the response headers that belong to it.

@@ -167,7 +167,7 @@ enum StreamState {
 }
 
 impl FileWriter {
-    /// Ends with an error if the file cannot be completed: the connection is then closed, so that nobody takes a part for
+    /// Ends with an error if the file cannot be completed: the connection is then closed, so that no client takes a part for
     /// the whole.
     fn stream(self, origin: StreamOrigin) -> impl Stream<Item = io::Result<Bytes>> {
         futures_util::stream::unfold((StreamState::Begin(self), origin), async |(state, origin)| {

@@ -458,7 +458,7 @@ pub(super) async fn delete_retired(transaction: &Transaction, limit: u64) -> Res
     Ok(true)
 }
 
-/// Deletes blocks of an account's segments, whatever their state, once nobody holds a lease of its index; returns whether
+/// Deletes blocks of an account's segments, whatever their state, once its index has no lease; returns whether
 /// there may be more.
 pub(in crate::storage) async fn purge_segments(
     transaction: &Transaction,
