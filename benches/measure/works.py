@@ -11,6 +11,7 @@ from pathlib import Path
 from . import load
 from .goals import (
     CONNECTIONS,
+    CREATES,
     DELETES,
     GETS,
     KEYED,
