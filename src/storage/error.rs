@@ -26,6 +26,42 @@ pub enum OpenError {
         /// Its name, without its value.
         name: String,
     },
+    /// Which of several servers is wanted: one that the service cannot use.
+    #[error(
+        "the service writes to its database: target_session_attrs in the database URL must be read-write, not \"{value}\""
+    )]
+    ReadOnlyTarget {
+        /// The parameter's value.
+        value: String,
+    },
+    /// All that respond are standbys, or read-only.
+    #[error("none of the servers in the database URL can be written to")]
+    NoPrimary,
+    /// A connection pooler rejects what sessions are opened with.
+    #[error(
+        "a connection pooler rejects what the service sets for its sessions ({reason}); for PgBouncer, set \
+         ignore_startup_parameters = options, and set the timeouts for the role instead: \
+         ALTER ROLE … SET statement_timeout = '2700ms', and the same for idle_in_transaction_session_timeout"
+    )]
+    PoolerRejects {
+        /// Its message.
+        reason: String,
+    },
+    /// A connection pooler drops what sessions are opened with.
+    #[error(
+        "{name} is not set in the sessions of the database, although the service sets it: a connection pooler has \
+         dropped it. Set it for the role: ALTER ROLE … SET {name} = '2700ms'"
+    )]
+    NoTimeout {
+        /// The setting.
+        name: &'static str,
+    },
+    /// A connection pooler in transaction mode does not know of prepared statements.
+    #[error(
+        "a connection pooler runs the transactions of one connection in several sessions, and loses its prepared \
+         statements: use session pooling, or PgBouncer 1.21 or later with max_prepared_statements = 100"
+    )]
+    StatementsLost,
     /// Each connection would have a database of its own.
     #[error("an SQLite database in memory is not supported; name a file")]
     InMemory,
@@ -99,6 +135,7 @@ impl OpenError {
             Some(CANTOPEN) => {
                 Self::ReadOnly { reason: "files cannot be created or opened in its directory".to_owned() }
             }
+            _ if is_rejected_by_pooler(&error) => Self::PoolerRejects { reason: one_line(&error) },
             _ => Self::Unreachable { reason: one_line(&error) },
         }
     }
@@ -111,6 +148,12 @@ impl OpenError {
     pub(super) fn migration(error: DbErr) -> Self {
         Self::Migration { reason: one_line(&error) }
     }
+}
+
+/// Whether PgBouncer has rejected what a session was to be opened with. (PostgreSQL does not use this code for it.)
+fn is_rejected_by_pooler(error: &DbErr) -> bool {
+    let Some(SqlxError::Database(said)) = sqlx_error(error) else { return false };
+    has_code(error, &["08P01"]) && said.message().contains("startup parameter")
 }
 
 /// The driver's message, which contains no personal data where nothing was sent.

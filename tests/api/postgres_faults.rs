@@ -225,6 +225,42 @@ fn read_only_connections_are_discarded() {
     work(&client, "afterwards");
 }
 
+/// A server whose synchronous standby is gone has a transaction that no other server has: a failover would lose it. PostgreSQL
+/// reports success when its statement timeout ends the wait for the standby.
+#[test]
+fn a_write_that_no_synchronous_standby_has_is_not_acknowledged() {
+    let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };
+    let service = Service::start_on(&cluster.url("postgres"), |settings| {
+        settings.database.database_statement_timeout = Duration::from_secs(1);
+    });
+    let client = service.client();
+    let create = |name: String| {
+        client.post("/v1/contacts", &json!({"username": name, "phone_number": "+4479000000001"})).status
+    };
+    let until = |status: u16, when: &str| {
+        let started = Instant::now();
+        for i in 0.. {
+            let answered = create(format!("{when}-{i}"));
+            assert!([201, 503].contains(&answered), "{answered}");
+            if answered == status {
+                return;
+            }
+            assert!(started.elapsed() < 2 * RECOVERY_TIME, "no {status} {when}");
+        }
+    };
+    until(201, "before");
+    cluster.run("ALTER SYSTEM SET synchronous_standby_names = 'absent'");
+    cluster.run("SELECT pg_reload_conf()");
+    until(503, "without");
+    // None of those that follow either, whichever connection it has.
+    for i in 0..3 {
+        assert_eq!(create(format!("unacknowledged-{i}")), 503);
+    }
+    cluster.run("ALTER SYSTEM RESET synchronous_standby_names");
+    cluster.run("SELECT pg_reload_conf()");
+    until(201, "afterwards");
+}
+
 fn read_only(cluster: &Cluster, setting: &str) {
     cluster.run(&format!("ALTER SYSTEM SET default_transaction_read_only = {setting}"));
     cluster.run("SELECT pg_reload_conf()");

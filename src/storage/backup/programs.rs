@@ -5,10 +5,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
 
 use super::error::BackupError;
 use crate::storage::error::OpenError;
+use crate::storage::postgres::ServerUrls;
 
 /// Where a URL leads, in the environment variables that the programs read. (Everybody on the machine can read the arguments of a
 /// process, but not its environment.)
@@ -17,7 +17,8 @@ pub(super) struct Server(Vec<(&'static str, String)>);
 
 impl Server {
     pub(super) fn of_url(url: &str, application_name: &str) -> Result<Self, OpenError> {
-        let url = Url::parse(url).map_err(|_| OpenError::BadUrl)?;
+        let ServerUrls { urls, must_be_writable } = ServerUrls::parse(url)?;
+        let url = urls.first().ok_or(OpenError::BadUrl)?;
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let mut variables = vec![("PGAPPNAME", application_name.to_owned())];
         let mut set = |variable, value: String| {
@@ -25,9 +26,16 @@ impl Server {
                 variables.push((variable, value));
             }
         };
-        let host = decoded(url.host_str().unwrap_or_default());
-        set("PGHOST", host.trim_matches(['[', ']']).to_owned());
-        set("PGPORT", url.port().map(|port| port.to_string()).unwrap_or_default());
+        let hosts = urls.iter().map(|url| {
+            let host = decoded(url.host_str().unwrap_or_default());
+            host.trim_matches(['[', ']']).to_owned()
+        });
+        set("PGHOST", hosts.collect::<Vec<_>>().join(","));
+        let ports = urls.iter().map(|url| url.port().map(|port| port.to_string()).unwrap_or_default());
+        // One port for all of them, or as many as there are hosts; an empty one is the default.
+        let ports = ports.collect::<Vec<_>>().join(",");
+        set("PGPORT", if ports.bytes().all(|byte| byte == b',') { String::new() } else { ports });
+        set("PGTARGETSESSIONATTRS", if must_be_writable { "read-write".to_owned() } else { String::new() });
         set("PGUSER", decoded(url.username()));
         set("PGPASSWORD", decoded(url.password().unwrap_or_default()));
         set("PGDATABASE", decoded(url.path().trim_start_matches('/')));
@@ -158,6 +166,19 @@ mod tests {
             ("PGPORT", "5433"),
             ("PGSSLMODE", "require"),
             ("PGUSER", "us@er"),
+        ];
+        assert_eq!(
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>(),
+            expected
+        );
+        let variables = of("postgres://me@one,[::1]:5433/db?target_session_attrs=primary");
+        let expected = [
+            ("PGAPPNAME", "name"),
+            ("PGDATABASE", "db"),
+            ("PGHOST", "one,::1"),
+            ("PGPORT", ",5433"),
+            ("PGTARGETSESSIONATTRS", "read-write"),
+            ("PGUSER", "me"),
         ];
         assert_eq!(
             variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>(),

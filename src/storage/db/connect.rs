@@ -16,7 +16,7 @@ use super::connection::Connection;
 use crate::storage::error::{OpenError, is_busy, is_file_error};
 use crate::storage::instruments::Instruments;
 use crate::storage::postgres::failover::PoolGeneration;
-use crate::storage::postgres::{PostgresPool, Probe, Timeouts};
+use crate::storage::postgres::{PostgresPool, Probe, ServerUrls, Servers, Timeouts, pooler};
 use crate::storage::sqlite::database_file::{DatabaseFile, FileLock};
 use crate::storage::sqlite::pool::SqlitePool;
 
@@ -166,10 +166,16 @@ pub fn safe_url(url: &str) -> String {
             let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{REDACTED}") };
             let after_authority = rest.split_once(['/', '?', '#']);
             let is_split_wrongly = after_authority.is_some_and(|(_, after)| after.contains('@'));
-            let parsed = Url::parse(url).ok().filter(|url| !is_split_wrongly && url.fragment().is_none());
-            let Some(parsed) = parsed else { return format!("{scheme}://{REDACTED}") };
-            let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{scheme}://{}{port}{}", parsed.host_str().unwrap_or_default(), parsed.path())
+            let parsed = ServerUrls::parse(url).ok().filter(|_| !is_split_wrongly);
+            let urls = parsed.map(|parsed| parsed.urls).unwrap_or_default();
+            let Some(first) = urls.first().filter(|url| url.fragment().is_none()) else {
+                return format!("{scheme}://{REDACTED}");
+            };
+            let servers = urls.iter().map(|url| {
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{}{port}", url.host_str().unwrap_or_default())
+            });
+            format!("{scheme}://{}{}", servers.collect::<Vec<_>>().join(","), first.path())
         }
         _ => REDACTED.to_owned(),
     }
@@ -183,7 +189,7 @@ pub(crate) async fn open(options: &Options) -> Result<Pools, OpenError> {
 pub(crate) async fn open_with(options: &Options, access: Access) -> Result<Pools, OpenError> {
     match Scheme::of(&options.url)? {
         Scheme::Sqlite => open_sqlite(options, access).await,
-        Scheme::Postgres => open_postgres(options).await,
+        Scheme::Postgres => open_postgres(options, access).await,
     }
 }
 
@@ -301,14 +307,21 @@ fn sqlite_pool(
     pool
 }
 
-fn postgres_options(url: &str) -> Result<PgConnectOptions, OpenError> {
-    let parsed = Url::parse(url).map_err(|_| OpenError::BadUrl)?;
+fn postgres_servers(url: &str, application_name: &str) -> Result<Servers, OpenError> {
+    let ServerUrls { urls, must_be_writable } = ServerUrls::parse(url)?;
+    let options: Result<Vec<_>, _> = urls.iter().map(postgres_options).collect();
+    let servers = Servers::new(options?, must_be_writable);
+    Ok(servers.map(|options| options.application_name(application_name)))
+}
+
+fn postgres_options(url: &Url) -> Result<PgConnectOptions, OpenError> {
     // sqlx ignores unknown parameters, and logs them with their values.
-    if let Some((name, _)) = parsed.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| !is_postgres_parameter(name)) {
         return Err(OpenError::UnknownParameter { name: name.into_owned() });
     }
-    let postgres = PgConnectOptions::from_str(url).map_err(|_| OpenError::BadUrl)?;
-    Ok(postgres.application_name(APPLICATION_NAME).disable_statement_logging())
+    let postgres = PgConnectOptions::from_url(url).map_err(|_| OpenError::BadUrl)?;
+    // PgBouncer rejects what it does not know, and no result has a float in it.
+    Ok(postgres.extra_float_digits(None).disable_statement_logging())
 }
 
 /// A pool for what takes long, on PostgreSQL.
@@ -316,33 +329,36 @@ pub(crate) async fn open_postgres_without_timeouts(
     options: &Options,
     application_name: &str,
 ) -> Result<DatabaseConnection, OpenError> {
-    let postgres = postgres_options(&options.url)?.application_name(application_name).options(NO_TIMEOUTS);
+    let servers = postgres_servers(&options.url, application_name)?;
+    let postgres = servers.map(|server| server.options(NO_TIMEOUTS)).current(options.acquire_timeout).await?;
     // sea-orm traces the URL that it gets.
     let mut pool = base_options(options, MIGRATION_CONNECTIONS, "postgres://localhost");
     pool.map_sqlx_postgres_opts(move |_| postgres.clone());
     connect(pool).await
 }
 
-async fn open_postgres(options: &Options) -> Result<Pools, OpenError> {
-    let postgres = postgres_options(&options.url)?;
+async fn open_postgres(options: &Options, access: Access) -> Result<Pools, OpenError> {
     let pool = open_postgres_without_timeouts(options, APPLICATION_NAME).await?;
 
     let timeout = format!("{}ms", server_timeout(options.statement_timeout).as_millis());
     // A transaction whose connection hangs between two statements holds locks (the account's counter, for
     // one) that other writes wait for: the server ends it when our statement timeout would.
-    let serves = postgres
-        .options([("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)])
-        .options(SERVER_KEEPALIVE);
+    let guards = [("statement_timeout", &timeout), ("idle_in_transaction_session_timeout", &timeout)];
+    let servers = postgres_servers(&options.url, APPLICATION_NAME)?;
+    let servers = servers.map(|server| server.options(guards).options(SERVER_KEEPALIVE));
+    if matches!(access, Access::Serve | Access::ServeExisting) {
+        pooler::check(&servers, options.acquire_timeout).await?;
+    }
     let timeouts = Timeouts { acquire: options.acquire_timeout, statement: options.statement_timeout };
     let generation = PoolGeneration::default();
-    let probe = Some(Probe::new(serves.clone()));
+    let probe = Some(Probe::new(servers.clone()));
     let monitor = options.instruments.as_ref().map(|_| {
         // Of its own generation: a figure that takes too long says nothing about the connections of requests.
         let timeouts = Timeouts { acquire: MONITOR_TIMEOUT, statement: MONITOR_TIMEOUT };
-        Connection::postgres(PostgresPool::new(serves.clone(), 1, timeouts, PoolGeneration::default()))
+        Connection::postgres(PostgresPool::new(servers.clone(), 1, timeouts, PoolGeneration::default()))
     });
     let connection =
-        Connection::postgres(PostgresPool::new(serves, options.connections, timeouts, generation.clone()));
+        Connection::postgres(PostgresPool::new(servers, options.connections, timeouts, generation.clone()));
     Ok(Pools {
         pool,
         writer: connection.clone(),
@@ -441,6 +457,8 @@ mod tests {
             "postgres://user:12/SECRET@host/db",
             "postgres://user:12?SECRET@host/db",
             "postgres://user:SECRET?x@host/db",
+            "postgres://user:SEC,RET@host,other:5433/db?password=SECRET",
+            "postgres://user:SECRET@host,other:x/db",
             "postgres://SECRET@host/db",
             "postgresql://host/db?password=SECRET",
             "postgres://host/db?user=a&password=SEC@RET",
@@ -456,6 +474,7 @@ mod tests {
             );
         }
         assert_eq!(safe_url("postgres://u:p@[::1]:5433/db?sslmode=require"), "postgres://[::1]:5433/db");
+        assert_eq!(safe_url("postgres://u:p@a,b:5433/db?user=x"), "postgres://a,b:5433/db");
         assert_eq!(safe_url("postgresql://host/db"), "postgresql://host/db");
         assert_eq!(safe_url("sqlite://data/addressbook.db?mode=rwc"), "sqlite://data/addressbook.db");
     }

@@ -11,18 +11,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sea_orm::Statement;
 use sea_orm::sea_query::Values;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgQueryResult, PgRow, PgSeverity};
+use sea_orm::sqlx::postgres::{PgDatabaseError, PgQueryResult, PgRow, PgSeverity};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Either, Error, Executor as _, PgConnection};
 use sea_query_sqlx::SqlxValues;
 
+use super::deadline::with_timeout;
 use super::failover::PoolGeneration;
+use super::servers::Servers;
 use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit, Usage};
 
 /// A connection that was idle for longer is pinged before use, with this timeout.
@@ -38,6 +39,10 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Timeout of a commit, whatever the statement timeout is; see `writer::MAX_TIMESTAMP_AGE`.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Without the server's statement timeout. A server that waits for its synchronous standby has committed already: if a timeout ends
+/// the wait, it warns and reports success, although a failover would lose the transaction. Ours reports an unknown outcome.
+const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
+
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +56,7 @@ pub(crate) struct Timeouts {
 pub(crate) struct PostgresPool(Arc<Shared>);
 
 struct Shared {
-    options: PgConnectOptions,
+    servers: Servers,
     permits: FairSemaphore,
     max_connections: u32,
     /// Used last in, first out; the front may have exceeded its idle timeout.
@@ -70,7 +75,7 @@ struct Idle {
 pub(crate) type StatementResult = (PgQueryResult, Vec<PgRow>);
 
 impl fmt::Debug for PostgresPool {
-    /// Omits the options, which contain the password.
+    /// Omits the servers, whose options contain the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shared { max_connections, timeouts, .. } = &*self.0;
         f.debug_struct("PostgresPool")
@@ -82,14 +87,14 @@ impl fmt::Debug for PostgresPool {
 
 impl PostgresPool {
     pub(crate) fn new(
-        options: PgConnectOptions,
+        servers: Servers,
         max_connections: u32,
         timeouts: Timeouts,
         generation: PoolGeneration,
     ) -> Self {
         let permits = usize::try_from(max_connections).unwrap_or(usize::MAX);
         Self(Arc::new(Shared {
-            options,
+            servers,
             permits: FairSemaphore::new(permits),
             max_connections,
             idle: Mutex::default(),
@@ -150,7 +155,7 @@ impl Shared {
     }
 
     async fn open(&self) -> Result<PgConnection, Error> {
-        with_timeout(self.timeouts.acquire, PgConnection::connect_with(&self.options)).await
+        Ok(self.servers.connect(self.timeouts.acquire).await?)
     }
 
     fn is_usable(&self, opened: Instant) -> bool {
@@ -206,7 +211,7 @@ impl PooledConnection {
     /// Commits. After a timeout the outcome is unknown.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         let deadline = self.shared.timeouts.statement.min(COMMIT_TIMEOUT);
-        self.run_simple("COMMIT", deadline).await.map(drop)
+        self.run_simple(COMMIT, deadline).await.map(drop)
     }
 
     async fn run_simple(&mut self, sql: &str, deadline: Duration) -> Result<PgQueryResult, Error> {
@@ -254,16 +259,6 @@ impl Drop for PooledConnection {
         if let Some(connection) = self.connection.take().filter(|_| !self.busy) {
             self.shared.release(connection, self.opened);
         }
-    }
-}
-
-async fn with_timeout<T>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(deadline, work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::Io(ErrorKind::TimedOut.into())),
     }
 }
 

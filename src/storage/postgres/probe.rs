@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::PgConnectOptions;
-use sea_orm::sqlx::{self, Connection as _, Error, PgConnection};
+use sea_orm::sqlx::{self, AssertSqlSafe, Error, PgConnection, Row as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+
+use super::servers::{ConnectError, IS_WRITABLE, Servers};
 
 /// Total timeout: shorter than that of the readiness request.
 const DEADLINE: Duration = Duration::from_millis(1_500);
@@ -28,14 +29,14 @@ pub(crate) enum NotReady {
 }
 
 pub(crate) struct Probe {
-    options: PgConnectOptions,
+    servers: Servers,
     /// The previous connection. Concurrent probes wait for each other: one connection is enough.
     connection: Mutex<Option<PgConnection>>,
 }
 
 impl Probe {
-    pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: Mutex::new(None) }
+    pub(crate) fn new(servers: Servers) -> Self {
+        Self { servers, connection: Mutex::new(None) }
     }
 
     /// To be called in a task of its own: a connection dropped in mid-query is lost.
@@ -53,8 +54,11 @@ impl Probe {
             return Ok(());
         }
         // Whatever the old connection says, a new one may lead to another server.
-        let connected = PgConnection::connect_with(&self.options).await;
-        let mut connection = connected.map_err(|error| unreachable(&error))?;
+        let connected = self.servers.connect(DEADLINE - REUSE_DEADLINE).await;
+        let mut connection = connected.map_err(|error| match error {
+            ConnectError::ReadOnly => NotReady::ReadOnly,
+            ConnectError::Failed(error) => unreachable(&error),
+        })?;
         examine(&mut connection, knows).await?;
         *connection_slot = Some(connection);
         Ok(())
@@ -70,10 +74,10 @@ fn unreachable(error: &Error) -> NotReady {
 
 /// Whether the database can be written to, and this program knows what its schema asks of programs.
 async fn examine(connection: &mut PgConnection, knows: fn(&str) -> bool) -> Result<(), NotReady> {
-    let state = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean, \
-                 (SELECT oldest_migration FROM schema_compatibility)";
-    // Unnamed: behind a pooler each transaction may run in another session.
-    let state = sqlx::query_as(state).persistent(false).fetch_one(connection).await;
+    let state = format!("SELECT {IS_WRITABLE}, (SELECT oldest_migration FROM schema_compatibility)");
+    // Unprepared: behind a pooler each transaction may run in another session.
+    let row = sqlx::raw_sql(AssertSqlSafe(state)).fetch_one(connection).await;
+    let state = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     let (is_writable, oldest_migration): (bool, String) = state.map_err(|error| unreachable(&error))?;
     match (is_writable, knows(&oldest_migration)) {
         (false, _) => Err(NotReady::ReadOnly),

@@ -10,7 +10,7 @@ pub(super) struct Guide {
 }
 
 /// In the order of the menu: beginning, every client, what clients do, operators.
-pub(super) const GUIDES: [Guide; 16] = [
+pub(super) const GUIDES: [Guide; 17] = [
     Guide { name: "quickstart", text: include_str!("quickstart.md") },
     Guide { name: "dialects", text: include_str!("dialects.md") },
     Guide { name: "errors", text: include_str!("errors.md") },
@@ -25,6 +25,7 @@ pub(super) const GUIDES: [Guide; 16] = [
     Guide { name: "administration", text: include_str!("administration.md") },
     Guide { name: "limits", text: include_str!("limits.md") },
     Guide { name: "operating", text: include_str!("operating.md") },
+    Guide { name: "high-availability", text: include_str!("high-availability.md") },
     Guide { name: "backups", text: include_str!("backups.md") },
     Guide { name: "monitoring", text: include_str!("monitoring.md") },
 ];

@@ -1,0 +1,34 @@
+"""Many instances share the connections that PostgreSQL has."""
+
+import time
+
+from load import Load, Target
+from processes import Failed
+from service import Instance
+
+INSTANCES = 20
+# With the one for `/readyz`, 80 of the 97 that PostgreSQL leaves to others than its administrators.
+CONNECTIONS = 3
+DURATION = 15
+
+
+def run(cluster, folder, binary, database, key):
+    instances = [
+        Instance(binary, folder, 10 + number, database, "--database-connections", str(CONNECTIONS))
+        for number in range(INSTANCES)
+    ]
+    targets = [Target(instance.name, instance.address) for instance in instances]
+    peak = 0
+    with Load(targets, key, writers=2, readers=1) as load:
+        ends = time.monotonic() + DURATION
+        while time.monotonic() < ends:
+            [[used]] = cluster.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'addressbook'")
+            peak = max(peak, int(used))
+            time.sleep(0.5)
+    for instance in instances:
+        instance.stop()
+    outcomes = load.outcomes()
+    print(f"{INSTANCES} instances with {CONNECTIONS} connections: at most {peak} in use;", outcomes)
+    silent = [target.name for target in targets if not target.acknowledged]
+    if silent or set(outcomes) != {("create", 201), ("read", 200)}:
+        raise Failed(f"{INSTANCES} instances do not work: {silent} {outcomes} {load.violations[:3]}")
