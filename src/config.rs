@@ -91,6 +91,11 @@ pub(crate) fn duration<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dur
     Err(format!("must be between {} and {max}", humantime::format_duration(min)))
 }
 
+/// A duration as [`duration`] reads it.
+pub(crate) fn written(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
 /// Which database, and how to reach it.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Database")]

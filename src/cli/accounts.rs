@@ -10,9 +10,9 @@ use clap::{Args, Subcommand};
 use super::command::CommandResult;
 use super::settings_file;
 use super::store::To;
-use crate::config::{self, CENTURY, HOUR};
+use crate::config::{self, CENTURY, HOUR, written};
 use crate::domain::AccountName;
-use crate::domain::account::service::AccountService;
+use crate::domain::account::service::{AccountService, DEFAULT_KEEP};
 use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{Cursor, CursorParams, MAX_LIMIT};
 
@@ -60,7 +60,7 @@ enum Command {
         #[arg(value_name = "NAME", value_parser = account)]
         account: AccountName,
         /// How long what the account has is kept, from now on; at least an hour
-        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = config::duration::<HOUR, CENTURY>)]
+        #[arg(long, value_name = "TIME", default_value = written(DEFAULT_KEEP), value_parser = config::duration::<HOUR, CENTURY>)]
         keep: Duration,
         #[command(flatten)]
         to: To,

@@ -11,8 +11,8 @@ use super::accounts::account;
 use super::command::CommandResult;
 use super::settings_file;
 use super::store::To;
-use crate::config::{self, CENTURY};
-use crate::domain::api_key::service::{KeyRequest, KeyService};
+use crate::config::{self, CENTURY, written};
+use crate::domain::api_key::service::{DEFAULT_OVERLAP, KeyRequest, KeyService};
 use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
 use crate::domain::error::if_found;
 use crate::domain::operator::OperatorKey;
@@ -72,7 +72,7 @@ enum Command {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
         /// How long the old key remains valid
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = config::duration::<0, CENTURY>)]
+        #[arg(long, value_name = "TIME", default_value = written(DEFAULT_OVERLAP), value_parser = config::duration::<0, CENTURY>)]
         overlap: Duration,
         #[command(flatten)]
         to: To,

@@ -30,6 +30,9 @@ const CACHE_TTL: Duration = Duration::from_millis(500);
 
 const MAX_CACHED_KEYS: u64 = 100_000;
 
+/// How long a rotated key remains valid if the operator says nothing.
+pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The properties of a key to be created.
 #[derive(Clone, Debug)]
 pub struct KeyRequest {

@@ -6,7 +6,7 @@ use actix_web::http::header::LOCATION;
 
 use super::dialect::{DIALECT, KEYS};
 use crate::config::{self, CENTURY};
-use crate::domain::api_key::service::KeyRequest;
+use crate::domain::api_key::service::{DEFAULT_OVERLAP, KeyRequest};
 use crate::domain::api_key::{ApiKey, IssuedKey, KeyId, KeyLabel, KeyQuery};
 use crate::domain::pagination::CursorParams;
 use crate::domain::{AccountId, Permissions};
@@ -24,9 +24,6 @@ const CREATE: &str = "createKey";
 const ROTATE: &str = "rotateKey";
 const REVOKE: &str = "revokeKey";
 const NOUN: &str = "key";
-
-/// Of a rotation that does not say otherwise.
-const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 static RESOURCE: ResourceDoc = ResourceDoc { tag: Some(KEYS), noun: NOUN, argument: "key", versioned: false };
 
@@ -47,20 +44,29 @@ impl Payload for CreateKey {
     fn into_command(self, violations: &mut Violations) -> Option<KeyRequest> {
         let Self { label, permissions, expires_in } = self;
         let label = violations.read("label", label);
-        let mut list: Vec<Permission> = Vec::new();
-        for (index, name) in permissions.into_iter().flat_map(|Items(names)| names).enumerate() {
-            match name.parse::<Permission>() {
-                Ok(permission) if !list.contains(&permission) => list.push(permission),
-                Ok(_) => {}
-                Err(_) => violations.add(format!("permissions.{index}"), Violation::NotPermission),
-            }
-        }
+        let permissions = permissions.map_or(Permissions::All, |list| read_permissions(list, violations));
         let expires_in = violations.parse("expires_in", expires_in, |text| {
             config::duration::<1_000, CENTURY>(text)
                 .map_err(|_| Violation::NotDuration { min: "1s", max: "100 years" })
         });
-        Some(KeyRequest { permissions: Permissions::from_list(list), expires_in, label })
+        Some(KeyRequest { permissions, expires_in, label })
     }
+}
+
+/// An empty list is none: who has computed one does not mean all permissions.
+fn read_permissions(Items(names): Items<String>, violations: &mut Violations) -> Permissions {
+    if names.is_empty() {
+        violations.add("permissions", Violation::NoItems);
+    }
+    let mut list: Vec<Permission> = Vec::new();
+    for (index, name) in names.into_iter().enumerate() {
+        match name.parse::<Permission>() {
+            Ok(permission) if !list.contains(&permission) => list.push(permission),
+            Ok(_) => {}
+            Err(_) => violations.add(format!("permissions.{index}"), Violation::NotPermission),
+        }
+    }
+    Permissions::Only(list)
 }
 
 /// How a key is rotated.

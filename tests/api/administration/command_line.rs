@@ -53,6 +53,8 @@ fn operator_keys_come_from_the_command_line(backend: Backend) {
     fails(&mut command(&["keys", "create", "--operator", "--account", "a"]), &["--operator", "--account"]);
     let permission = ["keys", "create", "--operator", "--permission", "read:Contacts"];
     fails(&mut command(&permission), &["--operator", "--permission"]);
+    // What a script has not found is not all permissions.
+    fails(&mut command(&["keys", "create", "--account", "a", "--permission", ""]), &["--permission"]);
     fails(&mut command(&["keys", "revoke", "0000000000000000"]), &["no key 0000000000000000"]);
 }
 

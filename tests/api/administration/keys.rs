@@ -130,6 +130,8 @@ fn invalid_requests_are_refused(backend: Backend) {
         (json!({"expires_in": 90}), "expires_in", "wrong_type"),
         (json!({"permissions": ["read:Contacts", "read:All"]}), "permissions.1", "not_a_permission"),
         (json!({"permissions": "read:Contacts"}), "permissions", "wrong_type"),
+        // Who has computed an empty list does not mean all permissions.
+        (json!({"permissions": []}), "permissions", "no_items"),
         (json!({"label": "x".repeat(101)}), "label", "too_long"),
         (json!({"name": "x"}), "name", "unknown"),
     ] {

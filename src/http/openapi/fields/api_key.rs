@@ -72,10 +72,10 @@ pub fn requested_permissions() -> Array {
         .build();
     ArrayBuilder::new()
         .description(Some(
-            "What the key permits. Without this list, or with an empty one, the key has all permissions, also those that later \
-             versions add.",
+            "What the key permits. Without this list, the key has all permissions, also those that later versions add.",
         ))
         .items(RefOr::T(Schema::from(permission)))
+        .min_items(Some(1))
         .max_items(Some(MAX_BATCH))
         .build()
 }
