@@ -21,12 +21,11 @@ pub use self::error::StartError;
 use crate::config::{DatabaseSettings, Limits, MigrateOnStart, Settings, StorageSettings};
 use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
-use crate::domain::audience::{AudienceSettings, SnapshotLimits};
-use crate::domain::import::ImportLimits;
+use crate::domain::audience::AudienceSettings;
+use crate::domain::import::ImportSettings;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::lifecycle::Lifecycle;
-use crate::http::quota::Quotas;
 use crate::http::rate_limit::RateLimits;
 pub use crate::http::server::Variant;
 use crate::http::streams::Streams;
@@ -77,9 +76,8 @@ impl App {
     ) -> Result<Self, StartError> {
         let measures = admin.map(|admin| admin.measures.clone());
         let (mut options, url) = options(&settings.database, &settings.storage);
-        options.contact_quota = Quotas::from(&settings.limits).contacts;
-        let imports = settings.limits.account_imports;
-        options.imports_in_progress = (imports > 0).then_some(imports.into());
+        let limits = settings.limits.of_accounts();
+        options.contact_quota = limits.contacts;
         options.instruments = measures.as_ref().map(|measures| measures.storage.clone());
         let database = match settings.migrate {
             MigrateOnStart::Auto => Database::open_to_serve(&options).await,
@@ -88,13 +86,13 @@ impl App {
         let database = database.map_err(|source| StartError::Database { source, url: url.clone() })?;
         let store: Arc<dyn Store> = Arc::new(database.clone());
         admin.inspect(|admin| admin.watch(&database, &store));
-        let keys = KeyService::new(Arc::clone(&store));
+        let keys = KeyService::new(Arc::clone(&store)).with_limits(limits);
         let state = Data::new(AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
             audiences: Arc::new(audience_settings(&settings.limits)),
-            imports: import_limits(settings),
-            rate_limits: RateLimits::new(&settings.limits),
+            imports: import_settings(settings),
+            rate_limits: RateLimits::new(&limits),
             streams: Streams::default(),
             limits: settings.limits.clone(),
             lifecycle: lifecycle.clone(),
@@ -318,9 +316,8 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         contact_cache: *contact_cache,
         search_cache: *search_cache,
         idempotency_ttl: *idempotency_ttl,
-        // Of what a server accepts: other programs create no contacts, and no imports.
+        // Of what a server accepts: other programs create no contacts.
         contact_quota: None,
-        imports_in_progress: None,
         audience_ttl: *audience_ttl,
         change_retention: *change_retention,
         instruments: None,
@@ -344,17 +341,15 @@ pub fn administration_openapi(limits: &Limits) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&admin_api::document(limits)?).map(|json| json + "\n")
 }
 
-fn import_limits(settings: &Settings) -> ImportLimits {
-    ImportLimits {
+fn import_settings(settings: &Settings) -> ImportSettings {
+    ImportSettings {
         file_bytes: settings.limits.import_file_limit,
-        quota: settings.limits.import_quota,
         retention: settings.storage.import_retention,
     }
 }
 
 fn audience_settings(limits: &Limits) -> AudienceSettings {
-    let snapshots = SnapshotLimits { entries: limits.audience_kept_limit, quota: limits.audience_quota };
-    AudienceSettings::new(limits.audience_answer_limit, snapshots, limits.audience_cpu_limit)
+    AudienceSettings::new(limits.audience_answer_limit, limits.audience_kept_limit, limits.audience_cpu_limit)
 }
 
 impl App {

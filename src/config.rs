@@ -2,11 +2,13 @@
 //! defaults declared here; see `cli::settings_file`.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::pagination;
 
 /// Environment variables of the client samples of earlier releases. They are not settings, but a shell in which they
@@ -388,6 +390,26 @@ pub struct Limits {
     /// How long a graceful shutdown waits for requests in progress
     #[arg(long, env = "ADDRESSBOOK_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration::<0, DAY>)]
     pub shutdown_timeout: Duration,
+}
+
+impl Limits {
+    /// Of an account that has none of its own.
+    #[must_use]
+    pub fn of_accounts(&self) -> AccountLimits {
+        let unless_zero = |limit: u64| Some(limit).filter(|limit| *limit > 0);
+        let window = u32::try_from(self.rate_limit_window.as_secs()).unwrap_or(u32::MAX);
+        AccountLimits {
+            key_rate: NonZeroU32::new(self.key_rate_limit),
+            account_rate: NonZeroU32::new(self.account_rate_limit),
+            rate_window: NonZeroU32::new(window).unwrap_or(NonZeroU32::MIN),
+            contacts: unless_zero(self.contact_quota),
+            audience_entries: self.audience_quota,
+            import_bytes: self.import_quota,
+            streams: unless_zero(self.account_streams.into()),
+            feeds: unless_zero(self.account_feeds.into()),
+            imports: unless_zero(self.account_imports.into()),
+        }
+    }
 }
 
 /// The settings with no flag, variable or file.

@@ -35,10 +35,12 @@ mod m20261128_000021_timeline;
 mod m20261128_000022_shown_name;
 mod m20261128_000023_operator_keys;
 mod m20261128_000024_account_states;
+mod m20261128_000025_account_limits;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
-pub const TABLES: [&str; 28] = [
+pub const TABLES: [&str; 29] = [
+    "account_limits",
     "accounts",
     "api_keys",
     "audience_entries",
@@ -97,6 +99,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000022_shown_name::Migration),
             Box::new(m20261128_000023_operator_keys::Migration),
             Box::new(m20261128_000024_account_states::Migration),
+            Box::new(m20261128_000025_account_limits::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ use super::settings_file;
 use super::store::To;
 use crate::config::{self, CENTURY, HOUR, written};
 use crate::domain::AccountName;
+use crate::domain::account::limits::{AccountLimit, LimitChanges, LimitOverrides};
 use crate::domain::account::service::{AccountService, DEFAULT_KEEP};
 use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{Cursor, CursorParams, MAX_LIMIT};
@@ -65,6 +66,17 @@ enum Command {
         #[command(flatten)]
         to: To,
     },
+    /// Show the limits of an account, and set those that are given; on every instance after at most half a second
+    Limits {
+        /// The name of the account
+        #[arg(value_name = "NAME", value_parser = account)]
+        account: AccountName,
+        /// A limit and its new value, `contacts=20000000`, or `default` for that of the server; can be repeated
+        #[arg(value_name = "LIMIT=VALUE", value_parser = limit)]
+        changes: Vec<(AccountLimit, Option<u64>)>,
+        #[command(flatten)]
+        to: To,
+    },
     /// Show one account
     Show {
         /// The name of the account
@@ -79,6 +91,20 @@ pub(super) fn account(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|violation| violation.sentence("the account's name"))
 }
 
+fn limit(text: &str) -> Result<(AccountLimit, Option<u64>), String> {
+    let (name, value) = text.split_once('=').ok_or("a limit is set as LIMIT=VALUE")?;
+    let limit: AccountLimit = name.parse()?;
+    if value == SERVERS {
+        return Ok((limit, None));
+    }
+    // What is not a number is not within the bounds either.
+    let value = limit.check(value.parse().unwrap_or(-1)).map_err(|violation| violation.sentence(name))?;
+    Ok((limit, Some(value)))
+}
+
+/// In place of the value of a limit that an account does not have for itself.
+const SERVERS: &str = "default";
+
 impl Accounts {
     pub(super) fn run(self) -> CommandResult {
         let (Command::Create { to, .. }
@@ -86,6 +112,7 @@ impl Accounts {
         | Command::Suspend { to, .. }
         | Command::Resume { to, .. }
         | Command::Close { to, .. }
+        | Command::Limits { to, .. }
         | Command::Show { to, .. }) = &self.command;
         to.run(async |store| self.command.run(&AccountService::new(Arc::clone(&store))).await)
     }
@@ -102,6 +129,14 @@ impl Command {
             Self::Close { account, keep, to: _ } => {
                 let id = accounts.get_by_name(account).await?.id;
                 print(&[accounts.close(id, *keep).await?], true)?;
+            }
+            Self::Limits { account, changes, to: _ } => {
+                let mut account = accounts.get_by_name(account).await?;
+                if !changes.is_empty() {
+                    let changes = LimitChanges(changes.iter().copied().collect());
+                    account = accounts.change_limits(account.id, changes).await?;
+                }
+                print_limits(&account.limits)?;
             }
             Self::List { to: _ } => list(accounts).await?,
             Self::Show { account, to: _ } => print(&[accounts.get_by_name(account).await?], true)?,
@@ -135,13 +170,23 @@ async fn list(accounts: &AccountService) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
+fn print_limits(limits: &LimitOverrides) -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{:<16}  VALUE", "LIMIT")?;
+    for limit in AccountLimit::ALL {
+        let value = limits.get(*limit).map_or_else(|| SERVERS.to_owned(), |value| value.to_string());
+        writeln!(out, "{:<16}  {value}", limit.as_str())?;
+    }
+    Ok(())
+}
+
 fn print(accounts: &[Account], with_header: bool) -> std::io::Result<()> {
     let mut out = stdout().lock();
     if with_header {
         let (id, state, created, purge, contacts) = ("ID", "STATE", "CREATED", "PURGE AFTER", "CONTACTS");
         writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {contacts:>10}  NAME")?;
     }
-    for Account { id, name, created_at, suspended_at: _, state, contacts } in accounts {
+    for Account { id, name, created_at, suspended_at: _, state, contacts, limits: _ } in accounts {
         let purge = match state {
             AccountState::Closed { purge_at } => purge_at.to_string(),
             AccountState::Active | AccountState::Suspended => "-".to_owned(),

@@ -54,7 +54,7 @@ enum Command {
     /// Verify a backup: that it is whole, and has the rows that it says; needs no database
     #[command(after_help = backup::VERIFY_HELP)]
     Verify(backup::Verify),
-    /// Create, list, show, suspend, resume and close accounts; works while a server uses the same database
+    /// Create, list, show, limit, suspend, resume and close accounts; works while a server uses the same database
     Accounts(accounts::Accounts),
     /// Create, list, revoke and rotate API keys and operator keys; works while a server uses the same database
     Keys(keys::Keys),

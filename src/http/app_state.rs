@@ -13,14 +13,14 @@ use crate::config::Limits;
 use crate::domain::ErrorCode;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::AudienceSettings;
-use crate::domain::import::ImportLimits;
+use crate::domain::import::ImportSettings;
 use crate::domain::store::Store;
 
 pub struct AppState {
     pub store: Arc<dyn Store>,
     pub keys: KeyService,
     pub audiences: Arc<AudienceSettings>,
-    pub imports: ImportLimits,
+    pub imports: ImportSettings,
     pub limits: Limits,
     pub lifecycle: Lifecycle,
     pub rate_limits: RateLimits,

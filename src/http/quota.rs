@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::Limits;
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::field::MAX_FIELDS;
 
 /// The extension of the document that lists them.
@@ -20,13 +20,20 @@ pub struct Quotas {
     pub import_bytes: u64,
 }
 
-impl From<&Limits> for Quotas {
-    fn from(limits: &Limits) -> Self {
-        Self {
-            contacts: Some(limits.contact_quota).filter(|quota| *quota > 0),
-            fields: u64::try_from(MAX_FIELDS).unwrap_or(u64::MAX),
-            audience_entries: limits.audience_quota,
-            import_bytes: limits.import_quota,
-        }
+impl From<&AccountLimits> for Quotas {
+    fn from(limits: &AccountLimits) -> Self {
+        let AccountLimits {
+            key_rate: _,
+            account_rate: _,
+            rate_window: _,
+            contacts,
+            audience_entries,
+            import_bytes,
+            streams: _,
+            feeds: _,
+            imports: _,
+        } = *limits;
+        let fields = u64::try_from(MAX_FIELDS).unwrap_or(u64::MAX);
+        Self { contacts, fields, audience_entries, import_bytes }
     }
 }

@@ -1,13 +1,16 @@
 //! Rate limits: how many requests of a key, and of all keys of an account, this process accepts (GCRA).
 //!
 //! A request costs a unit, and one more for every [`ITEMS_PER_UNIT`] items of its body. A policy refills as many units in a
-//! second as its rate says, up to its quota, which is what may be spent at once. The fields of responses are those of
+//! second as its rate says, up to its quota, which is what may be spent at once. An account whose limits change begins with
+//! a full quota. The fields of responses are those of
 //! draft-ietf-httpapi-ratelimit-headers: a refusal has them, and so has each response once half of a quota is spent.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use governor::clock::{Clock, DefaultClock};
@@ -17,8 +20,8 @@ use governor::{Quota, RateLimiter};
 use serde::Serialize;
 
 use super::error::api_error::ApiError;
-use crate::config::Limits;
 use crate::domain::AccountId;
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::api_key::{KeyId, Principal};
 
 /// How many items of a body cost as much as a request.
@@ -36,7 +39,7 @@ pub const RATE_LIMIT_POLICY: &str = "RateLimit-Policy";
 pub const RATE_LIMIT: &str = "RateLimit";
 
 /// A quota of units, and the seconds in which it refills.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Policy {
     pub name: &'static str,
     pub quota: NonZeroU32,
@@ -53,25 +56,22 @@ impl Policy {
     /// One of the key, one of the account.
     pub const MAX: usize = 2;
 
-    fn of_key(limits: &Limits) -> Option<Self> {
-        Self::new("key", "API key", limits.key_rate_limit, limits)
+    fn of_key(limits: &AccountLimits) -> Option<Self> {
+        limits.key_rate.map(|rate| Self::new("key", "API key", rate, limits.rate_window))
     }
 
-    fn of_account(limits: &Limits) -> Option<Self> {
-        Self::new("account", "account", limits.account_rate_limit, limits)
+    fn of_account(limits: &AccountLimits) -> Option<Self> {
+        limits.account_rate.map(|rate| Self::new("account", "account", rate, limits.rate_window))
     }
 
-    /// `None`: any number of units.
-    fn new(name: &'static str, subject: &'static str, rate: u32, limits: &Limits) -> Option<Self> {
-        let (rate, window) = (NonZeroU32::new(rate)?, limits.rate_limit_window.as_secs());
-        let window = NonZeroU32::new(u32::try_from(window).ok()?)?;
+    fn new(name: &'static str, subject: &'static str, rate: NonZeroU32, window: NonZeroU32) -> Self {
         // At least for a request with items.
         let quota = Ord::max(rate.saturating_mul(window), NonZeroU32::MIN.saturating_add(1));
-        Some(Self { name, quota, window, rate, subject })
+        Self { name, quota, window, rate, subject }
     }
 
-    /// The policies of the settings.
-    pub fn all(limits: &Limits) -> impl Iterator<Item = Self> {
+    /// The policies that apply to an account.
+    pub fn all(limits: &AccountLimits) -> impl Iterator<Item = Self> {
         let policies: [Option<Self>; Self::MAX] = [Self::of_key(limits), Self::of_account(limits)];
         policies.into_iter().flatten()
     }
@@ -133,17 +133,18 @@ impl RateLimitFields {
 }
 
 pub struct RateLimits {
-    by_key: Option<Limiter<KeyId>>,
-    by_account: Option<Limiter<AccountId>>,
+    by_key: Limiters<KeyId>,
+    by_account: Limiters<AccountId>,
     spent: AtomicU32,
 }
 
 impl RateLimits {
+    /// `limits` are those of most accounts.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &AccountLimits) -> Self {
         Self {
-            by_key: Policy::of_key(limits).map(Limiter::new),
-            by_account: Policy::of_account(limits).map(Limiter::new),
+            by_key: Limiters::new(Policy::of_key(limits)),
+            by_account: Limiters::new(Policy::of_account(limits)),
             spent: AtomicU32::new(0),
         }
     }
@@ -169,11 +170,11 @@ impl RateLimits {
         self.forget_the_rested(units);
         let mut fields = RateLimitFields::default();
         // What is refused to a key costs its account nothing: its other keys go on.
-        if let Some(limiter) = &self.by_key {
-            fields.add(limiter.spend(principal.key(), units)?);
+        if let Some(policy) = Policy::of_key(principal.limits()) {
+            fields.add(self.by_key.spend(policy, principal.key(), units)?);
         }
-        if let Some(limiter) = &self.by_account {
-            fields.add(limiter.spend(&principal.account(), units)?);
+        if let Some(policy) = Policy::of_account(principal.limits()) {
+            fields.add(self.by_account.spend(policy, &principal.account(), units)?);
         }
         Ok(fields)
     }
@@ -181,9 +182,48 @@ impl RateLimits {
     fn forget_the_rested(&self, units: NonZeroU32) {
         let before = self.spent.fetch_add(units.get(), Ordering::Relaxed);
         if before / SPENT_PER_CLEANUP != before.wrapping_add(units.get()) / SPENT_PER_CLEANUP {
-            self.by_key.iter().for_each(|limiter| limiter.units.retain_recent());
-            self.by_account.iter().for_each(|limiter| limiter.units.retain_recent());
+            self.by_key.forget_the_rested();
+            self.by_account.forget_the_rested();
         }
+    }
+}
+
+/// A limiter for each policy that applies to some account.
+struct Limiters<K: Clone + Eq + Hash> {
+    /// That of most accounts, which is found without a lock.
+    usual: Option<Limiter<K>>,
+    others: RwLock<HashMap<Policy, Arc<Limiter<K>>>>,
+}
+
+impl<K: Clone + Eq + Hash> Limiters<K> {
+    fn new(usual: Option<Policy>) -> Self {
+        Self { usual: usual.map(Limiter::new), others: RwLock::default() }
+    }
+
+    /// As [`Limiter::spend`], by a policy.
+    fn spend(&self, policy: Policy, key: &K, units: NonZeroU32) -> Result<Left, ApiError> {
+        match &self.usual {
+            Some(usual) if usual.policy == policy => usual.spend(key, units),
+            _ => self.other(policy).spend(key, units),
+        }
+    }
+
+    fn other(&self, policy: Policy) -> Arc<Limiter<K>> {
+        let known = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&policy).cloned();
+        known.unwrap_or_else(|| {
+            let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(others.entry(policy).or_insert_with(|| Arc::new(Limiter::new(policy))))
+        })
+    }
+
+    fn forget_the_rested(&self) {
+        self.usual.iter().for_each(|limiter| limiter.units.retain_recent());
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        others.retain(|_, limiter| {
+            limiter.units.retain_recent();
+            // What somebody is about to spend is not forgotten.
+            !limiter.units.is_empty() || Arc::strong_count(limiter) > 1
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::config::Limits;
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::{AccountId, ErrorCode, Result};
 
 /// Each kind has a limit of its own.
@@ -22,12 +22,11 @@ pub enum StreamKind {
 impl StreamKind {
     /// How many an account may have open; `None` for any number.
     #[must_use]
-    pub fn limit(self, limits: &Limits) -> Option<u32> {
-        let limit = match self {
-            Self::Contacts => limits.account_streams,
-            Self::Changes => limits.account_feeds,
-        };
-        Some(limit).filter(|limit| *limit > 0)
+    fn limit(self, limits: &AccountLimits) -> Option<u64> {
+        match self {
+            Self::Contacts => limits.streams,
+            Self::Changes => limits.feeds,
+        }
     }
 }
 
@@ -35,7 +34,7 @@ type Key = (AccountId, StreamKind);
 
 /// How many are open.
 #[derive(Clone, Debug, Default)]
-pub struct Streams(Arc<Mutex<HashMap<Key, u32>>>);
+pub struct Streams(Arc<Mutex<HashMap<Key, u64>>>);
 
 /// Counts until it is dropped, with the response.
 #[derive(Debug)]
@@ -47,8 +46,8 @@ pub struct OpenStream {
 impl Streams {
     /// # Errors
     /// [`ErrorCode::TooManyStreams`].
-    pub fn open(&self, account: AccountId, kind: StreamKind, limits: &Limits) -> Result<OpenStream> {
-        let (key, limit) = ((account, kind), kind.limit(limits).unwrap_or(u32::MAX));
+    pub fn open(&self, account: AccountId, kind: StreamKind, limits: &AccountLimits) -> Result<OpenStream> {
+        let (key, limit) = ((account, kind), kind.limit(limits).unwrap_or(u64::MAX));
         let mut open = self.lock();
         let count = open.entry(key).or_default();
         if *count >= limit {
@@ -59,7 +58,7 @@ impl Streams {
         Ok(OpenStream { streams: self.clone(), key })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

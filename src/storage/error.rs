@@ -204,12 +204,6 @@ pub(super) fn concurrent_change() -> Error {
     Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
 }
 
-/// A transaction creates more contacts than any account may have: it is to be run again, and creates fewer.
-pub(super) fn too_many_creates() -> Error {
-    let cause = "a transaction created more contacts than the quota";
-    Error::caused_by(ErrorCode::Unavailable, TransactionConflict(cause.to_owned()))
-}
-
 /// PostgreSQL's `serialization_failure` and `deadlock_detected`.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 

@@ -173,7 +173,6 @@ impl Database {
                 change_poller,
                 search_index,
                 search_follower,
-                imports_in_progress: options.imports_in_progress,
                 imports_changed: Arc::default(),
                 monitor: pools.monitor,
                 _lock: file_lock.map(Arc::new),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use addressbook::domain::account::limits::AccountLimit;
 use serde_json::{Value, json};
 
 use crate::harness::imports::ImportClient;
@@ -196,18 +197,19 @@ fn it_can_be_lowered_below_what_there_is(backend: Backend) {
     assert_eq!(count(&client), 4);
 }
 
-/// Creates one by one and in batches, deletions, and another account in the same groups, through all instances at once.
+/// Creates one by one and in batches, deletions, and another account in the same groups, through all instances at once. The
+/// quota is that of the account alone: it is looked up where the server's would do.
 fn it_holds_under_concurrency(backend: Backend) {
     const QUOTA: usize = 150;
     let Some(url) = new_database(backend) else { return };
     let instances = if backend == Backend::Postgres { 2 } else { 1 };
-    let quota = u64::try_from(QUOTA).unwrap();
     let services: Vec<Service> = (0..instances)
-        .map(|_| Service::start_on(&url, |settings| settings.limits.contact_quota = quota))
+        .map(|_| Service::start_on(&url, |settings| settings.limits.contact_quota = 100_000))
         .collect();
     let (account, other) = (new_account(), new_account());
     let clients: Vec<Client> = services.iter().map(|service| service.client_of(&account, &[])).collect();
     let others: Vec<Client> = services.iter().map(|service| service.client_of(&other, &[])).collect();
+    services[0].limit(&account, AccountLimit::Contacts, u64::try_from(QUOTA).unwrap());
     let (created, deleted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let create_alone = |worker: usize| {
         let client = &clients[worker % instances];

@@ -72,7 +72,7 @@ impl Servers {
             let url = &broken.settings.database.database_url;
             let admin = sea_orm::Database::connect(url).await.unwrap();
             let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' \
-                          AND name NOT IN ('accounts', 'api_keys', 'seaql_migrations')";
+                          AND name NOT IN ('accounts', 'account_limits', 'api_keys', 'seaql_migrations')";
             let tables =
                 admin.query_all_raw(Statement::from_string(DbBackend::Sqlite, tables)).await.unwrap();
             for table in tables {

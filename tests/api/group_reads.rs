@@ -40,7 +40,6 @@ async fn open(url: &str, connections: u32) -> Database {
         search_cache: 1 << 20,
         idempotency_ttl: Duration::from_secs(1),
         contact_quota: None,
-        imports_in_progress: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
         instruments: None,

@@ -271,7 +271,7 @@ fn administration(output: &str) {
         // The id that the command line prints first.
         (json.trim_end().trim_end_matches(|digit: char| digit.is_ascii_digit()), rest)
     });
-    let [with_old, revoked, with_new, account, listed, suspended, resumed, closed] =
+    let [with_old, revoked, with_new, account, listed, limited, suspended, resumed, closed] =
         &self::responses(json_lines)[..]
     else {
         panic!("{output}")
@@ -279,6 +279,12 @@ fn administration(output: &str) {
     assert_eq!((&with_old["data"], &with_new["data"]), (&json!([]), &json!([])));
     assert_eq!((&revoked["state"], &account["name"]), (&json!("revoked"), &json!("globex")));
     assert_eq!(listed["data"], json!([account]));
+    assert_eq!(
+        (&limited["limits"]["contacts"], &limited["limits"]["key_rate"]),
+        (&json!(20_000_000), &json!(100))
+    );
+    assert_eq!(limited["limits"], closed["limits"]);
+    assert!(tables.contains("contacts          20000000\n"), "{tables}");
     let states = [suspended, resumed, closed].map(|account| account["state"].as_str().unwrap());
     assert_eq!(states, ["suspended", "active", "closed"]);
     let names: Vec<_> = tables.lines().filter_map(|line| line.split_whitespace().last()).collect();

@@ -1,9 +1,12 @@
 //! Accounts: the tenants. Every row and every index key belongs to exactly one of them.
 
+pub mod limits;
 pub mod repository;
 pub mod service;
 
 use std::fmt;
+
+use limits::LimitOverrides;
 
 use super::pagination::CursorParams;
 use super::text;
@@ -124,6 +127,8 @@ pub struct Account {
     pub state: AccountState,
     /// How many contacts it has.
     pub contacts: u64,
+    /// Those that it has for itself.
+    pub limits: LimitOverrides,
 }
 
 /// A page of the list of accounts, newest first.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::limits::LimitChanges;
 use super::{Account, AccountId, AccountName, AccountQuery, StateChange};
 use crate::domain::error::Result;
 use crate::domain::pagination::CursorPage;
@@ -27,6 +28,9 @@ pub trait AccountRepository: Send + Sync {
         change: StateChange,
         now: Timestamp,
     ) -> Result<Option<Account>>;
+
+    /// `None` if the account does not exist.
+    async fn change_limits(&self, id: AccountId, changes: LimitChanges) -> Result<Option<Account>>;
 
     async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>>;
 }

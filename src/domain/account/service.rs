@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::LimitChanges;
 use super::{Account, AccountId, AccountName, AccountQuery, StateChange};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::pagination::CursorPage;
@@ -60,6 +61,15 @@ impl AccountService {
     pub async fn close(&self, id: AccountId, keep: Duration) -> Result<Account> {
         let keep = keep.max(MIN_KEEP);
         self.change_state(id, StateChange::Close { purge_at: Timestamp::now().after(keep) }).await
+    }
+
+    /// Changes the limits of one account.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`].
+    pub async fn change_limits(&self, id: AccountId, changes: LimitChanges) -> Result<Account> {
+        let changed = self.store.accounts().change_limits(id, changes).await?;
+        changed.ok_or_else(|| Error::no_such("account"))
     }
 
     /// # Errors

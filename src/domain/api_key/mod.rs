@@ -14,6 +14,7 @@ use data_encoding::{BASE32_NOPAD, Encoding};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::account::limits::{AccountLimits, LimitOverrides};
 use super::account::{AccountId, AccountName, AccountState};
 use super::error::{Error, ErrorCode};
 use super::pagination::CursorParams;
@@ -282,11 +283,20 @@ pub struct Principal {
     pub(super) key: Arc<KeyOfAccount>,
 }
 
-/// A key, and whether requests of its account are carried out.
+/// A key, and what applies to requests of its account.
 #[derive(Clone, Debug)]
 pub(super) struct KeyOfAccount {
     pub(super) key: ApiKey,
     pub(super) account: AccountState,
+    pub(super) limits: AccountLimits,
+}
+
+/// A key as it is looked up for a request, with what else of its account decides about the request.
+#[derive(Clone, Debug)]
+pub struct FoundKey {
+    pub key: ApiKey,
+    pub account: AccountState,
+    pub limits: LimitOverrides,
 }
 
 impl Principal {
@@ -304,6 +314,12 @@ impl Principal {
     #[must_use]
     pub fn api_key(&self) -> &ApiKey {
         &self.key.key
+    }
+
+    /// What applies to its account.
+    #[must_use]
+    pub fn limits(&self) -> &AccountLimits {
+        &self.key.limits
     }
 
     #[must_use]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ApiKey, KeyId, KeyQuery, ListedKey};
-use crate::domain::account::{AccountId, AccountName, AccountState};
+use super::{ApiKey, FoundKey, KeyId, KeyQuery, ListedKey};
+use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::Result;
 use crate::domain::pagination::CursorPage;
 use crate::domain::timestamp::Timestamp;
@@ -26,8 +26,8 @@ pub trait KeyRepository: Send + Sync {
 
     async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>>;
 
-    /// The key, and the state of its account.
-    async fn find_with_account(&self, id: &KeyId) -> Result<Option<(ApiKey, AccountState)>>;
+    /// The key, and what of its account decides about a request, in one statement.
+    async fn find_with_account(&self, id: &KeyId) -> Result<Option<FoundKey>>;
 
     /// The keys of one account or of all, oldest first.
     async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>>;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::{
-    ApiKey, IssuedKey, KeyId, KeyKind, KeyLabel, KeyOfAccount, KeyQuery, KeyState, ListedKey, Principal,
-    Token,
+    ApiKey, FoundKey, IssuedKey, KeyId, KeyKind, KeyLabel, KeyOfAccount, KeyQuery, KeyState, ListedKey,
+    Principal, Token,
 };
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::account::service::AccountService;
 use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::{Error, ErrorCode, Result};
@@ -20,12 +21,14 @@ use crate::domain::timestamp::Timestamp;
 #[derive(Clone)]
 pub struct KeyService {
     store: Arc<dyn Store>,
+    /// Of accounts that have none of their own.
+    limits: AccountLimits,
     /// Saves a database lookup per request. Misses are not cached: requests with random ids must not evict live keys.
     cache: Cache<KeyId, Arc<KeyOfAccount>>,
 }
 
-/// Upper bound on how long a revoked key, or one of a suspended account, is still accepted, whichever process or instance has
-/// revoked or suspended it.
+/// Upper bound on how long a revoked key, or one of a suspended account, is still accepted, and on how long an account still has
+/// its earlier limits, whichever process or instance has changed that.
 const CACHE_TTL: Duration = Duration::from_millis(500);
 
 const MAX_CACHED_KEYS: u64 = 100_000;
@@ -46,7 +49,13 @@ impl KeyService {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let cache = Cache::builder().max_capacity(MAX_CACHED_KEYS).time_to_live(CACHE_TTL).build();
-        Self { store, cache }
+        Self { store, limits: AccountLimits::NONE, cache }
+    }
+
+    /// For a server, which has limits.
+    #[must_use]
+    pub fn with_limits(self, limits: AccountLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Creates a key, and its account if that does not exist.
@@ -176,8 +185,9 @@ impl KeyService {
         }
         let look_up = async {
             let found = self.store.keys().find_with_account(id).await?;
-            let (key, account) = found.ok_or(Error::from(ErrorCode::Unauthorized))?;
-            Ok::<_, Error>(Arc::new(KeyOfAccount { key, account }))
+            let FoundKey { key, account, limits } = found.ok_or(Error::from(ErrorCode::Unauthorized))?;
+            let limits = self.limits.overridden_by(&limits);
+            Ok::<_, Error>(Arc::new(KeyOfAccount { key, account, limits }))
         };
         // Boxed: inline, this large and rarely taken branch would enlarge the future of every request.
         Box::pin(self.cache.try_get_with(id.clone(), look_up))

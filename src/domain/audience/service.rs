@@ -15,6 +15,7 @@ use super::save::save;
 use super::segments::RequestedSegments;
 use super::snapshot::{AudienceId, AudienceSnapshot, SnapshotLimits};
 use crate::domain::account::AccountId;
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::in_flight::{InFlight, InFlightGuard};
@@ -55,7 +56,8 @@ pub struct ResolvedAudience {
 pub struct AudienceSettings {
     /// The maximum number of recipients of an audience that is resolved in memory.
     pub resolved_limit: u64,
-    pub snapshot_limits: SnapshotLimits,
+    /// The maximum number of entries of a snapshot.
+    pub kept_limit: u64,
     /// Processor time for rendering, over all recipients of a request.
     pub cpu_limit: Duration,
     /// One snapshot at a time for each account.
@@ -64,8 +66,8 @@ pub struct AudienceSettings {
 
 impl AudienceSettings {
     #[must_use]
-    pub fn new(resolved_limit: u64, snapshot_limits: SnapshotLimits, cpu_limit: Duration) -> Self {
-        Self { resolved_limit, snapshot_limits, cpu_limit, snapshots_in_flight: InFlight::default() }
+    pub fn new(resolved_limit: u64, kept_limit: u64, cpu_limit: Duration) -> Self {
+        Self { resolved_limit, kept_limit, cpu_limit, snapshots_in_flight: InFlight::default() }
     }
 }
 
@@ -76,6 +78,7 @@ pub struct AudienceService {
     templates: TemplateService,
     segments: SegmentService,
     settings: Arc<AudienceSettings>,
+    limits: AccountLimits,
 }
 
 impl AudienceService {
@@ -86,8 +89,9 @@ impl AudienceService {
         templates: TemplateService,
         segments: SegmentService,
         settings: Arc<AudienceSettings>,
+        limits: AccountLimits,
     ) -> Self {
-        Self { account, repository, templates, segments, settings }
+        Self { account, repository, templates, segments, settings, limits }
     }
 
     /// Reads the segments that a command names, for the check of what their filters require.
@@ -175,7 +179,7 @@ impl AudienceService {
             repository: Arc::clone(&self.repository),
             request,
             idempotent,
-            limits: self.settings.snapshot_limits,
+            limits: SnapshotLimits { entries: self.settings.kept_limit, quota: self.limits.audience_entries },
             _guard: guard.ok_or(ErrorCode::AudienceInProgress)?,
         })
     }

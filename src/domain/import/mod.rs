@@ -21,4 +21,4 @@ pub use plan::{
 };
 pub use repository::{CHUNK_BYTES, ImportJob, ImportQueue, ImportRepository, PAGE_ROWS, RowPage, Upload};
 pub use row::{CellValue, Imported, ParsedRow, RowError, RowParser, SourceRow};
-pub use service::{ImportLimits, ImportService, UploadInProgress};
+pub use service::{ImportService, ImportSettings, UploadInProgress};

@@ -37,7 +37,8 @@ pub struct RowPage {
 }
 
 /// Scoped to one account. Every method that takes an id returns
-/// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) if there is no such import.
+/// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound) if there is no such import. Those that start something return
+/// [`ErrorCode::TooManyImports`](crate::domain::ErrorCode::TooManyImports) if `at_once` imports of the account are in progress.
 #[async_trait]
 pub trait ImportRepository: Send + Sync {
     async fn insert(&self, import: Import, request: Option<IdempotentRequest>) -> Result<Created<Import>>;
@@ -54,7 +55,7 @@ pub trait ImportRepository: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorCode::ImportState`](crate::domain::ErrorCode::ImportState): no file is accepted any more.
-    async fn begin_upload(&self, id: ImportId) -> Result<Upload>;
+    async fn begin_upload(&self, id: ImportId, at_once: Option<u64>) -> Result<Upload>;
 
     /// Stores a piece of a file.
     ///
@@ -66,7 +67,7 @@ pub trait ImportRepository: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::append`].
-    async fn finish_upload(&self, upload: Upload, file: ImportFile) -> Result<Import>;
+    async fn finish_upload(&self, upload: Upload, file: ImportFile, at_once: Option<u64>) -> Result<Import>;
 
     /// Deletes what was received of a file.
     async fn abandon_upload(&self, upload: Upload);
@@ -76,13 +77,13 @@ pub trait ImportRepository: Send + Sync {
     /// # Errors
     /// [`ErrorCode::ImportState`](crate::domain::ErrorCode::ImportState),
     /// [`ErrorCode::PlanChanged`](crate::domain::ErrorCode::PlanChanged).
-    async fn commit(&self, id: ImportId, digest: PlanDigest) -> Result<Import>;
+    async fn commit(&self, id: ImportId, digest: PlanDigest, at_once: Option<u64>) -> Result<Import>;
 
     /// Starts to take back what was carried out.
     ///
     /// # Errors
     /// [`ErrorCode::ImportState`](crate::domain::ErrorCode::ImportState).
-    async fn undo(&self, id: ImportId) -> Result<Import>;
+    async fn undo(&self, id: ImportId, at_once: Option<u64>) -> Result<Import>;
 
     /// Deletes an import, or cancels one that is being carried out. Its file and its rows go in either case.
     async fn delete(&self, id: ImportId) -> Result<()>;

@@ -7,31 +7,35 @@ use super::model::{
 };
 use super::options::ImportOptions;
 use super::repository::{ImportRepository, RowPage, Upload};
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::file_format::FileFormat;
 use crate::domain::idempotency::{self, Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
 
-/// Limits of files and plans.
+/// What applies to the imports of all accounts.
 #[derive(Clone, Copy, Debug)]
-pub struct ImportLimits {
+pub struct ImportSettings {
     /// Bytes of one file.
     pub file_bytes: u64,
-    /// Bytes of all files and plans of an account.
-    pub quota: u64,
     /// How long an import is kept.
     pub retention: Duration,
 }
 
 pub struct ImportService {
     repository: Box<dyn ImportRepository>,
-    limits: ImportLimits,
+    settings: ImportSettings,
+    limits: AccountLimits,
 }
 
 impl ImportService {
     #[must_use]
-    pub fn new(repository: Box<dyn ImportRepository>, limits: ImportLimits) -> Self {
-        Self { repository, limits }
+    pub fn new(
+        repository: Box<dyn ImportRepository>,
+        settings: ImportSettings,
+        limits: AccountLimits,
+    ) -> Self {
+        Self { repository, settings, limits }
     }
 
     /// # Errors
@@ -55,7 +59,7 @@ impl ImportService {
             failure: None,
             created_at,
             updated_at: created_at,
-            expires_at: created_at.after(self.limits.retention),
+            expires_at: created_at.after(self.settings.retention),
         };
         let insert = async |import, idempotent| self.repository.insert(import, idempotent).await;
         idempotency::create(import, idempotent, may_read, insert).await
@@ -76,26 +80,35 @@ impl ImportService {
     /// Begins to receive a file, of `length` bytes if that is known.
     ///
     /// # Errors
-    /// [`ErrorCode::ImportState`], [`ErrorCode::PayloadTooLarge`] and [`ErrorCode::ImportQuota`].
+    /// [`ErrorCode::ImportState`], [`ErrorCode::PayloadTooLarge`], [`ErrorCode::ImportQuota`] and
+    /// [`ErrorCode::TooManyImports`].
     pub async fn begin_upload(&self, id: ImportId, length: Option<u64>) -> Result<UploadInProgress<'_>> {
-        let ImportLimits { file_bytes, quota, retention: _ } = self.limits;
-        let available = quota.saturating_sub(self.repository.stored_bytes().await?);
+        let file_bytes = self.settings.file_bytes;
+        let available = self.limits.import_bytes.saturating_sub(self.repository.stored_bytes().await?);
         check(length.unwrap_or(0), file_bytes, available)?;
-        let upload = self.repository.begin_upload(id).await?;
+        let upload = self.repository.begin_upload(id, self.limits.imports).await?;
         let repository = self.repository.as_ref();
-        Ok(UploadInProgress { repository, upload, chunks: 0, bytes: 0, limit: file_bytes, available })
+        Ok(UploadInProgress {
+            repository,
+            upload,
+            chunks: 0,
+            bytes: 0,
+            limit: file_bytes,
+            available,
+            at_once: self.limits.imports,
+        })
     }
 
     /// # Errors
     /// As [`ImportRepository::commit`].
     pub async fn commit(&self, id: ImportId, digest: PlanDigest) -> Result<Import> {
-        self.repository.commit(id, digest).await
+        self.repository.commit(id, digest, self.limits.imports).await
     }
 
     /// # Errors
     /// As [`ImportRepository::undo`].
     pub async fn undo(&self, id: ImportId) -> Result<Import> {
-        self.repository.undo(id).await
+        self.repository.undo(id, self.limits.imports).await
     }
 
     /// # Errors
@@ -125,6 +138,8 @@ pub struct UploadInProgress<'s> {
     bytes: u64,
     limit: u64,
     available: u64,
+    /// Imports in progress.
+    at_once: Option<u64>,
 }
 
 impl UploadInProgress<'_> {
@@ -146,7 +161,8 @@ impl UploadInProgress<'_> {
     /// # Errors
     /// As [`ImportRepository::finish_upload`].
     pub async fn finish(self, format: Option<FileFormat>) -> Result<Import> {
-        self.repository.finish_upload(self.upload, ImportFile { bytes: self.bytes, format }).await
+        let file = ImportFile { bytes: self.bytes, format };
+        self.repository.finish_upload(self.upload, file, self.at_once).await
     }
 
     /// Deletes what was stored.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use actix_web::http::header::LOCATION;
 
 use super::dialect::{ACCOUNTS, DIALECT};
+use super::limits::{ChangedLimits, OwnLimits};
 use crate::config::{self, CENTURY, HOUR};
+use crate::domain::account::limits::LimitChanges;
 use crate::domain::account::service::DEFAULT_KEEP;
 use crate::domain::account::{self, AccountQuery, AccountState, StateChange};
 use crate::domain::{AccountId, AccountName};
@@ -20,6 +22,7 @@ const PATH: &str = "/admin/v1/accounts";
 const CREATE: &str = "createAccount";
 const SUSPEND: &str = "suspendAccount";
 const RESUME: &str = "resumeAccount";
+const UPDATE: &str = "updateAccount";
 const CLOSE: &str = "closeAccount";
 const NOUN: &str = "account";
 
@@ -41,6 +44,23 @@ impl Payload for CreateAccount {
 
     fn into_command(self, violations: &mut Violations) -> Option<AccountName> {
         violations.read("name", self.name)
+    }
+}
+
+/// The changes to an account. An absent member keeps its value.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateAccount {
+    /// The limits to be changed; the others stay as they are.
+    #[schema(value_type = ChangedLimits, required = false, nullable = false)]
+    limits: Option<ChangedLimits>,
+}
+
+impl Payload for UpdateAccount {
+    type Command = LimitChanges;
+
+    fn into_command(self, violations: &mut Violations) -> Option<LimitChanges> {
+        Some(self.limits.map(|limits| limits.into_changes("limits", violations)).unwrap_or_default())
     }
 }
 
@@ -78,16 +98,18 @@ pub struct Account {
     /// How many contacts the account has.
     #[schema(format = Int64, minimum = 0, example = 0)]
     contacts: u64,
+    limits: OwnLimits,
 }
 
 impl From<account::Account> for Account {
     fn from(account: account::Account) -> Self {
-        let account::Account { id, name, created_at, suspended_at, state, contacts } = account;
+        let account::Account { id, name, created_at, suspended_at, state, contacts, limits } = account;
         let purge_at = match state {
             AccountState::Closed { purge_at } => Some(purge_at),
             AccountState::Active | AccountState::Suspended => None,
         };
-        Self { id, name, created_at, state: state.as_str(), suspended_at, purge_at, contacts }
+        let (state, limits) = (state.as_str(), OwnLimits(limits));
+        Self { id, name, created_at, state, suspended_at, purge_at, contacts, limits }
     }
 }
 
@@ -139,6 +161,22 @@ async fn list_accounts(
 #[utoipa::path(get, path = "/admin/v1/accounts/{id}", operation_id = "getAccount")]
 async fn get_account(operator: Operator, PathParam(id): PathParam<AccountId>) -> HandlerResult {
     Ok(HttpResponse::Ok().json(Account::from(operator.accounts().get(id).await?)))
+}
+
+/// Change the limits of an account
+///
+/// Sets limits for an account that apply in place of the server's, or makes those of the server apply again. They are in force on
+/// every instance of the service after at most half a second. What the account has beyond a lower limit stays, and what is under
+/// way goes on.
+#[utoipa::path(patch, path = "/admin/v1/accounts/{id}", operation_id = UPDATE)]
+async fn update_account(
+    operator: Operator,
+    PathParam(id): PathParam<AccountId>,
+    body: Body<UpdateAccount>,
+) -> HandlerResult {
+    let account = operator.accounts().change_limits(id, body.command).await?;
+    operator.log(UPDATE, id, None);
+    Ok(HttpResponse::Ok().json(Account::from(account)))
 }
 
 /// Suspend an account
@@ -197,6 +235,14 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(FieldViolation::at("name", Violation::Required));
     let list = operations::lists(&RESOURCE, account()).example_violation(invalid("starting_after"));
     let get = operations::gets(&RESOURCE, account()).example_violation(invalid("id"));
+    let update = OperationDoc::of(&RESOURCE)
+        .responds::<Account>(200, "The account was changed.", account())
+        .request_example(
+            "limits",
+            "More contacts, and as many exports as the server allows",
+            json!({"limits": {"contacts": 20_000_000, "streams": null}}),
+        )
+        .example_violation(invalid("id"));
     let changes = |about: &str, account: account::Account| {
         OperationDoc::of(&RESOURCE)
             .responds::<Account>(200, about, Account::from(account))
@@ -223,4 +269,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .protected(&DIALECT, __path_create_account, create_account, create)
         .protected(&DIALECT, __path_list_accounts, list_accounts, list)
         .protected(&DIALECT, __path_get_account, get_account, get)
+        .protected(&DIALECT, __path_update_account, update_account, update)
 }

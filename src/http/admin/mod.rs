@@ -7,6 +7,7 @@ mod accounts;
 mod api;
 mod dialect;
 mod keys;
+mod limits;
 
 use std::fmt;
 use std::io;

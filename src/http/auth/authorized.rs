@@ -17,7 +17,7 @@ use crate::domain::error::if_found;
 use crate::domain::field::FieldService;
 use crate::domain::filter::Filter;
 use crate::domain::group::GroupService;
-use crate::domain::import::{ImportLimits, ImportService};
+use crate::domain::import::{ImportService, ImportSettings};
 use crate::domain::opt_out::OptOutService;
 use crate::domain::permission::Grant;
 use crate::domain::segment::SegmentService;
@@ -35,7 +35,7 @@ use crate::http::request_id::RequestId;
 pub struct Authorized<G: Grant> {
     store: Arc<dyn Store>,
     audience_settings: Arc<AudienceSettings>,
-    import_limits: ImportLimits,
+    import_settings: ImportSettings,
     principal: Principal,
     context: Arc<RequestContext>,
     grant: PhantomData<G>,
@@ -114,14 +114,15 @@ impl<G: Grant> Authorized<G> {
 
     #[must_use]
     pub fn imports(&self) -> ImportService {
-        ImportService::new(self.store.imports(&self.context), self.import_limits)
+        ImportService::new(self.store.imports(&self.context), self.import_settings, *self.principal.limits())
     }
 
     #[must_use]
     pub fn audiences(&self) -> AudienceService {
         let (account, settings) = (self.account(), Arc::clone(&self.audience_settings));
         let repository = self.store.audiences(&self.context);
-        AudienceService::new(account, repository, self.templates(), self.segments(), settings)
+        let (templates, segments, limits) = (self.templates(), self.segments(), *self.principal.limits());
+        AudienceService::new(account, repository, templates, segments, settings, limits)
     }
 }
 
@@ -147,7 +148,7 @@ impl<G: Grant> Caller for Authorized<G> {
         let authorized = Self {
             store: Arc::clone(&state.store),
             audience_settings: Arc::clone(&state.audiences),
-            import_limits: state.imports,
+            import_settings: state.imports,
             principal,
             context,
             grant: PhantomData,

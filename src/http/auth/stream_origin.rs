@@ -30,8 +30,10 @@ impl StreamOrigin {
     pub fn open(request: &HttpRequest, kind: StreamKind) -> Result<Self, ApiError> {
         let (state, extensions) = (AppState::of(request)?, request.extensions());
         let principal: Option<Principal> = extensions.get().cloned();
-        let account = principal.as_ref().map(Principal::account);
-        let open = account.map(|account| state.streams.open(account, kind, &state.limits)).transpose()?;
+        let open = principal
+            .as_ref()
+            .map(|principal| state.streams.open(principal.account(), kind, principal.limits()))
+            .transpose()?;
         Ok(Self { request_id: extensions.get().cloned(), principal, _open: open })
     }
 

@@ -1,4 +1,4 @@
-//! Arrays and objects inside a body.
+//! Arrays, objects and integers inside a body.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -66,6 +66,32 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
             }
         }
         deserializer.deserialize_struct("Object", member_names::<T>(), ObjectVisitor(PhantomData))
+    }
+}
+
+/// An integer. Whether it is within the bounds of its member, the command says.
+#[derive(Clone, Copy, Debug)]
+pub struct Integer(pub i128);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IntegerVisitor;
+        impl Visitor<'_> for IntegerVisitor {
+            type Value = Integer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer")
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Integer, E> {
+                Ok(Integer(value.into()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Integer, E> {
+                Ok(Integer(value.into()))
+            }
+        }
+        deserializer.deserialize_i64(IntegerVisitor)
     }
 }
 

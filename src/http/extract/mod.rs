@@ -16,7 +16,7 @@ pub mod violations;
 pub use body::{Body, IdempotentBody, Payload, parse_item};
 pub use conditional::{IfMatch, IfNoneMatch, entity_tag};
 pub use conditional_permission::ConditionalPermission;
-pub use items::{Entries, Items, Object};
+pub use items::{Entries, Integer, Items, Object};
 pub use member_names::member_names;
 pub use path::{PathParam, PathValue};
 pub use query::{Parameters, Query, QueryReader};

@@ -151,8 +151,9 @@ impl Document {
             .build();
         let mut document = serde_json::to_value(document)?;
         if kind == KeyKind::Account {
-            document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(limits).collect::<Vec<_>>())?;
-            document[quota::EXTENSION] = serde_json::to_value(Quotas::from(limits))?;
+            let limits = limits.of_accounts();
+            document[rate_limit::EXTENSION] = serde_json::to_value(Policy::all(&limits).collect::<Vec<_>>())?;
+            document[quota::EXTENSION] = serde_json::to_value(Quotas::from(&limits))?;
         }
         order_conditions(&mut document);
         Ok(document)

@@ -1,24 +1,17 @@
 //! `/v1/me`
 
-use std::future::{Ready, ready};
-
-use actix_web::{FromRequest, HttpRequest, dev};
-
 use super::dialect::DIALECT;
 use super::tags;
-use crate::config;
+use crate::config::Settings;
+use crate::domain::account::limits::AccountLimits;
 use crate::domain::api_key::{ApiKey, KeyId, KeyLabel};
 use crate::domain::usage::Usage;
 use crate::domain::{AccountName, Permissions};
-use crate::http::app_state::AppState;
-use crate::http::auth::access::HandlerArgument;
-use crate::http::error::api_error::ApiError;
 use crate::http::openapi::examples::me as examples;
 use crate::http::openapi::fields;
 use crate::http::prelude::*;
 use crate::http::quota::Quotas;
 use crate::http::rate_limit::Policy;
-use crate::http::streams::StreamKind;
 
 static RESOURCE: ResourceDoc =
     ResourceDoc { tag: Some(tags::ACCOUNT), noun: "account", argument: "account", versioned: false };
@@ -71,11 +64,11 @@ pub struct MyLimits {
     #[schema(format = Int64, minimum = 0, example = 4_294_967_296_u64)]
     import_bytes: u64,
     #[schema(schema_with = fields::me::stream_limit, required)]
-    streams: Option<u32>,
+    streams: Option<u64>,
     #[schema(schema_with = fields::me::feed_limit, required)]
-    feeds: Option<u32>,
+    feeds: Option<u64>,
     #[schema(schema_with = fields::me::import_limit, required)]
-    imports: Option<u32>,
+    imports: Option<u64>,
 }
 
 /// A rate limit: a quota of requests, and the time in which it refills.
@@ -147,12 +140,21 @@ impl From<Usage> for MyUsage {
     }
 }
 
-impl From<&config::Limits> for MyLimits {
-    fn from(limits: &config::Limits) -> Self {
+impl From<&AccountLimits> for MyLimits {
+    fn from(limits: &AccountLimits) -> Self {
         let rates = Policy::all(limits).map(MyRateLimit::from).collect();
         let Quotas { contacts, fields, audience_entries, import_bytes } = limits.into();
-        let [streams, feeds] = [StreamKind::Contacts, StreamKind::Changes].map(|kind| kind.limit(limits));
-        let imports = Some(limits.account_imports).filter(|limit| *limit > 0);
+        let AccountLimits {
+            key_rate: _,
+            account_rate: _,
+            rate_window: _,
+            contacts: _,
+            audience_entries: _,
+            import_bytes: _,
+            streams,
+            feeds,
+            imports,
+        } = *limits;
         Self { rates, contacts, fields, audience_entries, import_bytes, streams, feeds, imports }
     }
 }
@@ -164,25 +166,15 @@ impl From<Policy> for MyRateLimit {
     }
 }
 
-impl FromRequest for MyLimits {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        ready(AppState::of(request).map(|state| Self::from(&state.limits)))
-    }
-}
-
-impl HandlerArgument for MyLimits {}
-
 /// Get the account and the key of the request
 ///
 /// Returns which account and which key the request is made with, what the key permits, how much the account may do and
 /// store, and how much it stores.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getMe")]
-async fn get_me(authorized: Authorized<()>, limits: MyLimits) -> HandlerResult {
+async fn get_me(authorized: Authorized<()>) -> HandlerResult {
     let (name, usage) = authorized.usage().read().await?;
-    let key = MyKey::from(authorized.principal().api_key());
+    let principal = authorized.principal();
+    let (key, limits) = (principal.api_key().into(), principal.limits().into());
     Ok(HttpResponse::Ok().json(Me { account: name.into(), key, limits, usage: usage.into() }))
 }
 
@@ -190,7 +182,7 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let example = Me {
         account: AccountName::default_account().into(),
         key: (&examples::key()).into(),
-        limits: (&config::Settings::default().limits).into(),
+        limits: (&Settings::default().limits.of_accounts()).into(),
         usage: examples::usage().into(),
     };
     let about = "The account and the key of the request.";

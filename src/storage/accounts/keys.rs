@@ -9,15 +9,15 @@ use sea_orm::{
 
 use super::repository::{ensure_account, state};
 use super::{first_revocation, secret_hash, write};
-use crate::domain::account::AccountState;
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
-use crate::domain::api_key::{ApiKey, KeyId, KeyLabel, KeyQuery, ListedKey};
+use crate::domain::api_key::{ApiKey, FoundKey, KeyId, KeyLabel, KeyQuery, ListedKey};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Permissions, Result, Timestamp};
 use crate::storage::database::handle::Database;
+use crate::storage::db::account_limits;
 use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::{account, api_key};
+use crate::storage::entity::{account, account_limit, api_key};
 
 pub(crate) struct SqlKeys {
     database: Database,
@@ -79,14 +79,24 @@ impl KeyRepository for SqlKeys {
             .await
     }
 
-    async fn find_with_account(&self, id: &KeyId) -> Result<Option<(ApiKey, AccountState)>> {
+    async fn find_with_account(&self, id: &KeyId) -> Result<Option<FoundKey>> {
         let id = id.as_str().to_owned();
         self.database
             .read(async move |reader| {
-                let select = api_key::Entity::find_by_id(id).find_also_related(account::Entity);
-                let Some((key, account)) = select.one(&reader).await? else { return Ok(None) };
-                let account = account.ok_or_else(no_account)?;
-                Ok(Some((key.try_into()?, state(&account))))
+                // A row for each limit that the account has for itself, at least one.
+                let rows = api_key::Entity::find_by_id(id)
+                    .find_also_related(account::Entity)
+                    .find_also_related(account_limit::Entity)
+                    .all(&reader)
+                    .await?;
+                let mut rows = rows.into_iter();
+                let Some((key, account, first)) = rows.next() else { return Ok(None) };
+                let limits = first.into_iter().chain(rows.filter_map(|(_, _, limit)| limit));
+                Ok(Some(FoundKey {
+                    key: key.try_into()?,
+                    account: state(&account.ok_or_else(no_account)?),
+                    limits: account_limits::overrides(limits),
+                }))
             })
             .await
     }

@@ -22,12 +22,13 @@ use crate::storage::write::writer::Writer;
 
 /// The tables with an `account_id`, in the order of deletion, each with the columns of its primary key but this one. Those of the
 /// search index, whose blocks belong to segments, are left out: [`purge_segments`].
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 20] = [
     ("search_heads", ""),
     ("imports", "id"),
     ("fields", "id"),
     ("audiences", "id"),
     ("api_keys", "id"),
+    ("account_limits", "name"),
     ("audience_entries", "audience_id, kind, position"),
     ("import_chunks", "import_id, upload, number"),
     ("import_pages", "import_id, number"),

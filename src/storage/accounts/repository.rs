@@ -10,15 +10,17 @@ use sea_orm::{
 };
 
 use super::write;
+use crate::domain::account::limits::{AccountLimit, LimitChanges, LimitOverrides};
 use crate::domain::account::repository::AccountRepository;
 use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Result, Timestamp};
 use crate::storage::database::handle::Database;
+use crate::storage::db::account_limits;
 use crate::storage::db::counters;
 use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::{account, counter};
+use crate::storage::entity::{account, account_limit, counter};
 
 /// An account that is to be purged so soon cannot be saved any more: the clocks of instances differ.
 const PURGE_MARGIN: Duration = Duration::from_secs(10);
@@ -42,7 +44,8 @@ impl AccountRepository for SqlAccounts {
                 if insert(transaction, &name, now).await? == 0 {
                     return Err(Error::name_taken());
                 }
-                find_by_name(transaction, &name).await?.ok_or_else(disappeared).map(|row| to_account(row, 0))
+                let row = find_by_name(transaction, &name).await?.ok_or_else(disappeared)?;
+                Ok(to_account(row, 0, LimitOverrides::default()))
             })
         })
         .await
@@ -101,6 +104,28 @@ impl AccountRepository for SqlAccounts {
         .await
     }
 
+    async fn change_limits(&self, id: AccountId, changes: LimitChanges) -> Result<Option<Account>> {
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                // Locked: its rows could otherwise be purged meanwhile.
+                let row =
+                    account::Entity::find_by_id(id.get()).lock(LockType::Update).one(transaction).await?;
+                let Some(row) = row else { return Ok(None) };
+                for (limit, value) in changes.0 {
+                    match value {
+                        Some(value) => set_limit(transaction, id, limit, value).await?,
+                        None => {
+                            let key = (id.get(), limit.as_str().to_owned());
+                            account_limit::Entity::delete_by_id(key).exec(transaction).await?;
+                        }
+                    }
+                }
+                one_with_figures(transaction, Some(row)).await
+            })
+        })
+        .await
+    }
+
     async fn page(&self, query: AccountQuery) -> Result<CursorPage<Account>> {
         let AccountQuery { page: CursorParams { cursor, limit }, name } = query;
         self.database
@@ -137,6 +162,24 @@ async fn insert(transaction: &Transaction, name: &AccountName, now: Timestamp) -
     Ok(inserted?)
 }
 
+async fn set_limit(
+    transaction: &Transaction,
+    account: AccountId,
+    limit: AccountLimit,
+    value: u64,
+) -> Result<()> {
+    use account_limit::{ActiveModel, Column, Entity};
+
+    let row = ActiveModel {
+        account_id: Set(account.get()),
+        name: Set(limit.as_str().to_owned()),
+        value: Set(i64::try_from(value).unwrap_or(i64::MAX)),
+    };
+    let key = OnConflict::columns([Column::AccountId, Column::Name]).update_column(Column::Value).to_owned();
+    Entity::insert(row).on_conflict(key).exec_without_returning(transaction).await?;
+    Ok(())
+}
+
 /// The account with this name, created if it does not exist.
 pub(super) async fn ensure_account(transaction: &Transaction, name: AccountName) -> Result<AccountId> {
     insert(transaction, &name, Timestamp::now()).await?;
@@ -170,15 +213,13 @@ async fn with_figures(connection: &impl ConnectionTrait, rows: Vec<account::Mode
         .await?;
     let contacts: HashMap<i64, i64> =
         contacts.into_iter().map(|counter| (counter.account_id, counter.amount)).collect();
-    let contacts_of =
-        |row: &account::Model| contacts.get(&row.id).copied().unwrap_or_default().unsigned_abs();
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let contacts = contacts_of(&row);
-            to_account(row, contacts)
-        })
-        .collect())
+    let mut limits = account_limits::of_each(connection, rows.iter().map(|row| row.id)).await?;
+    let account = |row: account::Model| {
+        let contacts = contacts.get(&row.id).copied().unwrap_or_default().unsigned_abs();
+        let limits = limits.remove(&row.id).unwrap_or_default();
+        to_account(row, contacts, limits)
+    };
+    Ok(rows.into_iter().map(account).collect())
 }
 
 pub(super) fn state(row: &account::Model) -> AccountState {
@@ -187,7 +228,7 @@ pub(super) fn state(row: &account::Model) -> AccountState {
     AccountState::of(suspended_at, purge_at)
 }
 
-fn to_account(row: account::Model, contacts: u64) -> Account {
+fn to_account(row: account::Model, contacts: u64, limits: LimitOverrides) -> Account {
     let state = state(&row);
     let account::Model { id, name, created_at, suspended_at, purge_at: _ } = row;
     Account {
@@ -197,5 +238,6 @@ fn to_account(row: account::Model, contacts: u64) -> Account {
         name: AccountName::from_stored(name),
         created_at: Timestamp::from_millis(created_at),
         contacts,
+        limits,
     }
 }

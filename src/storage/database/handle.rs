@@ -76,8 +76,6 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) search_index: SearchIndex,
     /// Keeps the search index up to date; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) search_follower: Option<Arc<BackgroundTask>>,
-    /// How many imports of an account may be in progress; `None` for any number.
-    pub(in crate::storage) imports_in_progress: Option<u64>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,
     /// A connection that no request uses, for the figures of `storage::figures`; if the database is measured.

@@ -40,10 +40,8 @@ pub struct Options {
     pub search_cache: usize,
     /// Lifetime of idempotency keys.
     pub idempotency_ttl: Duration,
-    /// How many contacts an account may have; `None` for any number.
+    /// How many contacts an account may have that has no limit of its own; `None` for any number.
     pub contact_quota: Option<u64>,
-    /// How many imports of an account may be in progress; `None` for any number.
-    pub imports_in_progress: Option<u64>,
     /// Lifetime of audience snapshots.
     pub audience_ttl: Duration,
     /// How long entries of the change log are kept.

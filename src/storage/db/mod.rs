@@ -1,6 +1,7 @@
 //! Foundation of the repositories, for both databases: connections, transactions, migration, counters, lookup
 //! of contacts by key, and SQL helpers.
 
+pub(super) mod account_limits;
 pub(super) mod connect;
 pub(super) mod connection;
 pub(super) mod contact_lookup;

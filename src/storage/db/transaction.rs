@@ -184,7 +184,6 @@ mod tests {
             contact_cache: 0,
             search_cache: 0,
             contact_quota: None,
-            imports_in_progress: None,
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
             change_retention: Duration::from_secs(1),

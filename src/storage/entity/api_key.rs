@@ -27,11 +27,24 @@ pub enum Relation {
         to = "super::account::Column::Id"
     )]
     Account,
+    #[sea_orm(
+        belongs_to = "super::account_limit::Entity",
+        from = "Column::AccountId",
+        to = "super::account_limit::Column::AccountId"
+    )]
+    Limits,
 }
 
 impl Related<super::account::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Account.def()
+    }
+}
+
+/// The limits of its account: none, or several rows.
+impl Related<super::account_limit::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Limits.def()
     }
 }
 

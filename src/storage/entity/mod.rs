@@ -1,6 +1,7 @@
 //! The tables as sea-orm entities; visible to storage alone.
 
 pub(super) mod account;
+pub(super) mod account_limit;
 pub(super) mod api_key;
 pub(super) mod audience;
 pub(super) mod audience_entry;

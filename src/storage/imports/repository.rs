@@ -38,13 +38,12 @@ impl SqlImports {
         Self { database, account }
     }
 
-    /// Changes an import that is locked for the transaction.
-    async fn update<F>(&self, id: ImportId, change: F) -> Result<Import>
+    /// Changes an import that is locked for the transaction. `at_once`: how many imports of the account may be in progress.
+    async fn update<F>(&self, id: ImportId, at_once: Option<u64>, change: F) -> Result<Import>
     where
         F: FnOnce(&Import, &mut Model, &RequestContext) -> Result<()> + Clone + Send + Sync + 'static,
     {
         let context = Arc::clone(self.database.context()?);
-        let limit = self.database.parts.imports_in_progress;
         let import = self.database.write(move |transaction| {
             Box::pin(async move {
                 let mut row = lock(transaction, context.account(), id).await?;
@@ -53,7 +52,7 @@ impl SqlImports {
                 let after = stored::read(&row)?;
                 // A file that is being sent is to be planned: better refused before than afterwards.
                 let starts = after.state.is_in_progress() || row.uploading.is_some();
-                if let Some(limit) = limit
+                if let Some(limit) = at_once
                     && starts
                     && !before.state.is_in_progress()
                 {
@@ -174,9 +173,9 @@ impl ImportRepository for SqlImports {
         self.database.read(async move |reader| stored_bytes(&reader, account).await).await
     }
 
-    async fn begin_upload(&self, id: ImportId) -> Result<Upload> {
+    async fn begin_upload(&self, id: ImportId, at_once: Option<u64>) -> Result<Upload> {
         let upload = Upload { import: id, id: Uuid::now_v7() };
-        let begun = self.update(id, move |import, row, _| {
+        let begun = self.update(id, at_once, move |import, row, _| {
             if !import.state.accepts_file() {
                 return Err(import.wrong_state("it accepts no file any more"));
             }
@@ -218,8 +217,8 @@ impl ImportRepository for SqlImports {
         stored.await
     }
 
-    async fn finish_upload(&self, upload: Upload, file: ImportFile) -> Result<Import> {
-        let finished = self.update(upload.import, move |import, row, context| {
+    async fn finish_upload(&self, upload: Upload, file: ImportFile, at_once: Option<u64>) -> Result<Import> {
+        let finished = self.update(upload.import, at_once, move |import, row, context| {
             if row.uploading != Some(upload.id) {
                 return Err(superseded());
             }
@@ -241,7 +240,7 @@ impl ImportRepository for SqlImports {
     }
 
     async fn abandon_upload(&self, upload: Upload) {
-        let abandoned = self.update(upload.import, move |_, row, _| {
+        let abandoned = self.update(upload.import, None, move |_, row, _| {
             if row.uploading == Some(upload.id) {
                 row.uploading = None;
             }
@@ -253,8 +252,8 @@ impl ImportRepository for SqlImports {
         self.database.wake_cleaner();
     }
 
-    async fn commit(&self, id: ImportId, digest: PlanDigest) -> Result<Import> {
-        self.update(id, move |import, row, context| {
+    async fn commit(&self, id: ImportId, digest: PlanDigest, at_once: Option<u64>) -> Result<Import> {
+        self.update(id, at_once, move |import, row, context| {
             if import.state != ImportState::Planned {
                 return Err(import.wrong_state("only a planned import can be committed"));
             }
@@ -267,8 +266,8 @@ impl ImportRepository for SqlImports {
         .await
     }
 
-    async fn undo(&self, id: ImportId) -> Result<Import> {
-        self.update(id, move |import, row, context| {
+    async fn undo(&self, id: ImportId, at_once: Option<u64>) -> Result<Import> {
+        self.update(id, at_once, move |import, row, context| {
             if import.state != ImportState::Committed {
                 return Err(import.wrong_state("only a committed import can be undone"));
             }
@@ -279,7 +278,7 @@ impl ImportRepository for SqlImports {
     }
 
     async fn delete(&self, id: ImportId) -> Result<()> {
-        self.update(id, move |import, row, _| {
+        self.update(id, None, move |import, row, _| {
             match import.state.after_deletion() {
                 Some(state) => state.as_str().clone_into(&mut row.state),
                 // Expired imports are invisible; the cleaner deletes them.

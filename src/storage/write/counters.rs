@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -14,7 +14,6 @@ use crate::storage::db::counters::{CONTACTS, OPT_OUTS};
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::counter::{Column, Entity};
-use crate::storage::error::too_many_creates;
 
 /// Adds a change set to the counters, in the order of their keys: transactions that update the same counters in
 /// different orders would deadlock.
@@ -41,21 +40,32 @@ pub(super) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    if rows.iter().any(|(_, counted, delta)| *counted == CONTACTS && quota.is_exceeded_by(*delta)) {
-        quota.watch(change_set);
-        return Err(too_many_creates());
-    }
     let sum = Expr::col((Entity, Column::Amount)).add(Expr::cust("excluded.amount"));
-    let insert = insert(transaction, &rows, quota.checked(sum))?;
+    let insert = insert(transaction, &rows, quota.checked_change(CHANGES), quota.checked_sum(sum))?;
     let statement = transaction.get_database_backend().build(&insert);
     let added = transaction.execute_at_commit(statement).await;
     Ok(added.inspect_err(|error| quota.watch_if_exceeded(error, change_set))?)
 }
 
-/// Inserts counters; one that exists becomes `amount`.
-fn insert(transaction: &Transaction, rows: &[(i64, Uuid, i64)], amount: Expr) -> Result<InsertStatement> {
+/// The rows of an [`insert`].
+const CHANGES: &str = "changed";
+
+/// Inserts counters, each with `new` of its row; one that exists becomes `amount`.
+fn insert(
+    transaction: &Transaction,
+    rows: &[(i64, Uuid, i64)],
+    new: Expr,
+    amount: Expr,
+) -> Result<InsertStatement> {
     let columns = [("account_id", Type::Integer), ("counted", Type::Id), ("amount", Type::Integer)];
-    let rows = json_sql::records(transaction, rows, &columns)?;
+    let rows = Query::select()
+        .column((CHANGES, Column::AccountId))
+        .column((CHANGES, Column::Counted))
+        .expr(new)
+        .from_subquery(json_sql::records(transaction, rows, &columns)?, CHANGES)
+        // Or SQLite would parse the following ON CONFLICT as a join constraint.
+        .and_where(Expr::cust("true"))
+        .to_owned();
     let mut insert =
         json_sql::insert_from(Entity, [Column::AccountId, Column::Counted, Column::Amount], rows)?;
     insert.on_conflict(
@@ -71,7 +81,8 @@ pub(crate) async fn set(
     amounts: &[(Uuid, i64)],
 ) -> Result<()> {
     let rows: Vec<_> = amounts.iter().map(|(counted, amount)| (account.get(), *counted, *amount)).collect();
-    transaction.execute(&insert(transaction, &rows, Expr::cust("excluded.amount"))?).await?;
+    let amount = Expr::col((CHANGES, Column::Amount));
+    transaction.execute(&insert(transaction, &rows, amount, Expr::cust("excluded.amount"))?).await?;
     Ok(())
 }
 

@@ -80,6 +80,27 @@ fn accounts_are_managed_on_the_command_line(backend: Backend) {
         assert_eq!(operator.get(&format!("{ACCOUNTS}/{id}")).expect(200)["state"], state);
     }
 
+    let limits =
+        |arguments: &[&str]| rows(&run(&[&["accounts", "limits", "acme works"], arguments].concat()));
+    let shown = limits(&["contacts=5", "streams=7", "contacts=6"]);
+    let expected = [("contacts", "6"), ("streams", "7"), ("feeds", "default")];
+    for (name, value) in expected {
+        assert!(shown.contains(&vec![name.to_owned(), value.to_owned()]), "{name}: {shown:?}");
+    }
+    assert_eq!(limits(&[]), shown);
+    let account = operator.get(&format!("{ACCOUNTS}/{id}")).expect(200);
+    assert_eq!((&account["limits"]["contacts"], &account["limits"]["streams"]), (&json!(6), &json!(7)));
+    assert!(limits(&["contacts=default"]).contains(&vec!["contacts".to_owned(), "default".to_owned()]));
+    for (change, message) in [
+        ("contacts=0", "contacts must be"),
+        ("contacts=many", "contacts must be"),
+        ("contacts", "LIMIT=VALUE"),
+        ("things=5", "unknown limit; the limits are key_rate"),
+    ] {
+        let mut command = addressbook(&folder, &["accounts", "limits", "acme works", change]);
+        fails(command.args(["--database-url", &url]), &[message]);
+    }
+
     // More than a page of them, newest first.
     for number in 0..101 {
         operator.post(ACCOUNTS, &json!({"name": format!("tenant {number}")})).expect(201);

@@ -92,6 +92,9 @@ fn fill(server: &ServerProcess, operator: &Client, name: &str) -> (Value, Client
     client.send("POST", "/v1/groups", &headers, br#"{"name": "once"}"#).expect(201);
     // The example contact has it.
     client.post("/v1/fields", &json!({"key": "CITY", "type": "text"})).expect(201);
+    operator
+        .patch(&format!("/admin/v1/accounts/{}", account["id"]), &json!({"limits": {"streams": 5}}))
+        .expect(200);
     (account["id"].clone(), client)
 }
 

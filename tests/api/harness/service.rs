@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use addressbook::app::{self, App};
 use addressbook::config::Settings;
 use addressbook::domain::account::StateChange;
+use addressbook::domain::account::limits::{AccountLimit, LimitChanges};
 use addressbook::domain::account::service::AccountService;
 use addressbook::domain::api_key::service::{KeyRequest, KeyService};
 use addressbook::domain::operator::service::OperatorService;
@@ -130,6 +131,16 @@ impl Service {
         self.runtime.block_on(async {
             let account = self.accounts.get_by_name(&name).await.unwrap();
             self.accounts.change_state(account.id, StateChange::Suspend).await.unwrap();
+        });
+    }
+
+    /// Sets a limit of an account, for all its keys that are not in use yet.
+    pub fn limit(&self, account: &str, limit: AccountLimit, value: u64) {
+        let name = AccountName::parse(account).unwrap();
+        self.runtime.block_on(async {
+            let account = self.accounts.get_by_name(&name).await.unwrap();
+            let changes = LimitChanges([(limit, Some(value))].into());
+            self.accounts.change_limits(account.id, changes).await.unwrap();
         });
     }
 

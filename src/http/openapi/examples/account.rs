@@ -1,5 +1,6 @@
 //! The example account.
 
+use crate::domain::account::limits::LimitOverrides;
 use crate::domain::account::{Account, AccountState};
 use crate::domain::{AccountId, AccountName, Timestamp};
 
@@ -18,5 +19,6 @@ pub fn account() -> Account {
         suspended_at: None,
         state: AccountState::Active,
         contacts: 0,
+        limits: LimitOverrides::default(),
     }
 }

@@ -4,7 +4,9 @@ use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use super::api_key::duration;
+use super::me::about_limit;
 use super::value::{inline_schema, texts, timestamp, word_of};
+use crate::domain::account::limits::AccountLimit;
 use crate::domain::{AccountId, AccountName, Violation};
 use crate::http::extract::PathValue;
 use crate::http::field::{TextDoc, WireText, or_null};
@@ -51,6 +53,19 @@ pub fn keep() -> Object {
         "How long what the account has is kept, from now on: at least an hour; 30 days without this member.",
         "30d",
     )
+}
+
+/// A limit of one account.
+#[must_use]
+pub fn limit(limit: AccountLimit) -> Schema {
+    let ((about, example), range) = (about_limit(limit), limit.range());
+    let number = ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(*range.start()))
+        .maximum(Some(*range.end()))
+        .examples([example]);
+    or_null(number.build(), &format!("{about}; null for the limit of the server."))
 }
 
 impl PathValue for AccountId {

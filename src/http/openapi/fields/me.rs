@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{
 };
 
 use super::value::{text, timestamp, word_of};
+use crate::domain::account::limits::AccountLimit;
 use crate::domain::api_key::{KeyId, KeyLabel};
 use crate::domain::{AccountName, Permission};
 use crate::http::field::or_null;
@@ -57,7 +58,36 @@ pub fn permissions() -> Array {
         .build()
 }
 
-fn limit(about: &str, example: u32) -> Schema {
+/// What a limit of an account is about, and an example of it.
+pub(super) fn about_limit(limit: AccountLimit) -> (&'static str, u64) {
+    match limit {
+        AccountLimit::KeyRate => {
+            ("How many requests per second may be sent with each key of the account", 100)
+        }
+        AccountLimit::AccountRate => {
+            ("How many requests per second may be sent with all keys of the account together", 200)
+        }
+        AccountLimit::Contacts => ("How many contacts the account may have", 10_000_000),
+        AccountLimit::AudienceEntries => (
+            "How many entries all kept audiences may have together, each audience counted as at least 100",
+            1_000_000,
+        ),
+        AccountLimit::ImportBytes => {
+            ("How many bytes the files and the plans of all imports may have together", 4_294_967_296)
+        }
+        AccountLimit::Streams => ("How many exports and audiences may be sent to the account at once", 1_000),
+        AccountLimit::Feeds => (
+            "How many requests of the account may wait for changes, or receive them as a stream, at once",
+            10_000,
+        ),
+        AccountLimit::Imports => {
+            ("How many imports may be planned, committed or undone at once, or wait for that", 100)
+        }
+    }
+}
+
+fn limit(limit: AccountLimit) -> Schema {
+    let (about, example) = about_limit(limit);
     let limit = ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
@@ -68,25 +98,22 @@ fn limit(about: &str, example: u32) -> Schema {
 
 #[must_use]
 pub fn contact_quota() -> Schema {
-    limit("How many contacts the account may have", 10_000_000)
+    limit(AccountLimit::Contacts)
 }
 
 #[must_use]
 pub fn stream_limit() -> Schema {
-    limit("How many exports and audiences may be sent to the account at once", 1_000)
+    limit(AccountLimit::Streams)
 }
 
 #[must_use]
 pub fn feed_limit() -> Schema {
-    limit(
-        "How many requests of the account may wait for changes, or receive them as a stream, at once",
-        10_000,
-    )
+    limit(AccountLimit::Feeds)
 }
 
 #[must_use]
 pub fn import_limit() -> Schema {
-    limit("How many imports may be planned, committed or undone at once, or wait for that", 100)
+    limit(AccountLimit::Imports)
 }
 
 #[must_use]
