@@ -30,7 +30,7 @@ use crate::http::rate_limit::RateLimits;
 pub use crate::http::server::Variant;
 use crate::http::streams::Streams;
 use crate::http::{admin as admin_api, server, swagger_ui};
-use crate::jobs::Workers;
+use crate::jobs::{USES_STORED_EVERY, UseRecorder, Workers};
 pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
 use crate::storage::directory::sync_directory;
@@ -41,6 +41,7 @@ pub struct App {
     server: Server,
     store: Arc<dyn Store>,
     workers: Workers,
+    uses: UseRecorder,
     address: SocketAddr,
     admin: Option<AdminServer>,
     lifecycle: Lifecycle,
@@ -106,11 +107,13 @@ impl App {
         let first_key_file = settings.first_key_file.clone();
         let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
         let workers = Workers::start(&store, jobs);
+        let uses = UseRecorder::start(keys, USES_STORED_EVERY);
         lifecycle.begin_serving();
         Ok(Self {
             server,
             store,
             workers,
+            uses,
             address,
             admin: None,
             lifecycle,
@@ -195,6 +198,7 @@ impl App {
         if let Some(admin) = self.admin {
             admin.stop().await;
         }
+        self.uses.stop().await;
         self.store.close().await;
         outcome
     }

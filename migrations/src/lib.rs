@@ -36,10 +36,11 @@ mod m20261128_000022_shown_name;
 mod m20261128_000023_operator_keys;
 mod m20261128_000024_account_states;
 mod m20261128_000025_account_limits;
+mod m20261128_000026_key_uses;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
-pub const TABLES: [&str; 29] = [
+pub const TABLES: [&str; 30] = [
     "account_limits",
     "accounts",
     "api_keys",
@@ -58,6 +59,7 @@ pub const TABLES: [&str; 29] = [
     "import_chunks",
     "import_pages",
     "imports",
+    "key_uses",
     "members",
     "operator_keys",
     "opt_outs",
@@ -100,6 +102,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000023_operator_keys::Migration),
             Box::new(m20261128_000024_account_states::Migration),
             Box::new(m20261128_000025_account_limits::Migration),
+            Box::new(m20261128_000026_key_uses::Migration),
         ]
     }
 }

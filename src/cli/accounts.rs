@@ -11,11 +11,11 @@ use super::command::CommandResult;
 use super::settings_file;
 use super::store::To;
 use crate::config::{self, CENTURY, HOUR, written};
-use crate::domain::AccountName;
 use crate::domain::account::limits::{AccountLimit, LimitChanges, LimitOverrides};
 use crate::domain::account::service::{AccountService, DEFAULT_KEEP};
 use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
 use crate::domain::pagination::{Cursor, CursorParams, MAX_LIMIT};
+use crate::domain::{AccountName, Timestamp};
 
 #[derive(Args, Debug)]
 pub(super) struct Accounts {
@@ -170,6 +170,11 @@ async fn list(accounts: &AccountService) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
+/// A time in a table.
+pub(super) fn time_or(time: Option<Timestamp>, none: &str) -> String {
+    time.map_or_else(|| none.to_owned(), |time| time.to_string())
+}
+
 fn print_limits(limits: &LimitOverrides) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{:<16}  VALUE", "LIMIT")?;
@@ -183,16 +188,20 @@ fn print_limits(limits: &LimitOverrides) -> std::io::Result<()> {
 fn print(accounts: &[Account], with_header: bool) -> std::io::Result<()> {
     let mut out = stdout().lock();
     if with_header {
-        let (id, state, created, purge, contacts) = ("ID", "STATE", "CREATED", "PURGE AFTER", "CONTACTS");
-        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {contacts:>10}  NAME")?;
+        let (id, state, created, purge) = ("ID", "STATE", "CREATED", "PURGE AFTER");
+        let (used, contacts) = ("LAST USED", "CONTACTS");
+        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {used:<24}  {contacts:>10}  NAME")?;
     }
-    for Account { id, name, created_at, suspended_at: _, state, contacts, limits: _ } in accounts {
+    for account in accounts {
+        let Account { id, name, created_at, suspended_at: _, state, contacts, last_used_at, limits: _ } =
+            account;
         let purge = match state {
             AccountState::Closed { purge_at } => purge_at.to_string(),
             AccountState::Active | AccountState::Suspended => "-".to_owned(),
         };
         let (id, state, created) = (id.to_string(), state.as_str(), created_at.to_string());
-        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {contacts:>10}  {}", name.as_str())?;
+        let (used, name) = (time_or(*last_used_at, "-"), name.as_str());
+        writeln!(out, "{id:<8}  {state:<9}  {created:<24}  {purge:<24}  {used:<24}  {contacts:>10}  {name}")?;
     }
     Ok(())
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::accounts::account;
+use super::accounts::{account, time_or};
 use super::command::CommandResult;
 use super::settings_file;
 use super::store::To;
 use crate::config::{self, CENTURY, written};
 use crate::domain::api_key::service::{DEFAULT_OVERLAP, KeyRequest, KeyService};
-use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey};
+use crate::domain::api_key::{KeyId, KeyLabel, KeyState, ListedKey, UsedKey};
 use crate::domain::error::if_found;
 use crate::domain::operator::OperatorKey;
 use crate::domain::operator::service::OperatorService;
@@ -121,7 +121,8 @@ impl Command {
                 let now = Timestamp::now();
                 let listed = keys.list(account.as_ref()).await?;
                 let mut out = stdout().lock();
-                writeln!(out, "{COMMON_HEADER}  ACCOUNT  LABEL  PERMISSIONS")?;
+                let (used, from) = ("LAST USED", "FROM");
+                writeln!(out, "{COMMON_HEADER}  {used:<24}  {from:<15}  ACCOUNT  LABEL  PERMISSIONS")?;
                 for key in &listed {
                     writeln!(out, "{}", line(key, now))?;
                 }
@@ -149,7 +150,7 @@ fn common_columns(
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> String {
-    let expires = expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
+    let expires = time_or(expires_at, "never");
     format!("{:<16}  {:<8}  {:<24}  {expires:<24}", id.as_str(), state.as_str(), created_at.to_string())
 }
 
@@ -157,14 +158,17 @@ fn label_or_dash(label: Option<&KeyLabel>) -> &str {
     label.map_or("-", KeyLabel::as_str)
 }
 
-fn line(ListedKey { key, account }: &ListedKey, now: Timestamp) -> String {
+fn line(ListedKey { key: UsedKey { key, last_use }, account }: &ListedKey, now: Timestamp) -> String {
     let permissions = match &key.permissions {
         Permissions::All => "all".to_owned(),
         only @ Permissions::Only(_) => only.to_string(),
     };
     let common = common_columns(&key.id, key.state(now), key.created_at, key.expires_at);
     let (account, label) = (account.as_str(), label_or_dash(key.label.as_ref()));
-    format!("{common}  {account}  {label}  {permissions}")
+    let used = time_or(last_use.map(|last| last.at), "-");
+    let from = last_use.and_then(|last| last.from);
+    let from = from.map_or_else(|| "-".to_owned(), |address| address.to_string());
+    format!("{common}  {used:<24}  {from:<15}  {account}  {label}  {permissions}")
 }
 
 fn operator_line(key: &OperatorKey, now: Timestamp) -> String {

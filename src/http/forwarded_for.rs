@@ -1,4 +1,4 @@
-//! The address of a client behind a proxy, for the log.
+//! The address of a client, also behind a proxy: for the log, and for the last use of keys.
 
 use std::net::IpAddr;
 
@@ -6,6 +6,12 @@ use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 
 use super::app_state::AppState;
+
+/// Where a request comes from: the connection, or what a trusted proxy says.
+pub(super) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
+    let address = forwarded_for(request).or_else(|| request.peer_addr().map(|peer| peer.ip()));
+    address.map(|address| address.to_canonical())
+}
 
 /// The address that a trusted proxy was called from: the last one in `X-Forwarded-For`, which it has added itself. Those
 /// before it are whatever the client says.

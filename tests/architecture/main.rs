@@ -99,7 +99,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         module: "jobs",
         may_import: &["domain", "formats"],
-        tiers: &["workers", "imports | metrics"],
+        tiers: &["workers | key_uses", "imports | metrics"],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
         rule: "jobs know the database and the requests through the domain alone",
     },

@@ -127,6 +127,8 @@ pub struct Account {
     pub state: AccountState,
     /// How many contacts it has.
     pub contacts: u64,
+    /// The last request with any of its keys, as far as it is stored.
+    pub last_used_at: Option<Timestamp>,
     /// Those that it has for itself.
     pub limits: LimitOverrides,
 }

@@ -3,14 +3,18 @@
 //! Only the id and the SHA-256 of the secret are stored: neither the database nor the log can reveal a key, and
 //! hashes are compared in constant time.
 
+pub mod last_use;
 pub mod repository;
 pub mod service;
+pub mod uses;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use data_encoding::{BASE32_NOPAD, Encoding};
+use last_use::{LastUse, UseNote};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -270,10 +274,18 @@ pub struct KeyQuery {
     pub page: CursorParams<KeyId>,
 }
 
+/// A key as operators see it.
+#[derive(Clone, Debug)]
+pub struct UsedKey {
+    pub key: ApiKey,
+    /// As far as it is stored.
+    pub last_use: Option<LastUse>,
+}
+
 /// A key with the name of its account, for lists.
 #[derive(Clone, Debug)]
 pub struct ListedKey {
-    pub key: ApiKey,
+    pub key: UsedKey,
     pub account: AccountName,
 }
 
@@ -289,6 +301,7 @@ pub(super) struct KeyOfAccount {
     pub(super) key: ApiKey,
     pub(super) account: AccountState,
     pub(super) limits: AccountLimits,
+    pub(super) last_use: Arc<UseNote>,
 }
 
 /// A key as it is looked up for a request, with what else of its account decides about the request.
@@ -308,6 +321,11 @@ impl Principal {
     #[must_use]
     pub fn key(&self) -> &KeyId {
         &self.key.key.id
+    }
+
+    /// Notes a request with the key, from this address of a client.
+    pub fn record_use(&self, from: Option<IpAddr>) {
+        self.key.last_use.record(LastUse { at: Timestamp::now(), from });
     }
 
     /// What is stored of the key.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ApiKey, FoundKey, KeyId, KeyQuery, ListedKey};
+use super::uses::KeyUse;
+use super::{ApiKey, FoundKey, KeyId, KeyQuery, ListedKey, UsedKey};
 use crate::domain::account::{AccountId, AccountName};
 use crate::domain::error::Result;
 use crate::domain::pagination::CursorPage;
@@ -24,7 +25,7 @@ pub trait KeyRepository: Send + Sync {
     /// succeeds.
     async fn insert_first(&self, account: &AccountName, key: NewKey) -> Result<bool>;
 
-    async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>>;
+    async fn find(&self, id: &KeyId) -> Result<Option<UsedKey>>;
 
     /// The key, and what of its account decides about a request, in one statement.
     async fn find_with_account(&self, id: &KeyId) -> Result<Option<FoundKey>>;
@@ -34,10 +35,13 @@ pub trait KeyRepository: Send + Sync {
 
     /// # Errors
     /// [`ErrorCode::NotFound`](crate::domain::ErrorCode::NotFound): the account has no key that the cursor names.
-    async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>>;
+    async fn page(&self, query: KeyQuery) -> Result<CursorPage<UsedKey>>;
 
     /// Returns whether the key exists. An already revoked key keeps its `revoked_at`.
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool>;
+
+    /// Stores the last uses of keys; one that is earlier than what is stored changes nothing.
+    async fn store_uses(&self, uses: Vec<KeyUse>) -> Result<()>;
 
     /// Inserts the successor of a key and sets the expiry of the old one, in one transaction.
     async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()>;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
+use super::uses::UseNotes;
 use super::{
     ApiKey, FoundKey, IssuedKey, KeyId, KeyKind, KeyLabel, KeyOfAccount, KeyQuery, KeyState, ListedKey,
-    Principal, Token,
+    Principal, Token, UsedKey,
 };
 use crate::domain::account::limits::AccountLimits;
 use crate::domain::account::service::AccountService;
@@ -25,6 +26,7 @@ pub struct KeyService {
     limits: AccountLimits,
     /// Saves a database lookup per request. Misses are not cached: requests with random ids must not evict live keys.
     cache: Cache<KeyId, Arc<KeyOfAccount>>,
+    uses: UseNotes,
 }
 
 /// Upper bound on how long a revoked key, or one of a suspended account, is still accepted, and on how long an account still has
@@ -49,7 +51,7 @@ impl KeyService {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let cache = Cache::builder().max_capacity(MAX_CACHED_KEYS).time_to_live(CACHE_TTL).build();
-        Self { store, limits: AccountLimits::NONE, cache }
+        Self { store, limits: AccountLimits::NONE, cache, uses: UseNotes::default() }
     }
 
     /// For a server, which has limits.
@@ -118,14 +120,14 @@ impl KeyService {
 
     /// # Errors
     /// [`ErrorCode::NotFound`]: there is no such account, or it has no key that the cursor names.
-    pub async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>> {
+    pub async fn page(&self, query: KeyQuery) -> Result<CursorPage<UsedKey>> {
         AccountService::new(Arc::clone(&self.store)).get(query.account).await?;
         self.store.keys().page(query).await
     }
 
     /// # Errors
     /// [`ErrorCode::NotFound`].
-    pub async fn get(&self, id: &KeyId) -> Result<ApiKey> {
+    pub async fn get(&self, id: &KeyId) -> Result<UsedKey> {
         self.store.keys().find(id).await?.ok_or_else(|| key_not_found(id))
     }
 
@@ -147,7 +149,7 @@ impl KeyService {
     /// [`ErrorCode::NotFound`]: there is no such key. [`ErrorCode::KeyNotLive`]: it has expired or was revoked.
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey> {
         let now = Timestamp::now();
-        let old = self.get(id).await?;
+        let UsedKey { key: old, last_use: _ } = self.get(id).await?;
         if old.state(now) != KeyState::Live {
             return Err(ErrorCode::KeyNotLive.into());
         }
@@ -178,6 +180,19 @@ impl KeyService {
         Ok(Principal { key })
     }
 
+    /// Stores the last uses of keys that requests have noted since it was last called.
+    ///
+    /// # Errors
+    /// The database is unavailable: they will be stored next time.
+    pub async fn store_uses(&self) -> Result<()> {
+        let uses = self.uses.unstored();
+        if !uses.is_empty() {
+            self.store.keys().store_uses(uses.clone()).await?;
+            self.uses.set_stored(&uses);
+        }
+        Ok(())
+    }
+
     /// Looks a key up in the cache, then in the database; concurrent misses of one key share one query.
     async fn find(&self, id: &KeyId) -> Result<Arc<KeyOfAccount>> {
         if let Some(key) = self.cache.get(id).await {
@@ -187,7 +202,8 @@ impl KeyService {
             let found = self.store.keys().find_with_account(id).await?;
             let FoundKey { key, account, limits } = found.ok_or(Error::from(ErrorCode::Unauthorized))?;
             let limits = self.limits.overridden_by(&limits);
-            Ok::<_, Error>(Arc::new(KeyOfAccount { key, account, limits }))
+            let last_use = self.uses.of(&key);
+            Ok::<_, Error>(Arc::new(KeyOfAccount { key, account, limits, last_use }))
         };
         // Boxed: inline, this large and rarely taken branch would enlarge the future of every request.
         Box::pin(self.cache.try_get_with(id.clone(), look_up))

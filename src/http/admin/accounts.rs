@@ -99,17 +99,20 @@ pub struct Account {
     #[schema(format = Int64, minimum = 0, example = 0)]
     contacts: u64,
     limits: OwnLimits,
+    #[schema(schema_with = fields::account::last_used_at, required)]
+    last_used_at: Option<Timestamp>,
 }
 
 impl From<account::Account> for Account {
     fn from(account: account::Account) -> Self {
-        let account::Account { id, name, created_at, suspended_at, state, contacts, limits } = account;
+        let account::Account { id, name, created_at, suspended_at, state, contacts, last_used_at, limits } =
+            account;
         let purge_at = match state {
             AccountState::Closed { purge_at } => Some(purge_at),
             AccountState::Active | AccountState::Suspended => None,
         };
         let (state, limits) = (state.as_str(), OwnLimits(limits));
-        Self { id, name, created_at, state, suspended_at, purge_at, contacts, limits }
+        Self { id, name, created_at, state, suspended_at, purge_at, contacts, limits, last_used_at }
     }
 }
 

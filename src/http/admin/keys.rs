@@ -1,13 +1,15 @@
 //! The keys of accounts: `/admin/v1/accounts/{id}/keys`, `/admin/v1/keys/{key}`
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::header::LOCATION;
 
 use super::dialect::{DIALECT, KEYS};
 use crate::config::{self, CENTURY};
+use crate::domain::api_key::last_use::LastUse;
 use crate::domain::api_key::service::{DEFAULT_OVERLAP, KeyRequest};
-use crate::domain::api_key::{ApiKey, IssuedKey, KeyId, KeyLabel, KeyQuery};
+use crate::domain::api_key::{ApiKey, IssuedKey, KeyId, KeyLabel, KeyQuery, UsedKey};
 use crate::domain::pagination::CursorParams;
 use crate::domain::{AccountId, Permissions};
 use crate::http::auth::operator::Operator;
@@ -106,17 +108,33 @@ pub struct AccountKey {
     expires_at: Option<Timestamp>,
     #[schema(schema_with = fields::api_key::revoked_at, required)]
     revoked_at: Option<Timestamp>,
+    #[schema(schema_with = fields::api_key::last_used_at, required)]
+    last_used_at: Option<Timestamp>,
+    #[schema(schema_with = fields::api_key::last_used_from, required)]
+    last_used_from: Option<IpAddr>,
 }
 
-impl From<ApiKey> for AccountKey {
-    fn from(key: ApiKey) -> Self {
+impl From<UsedKey> for AccountKey {
+    fn from(UsedKey { key, last_use }: UsedKey) -> Self {
         let state = key.state(Timestamp::now()).as_str();
         let ApiKey { id, account, hash: _, permissions, label, created_at, expires_at, revoked_at } = key;
         let permissions = match permissions {
             Permissions::All => vec!["*"],
             Permissions::Only(list) => list.into_iter().map(Permission::as_str).collect(),
         };
-        Self { id, account_id: account, label, permissions, state, created_at, expires_at, revoked_at }
+        let (last_used_at, last_used_from) = last_use.map(|LastUse { at, from }| (at, from)).unzip();
+        Self {
+            id,
+            account_id: account,
+            label,
+            permissions,
+            state,
+            created_at,
+            expires_at,
+            revoked_at,
+            last_used_at,
+            last_used_from: last_used_from.flatten(),
+        }
     }
 }
 
@@ -135,7 +153,7 @@ pub struct IssuedAccountKey {
 
 impl From<IssuedKey> for IssuedAccountKey {
     fn from(IssuedKey { token, key }: IssuedKey) -> Self {
-        Self { token: token.reveal(), key: key.into() }
+        Self { token: token.reveal(), key: UsedKey { key, last_use: None }.into() }
     }
 }
 
@@ -173,7 +191,7 @@ async fn list_keys(
 ) -> HandlerResult {
     let page = operator.keys().page(KeyQuery { account, page: params.clone() }).await?;
     let path = prefix.prepend_to(format_args!("/admin/v1/accounts/{account}/keys"));
-    let links = links_resumed_at(&path, &params, &filters, &page, |key| key.id.clone(), None);
+    let links = links_resumed_at(&path, &params, &filters, &page, |used| used.key.id.clone(), None);
     let keys = page.items.into_iter().map(AccountKey::from).collect();
     Ok(respond_with_links(links, Page::new(page.has_more, keys)))
 }
@@ -210,7 +228,7 @@ async fn rotate_key(
 async fn revoke_key(operator: Operator, PathParam(id): PathParam<KeyId>) -> HandlerResult {
     operator.keys().revoke(&id).await?;
     let key = operator.keys().get(&id).await?;
-    operator.log(REVOKE, key.account, Some(&id));
+    operator.log(REVOKE, key.key.account, Some(&id));
     Ok(HttpResponse::Ok().json(AccountKey::from(key)))
 }
 
@@ -220,9 +238,10 @@ fn created(prefix: &Prefix, issued: IssuedKey) -> HttpResponse {
 }
 
 pub(super) fn routes(table: RouteTable) -> RouteTable {
-    let key = || AccountKey::from(examples::key());
+    let used = |last_use| AccountKey::from(UsedKey { key: examples::key(), last_use });
+    let key = || used(Some(examples::last_use()));
     let issues = |about: &str| {
-        let issued = IssuedAccountKey { token: EXAMPLE_TOKEN.to_owned(), key: key() };
+        let issued = IssuedAccountKey { token: EXAMPLE_TOKEN.to_owned(), key: used(None) };
         OperationDoc::of(&RESOURCE).responds::<IssuedAccountKey>(201, about, issued).header(
             201,
             "Location",

@@ -27,6 +27,7 @@ use crate::domain::usage::UsageRepository;
 use crate::domain::{AccountId, Permission, RequestContext};
 use crate::http::app_state::AppState;
 use crate::http::error::api_error::ApiError;
+use crate::http::forwarded_for::client_address;
 use crate::http::rate_limit::{ITEMS_PER_UNIT, RateLimitFields};
 use crate::http::request_id::RequestId;
 
@@ -139,6 +140,7 @@ impl<G: Grant> Caller for Authorized<G> {
     async fn check(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = AppState::of(request)?;
         let principal = authenticate(request, state).await?;
+        principal.record_use(client_address(request));
         request.extensions_mut().insert(principal.clone());
         principal.require_active()?;
         announce(request, state.rate_limits.spend_request(&principal)?);

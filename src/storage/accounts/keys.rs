@@ -8,16 +8,18 @@ use sea_orm::{
 };
 
 use super::repository::{ensure_account, state};
-use super::{first_revocation, secret_hash, write};
+use super::{first_revocation, key_uses, secret_hash, write};
+use crate::domain::api_key::last_use::LastUse;
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
-use crate::domain::api_key::{ApiKey, FoundKey, KeyId, KeyLabel, KeyQuery, ListedKey};
+use crate::domain::api_key::uses::KeyUse;
+use crate::domain::api_key::{ApiKey, FoundKey, KeyId, KeyLabel, KeyQuery, ListedKey, UsedKey};
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, AccountName, Error, ErrorCode, Permissions, Result, Timestamp};
 use crate::storage::database::handle::Database;
 use crate::storage::db::account_limits;
 use crate::storage::db::keyset::order;
 use crate::storage::db::transaction::Transaction;
-use crate::storage::entity::{account, account_limit, api_key};
+use crate::storage::entity::{account, account_limit, api_key, key_use};
 
 pub(crate) struct SqlKeys {
     database: Database,
@@ -69,12 +71,13 @@ impl KeyRepository for SqlKeys {
         .await
     }
 
-    async fn find(&self, id: &KeyId) -> Result<Option<ApiKey>> {
+    async fn find(&self, id: &KeyId) -> Result<Option<UsedKey>> {
         let id = id.as_str().to_owned();
         self.database
             .read(async move |reader| {
-                let row = api_key::Entity::find_by_id(id).one(&reader).await;
-                row?.map(ApiKey::try_from).transpose()
+                let row =
+                    api_key::Entity::find_by_id(id).find_also_related(key_use::Entity).one(&reader).await;
+                row?.map(to_used_key).transpose()
             })
             .await
     }
@@ -104,7 +107,9 @@ impl KeyRepository for SqlKeys {
     async fn list(&self, account: Option<AccountId>) -> Result<Vec<ListedKey>> {
         self.database
             .read(async move |reader| {
-                let mut select = api_key::Entity::find().find_also_related(account::Entity);
+                let mut select = api_key::Entity::find()
+                    .find_also_related(account::Entity)
+                    .find_also_related(key_use::Entity);
                 if let Some(account) = account {
                     select = select.filter(api_key::Column::AccountId.eq(account.get()));
                 }
@@ -118,7 +123,7 @@ impl KeyRepository for SqlKeys {
             .await
     }
 
-    async fn page(&self, query: KeyQuery) -> Result<CursorPage<ApiKey>> {
+    async fn page(&self, query: KeyQuery) -> Result<CursorPage<UsedKey>> {
         let KeyQuery { account, page: CursorParams { cursor, limit } } = query;
         self.database
             .read(async move |reader| {
@@ -135,8 +140,9 @@ impl KeyRepository for SqlKeys {
                 let select = select
                     .order_by(api_key::Column::CreatedAt, order.clone())
                     .order_by(api_key::Column::Id, order);
-                let rows = select.limit(limit + 1).all(&reader).await?;
-                let keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<Vec<_>>>()?;
+                let select = select.limit(limit + 1).find_also_related(key_use::Entity);
+                let rows = select.all(&reader).await?;
+                let keys = rows.into_iter().map(to_used_key).collect::<Result<Vec<_>>>()?;
                 Ok(CursorPage::from_rows(keys, &cursor, limit))
             })
             .await
@@ -149,6 +155,10 @@ impl KeyRepository for SqlKeys {
             Box::pin(first_revocation::<api_key::Entity>(transaction, key, revoked_at, id, now))
         })
         .await
+    }
+
+    async fn store_uses(&self, uses: Vec<KeyUse>) -> Result<()> {
+        key_uses::store(&self.database, uses).await
     }
 
     async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()> {
@@ -190,9 +200,15 @@ fn no_account() -> Error {
     Error::caused_by(ErrorCode::Internal, "a key has no account")
 }
 
-fn to_listed_key((key, account): (api_key::Model, Option<account::Model>)) -> Result<ListedKey> {
+fn to_used_key((key, last_use): (api_key::Model, Option<key_use::Model>)) -> Result<UsedKey> {
+    Ok(UsedKey { key: key.try_into()?, last_use: last_use.map(LastUse::from) })
+}
+
+fn to_listed_key(
+    (key, account, last_use): (api_key::Model, Option<account::Model>, Option<key_use::Model>),
+) -> Result<ListedKey> {
     let account = account.ok_or_else(no_account)?;
-    Ok(ListedKey { key: key.try_into()?, account: AccountName::from_stored(account.name) })
+    Ok(ListedKey { key: to_used_key((key, last_use))?, account: AccountName::from_stored(account.name) })
 }
 
 impl TryFrom<api_key::Model> for ApiKey {

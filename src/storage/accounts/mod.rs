@@ -1,5 +1,6 @@
 //! Accounts, their keys, and the keys of operators.
 
+mod key_uses;
 pub(super) mod keys;
 pub(super) mod operators;
 pub(super) mod purge;

@@ -22,13 +22,14 @@ use crate::storage::write::writer::Writer;
 
 /// The tables with an `account_id`, in the order of deletion, each with the columns of its primary key but this one. Those of the
 /// search index, whose blocks belong to segments, are left out: [`purge_segments`].
-const TABLES: [(&str, &str); 20] = [
+const TABLES: [(&str, &str); 21] = [
     ("search_heads", ""),
     ("imports", "id"),
     ("fields", "id"),
     ("audiences", "id"),
     ("api_keys", "id"),
     ("account_limits", "name"),
+    ("key_uses", "key_id"),
     ("audience_entries", "audience_id, kind, position"),
     ("import_chunks", "import_id, upload, number"),
     ("import_pages", "import_id, number"),

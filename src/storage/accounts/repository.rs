@@ -9,7 +9,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 
-use super::write;
+use super::{key_uses, write};
 use crate::domain::account::limits::{AccountLimit, LimitChanges, LimitOverrides};
 use crate::domain::account::repository::AccountRepository;
 use crate::domain::account::{Account, AccountQuery, AccountState, StateChange};
@@ -45,7 +45,7 @@ impl AccountRepository for SqlAccounts {
                     return Err(Error::name_taken());
                 }
                 let row = find_by_name(transaction, &name).await?.ok_or_else(disappeared)?;
-                Ok(to_account(row, 0, LimitOverrides::default()))
+                Ok(to_account(row, 0, None, LimitOverrides::default()))
             })
         })
         .await
@@ -214,10 +214,12 @@ async fn with_figures(connection: &impl ConnectionTrait, rows: Vec<account::Mode
     let contacts: HashMap<i64, i64> =
         contacts.into_iter().map(|counter| (counter.account_id, counter.amount)).collect();
     let mut limits = account_limits::of_each(connection, rows.iter().map(|row| row.id)).await?;
+    let last_used = key_uses::of_accounts(connection, rows.iter().map(|row| row.id)).await?;
     let account = |row: account::Model| {
         let contacts = contacts.get(&row.id).copied().unwrap_or_default().unsigned_abs();
         let limits = limits.remove(&row.id).unwrap_or_default();
-        to_account(row, contacts, limits)
+        let last_used_at = last_used.get(&row.id).copied();
+        to_account(row, contacts, last_used_at, limits)
     };
     Ok(rows.into_iter().map(account).collect())
 }
@@ -228,7 +230,12 @@ pub(super) fn state(row: &account::Model) -> AccountState {
     AccountState::of(suspended_at, purge_at)
 }
 
-fn to_account(row: account::Model, contacts: u64, limits: LimitOverrides) -> Account {
+fn to_account(
+    row: account::Model,
+    contacts: u64,
+    last_used_at: Option<Timestamp>,
+    limits: LimitOverrides,
+) -> Account {
     let state = state(&row);
     let account::Model { id, name, created_at, suspended_at, purge_at: _ } = row;
     Account {
@@ -238,6 +245,7 @@ fn to_account(row: account::Model, contacts: u64, limits: LimitOverrides) -> Acc
         name: AccountName::from_stored(name),
         created_at: Timestamp::from_millis(created_at),
         contacts,
+        last_used_at,
         limits,
     }
 }

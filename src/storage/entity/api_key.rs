@@ -33,6 +33,12 @@ pub enum Relation {
         to = "super::account_limit::Column::AccountId"
     )]
     Limits,
+    #[sea_orm(
+        belongs_to = "super::key_use::Entity",
+        from = "(Column::AccountId, Column::Id)",
+        to = "(super::key_use::Column::AccountId, super::key_use::Column::KeyId)"
+    )]
+    Use,
 }
 
 impl Related<super::account::Entity> for Entity {
@@ -45,6 +51,12 @@ impl Related<super::account::Entity> for Entity {
 impl Related<super::account_limit::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Limits.def()
+    }
+}
+
+impl Related<super::key_use::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Use.def()
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) mod idempotency_key;
 pub(super) mod import;
 pub(super) mod import_chunk;
 pub(super) mod import_page;
+pub(super) mod key_use;
 pub(super) mod member;
 pub(super) mod operator_key;
 pub(super) mod opt_out;

@@ -72,7 +72,7 @@ fn accounts_are_managed_on_the_command_line(backend: Backend) {
     crate::contacts::create(&Client::new(server.address(), Some(key)), "john", "+4479000000001");
     let shown = rows(&run(&["accounts", "show", "acme works"]));
     let [row] = &shown[..] else { panic!("{shown:?}") };
-    assert_eq!(row[4..], ["1", "acme", "works"], "{row:?}");
+    assert_eq!(row[4..], ["-", "1", "acme", "works"], "{row:?}");
     assert_eq!((&*row[0], &*row[1], &*row[3]), (&*id, "active", "-"), "{row:?}");
     for (command, state) in [("suspend", "suspended"), ("close", "closed"), ("resume", "active")] {
         let shown = rows(&run(&["accounts", command, "acme works"]));
@@ -106,7 +106,7 @@ fn accounts_are_managed_on_the_command_line(backend: Backend) {
         operator.post(ACCOUNTS, &json!({"name": format!("tenant {number}")})).expect(201);
     }
     let names: Vec<String> =
-        rows(&run(&["accounts", "list"])).into_iter().map(|row| row[5..].join(" ")).collect();
+        rows(&run(&["accounts", "list"])).into_iter().map(|row| row[6..].join(" ")).collect();
     let expected = (0..101).rev().map(|number| format!("tenant {number}"));
     assert_eq!(names, expected.chain(["acme works".to_owned(), "default".to_owned()]).collect::<Vec<_>>());
 

@@ -5,6 +5,7 @@ mod authentication;
 mod command_line;
 mod document;
 mod keys;
+mod last_use;
 mod limits;
 mod purge;
 mod states;

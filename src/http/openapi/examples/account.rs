@@ -19,6 +19,7 @@ pub fn account() -> Account {
         suspended_at: None,
         state: AccountState::Active,
         contacts: 0,
+        last_used_at: None,
         limits: LimitOverrides::default(),
     }
 }

@@ -48,6 +48,13 @@ pub fn purge_at() -> Schema {
 }
 
 #[must_use]
+pub fn last_used_at() -> Schema {
+    let about = "The time of the last request with any key of the account, in UTC with millisecond precision, also of one that was \
+                 refused; null if there was none. It is stored about once a minute.";
+    or_null(timestamp(about), about)
+}
+
+#[must_use]
 pub fn keep() -> Object {
     duration(
         "How long what the account has is kept, from now on: at least an hour; 30 days without this member.",

@@ -50,6 +50,25 @@ pub fn revoked_at() -> Schema {
     or_null(timestamp(about), about)
 }
 
+#[must_use]
+pub fn last_used_at() -> Schema {
+    let about = "The time of the last request with the key, in UTC with millisecond precision, also of one that was refused; null if \
+                 there was none. It is stored about once a minute.";
+    or_null(timestamp(about), about)
+}
+
+#[must_use]
+pub fn last_used_from() -> Schema {
+    let address = text().max_length(Some(MAX_ADDRESS_CHARS)).examples([examples::ADDRESS]);
+    or_null(
+        address.build(),
+        "The address of the client of that request, IPv4 or IPv6; null if there was none.",
+    )
+}
+
+/// Of an IPv6 address.
+const MAX_ADDRESS_CHARS: usize = 45;
+
 /// Without `enum`: later versions have more.
 #[must_use]
 pub fn permissions() -> Array {
