@@ -67,7 +67,7 @@ enum Command {
         #[command(flatten)]
         to: To,
     },
-    /// Create a successor of a key; print only the new key on standard output
+    /// Create a successor of a key, of an account or of an operator; print only the new key on standard output
     Rotate {
         /// The id of the key, as `keys list` shows it
         id: KeyId,
@@ -134,7 +134,11 @@ impl Command {
                 eprintln!("the key {id} has been revoked");
             }
             Self::Rotate { id, overlap, to: _ } => {
-                writeln!(stdout(), "{}", keys.rotate(id, *overlap).await?.token.reveal())?;
+                let token = match if_found(operators.rotate(id, *overlap).await)? {
+                    Some(token) => token,
+                    None => keys.rotate(id, *overlap).await?.token,
+                };
+                writeln!(stdout(), "{}", token.reveal())?;
             }
         }
         Ok(ExitCode::SUCCESS)

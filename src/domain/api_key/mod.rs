@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, Encoding};
 use last_use::{LastUse, UseNote};
@@ -250,6 +251,32 @@ impl KeyState {
             Self::Live => "live",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// When the two keys of a rotation end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The old key: after the overlap, but never later than before.
+    pub old_expires_at: Timestamp,
+    /// The new key, which has the lifetime of the old one, counted from now.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Rotation {
+    /// Of a key with this lifetime.
+    #[must_use]
+    pub fn at(
+        now: Timestamp,
+        created_at: Timestamp,
+        expires_at: Option<Timestamp>,
+        overlap: Duration,
+    ) -> Self {
+        let end = now.after(overlap);
+        Self {
+            old_expires_at: expires_at.map_or(end, |expires_at| expires_at.min(end)),
+            expires_at: expires_at.map(|end| now.after(end.since(created_at))),
         }
     }
 }

@@ -8,7 +8,7 @@ use moka::future::Cache;
 use super::uses::UseNotes;
 use super::{
     ApiKey, FoundKey, IssuedKey, KeyId, KeyKind, KeyLabel, KeyOfAccount, KeyQuery, KeyState, ListedKey,
-    Principal, Token, UsedKey,
+    Principal, Rotation, Token, UsedKey,
 };
 use crate::domain::account::limits::AccountLimits;
 use crate::domain::account::service::AccountService;
@@ -154,17 +154,10 @@ impl KeyService {
             return Err(ErrorCode::KeyNotLive.into());
         }
         let token = Token::generate(KeyKind::Account)?;
-        let key = ApiKey {
-            id: token.id().clone(),
-            hash: token.hash(),
-            created_at: now,
-            // The same lifetime, counted from now.
-            expires_at: old.expires_at.map(|end| now.after(end.since(old.created_at))),
-            ..old.clone()
-        };
-        let end = now.after(overlap);
-        let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));
-        self.store.keys().replace(id, end, key.clone()).await?;
+        let Rotation { old_expires_at, expires_at } =
+            Rotation::at(now, old.created_at, old.expires_at, overlap);
+        let key = ApiKey { id: token.id().clone(), hash: token.hash(), created_at: now, expires_at, ..old };
+        self.store.keys().replace(id, old_expires_at, key.clone()).await?;
         self.cache.invalidate(id).await;
         Ok(IssuedKey { token, key })
     }

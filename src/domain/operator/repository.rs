@@ -16,6 +16,9 @@ pub trait OperatorRepository: Send + Sync {
     /// Oldest first.
     async fn list(&self) -> Result<Vec<OperatorKey>>;
 
+    /// Inserts the successor of a key and sets the expiry of the old one, in one transaction.
+    async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: OperatorKey) -> Result<()>;
+
     /// Returns whether the key exists. An already revoked key keeps its `revoked_at`.
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool>;
 }

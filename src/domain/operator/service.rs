@@ -1,10 +1,10 @@
-//! Creates, lists, revokes and authenticates operator keys.
+//! Creates, lists, rotates, revokes and authenticates operator keys.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::OperatorKey;
-use crate::domain::api_key::{KeyId, KeyKind, KeyLabel, KeyState, Token};
+use crate::domain::api_key::{KeyId, KeyKind, KeyLabel, KeyState, Rotation, Token};
 use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
@@ -47,13 +47,32 @@ impl OperatorService {
         self.store.operators().list().await
     }
 
+    /// Creates a successor with the same label and lifetime. The old key stays valid for `overlap`, but never longer than before.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`]: there is no such key. [`ErrorCode::KeyNotLive`]: it has expired or was revoked.
+    pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Token> {
+        let now = Timestamp::now();
+        let old = self.store.operators().find(id).await?.ok_or_else(|| not_found(id))?;
+        if old.state(now) != KeyState::Live {
+            return Err(ErrorCode::KeyNotLive.into());
+        }
+        let token = Token::generate(KeyKind::Operator)?;
+        let Rotation { old_expires_at, expires_at } =
+            Rotation::at(now, old.created_at, old.expires_at, overlap);
+        let key =
+            OperatorKey { id: token.id().clone(), hash: token.hash(), created_at: now, expires_at, ..old };
+        self.store.operators().replace(id, old_expires_at, key).await?;
+        Ok(token)
+    }
+
     /// # Errors
     /// [`ErrorCode::NotFound`].
     pub async fn revoke(&self, id: &KeyId) -> Result<()> {
         if self.store.operators().revoke(id, Timestamp::now()).await? {
             return Ok(());
         }
-        Err(Error::with_message(ErrorCode::NotFound, format!("there is no operator key {id}")))
+        Err(not_found(id))
     }
 
     /// Reads the key each time: operators make few requests, and a revocation is effective at once.
@@ -66,4 +85,8 @@ impl OperatorService {
             |key: &OperatorKey| key.hash == token.hash() && key.state(Timestamp::now()) == KeyState::Live;
         key.filter(is_valid).ok_or_else(|| ErrorCode::Unauthorized.into())
     }
+}
+
+fn not_found(id: &KeyId) -> Error {
+    Error::with_message(ErrorCode::NotFound, format!("there is no operator key {id}"))
 }

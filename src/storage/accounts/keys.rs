@@ -1,14 +1,13 @@
 //! Repository of the keys of accounts.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Set,
 };
 
 use super::repository::{ensure_account, state};
-use super::{first_revocation, key_uses, secret_hash, write};
+use super::{expire, first_revocation, key_uses, secret_hash, write};
 use crate::domain::api_key::last_use::LastUse;
 use crate::domain::api_key::repository::{KeyRepository, NewKey};
 use crate::domain::api_key::uses::KeyUse;
@@ -162,16 +161,12 @@ impl KeyRepository for SqlKeys {
     }
 
     async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: ApiKey) -> Result<()> {
-        let old = old.as_str().to_owned();
+        let old = old.clone();
         write(&self.database, move |transaction| {
             Box::pin(async move {
                 insert(transaction, new).await?;
-                api_key::Entity::update_many()
-                    .col_expr(api_key::Column::ExpiresAt, Expr::value(old_expires_at.millis()))
-                    .filter(api_key::Column::Id.eq(old))
-                    .exec(transaction)
-                    .await?;
-                Ok(())
+                let (key, expires_at) = (api_key::Column::Id, api_key::Column::ExpiresAt);
+                expire::<api_key::Entity>(transaction, key, expires_at, &old, old_expires_at).await
             })
         })
         .await

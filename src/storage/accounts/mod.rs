@@ -46,6 +46,22 @@ async fn first_revocation<E: EntityTrait>(
     Ok(done.rows_affected > 0)
 }
 
+/// Sets the expiry of a key of either kind.
+async fn expire<E: EntityTrait>(
+    transaction: &Transaction,
+    id: E::Column,
+    expires_at: E::Column,
+    key: &KeyId,
+    end: Timestamp,
+) -> Result<()> {
+    E::update_many()
+        .col_expr(expires_at, Expr::value(end.millis()))
+        .filter(id.eq(key.as_str()))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
 fn secret_hash(stored: &[u8]) -> Result<SecretHash> {
     SecretHash::from_stored(stored)
         .ok_or_else(|| Error::caused_by(ErrorCode::Internal, "a stored hash has another length"))

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use sea_orm::{EntityTrait, QueryOrder, Set};
 
-use super::{first_revocation, secret_hash, write};
+use super::{expire, first_revocation, secret_hash, write};
 use crate::domain::api_key::{KeyId, KeyLabel};
 use crate::domain::operator::OperatorKey;
 use crate::domain::operator::repository::OperatorRepository;
 use crate::domain::{Error, Result, Timestamp};
 use crate::storage::database::handle::Database;
+use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::operator_key::{ActiveModel, Column, Entity, Model};
 
 pub(crate) struct SqlOperators {
@@ -24,13 +25,7 @@ impl SqlOperators {
 #[async_trait]
 impl OperatorRepository for SqlOperators {
     async fn insert(&self, key: OperatorKey) -> Result<()> {
-        write(&self.database, move |transaction| {
-            Box::pin(async move {
-                Entity::insert(ActiveModel::from(key)).exec_without_returning(transaction).await?;
-                Ok(())
-            })
-        })
-        .await
+        write(&self.database, move |transaction| Box::pin(insert(transaction, key))).await
     }
 
     async fn find(&self, id: &KeyId) -> Result<Option<OperatorKey>> {
@@ -52,6 +47,17 @@ impl OperatorRepository for SqlOperators {
             .await
     }
 
+    async fn replace(&self, old: &KeyId, old_expires_at: Timestamp, new: OperatorKey) -> Result<()> {
+        let old = old.clone();
+        write(&self.database, move |transaction| {
+            Box::pin(async move {
+                insert(transaction, new).await?;
+                expire::<Entity>(transaction, Column::Id, Column::ExpiresAt, &old, old_expires_at).await
+            })
+        })
+        .await
+    }
+
     async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<bool> {
         let id = id.clone();
         write(&self.database, move |transaction| {
@@ -59,6 +65,11 @@ impl OperatorRepository for SqlOperators {
         })
         .await
     }
+}
+
+async fn insert(transaction: &Transaction, key: OperatorKey) -> Result<()> {
+    Entity::insert(ActiveModel::from(key)).exec_without_returning(transaction).await?;
+    Ok(())
 }
 
 impl TryFrom<Model> for OperatorKey {

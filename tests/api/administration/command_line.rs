@@ -40,9 +40,23 @@ fn operator_keys_come_from_the_command_line(backend: Backend) {
     assert_eq!((&*row[0], &*row[1]), (id, "live"), "{row:?}");
     assert!(row.ends_with(&["on".to_owned(), "call".to_owned()]), "{row:?}");
     assert!(!run(&["keys", "list"]).contains(id), "it is no key of an account");
+    // Both work until the overlap is over.
+    let successor = run(&["keys", "rotate", id, "--overlap", "1h"]);
+    assert!(successor.starts_with("ab_operator_") && successor.lines().count() == 1, "{successor}");
+    operator.get(ACCOUNTS).expect(200);
+    operator.with_key(&successor).get(ACCOUNTS).expect(200);
+    let listed = rows(&run(&["keys", "list", "--operator"]));
+    let [old, new] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((&old[0], &old[4..]), (&id.to_owned(), &new[4..]), "the label is the same");
+    assert!(old[3] < new[3], "{listed:?}");
+    let newest = run(&["keys", "rotate", &new[0], "--overlap", "0s"]);
+    assert_eq!(operator.with_key(&successor).get(ACCOUNTS).status, 401);
+    operator.with_key(&newest).get(ACCOUNTS).expect(200);
     run(&["keys", "revoke", id]);
     assert_eq!(operator.get(ACCOUNTS).status, 401);
     assert_eq!(rows(&run(&["keys", "list", "--operator"]))[0][1], "revoked");
+    let mut again = addressbook(&folder, &["keys", "rotate", id, "--database-url", &url]);
+    fails(&mut again, &["has expired or was revoked"]);
 
     let command = |arguments: &[&str]| {
         let mut command = addressbook(&folder, arguments);
