@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::account::AccountId;
 use super::account::repository::AccountRepository;
 use super::api_key::repository::KeyRepository;
 use super::audience::AudienceRepository;
@@ -52,6 +53,9 @@ pub trait Store: Send + Sync {
 
     /// What the request's account stores.
     fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository>;
+
+    /// How much an account stores, for operators: numbers, and nothing of what they count.
+    fn usage_of(&self, account: AccountId) -> Box<dyn UsageRepository>;
 
     /// The work that the imports of all accounts wait for.
     fn import_queue(&self) -> Arc<dyn ImportQueue>;

@@ -19,10 +19,12 @@ pub struct Usage {
     pub import_bytes: u64,
 }
 
-/// One account, as its own keys see it.
+/// One account.
 #[async_trait]
 pub trait UsageRepository: Send + Sync {
+    /// Its name, and what it stores; `None` if it does not exist any more.
+    ///
     /// # Errors
     /// The database is unavailable.
-    async fn read(&self) -> Result<(AccountName, Usage)>;
+    async fn read(&self) -> Result<Option<(AccountName, Usage)>>;
 }

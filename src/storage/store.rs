@@ -51,7 +51,7 @@ use crate::domain::segment::SegmentRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
 use crate::domain::usage::UsageRepository;
-use crate::domain::{Error, ErrorCode, RequestContext, Result};
+use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result};
 
 /// Groups committed concurrently on PostgreSQL. SQLite has one writer.
 const COMMITTERS: usize = 2;
@@ -271,6 +271,10 @@ impl Store for Database {
 
     fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository> {
         Box::new(SqlUsage::new(self.for_request(context), context.account()))
+    }
+
+    fn usage_of(&self, account: AccountId) -> Box<dyn UsageRepository> {
+        Box::new(SqlUsage::new(self.clone(), account))
     }
 
     fn import_queue(&self) -> Arc<dyn ImportQueue> {

@@ -1,4 +1,4 @@
-//! What an account stores, for its own keys: from counters and sums that the write path keeps, not by counting.
+//! What an account stores, for its own keys and for operators: from counters and sums that the write path keeps, not by counting.
 
 use async_trait::async_trait;
 use sea_orm::EntityTrait;
@@ -7,7 +7,6 @@ use super::audiences::snapshots;
 use super::database::handle::Database;
 use super::db::counters::{self, CONTACTS, GROUPS, OPT_OUTS};
 use super::entity::account;
-use super::error::corrupt;
 use super::{fields, imports};
 use crate::domain::usage::{Usage, UsageRepository};
 use crate::domain::{AccountId, AccountName, Result};
@@ -25,13 +24,13 @@ impl SqlUsage {
 
 #[async_trait]
 impl UsageRepository for SqlUsage {
-    async fn read(&self) -> Result<(AccountName, Usage)> {
+    async fn read(&self) -> Result<Option<(AccountName, Usage)>> {
         let account = self.account;
         self.database
             .read(async move |reader| {
                 let row = account::Entity::find_by_id(account.get()).one(&reader).await?;
-                let name = row.and_then(|row| AccountName::parse(&row.name).ok());
-                let name = name.ok_or_else(|| corrupt("the name of an account cannot be read"))?;
+                let Some(row) = row else { return Ok(None) };
+                let name = AccountName::from_stored(row.name);
                 let counted = [CONTACTS, GROUPS, OPT_OUTS];
                 let counts = counters::read_each(&reader, account, &counted).await?;
                 let [contacts, groups, opt_outs] =
@@ -45,7 +44,7 @@ impl UsageRepository for SqlUsage {
                     audience_entries: snapshots::stored_entries(&reader, account).await?,
                     import_bytes: imports::stored_bytes(&reader, account).await?,
                 };
-                Ok((name, usage))
+                Ok(Some((name, usage)))
             })
             .await
     }

@@ -271,7 +271,7 @@ fn administration(output: &str) {
         // The id that the command line prints first.
         (json.trim_end().trim_end_matches(|digit: char| digit.is_ascii_digit()), rest)
     });
-    let [with_old, revoked, with_new, account, listed, limited, suspended, resumed, closed] =
+    let [with_old, revoked, with_new, account, listed, usage, limited, suspended, resumed, closed] =
         &self::responses(json_lines)[..]
     else {
         panic!("{output}")
@@ -279,6 +279,7 @@ fn administration(output: &str) {
     assert_eq!((&with_old["data"], &with_new["data"]), (&json!([]), &json!([])));
     assert_eq!((&revoked["state"], &account["name"]), (&json!("revoked"), &json!("globex")));
     assert_eq!(listed["data"], json!([account]));
+    assert_eq!((&usage["contacts"], &usage["import_bytes"]), (&json!(0), &json!(0)));
     assert_eq!(
         (&limited["limits"]["contacts"], &limited["limits"]["key_rate"]),
         (&json!(20_000_000), &json!(100))

@@ -9,6 +9,7 @@ use crate::domain::error::{Error, ErrorCode, Result};
 use crate::domain::pagination::CursorPage;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::usage::Usage;
 
 /// How long what a closed account has is kept, at least: longer than any request that was accepted before it was closed.
 pub const MIN_KEEP: Duration = Duration::from_secs(60 * 60);
@@ -70,6 +71,15 @@ impl AccountService {
     pub async fn change_limits(&self, id: AccountId, changes: LimitChanges) -> Result<Account> {
         let changed = self.store.accounts().change_limits(id, changes).await?;
         changed.ok_or_else(|| Error::no_such("account"))
+    }
+
+    /// How much an account stores.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`].
+    pub async fn usage(&self, id: AccountId) -> Result<Usage> {
+        let read = self.store.usage_of(id).read().await?;
+        read.map(|(_, usage)| usage).ok_or_else(|| Error::no_such("account"))
     }
 
     /// # Errors

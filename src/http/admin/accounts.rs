@@ -12,9 +12,10 @@ use crate::domain::account::service::DEFAULT_KEEP;
 use crate::domain::account::{self, AccountQuery, AccountState, StateChange};
 use crate::domain::{AccountId, AccountName};
 use crate::http::auth::operator::Operator;
-use crate::http::openapi::examples::{CREATED_AT, account as examples};
+use crate::http::openapi::examples::{CREATED_AT, account as examples, me as me_examples};
 use crate::http::openapi::fields;
 use crate::http::prelude::*;
+use crate::http::v1::me::AccountUsage;
 use crate::http::v1::operations;
 use crate::http::v1::pagination::{Listed, Page, cursor_params_of, links_resumed_at, respond_with_links};
 
@@ -166,6 +167,15 @@ async fn get_account(operator: Operator, PathParam(id): PathParam<AccountId>) ->
     Ok(HttpResponse::Ok().json(Account::from(operator.accounts().get(id).await?)))
 }
 
+/// Get how much an account stores
+///
+/// Returns how much the account stores of each kind that has a limit, or is counted anyway: the numbers that its own keys get from
+/// `GET /v1/me`.
+#[utoipa::path(get, path = "/admin/v1/accounts/{id}/usage", operation_id = "getAccountUsage")]
+async fn get_account_usage(operator: Operator, PathParam(id): PathParam<AccountId>) -> HandlerResult {
+    Ok(HttpResponse::Ok().json(AccountUsage::from(operator.accounts().usage(id).await?)))
+}
+
 /// Change the limits of an account
 ///
 /// Sets limits for an account that apply in place of the server's, or makes those of the server apply again. They are in force on
@@ -238,6 +248,13 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .example_violation(FieldViolation::at("name", Violation::Required));
     let list = operations::lists(&RESOURCE, account()).example_violation(invalid("starting_after"));
     let get = operations::gets(&RESOURCE, account()).example_violation(invalid("id"));
+    let usage = OperationDoc::of(&RESOURCE)
+        .responds::<AccountUsage>(
+            200,
+            "How much the account stores.",
+            AccountUsage::from(me_examples::usage()),
+        )
+        .example_violation(invalid("id"));
     let update = OperationDoc::of(&RESOURCE)
         .responds::<Account>(200, "The account was changed.", account())
         .request_example(
@@ -273,4 +290,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
         .protected(&DIALECT, __path_list_accounts, list_accounts, list)
         .protected(&DIALECT, __path_get_account, get_account, get)
         .protected(&DIALECT, __path_update_account, update_account, update)
+        .protected(&DIALECT, __path_get_account_usage, get_account_usage, usage)
 }

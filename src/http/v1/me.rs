@@ -22,7 +22,7 @@ pub struct Me {
     account: MyAccount,
     key: MyKey,
     limits: MyLimits,
-    usage: MyUsage,
+    usage: AccountUsage,
 }
 
 /// The account of the key.
@@ -84,9 +84,9 @@ pub struct MyRateLimit {
     window: u32,
 }
 
-/// What the account stores.
+/// What an account stores.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MyUsage {
+pub struct AccountUsage {
     /// Contacts.
     #[schema(format = Int64, minimum = 0, example = 1)]
     contacts: u64,
@@ -133,7 +133,7 @@ fn names(permissions: &Permissions) -> Vec<&'static str> {
     permitted.map(|permission| permission.as_str()).collect()
 }
 
-impl From<Usage> for MyUsage {
+impl From<Usage> for AccountUsage {
     fn from(usage: Usage) -> Self {
         let Usage { contacts, groups, opt_outs, fields, audience_entries, import_bytes } = usage;
         Self { contacts, groups, opt_outs, fields, audience_entries, import_bytes }
@@ -172,7 +172,8 @@ impl From<Policy> for MyRateLimit {
 /// store, and how much it stores.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getMe")]
 async fn get_me(authorized: Authorized<()>) -> HandlerResult {
-    let (name, usage) = authorized.usage().read().await?;
+    // It may have been closed, and purged, since the request began.
+    let (name, usage) = authorized.usage().read().await?.ok_or(ErrorCode::AccountSuspended)?;
     let principal = authorized.principal();
     let (key, limits) = (principal.api_key().into(), principal.limits().into());
     Ok(HttpResponse::Ok().json(Me { account: name.into(), key, limits, usage: usage.into() }))

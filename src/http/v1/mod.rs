@@ -12,7 +12,7 @@ mod fields;
 mod group_members;
 pub mod groups;
 pub mod imports;
-mod me;
+pub mod me;
 pub(in crate::http) mod names;
 pub(in crate::http) mod operations;
 pub mod opt_outs;

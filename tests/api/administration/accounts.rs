@@ -45,6 +45,27 @@ fn an_account_shows_how_many_contacts_it_has(backend: Backend) {
     assert_eq!((counts(&account), counts(&other)), (json!(2), json!(0)));
 }
 
+/// The same numbers as the keys of the account get.
+fn an_account_shows_how_much_it_stores(backend: Backend) {
+    let Some(service) = shared(backend) else { return };
+    let operator = service.operator();
+    let (account, other) = (create(&operator), create(&operator));
+    let usage = |account: &Value| operator.get(&format!("{}/usage", path(account))).expect(200);
+    let empty = usage(&account);
+    let client = service.client_of(account["name"].as_str().unwrap(), &[]);
+    contacts::create(&client, "john", "+4479000000001");
+    client.post("/v1/groups", &json!({"name": "g"})).expect(201);
+    let audience = json!({"recipients": [{"all": true}], "keep": true});
+    client.post("/v1/audiences", &audience).expect(201);
+    let counted = usage(&account);
+    assert_eq!(counted, client.get("/v1/me").expect(200)["usage"]);
+    let numbers = ["contacts", "groups", "audience_entries"].map(|name| counted[name].clone());
+    assert_eq!(numbers, [json!(1), json!(1), json!(100)]);
+    assert_eq!(usage(&other), empty);
+    let nobody = operator.get(&format!("{ACCOUNTS}/{}/usage", i64::MAX));
+    assert_eq!(error(&nobody, 404).0, "not_found");
+}
+
 /// Newest first, both ways, and by the links; on a database of its own, where no other test creates accounts.
 fn accounts_are_listed_page_by_page(backend: Backend) {
     let Some(service) = Service::start(backend, with_administration) else { return };
@@ -99,6 +120,7 @@ fn invalid_requests_are_refused(backend: Backend) {
 on_each! {
     an_account_is_created_and_found
     an_account_shows_how_many_contacts_it_has
+    an_account_shows_how_much_it_stores
     accounts_are_listed_page_by_page
     invalid_requests_are_refused
 }
