@@ -225,8 +225,7 @@ fn read_only_connections_are_discarded() {
     work(&client, "afterwards");
 }
 
-/// A server whose synchronous standby is gone has a transaction that no other server has: a failover would lose it. PostgreSQL
-/// reports success when its statement timeout ends the wait for the standby.
+/// A server whose synchronous standby is gone has transactions that no other server has: a failover would lose them.
 #[test]
 fn a_write_that_no_synchronous_standby_has_is_not_acknowledged() {
     let Some(cluster) = Cluster::start(&["-c", "fsync=off"]) else { return };

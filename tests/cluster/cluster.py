@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ def run(options, parts):
     addresses = [f"127.0.0.1:{HTTP_PORT + number}" for number in (1, 2, 3)]
     proxy = HAProxy(folder, addresses, cluster.nodes)
     proxied = f"postgres://postgres@127.0.0.1:{POSTGRES_PORT}/postgres"
-    proxy.wait_until_up("postgres", cluster.primary().name)
+    proxy.wait_until_alone("postgres", cluster.primary().name)
     # The third one finds the primary by itself.
     databases = [proxied, proxied, cluster.url()]
     instances = [Instance(options.binary, folder, number + 1, url) for number, url in enumerate(databases)]
@@ -68,7 +69,7 @@ def main():
     began = time.monotonic()
     try:
         run(options, parts)
-    except (Failed, RuntimeError) as failure:
+    except (Failed, RuntimeError, OSError, subprocess.SubprocessError) as failure:
         print(f"failed: {failure}", file=sys.stderr)
         for log in sorted(options.folder.rglob("log")) + sorted(options.folder.glob("*.log")):
             print(f"== {log}", *log.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)

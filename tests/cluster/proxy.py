@@ -9,6 +9,8 @@ from processes import Process, wait_until
 
 SAMPLE = Path(__file__).resolve().parents[2] / "packaging/haproxy/haproxy.cfg"
 HTTP_PORT, POSTGRES_PORT = 8080, 6432
+# What HAProxy lists beside the servers.
+PARTS_OF_PROXY = {"FRONTEND", "BACKEND"}
 
 
 class HAProxy:
@@ -44,6 +46,14 @@ class HAProxy:
             return {}
         rows = csv.DictReader(text.removeprefix("# ").splitlines())
         return {(row["pxname"], row["svname"]): row["status"] for row in rows}
+
+    def wait_until_alone(self, backend, server, patience=60):
+        """All servers of a backend count as up until they have been checked."""
+        def is_alone():
+            states = {name: state for (of, name), state in self.servers().items() if of == backend}
+            return [name for name, state in states.items() if state == "UP" and name not in PARTS_OF_PROXY] == [server]
+
+        wait_until(is_alone, f"{backend}/{server} alone is up", patience)
 
     def wait_until_up(self, backend, server, patience=60):
         wait_until(lambda: self.servers().get((backend, server)) == "UP", f"{backend}/{server} is up", patience)

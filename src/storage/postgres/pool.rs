@@ -39,10 +39,6 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Timeout of a commit, whatever the statement timeout is; see `writer::MAX_TIMESTAMP_AGE`.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Without the server's statement timeout. A server that waits for its synchronous standby has committed already: if a timeout ends
-/// the wait, it warns and reports success, although a failover would lose the transaction. Ours reports an unknown outcome.
-const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
-
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
@@ -211,7 +207,7 @@ impl PooledConnection {
     /// Commits. After a timeout the outcome is unknown.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         let deadline = self.shared.timeouts.statement.min(COMMIT_TIMEOUT);
-        self.run_simple(COMMIT, deadline).await.map(drop)
+        self.run_simple("COMMIT", deadline).await.map(drop)
     }
 
     async fn run_simple(&mut self, sql: &str, deadline: Duration) -> Result<PgQueryResult, Error> {
