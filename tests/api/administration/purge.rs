@@ -143,7 +143,8 @@ fn a_purge_leaves_nothing_and_touches_nothing_else(backend: Backend) {
     let all = rows["contacts"];
     wait_until("the purge begins", || database.count(&contacts) < all);
     server.kill();
-    let left = database.count(&contacts);
+    // On a busy machine, the contacts may be gone by then; their changes, which go later, are as many.
+    let (left, all) = (database.count(&contacts) + database.count(&changes), all + rows["changes"]);
     assert!(0 < left && left < all, "{left} of {all}: killed in the middle");
     assert_eq!(database.count(&format!("accounts WHERE id = {doomed}")), 1, "the account goes last");
 
