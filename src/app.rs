@@ -310,6 +310,7 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         audience_ttl,
         change_retention,
         import_retention: _, // of the imports themselves
+        backup_retention,
     } = storage;
     let options = Options {
         url: database_url.clone(),
@@ -324,6 +325,7 @@ fn options(database: &DatabaseSettings, storage: &StorageSettings) -> (Options, 
         contact_quota: None,
         audience_ttl: *audience_ttl,
         change_retention: *change_retention,
+        backup_retention: (!backup_retention.is_zero()).then_some(*backup_retention),
         instruments: None,
     };
     (options, safe_url(database_url))

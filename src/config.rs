@@ -161,7 +161,8 @@ impl fmt::Debug for DatabaseSettings {
     }
 }
 
-/// The write queue, the contact cache, and how long idempotency keys, kept audiences, the change log and imports are stored.
+/// The write queue, the contact cache, and how long idempotency keys, kept audiences, the change log, imports and
+/// backups are stored.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageSettings {
@@ -222,6 +223,17 @@ pub struct StorageSettings {
         value_parser = duration::<1_000, CENTURY>
     )]
     pub import_retention: Duration,
+
+    /// How long a backup is kept before it is deleted, for the receipts of erasures; 0s if none are made. Whoever deletes
+    /// backups must do so within this time
+    #[arg(
+        long,
+        env = "ADDRESSBOOK_BACKUP_RETENTION",
+        value_name = "TIME",
+        default_value = "8d",
+        value_parser = duration::<0, CENTURY>
+    )]
+    pub backup_retention: Duration,
 }
 
 /// How the log is written.

@@ -37,10 +37,12 @@ mod m20261128_000023_operator_keys;
 mod m20261128_000024_account_states;
 mod m20261128_000025_account_limits;
 mod m20261128_000026_key_uses;
+mod m20261128_000027_erasures;
+mod m20261128_000028_suppressions;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
-pub const TABLES: [&str; 30] = [
+pub const TABLES: [&str; 33] = [
     "account_limits",
     "accounts",
     "api_keys",
@@ -52,6 +54,7 @@ pub const TABLES: [&str; 30] = [
     "contact_counts",
     "contacts",
     "counters",
+    "erasures",
     "field_values",
     "fields",
     "groups",
@@ -69,6 +72,8 @@ pub const TABLES: [&str; 30] = [
     "search_heads",
     "search_segments",
     "segments",
+    "suppression_keys",
+    "suppressions",
     "tallies",
     "templates",
 ];
@@ -103,6 +108,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_account_states::Migration),
             Box::new(m20261128_000025_account_limits::Migration),
             Box::new(m20261128_000026_key_uses::Migration),
+            Box::new(m20261128_000027_erasures::Migration),
+            Box::new(m20261128_000028_suppressions::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ pub mod audience;
 pub mod change;
 pub mod contact;
 pub mod context;
+pub mod erasure;
 pub mod error;
 pub mod field;
 pub mod file_format;

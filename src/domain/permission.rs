@@ -100,6 +100,8 @@ permissions! {
     DeleteSegments => "delete:Segments", "delete segments";
     ReadChanges => "read:Changes", "read every change of contacts, groups, opt-outs, templates and segments, with what was changed";
     ReadAudit => "read:Audit", "read which key has changed what, and when";
+    EraseContacts => "erase:Contacts", "erase persons: their contacts and whatever else there is of them";
+    ReadErasures => "read:Erasures", "read the receipts of erasures";
 }
 
 impl fmt::Display for Permission {

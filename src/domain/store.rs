@@ -11,6 +11,7 @@ use super::audience::AudienceRepository;
 use super::change::ChangeRepository;
 use super::contact::ContactRepository;
 use super::context::RequestContext;
+use super::erasure::ErasureRepository;
 use super::error::Result;
 use super::field::FieldRepository;
 use super::group::GroupRepository;
@@ -50,6 +51,9 @@ pub trait Store: Send + Sync {
 
     /// The segments of the request's account.
     fn segments(&self, context: &Arc<RequestContext>) -> Box<dyn SegmentRepository>;
+
+    /// The erasures of the request's account.
+    fn erasures(&self, context: &Arc<RequestContext>) -> Box<dyn ErasureRepository>;
 
     /// What the request's account stores.
     fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository>;

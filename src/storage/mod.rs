@@ -17,6 +17,7 @@ mod database;
 mod db;
 pub mod directory;
 mod entity;
+mod erasures;
 mod error;
 mod fair_semaphore;
 mod fields;

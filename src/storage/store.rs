@@ -23,6 +23,7 @@ use super::database::read_batching::ReadBatcher;
 use super::db::connect::{self, Access, Options, Pools};
 use super::db::connection::Connection;
 use super::db::migrate;
+use super::erasures::{self, SqlErasures};
 use super::error::{OpenError, is_file_error};
 use super::fields::{SqlFields, start_tasks as start_field_tasks};
 use super::groups::{SqlGroups, start_sweeper};
@@ -42,6 +43,7 @@ use crate::domain::api_key::repository::KeyRepository;
 use crate::domain::audience::AudienceRepository;
 use crate::domain::change::ChangeRepository;
 use crate::domain::contact::ContactRepository;
+use crate::domain::erasure::ErasureRepository;
 use crate::domain::field::FieldRepository;
 use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
@@ -141,6 +143,15 @@ impl Database {
         let sweeper = has_background_tasks.then(|| Arc::new(start_sweeper(writer.clone(), reader.clone())));
         let cleaner = has_background_tasks
             .then(|| Arc::new(cleanup::start(&writer, reader, options.change_retention, process)));
+        let eraser = has_background_tasks.then(|| {
+            Arc::new(erasures::start(erasures::Worker {
+                writer: writer.clone(),
+                reader: reader.clone(),
+                process,
+                cleaner: cleaner.clone(),
+                backup_retention: options.backup_retention,
+            }))
+        });
         let field_tasks = has_background_tasks.then(|| Arc::new(start_field_tasks(&writer, reader)));
         let search_index = SearchIndex::new(options.search_cache, cache.clone(), instruments);
         let search_follower = has_background_tasks.then(|| {
@@ -173,6 +184,7 @@ impl Database {
                 change_poller,
                 search_index,
                 search_follower,
+                eraser,
                 imports_changed: Arc::default(),
                 monitor: pools.monitor,
                 _lock: file_lock.map(Arc::new),
@@ -269,6 +281,10 @@ impl Store for Database {
         Box::new(SqlSegments::new(self.for_request(context), context.account()))
     }
 
+    fn erasures(&self, context: &Arc<RequestContext>) -> Box<dyn ErasureRepository> {
+        Box::new(SqlErasures::new(self.for_request(context), context.account()))
+    }
+
     fn usage(&self, context: &Arc<RequestContext>) -> Box<dyn UsageRepository> {
         Box::new(SqlUsage::new(self.for_request(context), context.account()))
     }
@@ -314,6 +330,9 @@ impl Store for Database {
         }
         if let Some(field_tasks) = &self.parts.field_tasks {
             field_tasks.stop();
+        }
+        if let Some(eraser) = &self.parts.eraser {
+            eraser.stop();
         }
         if let Some(search_follower) = &self.parts.search_follower {
             search_follower.stop();

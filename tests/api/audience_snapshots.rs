@@ -39,6 +39,13 @@ impl DatabaseProbe {
         row.try_get_by_index(0).unwrap()
     }
 
+    /// The only column of each row.
+    pub fn column<T: sea_orm::TryGetable>(&self, sql: &str) -> Vec<T> {
+        let statement = Statement::from_string(self.database.get_database_backend(), sql);
+        let rows = self.runtime.block_on(self.database.query_all_raw(statement)).unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
     pub fn execute(&self, sql: &str) {
         self.runtime.block_on(self.database.execute_unprepared(sql)).unwrap();
     }

@@ -35,6 +35,7 @@ fn options(url: &str) -> Options {
         contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        backup_retention: None,
         instruments: None,
     }
 }

@@ -46,6 +46,7 @@ pub async fn open(url: &str) -> Database {
         contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        backup_retention: None,
         instruments: None,
     };
     Database::open_to_serve(&options).await.unwrap()

@@ -42,6 +42,7 @@ async fn open(url: &str, connections: u32) -> Database {
         contact_quota: None,
         audience_ttl: Duration::from_secs(1),
         change_retention: Duration::from_secs(3_600),
+        backup_retention: None,
         instruments: None,
     };
     Database::open(&options).await.unwrap()

@@ -17,7 +17,7 @@ use crate::cli::{ServerProcess, addressbook};
 use crate::docs::text;
 use crate::harness::{Backend, Client, Service, folder};
 
-pub const GUIDES: [&str; 17] = [
+pub const GUIDES: [&str; 18] = [
     "quickstart",
     "dialects",
     "errors",
@@ -28,6 +28,7 @@ pub const GUIDES: [&str; 17] = [
     "importing",
     "campaigns",
     "syncing",
+    "erasure",
     "keys",
     "administration",
     "limits",
@@ -145,6 +146,7 @@ fn commands_run() {
             "importing" => importing(&responses()),
             "campaigns" => campaigns(&responses(), &client),
             "syncing" => syncing(&responses()),
+            "erasure" => erasure(&responses(), &client),
             "keys" => keys(&responses(), &site),
             "administration" => administration(&output),
             "operating" => operating(&output, &site),
@@ -245,6 +247,27 @@ fn campaigns(responses: &[Value], client: &Client) {
 fn syncing(responses: &[Value]) {
     let [_, created, changes] = responses else { panic!("{responses:?}") };
     assert_eq!(changes["data"][0]["contact"], *created);
+}
+
+fn erasure(responses: &[Value], client: &Client) {
+    let [_, receipt, again, by_number, listed] = responses else { panic!("{responses:?}") };
+    let counts = |receipt: &Value, place: &str| {
+        let places = receipt["places"].as_array().unwrap();
+        let found = places.iter().find(|it| it["place"] == place).unwrap_or_else(|| panic!("{place}"));
+        (found["erased"].clone(), found["kept"].clone())
+    };
+    assert_eq!(counts(receipt, "contacts"), (json!(1), json!(0)));
+    assert_eq!(counts(receipt, "opt_outs"), (json!(0), json!(1)));
+    assert_eq!((&again["id"], &again["state"]), (&receipt["id"], &json!("complete")));
+    assert_eq!(counts(by_number, "contacts"), (json!(0), json!(0)), "nothing is left");
+    assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+    for receipt in [receipt, again, by_number, listed] {
+        assert!(!receipt.to_string().contains("20794600"), "{receipt}");
+    }
+    assert!(again["backups_until"].as_str() > again["completed_at"].as_str(), "{again}");
+    assert_eq!(client.get("/v1/contacts").expect(200)["data"], json!([]));
+    assert_eq!(client.get("/v1/opt_outs").expect(200)["data"], json!([]));
+    client.get("/v1/opt_outs/442079460044").expect(200);
 }
 
 fn keys(responses: &[Value], site: &Site) {

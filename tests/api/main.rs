@@ -33,6 +33,7 @@ mod deep_pages;
 mod disconnects;
 mod docs;
 mod durability;
+mod erasures;
 mod export;
 mod fairness;
 mod fd_limit;

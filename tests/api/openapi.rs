@@ -363,6 +363,7 @@ fn is_fit_for_generators() {
             (true, _) if id == "createImport" => json!("options"),
             (true, _) if id == "putImportFile" => json!("file"),
             (true, _) if id == "commitImport" => json!("plan"),
+            (true, _) if id == "eraseContacts" => json!("erasure"),
             (true, Some(created)) => json!(snake_case(created.trim_start_matches("AddressBook"))),
             (true, None) => json!("changes"),
             (false, _) => Value::Null,

@@ -354,7 +354,7 @@ fn terms(random: &mut fastrand::Rng, contacts: &[Value]) -> Vec<String> {
 }
 
 /// Waits until the index has followed the log of every account, and no account is being indexed.
-fn wait_until_indexed(probe: &DatabaseProbe) {
+pub fn wait_until_indexed(probe: &DatabaseProbe) {
     let began = Instant::now();
     let behind = "change_heads h LEFT JOIN search_heads s ON s.account_id = h.account_id WHERE h.sequence > \
                   COALESCE(s.position, 0) OR s.build_floor IS NOT NULL";

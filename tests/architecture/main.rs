@@ -81,6 +81,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "store | figures",
             "backup cleanup commands usage",
+            "erasures",
             "imports",
             "accounts audiences changes contacts fields filters groups opt_outs segments templates",
             "contact_stream named",
@@ -128,7 +129,7 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience change contact context field filter group import operator opt_out search segment store template usage in_flight",
+            "api_key account audience change contact context erasure field filter group import operator opt_out search segment store template usage in_flight",
             "named",
             "id idempotency error file_format json pagination permission precondition text timestamp violation wire_names",
         ],

@@ -16,7 +16,7 @@ from languages import LANGUAGES
 from service import Service
 
 # The kinds, each after those that it needs.
-ORDER = ["contacts", "optouts", "groups", "templates", "fields", "segments", "audiences", "imports"]
+ORDER = ["contacts", "optouts", "groups", "templates", "fields", "segments", "audiences", "imports", "erasures"]
 METHODS = ["get", "post", "put", "patch", "delete"]
 PATIENCE = 120
 
@@ -42,7 +42,7 @@ class Operation:
 
     @property
     def creates(self):
-        return self.does("create", "declare") and "{" not in self.path
+        return self.does("create", "declare", "erase") and "{" not in self.path
 
     @property
     def deletes(self):

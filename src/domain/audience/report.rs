@@ -77,10 +77,10 @@ impl Report {
         examples.filter_map(|example| example.contact.as_ref()).map(|contact| contact.id).collect()
     }
 
-    /// Removes the data of the contacts that satisfy `is_hidden` from the examples.
-    pub fn hide(&mut self, is_hidden: impl Fn(ContactId) -> bool) {
+    /// Removes the personal data of the examples that satisfy `is_hidden`.
+    pub fn hide(&mut self, is_hidden: impl Fn(&Exclusion) -> bool) {
         for example in self.problems.iter_mut().flat_map(|problem| &mut problem.examples) {
-            if example.contact.as_ref().is_some_and(|contact| is_hidden(contact.id)) {
+            if is_hidden(example) {
                 (example.contact, example.phone, example.named) = (None, None, None);
             }
         }

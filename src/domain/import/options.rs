@@ -38,7 +38,7 @@ impl Region {
         self.0.as_ref()
     }
 
-    pub(super) fn id(self) -> phonenumber::country::Id {
+    pub(in crate::domain) fn id(self) -> phonenumber::country::Id {
         self.0
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::audience::{AudienceService, AudienceSettings};
 use crate::domain::change::ChangeService;
 use crate::domain::contact::ContactFilter;
 use crate::domain::contact::service::ContactService;
+use crate::domain::erasure::ErasureService;
 use crate::domain::error::if_found;
 use crate::domain::field::FieldService;
 use crate::domain::filter::Filter;
@@ -105,6 +106,11 @@ impl<G: Grant> Authorized<G> {
     #[must_use]
     pub fn changes(&self) -> ChangeService {
         ChangeService::new(self.store.changes(&self.context))
+    }
+
+    #[must_use]
+    pub fn erasures(&self) -> ErasureService {
+        ErasureService::new(self.store.erasures(&self.context))
     }
 
     /// What the account stores.

@@ -36,6 +36,7 @@ use super::rate_limit::{self, Policy};
 use crate::config::Limits;
 use crate::domain::api_key::KeyKind;
 use crate::domain::audience::Report;
+use crate::domain::erasure::{ErasurePlace, MAX_SHOWN_CONTACTS};
 use crate::domain::filter::MAX_CONDITIONS;
 use crate::domain::group::{MAX_ADDED, MAX_SHOWN};
 use crate::domain::import::ImportOptions;
@@ -304,6 +305,8 @@ fn max_items(schema: &str, member: &str, limits: &Limits) -> Option<usize> {
         }
         ("GroupMembersChanged", "data") => Some(MAX_ADDED),
         ("SegmentExplanation", "conditions") => Some(MAX_CONDITIONS),
+        ("Erasure", "contact_ids") => Some(MAX_SHOWN_CONTACTS),
+        ("Erasure", "places") => Some(ErasurePlace::ALL.len()),
         ("MyLimits", "rates") => Some(Policy::MAX),
         ("Change" | "AuditedChange", "changed") => Some(Contact::MAX_CHANGED_FIELDS),
         (_, "examples") => Some(Report::EXAMPLES),

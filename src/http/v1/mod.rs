@@ -8,6 +8,7 @@ mod contact_export;
 pub mod contacts;
 pub mod dialect;
 pub mod envelope;
+mod erasures;
 mod fields;
 mod group_members;
 pub mod groups;
@@ -31,5 +32,5 @@ pub(super) fn routes(table: RouteTable) -> RouteTable {
     let table = imports::routes(audiences::routes(templates::routes(opt_outs::routes(table))));
     let table =
         audit::routes(changes::routes(segment_members::routes(segments::routes(fields::routes(table)))));
-    me::routes(table)
+    me::routes(erasures::routes(table))
 }

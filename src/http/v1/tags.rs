@@ -12,6 +12,7 @@ pub const FIELDS: &str = "Fields";
 pub const SEGMENTS: &str = "Segments";
 pub const CHANGES: &str = "Changes";
 pub const AUDIT: &str = "Audit log";
+pub const ERASURES: &str = "Erasures";
 pub const ACCOUNT: &str = "Account";
 
 pub const ALL: &[Tag] = &[
@@ -61,6 +62,10 @@ pub const ALL: &[Tag] = &[
     Tag {
         name: AUDIT,
         description: "Which key has changed what, when, and in which request; newest first, without any value of a contact.",
+    },
+    Tag {
+        name: ERASURES,
+        description: "Requests that nothing of a person is left (GDPR, article 17), each with a receipt that says what was where.",
     },
     Tag {
         name: ACCOUNT,

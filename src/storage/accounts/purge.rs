@@ -22,8 +22,9 @@ use crate::storage::write::writer::Writer;
 
 /// The tables with an `account_id`, in the order of deletion, each with the columns of its primary key but this one. Those of the
 /// search index, whose blocks belong to segments, are left out: [`purge_segments`].
-const TABLES: [(&str, &str); 21] = [
+const TABLES: [(&str, &str); 24] = [
     ("search_heads", ""),
+    ("erasures", "id"),
     ("imports", "id"),
     ("fields", "id"),
     ("audiences", "id"),
@@ -39,6 +40,8 @@ const TABLES: [(&str, &str); 21] = [
     ("segments", "id"),
     ("templates", "id"),
     ("opt_outs", "phone"),
+    ("suppressions", "hash"),
+    ("suppression_keys", ""),
     ("contacts", "id"),
     ("idempotency_keys", "operation, key"),
     ("changes", "sequence"),

@@ -1,5 +1,6 @@
 //! The audiences of one account: repository, recipient lookup, recipient pages, recipients by filter and snapshots.
 
+pub(super) mod erase;
 pub(super) mod lookup;
 pub(super) mod matching;
 pub(super) mod recipients;

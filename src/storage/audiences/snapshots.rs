@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::audience::{
-    AudienceId, AudienceSnapshot, Counts, Entry, EntryPage, Kind, Problem, Report, SnapshotLimits,
+    AudienceId, AudienceSnapshot, Counts, Entry, EntryPage, Exclusion, Kind, Problem, Report, SnapshotLimits,
 };
 use crate::domain::idempotency::{Created, IdempotentRequest};
 use crate::domain::pagination::{CursorPage, CursorParams};
@@ -199,7 +199,7 @@ pub(crate) async fn stored_entries(connection: &impl ConnectionTrait, account: A
 
 /// Mode of the advisory lock of an account's audiences.
 #[derive(Clone, Copy, Debug)]
-enum LockMode {
+pub(super) enum LockMode {
     /// To begin a snapshot, or to add entries.
     Exclusive,
     /// To delete a contact.
@@ -208,7 +208,7 @@ enum LockMode {
 
 /// Locks the audiences of an account until the transaction ends, on PostgreSQL; SQLite has one writer. (An
 /// advisory lock, since it protects rows that do not exist yet.)
-async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> Result<()> {
+pub(super) async fn lock(transaction: &Transaction, account: AccountId, lock: LockMode) -> Result<()> {
     let backend = transaction.get_database_backend();
     if backend == DbBackend::Sqlite {
         return Ok(());
@@ -403,9 +403,22 @@ async fn remove_contact(transaction: &Transaction, account: AccountId, contact: 
         .filter(EntryColumn::ContactId.eq(contact.as_uuid()))
         .all(transaction)
         .await?;
+    let is_shown = |example: &Exclusion| example.contact.as_ref().is_some_and(|shown| shown.id == contact);
+    delete_entries(transaction, account, about, is_shown).await
+}
+
+/// Turns entries into exclusions without personal data, and updates the reports: their examples that satisfy `is_hidden` have
+/// none any more either.
+pub(super) async fn delete_entries(
+    transaction: &Transaction,
+    account: AccountId,
+    entries: Vec<audience_entry::Model>,
+    is_hidden: impl Fn(&Exclusion) -> bool + Send + Sync,
+) -> Result<()> {
+    use audience_entry::{Column as EntryColumn, Entity as Entries};
     // In order of audience ids, or two deletions could deadlock.
     let mut by_audience: BTreeMap<Uuid, Vec<audience_entry::Model>> = BTreeMap::new();
-    for row in about {
+    for row in entries {
         by_audience.entry(row.audience_id).or_default().push(row);
     }
     for (audience, rows) in by_audience {
@@ -419,7 +432,7 @@ async fn remove_contact(transaction: &Transaction, account: AccountId, contact: 
             let entry: Entry = read_entry(&row.entry)?.try_into()?;
             if let Some(report) = &mut report {
                 let Deletion { index, parts, reason } = (&entry).into();
-                report.hide(|other| other == contact);
+                report.hide(&is_hidden);
                 report.delete(index, parts, reason.as_ref());
             }
             let (kind, position) = match entry {
@@ -477,11 +490,11 @@ async fn apply_deletions(
         unmark.filter(marked).exec(transaction).await?;
     }
     let deleted = missing_contacts(transaction, account, report.shown().into_iter().collect()).await?;
-    report.hide(|contact| deleted.contains(&contact));
+    report.hide(|example| example.contact.as_ref().is_some_and(|shown| deleted.contains(&shown.id)));
     Ok(())
 }
 
-fn read_entry(json: &str) -> Result<StoredEntry> {
+pub(super) fn read_entry(json: &str) -> Result<StoredEntry> {
     serde_json::from_str(json).map_err(|_| internal_error("a stored entry cannot be read"))
 }
 

@@ -310,10 +310,22 @@ pub(super) fn encode(outcomes: &[ItemOutcome]) -> Result<Vec<u8>> {
     encoder.write_all(&bytes).and_then(|()| encoder.finish()).map_err(|error| failed(error.into()))
 }
 
-/// The outcomes of the items of a batch that was carried out before. A name is the one that the item has sent, or unknown.
-pub(super) fn decode(batch: &Batch, recorded: &[u8]) -> Result<Vec<ItemOutcome>> {
+fn inflate(recorded: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     DeflateDecoder::new(recorded).read_to_end(&mut bytes).map_err(|_| unreadable())?;
+    Ok(bytes)
+}
+
+/// Whether a recorded batch has created or changed one of these contacts.
+pub(in crate::storage) fn has_changed(recorded: &[u8], is_one: impl Fn(Uuid) -> bool) -> Result<bool> {
+    let bytes = inflate(recorded)?;
+    let stored: Vec<StoredOutcome<'_>> = postcard::from_bytes(&bytes).map_err(|_| unreadable())?;
+    Ok(stored.iter().any(|outcome| matches!(outcome, StoredOutcome::Done(_, id) if is_one(*id))))
+}
+
+/// The outcomes of the items of a batch that was carried out before. A name is the one that the item has sent, or unknown.
+pub(super) fn decode(batch: &Batch, recorded: &[u8]) -> Result<Vec<ItemOutcome>> {
+    let bytes = inflate(recorded)?;
     let stored: Vec<StoredOutcome<'_>> = postcard::from_bytes(&bytes).map_err(|_| unreadable())?;
     if stored.len() != batch.items.len() {
         return Err(unreadable());

@@ -1,6 +1,6 @@
 //! The contacts of one account: repository, queries and commands.
 
-mod batch;
+pub(super) mod batch;
 pub(super) mod commands;
 mod export;
 pub(super) mod queries;

@@ -76,6 +76,8 @@ pub(in crate::storage) struct Parts {
     pub(in crate::storage) search_index: SearchIndex,
     /// Keeps the search index up to date; in a server, and in any process on PostgreSQL.
     pub(in crate::storage) search_follower: Option<Arc<BackgroundTask>>,
+    /// Carries out erasures; in a server, and in any process on PostgreSQL.
+    pub(in crate::storage) eraser: Option<Arc<BackgroundTask>>,
     /// Wakes the workers that carry out imports.
     pub(in crate::storage) imports_changed: Arc<Notify>,
     /// A connection that no request uses, for the figures of `storage::figures`; if the database is measured.
@@ -275,6 +277,14 @@ impl Database {
     /// An import may have something to do for a worker.
     pub(in crate::storage) fn wake_imports(&self) {
         self.parts.imports_changed.notify_one();
+    }
+
+    /// An erasure has begun: what is left is looked for in the background.
+    pub(in crate::storage) fn wake_eraser(&self) {
+        self.parts.writer.search_backlog().wake();
+        if let Some(eraser) = &self.parts.eraser {
+            eraser.wake();
+        }
     }
 
     /// Deletes expired rows now, not only at the cleaner's next interval.

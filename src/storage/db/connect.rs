@@ -46,6 +46,8 @@ pub struct Options {
     pub audience_ttl: Duration,
     /// How long entries of the change log are kept.
     pub change_retention: Duration,
+    /// How long backups are kept; `None` if none are made.
+    pub backup_retention: Option<Duration>,
     /// If the database is measured.
     pub instruments: Option<Instruments>,
 }

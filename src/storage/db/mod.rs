@@ -1,5 +1,5 @@
 //! Foundation of the repositories, for both databases: connections, transactions, migration, counters, lookup
-//! of contacts by key, and SQL helpers.
+//! of contacts by key, suppressed numbers, and SQL helpers.
 
 pub(super) mod account_limits;
 pub(super) mod connect;
@@ -11,4 +11,5 @@ pub(super) mod json_sql;
 pub(super) mod keyset;
 pub(super) mod migrate;
 pub(super) mod session;
+pub(super) mod suppressions;
 pub(super) mod transaction;

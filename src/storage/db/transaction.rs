@@ -187,6 +187,7 @@ mod tests {
             idempotency_ttl: Duration::from_secs(1),
             audience_ttl: Duration::from_secs(1),
             change_retention: Duration::from_secs(1),
+            backup_retention: None,
             instruments: None,
         };
         connect::open(&options).await.unwrap()

@@ -12,7 +12,7 @@ pub struct Model {
     pub operation: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of the body.
+    /// SHA-256 of the body; empty if a person of whom the record was has been erased.
     pub fingerprint: Vec<u8>,
     /// A [`Reference`] as JSON. (The column is older than resources other than contacts.)
     #[sea_orm(column_name = "contact")]

@@ -5,6 +5,7 @@
 //! and marked a page or done neither.
 
 mod cleanup;
+mod erase;
 mod execute;
 mod lease;
 mod prepared;
@@ -13,5 +14,9 @@ mod repository;
 mod stored;
 
 pub(super) use cleanup::{delete_expired, has_expired};
+pub(super) use erase::{
+    cut_off_uploads, erase_page, erase_report, has_file_since, pages_about, pages_after, regions,
+    report_is_about,
+};
 pub(super) use queue::SqlImportQueue;
 pub(super) use repository::{SqlImports, stored_bytes};

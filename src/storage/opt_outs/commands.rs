@@ -12,10 +12,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::queries;
+use crate::domain::contact::fields::Phone;
 use crate::domain::opt_out::{OptOutId, OptOutResult};
 use crate::domain::{AccountId, OptOut, OptOutKey, RequestContext, Result};
 use crate::storage::change_set::{ChangeKind, ChangeSet};
 use crate::storage::db::json_sql::{self, Type, in_query};
+use crate::storage::db::suppressions;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::opt_out::{Column, Entity, Model};
 use crate::storage::error::concurrent_deletion;
@@ -109,14 +111,24 @@ pub(crate) async fn delete(
             vacant.insert(Locked::lock(transaction, account, of_account.map(|(_, key)| *key)).await?);
         }
     }
+    let keys = suppressions::keys(transaction, accounts.keys().copied()).await?;
     let mut results = Vec::with_capacity(deletes.len());
     for (context, key) in deletes {
         let found = accounts.get_mut(&context.account()).and_then(|locked| locked.take(key));
-        results.push(
-            found
-                .map(|id| change_set.push(context, ChangeKind::OptOutDeleted(id)))
-                .ok_or_else(queries::not_found),
-        );
+        // Of a number that is suppressed, nothing else is left. A number can be both.
+        let released = match (keys.get(&context.account()), key, &found) {
+            (Some(secret), OptOutKey::Phone(phone), _) => secret.release(transaction, phone).await?,
+            (Some(secret), OptOutKey::Id(_), Some((_, phone))) => secret.release(transaction, phone).await?,
+            _ => false,
+        };
+        results.push(match found {
+            Some((id, _)) => {
+                change_set.push(context, ChangeKind::OptOutDeleted(id));
+                Ok(())
+            }
+            None if released => Ok(()),
+            None => Err(queries::not_found()),
+        });
     }
     for (account, Locked { taken, .. }) in accounts {
         if taken.is_empty() {
@@ -135,7 +147,8 @@ pub(crate) async fn delete(
 /// The opt-outs of an account that are to be deleted.
 struct Locked {
     phones: HashMap<String, Uuid>,
-    ids: BTreeSet<Uuid>,
+    /// Those that are left, each with its number.
+    ids: BTreeMap<Uuid, String>,
     taken: Vec<Uuid>,
 }
 
@@ -153,7 +166,7 @@ impl Locked {
                 OptOutKey::Phone(phone) => drop(phones.insert(phone.as_str())),
             }
         }
-        let mut locked = Self { phones: HashMap::new(), ids: BTreeSet::new(), taken: Vec::new() };
+        let mut locked = Self { phones: HashMap::new(), ids: BTreeMap::new(), taken: Vec::new() };
         // A statement for each, which uses one index.
         let mut conditions = Vec::new();
         if !ids.is_empty() {
@@ -175,23 +188,21 @@ impl Locked {
             }
             let found: Vec<(Uuid, String)> = select.into_tuple().all(transaction).await?;
             for (id, phone) in found {
-                locked.ids.insert(id);
+                locked.ids.insert(id, phone.clone());
                 locked.phones.insert(phone, id);
             }
         }
         Ok(locked)
     }
 
-    /// Takes the opt-out with a key, unless an earlier deletion took it.
-    fn take(&mut self, key: &OptOutKey) -> Option<OptOutId> {
+    /// Takes the opt-out with a key, and its number, unless an earlier deletion took it.
+    fn take(&mut self, key: &OptOutKey) -> Option<(OptOutId, Phone)> {
         let id = match key {
             OptOutKey::Id(id) => id.as_uuid(),
             OptOutKey::Phone(phone) => *self.phones.get(phone.as_str())?,
         };
-        let is_there = self.ids.remove(&id);
-        is_there.then(|| {
-            self.taken.push(id);
-            OptOutId::from_uuid(id)
-        })
+        let phone = self.ids.remove(&id)?;
+        self.taken.push(id);
+        Some((OptOutId::from_uuid(id), Phone::from_stored(phone)))
     }
 }

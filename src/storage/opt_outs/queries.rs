@@ -1,5 +1,6 @@
 //! Queries for opt-outs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sea_orm::sea_query::Expr;
@@ -10,6 +11,7 @@ use crate::domain::opt_out::OptOutQuery;
 use crate::domain::pagination::{CursorPage, OffsetPage, OffsetParams};
 use crate::domain::{AccountId, Error, OptOut, OptOutKey, Result};
 use crate::storage::cache::contacts::OptedOut;
+use crate::storage::db::suppressions::SuppressionKey;
 use crate::storage::db::{counters, json_sql, keyset};
 use crate::storage::entity::opt_out::{Column, Entity};
 
@@ -34,7 +36,25 @@ pub(super) async fn find(
     key: &OptOutKey,
 ) -> Result<OptOut> {
     let found = in_account(account).filter(has_key(key)).one(connection).await?;
-    found.map(OptOut::from).ok_or_else(not_found)
+    match (found, key) {
+        (Some(row), _) => Ok(row.into()),
+        (None, OptOutKey::Phone(phone)) => {
+            find_suppressed(connection, account, &[phone]).await?.pop().ok_or_else(not_found)
+        }
+        (None, OptOutKey::Id(_)) => Err(not_found()),
+    }
+}
+
+/// Those of the numbers that are suppressed, as opt-outs.
+async fn find_suppressed(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    phones: &[&Phone],
+) -> Result<Vec<OptOut>> {
+    match SuppressionKey::find(connection, account).await? {
+        Some(key) => key.find_suppressed(connection, phones).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// A page of the list ordered by id, newest first.
@@ -48,8 +68,14 @@ pub(super) async fn by_cursor(
     if let Some(phone) = &phone {
         select = select.filter(Column::Phone.eq(phone.as_str()));
     }
-    let page = keyset::by_cursor(connection, select, Column::Id, phone.is_some(), &page).await?;
-    Ok(page.map(OptOut::from))
+    let found = keyset::by_cursor(connection, select, Column::Id, phone.is_some(), &page).await?;
+    let mut found = found.map(OptOut::from);
+    if let (Some(phone), true, None, None) =
+        (phone, found.items.is_empty(), page.cursor.after, page.cursor.before)
+    {
+        found.items = find_suppressed(connection, account, &[&phone]).await?;
+    }
+    Ok(found)
 }
 
 pub(super) async fn by_offset(
@@ -72,12 +98,17 @@ pub(crate) async fn find_opted_out(
     if phones.is_empty() {
         return Ok(OptedOut::default());
     }
-    let phones: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
-    let phones = json_sql::texts(connection, &phones)?;
-    fetch_numbers(connection, account, Some(json_sql::in_query(connection, Column::Phone, phones))).await
+    let texts: Vec<&str> = phones.iter().map(|phone| phone.as_str()).collect();
+    let among = json_sql::in_query(connection, Column::Phone, json_sql::texts(connection, &texts)?);
+    let mut numbers = fetch_numbers(connection, account, Some(among)).await?;
+    let others: Vec<&Phone> =
+        phones.iter().copied().filter(|phone| !numbers.contains(&phone.as_number())).collect();
+    let suppressed = find_suppressed(connection, account, &others).await?;
+    numbers.extend(suppressed.iter().map(|opt_out| opt_out.phone.as_number()));
+    Ok(Arc::new(numbers))
 }
 
-/// All opted-out numbers, unless there are more than `max`.
+/// All opted-out numbers, unless there are more than `max`, or some are suppressed.
 pub(crate) async fn find_all(
     connection: &impl ConnectionTrait,
     account: AccountId,
@@ -86,19 +117,22 @@ pub(crate) async fn find_all(
     if counters::read(connection, account, counters::OPT_OUTS).await? > max {
         return Ok(None);
     }
-    fetch_numbers(connection, account, None).await.map(Some)
+    let numbers = fetch_numbers(connection, account, None).await?;
+    // After them: what is suppressed in between is missing in both, or is among them.
+    let has_suppressed = SuppressionKey::find(connection, account).await?.is_some();
+    Ok((!has_suppressed).then(|| Arc::new(numbers)))
 }
 
 async fn fetch_numbers(
     connection: &impl ConnectionTrait,
     account: AccountId,
     among: Option<Expr>,
-) -> Result<OptedOut> {
+) -> Result<HashSet<u64>> {
     let mut select = in_account(account).select_only().column(Column::Phone);
     if let Some(among) = among {
         select = select.filter(among);
     }
     let phones: Vec<String> = json_sql::fetch(connection, &select.into_query(), "phone").await?;
     let number = |phone| Phone::from_stored(phone).as_number();
-    Ok(Arc::new(phones.into_iter().map(number).collect()))
+    Ok(phones.into_iter().map(number).collect())
 }

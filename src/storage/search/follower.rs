@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::index::{SearchIndex, Unindexed};
 use super::segment::{self, BlockKey, EncodedSegment, MAX_ROWS, Segment};
-use super::tables::{self, Behind, Heads, Lease};
+use super::tables::{self, Behind, Heads, Lease, PendingErasure};
 use crate::domain::search::Document;
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::background_task::BackgroundTask;
@@ -101,6 +101,12 @@ impl Follower {
     }
 
     async fn round(&self, growth: &mut Growth) -> Result<()> {
+        for erasure in tables::pending_erasures(&self.reader).await? {
+            let account = erasure.account.get();
+            if let Err(error) = self.erase(erasure).await {
+                tracing::warn!(account, reason = error.cause(), "the search index still has erased contacts");
+            }
+        }
         let behind = tables::behind(&self.reader).await?;
         let account = |behind: &Behind| AccountId::new(behind.heads.account_id);
         let is_too_far = |behind: &&Behind| behind.heads.is_complete() && behind.heads.lag() > MAX_LAG;
@@ -289,6 +295,47 @@ impl Follower {
             documents.extend(contacts.iter().map(|contact| (contact.id, Arc::new(Document::of(contact)))));
         }
         Ok(documents)
+    }
+
+    /// Takes the contacts of an erasure out of the index: their segments are stored anew without them.
+    async fn erase(&self, erasure: PendingErasure) -> Result<()> {
+        let (account, process) = (erasure.account, self.process);
+        let found = tables::segments_with(&self.reader, account, &erasure.contacts).await?;
+        if found.is_empty() {
+            return self
+                .transact(move |transaction| {
+                    Box::pin(async move { tables::end_erasure(transaction, &erasure, process).await })
+                })
+                .await;
+        }
+        if found.iter().all(|segment| segment.is_retired) {
+            // Searches that began before may still read them.
+            return self.delete_retired().await;
+        }
+        let lease =
+            self.transact(move |transaction| Box::pin(Lease::take(transaction, account, process))).await?;
+        let Some(lease) = lease else { return Ok(()) };
+        // As they are now: what an earlier holder of the lease has not completed is given up.
+        let found = tables::segments_with(&self.reader, account, &erasure.contacts).await?;
+        for segment in found.iter().filter(|segment| segment.is_live) {
+            let (id, contacts) = (segment.id, segment.contacts);
+            let part = tables::part(&self.reader, id).await?;
+            let (erased, block_bytes) = (erasure.contacts.clone(), self.block_bytes());
+            let rest = blocking(move || segment::merge_without(&[part], &erased, block_bytes)).await?;
+            let live = match rest {
+                Some(rest) => Some(self.store_encoded(lease, rest).await?),
+                None => None,
+            };
+            let erasure = erasure.clone();
+            self.transact(move |transaction| {
+                Box::pin(async move {
+                    lease.publish(transaction, live, &[id], |_| {}).await?;
+                    tables::count_erased(transaction, &erasure, contacts).await
+                })
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn delete_retired(&self) -> Result<()> {

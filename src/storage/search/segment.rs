@@ -1,7 +1,7 @@
 //! Segments: the index of some contacts, sorted by id. A segment never changes; segments are merged into larger ones.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,12 @@ impl Segment {
         Some((self.id_block(at), at * IDS_PER_BLOCK))
     }
 
+    /// The blocks of ids that may have some of these ids.
+    pub(super) fn blocks_of_ids(&self, ids: &BTreeSet<Uuid>) -> BTreeSet<BlockKey> {
+        let within = self.first().into_iter().flat_map(|first| ids.range(first..=self.last().max(first)));
+        within.filter_map(|id| self.block_of_id(*id).map(|(block, _)| block)).collect()
+    }
+
     fn id_block(&self, number: usize) -> BlockKey {
         self.id << SEGMENT_SHIFT | IDS | BlockKey::try_from(number).unwrap_or(0)
     }
@@ -186,15 +192,30 @@ impl Part {
 /// Merges segments with at most [`MAX_ROWS`] rows together. A contact that is in several of them has the tokens of all:
 /// those of its earlier texts cost verifications, until the index is built anew.
 pub(super) fn merge(parts: &[Part], block_bytes: usize) -> Result<EncodedSegment> {
+    let merged = merge_without(parts, &BTreeSet::new(), block_bytes)?;
+    merged.ok_or_else(|| corrupt("segments without contacts"))
+}
+
+/// As [`merge`], without some contacts. `None`: there are no others.
+pub(super) fn merge_without(
+    parts: &[Part],
+    erased: &BTreeSet<Uuid>,
+    block_bytes: usize,
+) -> Result<Option<EncodedSegment>> {
     let of_parts: Vec<Vec<Uuid>> = parts.iter().map(Part::ids).collect();
-    let mut all: Vec<Uuid> = of_parts.iter().flatten().copied().collect();
+    let mut all: Vec<Uuid> = of_parts.iter().flatten().copied().filter(|id| !erased.contains(id)).collect();
     all.sort_unstable();
     all.dedup();
-    // For each part: the new numbers of its rows.
+    if all.is_empty() {
+        return Ok(None);
+    }
+    if all.len() > MAX_ROWS {
+        return Err(corrupt("a merged segment has too many rows"));
+    }
+    // For each part: the new numbers of its rows; erased ones have none.
     let number = |id: &Uuid| all.binary_search(id).ok().and_then(|row| u16::try_from(row).ok());
-    let renumber = |ids: &Vec<Uuid>| ids.iter().map(number).collect::<Option<Vec<u16>>>();
-    let numbers: Option<Vec<Vec<u16>>> = of_parts.iter().map(renumber).collect();
-    let numbers = numbers.ok_or_else(|| corrupt("a merged segment has too many rows"))?;
+    let numbers: Vec<Vec<Option<u16>>> =
+        of_parts.iter().map(|ids| ids.iter().map(number).collect()).collect();
 
     let postings: Vec<Vec<(Token, &[u8])>> = parts.iter().map(Part::postings).collect::<Result<_>>()?;
     // The next token of each part.
@@ -208,14 +229,17 @@ pub(super) fn merge(parts: &[Part], block_bytes: usize) -> Result<EncodedSegment
     while let Some(Reverse((token, part, at))) = heads.pop() {
         rows.clear();
         postings::decode(postings[part][at].1, &mut rows)?;
-        set.extend(rows.iter().filter_map(|row| numbers[part].get(row as usize).copied()));
+        set.extend(rows.iter().filter_map(|row| numbers[part].get(row as usize).copied().flatten()));
         heads.extend(head(part, at + 1));
         if heads.peek().is_none_or(|Reverse((next, ..))| *next != token) {
             set.sort_unstable();
             set.dedup();
-            packer.add(token, &set, all.len())?;
+            // Of a token that only erased contacts had, nothing stays.
+            if !set.is_empty() {
+                packer.add(token, &set, all.len())?;
+            }
             set.clear();
         }
     }
-    encode(packer, &all)
+    encode(packer, &all).map(Some)
 }

@@ -141,3 +141,27 @@ fn segments_have_the_tokens_of_their_contacts_and_merged_ones_those_of_all() {
     let expected: BTreeMap<_, _> = expected.into_iter().flatten().collect();
     assert_eq!(contents(&merged), expected);
 }
+
+#[test]
+fn a_segment_without_erased_contacts_is_as_if_they_had_never_been_in_it() {
+    let contact = |i: u128| {
+        let name = format!("name {} {i}", i % 7);
+        (ContactId::from_uuid(Uuid::from_u128(i)), document(&name, &name, "gold", &format!("4479{i:07}")))
+    };
+    let build = |ids: &mut dyn Iterator<Item = u128>| {
+        let documents: Vec<_> = ids.map(contact).collect();
+        segment::build(documents.iter().map(|(id, document)| (*id, document)), 600).unwrap()
+    };
+    // The first, the last, and some between them.
+    let erased = |id: &u128| id.is_multiple_of(133);
+    let part = || Part { blocks: build(&mut (0..400)).blocks };
+    let without = |ids: &mut dyn Iterator<Item = u128>| {
+        segment::merge_without(&[part()], &ids.map(Uuid::from_u128).collect(), 600).unwrap()
+    };
+    let rest = without(&mut (0..400).filter(erased)).unwrap();
+    let expected = build(&mut (0..400).filter(|id| !erased(id)));
+    assert_eq!(rest.blocks, expected.blocks);
+    let directory = |segment: &segment::EncodedSegment| postcard::to_stdvec(&segment.directory).unwrap();
+    assert_eq!(directory(&rest), directory(&expected));
+    assert!(without(&mut (0..400)).is_none(), "a segment of nobody else");
+}

@@ -25,6 +25,7 @@ use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::change_set::{ChangeKind, ChangeSet};
 use crate::storage::db::counters;
 use crate::storage::db::json_sql::{self, Type};
+use crate::storage::db::suppressions::{self, SuppressionKey};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::field_value::{Column, Entity};
 use crate::storage::entity::{change_head, field};
@@ -34,6 +35,8 @@ use crate::storage::entity::{change_head, field};
 pub(crate) struct MaintainedFields {
     version: i64,
     fields: Vec<MaintainedField>,
+    /// Of an account that has suppressions. The version grows with the first one, as with a field.
+    suppression_key: Option<SuppressionKey>,
 }
 
 #[derive(Debug)]
@@ -56,6 +59,10 @@ pub(super) type FieldsByAccount = BTreeMap<AccountId, Arc<MaintainedFields>>;
 impl MaintainedFields {
     pub(super) fn version(&self) -> i64 {
         self.version
+    }
+
+    pub(super) fn suppression_key(&self) -> Option<&SuppressionKey> {
+        self.suppression_key.as_ref()
     }
 }
 
@@ -159,6 +166,11 @@ async fn load(transaction: &Transaction, accounts: &BTreeSet<AccountId>) -> Resu
             field_type: FieldType::parse(&field_type).ok_or_else(unreadable)?,
             state: FieldState::parse(&state).ok_or_else(unreadable)?,
         });
+    }
+    // After the version: a key that comes in between is one that the version does not know, and the write is run again.
+    let keys = suppressions::keys(transaction, accounts.iter().copied()).await?;
+    for (account, key) in keys {
+        loaded.entry(account.get()).or_default().suppression_key = Some(key);
     }
     // An account without a head has neither a field nor a change yet.
     let mut of = |account: &AccountId| loaded.remove(&account.get()).unwrap_or_default();

@@ -56,6 +56,10 @@ pub(crate) fn unreadable() -> Error {
 #[derive(Debug, Default)]
 pub(crate) struct EarlierRequests(HashMap<Key, Model>);
 
+/// The message about a key whose record was erased with a person: the request is not carried out again, which could bring the
+/// person back.
+const ERASED: &str = "What the first request with this idempotency key did has been erased";
+
 /// Account, operation, idempotency key.
 type Key = (i64, String, String);
 
@@ -101,6 +105,9 @@ impl EarlierRequests {
         let IdempotentRequest { operation, key, fingerprint } = request;
         let key = (account.get(), (*operation).to_owned(), key.as_str().to_owned());
         let Some(earlier) = self.0.get(&key) else { return Ok(None) };
+        if earlier.fingerprint.is_empty() {
+            return Err(Error::with_message(ErrorCode::IdempotencyKeyReused, ERASED));
+        }
         if earlier.fingerprint != fingerprint {
             return Err(ErrorCode::IdempotencyKeyReused.into());
         }

@@ -20,4 +20,5 @@ pub(super) mod field_values;
 pub(super) mod group_commit;
 pub(super) mod idempotency;
 pub(super) mod search_backlog;
+pub(super) mod suppressions;
 pub(super) mod writer;

@@ -74,6 +74,11 @@ impl SearchBacklog {
         drop(tokio::time::timeout(timeout, self.wake.notified()).await);
     }
 
+    /// Wakes the follower, which has something to do beside what is committed.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Which accounts are too far behind now.
     pub(crate) fn set(&self, behind: HashSet<AccountId>) {
         self.behind.send_if_modified(|accounts| {

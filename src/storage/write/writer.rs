@@ -18,7 +18,7 @@ use super::change_signal::ChangeSignal;
 use super::contact_quota::ContactQuota;
 use super::field_values::{FieldCache, IndexChanges};
 use super::search_backlog::SearchBacklog;
-use super::{change_log, counters, idempotency};
+use super::{change_log, counters, idempotency, suppressions};
 use crate::domain::{Error, ErrorCode, Result, Timestamp};
 use crate::storage::cache::contacts::ContactCache;
 use crate::storage::change_set::ChangeSet;
@@ -304,9 +304,10 @@ impl Writer {
     where
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>>,
     {
-        let (value, change_set) = job(transaction).await?;
+        let (value, mut change_set) = job(transaction).await?;
         idempotency::record(transaction, &change_set.idempotency_records, self.idempotency_ttl).await?;
         let fields = self.fields.get(transaction, &change_set).await?;
+        suppressions::opt_out_again(transaction, &mut change_set, &fields).await?;
         let index_changes = IndexChanges::of(&change_set, &fields);
         index_changes.write(transaction).await?;
         counters::add(transaction, &change_set, &index_changes, &self.contact_quota).await?;

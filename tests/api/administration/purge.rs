@@ -95,6 +95,10 @@ fn fill(server: &ServerProcess, operator: &Client, name: &str) -> (Value, Client
     operator
         .patch(&format!("/admin/v1/accounts/{}", account["id"]), &json!({"limits": {"streams": 5}}))
         .expect(200);
+    // An opt-out of a person who was erased.
+    let number = json!({"phone_number": "+442079460099"});
+    client.post("/v1/opt_outs", &number).expect(201);
+    client.post("/v1/erasures", &number).expect(201);
     (account["id"].clone(), client)
 }
 

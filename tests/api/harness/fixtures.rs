@@ -44,6 +44,8 @@ const KINDS: &[Kind] = &[
             fixtures.digest = Some(import.wait("planned")["digest"].as_str().unwrap().to_owned());
         },
     },
+    // Of nobody: its example names a contact that does not exist.
+    Kind { collections: &["erasures"], create: "eraseContacts", then: |_, _| () },
 ];
 
 /// Members whose values are unique within an account.

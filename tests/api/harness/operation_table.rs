@@ -126,6 +126,9 @@ pub const OPERATIONS: &[Operation] = &[
         .needs_at_times(FILTER_OF_SEGMENT),
     row("listChanges", "GET /v1/changes", 200, &["read:Changes"]),
     row("listAuditEntries", "GET /v1/audit", 200, &["read:Audit"]),
+    row("eraseContacts", "POST /v1/erasures", 201, &["erase:Contacts"]),
+    row("listErasures", "GET /v1/erasures", 200, &["read:Erasures"]),
+    row("getErasure", "GET /v1/erasures/{id}", 200, &["read:Erasures"]),
     // Any key may ask what it may do.
     row("getMe", "GET /v1/me", 200, &[]),
     row("listAudiences", "GET /v1/audiences", 200, &["read:Audiences"]),

@@ -10,7 +10,7 @@ pub(super) struct Guide {
 }
 
 /// In the order of the menu: beginning, every client, what clients do, operators.
-pub(super) const GUIDES: [Guide; 17] = [
+pub(super) const GUIDES: [Guide; 18] = [
     Guide { name: "quickstart", text: include_str!("quickstart.md") },
     Guide { name: "dialects", text: include_str!("dialects.md") },
     Guide { name: "errors", text: include_str!("errors.md") },
@@ -21,6 +21,7 @@ pub(super) const GUIDES: [Guide; 17] = [
     Guide { name: "importing", text: include_str!("importing.md") },
     Guide { name: "campaigns", text: include_str!("campaigns.md") },
     Guide { name: "syncing", text: include_str!("syncing.md") },
+    Guide { name: "erasure", text: include_str!("erasure.md") },
     Guide { name: "keys", text: include_str!("keys.md") },
     Guide { name: "administration", text: include_str!("administration.md") },
     Guide { name: "limits", text: include_str!("limits.md") },

@@ -5,6 +5,7 @@ pub mod account;
 pub mod audience;
 pub mod audit;
 pub mod change;
+pub mod erasure;
 pub mod field;
 pub mod group;
 pub mod import;

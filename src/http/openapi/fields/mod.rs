@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod audit;
 pub mod change;
 pub mod contact;
+pub mod erasure;
 pub mod field;
 pub mod filter;
 pub mod group;

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 
 use crate::domain::audience::AudienceId;
 use crate::domain::contact::fields::Phone;
+use crate::domain::erasure::ErasureId;
 use crate::domain::field::FieldId;
 use crate::domain::group::GroupId;
 use crate::domain::id::Id;
@@ -70,7 +71,8 @@ ids!(
     AudienceId of "audience",
     ImportId of "import",
     FieldId of "field",
-    SegmentId of "segment"
+    SegmentId of "segment",
+    ErasureId of "erasure"
 );
 
 inline_schema!(Timestamp, timestamp(""));

@@ -4,6 +4,7 @@ mod audience;
 mod audit;
 mod change;
 mod contact;
+mod erasure;
 mod field;
 mod group;
 mod health;
@@ -20,7 +21,7 @@ use utoipa::openapi::path::Operation;
 
 use spec::{Link, LinkSpec};
 
-const TABLES: [&[LinkSpec]; 11] = [
+const TABLES: [&[LinkSpec]; 12] = [
     contact::LINKS,
     group::LINKS,
     opt_out::LINKS,
@@ -30,6 +31,7 @@ const TABLES: [&[LinkSpec]; 11] = [
     import::LINKS,
     change::LINKS,
     audit::LINKS,
+    erasure::LINKS,
     me::LINKS,
     health::LINKS,
 ];
