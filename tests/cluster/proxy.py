@@ -51,7 +51,8 @@ class HAProxy:
         """All servers of a backend count as up until they have been checked."""
         def is_alone():
             states = {name: state for (of, name), state in self.servers().items() if of == backend}
-            return [name for name, state in states.items() if state == "UP" and name not in PARTS_OF_PROXY] == [server]
+            # `UP 1/2` has failed one check, and is used.
+            return [name for name, state in states.items() if state[:2] == "UP" and name not in PARTS_OF_PROXY] == [server]
 
         wait_until(is_alone, f"{backend}/{server} alone is up", patience)
 
