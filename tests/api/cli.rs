@@ -487,21 +487,25 @@ fn shutdown_completes_accepted_requests() {
     let folder = folder();
     let mut serving = ServerProcess::start(&mut addressbook(&folder, &["--bind", "127.0.0.1:0"]));
     let key = serving.first_key();
-    // A request whose body is still arriving when the signal comes.
+    // A request whose body is still arriving when the signal comes: the server has asked for it.
     let body = r#"{"username":"late","phone_number":"+4479000000001"}"#;
     let mut stream = TcpStream::connect(serving.address()).unwrap();
-    let (first, rest) = body.split_at(10);
     write!(
         stream,
-        "POST /v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
+        "POST /v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         body.len()
     )
     .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let mut asked = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut asked).unwrap();
+    assert!(asked.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&asked));
     serving.signal("-TERM");
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(TcpStream::connect(serving.address()).is_err(), "it takes no new connections");
-    stream.write_all(rest.as_bytes()).unwrap();
+    let signalled = Instant::now();
+    while TcpStream::connect(serving.address()).is_ok() {
+        assert!(signalled.elapsed() < TIMEOUT, "it goes on taking new connections");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    stream.write_all(body.as_bytes()).unwrap();
     let mut response = String::new();
     drop(stream.read_to_string(&mut response));
     assert!(response.starts_with("HTTP/1.1 201 "), "{response}");
