@@ -305,9 +305,9 @@ on_both_databases! {
                 assert!(!text.contains(mark), "{}: {text}", call.id);
             }
             if call.path.contains('{') {
-                assert_eq!(reply.status, 404, "{}", call.id);
+                assert_eq!(reply.status, 404, "{}: {text}", call.id);
             } else {
-                assert!((200..300).contains(&reply.status), "{}", call.id);
+                assert!((200..300).contains(&reply.status), "{}: {text}", call.id);
             }
             assert_eq!(Fixtures::list_all(&owner), before, "{}", call.id);
         }

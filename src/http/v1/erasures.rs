@@ -144,9 +144,10 @@ impl Listed for Erasure {
 /// the person: memberships, entries of kept audiences with their texts, stored responses, rows and rejects of imports, the
 /// index. Nothing brings it back. The person's numbers stay opted out if they were: a hash is kept in place of each.
 ///
-/// The contacts are deleted when the response is sent. The rest nearly always is; if not, `state` is `running`, and the rest is
-/// erased in the background, with every contact that gets one of the person's numbers meanwhile. The response is a receipt that
-/// says what was where. To erase a person of whom there is nothing is no error: the receipt says so.
+/// The contacts are deleted when the response is sent. `state` is `complete` if everything else is erased, too, and otherwise
+/// `running`: then the rest is erased in the background, usually within a minute, with every contact that gets one of the
+/// person's numbers meanwhile. The response is a receipt that says what was where. To erase a person of whom there is nothing is
+/// no error: the receipt says so.
 ///
 /// A phone number that other contacts have, too, is not searched for when a person is named by `contact_id` or `username`.
 #[utoipa::path(post, path = PATH, operation_id = "eraseContacts")]

@@ -30,7 +30,8 @@ use crate::domain::erasure::{Erasure, ErasureId, ErasureRepository, ErasureState
 use crate::domain::pagination::{CursorPage, CursorParams};
 use crate::domain::{AccountId, Error, Result};
 
-/// How long a request waits for the steps: nearly always they take less.
+/// How long a request waits for the steps. (A search index that had the person takes longer: its replaced segments are kept for
+/// running searches.)
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Between two looks. (Another instance may carry the erasure out.)
