@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import audiences, batches, exports, imports, options, report, searches, works
+from . import audiences, batches, exports, flood, imports, options, report, searches, works
 from .http import Failure
 from .run import Run
 
@@ -17,6 +17,7 @@ KINDS = (
     ({"batch"}, batches.measure),
     ({"import"}, imports.measure),
     ({"postgres"}, works.on_postgres),
+    ({"flood"}, flood.measure),
     ({"wal"}, works.write_ahead_log),
 )
 

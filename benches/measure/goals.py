@@ -90,6 +90,10 @@ IMPORT_MEMORY = "memory that such an import takes"
 IMPORT_OTHERS = "p99 of creates during such an import"
 IMPORT_POSTGRES = "the same import on PostgreSQL"
 WAL = "largest WAL file"
+# Without a flood.
+ALONE = "alone"
+FLOODED = "beside the flood of another account"
+FLOODED_POSTGRES = on_postgres([FLOODED])[0]
 
 
 def slowest(works):
@@ -140,6 +144,8 @@ GOALS = (
     *beside("pgbench", POSTGRES_OPT_OUTS, None, None, None),
     *beside(None, POSTGRES_KEYED, None, None, None),
     *beside(None, POSTGRES_MIXED, None, None, None),
+    *(Goal(work, OURS, ALONE, "≤", 3, " ms") for work in (FLOODED, FLOODED_POSTGRES)),
+    *(Goal(work, OURS, None, "≤", 50, " ms") for work in slowest((FLOODED, FLOODED_POSTGRES))),
     Goal(WAL, OURS, None, "≤", 128, " MiB"),
 )
 

@@ -16,7 +16,7 @@ temporary folder. benches/README.md describes the rows and why the comparison is
 # In this order, `memory` after the others.
 MEASURED = ("get", "list", "update", "members", "opt-outs", "mixed", "create", "keyed", "delete")
 BESIDE_PEERS = {*MEASURED, "memory"}
-WORKS = (*MEASURED, "memory", "million", "pages", "search", "audience", "export", "batch", "import", "postgres", "wal")
+WORKS = (*MEASURED, "memory", "million", "pages", "search", "audience", "export", "batch", "import", "postgres", "flood", "wal")
 
 
 def read(arguments=None):
