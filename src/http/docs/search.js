@@ -15,12 +15,15 @@ function escaped(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
+const PART_OF_WORD = /[\p{L}\p{N}]/u;
+
 // How well a text has a word: not at all, inside of a word, at the beginning of one, or as a whole.
 function rank(text, word) {
-  const found = new RegExp(`(?<before>^|[^\\p{L}\\p{N}])?${escaped(word)}(?<after>$|[^\\p{L}\\p{N}])?`, 'gu');
   let best = 0;
-  for (const { groups } of text.matchAll(found)) {
-    best = Math.max(best, groups.before === undefined ? 1 : groups.after === undefined ? 2 : 3);
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const begins = !PART_OF_WORD.test(text.charAt(at - 1));
+    const ends = !PART_OF_WORD.test(text.charAt(at + word.length));
+    best = Math.max(best, begins && ends ? 3 : begins ? 2 : 1);
   }
   return best;
 }
