@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::domain::account::limits::AccountLimits;
+use crate::domain::account::limits::{AccountLimits, MAX_RATE};
 use crate::domain::pagination;
 
 /// Environment variables of the client samples of earlier releases. They are not settings, but a shell in which they
@@ -344,11 +344,11 @@ pub struct Limits {
     pub import_quota: u64,
 
     /// How many requests per second may be sent with a key; 0 for any number. Ten items of a batch count as one request
-    #[arg(long, env = "ADDRESSBOOK_KEY_RATE_LIMIT", value_name = "NUMBER", default_value = "10000", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, env = "ADDRESSBOOK_KEY_RATE_LIMIT", value_name = "NUMBER", default_value = "10000", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RATE)))]
     pub key_rate_limit: u32,
 
     /// The same for all keys of an account together
-    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_RATE_LIMIT", value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, env = "ADDRESSBOOK_ACCOUNT_RATE_LIMIT", value_name = "NUMBER", default_value = "20000", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RATE)))]
     pub account_rate_limit: u32,
 
     /// For how long a key or an account may send requests at once that it would otherwise send one by one, in whole seconds

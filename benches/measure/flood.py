@@ -113,7 +113,7 @@ def latencies(system, token, ids, seconds):
 
 
 def slow_reader(system):
-    """A connection on which an export has begun that nobody reads."""
+    """A connection on which an export has begun that is not read."""
     address = urlsplit(system.base)
     reader = socket.create_connection((address.hostname, address.port), 30)
     head = f"GET {system.contacts}/export HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: {system.token}\r\n\r\n"

@@ -93,7 +93,8 @@ pub(super) fn account(text: &str) -> Result<AccountName, String> {
 
 fn limit(text: &str) -> Result<(AccountLimit, Option<u64>), String> {
     let (name, value) = text.split_once('=').ok_or("a limit is set as LIMIT=VALUE")?;
-    let limit: AccountLimit = name.parse()?;
+    let unknown = || format!("unknown limit; the limits are {}", AccountLimit::NAMES);
+    let limit = AccountLimit::parse(name).ok_or_else(unknown)?;
     if value == SERVERS {
         return Ok((limit, None));
     }
@@ -179,7 +180,7 @@ fn print_limits(limits: &LimitOverrides) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{:<16}  VALUE", "LIMIT")?;
     for limit in AccountLimit::ALL {
-        let value = limits.get(*limit).map_or_else(|| SERVERS.to_owned(), |value| value.to_string());
+        let value = limits.get(limit).map_or_else(|| SERVERS.to_owned(), |value| value.to_string());
         writeln!(out, "{:<16}  {value}", limit.as_str())?;
     }
     Ok(())

@@ -30,6 +30,20 @@ pub(super) fn generate() -> (Uuid, Timestamp) {
     (id, created_at)
 }
 
+/// The least id that can be made at a time: ids begin with it.
+#[must_use]
+pub fn first_at(time: Timestamp) -> Uuid {
+    const RANDOM_BITS: u32 = 80;
+    let millis = Ord::min(u64::try_from(time.millis()).unwrap_or(0), (1 << 48) - 1);
+    Uuid::from_u128(u128::from(millis) << RANDOM_BITS)
+}
+
+/// The least id that can be made after a time.
+#[must_use]
+pub fn first_after(time: Timestamp) -> Uuid {
+    first_at(Timestamp::from_millis(time.millis().saturating_add(1)))
+}
+
 pub(super) fn parse(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
 }

@@ -26,6 +26,7 @@ pub mod opt_out;
 pub mod pagination;
 pub mod permission;
 pub mod precondition;
+pub mod random;
 pub mod search;
 pub mod segment;
 pub mod store;

@@ -5,12 +5,15 @@
 macro_rules! wire_names {
     ($(#[$doc:meta])* $name:ident { $($value:ident => $text:literal, $about:literal;)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $(#[serde(rename = $text)] $value,)* }
 
         impl $name {
             /// In the order of the documentation.
             pub const ALL: [Self; [$($text),*].len()] = [$(Self::$value),*];
+
+            /// The names of all values, in the same order.
+            pub const LIST: &'static [&'static str] = &[$($text),*];
 
             /// The names of all values, for messages.
             pub const NAMES: &'static str = $crate::domain::wire_names::listed!($($text)*);

@@ -221,7 +221,7 @@ impl<K: Clone + Eq + Hash> Limiters<K> {
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         others.retain(|_, limiter| {
             limiter.units.retain_recent();
-            // What somebody is about to spend is not forgotten.
+            // A limiter that a request is about to use stays.
             !limiter.units.is_empty() || Arc::strong_count(limiter) > 1
         });
     }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, Order,
-    QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DeleteMany, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 use uuid::Uuid;
 
 use super::change_set::{ChangeKind, ChangeSet};
 use super::database::handle::Database;
 use super::db::keyset;
+use super::db::save::save;
 use super::db::transaction::Transaction;
 use super::entity::idempotency_key::{Recorded, Reference};
 use super::error::name_conflict;
@@ -293,18 +294,7 @@ async fn update_row<E: NamedEntity>(
     account: AccountId,
     resource: &E::Resource,
 ) -> Result<()> {
-    let mut row = E::to_row(account, resource).into_active_model().reset_all();
-    // Not the key: SQLite would check the foreign keys that refer to it.
-    row.not_set(E::ACCOUNT);
-    row.not_set(E::ID);
-    E::update_many()
-        .set(row)
-        .filter(E::ACCOUNT.eq(account.get()))
-        .filter(E::ID.eq(resource.id().as_uuid()))
-        .exec(transaction)
-        .await
-        .map_err(name_conflict)?;
-    Ok(())
+    save(transaction, &E::to_row(account, resource)).await.map_err(name_conflict)
 }
 
 /// A change of a resource, which adds `delta` to their number.

@@ -131,7 +131,7 @@ const LAYERS: &[Layer] = &[
         tiers: &[
             "api_key account audience change contact context erasure field filter group import operator opt_out search segment store template usage in_flight",
             "named",
-            "id idempotency error file_format json pagination permission precondition text timestamp violation wire_names",
+            "id idempotency error file_format json pagination permission precondition random text timestamp violation wire_names",
         ],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
         rule: "the domain imports nothing of ours; inside: resources -> what they share",

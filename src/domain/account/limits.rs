@@ -1,12 +1,11 @@
 //! The limits of an account: those of the server, unless operators have set others for it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use crate::domain::violation::Violation;
+use crate::domain::wire_names::wire_names;
 
 /// What applies to one account. Everyone who enforces or shows a limit has it from here. `None`: any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,55 +63,33 @@ impl AccountLimits {
     }
 }
 
-/// The limits with their names, stored and on the wire.
-macro_rules! account_limits {
-    ($($variant:ident => $name:literal;)*) => {
-        /// A limit that operators can set for one account.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum AccountLimit {
-            $($variant,)*
-        }
-
-        impl AccountLimit {
-            /// In the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The names, in the same order.
-            pub const NAMES: &'static [&'static str] = &[$($name,)*];
-
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
-account_limits! {
-    KeyRate => "key_rate";
-    AccountRate => "account_rate";
-    Contacts => "contacts";
-    AudienceEntries => "audience_entries";
-    ImportBytes => "import_bytes";
-    Streams => "streams";
-    Feeds => "feeds";
-    Imports => "imports";
+wire_names! {
+    /// A limit that operators can set for one account.
+    AccountLimit {
+        KeyRate => "key_rate", "How many requests per second may be sent with each key of the account";
+        AccountRate => "account_rate", "How many requests per second may be sent with all keys of the account together";
+        Contacts => "contacts", "How many contacts the account may have";
+        AudienceEntries => "audience_entries",
+            "How many entries all kept audiences may have together, each audience counted as at least 100";
+        ImportBytes => "import_bytes", "How many bytes the files and the plans of all imports may have together";
+        Streams => "streams", "How many exports and audiences may be sent to the account at once";
+        Feeds => "feeds", "How many requests of the account may wait for changes, or receive them as a stream, at once";
+        Imports => "imports", "How many imports may be planned, committed or undone at once, or wait for that";
+    }
 }
 
 /// The greatest integer up to which every JSON parser reads each exactly.
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
-/// As the settings have it.
-const MAX_RATE: u64 = 1_000_000;
+/// Requests per second, for an account and in the settings.
+pub const MAX_RATE: u32 = 1_000_000;
 
 impl AccountLimit {
     /// What it can be. 0 is not among it: some settings take it for any number, and whoever sets a limit to it means none.
     #[must_use]
     pub fn range(self) -> RangeInclusive<u64> {
         let max = match self {
-            Self::KeyRate | Self::AccountRate => MAX_RATE,
+            Self::KeyRate | Self::AccountRate => MAX_RATE.into(),
             Self::Contacts
             | Self::AudienceEntries
             | Self::ImportBytes
@@ -132,21 +109,6 @@ impl AccountLimit {
     }
 }
 
-impl fmt::Display for AccountLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for AccountLimit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().copied().find(|limit| limit.as_str() == text);
-        found.ok_or_else(|| format!("unknown limit; the limits are {}", Self::NAMES.join(", ")))
-    }
-}
-
 /// The limits that operators have set for one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitOverrides(BTreeMap<AccountLimit, u64>);
@@ -160,7 +122,8 @@ impl LimitOverrides {
 
     /// As stored. A limit that this version does not know limits nothing here.
     pub fn from_stored(rows: impl IntoIterator<Item = (String, i64)>) -> Self {
-        let known = |(name, value): (String, i64)| Some((name.parse().ok()?, u64::try_from(value).ok()?));
+        let known =
+            |(name, value): (String, i64)| Some((AccountLimit::parse(&name)?, u64::try_from(value).ok()?));
         Self(rows.into_iter().filter_map(known).collect())
     }
 }

@@ -24,6 +24,7 @@ use super::account::{AccountId, AccountName, AccountState};
 use super::error::{Error, ErrorCode};
 use super::pagination::CursorParams;
 use super::permission::{Permission, Permissions};
+use super::random;
 use super::text;
 use super::timestamp::Timestamp;
 use super::violation::Violation;
@@ -141,8 +142,7 @@ impl Token {
     /// # Errors
     /// The operating system's random number generator fails.
     pub fn generate(kind: KeyKind) -> Result<Self, Error> {
-        let mut bytes = [0; ID_BYTES + SECRET_BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        let bytes: [u8; ID_BYTES + SECRET_BYTES] = random::bytes()?;
         let (id, secret) = bytes.split_at(ID_BYTES);
         Ok(Self { kind, id: KeyId(encode(id)), secret: encode(secret) })
     }

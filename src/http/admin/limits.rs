@@ -24,7 +24,7 @@ impl Serialize for OwnLimits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(AccountLimit::ALL.len()))?;
         for limit in AccountLimit::ALL {
-            members.serialize_entry(limit.as_str(), &self.0.get(*limit))?;
+            members.serialize_entry(limit.as_str(), &self.0.get(limit))?;
         }
         members.end()
     }
@@ -42,7 +42,7 @@ impl ChangedLimits {
                 Ok(value) => {
                     changes.0.insert(limit, value);
                 }
-                Err(violation) => violations.add(format!("{path}.{limit}"), violation),
+                Err(violation) => violations.add(format!("{path}.{}", limit.as_str()), violation),
             }
         }
         changes
@@ -62,8 +62,8 @@ impl<'de> Deserialize<'de> for ChangedLimits {
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ChangedLimits, A::Error> {
                 let mut limits = BTreeMap::new();
                 while let Some(name) = members.next_key::<String>()? {
-                    let limit =
-                        name.parse().map_err(|_| A::Error::unknown_field(&name, AccountLimit::NAMES))?;
+                    let unknown = || A::Error::unknown_field(&name, AccountLimit::LIST);
+                    let limit = AccountLimit::parse(&name).ok_or_else(unknown)?;
                     if limits.insert(limit, members.next_value()?).is_some() {
                         return Err(A::Error::custom(DUPLICATE_KEY));
                     }
@@ -71,14 +71,14 @@ impl<'de> Deserialize<'de> for ChangedLimits {
                 Ok(ChangedLimits(limits))
             }
         }
-        deserializer.deserialize_struct("ChangedLimits", AccountLimit::NAMES, LimitsVisitor)
+        deserializer.deserialize_struct("ChangedLimits", AccountLimit::LIST, LimitsVisitor)
     }
 }
 
 /// An object with a member for each limit.
 fn members(about: &str, are_required: bool) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().description(Some(about));
-    for &limit in AccountLimit::ALL {
+    for limit in AccountLimit::ALL {
         object = object.property(limit.as_str(), fields::account::limit(limit));
         if are_required {
             object = object.required(limit.as_str());

@@ -193,8 +193,8 @@ pub(crate) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T> {
         .map_err(|_| Error::caused_by(ErrorCode::Internal, "stored rows cannot be read"))
 }
 
-pub(crate) fn to_json<T: Serialize>(items: &[T]) -> Result<String> {
-    serde_json::to_string(items).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
+pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
 pub(crate) fn to_parameter<T: Serialize>(items: &[T]) -> Result<Value> {

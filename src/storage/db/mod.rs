@@ -10,6 +10,7 @@ pub(super) mod counters;
 pub(super) mod json_sql;
 pub(super) mod keyset;
 pub(super) mod migrate;
+pub(super) mod save;
 pub(super) mod session;
 pub(super) mod suppressions;
 pub(super) mod transaction;

@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::json_sql::{self, Type, in_query};
 use super::transaction::Transaction;
 use crate::domain::contact::fields::Phone;
-use crate::domain::{AccountId, Error, ErrorCode, OptOut, OptOutId, Result, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, OptOut, OptOutId, Result, Timestamp, random};
 use crate::storage::entity::suppression::{Column, Entity, Model};
 use crate::storage::entity::suppression_key;
 
@@ -53,8 +53,7 @@ impl SuppressionKey {
 
     /// A key for an account that has none. If another transaction has just made one, that one.
     pub(crate) async fn create(transaction: &Transaction, account: AccountId) -> Result<Self> {
-        let mut key = vec![0; KEY_BYTES];
-        getrandom::fill(&mut key).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
+        let key = random::bytes::<KEY_BYTES>()?.to_vec();
         let row = suppression_key::Model { account_id: account.get(), key };
         let there = OnConflict::column(suppression_key::Column::AccountId).do_nothing().to_owned();
         let insert = suppression_key::Entity::insert(row.into_active_model()).on_conflict(there);

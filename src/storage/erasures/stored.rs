@@ -1,10 +1,7 @@
 //! Erasures as they are stored.
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, NotSet, QueryFilter, QuerySelect,
-};
-use serde::de::DeserializeOwned;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,6 +10,7 @@ use crate::domain::erasure::{
     Erasure, ErasureId, ErasurePlace, ErasureState, MAX_SHOWN_CONTACTS, Places, SelectedBy, Traces,
 };
 use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timestamp};
+use crate::storage::db::json_sql::{from_json, to_json};
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::erasure::{Column, Entity, Model};
 
@@ -35,14 +33,6 @@ impl Step {
 
 fn unreadable() -> Error {
     Error::caused_by(ErrorCode::Internal, "a stored erasure cannot be read")
-}
-
-fn from_json<T: DeserializeOwned>(json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|_| unreadable())
-}
-
-fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
 }
 
 fn write_ids(traces: &Traces) -> Result<String> {
@@ -148,14 +138,4 @@ pub(super) async fn lock(
         .filter(Column::State.eq(ErasureState::Running.as_str()))
         .lock(LockType::NoKeyUpdate);
     Ok(running.one(transaction).await?)
-}
-
-/// Writes all columns but the key.
-pub(super) async fn save(transaction: &Transaction, row: &Model) -> Result<()> {
-    let (account, id) = (row.account_id, row.id);
-    let mut row = row.clone().into_active_model().reset_all();
-    (row.account_id, row.id) = (NotSet, NotSet);
-    let this = Entity::update_many().set(row).filter(Column::AccountId.eq(account)).filter(Column::Id.eq(id));
-    this.exec(transaction).await?;
-    Ok(())
 }

@@ -20,6 +20,7 @@ use crate::storage::audiences::erase as audiences;
 use crate::storage::background_task::BackgroundTask;
 use crate::storage::change_set::ChangeSet;
 use crate::storage::db::connection::Connection;
+use crate::storage::db::save::save;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::erasure::{Column, Entity, Model};
 use crate::storage::imports;
@@ -140,13 +141,12 @@ impl Worker {
                 let Some(mut row) = stored::lock(transaction, key).await? else {
                     return Ok((None, ChangeSet::default()));
                 };
-                let now = Timestamp::now();
-                let is_other = row.lease.is_some_and(|lease| lease != process.id) && !process.is_only_process;
-                if is_other && row.leased_until.is_some_and(|until| until >= now.millis()) {
+                if process.must_respect(row.lease, row.leased_until) {
                     return Ok((None, ChangeSet::default()));
                 }
-                (row.lease, row.leased_until) = (Some(process.id), Some(now.after(LEASE).millis()));
-                stored::save(transaction, &row).await?;
+                let end = Timestamp::now().after(LEASE);
+                (row.lease, row.leased_until) = (Some(process.id), Some(end.millis()));
+                save(transaction, &row).await?;
                 Ok((Some(row), ChangeSet::default()))
             })
         })
@@ -177,7 +177,7 @@ impl Worker {
                     (row.lease, row.leased_until) = (None, None);
                 }
                 stored::set_steps(&mut row, &left)?;
-                stored::save(transaction, &row).await?;
+                save(transaction, &row).await?;
                 Ok((is_complete, ChangeSet::default()))
             })
         })
@@ -232,7 +232,7 @@ impl Erasing<'_> {
                     let erased = job(transaction, key.0, traces).await?;
                     if erased > 0 {
                         stored::add(&mut row, place, erased, 0)?;
-                        stored::save(transaction, &row).await?;
+                        save(transaction, &row).await?;
                     }
                     Ok(((), ChangeSet::default()))
                 })
@@ -363,7 +363,7 @@ impl Erasing<'_> {
                     }
                     stored::set_traces(&mut row, &traces)?;
                     stored::set_steps(&mut row, &Step::ALL)?;
-                    stored::save(transaction, &row).await?;
+                    save(transaction, &row).await?;
                     Ok((true, change_set))
                 })
             });

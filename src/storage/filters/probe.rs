@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::matcher::{Leaf, Node};
 use crate::domain::filter::{KeyRange, TextColumn, TimeColumn};
+use crate::domain::id::{first_after, first_at};
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::db::json_sql::{self, Type};
 use crate::storage::entity::contact::{Column, Entity};
@@ -262,22 +263,18 @@ pub(super) fn is_in_row(text: &Expr) -> Expr {
     text.clone().gte(Expr::col(("ranges", LOWER))).and(text.clone().lt(Expr::col(("ranges", UPPER))))
 }
 
-/// The ids of the contacts that were created within a range of time: ids begin with it.
+/// The ids of the contacts that were created within a range of time.
 pub(super) fn ids_created(KeyRange { lower, upper }: &KeyRange<Timestamp>) -> KeyRange<Uuid> {
-    let first_at = |millis: i64| {
-        let millis = Ord::min(u64::try_from(millis).unwrap_or(0), (1 << 48) - 1);
-        Uuid::from_u128(u128::from(millis) << 80)
-    };
     KeyRange {
         lower: match lower {
             Bound::Unbounded => Bound::Unbounded,
-            Bound::Included(time) => Bound::Included(first_at(time.millis())),
-            Bound::Excluded(time) => Bound::Included(first_at(time.millis().saturating_add(1))),
+            Bound::Included(time) => Bound::Included(first_at(*time)),
+            Bound::Excluded(time) => Bound::Included(first_after(*time)),
         },
         upper: match upper {
             Bound::Unbounded => Bound::Unbounded,
-            Bound::Included(time) => Bound::Excluded(first_at(time.millis().saturating_add(1))),
-            Bound::Excluded(time) => Bound::Excluded(first_at(time.millis())),
+            Bound::Included(time) => Bound::Excluded(first_after(*time)),
+            Bound::Excluded(time) => Bound::Excluded(first_at(*time)),
         },
     }
 }

@@ -10,21 +10,16 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::repository::{by_id, in_progress, release, save};
+use super::repository::{by_id, in_progress, release};
 use super::stored;
 use crate::domain::erasure::{Pages, Traces, erase_rows};
+use crate::domain::id::first_after;
 use crate::domain::import::{ImportCounts, ImportId, Region, Target};
-use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp};
+use crate::domain::{AccountId, Error, ErrorCode, Result, Timestamp, random};
+use crate::storage::db::save::save;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::import::{Column, Entity, Model};
 use crate::storage::entity::{import_chunk, import_page};
-
-/// The greatest id that was made until a time.
-fn last_id(time: Timestamp) -> Uuid {
-    const RANDOM_BITS: u32 = 80;
-    let millis = u128::try_from(time.millis()).unwrap_or(0);
-    Uuid::from_u128(millis << RANDOM_BITS | ((1 << RANDOM_BITS) - 1))
-}
 
 /// Ends the transfer of files that began before a time: what they have is from before. Returns how many there were. Their
 /// chunks are then deleted as those of any abandoned file.
@@ -36,7 +31,7 @@ pub(in crate::storage) async fn cut_off_uploads(
     let cut_off = Entity::update_many()
         .col_expr(Column::Uploading, Expr::value(Option::<Uuid>::None))
         .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Uploading.lte(last_id(time)))
+        .filter(Column::Uploading.lt(first_after(time)))
         .exec(transaction)
         .await?;
     Ok(cut_off.rows_affected)
@@ -53,7 +48,7 @@ pub(in crate::storage) async fn has_file_since(
         .select_only()
         .column(Column::Number)
         .filter(Column::AccountId.eq(account.get()))
-        .filter(Column::Upload.lte(last_id(time)))
+        .filter(Column::Upload.lt(first_after(time)))
         .limit(1);
     Ok(chunk.into_tuple::<i64>().one(reader).await?.is_some())
 }
@@ -161,7 +156,7 @@ pub(in crate::storage) async fn erase_page(
     import.counts = stored::to_json(&sum.replace(&before, &after))?;
     if import.digest.is_some() {
         // It is a hash of what the rows said, and it was another plan.
-        import.digest = Some(random_digest()?);
+        import.digest = Some(random::bytes::<32>()?.to_vec());
     }
     if in_progress().any(|state| state == import.state) {
         // Whoever carries it out has read the page as it was, and claims it anew.
@@ -169,12 +164,6 @@ pub(in crate::storage) async fn erase_page(
     }
     save(transaction, &import).await?;
     Ok(erased)
-}
-
-fn random_digest() -> Result<Vec<u8>> {
-    let mut digest = [0; 32];
-    getrandom::fill(&mut digest).map_err(|error| Error::caused_by(ErrorCode::Internal, error))?;
-    Ok(digest.to_vec())
 }
 
 /// Stands for a column whose name was a value of a person.

@@ -11,7 +11,6 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 use super::lease::Lease;
 use super::prepared::{DecodedPage, PreparedPage};
-use super::repository::save;
 use super::stored::{self, to_i64};
 use crate::domain::contact::fields::Handle;
 use crate::domain::contact::{ContactId, ContactKey, ContactPatch};
@@ -26,6 +25,7 @@ use crate::storage::change_set::ChangeSet;
 use crate::storage::contacts::commands::{self as contacts, Create, Edit, EditKind, Edited, Rename};
 use crate::storage::database::handle::Database;
 use crate::storage::db::contact_lookup::{KeyMatch, KeyMatches};
+use crate::storage::db::save::save;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::import_page::{COMMITTED, Column, Entity, UNDONE};
 use crate::storage::groups::{self, MembersCommand};

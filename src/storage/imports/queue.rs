@@ -14,7 +14,7 @@ use super::cleanup::delete_pages;
 use super::execute;
 use super::lease::{self, Lease};
 use super::prepared::PreparedPage;
-use super::repository::{by_id, in_progress, not_found, release, save};
+use super::repository::{by_id, in_progress, not_found, release};
 use super::stored::{self, to_i64};
 use crate::domain::api_key::KeyId;
 use crate::domain::import::{
@@ -24,6 +24,7 @@ use crate::domain::import::{
 use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
+use crate::storage::db::save::save;
 use crate::storage::entity::import::{Column, Entity, Model};
 use crate::storage::entity::{import_chunk, import_page};
 use crate::storage::process::Process;

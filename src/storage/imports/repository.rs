@@ -21,6 +21,7 @@ use crate::domain::{AccountId, Error, ErrorCode, RequestContext, Result, Timesta
 use crate::storage::change_set::ChangeSet;
 use crate::storage::database::handle::Database;
 use crate::storage::db::keyset;
+use crate::storage::db::save::save;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::{Recorded, Reference};
 use crate::storage::entity::import::{Column, Entity, Model};
@@ -100,16 +101,6 @@ fn visible(account: AccountId) -> Select<Entity> {
 pub(super) async fn lock(transaction: &Transaction, account: AccountId, id: ImportId) -> Result<Model> {
     let select = visible(account).filter(Column::Id.eq(id.as_uuid())).lock(LockType::NoKeyUpdate);
     select.one(transaction).await?.ok_or_else(not_found)
-}
-
-/// Writes all columns but the key.
-pub(super) async fn save(transaction: &Transaction, row: &Model) -> Result<()> {
-    let key = by_id(AccountId::new(row.account_id), ImportId::from_uuid(row.id));
-    let mut row = sea_orm::ActiveModelTrait::reset_all(row.clone().into_active_model());
-    row.account_id = sea_orm::NotSet;
-    row.id = sea_orm::NotSet;
-    Entity::update_many().set(row).filter(key).exec(transaction).await?;
-    Ok(())
 }
 
 /// Leaves the import to whoever claims it next. The caller saves the row.

@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,6 +19,8 @@ use crate::domain::import::{
 };
 use crate::domain::{Error, ErrorCode, RequestContext, Result, Timestamp};
 use crate::storage::entity::import::Model;
+
+pub(super) use crate::storage::db::json_sql::{from_json, to_json};
 
 #[derive(Serialize, Deserialize)]
 struct StoredOptions {
@@ -78,14 +79,6 @@ struct StoredReason {
 
 fn unreadable() -> Error {
     Error::caused_by(ErrorCode::Internal, "a stored import cannot be read")
-}
-
-pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::caused_by(ErrorCode::Internal, error))
-}
-
-pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|_| unreadable())
 }
 
 pub(super) fn to_i64(number: u64) -> i64 {

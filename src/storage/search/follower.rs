@@ -12,9 +12,10 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
+use super::erasures;
 use super::index::{SearchIndex, Unindexed};
 use super::segment::{self, BlockKey, EncodedSegment, MAX_ROWS, Segment};
-use super::tables::{self, Behind, Heads, Lease, PendingErasure};
+use super::tables::{self, Behind, Heads, Lease};
 use crate::domain::search::Document;
 use crate::domain::{AccountId, ContactId, Error, ErrorCode, Result, Timestamp};
 use crate::storage::background_task::BackgroundTask;
@@ -101,7 +102,7 @@ impl Follower {
     }
 
     async fn round(&self, growth: &mut Growth) -> Result<()> {
-        for erasure in tables::pending_erasures(&self.reader).await? {
+        for erasure in erasures::pending(&self.reader).await? {
             let account = erasure.account.get();
             if let Err(error) = self.erase(erasure).await {
                 tracing::warn!(account, reason = error.cause(), "the search index still has erased contacts");
@@ -298,13 +299,13 @@ impl Follower {
     }
 
     /// Takes the contacts of an erasure out of the index: their segments are stored anew without them.
-    async fn erase(&self, erasure: PendingErasure) -> Result<()> {
+    async fn erase(&self, erasure: erasures::Pending) -> Result<()> {
         let (account, process) = (erasure.account, self.process);
-        let found = tables::segments_with(&self.reader, account, &erasure.contacts).await?;
+        let found = erasures::segments_with(&self.reader, account, &erasure.contacts).await?;
         if found.is_empty() {
             return self
                 .transact(move |transaction| {
-                    Box::pin(async move { tables::end_erasure(transaction, &erasure, process).await })
+                    Box::pin(async move { erasures::end(transaction, &erasure, process).await })
                 })
                 .await;
         }
@@ -316,7 +317,7 @@ impl Follower {
             self.transact(move |transaction| Box::pin(Lease::take(transaction, account, process))).await?;
         let Some(lease) = lease else { return Ok(()) };
         // As they are now: what an earlier holder of the lease has not completed is given up.
-        let found = tables::segments_with(&self.reader, account, &erasure.contacts).await?;
+        let found = erasures::segments_with(&self.reader, account, &erasure.contacts).await?;
         for segment in found.iter().filter(|segment| segment.is_live) {
             let (id, contacts) = (segment.id, segment.contacts);
             let part = tables::part(&self.reader, id).await?;
@@ -330,7 +331,7 @@ impl Follower {
             self.transact(move |transaction| {
                 Box::pin(async move {
                     lease.publish(transaction, live, &[id], |_| {}).await?;
-                    tables::count_erased(transaction, &erasure, contacts).await
+                    erasures::count_erased(transaction, &erasure, contacts).await
                 })
             })
             .await?;

@@ -13,6 +13,7 @@
 
 mod blocks;
 mod candidates;
+mod erasures;
 mod follower;
 mod index;
 mod postings;

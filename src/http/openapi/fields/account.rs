@@ -4,7 +4,7 @@ use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use super::api_key::duration;
-use super::me::about_limit;
+use super::me::limit_value;
 use super::value::{inline_schema, texts, timestamp, word_of};
 use crate::domain::account::limits::AccountLimit;
 use crate::domain::{AccountId, AccountName, Violation};
@@ -65,14 +65,8 @@ pub fn keep() -> Object {
 /// A limit of one account.
 #[must_use]
 pub fn limit(limit: AccountLimit) -> Schema {
-    let ((about, example), range) = (about_limit(limit), limit.range());
-    let number = ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::Integer))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-        .minimum(Some(*range.start()))
-        .maximum(Some(*range.end()))
-        .examples([example]);
-    or_null(number.build(), &format!("{about}; null for the limit of the server."))
+    let value = limit_value(limit).maximum(Some(*limit.range().end())).build();
+    or_null(value, &format!("{}; null for the limit of the server.", limit.about()))
 }
 
 impl PathValue for AccountId {

@@ -3,17 +3,10 @@
 use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
-use super::value::{id_of, timestamp, word_of};
+use super::value::{id_of, names, timestamp, word_of};
 use super::{count, with_description};
 use crate::domain::erasure::{ErasurePlace, ErasureState, SelectedBy};
 use crate::http::field::or_null;
-
-/// Names and meanings, of an enumeration.
-macro_rules! names {
-    ($type:ident) => {
-        $type::ALL.map(|value| (value.as_str(), value.about()))
-    };
-}
 
 #[must_use]
 pub fn contact_id() -> Object {
@@ -50,7 +43,7 @@ pub fn erased() -> Object {
 #[must_use]
 pub fn kept() -> Object {
     count(
-        "How many have to stay: opt-outs of the person's numbers, as hashes, so that nobody writes to the numbers.",
+        "How many have to stay: opt-outs of the person's numbers, as hashes, so that no messages are sent to the numbers.",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use super::value::{text, with_description, word_of};
+use super::value::{names, text, with_description, word_of};
 use crate::domain::contact::batch::MatchBy;
 use crate::domain::file_format::{Delimiter, FileFormat, FormulaGuard};
 use crate::domain::group::GroupName;
@@ -10,13 +10,6 @@ use crate::domain::import::{
     ClearToken, CommitMode, ImportMode, ImportState, PlanDigest, RowOutcome, RowStatus, Rule,
 };
 use crate::http::field::{TextDoc, WireText as _};
-
-/// The names and descriptions of all values of an enumeration.
-macro_rules! names {
-    ($type:ident) => {
-        $type::ALL.map(|value| (value.as_str(), value.about()))
-    };
-}
 
 #[must_use]
 pub fn mode() -> Object {

@@ -58,42 +58,29 @@ pub fn permissions() -> Array {
         .build()
 }
 
-/// What a limit of an account is about, and an example of it.
-pub(super) fn about_limit(limit: AccountLimit) -> (&'static str, u64) {
+fn example(limit: AccountLimit) -> u64 {
     match limit {
-        AccountLimit::KeyRate => {
-            ("How many requests per second may be sent with each key of the account", 100)
-        }
-        AccountLimit::AccountRate => {
-            ("How many requests per second may be sent with all keys of the account together", 200)
-        }
-        AccountLimit::Contacts => ("How many contacts the account may have", 10_000_000),
-        AccountLimit::AudienceEntries => (
-            "How many entries all kept audiences may have together, each audience counted as at least 100",
-            1_000_000,
-        ),
-        AccountLimit::ImportBytes => {
-            ("How many bytes the files and the plans of all imports may have together", 4_294_967_296)
-        }
-        AccountLimit::Streams => ("How many exports and audiences may be sent to the account at once", 1_000),
-        AccountLimit::Feeds => (
-            "How many requests of the account may wait for changes, or receive them as a stream, at once",
-            10_000,
-        ),
-        AccountLimit::Imports => {
-            ("How many imports may be planned, committed or undone at once, or wait for that", 100)
-        }
+        AccountLimit::KeyRate | AccountLimit::Imports => 100,
+        AccountLimit::AccountRate => 200,
+        AccountLimit::Contacts => 10_000_000,
+        AccountLimit::AudienceEntries => 1_000_000,
+        AccountLimit::ImportBytes => 4_294_967_296,
+        AccountLimit::Streams => 1_000,
+        AccountLimit::Feeds => 10_000,
     }
 }
 
-fn limit(limit: AccountLimit) -> Schema {
-    let (about, example) = about_limit(limit);
-    let limit = ObjectBuilder::new()
+/// The value of a limit.
+pub(super) fn limit_value(limit: AccountLimit) -> ObjectBuilder {
+    ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::Integer))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-        .minimum(Some(1))
-        .examples([example]);
-    or_null(limit.build(), &format!("{about}; null if any number."))
+        .minimum(Some(*limit.range().start()))
+        .examples([example(limit)])
+}
+
+fn limit(limit: AccountLimit) -> Schema {
+    or_null(limit_value(limit).build(), &format!("{}; null if any number.", limit.about()))
 }
 
 #[must_use]

@@ -122,6 +122,14 @@ pub fn word_of(about: &str, words: &[(&str, &str)]) -> Object {
         .build()
 }
 
+/// The names and descriptions of all values of an enumeration, for [`word_of`].
+macro_rules! names {
+    ($type:ident) => {
+        $type::ALL.map(|value| (value.as_str(), value.about()))
+    };
+}
+pub(super) use names;
+
 /// A number of things in a response.
 #[must_use]
 pub fn count(about: &str) -> Object {
