@@ -51,7 +51,7 @@ async fn send_pages<T: Item>(database: Database, read: ReadPage<T>, pages: mpsc:
     let (mut after, mut limit) = (None, INITIAL_PAGE_SIZE);
     // Capacity first, then the page: a page that is read is never held back.
     while let Ok(room) = pages.reserve().await {
-        let page = database.read(|reader| read(reader, after, limit)).await;
+        let page = database.read_bulk(|reader| read(reader, after, limit)).await;
         let last = page.as_ref().ok().and_then(|items| items.last()).map(|item| item.contact().id);
         let Some(last) = last else {
             // The end of the list, or an error to pass on.

@@ -5,6 +5,11 @@
 //! order. That alone would make a quiet account wait until a slow request ends, so a busy account also leaves
 //! a share of the permits ([`RESERVED`]) to others, as long as there were requests of other accounts
 //! recently.
+//!
+//! Permits are not all that requests share: each connection in use keeps a processor busy, here and at the
+//! database. Streams of any length (exports, audiences) would keep all of them busy for as long as they last, and a
+//! get would wait behind them at each processor. So [`Class::Bulk`] has a small share of the permits ([`BULK`]), for
+//! all accounts together. (A single stream reads one page at a time: it needs one permit.)
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,10 +25,34 @@ pub(super) type Owner = Option<AccountId>;
 
 /// One in so many permits is out of reach of an account that holds all others; at least one, if there are
 /// several.
-const RESERVED: usize = 4;
+const RESERVED: usize = 2;
+
+/// One in so many permits is for bulk reads; at least one.
+const BULK: u32 = 8;
 
 /// No share is reserved for an account without requests for so long.
 const ACTIVE_WINDOW: Duration = Duration::from_secs(60);
+
+/// What a permit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    /// Somebody waits for the whole of it.
+    Interactive,
+    /// A page of a stream of any length.
+    Bulk,
+}
+
+/// Who requests a permit, and what for. Each has a queue of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Claim {
+    pub(super) owner: Owner,
+    pub(super) class: Class,
+}
+
+impl Claim {
+    /// Of the service itself.
+    pub(super) const OWN: Self = Self { owner: None, class: Class::Interactive };
+}
 
 /// The semaphore was closed.
 #[derive(Debug)]
@@ -46,10 +75,11 @@ struct State {
     closed: bool,
     /// Owners without permits are not in here.
     held: HashMap<Owner, usize>,
-    /// Waiting owners, the next one first; each once.
-    round_robin: VecDeque<Owner>,
-    /// The queue of each waiting owner, first come first served; never empty.
-    waiting: HashMap<Owner, VecDeque<oneshot::Sender<Permit>>>,
+    held_by_bulk: usize,
+    /// Claims that wait, the next one first; each once.
+    round_robin: VecDeque<Claim>,
+    /// The queue of each claim that waits, first come first served; never empty.
+    waiting: HashMap<Claim, VecDeque<oneshot::Sender<Permit>>>,
     /// The last two different owners that requested a permit, and when.
     recent: [Option<(Owner, Instant)>; 2],
 }
@@ -65,7 +95,7 @@ pub(super) struct Usage {
 /// Returned when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
-    owner: Owner,
+    claim: Claim,
     /// `None` if it was never handed over.
     shared: Option<Arc<Shared>>,
 }
@@ -77,6 +107,7 @@ impl FairSemaphore {
             free: total,
             closed: false,
             held: HashMap::new(),
+            held_by_bulk: 0,
             round_robin: VecDeque::new(),
             waiting: HashMap::new(),
             recent: [None; 2],
@@ -84,24 +115,29 @@ impl FairSemaphore {
         Self(Arc::new(Shared { state: Mutex::new(state), all_returned: Notify::new() }))
     }
 
-    pub(super) async fn acquire_within(&self, owner: Owner, timeout: Duration) -> Result<Permit, Error> {
-        let permit = tokio::time::timeout(timeout, self.acquire(owner)).await;
+    /// A bulk read, whose share is so much smaller, may wait so much longer.
+    pub(super) async fn acquire_within(&self, claim: Claim, timeout: Duration) -> Result<Permit, Error> {
+        let timeout = match claim.class {
+            Class::Interactive => timeout,
+            Class::Bulk => timeout.saturating_mul(BULK),
+        };
+        let permit = tokio::time::timeout(timeout, self.acquire(claim)).await;
         permit.map_err(|_| Error::PoolTimedOut)?.map_err(|Closed| Error::PoolClosed)
     }
 
-    /// Waits in the owner's queue. Dropping the future leaves it.
-    async fn acquire(&self, owner: Owner) -> Result<Permit, Closed> {
+    /// Waits in the queue of the claim. Dropping the future leaves it.
+    async fn acquire(&self, claim: Claim) -> Result<Permit, Closed> {
         let receiver = {
             let mut state = self.0.state();
             if state.closed {
                 return Err(Closed);
             }
-            state.record_request(owner, Instant::now());
-            if state.free > 0 && !state.waiting.contains_key(&owner) && state.may_acquire(owner) {
-                return Ok(state.grant(owner, &self.0));
+            state.record_request(claim.owner, Instant::now());
+            if state.free > 0 && !state.waiting.contains_key(&claim) && state.may_acquire(claim) {
+                return Ok(state.grant(claim, &self.0));
             }
             let (sender, receiver) = oneshot::channel();
-            state.enqueue(owner, sender);
+            state.enqueue(claim, sender);
             receiver
         };
         receiver.await.map_err(|_| Closed)
@@ -157,7 +193,11 @@ impl State {
     }
 
     /// The service's own work is limited by the number of its tasks.
-    fn may_acquire(&self, owner: Owner) -> bool {
+    fn may_acquire(&self, claim: Claim) -> bool {
+        let Claim { owner, class } = claim;
+        if class == Class::Bulk && self.held_by_bulk >= (self.total / BULK as usize).max(1) {
+            return false;
+        }
         if owner.is_none() || self.total == 1 || !self.has_recent_others(owner) {
             return true;
         }
@@ -165,14 +205,18 @@ impl State {
         self.held.get(&owner).is_none_or(|held| *held < max)
     }
 
-    fn grant(&mut self, owner: Owner, shared: &Arc<Shared>) -> Permit {
+    fn grant(&mut self, claim: Claim, shared: &Arc<Shared>) -> Permit {
+        let Claim { owner, class } = claim;
         self.free -= 1;
         *self.held.entry(owner).or_default() += 1;
-        Permit { owner, shared: Some(Arc::clone(shared)) }
+        self.held_by_bulk += usize::from(class == Class::Bulk);
+        Permit { claim, shared: Some(Arc::clone(shared)) }
     }
 
-    fn return_permit(&mut self, owner: Owner) {
+    fn return_permit(&mut self, claim: Claim) {
+        let Claim { owner, class } = claim;
         self.free += 1;
+        self.held_by_bulk -= usize::from(class == Class::Bulk);
         if let Some(held) = self.held.get_mut(&owner) {
             *held -= 1;
             if *held == 0 {
@@ -181,10 +225,10 @@ impl State {
         }
     }
 
-    fn enqueue(&mut self, owner: Owner, sender: oneshot::Sender<Permit>) {
-        let queue = self.waiting.entry(owner).or_default();
+    fn enqueue(&mut self, claim: Claim, sender: oneshot::Sender<Permit>) {
+        let queue = self.waiting.entry(claim).or_default();
         if queue.is_empty() {
-            self.round_robin.push_back(owner);
+            self.round_robin.push_back(claim);
         }
         // Abandoned requests at the front are removed: the queue does not grow with them.
         while queue.front().is_some_and(oneshot::Sender::is_closed) {
@@ -193,13 +237,13 @@ impl State {
         queue.push_back(sender);
     }
 
-    /// Grants free permits to waiting owners, in round-robin order.
+    /// Grants free permits to the claims that wait, in round-robin order.
     fn grant_waiting(&mut self, shared: &Arc<Shared>) {
         while self.free > 0 {
-            let next = self.round_robin.iter().position(|owner| self.may_acquire(*owner));
-            let Some(owner) = next.and_then(|next| self.round_robin.remove(next)) else { return };
-            let Some(mut queue) = self.waiting.remove(&owner) else { continue };
-            let mut permit = Some(self.grant(owner, shared));
+            let next = self.round_robin.iter().position(|claim| self.may_acquire(*claim));
+            let Some(claim) = next.and_then(|next| self.round_robin.remove(next)) else { return };
+            let Some(mut queue) = self.waiting.remove(&claim) else { continue };
+            let mut permit = Some(self.grant(claim, shared));
             while let Some(offered) = permit.take() {
                 let Some(sender) = queue.pop_front() else {
                     permit = Some(offered);
@@ -208,14 +252,14 @@ impl State {
                 permit = sender.send(offered).err();
             }
             if !queue.is_empty() {
-                self.waiting.insert(owner, queue);
-                self.round_robin.push_back(owner);
+                self.waiting.insert(claim, queue);
+                self.round_robin.push_back(claim);
             }
             if let Some(mut unwanted) = permit {
                 // All waiting requests were abandoned. (The permit's drop would take the lock that is held
                 // here.)
                 unwanted.shared = None;
-                self.return_permit(owner);
+                self.return_permit(claim);
             }
         }
     }
@@ -225,7 +269,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         let mut state = shared.state();
-        state.return_permit(self.owner);
+        state.return_permit(self.claim);
         if state.closed && state.free == state.total {
             shared.all_returned.notify_waiters();
         }
@@ -243,20 +287,24 @@ mod tests {
 
     type Wait = Pin<Box<dyn Future<Output = Result<Permit, Closed>>>>;
 
-    fn account(id: i64) -> Owner {
-        Some(AccountId::new(id))
+    fn account(id: i64) -> Claim {
+        Claim { owner: Some(AccountId::new(id)), class: Class::Interactive }
+    }
+
+    fn stream(id: i64) -> Claim {
+        Claim { class: Class::Bulk, ..account(id) }
     }
 
     /// Requests a permit, and asserts that it waits.
-    fn wait(semaphore: &FairSemaphore, owner: Owner) -> Wait {
+    fn wait(semaphore: &FairSemaphore, claim: Claim) -> Wait {
         let semaphore = semaphore.clone();
-        let mut wait: Wait = Box::pin(async move { semaphore.acquire(owner).await });
+        let mut wait: Wait = Box::pin(async move { semaphore.acquire(claim).await });
         assert!(wait.as_mut().now_or_never().is_none(), "it does not wait");
         wait
     }
 
-    fn at_once(semaphore: &FairSemaphore, owner: Owner) -> Permit {
-        semaphore.acquire(owner).now_or_never().expect("it waits").unwrap()
+    fn at_once(semaphore: &FairSemaphore, claim: Claim) -> Permit {
+        semaphore.acquire(claim).now_or_never().expect("it waits").unwrap()
     }
 
     fn now(wait: &mut Wait) -> Option<Permit> {
@@ -298,22 +346,44 @@ mod tests {
         let all: Vec<Permit> = (0..8).map(|_| at_once(&semaphore, account(1))).collect();
         drop(all);
         drop(at_once(&semaphore, account(2)));
-        let max: Vec<Permit> = (0..6).map(|_| at_once(&semaphore, account(1))).collect();
+        let max: Vec<Permit> = (0..4).map(|_| at_once(&semaphore, account(1))).collect();
         let mut further = wait(&semaphore, account(1));
-        let quiet = [at_once(&semaphore, account(2)), at_once(&semaphore, account(2))];
+        let quiet: Vec<Permit> = (0..4).map(|_| at_once(&semaphore, account(2))).collect();
         drop(quiet);
         assert!(now(&mut further).is_none(), "the reserved share is not granted");
         // The service's own work is not limited.
-        let own = [at_once(&semaphore, None), at_once(&semaphore, None)];
+        let own = [at_once(&semaphore, Claim::OWN), at_once(&semaphore, Claim::OWN)];
         drop(own);
         drop(max);
         assert!(now(&mut further).is_some());
     }
 
     #[test]
+    fn streams_leave_most_permits_to_requests() {
+        let semaphore = FairSemaphore::new(16);
+        let bulk = [at_once(&semaphore, stream(1)), at_once(&semaphore, stream(1))];
+        let (mut next, mut of_another) = (wait(&semaphore, stream(1)), wait(&semaphore, stream(2)));
+        // Requests overtake the streams of their own account, too.
+        drop(at_once(&semaphore, account(1)));
+        drop(at_once(&semaphore, account(2)));
+        assert!(
+            now(&mut next).is_none() && now(&mut of_another).is_none(),
+            "streams took more than their share"
+        );
+        let [first, second] = bulk;
+        drop(first);
+        let held = now(&mut next).unwrap();
+        assert!(now(&mut of_another).is_none());
+        drop((second, held));
+        assert!(now(&mut of_another).is_some());
+        // There is always one for them.
+        drop(at_once(&FairSemaphore::new(1), stream(1)));
+    }
+
+    #[test]
     fn an_abandoned_request_keeps_no_permit() {
         let semaphore = FairSemaphore::new(1);
-        let held = at_once(&semaphore, None);
+        let held = at_once(&semaphore, Claim::OWN);
         let (abandoned, mut next) = (wait(&semaphore, account(1)), wait(&semaphore, account(1)));
         let (late, mut last) = (wait(&semaphore, account(2)), wait(&semaphore, account(3)));
         drop((abandoned, late));
@@ -322,7 +392,7 @@ mod tests {
         drop(now(&mut last).unwrap());
         // Granted, but never received.
         let held = at_once(&semaphore, account(1));
-        let handed = wait(&semaphore, account(1));
+        let handed = wait(&semaphore, stream(1));
         drop(held);
         drop(handed);
         drop(at_once(&semaphore, account(1)));
@@ -330,6 +400,7 @@ mod tests {
         assert!(
             state.free == 1
                 && state.held.is_empty()
+                && state.held_by_bulk == 0
                 && state.waiting.is_empty()
                 && state.round_robin.is_empty()
         );
@@ -338,12 +409,12 @@ mod tests {
     #[test]
     fn close_waits_for_permits_and_rejects_requests() {
         let semaphore = FairSemaphore::new(2);
-        let held = at_once(&semaphore, None);
+        let held = at_once(&semaphore, Claim::OWN);
         let (other, mut refused) = (at_once(&semaphore, account(1)), wait(&semaphore, account(1)));
         let mut closing = Box::pin(semaphore.close());
         assert!(closing.as_mut().now_or_never().is_none());
         assert!(refused.as_mut().now_or_never().unwrap().is_err());
-        assert!(semaphore.acquire(None).now_or_never().unwrap().is_err());
+        assert!(semaphore.acquire(Claim::OWN).now_or_never().unwrap().is_err());
         drop(held);
         assert!(closing.as_mut().now_or_never().is_none());
         drop(other);

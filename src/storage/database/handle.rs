@@ -25,7 +25,7 @@ use crate::storage::db::contact_lookup;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::idempotency_key::Recorded;
 use crate::storage::error::idempotency_conflict;
-use crate::storage::fair_semaphore::Owner;
+use crate::storage::fair_semaphore::{Claim, Class};
 use crate::storage::postgres::Probe;
 use crate::storage::process::Process;
 use crate::storage::search::SearchIndex;
@@ -102,9 +102,9 @@ impl Database {
         self.parts.counts.clone()
     }
 
-    /// On whose behalf connections are acquired.
-    fn owner(&self) -> Owner {
-        self.context.as_ref().map(|context| context.account())
+    /// On whose behalf connections are acquired, and what for.
+    fn claim(&self, class: Class) -> Claim {
+        Claim { owner: self.context.as_ref().map(|context| context.account()), class }
     }
 
     pub(in crate::storage) fn change_signal(&self) -> &ChangeSignal {
@@ -218,7 +218,7 @@ impl Database {
         let account = self.context()?.account();
         self.wait_for_index().await?;
         let in_flight_guard = self.begin(account, request.as_ref())?;
-        let writer = self.parts.writer.for_owner(self.owner());
+        let writer = self.parts.writer.claimed_by(self.claim(Class::Interactive));
         let ttl = writer.idempotency_ttl();
         let outcome = self.run(async move {
             let outcome = writer.transact(move |transaction| {
@@ -303,7 +303,26 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.parts.reader.for_owner(self.owner()));
+        self.read_as(Class::Interactive, job).await
+    }
+
+    /// As [`Self::read`], for one page of a stream of any length.
+    pub(in crate::storage) async fn read_bulk<T, F, Fut>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Connection) -> Fut,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.read_as(Class::Bulk, job).await
+    }
+
+    async fn read_as<T, F, Fut>(&self, class: Class, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Connection) -> Fut,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        let work = job(self.parts.reader.claimed_by(self.claim(class)));
         if self.parts.reader.get_database_backend() == DbBackend::Sqlite {
             work.await
         } else {
@@ -317,7 +336,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.parts.writer.for_owner(self.owner());
+        let writer = self.parts.writer.claimed_by(self.claim(Class::Interactive));
         self.run(async move { Ok(writer.transact(job).await?) }).await
     }
 
@@ -328,7 +347,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone + Send + 'static,
     {
-        let writer = self.parts.writer.for_owner(self.owner());
+        let writer = self.parts.writer.claimed_by(self.claim(Class::Interactive));
         self.run(async move { writer.transact_deletion(job).await.map_err(WriteError::into_deletion_error) })
             .await
     }

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statem
 use super::session::Session;
 use super::transaction::Transaction;
 use crate::storage::error::{acquire_error, exec_error, query_error};
-use crate::storage::fair_semaphore::{Owner, Usage};
+use crate::storage::fair_semaphore::{Claim, Usage};
 use crate::storage::postgres::PostgresPool;
 use crate::storage::sqlite::database_file::DatabaseFile;
 use crate::storage::sqlite::pool::SqlitePool;
@@ -15,8 +15,8 @@ use crate::storage::sqlite::pool::SqlitePool;
 #[derive(Clone, Debug)]
 pub struct Connection {
     connections: Connections,
-    /// On whose behalf connections are acquired.
-    owner: Owner,
+    /// On whose behalf connections are acquired, and what for.
+    claim: Claim,
 }
 
 #[derive(Clone, Debug)]
@@ -27,16 +27,16 @@ enum Connections {
 
 impl Connection {
     pub(crate) fn postgres(pool: PostgresPool) -> Self {
-        Self { connections: Connections::Postgres(pool), owner: None }
+        Self { connections: Connections::Postgres(pool), claim: Claim::OWN }
     }
 
     pub(crate) fn sqlite(pool: SqlitePool) -> Self {
-        Self { connections: Connections::Sqlite(pool), owner: None }
+        Self { connections: Connections::Sqlite(pool), claim: Claim::OWN }
     }
 
-    /// The same pool, on behalf of an account.
-    pub(crate) fn for_owner(&self, owner: Owner) -> Self {
-        Self { owner, ..self.clone() }
+    /// The same pool, for somebody.
+    pub(in crate::storage) fn claimed_by(&self, claim: Claim) -> Self {
+        Self { claim, ..self.clone() }
     }
 
     /// SQLite only.
@@ -54,8 +54,8 @@ impl Connection {
 
     async fn session(&self) -> Result<Session, DbErr> {
         match &self.connections {
-            Connections::Postgres(pool) => pool.acquire(self.owner).await.map(Session::Postgres),
-            Connections::Sqlite(pool) => pool.acquire(self.owner).await.map(Session::Sqlite),
+            Connections::Postgres(pool) => pool.acquire(self.claim).await.map(Session::Postgres),
+            Connections::Sqlite(pool) => pool.acquire(self.claim).await.map(Session::Sqlite),
         }
         .map_err(acquire_error)
     }

@@ -24,7 +24,7 @@ use sea_query_sqlx::SqlxValues;
 use super::deadline::with_timeout;
 use super::failover::PoolGeneration;
 use super::servers::Servers;
-use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit, Usage};
+use crate::storage::fair_semaphore::{Claim, FairSemaphore, Permit, Usage};
 
 /// A connection that was idle for longer is pinged before use, with this timeout.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
@@ -100,9 +100,9 @@ impl PostgresPool {
     }
 
     /// Acquires a connection, fairly between owners.
-    pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
+    pub(in crate::storage) async fn acquire(&self, claim: Claim) -> Result<PooledConnection, Error> {
         let shared = &self.0;
-        let permit = shared.permits.acquire_within(owner, shared.timeouts.acquire).await?;
+        let permit = shared.permits.acquire_within(claim, shared.timeouts.acquire).await?;
         let (connection, opened) = match shared.reuse().await {
             Some(reused) => reused,
             None => (shared.open().await?, Instant::now()),

@@ -16,7 +16,7 @@ use sea_orm::{DbBackend, Statement};
 use sea_query_sqlx::SqlxValues;
 
 use super::database_file::DatabaseFile;
-use crate::storage::fair_semaphore::{FairSemaphore, Owner, Permit, Usage};
+use crate::storage::fair_semaphore::{Claim, FairSemaphore, Permit, Usage};
 
 /// Connections to one file, opened with the settings of sqlx's pool.
 #[derive(Clone, Debug)]
@@ -54,9 +54,9 @@ impl SqlitePool {
     }
 
     /// Acquires a connection, fairly between owners.
-    pub(crate) async fn acquire(&self, owner: Owner) -> Result<PooledConnection, Error> {
+    pub(in crate::storage) async fn acquire(&self, claim: Claim) -> Result<PooledConnection, Error> {
         let shared = &self.0;
-        let permit = shared.permits.acquire_within(owner, shared.acquire_timeout).await?;
+        let permit = shared.permits.acquire_within(claim, shared.acquire_timeout).await?;
         let idle = shared.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -183,8 +183,9 @@ mod tests {
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let pool = SqlitePoolOptions::new().max_connections(2).connect(&url).await.unwrap();
         let pool = SqlitePool::new(pool, Duration::from_millis(100), None);
-        let (mut one, mut two) = (pool.acquire(None).await.unwrap(), pool.acquire(None).await.unwrap());
-        assert!(matches!(pool.acquire(None).await, Err(Error::PoolTimedOut)));
+        let (mut one, mut two) =
+            (pool.acquire(Claim::OWN).await.unwrap(), pool.acquire(Claim::OWN).await.unwrap());
+        assert!(matches!(pool.acquire(Claim::OWN).await, Err(Error::PoolTimedOut)));
         one.run(without_parameters("PRAGMA cache_size = 111")).await.unwrap();
         two.run(without_parameters("PRAGMA cache_size = 222")).await.unwrap();
         drop(two);
@@ -193,16 +194,16 @@ mod tests {
             acquire.first_row(without_parameters("PRAGMA cache_size")).await.unwrap().unwrap().get(0)
         };
 
-        let mut one = pool.acquire(None).await.unwrap();
+        let mut one = pool.acquire(Claim::OWN).await.unwrap();
         assert_eq!(which(&mut one).await, 111, "the last one returned is reused first");
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) \
                     SELECT count(*) FROM n";
         let left = tokio::time::timeout(Duration::from_millis(1), one.run(without_parameters(slow))).await;
         assert!(left.is_err());
         drop(one);
-        let mut two = pool.acquire(None).await.unwrap();
+        let mut two = pool.acquire(Claim::OWN).await.unwrap();
         assert_eq!(which(&mut two).await, 222);
-        let mut one = pool.acquire(None).await.unwrap();
+        let mut one = pool.acquire(Claim::OWN).await.unwrap();
         assert_eq!(
             which(&mut one).await,
             111,

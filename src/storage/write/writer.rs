@@ -27,7 +27,7 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::error::{
     is_conflict, is_file_error, is_rejected, may_be_connection_failure, timestamp_too_old,
 };
-use crate::storage::fair_semaphore::Owner;
+use crate::storage::fair_semaphore::Claim;
 use crate::storage::instruments::Instruments;
 use crate::storage::postgres::failover::PoolGeneration;
 use crate::storage::sqlite::database_file::DatabaseFile;
@@ -341,9 +341,9 @@ impl Writer {
         Ok(WriteGuard { cache_guard, change_signal, search_backlog, file })
     }
 
-    /// The same writer, on behalf of an account.
-    pub(crate) fn for_owner(&self, owner: Owner) -> Self {
-        Self { connection: self.connection.for_owner(owner), ..self.clone() }
+    /// The same writer, for somebody.
+    pub(in crate::storage) fn claimed_by(&self, claim: Claim) -> Self {
+        Self { connection: self.connection.claimed_by(claim), ..self.clone() }
     }
 
     /// How long a write waits for what it needs.
