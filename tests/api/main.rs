@@ -33,6 +33,7 @@ mod deep_pages;
 mod disconnects;
 mod docs;
 mod durability;
+mod earlier_release;
 mod erasures;
 mod export;
 mod fairness;

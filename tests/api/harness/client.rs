@@ -78,6 +78,11 @@ impl Client {
         Self { agent: config.into(), base: format!("http://{address}"), key }
     }
 
+    /// The same for another instance.
+    pub fn at(&self, address: &str) -> Self {
+        Self { base: format!("http://{address}"), ..self.clone() }
+    }
+
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }

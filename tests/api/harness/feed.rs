@@ -16,6 +16,7 @@ pub struct Account {
     pub members: BTreeSet<(String, String)>,
     pub opt_outs: BTreeMap<String, Value>,
     pub templates: BTreeMap<String, Value>,
+    pub segments: BTreeMap<String, Value>,
 }
 
 pub struct Copy {
@@ -66,6 +67,7 @@ impl Account {
             groups: by_id(groups),
             opt_outs: by_id(all(client, "/v1/opt_outs")),
             templates: by_id(all(client, "/v1/templates")),
+            segments: by_id(all(client, "/v1/segments")),
             members: BTreeSet::new(),
         };
         for group in account.groups.keys() {
@@ -102,6 +104,10 @@ impl Account {
                 drop(current("template").map(|it| self.templates.insert(id, it)));
             }
             "template.deleted" => drop(self.templates.remove(&id)),
+            "segment.created" | "segment.updated" => {
+                drop(current("segment").map(|it| self.segments.insert(id, it)));
+            }
+            "segment.deleted" => drop(self.segments.remove(&id)),
             other => panic!("an unknown type: {other}"),
         }
     }
@@ -156,6 +162,7 @@ impl Copy {
         assert_eq!(self.account.members, listed.members);
         assert_eq!(self.account.opt_outs, listed.opt_outs);
         assert_eq!(self.account.templates, listed.templates);
+        assert_eq!(self.account.segments, listed.segments);
         for (position, applied) in &self.positions {
             let page = client.get(&format!("/v1/changes?since={position}&limit=3")).expect(200);
             let again = page["data"].as_array().unwrap().iter();

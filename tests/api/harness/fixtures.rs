@@ -83,7 +83,8 @@ impl Fixtures {
     fn create_with(calls: &[Call], client: &Client, change: impl Fn(Value) -> Value) -> Self {
         let mut fixtures = Self::default();
         for Kind { collections, create, then } in KINDS {
-            let call = calls.iter().find(|call| call.id == *create).unwrap_or_else(|| panic!("{create}"));
+            // An earlier release may lack it. Who needs one of its kind is told by `id`.
+            let Some(call) = calls.iter().find(|call| call.id == *create) else { continue };
             let body = change(call.with_keep().json());
             let reply = call.clone().on(&fixtures).with_body(body.to_string()).send(client);
             let created = match (&body["key"], reply.status) {
