@@ -35,6 +35,7 @@ pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
 use crate::storage::directory::sync_directory;
 use crate::storage::{Database, Options, safe_url};
+use crate::telemetry::SpanCounters;
 
 /// A service whose socket is bound and whose requests wait in the backlog until [`App::run`].
 pub struct App {
@@ -53,12 +54,13 @@ pub struct App {
 
 impl App {
     /// Opens and migrates the database, binds the socket, and creates the first key if there is none. To be called
-    /// within a Tokio runtime that lives as long as the service.
-    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+    /// within a Tokio runtime that lives as long as the service. `spans`: of the traces, for the metrics.
+    pub async fn start(settings: &Settings, spans: &SpanCounters) -> Result<Self, StartError> {
         let lifecycle = Lifecycle::starting();
         // First: whoever waits for the service sees that it is being started.
         let admin = settings.admin_bind.as_deref();
-        let admin = admin.map(|address| AdminServer::start(address, settings, &lifecycle)).transpose()?;
+        let admin =
+            admin.map(|address| AdminServer::start(address, settings, &lifecycle, spans)).transpose()?;
         match Self::start_beside(admin.as_ref(), settings, lifecycle).await {
             Ok(app) => Ok(Self { admin, ..app }),
             Err(error) => {
@@ -133,6 +135,7 @@ impl App {
             database_connections = settings.database.database_connections,
             workers = settings.workers,
             trust_proxy = settings.trust_proxy,
+            otlp_endpoint = settings.traces.otlp_endpoint.as_ref().map(tracing::field::display),
             first_key_made = self.first_key.is_some(),
             "started"
         );

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use url::Url;
 
 use crate::domain::account::limits::{AccountLimits, MAX_RATE};
 use crate::domain::pagination;
@@ -68,6 +69,9 @@ pub struct Settings {
 
     #[command(flatten)]
     pub log: LogSettings,
+
+    #[command(flatten)]
+    pub traces: TraceSettings,
 
     #[command(flatten)]
     pub limits: Limits,
@@ -252,6 +256,45 @@ pub struct LogSettings {
     /// Log format
     #[arg(long, env = "ADDRESSBOOK_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
+}
+
+/// Whether and where traces are sent.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Traces")]
+pub struct TraceSettings {
+    /// URL of an OpenTelemetry collector, to which traces are sent with OTLP over HTTP (`http://127.0.0.1:4318`);
+    /// `/v1/traces` is appended to its path. None by default: there are no traces
+    #[arg(long, env = "ADDRESSBOOK_OTLP_ENDPOINT", value_name = "URL", value_parser = collector_url)]
+    pub otlp_endpoint: Option<Url>,
+
+    /// Which part of the traces that begin here is sent, from 0 to 1. Of a request with a `traceparent`, that header decides
+    #[arg(long, env = "ADDRESSBOOK_OTLP_SAMPLE", value_name = "NUMBER", default_value = "1", value_parser = ratio)]
+    pub otlp_sample: f64,
+}
+
+/// Parses a URL of a server.
+pub(crate) fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if ["http", "https"].contains(&url.scheme()) {
+        Ok(url)
+    } else {
+        Err("must be an http or https URL".to_owned())
+    }
+}
+
+/// Without anything that would have to be kept secret: the URL is logged.
+fn collector_url(text: &str) -> Result<Url, String> {
+    let url = http_url(text)?;
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_plain { Ok(url) } else { Err("must have no user, password, query or fragment".to_owned()) }
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse::<f64>().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| "must be a number from 0 to 1".to_owned())
 }
 
 /// Whether a server migrates.

@@ -16,3 +16,4 @@ pub mod http;
 pub mod jobs;
 pub mod storage;
 pub mod telemetry;
+pub mod trace;

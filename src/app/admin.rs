@@ -16,6 +16,7 @@ use crate::http::lifecycle::Lifecycle;
 use crate::http::metrics::HttpMetrics;
 use crate::jobs::JobMetrics;
 use crate::storage::{Database, Figures, Instruments};
+use crate::telemetry::SpanCounters;
 use crate::telemetry::metrics::Metrics;
 
 /// What the layers measure themselves with.
@@ -43,6 +44,7 @@ impl AdminServer {
         address: &str,
         settings: &Settings,
         lifecycle: &Lifecycle,
+        spans: &SpanCounters,
     ) -> Result<Self, StartError> {
         if is_same_address(address, &settings.bind) {
             return Err(StartError::AdminIsPublic { address: address.to_owned() });
@@ -53,6 +55,7 @@ impl AdminServer {
                 storage: Instruments::register(registry),
                 jobs: JobMetrics::register(registry),
             };
+            spans.register(registry);
             (measures, Figures::register(registry))
         });
         let (metrics, database) = (Arc::new(metrics), Arc::<OnceLock<Database>>::default());

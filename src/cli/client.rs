@@ -11,6 +11,8 @@ use ureq::http::Response;
 use ureq::{Agent, SendBody};
 use url::Url;
 
+use crate::config::http_url;
+
 /// For `--help` of these commands.
 pub(super) const HELP: &str = "Exit codes: 0 if the command was carried out, 2 for a wrong command line, 3 if the server \
     rejected the request, 1 for anything else. Set the key in the environment: other users of the machine can see the \
@@ -20,7 +22,7 @@ pub(super) const HELP: &str = "Exit codes: 0 if the command was carried out, 2 f
 #[derive(Args)]
 pub(super) struct Server {
     /// The URL of the server
-    #[arg(long, env = "ADDRESSBOOK_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
+    #[arg(long, env = "ADDRESSBOOK_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = http_url)]
     server: Url,
     /// The API key
     #[arg(long, env = "ADDRESSBOOK_KEY", value_name = "KEY", hide_env_values = true)]
@@ -30,15 +32,6 @@ pub(super) struct Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("server", &self.server.as_str()).finish_non_exhaustive()
-    }
-}
-
-fn url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if ["http", "https"].contains(&url.scheme()) {
-        Ok(url)
-    } else {
-        Err("must be an http or https URL".to_owned())
     }
 }
 

@@ -25,7 +25,7 @@ use settings_file::SettingsFile;
 
 use crate::app::{self, App};
 use crate::config::{DatabaseSettings, Settings};
-use crate::telemetry;
+use crate::telemetry::Telemetry;
 
 /// A contacts service for messaging platforms: two API dialects over one store
 #[derive(Parser, Debug)]
@@ -149,16 +149,18 @@ fn one_line(error: &clap::Error) -> String {
 }
 
 fn serve(settings: &Settings) -> CommandResult {
-    telemetry::start(&settings.log)?;
+    let telemetry = Telemetry::start(&settings.log, &settings.traces)?;
     raise_file_limit();
-    runtime()?.block_on(async {
-        let app = App::start(settings).await?;
+    let outcome = runtime()?.block_on(async {
+        let app = App::start(settings, telemetry.span_counters()).await?;
         app.stop_on_signal(settings.limits.drain)?;
         app.announce(io::stderr().lock())?;
         app.log_start(settings);
         app.run().await?;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    telemetry.stop();
+    outcome
 }
 
 /// Raises the soft limit of file descriptors, often 1,024, to the hard limit: each connection uses one.

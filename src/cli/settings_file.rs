@@ -56,13 +56,14 @@ pub(super) fn with_defaults(
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(whether) => whether.to_string(),
             toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
                 items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
             }
             _ => {
                 return Err(fail(format!(
-                    "`{name}` must be a string, a whole number, true, false or a list of strings"
+                    "`{name}` must be a string, a number, true, false or a list of strings"
                 )));
             }
         };

@@ -24,21 +24,15 @@ const MAX_HOST: usize = 253;
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// Uses the forwarded scheme and host only if the settings trust the proxy. Otherwise the scheme is http: the server
-    /// does not terminate TLS.
+    /// Uses the forwarded scheme and host only if the settings trust the proxy.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
         let prefix = Prefix::of(request);
-        let trusted = AppState::of(request).is_ok_and(|state| state.trust_proxy);
-        let forwarded = |name| if trusted { single_value(request.headers(), &name) } else { None };
-        let scheme = match forwarded(FORWARDED_PROTO) {
-            Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
-            _ => "http",
-        };
+        let scheme = scheme(request);
         // The host of a request target in absolute form takes precedence over `Host` (RFC 9112, section 3.2.2).
         let own = request.uri().authority().map(|authority| authority.as_str());
         let own = own.or_else(|| single_value(request.headers(), &HOST)).filter(|host| is_valid(host));
-        let host = forwarded(FORWARDED_HOST).filter(|host| is_valid(host)).or(own);
+        let host = forwarded(request, &FORWARDED_HOST).filter(|host| is_valid(host)).or(own);
         Self(match host {
             Some(host) => prefix.append_to(format_args!("{scheme}://{host}")),
             None => prefix.root().to_owned(),
@@ -64,6 +58,20 @@ impl FromRequest for BaseUrl {
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         ready(Ok(Self::of(request)))
     }
+}
+
+/// The scheme of the URL that the client uses. Without a proxy that is trusted it is http: the server does not terminate TLS.
+pub fn scheme(request: &HttpRequest) -> &'static str {
+    match forwarded(request, &FORWARDED_PROTO) {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
+        _ => "http",
+    }
+}
+
+/// A header of the proxy, if the settings trust it.
+fn forwarded<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
+    let is_trusted = AppState::of(request).is_ok_and(|state| state.trust_proxy);
+    if is_trusted { single_value(request.headers(), name) } else { None }
 }
 
 /// Whether this is a domain name or an IP address, with an optional port.

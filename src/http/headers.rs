@@ -10,5 +10,8 @@ pub const IF_MATCH: &str = "If-Match";
 pub const IF_NONE_MATCH: &str = "If-None-Match";
 /// Where a client of an event stream goes on (WHATWG HTML, section 9.2).
 pub const LAST_EVENT_ID: &str = "Last-Event-ID";
+/// The trace that a request is part of, and what its tracing systems say of it (W3C Trace Context).
+pub const TRACEPARENT: &str = "traceparent";
+pub const TRACESTATE: &str = "tracestate";
 /// Marks a response that repeats the result of an earlier request with the same `Idempotency-Key`.
 pub const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 
 use super::imports;
 use super::metrics::{JobMetrics, StepResult};
 use crate::domain::ErrorCode;
 use crate::domain::import::{ImportJob, ImportQueue};
 use crate::domain::store::Store;
+use crate::trace;
 
 /// Jobs at a time: an import of one account does not wait for the end of another's.
 const WORKERS: usize = 2;
@@ -87,7 +90,14 @@ async fn carry_out(
 ) -> StepResult {
     let (account, import) = (job.context.account().get(), job.import.id);
     let state = job.import.state.as_str();
-    match imports::carry_out(store, queue, &job, stopping).await {
+    let span =
+        info_span!(target: trace::ROOT, "import", addressbook.import.step = state, otel.status_code = Empty);
+    let outcome = imports::carry_out(store, queue, &job, stopping).instrument(span.clone()).await;
+    if outcome.as_ref().is_err_and(|error| error.code() != ErrorCode::NotFound) {
+        span.record("otel.status_code", "error");
+    }
+    drop(span);
+    match outcome {
         Ok(()) => {
             tracing::info!(account, %import, state, "a step of an import has ended");
             StepResult::Done

@@ -32,6 +32,7 @@ mod postgres;
 mod process;
 mod search;
 mod segments;
+mod spans;
 mod sqlite;
 mod store;
 mod templates;

@@ -81,5 +81,6 @@ mod slow_readers;
 mod sqlite_file;
 mod swagger_ui;
 mod templates;
+mod traces;
 mod updated_since;
 mod upgrades;

@@ -363,7 +363,8 @@ fn all_metrics(backend: Backend) -> Option<Exposition> {
 
 /// The rows of the table of metrics: name, type, labels, description.
 fn guide_rows() -> Vec<[&'static str; 4]> {
-    let rows = GUIDE.lines().filter(|line| line.starts_with("| `"));
+    let section = GUIDE.split("\n## ").find(|section| section.starts_with("Metrics\n")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').splitn(4, '|').map(str::trim).collect();
         cells.try_into().unwrap_or_else(|_| panic!("{row}"))

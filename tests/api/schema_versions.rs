@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use addressbook::app::App;
 use addressbook::config::{MigrateOnStart, Settings};
+use addressbook::telemetry::SpanCounters;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 
@@ -32,7 +33,10 @@ fn refusal(url: &str, change: impl FnOnce(&mut Settings)) -> String {
     settings.database.database_url = url.to_owned();
     change(&mut settings);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async { App::start(&settings).await.map(drop) }).unwrap_err().to_string()
+    runtime
+        .block_on(async { App::start(&settings, &SpanCounters::default()).await.map(drop) })
+        .unwrap_err()
+        .to_string()
 }
 
 /// A migration takes longer than any statement or idle session timeout; two instances wait for it.

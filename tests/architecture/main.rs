@@ -55,7 +55,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "http",
-        may_import: &["config", "domain", "formats"],
+        may_import: &["config", "domain", "formats", "trace"],
         tiers: &[
             "server",
             "admin",
@@ -77,7 +77,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "storage",
-        may_import: &["domain", "migrations"],
+        may_import: &["domain", "migrations", "trace"],
         tiers: &[
             "store | figures",
             "backup cleanup commands usage",
@@ -92,16 +92,16 @@ const LAYERS: &[Layer] = &[
             "db",
             "sqlite | postgres",
             "change_set",
-            "background_task directory entity error fair_semaphore instruments process",
+            "background_task directory entity error fair_semaphore instruments process spans",
         ],
-        forbidden_crates: &["actix", "utoipa", "validator", "clap"],
+        forbidden_crates: &["actix", "utoipa", "validator", "clap", "opentelemetry"],
         rule: "storage -> domain; inside: repositories -> database -> search -> write -> cache, db -> sqlite | postgres",
     },
     Layer {
         module: "jobs",
-        may_import: &["domain", "formats"],
+        may_import: &["domain", "formats", "trace"],
         tiers: &["workers | key_uses", "imports | metrics"],
-        forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap"],
+        forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap", "opentelemetry"],
         rule: "jobs know the database and the requests through the domain alone",
     },
     Layer {
@@ -120,10 +120,17 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         module: "telemetry",
-        may_import: &["config"],
+        may_import: &["config", "trace"],
         tiers: &[],
         forbidden_crates: &["actix", "sea_orm"],
-        rule: "logs and metrics know their settings and nothing else",
+        rule: "logs, metrics and traces know their settings and nothing else",
+    },
+    Layer {
+        module: "trace",
+        may_import: &[],
+        tiers: &[],
+        forbidden_crates: &["actix", "sea_orm", "opentelemetry"],
+        rule: "how spans are made depends on nothing: not on who exports them either",
     },
     Layer {
         module: "domain",

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
+use opentelemetry::trace::TraceId;
 
 use crate::domain::api_key::Principal;
 use crate::http::forwarded_for::forwarded_for;
@@ -24,6 +25,7 @@ pub(super) fn log(
     status: StatusCode,
     started: Instant,
     id: &RequestId,
+    trace_id: Option<TraceId>,
     failure: Option<Failure>,
 ) {
     macro_rules! line {
@@ -32,6 +34,7 @@ pub(super) fn log(
             let principal = extensions.as_ref().and_then(|extensions| extensions.get::<Principal>());
             tracing::$level!(
                 request_id = id.as_str(),
+                trace_id = trace_id.map(tracing::field::display),
                 %method,
                 // The pattern and not the path: a path can contain a phone number. (It is evaluated here because
                 // the lookup is only worth its cost if the line is enabled.)

@@ -4,14 +4,15 @@ use actix_cors::Cors;
 
 use crate::http::headers::{
     CHANGE_POSITION, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, IF_MATCH, IF_NONE_MATCH, LAST_EVENT_ID,
+    TRACEPARENT, TRACESTATE,
 };
 use crate::http::rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// The methods of all routes, including those outside the OpenAPI document.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// The key, the media type, the request id, and every header parameter of the OpenAPI document.
-const ALLOWED_HEADERS: [&str; 7] = [
+/// The key, the media type, the request id, the trace, and every header parameter of the OpenAPI document.
+const ALLOWED_HEADERS: [&str; 9] = [
     "Authorization",
     "Content-Type",
     "X-Request-Id",
@@ -19,6 +20,8 @@ const ALLOWED_HEADERS: [&str; 7] = [
     IF_MATCH,
     IF_NONE_MATCH,
     LAST_EVENT_ID,
+    TRACEPARENT,
+    TRACESTATE,
 ];
 
 /// Every response header of the OpenAPI document.

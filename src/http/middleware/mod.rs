@@ -6,4 +6,6 @@ mod access_log;
 pub mod cors;
 mod error_envelope;
 pub mod request_scope;
+mod request_trace;
 mod response_headers;
+mod traceparent;

@@ -1,5 +1,5 @@
-//! The outermost layer of the application: request id, URI limit, error envelope, response headers, metrics
-//! and access log.
+//! The outermost layer of the application: request id, URI limit, error envelope, response headers, metrics,
+//! trace and access log.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -10,8 +10,10 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, ResponseError};
+use tracing::{Instrument, Span};
 
 use super::error_envelope::{RenderedError, render_response};
+use super::request_trace::RequestTrace;
 use super::{access_log, response_headers};
 use crate::domain::ErrorCode;
 use crate::http::app_state::AppState;
@@ -31,6 +33,8 @@ pub async fn request_scope(
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
     let metrics = metrics.map(|metrics| metrics.begin(started));
+    let trace = RequestTrace::begin(request.request());
+    let trace_id = trace.as_ref().and_then(RequestTrace::trace_id);
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
@@ -47,7 +51,8 @@ pub async fn request_scope(
         if !has_body(&request) {
             in_progress.as_deref().inspect(|in_progress| in_progress.begin());
         }
-        let result = next.call(request).await;
+        let span = trace.as_ref().map_or_else(Span::none, RequestTrace::span);
+        let result = next.call(request).instrument(span).await;
         in_progress.as_deref().inspect(|in_progress| in_progress.end());
         result.map(ServiceResponse::map_into_boxed_body)
     };
@@ -66,7 +71,18 @@ pub async fn request_scope(
             if let Some(metrics) = metrics {
                 metrics.answered(Some(response.request()), response.status());
             }
-            access_log::log(Some(response.request()), &method, response.status(), started, &id, failure);
+            if let Some(trace) = trace {
+                trace.answered(Some(response.request()), &method, response.status(), &id, failure.as_ref());
+            }
+            access_log::log(
+                Some(response.request()),
+                &method,
+                response.status(),
+                started,
+                &id,
+                trace_id,
+                failure,
+            );
             Ok(response)
         }
         Err(error) => {
@@ -74,7 +90,10 @@ pub async fn request_scope(
             if let Some(metrics) = metrics {
                 metrics.answered(None, error.status_code());
             }
-            access_log::log(None, &method, error.status_code(), started, &id, Some(failure));
+            if let Some(trace) = trace {
+                trace.answered(None, &method, error.status_code(), &id, Some(&failure));
+            }
+            access_log::log(None, &method, error.status_code(), started, &id, trace_id, Some(failure));
             Err(error.into())
         }
     }

@@ -11,12 +11,14 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
+use tracing::Instrument;
 
 use crate::domain::{AccountId, Result, Timestamp};
 use crate::storage::db::connection::Connection;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::account::{Column, Entity};
 use crate::storage::search::purge_segments;
+use crate::storage::spans;
 use crate::storage::write::batched_deletes::in_batches;
 use crate::storage::write::writer::Writer;
 
@@ -58,6 +60,7 @@ pub(in crate::storage) async fn purge_closed(writer: &Writer, reader: &Connectio
     in_batches(writer, reader, move |transaction, rows| {
         Box::pin(purge_batch(transaction, rows, Arc::clone(&progress)))
     })
+    .instrument(spans::purge())
     .await
 }
 

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use super::read_batching::ReadBatcher;
 use crate::domain::idempotency::IdempotentRequest;
@@ -29,6 +30,7 @@ use crate::storage::fair_semaphore::{Claim, Class};
 use crate::storage::postgres::Probe;
 use crate::storage::process::Process;
 use crate::storage::search::SearchIndex;
+use crate::storage::spans;
 use crate::storage::sqlite::database_file::FileLock;
 use crate::storage::write::change_signal::ChangeSignal;
 use crate::storage::write::command::{Action, Command, Outcome};
@@ -139,7 +141,10 @@ impl Database {
         };
         match self.parts.cache.as_ref().and_then(|cache| cache.get(account, id)) {
             Some(contact) => Ok(contact),
-            None => self.parts.read_batcher.get((account, id)).await,
+            None => {
+                let span = spans::read(self.parts.reader.get_database_backend());
+                self.parts.read_batcher.get((account, id)).instrument(span).await
+            }
         }
     }
 
@@ -322,12 +327,9 @@ impl Database {
         F: FnOnce(Connection) -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = job(self.parts.reader.claimed_by(self.claim(class)));
-        if self.parts.reader.get_database_backend() == DbBackend::Sqlite {
-            work.await
-        } else {
-            self.run(work).await
-        }
+        let backend = self.parts.reader.get_database_backend();
+        let work = job(self.parts.reader.claimed_by(self.claim(class))).instrument(spans::read(backend));
+        if backend == DbBackend::Sqlite { work.await } else { self.run(work).await }
     }
 
     /// Runs a write in one transaction, in a task of its own; repeated on conflicts, hence `Clone`.
@@ -361,6 +363,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        let work = work.in_current_span();
         self.parts.runtime.spawn(work).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use crate::domain::{AccountId, Contact, ContactId, Error, ErrorCode, Result};
 use crate::storage::cache::contacts::ContactCache;
@@ -116,7 +117,7 @@ impl ReadPermit {
             return self.read(&[key]).await;
         }
         let runtime = self.0.runtime.clone();
-        let read = runtime.spawn(async move { self.read(&[key]).await });
+        let read = runtime.spawn(async move { self.read(&[key]).await }.in_current_span());
         read.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 

@@ -8,8 +8,10 @@ use super::transaction::Transaction;
 use crate::storage::error::{acquire_error, exec_error, query_error};
 use crate::storage::fair_semaphore::{Claim, Usage};
 use crate::storage::postgres::PostgresPool;
+use crate::storage::spans;
 use crate::storage::sqlite::database_file::DatabaseFile;
 use crate::storage::sqlite::pool::SqlitePool;
+use crate::trace::if_waiting;
 
 /// Runs each statement on a connection of the pool.
 #[derive(Clone, Debug)]
@@ -53,11 +55,13 @@ impl Connection {
     }
 
     async fn session(&self) -> Result<Session, DbErr> {
-        match &self.connections {
-            Connections::Postgres(pool) => pool.acquire(self.claim).await.map(Session::Postgres),
-            Connections::Sqlite(pool) => pool.acquire(self.claim).await.map(Session::Sqlite),
-        }
-        .map_err(acquire_error)
+        let acquire = async {
+            match &self.connections {
+                Connections::Postgres(pool) => pool.acquire(self.claim).await.map(Session::Postgres),
+                Connections::Sqlite(pool) => pool.acquire(self.claim).await.map(Session::Sqlite),
+            }
+        };
+        if_waiting(acquire, spans::wait_for_connection).await.map_err(acquire_error)
     }
 
     /// Of its pool, whoever uses it.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::Notify;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::stored::{self, Step};
@@ -25,6 +26,7 @@ use crate::storage::db::transaction::Transaction;
 use crate::storage::entity::erasure::{Column, Entity, Model};
 use crate::storage::imports;
 use crate::storage::process::Process;
+use crate::storage::spans;
 use crate::storage::write::writer::{WriteError, WriteOutput, Writer};
 
 /// Without being woken: another instance may have begun an erasure and terminated.
@@ -98,7 +100,7 @@ impl Worker {
         for (account, id) in running {
             let key = (AccountId::new(account), id);
             // One that fails holds up no other.
-            match self.carry_out(key).await {
+            match self.carry_out(key).instrument(spans::erasure()).await {
                 Ok(complete) => is_waiting |= !complete,
                 Err(error) => failure = Some(error),
             }

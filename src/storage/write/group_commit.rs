@@ -14,6 +14,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, join};
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use super::command::{Command, Outcome, Outcomes};
 use super::idempotency::InFlightGuard;
@@ -22,6 +23,7 @@ use crate::domain::{Error, ErrorCode, Result};
 use crate::storage::change_set::ChangeSet;
 use crate::storage::db::transaction::Transaction;
 use crate::storage::instruments::Instruments;
+use crate::storage::spans;
 
 /// Maximum number of commands in a group, and of rows that they change (a command with more has a group of its own).
 const MAX_GROUP_SIZE: usize = 128;
@@ -42,6 +44,8 @@ struct Pending {
     reply: oneshot::Sender<Result<Outcome>>,
     /// Released with the reply, not when the client disconnects.
     in_flight_guard: Option<InFlightGuard>,
+    /// Of the caller's trace, from here to the reply.
+    span: Span,
 }
 
 impl GroupCommit {
@@ -72,12 +76,14 @@ impl GroupCommit {
         in_flight_guard: Option<InFlightGuard>,
     ) -> Result<Outcome> {
         let (sender, receiver) = oneshot::channel();
-        let pending = Pending { command: Arc::new(command), reply: sender, in_flight_guard };
+        let span = spans::queued_write();
+        let pending =
+            Pending { command: Arc::new(command), reply: sender, in_flight_guard, span: span.clone() };
         self.queue.try_send(pending).map_err(|_| {
             self.instruments.as_ref().inspect(|instruments| instruments.count_rejected_write());
             Error::with_message(ErrorCode::Unavailable, "Too many writes are waiting; try again")
         })?;
-        receiver.await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
+        receiver.instrument(span).await.map_err(|error| Error::caused_by(ErrorCode::Internal, error))?
     }
 }
 
@@ -165,7 +171,7 @@ impl Committer {
         };
         let mut previous: Option<Committed> = None;
         loop {
-            let commit = self.commit(&guard, commands(&group));
+            let commit = self.commit(&guard, commands(&group), self.transaction_spans(&group));
             // In this order: the group is submitted before its predecessor is published.
             let publish_previous =
                 async { previous.take().into_iter().for_each(|committed| committed.publish(&guard, alone)) };
@@ -192,11 +198,21 @@ impl Committer {
         &self,
         guard: &WriteGuard<'_>,
         commands: Vec<Arc<Command>>,
+        transaction_spans: Vec<Span>,
     ) -> Result<(Outcomes, ChangeSet), WriteError> {
         let size = commands.len();
-        let done = self.writer.commit(guard, self.job(commands)).await?;
+        let done = self.writer.commit(guard, self.job(commands)).await;
+        drop(transaction_spans);
+        let done = done?;
         self.record_group(size);
         Ok(done)
+    }
+
+    /// A group belongs to no trace: its transaction is a part of each of its commands that is traced.
+    fn transaction_spans(&self, group: &[Pending]) -> Vec<Span> {
+        let backend = self.writer.connection().get_database_backend();
+        let of = |pending: &Pending| spans::group_transaction(&pending.span, backend, group.len());
+        group.iter().filter_map(of).collect()
     }
 
     fn record_group(&self, size: usize) {
@@ -238,7 +254,7 @@ impl Committer {
     /// Executes a command in a transaction of its own.
     async fn commit_alone(&self, pending: Pending) {
         let job = self.job(vec![Arc::clone(&pending.command)]);
-        let outcomes = self.writer.transact(job).await;
+        let outcomes = self.writer.transact(job).instrument(pending.span.clone()).await;
         if outcomes.is_ok() {
             self.record_group(1);
         }
@@ -247,7 +263,7 @@ impl Committer {
 
     async fn delete_on_full_disk(&self, pending: Pending) {
         let job = self.job(vec![Arc::clone(&pending.command)]);
-        let outcomes = self.writer.transact_deletion(job).await;
+        let outcomes = self.writer.transact_deletion(job).instrument(pending.span.clone()).await;
         pending.reply_alone(outcomes.map_err(WriteError::into_deletion_error));
     }
 }
@@ -269,7 +285,8 @@ impl Committed {
 
 impl Pending {
     fn reply(self, outcome: Result<Outcome>) {
-        let Self { command: _, reply, in_flight_guard } = self;
+        let Self { command: _, reply, in_flight_guard, span } = self;
+        drop(span);
         // First: a caller with its reply may reuse the key.
         drop(in_flight_guard);
         // The caller may have gone.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::{Instrument, Span};
 
 use super::change_signal::ChangeSignal;
 use super::contact_quota::ContactQuota;
@@ -30,7 +31,9 @@ use crate::storage::error::{
 use crate::storage::fair_semaphore::Claim;
 use crate::storage::instruments::Instruments;
 use crate::storage::postgres::failover::PoolGeneration;
+use crate::storage::spans;
 use crate::storage::sqlite::database_file::DatabaseFile;
+use crate::trace::if_waiting;
 
 #[derive(Clone)]
 pub(crate) struct Writer {
@@ -257,7 +260,7 @@ impl Writer {
         F: for<'t> FnOnce(&'t Transaction) -> BoxFuture<'t, Result<WriteOutput<T>>> + Clone,
     {
         for attempt in 1..MAX_ATTEMPTS {
-            match self.commit_once(guard, job.clone()).await {
+            match self.commit_once(guard, job.clone()).instrument(self.span()).await {
                 Err(WriteError::NotCommitted(error)) if is_conflict(&error) => {
                     tracing::debug!(attempt, cause = error.cause(), "retrying a transaction");
                     self.fields.clear();
@@ -266,7 +269,12 @@ impl Writer {
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
-        self.commit_once(guard, job).await
+        self.commit_once(guard, job).instrument(self.span()).await
+    }
+
+    /// Of a transaction.
+    fn span(&self) -> Span {
+        spans::transaction(self.connection.get_database_backend())
     }
 
     async fn commit_once<T, F>(
@@ -286,7 +294,8 @@ impl Writer {
         }
         let commit = async {
             let measured = self.instruments.as_ref().map(|instruments| (instruments, Instant::now()));
-            transaction.commit().await.map_err(|error| {
+            let span = spans::commit(self.connection.get_database_backend());
+            transaction.commit().instrument(span).await.map_err(|error| {
                 self.contact_quota.watch_if_exceeded(&error, &change_set);
                 WriteError::from_commit(error)
             })?;
@@ -330,7 +339,8 @@ impl Writer {
             return Ok(WriteGuard { cache_guard: None, change_signal, search_backlog, file });
         };
         let waiting_write = WaitingWrite::new(waiting);
-        let order = tokio::time::timeout(self.acquire_timeout, order.lock()).await.map_err(|_| {
+        let order = tokio::time::timeout(self.acquire_timeout, order.lock());
+        let order = if_waiting(order, spans::wait_for_write_lock).await.map_err(|_| {
             WriteError::NotCommitted(Error::caused_by(
                 ErrorCode::Unavailable,
                 "another write is taking too long",

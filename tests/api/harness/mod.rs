@@ -3,6 +3,7 @@
 pub mod acknowledged;
 pub mod change_log;
 mod client;
+pub mod collector;
 pub mod exposition;
 pub mod feed;
 pub mod field_index;

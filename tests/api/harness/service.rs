@@ -12,6 +12,7 @@ use addressbook::domain::account::service::AccountService;
 use addressbook::domain::api_key::service::{KeyRequest, KeyService};
 use addressbook::domain::operator::service::OperatorService;
 use addressbook::domain::{AccountName, Permission, Permissions};
+use addressbook::telemetry::SpanCounters;
 use tokio::runtime::Runtime;
 
 use super::client::Client;
@@ -76,7 +77,7 @@ impl Service {
             let (runtime, settings) = (Arc::clone(&runtime), settings.clone());
             std::thread::spawn(move || {
                 runtime.block_on(async {
-                    let app = App::start(&settings).await.unwrap();
+                    let app = App::start(&settings, &SpanCounters::default()).await.unwrap();
                     started.send((app.address(), app.admin_address(), app.handle())).unwrap();
                     app.run().await.unwrap();
                 });
