@@ -23,6 +23,7 @@ use crate::domain::api_key::Token;
 use crate::domain::api_key::service::KeyService;
 use crate::domain::audience::AudienceSettings;
 use crate::domain::import::ImportSettings;
+use crate::domain::rate_budget::SharedBudgets;
 use crate::domain::store::Store;
 use crate::http::app_state::AppState;
 use crate::http::lifecycle::Lifecycle;
@@ -30,7 +31,7 @@ use crate::http::rate_limit::RateLimits;
 pub use crate::http::server::Variant;
 use crate::http::streams::Streams;
 use crate::http::{admin as admin_api, server, swagger_ui};
-use crate::jobs::{USES_STORED_EVERY, UseRecorder, Workers};
+use crate::jobs::{BudgetLeaser, USES_STORED_EVERY, UseRecorder, Workers};
 pub use crate::storage::backup::Destination;
 use crate::storage::backup::{self, BackupError, Manifest, Verified, Written};
 use crate::storage::directory::sync_directory;
@@ -43,6 +44,8 @@ pub struct App {
     store: Arc<dyn Store>,
     workers: Workers,
     uses: UseRecorder,
+    /// If other processes may accept requests, too.
+    budgets: Option<BudgetLeaser>,
     address: SocketAddr,
     admin: Option<AdminServer>,
     lifecycle: Lifecycle,
@@ -90,12 +93,13 @@ impl App {
         let store: Arc<dyn Store> = Arc::new(database.clone());
         admin.inspect(|admin| admin.watch(&database, &store));
         let keys = KeyService::new(Arc::clone(&store)).with_limits(limits);
+        let budgets = store.rate_budgets().map(|repository| (Arc::<SharedBudgets>::default(), repository));
         let state = Data::new(AppState {
             store: Arc::clone(&store),
             keys: keys.clone(),
             audiences: Arc::new(audience_settings(&settings.limits)),
             imports: import_settings(settings),
-            rate_limits: RateLimits::new(&limits),
+            rate_limits: RateLimits::new(&limits, budgets.as_ref().map(|(shared, _)| Arc::clone(shared))),
             streams: Streams::default(),
             limits: settings.limits.clone(),
             lifecycle: lifecycle.clone(),
@@ -110,12 +114,14 @@ impl App {
         let first_key = create_first_key(&keys, first_key_file.as_deref()).await?;
         let workers = Workers::start(&store, jobs);
         let uses = UseRecorder::start(keys, USES_STORED_EVERY);
+        let budgets = budgets.map(|(shared, repository)| BudgetLeaser::start(shared, repository));
         lifecycle.begin_serving();
         Ok(Self {
             server,
             store,
             workers,
             uses,
+            budgets,
             address,
             admin: None,
             lifecycle,
@@ -202,6 +208,9 @@ impl App {
             admin.stop().await;
         }
         self.uses.stop().await;
+        if let Some(budgets) = self.budgets {
+            budgets.stop().await;
+        }
         self.store.close().await;
         outcome
     }

@@ -39,10 +39,11 @@ mod m20261128_000025_account_limits;
 mod m20261128_000026_key_uses;
 mod m20261128_000027_erasures;
 mod m20261128_000028_suppressions;
+mod m20261128_000029_rate_budgets;
 
 /// All tables that a migration has ever created, those that later ones have dropped included: a backup holds those of them
 /// that there are.
-pub const TABLES: [&str; 33] = [
+pub const TABLES: [&str; 34] = [
     "account_limits",
     "accounts",
     "api_keys",
@@ -66,6 +67,7 @@ pub const TABLES: [&str; 33] = [
     "members",
     "operator_keys",
     "opt_outs",
+    "rate_budgets",
     "schema_compatibility",
     "seaql_migrations",
     "search_blocks",
@@ -110,6 +112,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000026_key_uses::Migration),
             Box::new(m20261128_000027_erasures::Migration),
             Box::new(m20261128_000028_suppressions::Migration),
+            Box::new(m20261128_000029_rate_budgets::Migration),
         ]
     }
 }

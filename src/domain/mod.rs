@@ -27,6 +27,7 @@ pub mod pagination;
 pub mod permission;
 pub mod precondition;
 pub mod random;
+pub mod rate_budget;
 pub mod search;
 pub mod segment;
 pub mod store;

@@ -18,6 +18,7 @@ use super::group::GroupRepository;
 use super::import::{ImportQueue, ImportRepository};
 use super::operator::repository::OperatorRepository;
 use super::opt_out::OptOutRepository;
+use super::rate_budget::BudgetRepository;
 use super::segment::SegmentRepository;
 use super::template::saved::TemplateRepository;
 use super::usage::UsageRepository;
@@ -71,6 +72,9 @@ pub trait Store: Send + Sync {
 
     /// The keys of operators.
     fn operators(&self) -> Box<dyn OperatorRepository>;
+
+    /// The budgets that this process shares with others; `None` if it is the only one that accepts requests.
+    fn rate_budgets(&self) -> Option<Arc<dyn BudgetRepository>>;
 
     /// Asks the database for a sign of life.
     ///

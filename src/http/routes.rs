@@ -72,7 +72,7 @@ macro_rules! protected_handler {
                     $(let $value = $arg::from_request(&request, &mut payload).await?;)*
                     let required: [Vec<Permission>; _] = [$($value.required_permissions()),*];
                     caller.require(required.into_iter().flatten())?;
-                    caller.spend_items(&request, 0 $(+ $value.items())*)?;
+                    caller.spend_items(&request, 0 $(+ $value.items())*).await?;
                     self(caller, $($value),*).await
                 })
             }

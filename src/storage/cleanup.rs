@@ -13,6 +13,7 @@ use super::background_task::BackgroundTask;
 use super::db::connection::Connection;
 use super::imports;
 use super::process::Process;
+use super::rate_budgets;
 use super::write::batched_deletes::in_batches;
 use super::write::writer::Writer;
 use super::write::{change_log, idempotency};
@@ -65,6 +66,10 @@ async fn run(
         }
         if let Err(error) = purge_closed(&writer, &reader).await {
             tracing::warn!(reason = error.cause(), "a closed account could not be purged");
+            wait = RETRY_DELAY;
+        }
+        if let Err(error) = rate_budgets::delete_full(&reader).await {
+            tracing::warn!(reason = error.cause(), "budgets of requests that are full could not be deleted");
             wait = RETRY_DELAY;
         }
         if let Err(error) = delete_expired_imports(&writer, &reader).await {

@@ -30,6 +30,7 @@ mod named;
 mod opt_outs;
 mod postgres;
 mod process;
+mod rate_budgets;
 mod search;
 mod segments;
 mod spans;

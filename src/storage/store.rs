@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm::sea_query::{Expr, Query};
 use tokio::runtime::Handle;
 
@@ -31,6 +31,7 @@ use super::imports::{SqlImportQueue, SqlImports};
 use super::opt_outs::SqlOptOuts;
 use super::postgres::NotReady;
 use super::process::Process;
+use super::rate_budgets::SqlRateBudgets;
 use super::search::{self, SearchIndex};
 use super::segments::SqlSegments;
 use super::templates::SqlTemplates;
@@ -49,6 +50,7 @@ use crate::domain::group::GroupRepository;
 use crate::domain::import::{ImportQueue, ImportRepository};
 use crate::domain::operator::repository::OperatorRepository;
 use crate::domain::opt_out::OptOutRepository;
+use crate::domain::rate_budget::BudgetRepository;
 use crate::domain::segment::SegmentRepository;
 use crate::domain::store::Store;
 use crate::domain::template::saved::TemplateRepository;
@@ -307,6 +309,11 @@ impl Store for Database {
 
     fn operators(&self) -> Box<dyn OperatorRepository> {
         Box::new(SqlOperators::new(self.clone()))
+    }
+
+    fn rate_budgets(&self) -> Option<Arc<dyn BudgetRepository>> {
+        let may_be_shared = self.parts.write_pool.get_database_backend() == DbBackend::Postgres;
+        may_be_shared.then(|| Arc::new(SqlRateBudgets::new(self.clone())) as Arc<dyn BudgetRepository>)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -76,6 +76,7 @@ mod schema_versions;
 mod search;
 mod segments;
 mod served_documents;
+mod shared_rate_limits;
 mod slow_clients;
 mod slow_readers;
 mod sqlite_file;

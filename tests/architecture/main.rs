@@ -83,7 +83,7 @@ const LAYERS: &[Layer] = &[
             "backup cleanup commands usage",
             "erasures",
             "imports",
-            "accounts audiences changes contacts fields filters groups opt_outs segments templates",
+            "accounts audiences changes contacts fields filters groups opt_outs rate_budgets segments templates",
             "contact_stream named",
             "database",
             "search",
@@ -100,7 +100,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         module: "jobs",
         may_import: &["domain", "formats", "trace"],
-        tiers: &["workers | key_uses", "imports | metrics"],
+        tiers: &["workers | key_uses | rate_budgets", "imports | metrics"],
         forbidden_crates: &["actix", "sea_orm", "sqlx", "utoipa", "validator", "clap", "opentelemetry"],
         rule: "jobs know the database and the requests through the domain alone",
     },
@@ -136,7 +136,7 @@ const LAYERS: &[Layer] = &[
         module: "domain",
         may_import: &[],
         tiers: &[
-            "api_key account audience change contact context erasure field filter group import operator opt_out search segment store template usage in_flight",
+            "api_key account audience change contact context erasure field filter group import operator opt_out rate_budget search segment store template usage in_flight",
             "named",
             "id idempotency error file_format json pagination permission precondition random text timestamp violation wire_names",
         ],

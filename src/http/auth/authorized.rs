@@ -149,7 +149,7 @@ impl<G: Grant> Caller for Authorized<G> {
         principal.record_use(client_address(request));
         request.extensions_mut().insert(principal.clone());
         principal.require_active()?;
-        announce(request, state.rate_limits.spend_request(&principal)?);
+        announce(request, state.rate_limits.spend_request(&principal).await?);
         let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         let context =
             RequestContext::new(principal.account(), principal.key().clone(), request_id.unwrap_or_default());
@@ -169,9 +169,10 @@ impl<G: Grant> Caller for Authorized<G> {
     ///
     /// # Errors
     /// 429 if a rate limit refuses the request.
-    fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
+    async fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError> {
         if items >= ITEMS_PER_UNIT {
-            announce(request, AppState::of(request)?.rate_limits.spend_items(&self.principal, items)?);
+            let rate_limits = &AppState::of(request)?.rate_limits;
+            announce(request, rate_limits.spend_items(&self.principal, items).await?);
         }
         Ok(())
     }

@@ -24,5 +24,9 @@ pub trait Caller: Sized + 'static {
     ///
     /// # Errors
     /// 429 if a rate limit refuses the request.
-    fn spend_items(&self, request: &HttpRequest, items: usize) -> Result<(), ApiError>;
+    fn spend_items(
+        &self,
+        request: &HttpRequest,
+        items: usize,
+    ) -> impl Future<Output = Result<(), ApiError>>;
 }

@@ -75,7 +75,7 @@ impl Caller for Operator {
     }
 
     /// No rate limit applies to operators.
-    fn spend_items(&self, _: &HttpRequest, _: usize) -> Result<(), ApiError> {
+    async fn spend_items(&self, _: &HttpRequest, _: usize) -> Result<(), ApiError> {
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ use crate::storage::write::writer::Writer;
 
 /// The tables with an `account_id`, in the order of deletion, each with the columns of its primary key but this one. Those of the
 /// search index, whose blocks belong to segments, are left out: [`purge_segments`].
-const TABLES: [(&str, &str); 24] = [
+const TABLES: [(&str, &str); 25] = [
     ("search_heads", ""),
     ("erasures", "id"),
     ("imports", "id"),
@@ -33,6 +33,7 @@ const TABLES: [(&str, &str); 24] = [
     ("api_keys", "id"),
     ("account_limits", "name"),
     ("key_uses", "key_id"),
+    ("rate_budgets", "key_id, rate"),
     ("audience_entries", "audience_id, kind, position"),
     ("import_chunks", "import_id, upload, number"),
     ("import_pages", "import_id, number"),
