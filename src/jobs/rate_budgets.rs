@@ -43,11 +43,7 @@ impl Drop for BudgetLeaser {
     }
 }
 
-async fn run(
-    shared: Arc<SharedBudgets>,
-    repository: Arc<dyn BudgetRepository>,
-    stopping: CancellationToken,
-) {
+async fn run(shared: Arc<SharedBudgets>, repository: Arc<dyn BudgetRepository>, stopping: CancellationToken) {
     while stopping.run_until_cancelled(shared.wait_until_pending()).await.is_some() {
         // One statement at a time: what is asked meanwhile shares the next one.
         while lease(&shared, &*repository, shared.next_batch()).await {}

@@ -99,11 +99,14 @@ fn key(budget: &BudgetId) -> Key {
 }
 
 async fn lease(connection: &Connection, requests: &[LeaseRequest]) -> Result<Vec<Lease>> {
-    let mut rows: Vec<_> = requests.iter().map(|request| {
-        let LeaseRequest { budget, quota, settled, least, wanted } = request;
-        let (account, key, rate) = key(budget);
-        (account, key, rate, quota.get(), *settled, *least, *wanted)
-    }).collect();
+    let mut rows: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let LeaseRequest { budget, quota, settled, least, wanted } = request;
+            let (account, key, rate) = key(budget);
+            (account, key, rate, quota.get(), *settled, *least, *wanted)
+        })
+        .collect();
     rows.sort();
     let parameter = json_sql::to_parameter(&rows)?;
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, LEASE.as_str(), [parameter]);
@@ -144,4 +147,3 @@ pub(crate) async fn delete_full(connection: &Connection) -> Result<()> {
     connection.execute_raw(Statement::from_string(DbBackend::Postgres, delete)).await?;
     Ok(())
 }
-

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::runtime::Handle;
 
 use super::accounts::keys::SqlKeys;

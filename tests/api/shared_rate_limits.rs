@@ -164,9 +164,12 @@ fn instances_share_the_budget_of_a_key_and_of_an_account() {
         assert_a_quota_is_accepted(&clients, 320, 1);
         let leases = session.leases();
         assert!((1..=100).contains(&leases), "{leases} statements for 960 requests");
-        session.run("DROP TRIGGER count_leases ON rate_budgets; DROP FUNCTION count_lease; DROP SEQUENCE leases");
+        session.run(
+            "DROP TRIGGER count_leases ON rate_budgets; DROP FUNCTION count_lease; DROP SEQUENCE leases",
+        );
         // What is left is what the instance knows, and who is refused is told how long to wait.
-        let refusal = std::iter::repeat_with(|| clients[0].get(LIST)).find(|reply| reply.status == 429).unwrap();
+        let refusal =
+            std::iter::repeat_with(|| clients[0].get(LIST)).find(|reply| reply.status == 429).unwrap();
         let name = if limits.key > 0 { "key" } else { "account" };
         assert_eq!(refusal.header("RateLimit-Policy"), format!("\"{name}\";q=320;w=320"));
         assert!(refusal.header("RateLimit").starts_with(&format!("\"{name}\";r=0;t=")));
@@ -320,7 +323,9 @@ fn a_crash_of_the_database_refuses_nobody() {
     });
     assert!(statuses.iter().all(|status| [429, 503].contains(status)), "{statuses:?}");
     cluster.resume();
-    wait_until("the database is there", || instances.iter().all(|it| it.anonymous().get("/readyz").status == 200));
+    wait_until("the database is there", || {
+        instances.iter().all(|it| it.anonymous().get("/readyz").status == 200)
+    });
     // It has forgotten what was spent: the key has its quota again, once. (An instance that got no answer asks again after a second.)
     std::thread::sleep(Duration::from_secs(2));
     assert_a_quota_is_accepted(&on_each(&instances, &instances[0].client()), 320, 1);
@@ -335,7 +340,11 @@ fn a_budget_that_is_full_leaves_no_row() {
     burst(&[instances[0].client()], 60);
     assert_eq!(session.budgets(), 2);
     drop(instances);
-    wait_until("it is full", || session.value("SELECT bool_and(full_at < extract(epoch FROM clock_timestamp()) * 1000000) FROM rate_budgets"));
+    wait_until("it is full", || {
+        session.value(
+            "SELECT bool_and(full_at < extract(epoch FROM clock_timestamp()) * 1000000) FROM rate_budgets",
+        )
+    });
     // It cleans up a few seconds after its start.
     let _instance = self::instances::<1>(&url, limits);
     wait_until("the rows are deleted", || session.budgets() == 0);

@@ -116,16 +116,6 @@ impl Share {
         (Attempt::Unknown, asks)
     }
 
-    /// Takes back what was spent on a request that is refused after all.
-    pub(super) fn refund(&mut self, units: u32) {
-        let of_debt = self.debt.min(units);
-        self.debt -= of_debt;
-        // What a closed share had has been returned.
-        if !self.is_closed {
-            self.stock = self.stock.saturating_add(units - of_debt);
-        }
-    }
-
     /// Asks the budget; it is not asked again before [`Self::answered`] or [`Self::unanswered`].
     pub(super) fn request(&mut self) -> LeaseRequest {
         let (least, all) = self.lacking.take().unwrap_or((1, 0));
@@ -192,8 +182,8 @@ impl Share {
 
     /// What the budget should have by now if nobody else has spent anything of it.
     fn expected(&self, answer: Answer, now: Instant) -> f64 {
-        let refilled = f64::from(self.budget.rate.get())
-            * now.saturating_duration_since(answer.at).as_secs_f64();
+        let refilled =
+            f64::from(self.budget.rate.get()) * now.saturating_duration_since(answer.at).as_secs_f64();
         (answer.left + refilled).min(self.quota.get().into()) - f64::from(self.debt)
     }
 
@@ -273,7 +263,10 @@ mod tests {
         share.answered(Lease { granted: 2, left: 0.0 }, now);
         assert_eq!(share.spend(2, now).0, Attempt::Spent { left: 0 });
         assert_eq!(share.spend(1, now), (Attempt::Refused { missing: 1, wait: PAUSE }, false));
-        assert_eq!(share.spend(2, later(now, 150)), (Attempt::Refused { missing: 1, wait: Duration::ZERO }, false));
+        assert_eq!(
+            share.spend(2, later(now, 150)),
+            (Attempt::Refused { missing: 1, wait: Duration::ZERO }, false)
+        );
         assert_eq!(share.spend(1, later(now, 150)), (Attempt::Unknown, true));
         share.request();
         share.answered(Lease { granted: 0, left: -5.0 }, now);
@@ -293,20 +286,6 @@ mod tests {
         assert_eq!(share.close_unused(later(now, 1_400)), None);
         assert_eq!(share.close_unused(later(now, 1_500)), Some(-50));
         assert_eq!(share.spend(1, later(now, 1_500)).0, Attempt::Closed);
-        share.refund(1);
         assert_eq!(share.close(), 0);
-    }
-
-    #[test]
-    fn a_refund_can_be_spent_again() {
-        let now = Instant::now();
-        let mut share = share(10, 20, now);
-        share.spend(1, now);
-        share.request();
-        share.answered(Lease { granted: 1, left: 0.0 }, now);
-        assert_eq!(share.spend(1, now).0, Attempt::Spent { left: 0 });
-        share.refund(1);
-        assert_eq!(share.spend(1, now).0, Attempt::Spent { left: 0 });
-        assert!(matches!(share.spend(1, now).0, Attempt::Refused { .. }));
     }
 }

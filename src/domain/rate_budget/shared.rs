@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::share::{self, Attempt, Share};
 use super::lease::{BudgetId, Lease, LeaseRequest};
+use super::share::{self, Attempt, Share};
 
 /// How long a request waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
@@ -128,13 +128,6 @@ impl SharedBudgets {
         if asks {
             self.pending().asking.push(Arc::clone(shared));
             self.is_pending.notify_one();
-        }
-    }
-
-    /// Takes units back that were spent on a request which is refused after all.
-    pub fn refund(&self, budget: &BudgetId, units: NonZeroU32) {
-        if let Some(shared) = self.find(budget) {
-            shared.share().refund(units.get());
         }
     }
 

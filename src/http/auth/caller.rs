@@ -24,9 +24,5 @@ pub trait Caller: Sized + 'static {
     ///
     /// # Errors
     /// 429 if a rate limit refuses the request.
-    fn spend_items(
-        &self,
-        request: &HttpRequest,
-        items: usize,
-    ) -> impl Future<Output = Result<(), ApiError>>;
+    fn spend_items(&self, request: &HttpRequest, items: usize) -> impl Future<Output = Result<(), ApiError>>;
 }

@@ -114,13 +114,13 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
             };
             !self.allowance.as_ref().is_some_and(within)
         };
-        match shared.spend(budget.clone(), policy.quota, units, exceeds_allowance).await {
+        match shared.spend(budget, policy.quota, units, exceeds_allowance).await {
             Spending::Unshared => self.spend(key, units),
             Spending::Refused { missing, wait } => Err(self.refusal(units, missing, wait)),
             Spending::Spent { left } => {
-                // Beyond the budget, it may have had its allowance.
-                let alone = self.spend(key, units).inspect_err(|_| shared.refund(&budget, units))?;
-                Ok(Left { policy, units: alone.units.min(left) })
+                // Counted here, too, for the time when the budget cannot be shared; decided there.
+                let alone = self.spend(key, units).map_or(0, |alone| alone.units);
+                Ok(Left { policy, units: alone.min(left) })
             }
         }
     }
