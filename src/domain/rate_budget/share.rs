@@ -107,13 +107,18 @@ impl Share {
         let asks = self.begin_asking();
         // With as much again as it may have spent before it shared the budget.
         if self.debt.saturating_add(lacking) <= 2 * allowance(self.quota) {
-            self.debt += lacking;
-            self.stock = 0;
-            return (Attempt::Spent { left: self.left(now) }, asks);
+            return (Attempt::Spent { left: self.overdraw(units, now) }, asks);
         }
         let (least, all) = self.lacking.unwrap_or((lacking, 0));
         self.lacking = Some((least.min(lacking), all.saturating_add(lacking)));
         (Attempt::Unknown, asks)
+    }
+
+    /// Spends units whether there are enough or not. Returns what is left.
+    pub(super) fn overdraw(&mut self, units: u32, now: Instant) -> u32 {
+        self.debt = self.debt.saturating_add(units.saturating_sub(self.stock));
+        self.stock = self.stock.saturating_sub(units);
+        self.left(now)
     }
 
     /// Asks the budget; it is not asked again before [`Self::answered`] or [`Self::unanswered`].

@@ -113,14 +113,15 @@ impl SharedBudgets {
                 Attempt::Unknown => {
                     if tokio::time::timeout(ANSWER_TIMEOUT, answered).await.is_err() {
                         self.set_unreachable(true);
+                        return Spending::Unshared;
                     }
                 }
             }
         }
-        if self.is_unreachable() {
-            Spending::Unshared
-        } else {
-            Spending::Refused { missing: 1, wait: Duration::ZERO }
+        // The budget is not empty: what was leased for this request, others were faster to spend.
+        match self.find(&budget) {
+            Some(shared) => Spending::Spent { left: shared.share().overdraw(units, Instant::now()) },
+            None => Spending::Unshared,
         }
     }
 
