@@ -162,10 +162,6 @@ impl Share {
         i64::from(std::mem::take(&mut self.debt)) - i64::from(std::mem::take(&mut self.stock))
     }
 
-    pub(super) fn budget(&self) -> &BudgetId {
-        &self.budget
-    }
-
     pub(super) fn quota(&self) -> NonZeroU32 {
         self.quota
     }
