@@ -227,7 +227,7 @@ fn what_an_instance_does_not_spend_is_returned() {
     let session = Session::open(&url);
     let [instance] = instances::<1>(&url, Limits { key: 1, account: 0, window: 6_400 / 2 });
     // It asks for slices of 100 units ahead of the requests.
-    let spend = |client: &Client| assert_eq!(burst(&[client.clone()], 110), [110]);
+    let spend = |client: &Client| (0..110).for_each(|_| drop(client.get(LIST).expect(200)));
     let is_settled = || (90.0..=110.0).contains(&session.spent());
     spend(&instance.client());
     wait_until("what was leased is returned", is_settled);
