@@ -44,7 +44,7 @@ const PLACES: [&str; 10] = [
 ];
 
 /// What has no value of a contact; ids at most.
-const WITHOUT_VALUES: [&str; 21] = [
+const WITHOUT_VALUES: [&str; 22] = [
     "account_limits",
     "accounts",
     "api_keys",
@@ -58,6 +58,7 @@ const WITHOUT_VALUES: [&str; 21] = [
     "key_uses",
     "members",
     "operator_keys",
+    "rate_budgets",
     "schema_compatibility",
     "seaql_migrations",
     "search_heads",
