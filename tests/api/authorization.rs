@@ -296,6 +296,7 @@ on_both_databases! {
         let marks = [format!("thing {NUMBER}"), NUMBER.to_string()];
         for call in calls.iter().filter(|call| call.needs_key) {
             let (owner, _, fixtures) = account(service, &calls);
+            fixtures.wait_until_settled(&owner);
             let before = Fixtures::list_all(&owner);
             assert!(before.iter().all(|list| list["data"].as_array().unwrap().len() == 1), "{before:?}");
             let call = call.clone().on(&fixtures);

@@ -1,6 +1,7 @@
 //! One resource of each kind to call operations on, created in a new account from the examples in the document.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -54,6 +55,9 @@ const NUMBERS: [&str; 2] = ["phone_number", "msisdn"];
 
 /// An account has at most 20: the fixtures of one account share this many.
 const FIELDS: usize = 10;
+
+/// How long work in the background may take: the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The file of the import: one row that is carried out, and one that is rejected.
 const FILE: &[u8] = b"Name,Mobile,City\nimported,+4479000000077,Leeds\nrejected,1,\n";
@@ -123,6 +127,17 @@ impl Fixtures {
     /// Every id.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.values().map(String::as_str)
+    }
+
+    /// Waits until nothing in the background changes them any more.
+    pub fn wait_until_settled(&self, client: &Client) {
+        for (collection, state) in [("fields", "ready"), ("erasures", "complete")] {
+            let (path, began) = (format!("/v1/{collection}/{}", self.id(collection)), Instant::now());
+            while client.get(&path).expect(200)["state"] != state {
+                assert!(began.elapsed() < LIMIT, "{path} is not {state}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
     }
 
     /// Every resource of an account, as `/v1` lists it.
