@@ -19,6 +19,9 @@ use crate::harness::{Backend, Client, finally, folder, new_database, raw};
 /// exporter would wait for without a shutdown.
 const LIMIT: Duration = Duration::from_secs(12);
 
+/// Far more than is read of a response and than fits into the buffers of a connection.
+const ENDLESS: usize = 32 * 1024 * 1024;
+
 /// A server that exports traces.
 struct Traced {
     server: ServerProcess,
@@ -266,7 +269,11 @@ fn nobody_can_be_known_by_a_trace() {
     let mapping = json!({"filename": "file-of-clients.csv"});
     ImportClient::committed(client, &json!({}), csv);
     client.post("/v1/imports", &mapping);
-    client.post("/v1/erasures", &json!({"phone_number": "+441632960961"}));
+    client.post("/v1/erasures", &json!({"phone_number": "+441632960961"})).expect(201);
+    let has = |name: &'static str| {
+        move |collector: &Collector| collector.spans().iter().any(|span| span.name == name)
+    };
+    collector.wait_for("the steps of the erasure", has("erasure"));
     let key = client.key.clone().unwrap();
     let mut connection = raw::connect(traced.server.address());
     connection.write_all(&raw::request(&key, "GET", "/v1/contacts?search=zebedee", &[], "")).unwrap();
@@ -479,6 +486,8 @@ fn spans_are_sent_again_when_the_collector_is_back() {
     );
     assert_eq!(metrics.count(&dropped("queue_full")), 0.0);
     let events = traced.stop();
+    let taken = collector.endless_bytes();
+    assert!(taken < ENDLESS, "{taken} bytes of a response");
     let messages: Vec<_> = events.iter().filter_map(|event| event["message"].as_str()).collect();
     let told = |message: &str| messages.iter().filter(|told| **told == message).count();
     assert_eq!((told("spans cannot be exported"), told("spans are exported again")), (1, 1), "{messages:?}");

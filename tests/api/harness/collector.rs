@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub struct Collector {
 struct Shared {
     behaviour: Mutex<Behaviour>,
     received: Mutex<Vec<Received>>,
+    /// Bytes of bodies that do not end.
+    endless: AtomicUsize,
     is_over: AtomicBool,
 }
 
@@ -56,6 +58,7 @@ impl Collector {
         let shared = Arc::new(Shared {
             behaviour: Mutex::new(behaviour),
             received: Mutex::default(),
+            endless: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -88,6 +91,11 @@ impl Collector {
     /// How many requests have come.
     pub fn requests(&self) -> usize {
         self.received().len()
+    }
+
+    /// How many bytes of a body without an end the client and the kernel's buffers have taken.
+    pub fn endless_bytes(&self) -> usize {
+        self.shared.endless.load(Ordering::Relaxed)
     }
 
     /// Waits until something is so.
@@ -173,11 +181,11 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
         reader.read_exact(&mut body).ok()?;
         let behaviour = shared.behaviour.lock().unwrap().clone();
         shared.received.lock().unwrap().push(Received { head, body });
-        respond(behaviour, stream)?;
+        respond(behaviour, &shared.endless, stream)?;
     }
 }
 
-fn respond(behaviour: Behaviour, mut stream: &TcpStream) -> Option<()> {
+fn respond(behaviour: Behaviour, endless: &AtomicUsize, mut stream: &TcpStream) -> Option<()> {
     let mut write = |bytes: &[u8]| stream.write_all(bytes).ok();
     match behaviour {
         Behaviour::Accept => write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
@@ -201,6 +209,7 @@ fn respond(behaviour: Behaviour, mut stream: &TcpStream) -> Option<()> {
                 write(b"1000\r\n")?;
                 write(&[b'x'; 0x1000])?;
                 write(b"\r\n")?;
+                endless.fetch_add(0x1000, Ordering::Relaxed);
             }
         }
     }
