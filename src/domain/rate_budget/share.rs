@@ -16,9 +16,6 @@ const SLICES_PER_QUOTA: u32 = 32;
 /// How often what a process may spend of a budget without sharing it fits into the budget.
 pub(super) const ALLOWANCES_PER_BUDGET: u32 = 64;
 
-/// A budget that has nothing left is asked again after this time: what has come back by then is worth a statement.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// An older answer does not say any more what is left: others have returned units, or the database has lost the budget.
 const ANSWER_EXPIRY: Duration = Duration::from_secs(1);
 
@@ -46,6 +43,8 @@ pub(super) struct Share {
 struct Answer {
     left: f64,
     at: Instant,
+    /// How long the budget is not asked again if it has nothing left.
+    pause: Duration,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -133,14 +132,15 @@ impl Share {
         }
     }
 
-    pub(super) fn answered(&mut self, lease: Lease, now: Instant) {
+    /// `pause`: before the budget is asked again, if it has nothing left.
+    pub(super) fn answered(&mut self, lease: Lease, pause: Duration, now: Instant) {
         let Lease { granted, left } = lease;
         self.stock = self.stock.saturating_add(granted);
         // What was spent meanwhile is a part of what was granted.
         let paid = self.debt.min(self.stock);
         self.debt -= paid;
         self.stock -= paid;
-        self.answer = Some(Answer { left, at: now });
+        self.answer = Some(Answer { left, at: now, pause });
         self.lacking = None;
         self.is_asking = false;
     }
@@ -178,7 +178,9 @@ impl Share {
     /// How long the budget is not to be asked, because it had nothing left.
     fn pause(&self, now: Instant) -> Duration {
         let empty = self.answer.filter(|answer| answer.left < 1.0);
-        empty.map_or(Duration::ZERO, |answer| PAUSE.saturating_sub(now.saturating_duration_since(answer.at)))
+        empty.map_or(Duration::ZERO, |answer| {
+            answer.pause.saturating_sub(now.saturating_duration_since(answer.at))
+        })
     }
 
     /// What the budget should have by now if nobody else has spent anything of it.
@@ -218,6 +220,8 @@ mod tests {
     use super::*;
     use crate::domain::AccountId;
 
+    const PAUSE: Duration = Duration::from_millis(100);
+
     fn number(number: u32) -> NonZeroU32 {
         NonZeroU32::new(number).unwrap()
     }
@@ -244,7 +248,7 @@ mod tests {
             assert_eq!(share.spend(1, now), (Attempt::Spent { left: 640 }, false));
         }
         assert_eq!(share.spend(1, now), (Attempt::Unknown, false));
-        share.answered(Lease { granted: 80, left: 549.0 }, now);
+        share.answered(Lease { granted: 80, left: 549.0 }, PAUSE, now);
         let statements = (0..60).filter(|_| share.spend(1, now).1).count();
         assert_eq!(statements, 1, "60 of 80 are left, and the next slice is asked for at 40");
     }
@@ -256,12 +260,12 @@ mod tests {
         assert_eq!(share.spend(5, now), (Attempt::Unknown, true));
         let request = share.request();
         assert_eq!((request.settled, request.least, request.wanted), (0, 5, 5));
-        share.answered(Lease { granted: 0, left: 2.0 }, now);
+        share.answered(Lease { granted: 0, left: 2.0 }, PAUSE, now);
         assert_eq!(share.spend(5, now), (Attempt::Refused { missing: 3, wait: Duration::ZERO }, false));
         // What is there is given to whom it is enough for.
         assert_eq!(share.spend(2, now), (Attempt::Unknown, true));
         share.request();
-        share.answered(Lease { granted: 2, left: 0.0 }, now);
+        share.answered(Lease { granted: 2, left: 0.0 }, PAUSE, now);
         assert_eq!(share.spend(2, now).0, Attempt::Spent { left: 0 });
         assert_eq!(share.spend(1, now), (Attempt::Refused { missing: 1, wait: PAUSE }, false));
         assert_eq!(
@@ -270,7 +274,7 @@ mod tests {
         );
         assert_eq!(share.spend(1, later(now, 150)), (Attempt::Unknown, true));
         share.request();
-        share.answered(Lease { granted: 0, left: -5.0 }, now);
+        share.answered(Lease { granted: 0, left: -5.0 }, PAUSE, now);
         assert_eq!(share.spend(1, now).0, Attempt::Refused { missing: 6, wait: PAUSE });
         assert_eq!(share.spend(1, later(now, 1_000)), (Attempt::Unknown, true), "it may have come back");
     }
@@ -282,7 +286,7 @@ mod tests {
         share.spend(1, now);
         share.request();
         assert_eq!(share.close_unused(later(now, 2_000)), None, "an answer is under way");
-        share.answered(Lease { granted: 80, left: 500.0 }, now);
+        share.answered(Lease { granted: 80, left: 500.0 }, PAUSE, now);
         share.spend(30, later(now, 500));
         assert_eq!(share.close_unused(later(now, 1_400)), None);
         assert_eq!(share.close_unused(later(now, 1_500)), Some(-50));

@@ -13,9 +13,17 @@ use tokio::sync::Notify;
 
 use super::lease::{BudgetId, Lease, LeaseRequest};
 use super::share::{self, Attempt, Share};
+use crate::domain::random;
 
 /// How long a request waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// A budget that has nothing left is asked again after about 100 ms: what has come back by then is worth a statement.
+/// The time is random: of processes that ask at equal intervals, the first to ask would get nearly all every time.
+fn pause() -> Duration {
+    let [random] = random::bytes().unwrap_or([u8::MAX / 2]);
+    Duration::from_millis(50 + u64::from(random) * 100 / u64::from(u8::MAX))
+}
 
 /// How often budgets are looked through for what is to be returned.
 const RETURN_INTERVAL: Duration = Duration::from_millis(500);
@@ -192,7 +200,7 @@ impl SharedBudgets {
         let now = Instant::now();
         for (shared, lease) in batch.waiting.into_iter().zip(leases) {
             if let Some(shared) = shared {
-                shared.share().answered(lease, now);
+                shared.share().answered(lease, pause(), now);
                 shared.answered.notify_waiters();
             }
         }
